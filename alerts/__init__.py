@@ -1,0 +1,1 @@
+"""Signals, detectors, incidents, explanation, channels; pure but for the channels."""

@@ -1,0 +1,26 @@
+"""Settings of the alerts."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertSettings:
+    """When a spend spike is an incident, and who is told."""
+
+    enabled: bool = field(default=True, metadata={"help": "Judge spend and open incidents in the worker."})
+    webhook_url: str | None = field(default=None, metadata={"help": "URL that receives incident events as JSON."})
+    alertmanager_url: str | None = field(
+        default=None, metadata={"help": "Base URL of a Prometheus Alertmanager (v2 API)."}
+    )
+    min_excess_usd: float = field(
+        default=1.0, metadata={"help": "Smallest excess over expectation that opens an incident, in USD.", "min": 0}
+    )
+    min_excess_percent: float = field(
+        default=50.0, metadata={"help": "Smallest excess over expectation that opens an incident, in percent.", "min": 0}
+    )
+    notify_max_age_s: int = field(
+        default=3600, metadata={"help": "Older minutes train detectors but notify nobody.", "min": 60}
+    )
+    dashboard_url: str = field(
+        default="http://127.0.0.1:8501", metadata={"help": "Where links in notifications lead."}
+    )

@@ -1,0 +1,1 @@
+"""Streamlit pages over warehouse questions and alerts incidents; no arithmetic."""

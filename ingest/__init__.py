@@ -1,0 +1,1 @@
+"""Gateway (OTLP receivers), Kafka topics and clients, the local broker, replay, simulator."""

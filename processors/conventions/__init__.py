@@ -1,0 +1,1 @@
+"""Attribute aliases of span conventions and the rules that make one canonical call of them."""

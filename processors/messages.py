@@ -1,0 +1,54 @@
+"""What the engine takes in and gives out: messages of one partition's range, and the tables made of them."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+
+class Drop(enum.StrEnum):
+    """Why a message was dead-lettered or dropped; each is counted under this name."""
+
+    BAD_PAYLOAD = "bad_payload"  # neither protobuf nor JSON of an ExportTraceServiceRequest
+    EMPTY = "empty"  # parses, holds no spans: foreign bytes such as Jaeger
+    BAD_SPAN = "bad_span"  # a span without valid ids, or with a field of impossible type; the message's others stand
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One Kafka record of an OTLP topic. ``received_at_us`` is the record's time in UTC microseconds."""
+
+    topic: str
+    partition: int
+    offset: int
+    received_at_us: int
+    value: bytes
+    tenant: str | None = None  # header spanledger-tenant: holds for the whole message
+    principal: str | None = None  # header spanledger-principal
+    tenants: tuple[str, ...] | None = None  # header spanledger-tenants: a span's tenant outside this list is dropped
+    content_type: str | None = None  # header content-type, if any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A message of the range that goes to the DLQ: its index in the range, the reason, and what was wrong."""
+
+    index: int
+    reason: Drop
+    detail: str  # never content
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Processed:
+    """What one partition's range becomes.
+
+    ``tables``: outcomes, usage, safety, gpu_samples, spans, each in the schema of ``warehouse.schemas``.
+    """
+
+    tables: Mapping[str, pa.Table]
+    dead: tuple[DeadLetter, ...] = ()
+    dropped: Mapping[str, int] = field(default_factory=dict)  # by Drop value, dead letters included
+    suppressed: Mapping[str, int] = field(default_factory=dict)  # spans not billed, by once rule

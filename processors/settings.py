@@ -1,0 +1,39 @@
+"""Settings of the worker."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """When to flush, whom to believe, where to serve metrics."""
+
+    flush_seconds: float = field(default=2.0, metadata={"help": "Longest wait before a flush.", "min": 0.05, "max": 600})
+    flush_bytes: int = field(default=64 * MIB, metadata={"help": "Payload bytes that trigger a flush.", "min": 1})
+    flush_spans: int = field(default=50_000, metadata={"help": "Spans that trigger a flush.", "min": 1})
+    metrics_port: int = field(
+        default=9465, metadata={"help": "Loopback port of the Prometheus endpoint; taken = the next free one.", "min": 0, "max": 65535}
+    )
+    trust_span_tenant: tuple[str, ...] = field(
+        default=("otlp_spans",),
+        metadata={"help": "Topics whose span and resource attributes may name the tenant when no header does."},
+    )
+    dlq_payload: str = field(
+        default="raw", metadata={"help": "What a dead letter carries.", "choices": ("raw", "none")}
+    )
+    tags: tuple[str, ...] = field(
+        default=(), metadata={"help": "Attribute keys to keep in the `tags` column of spans and usage."}
+    )
+    user_key: str | None = field(
+        default=None,
+        metadata={
+            "help": "Key of the user-id HMAC; default: one made once in SPANLEDGER_DATA.",
+            "secret": True,
+        },
+    )
+    prices: Mapping[str, object] = field(
+        default_factory=dict,
+        metadata={"help": "Own prices, table `provider/model` -> USD per million tokens by kind.", "default": ""},
+    )

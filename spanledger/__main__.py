@@ -1,0 +1,72 @@
+"""``spanledger VERB …``: one module of this package per verb.
+
+Exit codes: 0 ok; 1 a verdict of no (``demo`` and other verbs that judge); 2 could not run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from pathlib import Path
+
+from spanledger.settings import SettingsError, load
+
+VERBS = {
+    "demo": "run everything, inject an incident, compare with the truth",
+    "up": "run broker, gateway, worker and dashboard together",
+    "broker": "run the local one-node Kafka",
+    "gateway": "receive OTLP and hand it to Kafka",
+    "worker": "turn spans from Kafka into the ledger",
+    "dashboard": "serve the pages",
+    "simulate": "send a believable workload with a known truth",
+    "replay": "send captured OTLP files",
+    "inspect": "show what we make of captured span files",
+    "report": "ask the lake a question",
+    "alerts": "list incidents",
+    "lake": "attach the lake to a DuckDB file",
+    "doctor": "check that this machine can run SpanLedger",
+}
+
+
+class CannotRun(Exception):
+    """A verb cannot do its work; the text says in one line what to do. Exit code 2."""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Parser of the command line; a verb's own module adds its arguments when it is chosen."""
+    parser = argparse.ArgumentParser(prog="spanledger", description="An exact ledger of LLM spend and outcome.")
+    parser.add_argument("--settings", type=Path, metavar="FILE", help="settings file (default: spanledger.toml, if there)")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    for verb, summary in VERBS.items():
+        module = importlib.import_module(f"spanledger.{verb}")
+        sub = verbs.add_parser(
+            verb, help=summary, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        module.add_arguments(sub)
+        sub.set_defaults(run=module.run)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one verb and return its exit code."""
+    from ingest.errors import IngestError
+    from warehouse.errors import WarehouseError
+
+    args = build_parser().parse_args(argv)
+    flags = {name: value for name, value in vars(args).items() if "." in name}
+    try:
+        return int(args.run(args, load(file=args.settings, flags=flags)) or 0)
+    except (SettingsError, CannotRun, IngestError, WarehouseError) as error:
+        print(f"spanledger {args.verb}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

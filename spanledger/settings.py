@@ -1,0 +1,228 @@
+"""Settings: one typed object per process, built once at the door.
+
+Defaults < ``spanledger.toml`` < environment (``SPANLEDGER_<SECTION>_<NAME>``) < flags. A bad value stops the start with one
+line that names the setting, the value and what is allowed. Nothing else reads the environment.
+
+Each stage owns one frozen dataclass of settings (``ingest/settings.py`` and so on). A field's metadata documents and
+bounds it: ``help`` (required), ``min``, ``max``, ``choices``, ``secret``. Three settings place a deployment and have
+short names: ``SPANLEDGER_KAFKA`` (``kafka.bootstrap``), ``SPANLEDGER_LAKE`` (``lake.url``), ``SPANLEDGER_DATA``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from alerts.settings import AlertSettings
+from dashboards.settings import DashboardSettings
+from ingest.settings import BrokerSettings, GatewaySettings, KafkaSettings
+from processors.settings import WorkerSettings
+from warehouse.settings import LakeSettings
+
+PREFIX = "SPANLEDGER_"
+SHORT_NAMES = {"SPANLEDGER_KAFKA": "kafka.bootstrap", "SPANLEDGER_LAKE": "lake.url", "SPANLEDGER_DATA": "data"}
+
+
+class SettingsError(Exception):
+    """A setting cannot be used; the text names it, its value and what is allowed."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything a verb may need; ``data`` holds broker data, caches, secrets and, by default, the lake."""
+
+    data: Path
+    kafka: KafkaSettings
+    broker: BrokerSettings
+    gateway: GatewaySettings
+    worker: WorkerSettings
+    lake: LakeSettings
+    alerts: AlertSettings
+    dashboard: DashboardSettings
+
+
+SECTIONS: dict[str, type[Any]] = {
+    "kafka": KafkaSettings,
+    "broker": BrokerSettings,
+    "gateway": GatewaySettings,
+    "worker": WorkerSettings,
+    "lake": LakeSettings,
+    "alerts": AlertSettings,
+    "dashboard": DashboardSettings,
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """One row of the settings table in the README: dotted name, variable, default and help."""
+
+    name: str
+    variable: str
+    default: str
+    help: str
+
+
+def describe() -> list[Described]:
+    """All settings in the order of their sections, as the README's table lists them."""
+    rows = [
+        Described(
+            name="data",
+            variable="SPANLEDGER_DATA",
+            default="$XDG_DATA_HOME/spanledger",
+            help="Directory of broker data, caches, secrets and the default lake.",
+        )
+    ]
+    short = {dotted: variable for variable, dotted in SHORT_NAMES.items()}
+    for section, cls in SECTIONS.items():
+        for field in dataclasses.fields(cls):
+            dotted = f"{section}.{field.name}"
+            rows.append(
+                Described(
+                    name=dotted,
+                    variable=short.get(dotted, f"{PREFIX}{section}_{field.name}".upper()),
+                    default=field.metadata.get("default", _show(field.default)),
+                    help=field.metadata["help"],
+                )
+            )
+    return rows
+
+
+def load(
+    *,
+    environ: Mapping[str, str] | None = None,
+    file: Path | None = None,
+    flags: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Assemble the settings of this process.
+
+    ``flags`` maps dotted names to values (None = not given). Raises SettingsError.
+    """
+    env = os.environ if environ is None else environ
+    given: dict[str, tuple[Any, str]] = {}
+    given.update(_from_file(file or Path("spanledger.toml"), required=file is not None))
+    given.update(_from_environment(env))
+    given.update({name: (value, f"--{name}") for name, value in (flags or {}).items() if value is not None})
+    known = {row.name for row in describe()}
+    for name, (_, origin) in given.items():
+        if name not in known:
+            raise SettingsError(f"{origin}: there is no setting {name!r}; the README's table lists them")
+    share = Path(env.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
+    data = Path(str(given["data"][0])).expanduser() if "data" in given else share / "spanledger"
+    data = data.absolute()
+    built = {section: _build(section, cls, given) for section, cls in SECTIONS.items()}
+    if not built["lake"].url:
+        built["lake"] = dataclasses.replace(built["lake"], url=str(data / "lake"))
+    return Settings(data=data, **built)
+
+
+def _from_file(path: Path, *, required: bool) -> dict[str, tuple[Any, str]]:
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        if required:
+            raise SettingsError(f"settings file {path} does not exist") from error
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"settings file {path} is not TOML: {error}") from error
+    found: dict[str, tuple[Any, str]] = {}
+    for section, value in content.items():
+        if section in SECTIONS and isinstance(value, dict):
+            found.update({f"{section}.{name}": (v, f"{path}: [{section}] {name}") for name, v in value.items()})
+        else:
+            found[section] = (value, f"{path}: {section}")
+    return found
+
+
+def _from_environment(env: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
+    variables = {row.variable: row.name for row in describe()}
+    return {name: (env[variable], variable) for variable, name in variables.items() if variable in env}
+
+
+def _build(section: str, cls: type[Any], given: Mapping[str, tuple[Any, str]]) -> Any:
+    hints = typing.get_type_hints(cls)
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(cls):
+        dotted = f"{section}.{field.name}"
+        if dotted in given:
+            raw, origin = given[dotted]
+            values[field.name] = _parse(raw, hints[field.name], field.metadata, origin)
+    try:
+        return cls(**values)
+    except ValueError as error:
+        raise SettingsError(f"[{section}] {error}") from error
+
+
+def _parse(raw: Any, hint: Any, metadata: Mapping[str, Any], origin: str) -> Any:
+    try:
+        value = _convert(raw, hint)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"{origin} = {_masked(raw, metadata)}: {error}") from error
+    allowed = metadata.get("choices")
+    if allowed is not None and value not in allowed:
+        raise SettingsError(f"{origin} = {raw!r}: must be one of {', '.join(map(str, allowed))}")
+    low, high = metadata.get("min"), metadata.get("max")
+    if value is not None and ((low is not None and value < low) or (high is not None and value > high)):
+        bounds = f"at least {low}" if high is None else f"at most {high}" if low is None else f"from {low} to {high}"
+        raise SettingsError(f"{origin} = {raw!r}: must be {bounds}")
+    return value
+
+
+_WORDS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+
+
+def _convert(raw: Any, hint: Any) -> Any:
+    origin = typing.get_origin(hint)
+    if origin in (types.UnionType, typing.Union):
+        inner = [a for a in typing.get_args(hint) if a is not type(None)]
+        return None if raw in (None, "") else _convert(raw, inner[0])
+    if origin is tuple:
+        items = [part.strip() for part in raw.split(",") if part.strip()] if isinstance(raw, str) else list(raw)
+        return tuple(_convert(item, typing.get_args(hint)[0]) for item in items)
+    if origin in (dict, Mapping):
+        return _mapping(raw)
+    if hint is bool:
+        if isinstance(raw, bool):
+            return raw
+        if str(raw).lower() not in _WORDS:
+            raise ValueError("must be true or false")
+        return _WORDS[str(raw).lower()]
+    if hint in (int, float):
+        if isinstance(raw, bool):
+            raise ValueError("must be a number")
+        try:
+            return hint(raw)
+        except ValueError as error:
+            raise ValueError("must be a whole number" if hint is int else "must be a number") from error
+    if hint is str and not isinstance(raw, str):
+        raise ValueError("must be text")
+    return hint(raw)
+
+
+def _mapping(raw: Any) -> dict[str, Any]:
+    """A TOML table, or ``key=value,key=value`` text."""
+    if isinstance(raw, Mapping):
+        return dict(raw)
+    if not isinstance(raw, str):
+        raise ValueError("must be a table, or text like key=value,key=value")
+    pairs = [part.partition("=") for part in raw.split(",") if part.strip()]
+    if any(not equals for _, equals, _ in pairs):
+        raise ValueError("must be text like key=value,key=value")
+    return {key.strip(): value.strip() for key, _, value in pairs}
+
+
+def _masked(raw: Any, metadata: Mapping[str, Any]) -> str:
+    return "***" if metadata.get("secret") else repr(raw)
+
+
+def _show(default: Any) -> str:
+    if default is dataclasses.MISSING or default in (None, "", ()):
+        return ""
+    if isinstance(default, tuple):
+        return ",".join(map(str, default))
+    return str(default).lower() if isinstance(default, bool) else str(default)

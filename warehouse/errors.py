@@ -1,0 +1,28 @@
+"""What can go wrong at the lake.
+
+WarehouseError
+├── LakeUnavailable   the lake cannot be written or read now (disk full, read-only, store away): back off, do not commit
+├── LakeMissing       there is no lake at this place yet
+├── LakeMismatch      the lake belongs to another key or version than this process
+└── BadQuestion       no such question, or a parameter it does not take
+"""
+
+
+class WarehouseError(Exception):
+    """Base of all errors of this package; the text says in one line what to do."""
+
+
+class LakeUnavailable(WarehouseError):
+    """The lake cannot be written or read now."""
+
+
+class LakeMissing(WarehouseError):
+    """There is no lake at this place yet."""
+
+
+class LakeMismatch(WarehouseError):
+    """The lake belongs to another key or version than this process."""
+
+
+class BadQuestion(WarehouseError):
+    """There is no such question, or it does not take this parameter."""
