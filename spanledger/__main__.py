@@ -34,18 +34,22 @@ class CannotRun(Exception):
     """A verb cannot do its work; the text says in one line what to do. Exit code 2."""
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Parser of the command line; a verb's own module adds its arguments when it is chosen."""
+def build_parser(chosen: str | None) -> argparse.ArgumentParser:
+    """Parser of the command line; only the chosen verb's module is imported, so the others cost nothing."""
     parser = argparse.ArgumentParser(prog="spanledger", description="An exact ledger of LLM spend and outcome.")
     parser.add_argument("--settings", type=Path, metavar="FILE", help="settings file (default: spanledger.toml, if there)")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for verb, summary in VERBS.items():
-        module = importlib.import_module(f"spanledger.{verb}")
+        module = importlib.import_module(f"spanledger.{verb}") if verb == chosen else None
         sub = verbs.add_parser(
-            verb, help=summary, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+            verb,
+            help=summary,
+            description=module.__doc__ if module else summary,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        module.add_arguments(sub)
-        sub.set_defaults(run=module.run)
+        if module:
+            module.add_arguments(sub)
+            sub.set_defaults(run=module.run)
     return parser
 
 
@@ -54,7 +58,8 @@ def main(argv: list[str] | None = None) -> int:
     from ingest.errors import IngestError
     from warehouse.errors import WarehouseError
 
-    args = build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    args = build_parser(next((word for word in words if word in VERBS), None)).parse_args(words)
     flags = {name: value for name, value in vars(args).items() if "." in name}
     try:
         return int(args.run(args, load(file=args.settings, flags=flags)) or 0)
