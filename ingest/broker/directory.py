@@ -1,0 +1,92 @@
+"""The data directory of one local broker, and who may use it.
+
+``server.properties`` (written anew at every start), ``data/`` (Kafka's own files), ``logs/``, ``tmp/`` and ``broker.lock``.
+The lock file is held with flock(2) by the starting process *and* by the Java it starts, for as long as either lives: a
+second start on the same directory is refused, and a broker that is killed frees it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from pathlib import Path
+
+from ingest.errors import CannotStart
+
+
+class BrokerDirectory:
+    """Paths under ``root``, and its lock."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.data = root / "data"
+        self.logs = root / "logs"
+        self.tmp = root / "tmp"
+        self.configuration = root / "server.properties"
+        self.server_log = self.logs / "server.log"
+        self.console_log = self.logs / "console.log"
+        self._lock_fd: int | None = None
+
+    @property
+    def lock_fds(self) -> tuple[int, ...]:
+        """What the broker's process must inherit to hold the lock too."""
+        return () if self._lock_fd is None else (self._lock_fd,)
+
+    @property
+    def is_formatted(self) -> bool:
+        """Whether Kafka's storage tool has been here."""
+        return (self.data / "meta.properties").exists()
+
+    def take(self) -> None:
+        """Lock the directory and clear what a killed broker left. Raises CannotStart."""
+        try:
+            self.logs.mkdir(parents=True, exist_ok=True)
+            self._lock()
+            shutil.rmtree(self.tmp, ignore_errors=True)
+            self.tmp.mkdir()
+            if self.server_log.exists():
+                self.server_log.replace(self.logs / "server.log.before")
+        except OSError as error:
+            raise CannotStart(f"broker directory {self.root} cannot be used: {error}") from error
+
+    def release(self) -> None:
+        """Give the lock back."""
+        if self._lock_fd is not None:
+            os.close(self._lock_fd)
+            self._lock_fd = None
+
+    def write_configuration(self, text: str) -> None:
+        """Write ``server.properties``, readable by its owner only: it may hold passwords."""
+        self.configuration.unlink(missing_ok=True)
+        self.configuration.touch(mode=0o600)
+        self.configuration.write_text(text, encoding="utf-8")
+
+    def server_log_text(self) -> str:
+        """What the broker has logged since its start."""
+        return _text(self.server_log)
+
+    def last_words(self) -> str:
+        """The line of the broker's logs that best says why it ended."""
+        lines = [*_text(self.console_log).splitlines(), *self.server_log_text().splitlines()]
+        bad = [line for line in lines if " FATAL " in line or " ERROR " in line or "Exception" in line]
+        return (bad or lines or ["it said nothing"])[-1].strip()
+
+    def _lock(self) -> None:
+        lock = os.open(self.root / "broker.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.read(lock, 20).decode().strip()
+            os.close(lock)
+            raise CannotStart(
+                f"a broker runs already on {self.root} (started by process {holder}); stop it first, or choose another "
+                "directory with SPANLEDGER_DATA"
+            ) from error
+        os.ftruncate(lock, 0)
+        os.write(lock, f"{os.getpid()}\n".encode())
+        self._lock_fd = lock
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""

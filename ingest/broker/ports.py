@@ -1,0 +1,36 @@
+"""Ports on loopback."""
+
+from __future__ import annotations
+
+import errno
+import socket
+from secrets import SystemRandom
+
+from ingest.broker.properties import LOOPBACK
+from ingest.errors import CannotStart
+
+# Below the range that the kernel gives to outgoing connections: while a broker is down, no client's own
+# connection can be given its port.
+FREE_PORTS = range(20_000, 32_768)
+PORTS_TRIED = 100
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this loopback port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise CannotStart(f"port {port} cannot be used: {error}") from error
+            return False
+    return True
+
+
+def free_port() -> int:
+    """A loopback port that is free now. Raises CannotStart."""
+    for port in SystemRandom().sample(FREE_PORTS, PORTS_TRIED):
+        if is_free(port):
+            return port
+    raise CannotStart(f"no free port on {LOOPBACK} in {PORTS_TRIED} tries")
