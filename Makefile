@@ -1,0 +1,58 @@
+# `make` alone prints the help screen. Python >= 3.11 is all that `make demo` needs.
+PYTHON ?= python3
+BIN := .venv/bin
+UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format lock screenshots clean
+
+help: ## show this help
+	@echo "SpanLedger: an exact ledger of LLM spend and outcome"
+	@echo
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo '  ARGS="--for 90 --headless --report demo.json" make demo     ends by itself and compares with the truth'
+
+setup: .venv/.run-ready ## make .venv with the command `spanledger` in it
+
+demo: setup ## run everything: broker, gateway, worker, pages, a simulated day and one incident
+	@$(BIN)/spanledger demo $(ARGS)
+
+test: .venv/.dev-ready ## run all tests (needs Chromium and Alertmanager; installs them where it may)
+	@sh tests/components.sh
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: .venv/.dev-ready ## lint, types, import walls
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: .venv/.dev-ready ## format the code and mend what ruff can mend
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+lock: .venv/.dev-ready ## resolve the dependencies again into the two lock files
+	@$(UV_COMPILE) --extra build pyproject.toml -o requirements.lock
+	@$(UV_COMPILE) --all-extras -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean: ## remove what make made (not your data)
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "SpanLedger needs Python 3.11 to 3.13; $$($(PYTHON) --version) was found. Say PYTHON=python3.13 make …"; exit 2; }
+	@echo "[1/3] virtual environment .venv ($$($(PYTHON) --version))"
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.run-ready: .venv/.made requirements.lock pyproject.toml
+	@echo "[2/3] locked wheels: $$(grep -c '^[a-z0-9].*==' requirements.lock) packages, about 500 MB unpacked"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@echo "[3/3] the command spanledger"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.venv/.dev-ready: .venv/.run-ready requirements-dev.lock
+	@echo "[+] locked wheels of the tests and checks"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@

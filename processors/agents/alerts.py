@@ -1,0 +1,53 @@
+"""The alerts agent: commit notices wake the watcher, and so does a clock, because a notice is only a hint."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import faust
+
+from alerts.watch import Watcher
+from ingest.errors import BrokerUnavailable
+from processors.kafka import KafkaSink
+from warehouse.errors import LakeUnavailable
+
+log = logging.getLogger("spanledger.alerts")
+
+WAKE_EVERY_S = 5.0
+REST_S = 1.0  # between two looks, however many notices come
+
+
+def add_alerts_agent(app: faust.App, topic: faust.TopicT[Any], watcher: Watcher, sink: KafkaSink) -> None:
+    """Register the agent and its clock; only the worker that owns the notices' one partition judges."""
+    wake = asyncio.Event()
+
+    @app.agent(topic, name="alerts")
+    async def notices(stream: faust.StreamT[Any]) -> AsyncIterator[None]:
+        async for _ in stream:
+            wake.set()
+            yield
+
+    @app.task
+    async def watch() -> None:
+        while not app.should_stop:
+            try:
+                await asyncio.wait_for(wake.wait(), timeout=WAKE_EVERY_S)
+            except TimeoutError:
+                pass
+            wake.clear()
+            if faust.types.TP(topic.get_topic_name(), 0) in app.consumer.assignment():
+                await look(watcher, sink)
+            await asyncio.sleep(REST_S)
+
+
+async def look(watcher: Watcher, sink: KafkaSink) -> None:
+    """One step of the watcher, and its events to Kafka; a lake or broker that is away is tried again at the next one."""
+    try:
+        report = await asyncio.to_thread(watcher.step, datetime.now(UTC))
+        await asyncio.to_thread(sink.incidents, report.events)
+    except (LakeUnavailable, BrokerUnavailable) as error:
+        log.warning("cannot judge now, trying again: %s", error)

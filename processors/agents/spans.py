@@ -1,0 +1,164 @@
+"""The spans agent: gathers Kafka messages, flushes them in a thread, acknowledges what is durable.
+
+``noack_take`` hands over messages unacknowledged; they are acknowledged in order after the lake has them. A poison message
+never crashes the agent (it is dead-lettered inside the flush); a lake or broker that is away makes it back off and try
+again, without acknowledging anything, until that clears. Anything else crashes the worker, and its supervisor restarts it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import faust
+
+from ingest.errors import BrokerUnavailable
+from processors.flush import Flushed, Flusher
+from processors.messages import Message
+from processors.pending import Pending, Stream
+from warehouse.errors import LakeUnavailable
+
+log = logging.getLogger("spanledger.worker")
+
+TAKE_MESSAGES = 64
+TAKE_WITHIN_S = 0.1
+TICK_S = 0.1
+BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+def as_message(event: faust.EventT[Any]) -> Message:
+    """One Kafka record as the engine knows it."""
+    record = event.message
+    headers = {name: bytes(value) for name, value in _pairs(record.headers)}
+    tenants = _text(headers.get("spanledger-tenants"))
+    return Message(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        received_at_us=round(record.timestamp * 1000) * 1000,
+        value=record.value or b"",
+        tenant=_text(headers.get("spanledger-tenant")),
+        principal=_text(headers.get("spanledger-principal")),
+        tenants=tuple(tenants.split(",")) if tenants is not None else None,
+        content_type=_text(headers.get("content-type")),
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class FlushLoop:
+    """Pending messages, and the one flush at a time that takes them to the lake."""
+
+    app: faust.App
+    flusher: Flusher
+    pending: Pending[faust.EventT[Any]]
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def arrive(self, events: Iterable[faust.EventT[Any]]) -> None:
+        """Take in events; waits for a flush where the pending ones are full, which holds the consumer back."""
+        arrived = [(as_message(event), event) for event in events]
+        for message, _ in arrived:
+            self.flusher.metrics.count("received_messages", 1, topic=message.topic)
+            self.flusher.metrics.count("received_bytes", len(message.value), topic=message.topic)
+        self.pending.add(arrived)
+        self.flusher.metrics.gauge("pending_bytes", self.pending.bytes)
+        if self.pending.full:
+            await self.flush()
+
+    async def tick(self) -> None:
+        """Flush what has waited long enough."""
+        if self.pending.due and not self.lock.locked():
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Flush until nothing more can be committed; back off for as long as lake or broker are away."""
+        async with self.lock:
+            attempt = 0
+            while self.pending.count:
+                try:
+                    flushed = await self._flush_once()
+                except (LakeUnavailable, BrokerUnavailable) as error:
+                    if not await self._back_off(error, attempt):
+                        return
+                    attempt += 1
+                    continue
+                if not self._acknowledge(flushed):
+                    return
+
+    async def _flush_once(self) -> Flushed:
+        batches = {stream: self.pending.ascending(stream) for stream, kept in self.pending.messages.items() if kept}
+        ends = {stream: self._end(stream) for stream in batches}
+        flushed = await asyncio.to_thread(self.flusher.flush, batches, ends)
+        self._measure(batches, flushed, ends)
+        return flushed
+
+    def _acknowledge(self, flushed: Flushed) -> bool:
+        """Step 5: acknowledge in order, and say whether anything was."""
+        events = [e for stream, before in flushed.released.items() for e in self.pending.release(stream, before)]
+        for event in events:
+            event.ack()
+        self.flusher.metrics.gauge("pending_bytes", self.pending.bytes)
+        if flushed.ranges:
+            log.info(
+                "flushed spans=%d billable=%d partitions=%d seconds=%.3f",
+                flushed.spans, flushed.billable, flushed.ranges, flushed.duration_s,
+            )  # fmt: skip
+        return bool(events)
+
+    async def _back_off(self, error: Exception, attempt: int) -> bool:
+        """Wait before the next try; False = the worker is stopping, and Kafka will deliver again."""
+        wait_s = BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)]
+        log.warning("cannot commit, nothing is lost, trying again in %.1f s: %s", wait_s, error)
+        self.flusher.metrics.count("flushes", 1, outcome="unavailable")
+        until = time.monotonic() + wait_s
+        while time.monotonic() < until:
+            if self.app.should_stop or self.app.consumer.should_stop:
+                self.pending.clear()
+                return False
+            await asyncio.sleep(TICK_S)
+        return True
+
+    def _end(self, stream: Stream) -> int:
+        highwater = self.app.consumer.highwater(faust.types.TP(*stream))
+        return int(highwater) if highwater is not None else 0
+
+    def _measure(
+        self, batches: Mapping[Stream, list[Message]], flushed: Flushed, ends: Mapping[Stream, int]
+    ) -> None:
+        for stream, messages in batches.items():
+            labels = {"topic": stream[0], "partition": str(stream[1])}
+            before = flushed.released.get(stream, 0)
+            self.flusher.metrics.gauge("lag_messages", max(0, ends[stream] - before), **labels)
+            done = [m.received_at_us for m in messages if m.offset < before]
+            if done:
+                self.flusher.metrics.gauge("freshness_seconds", time.time() - max(done) / 1e6, **labels)
+
+
+def add_spans_agent(app: faust.App, topic: faust.TopicT[Any], loop: FlushLoop) -> None:
+    """Register the agent and its ticker on the app."""
+
+    @app.agent(topic, name="spans")
+    async def spans(stream: faust.StreamT[Any]) -> AsyncIterator[None]:
+        async for events in stream.noack_take(TAKE_MESSAGES, within=TAKE_WITHIN_S):
+            await loop.arrive(events)
+            yield
+
+    @app.task
+    async def flush_ticker() -> None:
+        while not app.should_stop:
+            await loop.tick()
+            await asyncio.sleep(TICK_S)
+
+
+def _pairs(headers: Any) -> Iterable[tuple[str, bytes]]:
+    if not headers:
+        return ()
+    pairs: Iterable[tuple[str, bytes]] = headers.items() if isinstance(headers, Mapping) else headers
+    return pairs
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("utf-8", "replace")

@@ -1,0 +1,95 @@
+"""The Faust app: ``build_app`` puts agents on topics; no global app, no web server, no topics of Faust's own.
+
+Settings that matter (design, section 4): ``mode.CrashingSupervisor`` so that an agent that raises stops the worker and
+loses nothing; session 6 s; the leader topic off and no declaring of topics, because ``ingest.topics`` does that.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import faust
+from faust.types.auth import AuthProtocol
+
+from alerts.watch import Watcher
+from ingest.kafka import ssl_context
+from ingest.settings import KafkaSettings
+from processors.agents.alerts import add_alerts_agent
+from processors.agents.spans import FlushLoop, add_spans_agent
+from processors.flush import Flusher
+from processors.group import group_id
+from processors.kafka import KafkaSink
+from processors.pending import Pending
+from processors.settings import WorkerSettings
+
+SESSION_S = 6.0
+HEARTBEAT_S = 2.0
+MAX_POLL_S = 86_400.0  # a lake may be away for a day without a rebalance
+FETCH_BYTES = 4 * 1024 * 1024
+BUFFER_MESSAGES = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the app is built of."""
+
+    kafka: KafkaSettings
+    worker: WorkerSettings
+    flusher: Flusher
+    sink: KafkaSink
+    watcher: Watcher | None  # None = alerts are switched off
+    data: Path  # Faust's own directory; nothing of value is kept there
+
+
+def build_app(parts: Parts) -> faust.App:
+    """The worker's app, ready for ``faust.Worker``."""
+    app = faust.App(
+        group_id(parts.flusher.lake.id),
+        broker=[f"aiokafka://{server}" for server in parts.kafka.bootstrap.split(",")],
+        broker_credentials=_credentials(parts.kafka),
+        broker_session_timeout=SESSION_S,
+        broker_heartbeat_interval=HEARTBEAT_S,
+        broker_max_poll_interval=MAX_POLL_S,
+        broker_commit_interval=1.0,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=FETCH_BYTES,
+        stream_buffer_maxsize=BUFFER_MESSAGES,
+        stream_wait_empty=True,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        agent_supervisor="mode.CrashingSupervisor",
+        autodiscover=False,
+        web_enabled=False,
+        datadir=str(parts.data / "faust"),
+        store="memory://",
+        version=1,
+    )
+    loop = FlushLoop(
+        app=app,
+        flusher=parts.flusher,
+        pending=Pending(settings=parts.worker, clock=time.monotonic),
+    )
+    add_spans_agent(app, _topic(app, parts.kafka.spans_topic), loop)
+    if parts.watcher is not None:
+        add_alerts_agent(app, _topic(app, parts.kafka.commits_topic), parts.watcher, parts.sink)
+    return app
+
+
+def _topic(app: faust.App, name: str) -> faust.TopicT:
+    return app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+
+
+def _credentials(settings: KafkaSettings) -> faust.auth.Credentials | None:
+    context = ssl_context(settings)
+    if settings.security_protocol.startswith("SASL"):
+        credentials = faust.SASLCredentials(
+            username=settings.sasl_username,
+            password=settings.sasl_password,
+            mechanism=settings.sasl_mechanism,
+            ssl_context=context,
+        )
+        credentials.protocol = AuthProtocol(settings.security_protocol)
+        return credentials
+    return None if context is None else faust.SSLCredentials(context)

@@ -1,0 +1,91 @@
+"""Messages that wait for their flush: counted in messages, bytes and spans, so that memory stays bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from processors.messages import Message
+from processors.settings import WorkerSettings
+
+Receipt = TypeVar("Receipt")
+Stream = tuple[str, int]
+"""Topic and partition."""
+
+SPAN_MARKS = (b"\x0a\x10", b'"traceId"', b'"trace_id"')
+"""What starts a span on the wire (field 1, 16 bytes) and in JSON: counting them never counts too few."""
+
+
+def spans_at_most(value: bytes) -> int:
+    """An upper bound of the spans in a payload, at memory speed: it may only make a flush come early."""
+    return max(1, sum(value.count(mark) for mark in SPAN_MARKS))
+
+
+@dataclass(slots=True)
+class Pending(Generic[Receipt]):
+    """Messages by stream, ascending and without repeats, each with the receipts to acknowledge after its commit."""
+
+    settings: WorkerSettings
+    clock: Callable[[], float]  # seconds, monotonic
+    messages: dict[Stream, dict[int, Message]] = field(default_factory=dict)
+    receipts: dict[Stream, dict[int, list[Receipt]]] = field(default_factory=dict)
+    count: int = 0
+    bytes: int = 0
+    spans: int = 0
+    since: float | None = None
+
+    def add(self, arrived: Iterable[tuple[Message, Receipt]]) -> None:
+        """Keep messages; one that arrives again (a rebalance) only adds its receipt."""
+        for message, receipt in arrived:
+            stream = (message.topic, message.partition)
+            self.receipts.setdefault(stream, {}).setdefault(message.offset, []).append(receipt)
+            kept = self.messages.setdefault(stream, {})
+            if message.offset not in kept:
+                kept[message.offset] = message
+                self._count(message, 1)
+        if self.count and self.since is None:
+            self.since = self.clock()
+
+    @property
+    def full(self) -> bool:
+        """Whether size asks for a flush now."""
+        return self.bytes >= self.settings.flush_bytes or self.spans >= self.settings.flush_spans
+
+    @property
+    def due(self) -> bool:
+        """Whether size or age asks for a flush now."""
+        if self.since is None:
+            return False
+        return self.full or self.clock() - self.since >= self.settings.flush_seconds
+
+    def ascending(self, stream: Stream) -> list[Message]:
+        """The messages of one stream in the order of their offsets."""
+        kept = self.messages.get(stream, {})
+        return [kept[offset] for offset in sorted(kept)]
+
+    def release(self, stream: Stream, before: int) -> list[Receipt]:
+        """Forget the messages below an offset and return their receipts, lowest first."""
+        kept, owed = self.messages.get(stream, {}), self.receipts.get(stream, {})
+        done = sorted(offset for offset in owed if offset < before)
+        released: list[Receipt] = []
+        for offset in done:
+            released += owed.pop(offset)
+            message = kept.pop(offset, None)
+            if message is not None:
+                self._count(message, -1)
+        if not self.count:
+            self.since = None
+        return released
+
+    def clear(self) -> None:
+        """Forget everything without acknowledging it: Kafka will deliver it again."""
+        self.messages.clear()
+        self.receipts.clear()
+        self.count = self.bytes = self.spans = 0
+        self.since = None
+
+    def _count(self, message: Message, sign: int) -> None:
+        self.count += sign
+        self.bytes += sign * len(message.value)
+        self.spans += sign * spans_at_most(message.value)
