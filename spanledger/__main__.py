@@ -11,6 +11,7 @@ import os
 import sys
 from pathlib import Path
 
+from spanledger.errors import CannotRun
 from spanledger.settings import SettingsError, load
 
 VERBS = {
@@ -28,10 +29,6 @@ VERBS = {
     "lake": "attach the lake to a DuckDB file",
     "doctor": "check that this machine can run SpanLedger",
 }
-
-
-class CannotRun(Exception):
-    """A verb cannot do its work; the text says in one line what to do. Exit code 2."""
 
 
 def build_parser(chosen: str | None) -> argparse.ArgumentParser:

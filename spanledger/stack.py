@@ -1,0 +1,146 @@
+"""A small process manager: the parts of one deployment as child processes, each with its log file.
+
+A worker that crashes is started again (the commit protocol relies on that); any other part that ends is an error.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from spanledger.errors import CannotRun
+
+STOP_WITHIN_S = 20.0
+
+
+def free_port() -> int:
+    """A loopback port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(slots=True, kw_only=True)
+class Part:
+    """One child process: ``spanledger VERB …`` with settings in its environment."""
+
+    name: str
+    words: Sequence[str]
+    environment: Mapping[str, str]
+    log: Path
+    restarts: bool = False
+    process: subprocess.Popen[bytes] | None = None
+    restarted: int = 0
+
+    def start(self) -> None:
+        """Start the process; its output goes to the log file."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as out:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "spanledger", *self.words],
+                env={**os.environ, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches the parent alone, which stops the parts in order
+            )
+
+    def check(self) -> None:
+        """Start a crashed worker again. Raises CannotRun when a part that should run has ended."""
+        if self.process is None or self.process.poll() is None:
+            return
+        if not self.restarts:
+            raise CannotRun(f"{self.name} ended with exit code {self.process.returncode}; {_last_line(self.log)}")
+        self.restarted += 1
+        self.start()
+
+    def stop(self) -> None:
+        """Ask the process to end, and kill it when it does not."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id, while it runs."""
+        return self.process.pid if self.process and self.process.poll() is None else None
+
+
+@dataclass(slots=True)
+class Stack:
+    """Parts in the order of their start; stopped in reverse."""
+
+    parts: list[Part] = field(default_factory=list)
+
+    def start(self, part: Part) -> Part:
+        """Start a part and keep it."""
+        part.start()
+        self.parts.append(part)
+        return part
+
+    def check(self) -> None:
+        """Look after all parts. Raises CannotRun."""
+        for part in self.parts:
+            part.check()
+
+    def wait_for_port(self, port: int, name: str, *, within_s: float) -> None:
+        """Return when something listens. Raises CannotRun when it does not, or a part has ended."""
+        until = time.monotonic() + within_s
+        while time.monotonic() < until:
+            self.check()
+            with socket.socket() as probe:
+                probe.settimeout(0.5)
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+            time.sleep(0.1)
+        raise CannotRun(f"{name} did not listen on port {port} within {within_s:.0f} s")
+
+    def stop(self) -> None:
+        """Stop all parts, last started first."""
+        for part in reversed(self.parts):
+            part.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def resident_mib(pids: Sequence[int]) -> float:
+    """Memory of processes and their children that is in RAM, in MiB, from /proc; shared pages count once per process."""
+    return sum(_rss_kib(pid) for root in pids for pid in (root, *_descendants(root))) / 1024
+
+
+def _descendants(pid: int) -> list[int]:
+    try:
+        children = [int(c) for t in Path(f"/proc/{pid}/task").iterdir() for c in (t / "children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return [found for child in children for found in (child, *_descendants(child))]
+
+
+def _rss_kib(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmRSS:")), 0)
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return f"its log {log} ends with: {lines[-1]}" if lines else f"its log {log} is empty"

@@ -1,0 +1,75 @@
+"""Messages that wait for their flush."""
+
+from processors.messages import Message
+from processors.pending import Pending, spans_at_most
+from processors.settings import WorkerSettings
+
+SPAN = b"\x0a\x10" + bytes(16)
+
+
+def message(offset: int, *, spans: int = 1, partition: int = 0) -> Message:
+    return Message(topic="t", partition=partition, offset=offset, received_at_us=0, value=SPAN * spans)
+
+
+def pending(clock: list[float], **settings: float) -> Pending[str]:
+    return Pending(settings=WorkerSettings(**settings), clock=lambda: clock[0])
+
+
+def test_nothing_is_due_while_nothing_waits():
+    waiting = pending([1e9])
+
+    assert not waiting.due
+
+
+def test_a_flush_is_due_when_the_oldest_message_has_waited_long_enough():
+    clock = [0.0]
+    waiting = pending(clock, flush_seconds=2.0)
+    waiting.add([(message(1), "a")])
+    clock[0] = 1.9
+    early = waiting.due
+    clock[0] = 2.0
+
+    assert (early, waiting.due) == (False, True)
+
+
+def test_spans_and_bytes_make_a_flush_due_at_once():
+    by_spans = pending([0.0], flush_spans=10)
+    by_spans.add([(message(1, spans=10), "a")])
+    by_bytes = pending([0.0], flush_bytes=18)
+    by_bytes.add([(message(1), "a")])
+
+    assert by_spans.due
+    assert by_bytes.due
+
+
+def test_a_message_that_arrives_again_is_kept_once_and_acknowledged_twice():
+    waiting = pending([0.0])
+    waiting.add([(message(1), "first"), (message(1), "again"), (message(2), "next")])
+
+    assert [m.offset for m in waiting.ascending(("t", 0))] == [1, 2]
+    assert waiting.count == 2
+    assert waiting.release(("t", 0), 2) == ["first", "again"]
+
+
+def test_releasing_forgets_what_lies_below_and_keeps_the_rest():
+    waiting = pending([0.0])
+    waiting.add([(message(o), str(o)) for o in (5, 3, 4)])
+
+    assert waiting.release(("t", 0), 5) == ["3", "4"]
+    assert [m.offset for m in waiting.ascending(("t", 0))] == [5]
+    assert (waiting.count, waiting.spans, waiting.bytes) == (1, 1, len(SPAN))
+
+
+def test_counts_are_zero_after_all_is_released():
+    waiting = pending([0.0])
+    waiting.add([(message(1), "a"), (message(1, partition=1), "b")])
+    waiting.release(("t", 0), 2)
+    waiting.release(("t", 1), 2)
+
+    assert (waiting.count, waiting.spans, waiting.bytes, waiting.since) == (0, 0, 0, None)
+
+
+def test_an_upper_bound_of_spans_is_never_below_the_real_number():
+    assert spans_at_most(SPAN * 7) == 7
+    assert spans_at_most(b'{"traceId":"00","spanId":"00"},{"traceId":"01"}') == 2
+    assert spans_at_most(b"garbage") == 1
