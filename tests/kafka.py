@@ -1,0 +1,53 @@
+"""Fixtures with a real Kafka: one broker per test session, topics of its own for every test.
+
+``broker`` is shared: never stop or kill it. A test that does takes ``own_broker``. The jars come from the default cache, so
+a machine fetches them once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ingest.broker import LocalBroker
+from ingest.settings import BrokerSettings, KafkaSettings
+from spanledger.settings import load
+
+TOPIC_FIELDS = ("spans_topic", "metrics_topic", "logs_topic", "commits_topic", "alerts_topic", "dlq_topic")
+
+_numbers = itertools.count(1)
+
+
+def jars_cache() -> Path:
+    """Where the jars of the broker are kept on this machine."""
+    return load().data / "jars"
+
+
+def prefixed(settings: KafkaSettings, prefix: str) -> KafkaSettings:
+    """The same cluster with topics of its own."""
+    return dataclasses.replace(settings, **{field: f"{prefix}.{getattr(settings, field)}" for field in TOPIC_FIELDS})
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker]:
+    """The session's broker, on a free port."""
+    with LocalBroker(BrokerSettings(port=0), tmp_path_factory.mktemp("broker"), jars_cache()) as running:
+        yield running
+
+
+@pytest.fixture
+def kafka_settings(broker: LocalBroker) -> KafkaSettings:
+    """The session's broker with topic names that no other test has; nothing is created yet (``ensure_topics`` does)."""
+    return prefixed(KafkaSettings(bootstrap=broker.bootstrap, partitions=2), f"test{next(_numbers)}")
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[LocalBroker]:
+    """A broker for one test alone, to be killed and restarted; not started yet."""
+    alone = LocalBroker(BrokerSettings(port=0), tmp_path / "broker", jars_cache())
+    yield alone
+    alone.stop()
