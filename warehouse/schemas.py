@@ -13,7 +13,11 @@ import pyarrow as pa
 USD = pa.decimal128(38, 12)
 TIME = pa.timestamp("us", tz="UTC")
 HISTOGRAM = pa.list_(pa.struct([pa.field("index", pa.int32()), pa.field("count", pa.int64())]))
-"""Exponential buckets: ``index = ceil(log_γ(x))`` of a value in milliseconds; γ = 1.02, so ≤ 1 % relative error."""
+"""Exponential buckets: ``index = ceil(log_γ(x))`` of a value in milliseconds, γ = HISTOGRAM_GAMMA."""
+HISTOGRAM_GAMMA = 1.02
+"""A bucket is (γ^(i-1), γ^i]; its estimate 2·γ^i / (γ+1) is off by at most (γ-1)/(γ+1) = 0.991 %."""
+HISTOGRAM_ZERO = -(2**31)
+"""Index of the bucket of values that are zero (or less, from a broken clock): its estimate is 0."""
 COUNTS = pa.map_(pa.string(), pa.int64())
 TEXTS = pa.map_(pa.string(), pa.string())
 AMOUNTS = pa.map_(pa.string(), pa.float64())
@@ -181,20 +185,21 @@ INCIDENTS = pa.schema(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableSpec:
-    """One Delta table: its columns and its partition column."""
+    """One Delta table: its columns, the time that questions prune by, and its partition column."""
 
     schema: pa.Schema
+    time: str
     partition_by: str = "day"
 
 
 TABLES: dict[str, TableSpec] = {
-    "outcomes": TableSpec(schema=OUTCOMES),
-    "usage": TableSpec(schema=USAGE),
-    "safety": TableSpec(schema=SAFETY),
-    "gpu_samples": TableSpec(schema=GPU_SAMPLES),
-    "spans": TableSpec(schema=SPANS),
-    "flushes": TableSpec(schema=FLUSHES),
-    "incidents": TableSpec(schema=INCIDENTS),
+    "outcomes": TableSpec(schema=OUTCOMES, time="observed_at"),
+    "usage": TableSpec(schema=USAGE, time="minute"),
+    "safety": TableSpec(schema=SAFETY, time="minute"),
+    "gpu_samples": TableSpec(schema=GPU_SAMPLES, time="sampled_at"),
+    "spans": TableSpec(schema=SPANS, time="ended_at"),
+    "flushes": TableSpec(schema=FLUSHES, time="flushed_at"),
+    "incidents": TableSpec(schema=INCIDENTS, time="recorded_at"),
 }
 
 COMMIT_ORDER = ("outcomes", "usage", "safety", "gpu_samples", "spans", "flushes")
