@@ -14,7 +14,7 @@ import faust
 from faust.types.auth import AuthProtocol
 
 from alerts.watch import Watcher
-from ingest.kafka import ssl_context
+from ingest.kafka import bootstrap_servers, tls_context
 from ingest.settings import KafkaSettings
 from processors.agents.alerts import add_alerts_agent
 from processors.agents.spans import FlushLoop, add_spans_agent
@@ -47,7 +47,7 @@ def build_app(parts: Parts) -> faust.App:
     """The worker's app, ready for ``faust.Worker``."""
     app = faust.App(
         group_id(parts.flusher.lake.id),
-        broker=[f"aiokafka://{server}" for server in parts.kafka.bootstrap.split(",")],
+        broker=[f"aiokafka://{server}" for server in bootstrap_servers(parts.kafka)],
         broker_credentials=_credentials(parts.kafka),
         broker_session_timeout=SESSION_S,
         broker_heartbeat_interval=HEARTBEAT_S,
@@ -82,8 +82,8 @@ def _topic(app: faust.App, name: str) -> faust.TopicT:
 
 
 def _credentials(settings: KafkaSettings) -> faust.auth.Credentials | None:
-    context = ssl_context(settings)
-    if settings.security_protocol.startswith("SASL"):
+    context = tls_context(settings)
+    if settings.uses_sasl:
         credentials = faust.SASLCredentials(
             username=settings.sasl_username,
             password=settings.sasl_password,

@@ -1,21 +1,23 @@
 """One flush: the commit protocol of the design (section 4), synchronous, for a thread.
 
 0. Before joining the group, ``processors.group`` has set the group back to the lake where it was ahead of it.
-1. Decode and process the messages of ``[first, next)`` per partition. A bad message goes to the DLQ with its reason and is
-   acknowledged by Kafka before step 3; it counts as processed.
+1. Decode and process the messages of ``[first, next)`` per partition. A bad message goes to the DLQ with its reason
+   and is acknowledged by Kafka before step 3; it counts as processed.
 2. Load each table once; drop what it has already.
-3. Append to each table in ONE Delta commit with the offsets inside; spans last, then one row per partition in ``flushes``.
+3. Append to each table in ONE Delta commit with the offsets inside; spans last, then one row per partition in
+   ``flushes``.
 4. Publish commit notices: hints, for whoever waits.
 5. Acknowledge the Kafka offsets: the caller does, with ``Flushed.released``.
 
-A crash between any two steps changes no total: the lake says which offsets it has (2), and a range that only some tables
-have is taken once more as exactly that range (``processors.plan``). ``on_step`` is called between the steps, so that tests
-can stop the process there.
+A crash between any two steps changes no total: the lake says which offsets it has (2), and a range that only some
+tables have is taken once more as exactly that range (``processors.plan``). ``on_step`` is called between the steps, so
+that tests can stop the process there.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,6 +34,8 @@ from processors.pending import Stream
 from processors.plan import Take, have, take
 from warehouse import schemas
 from warehouse.lake import Flush, Lake, Range
+
+log = logging.getLogger("spanledger.worker")
 
 
 class Sink(Protocol):
@@ -82,7 +86,8 @@ class Flusher:
         """Commit the next range of every stream.
 
         ``pending``: messages by stream, ascending; ``ends``: end offset of each partition as last seen.
-        Raises LakeUnavailable or BrokerUnavailable: nothing may be acknowledged then; flushing again is safe.
+        Raises LakeUnavailable, BrokerUnavailable, or PartlyCommitted (another worker committed a part in between: the
+        next try is cut there). Nothing may be acknowledged then; flushing again is safe.
         """
         began = time.monotonic()
         ids = self.streams.app_ids(pending)
@@ -94,10 +99,12 @@ class Flusher:
         }  # these wait, or every table has them
         processed = {one.app_id: process_range(one.messages, self.engine) for one in chosen.values()}
         self.on_step("processed")
-        self.sink.dead_letters([
-            (one.messages[dead.index], dead) for one in chosen.values() for dead in processed[one.app_id].dead
-        ])
+        self.sink.dead_letters(
+            [(one.messages[dead.index], dead) for one in chosen.values() for dead in processed[one.app_id].dead]
+        )
         self.on_step("dead-lettered")
+        for stream, one in chosen.items():
+            self._report_loss(stream, one)
         if chosen:
             rows = self._flush_rows(chosen, processed, ends, time.monotonic() - began)
             versions = self.lake.commit(_as_flush(chosen.values(), processed, rows), on_step=self.on_step)
@@ -105,6 +112,16 @@ class Flusher:
             self.sink.notices(versions)
             self.on_step("noticed")
         return self._account(chosen, processed, released, began)
+
+    def _report_loss(self, stream: Stream, one: Take) -> None:
+        """Say loudly where Kafka no longer has offsets that the lake still expected (retention was too short)."""
+        if not one.missing:
+            return  # transaction markers and compaction leave gaps too: those are no loss
+        lost = min(one.next, self.streams.earliest(stream)) - one.first
+        if lost > 0:
+            self.metrics.count("lost_messages", lost, topic=stream[0], partition=str(stream[1]))
+            log.error("kafka no longer has what the lake expects topic=%s partition=%d first=%d lost=%d",
+                      *stream, one.first, lost)  # fmt: skip
 
     def _flush_rows(
         self,

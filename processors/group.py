@@ -1,7 +1,7 @@
 """Step 0 of the commit protocol: a consumer group is never ahead of its lake.
 
-The group's name holds the lake's id, so a new lake starts at the earliest offset. A lake restored from a backup is behind
-its group: then, as long as the group has no members, its offsets are set back to what the lake expects next.
+The group's name holds the lake's id, so a new lake starts at the earliest offset. A lake restored from a backup is
+behind its group: then, as long as the group has no members, its offsets are set back to what the lake expects next.
 """
 
 from __future__ import annotations

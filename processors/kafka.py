@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ingest import kafka
+from ingest.delivery import wait_acknowledged
 from ingest.settings import MIB, KafkaSettings
 from processors.messages import DeadLetter, Message
 from processors.pending import Stream
@@ -69,7 +70,7 @@ class KafkaSink:
             )
             for message, letter in letters
         ]
-        kafka.wait_acknowledged(sent, timeout_s=ACK_TIMEOUT_S)
+        wait_acknowledged(sent, timeout_s=ACK_TIMEOUT_S)
 
     def notices(self, versions: Mapping[str, int]) -> None:
         """Publish commit notices without waiting: they are hints."""
@@ -88,7 +89,7 @@ class KafkaSink:
             )
             for event in events
         ]
-        kafka.wait_acknowledged(sent, timeout_s=ACK_TIMEOUT_S)
+        wait_acknowledged(sent, timeout_s=ACK_TIMEOUT_S)
 
     def close(self) -> None:
         """Send what is buffered and close."""

@@ -1,9 +1,9 @@
 """Which offsets a flush takes: a pure function of what is pending and what the lake has.
 
-A partition's stream has a name of its own (``app_id`` = cluster id / topic id / partition), and every table of the lake
-knows the next offset it expects of that stream. Normally all tables agree. After a crash between two commits they do
-not: then the first flush takes exactly the range up to the furthest of them, so that the tables which are behind get the
-same rows as the ones which are not (the in-flush rules see one range at a time).
+A partition's stream has a name of its own (``app_id`` = cluster id / topic id / partition), and every table of the
+lake knows the next offset it expects of that stream. Normally all tables agree. After a crash between two commits they
+do not: then the first flush takes exactly the range up to the furthest of them, so that the tables which are behind get
+the same rows as the ones which are not (the in-flush rules see one range at a time).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def take(app_id: str, pending: Sequence[Message], had: Have) -> Take | None:
         assert end is not None  # noqa: S101 -- follows from `behind`; tells mypy
         if not pending or pending[-1].offset < end - 1:
             return None
-        first = had.nearest if had.nearest is not None else (fresh[0].offset if fresh else end)
+        first = had.nearest if had.nearest is not None else (fresh[0].offset if fresh else 0)
         return Take(app_id=app_id, first=first, next=end, messages=fresh, missing=end - first - len(fresh))
     if not fresh:
         return None

@@ -10,11 +10,18 @@ MIB = 1024 * 1024
 class WorkerSettings:
     """When to flush, whom to believe, where to serve metrics."""
 
-    flush_seconds: float = field(default=2.0, metadata={"help": "Longest wait before a flush.", "min": 0.05, "max": 600})
+    flush_seconds: float = field(
+        default=2.0, metadata={"help": "Longest wait before a flush.", "min": 0.05, "max": 600}
+    )
     flush_bytes: int = field(default=64 * MIB, metadata={"help": "Payload bytes that trigger a flush.", "min": 1})
     flush_spans: int = field(default=50_000, metadata={"help": "Spans that trigger a flush.", "min": 1})
     metrics_port: int = field(
-        default=9465, metadata={"help": "Loopback port of the Prometheus endpoint; taken = the next free one.", "min": 0, "max": 65535}
+        default=9465,
+        metadata={
+            "help": "Loopback port of the Prometheus endpoint; taken = the next free one.",
+            "min": 0,
+            "max": 65535,
+        },
     )
     trust_span_tenant: tuple[str, ...] = field(
         default=("otlp_spans",),

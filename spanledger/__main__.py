@@ -34,7 +34,7 @@ VERBS = {
 def build_parser(chosen: str | None) -> argparse.ArgumentParser:
     """Parser of the command line; only the chosen verb's module is imported, so the others cost nothing."""
     parser = argparse.ArgumentParser(prog="spanledger", description="An exact ledger of LLM spend and outcome.")
-    parser.add_argument("--settings", type=Path, metavar="FILE", help="settings file (default: spanledger.toml, if there)")
+    parser.add_argument("--settings", type=Path, metavar="FILE", help="settings file (default: spanledger.toml)")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for verb, summary in VERBS.items():
         module = importlib.import_module(f"spanledger.{verb}") if verb == chosen else None

@@ -1,7 +1,7 @@
 """Settings: one typed object per process, built once at the door.
 
-Defaults < ``spanledger.toml`` < environment (``SPANLEDGER_<SECTION>_<NAME>``) < flags. A bad value stops the start with one
-line that names the setting, the value and what is allowed. Nothing else reads the environment.
+Defaults < ``spanledger.toml`` < environment (``SPANLEDGER_<SECTION>_<NAME>``) < flags. A bad value stops the start with
+one line that names the setting, the value and what is allowed. Nothing else reads the environment.
 
 Each stage owns one frozen dataclass of settings (``ingest/settings.py`` and so on). A field's metadata documents and
 bounds it: ``help`` (required), ``min``, ``max``, ``choices``, ``secret``. Three settings place a deployment and have
@@ -11,11 +11,12 @@ short names: ``SPANLEDGER_KAFKA`` (``kafka.bootstrap``), ``SPANLEDGER_LAKE`` (``
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +174,40 @@ def _parse(raw: Any, hint: Any, metadata: Mapping[str, Any], origin: str) -> Any
     return value
 
 
+def _truth(raw: Any) -> bool:
+    if str(raw).lower() not in _WORDS:
+        raise ValueError("must be true or false")
+    return _WORDS[str(raw).lower()]
+
+
+def _whole(raw: Any) -> int:
+    if isinstance(raw, bool | float):
+        raise TypeError("must be a whole number")
+    try:
+        return int(raw)
+    except ValueError as error:
+        raise ValueError("must be a whole number") from error
+
+
+def _number(raw: Any) -> float:
+    if isinstance(raw, bool):
+        raise TypeError("must be a number")
+    try:
+        value = float(raw)
+    except ValueError as error:
+        raise ValueError("must be a number") from error
+    if not math.isfinite(value):
+        raise ValueError("must be a finite number")
+    return value
+
+
+def _words(raw: Any) -> str:
+    if not isinstance(raw, str):
+        raise TypeError("must be text")
+    return raw
+
+
+_SCALARS: dict[Any, Callable[[Any], Any]] = {bool: _truth, int: _whole, float: _number, str: _words}
 _WORDS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
 
@@ -186,22 +221,7 @@ def _convert(raw: Any, hint: Any) -> Any:
         return tuple(_convert(item, typing.get_args(hint)[0]) for item in items)
     if origin in (dict, Mapping):
         return _mapping(raw)
-    if hint is bool:
-        if isinstance(raw, bool):
-            return raw
-        if str(raw).lower() not in _WORDS:
-            raise ValueError("must be true or false")
-        return _WORDS[str(raw).lower()]
-    if hint in (int, float):
-        if isinstance(raw, bool):
-            raise ValueError("must be a number")
-        try:
-            return hint(raw)
-        except ValueError as error:
-            raise ValueError("must be a whole number" if hint is int else "must be a number") from error
-    if hint is str and not isinstance(raw, str):
-        raise ValueError("must be text")
-    return hint(raw)
+    return _SCALARS[hint](raw)
 
 
 def _mapping(raw: Any) -> dict[str, Any]:
@@ -209,7 +229,7 @@ def _mapping(raw: Any) -> dict[str, Any]:
     if isinstance(raw, Mapping):
         return dict(raw)
     if not isinstance(raw, str):
-        raise ValueError("must be a table, or text like key=value,key=value")
+        raise TypeError("must be a table, or text like key=value,key=value")
     pairs = [part.partition("=") for part in raw.split(",") if part.strip()]
     if any(not equals for _, equals, _ in pairs):
         raise ValueError("must be text like key=value,key=value")

@@ -121,7 +121,7 @@ class Stack:
 
 
 def resident_mib(pids: Sequence[int]) -> float:
-    """Memory of processes and their children that is in RAM, in MiB, from /proc; shared pages count once per process."""
+    """Memory in RAM of processes and their children in MiB, from /proc; shared pages count once per process."""
     return sum(_rss_kib(pid) for root in pids for pid in (root, *_descendants(root))) / 1024
 
 

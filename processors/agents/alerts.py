@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -34,10 +35,8 @@ def add_alerts_agent(app: faust.App, topic: faust.TopicT[Any], watcher: Watcher,
     @app.task
     async def watch() -> None:
         while not app.should_stop:
-            try:
+            with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(wake.wait(), timeout=WAKE_EVERY_S)
-            except TimeoutError:
-                pass
             wake.clear()
             if faust.types.TP(topic.get_topic_name(), 0) in app.consumer.assignment():
                 await look(watcher, sink)
@@ -45,7 +44,7 @@ def add_alerts_agent(app: faust.App, topic: faust.TopicT[Any], watcher: Watcher,
 
 
 async def look(watcher: Watcher, sink: KafkaSink) -> None:
-    """One step of the watcher, and its events to Kafka; a lake or broker that is away is tried again at the next one."""
+    """One step of the watcher, and its events to Kafka; while lake or broker are away the next step tries again."""
     try:
         report = await asyncio.to_thread(watcher.step, datetime.now(UTC))
         await asyncio.to_thread(sink.incidents, report.events)

@@ -1,8 +1,9 @@
 """The spans agent: gathers Kafka messages, flushes them in a thread, acknowledges what is durable.
 
-``noack_take`` hands over messages unacknowledged; they are acknowledged in order after the lake has them. A poison message
-never crashes the agent (it is dead-lettered inside the flush); a lake or broker that is away makes it back off and try
-again, without acknowledging anything, until that clears. Anything else crashes the worker, and its supervisor restarts it.
+``noack_take`` hands over messages unacknowledged; they are acknowledged in order after the lake has them. A poison
+message never crashes the agent (it is dead-lettered inside the flush); a lake or broker that is away makes it back off
+and try again, without acknowledging anything, until that clears. Anything else crashes the worker, and its supervisor
+restarts it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from processors.flush import Flushed, Flusher
 from processors.messages import Message
 from processors.pending import Pending, Stream
 from warehouse.errors import LakeUnavailable
+from warehouse.lake import PartlyCommitted
 
 log = logging.getLogger("spanledger.worker")
 
@@ -80,6 +82,9 @@ class FlushLoop:
             while self.pending.count:
                 try:
                     flushed = await self._flush_once()
+                except PartlyCommitted as error:
+                    log.info("another worker came in between: %s", error)
+                    continue
                 except (LakeUnavailable, BrokerUnavailable) as error:
                     if not await self._back_off(error, attempt):
                         return
@@ -125,9 +130,7 @@ class FlushLoop:
         highwater = self.app.consumer.highwater(faust.types.TP(*stream))
         return int(highwater) if highwater is not None else 0
 
-    def _measure(
-        self, batches: Mapping[Stream, list[Message]], flushed: Flushed, ends: Mapping[Stream, int]
-    ) -> None:
+    def _measure(self, batches: Mapping[Stream, list[Message]], flushed: Flushed, ends: Mapping[Stream, int]) -> None:
         for stream, messages in batches.items():
             labels = {"topic": stream[0], "partition": str(stream[1])}
             before = flushed.released.get(stream, 0)
