@@ -99,9 +99,9 @@ def streams(settings: KafkaSettings, topics: Sequence[str]) -> dict[Partition, s
         cluster_id = admin.describe_cluster()["cluster_id"]
         described = _described(admin, topics)
     return {
-        (topic["name"], partition["partition_index"]): f"{cluster_id}/{topic['topic_id']}/{partition['partition_index']}"
+        (topic["name"], index): f"{cluster_id}/{topic['topic_id']}/{index}"
         for topic in described
-        for partition in topic["partitions"]
+        for index in _indices(topic)
     }
 
 
@@ -141,9 +141,7 @@ def set_group_offsets(settings: KafkaSettings, group: str, offsets: Mapping[Part
 def _offsets(settings: KafkaSettings, topics: Sequence[str], spec: OffsetSpec) -> dict[Partition, int]:
     with admin_client(settings) as admin:
         partitions = [
-            TopicPartition(topic["name"], partition["partition_index"])
-            for topic in _described(admin, topics)
-            for partition in topic["partitions"]
+            TopicPartition(topic["name"], index) for topic in _described(admin, topics) for index in _indices(topic)
         ]
         found = admin.list_partition_offsets(dict.fromkeys(partitions, spec))
     return {(partition.topic, partition.partition): at.offset for partition, at in found.items()}
@@ -155,6 +153,10 @@ def _described(admin: KafkaAdminClient, topics: Sequence[str]) -> list[dict[str,
     if unknown:
         raise TopicsMissing(f"topics that Kafka does not show: {unknown}")
     return described
+
+
+def _indices(topic: Mapping[str, Any]) -> list[int]:
+    return [partition["partition_index"] for partition in topic["partitions"]]
 
 
 def _connected(make: Callable[..., Any], config: Mapping[str, Any], settings: KafkaSettings) -> Any:

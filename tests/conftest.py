@@ -5,7 +5,7 @@ import pytest
 pytest_plugins = ["tests.kafka"]
 
 WARNINGS_OF_OTHERS = [
-    "ignore:(read|open)_text is deprecated:DeprecationWarning",  # kafka-python reads its message schemas so, on Python 3.11
+    "ignore:(read|open)_text is deprecated:DeprecationWarning",  # kafka-python's way to its schemas, on Python 3.11
 ]
 
 

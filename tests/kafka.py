@@ -1,7 +1,7 @@
 """Fixtures with a real Kafka: one broker per test session, topics of its own for every test.
 
-``broker`` is shared: never stop or kill it. A test that does takes ``own_broker``. The jars come from the default cache, so
-a machine fetches them once.
+``broker`` is shared: never stop or kill it. A test that does takes ``own_broker``. The jars come from the default
+cache, so a machine fetches them once.
 """
 
 from __future__ import annotations

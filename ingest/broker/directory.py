@@ -1,8 +1,8 @@
 """The data directory of one local broker, and who may use it.
 
-``server.properties`` (written anew at every start), ``data/`` (Kafka's own files), ``logs/``, ``tmp/`` and ``broker.lock``.
-The lock file is held with flock(2) by the starting process *and* by the Java it starts, for as long as either lives: a
-second start on the same directory is refused, and a broker that is killed frees it.
+It holds ``server.properties`` (written anew at every start), ``data/`` (Kafka's own files), ``logs/``, ``tmp/`` and
+``broker.lock``. The lock is held with flock(2) by the starting process *and* by the Java it starts, for as long as
+either lives: a second start on the same directory is refused, and a broker that is killed frees it.
 """
 
 from __future__ import annotations
@@ -10,9 +10,13 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import time
 from pathlib import Path
 
 from ingest.errors import CannotStart
+
+LOCK_PATIENCE_S = 2.0  # a killed Java needs a moment to give its memory and then its files back
+POLL_S = 0.05
 
 
 class BrokerDirectory:
@@ -74,18 +78,27 @@ class BrokerDirectory:
 
     def _lock(self) -> None:
         lock = os.open(self.root / "broker.lock", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.read(lock, 20).decode().strip()
-            os.close(lock)
-            raise CannotStart(
-                f"a broker runs already on {self.root} (started by process {holder}); stop it first, or choose another "
-                "directory with SPANLEDGER_DATA"
-            ) from error
+        deadline = time.monotonic() + LOCK_PATIENCE_S
+        while not _try_lock(lock):
+            if time.monotonic() > deadline:
+                holder = os.read(lock, 20).decode().strip()
+                os.close(lock)
+                raise CannotStart(
+                    f"a broker runs already on {self.root} (started by process {holder}); "
+                    "stop it first, or choose another directory with SPANLEDGER_DATA"
+                )
+            time.sleep(POLL_S)
         os.ftruncate(lock, 0)
         os.write(lock, f"{os.getpid()}\n".encode())
         self._lock_fd = lock
+
+
+def _try_lock(lock: int) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _text(path: Path) -> str:

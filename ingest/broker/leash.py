@@ -1,7 +1,7 @@
 """``python -m ingest.broker.leash PARENT PROGRAM …``: become PROGRAM, and die with the parent that started us.
 
-A broker must not outlive a supervisor that was killed: it would keep the port and the data directory. Linux delivers the
-signal when the *thread* that started us ends (``prctl(2)``, PR_SET_PDEATHSIG), so start a broker from a thread that stays.
+A broker must not outlive a supervisor that was killed: it would keep the port and the data directory. Linux delivers
+the signal when the *thread* that started us ends (``prctl(2)``, PR_SET_PDEATHSIG): start a broker from one that stays.
 """
 
 from __future__ import annotations

@@ -39,8 +39,8 @@ def _unheard(_line: str) -> None:
 class LocalBroker:
     """One Kafka node in ``directory``, its jars cached in ``jars``.
 
-    ``properties`` extend or override ``server.properties`` (SASL, say). Port 0 is a free one, chosen at the first start and
-    kept over restarts. The broker dies with the thread that started it: start it from one that stays.
+    ``properties`` extend or override ``server.properties`` (SASL, say). Port 0 is a free one, chosen at the first start
+    and kept over restarts. The broker dies with the thread that started it: start it from one that stays.
     """
 
     def __init__(
@@ -95,6 +95,10 @@ class LocalBroker:
             return self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             return None
+
+    def last_words(self) -> str:
+        """The line of the broker's logs that best says why it ended."""
+        return self._directory.last_words()
 
     def stop(self) -> None:
         """Clean stop: Kafka flushes and closes its files. Does nothing where nothing runs."""
