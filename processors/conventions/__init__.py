@@ -1,1 +1,18 @@
-"""Attribute aliases of span conventions and the rules that make one canonical call of them."""
+"""Attribute aliases of span conventions and the rules that make one canonical call of them: data, no code.
+
+================  ====================================================================================================
+``fields.csv``    the canonical fields that decode fills, and their kind
+``aliases.csv``   wire key -> field: *rank* (lower wins, tens are classes), *place* (span, resource, event, map), *path*
+                  into a JSON or Python-repr text, *unit* as written, *includes* (token counts: inclusive or exclusive
+                  of cache or reasoning). Field ``*`` is a free map that is searched for every member of convention
+                  ``custom_common``; ``{i}`` stands for 0, 1, …; an event row without key is the event's time
+``values.csv``    word on the wire (lower case) -> canonical word; empty = no value
+``scopes.csv``    instrumentation scope (prefix) -> convention, how good its token counts are, where its streams end
+``roles.csv``     spans that are not what they look like: raw copies, usage records, start records
+``usage.csv``     token counts that exclude the cached part, by scope, version, provider and key
+``errors.csv``    provider code, HTTP status, exception class, message pattern, finish reason -> error class
+``apart.csv``     keys of known conventions that are left out, or mean something else here, each with its reason
+================  ====================================================================================================
+
+A convention is added by adding rows. ``processors.conventions.table`` reads the first two, ``rules`` the others.
+"""

@@ -1,0 +1,169 @@
+"""OTLP/JSON to protobuf messages, more tolerant than the specification.
+
+Accepted: ids in hex (the specification) or base64 (protobuf's own JSON), 64-bit integers as text or number, enums by
+name or number, lowerCamel or snake_case names, and a bare array of resource spans (rotel) or of whole requests.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
+
+from processors.decode.payload import BadPayload, Payload
+
+_KINDS = {"UNSPECIFIED": 0, "INTERNAL": 1, "SERVER": 2, "CLIENT": 3, "PRODUCER": 4, "CONSUMER": 5}
+_CODES = {"UNSET": 0, "OK": 1, "ERROR": 2}
+
+
+def parse_json(value: bytes) -> Payload:
+    """The resource spans of one JSON payload; raises BadPayload."""
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError) as error:
+        raise BadPayload(f"not JSON: {type(error).__name__}") from error
+    try:
+        return _payload(_requests(found))
+    except (TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise BadPayload(f"not OTLP/JSON: {type(error).__name__}") from error
+
+
+def _requests(found: Any) -> Iterator[Mapping[str, Any]]:
+    """All ResourceSpans objects of the payload."""
+    for item in found if isinstance(found, list) else [found]:
+        nested = _get(item, "resourceSpans", "resource_spans")
+        if nested is not None:
+            yield from nested
+        elif isinstance(found, list):
+            yield item
+
+
+def _payload(items: Iterator[Mapping[str, Any]]) -> Payload:
+    parsed: list[ResourceSpans] = []
+    bad_spans = 0
+    for item in items:
+        resource_spans = ResourceSpans()
+        resource_spans.resource.attributes.extend(_attributes(item.get("resource") or {}))
+        for group in _get(item, "scopeSpans", "scope_spans", "instrumentationLibrarySpans") or ():
+            scope_spans, bad = _scope_spans(group)
+            resource_spans.scope_spans.append(scope_spans)
+            bad_spans += bad
+        parsed.append(resource_spans)
+    return Payload(resource_spans=parsed, bad_spans=bad_spans)
+
+
+def _scope_spans(group: Mapping[str, Any]) -> tuple[ScopeSpans, int]:
+    scope = _get(group, "scope", "instrumentationLibrary") or {}
+    name, version = _text(scope.get("name")), _text(scope.get("version"))
+    found = ScopeSpans(scope=InstrumentationScope(name=name, version=version, attributes=_attributes(scope)))
+    bad = 0
+    for item in group.get("spans") or ():
+        try:
+            found.spans.append(_span(item))
+        except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
+            bad += 1
+    return found, bad
+
+
+def _span(item: Mapping[str, Any]) -> Span:
+    status = item.get("status") or {}
+    span = Span(
+        trace_id=_id(_get(item, "traceId", "trace_id"), 16),
+        span_id=_id(_get(item, "spanId", "span_id"), 8),
+        parent_span_id=_id(_get(item, "parentSpanId", "parent_span_id"), 8),
+        name=_text(item.get("name")),
+        kind=_enum(item.get("kind"), _KINDS, "SPAN_KIND_"),  # type: ignore[arg-type]  # protobuf takes the number
+        start_time_unix_nano=_whole(_get(item, "startTimeUnixNano", "start_time_unix_nano")),
+        end_time_unix_nano=_whole(_get(item, "endTimeUnixNano", "end_time_unix_nano")),
+        status=Status(
+            message=_text(status.get("message")),
+            code=_enum(status.get("code"), _CODES, "STATUS_CODE_"),  # type: ignore[arg-type]  # likewise
+        ),
+        attributes=_attributes(item),
+    )
+    for event in item.get("events") or ():
+        time_ns = _whole(_get(event, "timeUnixNano", "time_unix_nano"))
+        name = _text(event.get("name"))
+        span.events.append(Span.Event(name=name, time_unix_nano=time_ns, attributes=_attributes(event)))
+    return span
+
+
+def _attributes(item: Mapping[str, Any]) -> list[KeyValue]:
+    return [
+        KeyValue(key=_text(pair.get("key")), value=_value(pair.get("value"))) for pair in item.get("attributes") or ()
+    ]
+
+
+def _value(item: Any) -> AnyValue:
+    """The value; empty where its type and its content do not agree."""
+    if not isinstance(item, Mapping) or not item:
+        return AnyValue()
+    try:
+        return _filled(item)
+    except (TypeError, ValueError, KeyError, AttributeError):
+        return AnyValue()
+
+
+def _filled(item: Mapping[str, Any]) -> AnyValue:
+    value = AnyValue()
+    for name, inner in item.items():
+        match name.replace("_", "").lower():
+            case "stringvalue":
+                value.string_value = _text(inner)
+            case "boolvalue":
+                value.bool_value = inner if isinstance(inner, bool) else {"true": True, "false": False}[str(inner)]
+            case "intvalue":
+                value.int_value = _whole(inner)
+            case "doublevalue":
+                value.double_value = float(inner)
+            case "bytesvalue":
+                value.bytes_value = base64.b64decode(inner)
+            case "arrayvalue":
+                value.array_value.values.extend(_value(one) for one in inner.get("values") or ())
+            case "kvlistvalue":
+                value.kvlist_value.values.extend(_attributes({"attributes": inner.get("values")}))
+    return value
+
+
+def _get(item: Mapping[str, Any], *names: str) -> Any:
+    return next((item[name] for name in names if name in item), None)
+
+
+def _text(value: Any) -> str:
+    """Text without lone surrogates, which protobuf does not take."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise TypeError("must be text")
+    return value.encode("utf-8", "replace").decode("utf-8")
+
+
+def _whole(value: Any) -> int:
+    if value is None or value == "":
+        return 0
+    if isinstance(value, bool):
+        raise TypeError("must be a number")
+    if isinstance(value, float) and not value.is_integer():
+        raise ValueError("must be a whole number")
+    return int(value)
+
+
+def _enum(value: Any, names: Mapping[str, int], prefix: str) -> int:
+    if isinstance(value, str) and not value.lstrip("-").isdigit():
+        return names[value.upper().removeprefix(prefix)]
+    return _whole(value)
+
+
+def _id(value: Any, size: int) -> bytes:
+    """The raw id; other text comes back as bytes of a wrong length, which decode counts as a bad span."""
+    text = _text(value)
+    if not text:
+        return b""
+    try:
+        return bytes.fromhex(text) if len(text) == 2 * size else base64.b64decode(text, validate=True)
+    except ValueError:
+        return b"?"

@@ -1,0 +1,45 @@
+"""One record's value to protobuf messages: which encoding it is, and whether it can be read at all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class BadPayload(Exception):
+    """The bytes are neither protobuf nor JSON of an ``ExportTraceServiceRequest``; the text holds no content."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """What one record held; ``bad_spans`` could not be read and are not among ``resource_spans``."""
+
+    resource_spans: Sequence[ResourceSpans]
+    bad_spans: int = 0
+
+
+def is_json(value: bytes, content_type: str | None) -> bool:
+    """Told by the header, else by the first byte: protobuf of a request never begins with a bracket."""
+    if content_type is not None and content_type.partition(";")[0].strip().lower() == "application/json":
+        return True
+    return value.removeprefix(_BYTE_ORDER_MARK).lstrip()[:1] in (b"{", b"[")
+
+
+def parse_protobuf(value: bytes) -> Payload:
+    """The resource spans of one protobuf payload; raises BadPayload."""
+    try:
+        request = ExportTraceServiceRequest.FromString(value)
+    except DecodeError as error:
+        raise BadPayload("not protobuf of an ExportTraceServiceRequest") from error
+    return Payload(resource_spans=request.resource_spans)
+
+
+def strip_mark(value: bytes) -> bytes:
+    """JSON bytes without a byte order mark."""
+    return value.removeprefix(_BYTE_ORDER_MARK)

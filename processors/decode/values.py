@@ -1,0 +1,161 @@
+"""One attribute value as its field's kind, or None: nothing on the wire is trusted to have the right type.
+
+Accepted beside the plain type: numbers as text, booleans as text, lists as JSON text, JSON in JSON (quoted text),
+Python reprs of dicts. Refused: empty text, text beyond ``TEXT_BYTES``, NaN and infinities, numbers beyond 64 bits.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+TEXT_BYTES = 1024
+"""Longest text that is kept; a message that is only classified is cut at ``MESSAGE_BYTES`` instead."""
+MESSAGE_BYTES = 4096
+STRUCTURE_BYTES = 1 << 20
+"""Longest text that is parsed as JSON or Python repr."""
+
+_INTEGER = re.compile(r"[+-]?\d{1,18}(\.0*)?", re.ASCII)
+_WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+def plain(value: Any) -> Any:
+    """A protobuf ``AnyValue`` as str, bool, int, float, bytes, list or dict; None where nothing is set."""
+    kind = value.WhichOneof("value")
+    if kind is None:
+        return None
+    inner = getattr(value, kind)
+    if kind == "array_value":
+        return [plain(item) for item in inner.values]
+    if kind == "kvlist_value":
+        return {item.key: plain(item.value) for item in inner.values}
+    return inner
+
+
+def structure(value: Any) -> Any:
+    """A list or dict: as it is, or parsed from JSON or from a Python repr; None where it is neither."""
+    if isinstance(value, list | dict):
+        return value
+    if not isinstance(value, str) or len(value) > STRUCTURE_BYTES or value.lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return _literal(value)
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None
+
+
+def follow(found: Any, path: tuple[str, ...]) -> Any:
+    """The member at the end of the path; None where the path breaks off."""
+    for step in path:
+        if isinstance(found, dict):
+            found = found.get(step)
+        elif isinstance(found, list) and step.isdigit() and int(step) < len(found):
+            found = found[int(step)]
+        else:
+            return None
+    return found
+
+
+def unquote(value: Any) -> Any:
+    """Text that is itself a JSON string, without its quotes."""
+    if not isinstance(value, str) or value[:1] != '"':
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value
+
+
+def to_text(value: Any) -> str | None:
+    """Text, or a number or boolean as text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    if not isinstance(value, str) or not value.strip():
+        return None
+    return value if len(value) <= TEXT_BYTES // 4 or len(value.encode()) <= TEXT_BYTES else None
+
+
+def to_first(value: Any) -> str | None:
+    """Text, or the first text of a list."""
+    if isinstance(value, str) and value.lstrip()[:1] == "[":
+        value = structure(value)
+    if isinstance(value, list):
+        return next((text for text in map(to_text, value) if text), None)
+    return to_text(value)
+
+
+def to_integer(value: Any) -> int | None:
+    """A whole number within 64 bits."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
+        value = int(value.strip().partition(".")[0])
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and -(2**63) <= value < 2**63 else None
+
+
+def to_real(value: Any) -> float | None:
+    """A finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def to_bool(value: Any) -> bool | None:
+    """A boolean, also as text or as 0 and 1."""
+    if isinstance(value, bool):
+        return value
+    return _WORDS.get(str(value).strip().lower()) if isinstance(value, str | int) else None
+
+
+def to_time(value: Any) -> int | None:
+    """UTC nanoseconds: given as such, or as ISO 8601 text with an offset."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value if 0 < value < 2**64 else None
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        return None
+    since = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    return to_time((since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1000)
+
+
+def to_message(value: Any) -> str | None:
+    """The start of a text that is read and then dropped."""
+    if not isinstance(value, str) or not value:
+        return None
+    return value.encode()[:MESSAGE_BYTES].decode("utf-8", "ignore")
+
+
+CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
+    "text": to_text,
+    "first": to_first,
+    "integer": to_integer,
+    "real": to_real,
+    "bool": to_bool,
+    "time": to_time,
+    "message": to_message,
+}

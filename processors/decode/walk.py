@@ -1,0 +1,174 @@
+"""The walk over protobuf messages: spans to columns, by one look into the alias table per attribute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
+
+from processors.conventions.table import MANY, Alias, AliasTable, Keys
+from processors.decode import values
+from processors.decode.columns import Columns, Found, to_table
+from processors.decode.decoded import MESSAGES, Decoded
+from processors.decode.otlp_json import parse_json
+from processors.decode.payload import BadPayload, Payload, is_json, parse_protobuf, strip_mark
+from processors.messages import DeadLetter, Drop, Message
+
+TRACE_ID_BYTES = 16
+SPAN_ID_BYTES = 8
+
+
+def decode(messages: Sequence[Message], table: AliasTable) -> Decoded:
+    """Columns of all spans of a range of messages; ``DeadLetter.index`` counts within ``messages``."""
+    walk = _Walk(table)
+    dead: list[DeadLetter] = []
+    for index, message in enumerate(messages):
+        try:
+            seen = walk.message(index, _parse(message))
+        except BadPayload as error:
+            dead.append(DeadLetter(index=index, reason=Drop.BAD_PAYLOAD, detail=str(error)))
+            continue
+        if seen == 0:
+            dead.append(DeadLetter(index=index, reason=Drop.EMPTY, detail="no spans"))
+    return walk.columns.finish(
+        messages=_messages(messages),
+        dead=tuple(dead),
+        dropped={Drop.BAD_SPAN.value: walk.bad_spans} if walk.bad_spans else {},
+    )
+
+
+def _parse(message: Message) -> Payload:
+    if is_json(message.value, message.content_type):
+        return parse_json(strip_mark(message.value))
+    return parse_protobuf(message.value)
+
+
+def _messages(messages: Sequence[Message]) -> pa.Table:
+    rows = [
+        (m.topic, m.partition, m.offset, m.received_at_us, m.tenant, m.tenants and list(m.tenants), m.principal)
+        for m in messages
+    ]
+    return to_table(rows, MESSAGES)
+
+
+class _Walk:
+    """Fills columns message by message."""
+
+    def __init__(self, table: AliasTable) -> None:
+        self.table = table
+        self.columns = Columns(table)
+        self.bad_spans = 0
+        self._converters = {
+            field.name: values.CONVERTERS["message" if field.name == "error_message" else field.kind]
+            for field in table.fields
+        }
+
+    def message(self, index: int, payload: Payload) -> int:
+        """Take all spans of one message; -> how many were seen, bad ones included."""
+        seen = payload.bad_spans
+        self.bad_spans += payload.bad_spans
+        for resource_spans in payload.resource_spans:
+            resource: Found = {}
+            self._look_up(resource_spans.resource.attributes, self.table.resource, resource)
+            for scope_spans in resource_spans.scope_spans:
+                shared = dict(resource)
+                self._look_up(scope_spans.scope.attributes, self.table.scope, shared)
+                for span in scope_spans.spans:
+                    self._span(index, seen, span, scope_spans, dict(shared))
+                    seen += 1
+        return seen
+
+    def _span(self, index: int, position: int, span: Span, scope_spans: ScopeSpans, found: Found) -> None:
+        if not (_valid(span.trace_id, TRACE_ID_BYTES) and _valid(span.span_id, SPAN_ID_BYTES)):
+            self.bad_spans += 1
+            return
+        groups: dict[str, Found] = {}
+        self._look_up(span.attributes, self.table.span, found, groups)
+        evaluations: list[tuple[int | None, Found]] = [(None, group) for group in groups.values()]
+        for event in span.events:
+            if event.name in self.table.events:
+                evaluations += self._event(event, self.table.events[event.name], found)
+        scope = scope_spans.scope
+        self.columns.add(
+            structure=(
+                index,
+                position,
+                span.trace_id,
+                span.span_id,
+                span.parent_span_id if _valid(span.parent_span_id, SPAN_ID_BYTES) else None,
+                span.name,
+                span.kind if 0 <= span.kind <= Span.SPAN_KIND_CONSUMER else 0,
+                span.start_time_unix_nano,
+                span.end_time_unix_nano,
+                span.status.code if 0 <= span.status.code <= 2 else 0,  # noqa: PLR2004  # unset, ok, error
+                values.to_message(span.status.message) if span.status.code == 2 else None,  # noqa: PLR2004  # error
+                scope.name or None,
+                scope.version or None,
+            ),
+            found=found,
+            evaluations=evaluations,
+        )
+
+    def _event(self, event: Span.Event, keys: Keys, found: Found) -> list[tuple[int | None, Found]]:
+        own: dict[str, Found] = {}
+        self._look_up(event.attributes, keys, found, own)
+        for alias in keys.get("", ()):
+            _keep_first_time(found, alias, event.time_unix_nano)
+        return [(event.time_unix_nano or None, group) for group in own.values()]
+
+    def _look_up(
+        self, attributes: Iterable[Any], keys: Keys, found: Found, groups: dict[str, Found] | None = None
+    ) -> None:
+        """Direct aliases first; structured values are parsed only where they could still win."""
+        structured: list[tuple[tuple[Alias, ...], Any]] = []
+        for attribute in attributes:
+            aliases = keys.get(attribute.key)
+            if aliases is None:
+                continue
+            value = values.plain(attribute.value)
+            for alias in aliases:
+                if not alias.path:
+                    self._offer(alias, value, found, groups)
+            if aliases[-1].path or aliases[0].path:
+                structured.append((aliases, value))
+        for aliases, value in structured:
+            self._offer_members([alias for alias in aliases if alias.path], value, found, groups)
+
+    def _offer_members(
+        self, aliases: Sequence[Alias], value: Any, found: Found, groups: dict[str, Found] | None
+    ) -> None:
+        if not any(_may_win(alias, found) for alias in aliases):
+            return
+        parsed = values.structure(value)
+        if parsed is None:
+            return
+        for alias in aliases:
+            self._offer(alias, values.follow(parsed, alias.path), found, groups)
+
+    def _offer(self, alias: Alias, value: Any, found: Found, groups: dict[str, Found] | None) -> None:
+        target = found
+        if alias.field in MANY:
+            if groups is None:
+                return
+            target = groups.setdefault(alias.group, {})
+        if value is None or not _may_win(alias, target):
+            return
+        converted = self._converters[alias.field](values.unquote(value) if alias.unit == "json" else value)
+        if converted is not None:
+            target[alias.field] = (alias.index, converted * alias.factor if alias.unit in ("s", "ms") else converted)
+
+
+def _may_win(alias: Alias, found: Mapping[str, tuple[int, Any]]) -> bool:
+    return alias.field not in found or alias.index <= found[alias.field][0]
+
+
+def _keep_first_time(found: Found, alias: Alias, time_ns: int) -> None:
+    if time_ns and _may_win(alias, found):
+        index, known = found.get(alias.field, (alias.index, time_ns))
+        found[alias.field] = (alias.index, min(known, time_ns) if index == alias.index else time_ns)
+
+
+def _valid(identifier: bytes, size: int) -> bool:
+    return len(identifier) == size and any(identifier)
