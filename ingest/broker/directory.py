@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import time
 from pathlib import Path
@@ -17,6 +18,8 @@ from ingest.errors import CannotStart
 
 LOCK_PATIENCE_S = 2.0  # a killed Java needs a moment to give its memory and then its files back
 POLL_S = 0.05
+EXCEPTION = re.compile(r"(Exception|Error): ")
+ERROR = re.compile(r" (ERROR|FATAL) ")
 
 
 class BrokerDirectory:
@@ -72,9 +75,7 @@ class BrokerDirectory:
 
     def last_words(self) -> str:
         """The line of the broker's logs that best says why it ended."""
-        lines = [*_text(self.console_log).splitlines(), *self.server_log_text().splitlines()]
-        bad = [line for line in lines if " FATAL " in line or " ERROR " in line or "Exception" in line]
-        return (bad or lines or ["it said nothing"])[-1].strip()
+        return why(_text(self.console_log) + self.server_log_text())
 
     def _lock(self) -> None:
         lock = os.open(self.root / "broker.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -91,6 +92,14 @@ class BrokerDirectory:
         os.ftruncate(lock, 0)
         os.write(lock, f"{os.getpid()}\n".encode())
         self._lock_fd = lock
+
+
+def why(said: str) -> str:
+    """The one line of a Java program's output that best says why it failed: the last exception, else error, else line."""
+    lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith("\tat ")]
+    exceptions = [line for line in lines if EXCEPTION.search(line)]
+    errors = [line for line in lines if ERROR.search(line)]
+    return (exceptions or errors or lines or ["it said nothing"])[-1]
 
 
 def _try_lock(lock: int) -> bool:

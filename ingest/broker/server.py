@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 
-from ingest.broker.directory import BrokerDirectory
+from ingest.broker.directory import BrokerDirectory, why
 from ingest.broker.jars import locked_jars, ready_jars
 from ingest.broker.java import find_java
 from ingest.broker.ports import free_port, is_free
@@ -52,6 +52,11 @@ class LocalBroker:
         self._properties = properties
         self._port = settings.port
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def directory(self) -> Path:
+        """The data directory."""
+        return self._directory.root
 
     @property
     def bootstrap(self) -> str:
@@ -156,8 +161,8 @@ class LocalBroker:
         try:
             subprocess.run(tool, capture_output=True, text=True, timeout=FORMAT_TIMEOUT_S, check=True)
         except subprocess.CalledProcessError as error:
-            said = (error.stdout + error.stderr).strip().splitlines() or ["it said nothing"]
-            raise CannotStart(f"Kafka cannot format {self._directory.data}: {said[-1]}") from error
+            said = why(error.stdout + error.stderr)
+            raise CannotStart(f"Kafka cannot format {self._directory.data}: {said}") from error
         except (OSError, subprocess.TimeoutExpired) as error:
             raise CannotStart(f"Kafka's storage tool does not run: {error}") from error
 
