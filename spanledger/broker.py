@@ -16,6 +16,7 @@ import argparse
 import dataclasses
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
 
 from spanledger.settings import Settings
@@ -31,7 +32,8 @@ def run(_args: argparse.Namespace, settings: Settings) -> None:
     from ingest.broker import LocalBroker
     from ingest.errors import CannotStart
 
-    broker = LocalBroker(settings.broker, settings.data / "broker", settings.data / "jars")
+    jars = Path(settings.broker.jars or settings.data / "jars")
+    broker = LocalBroker(settings.broker, settings.data / "broker", jars)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         bootstrap = broker.start(_say)
