@@ -1,0 +1,91 @@
+"""One deployment on this machine: where its parts listen, what their environment is, how they are started in order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from spanledger.stack import Part, Stack
+
+LOOPBACK = "127.0.0.1"
+BROKER_WITHIN_S = 180.0  # the first start fetches a Java runtime's jars
+PART_WITHIN_S = 60.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Loopback ports of the parts."""
+
+    broker: int
+    grpc: int
+    http: int
+    gateway_metrics: int
+    worker_metrics: int
+    dashboard: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """A broker (or somebody else's), gateway, worker and pages over one data directory."""
+
+    data: Path
+    ports: Ports
+    environment: Mapping[str, str]  # added to this process's own
+    own_broker: bool
+
+    @property
+    def gateway_url(self) -> str:
+        """Base URL of OTLP/HTTP."""
+        return f"http://{LOOPBACK}:{self.ports.http}"
+
+    @property
+    def dashboard_url(self) -> str:
+        """URL of the pages."""
+        return f"http://{LOOPBACK}:{self.ports.dashboard}"
+
+    def urls(self) -> dict[str, str]:
+        """What a person may want to open, by name."""
+        return {
+            "pages": self.dashboard_url,
+            "OTLP/HTTP": self.gateway_url,
+            "OTLP/gRPC": f"{LOOPBACK}:{self.ports.grpc}",
+            "gateway metrics": f"http://{LOOPBACK}:{self.ports.gateway_metrics}/metrics",
+            "worker metrics": f"http://{LOOPBACK}:{self.ports.worker_metrics}/metrics",
+        }
+
+    def start(self, stack: Stack, say: Say) -> None:
+        """Start the parts in order, each when the one before it answers. Raises CannotRun."""
+        began = time.monotonic()
+        if self.own_broker:
+            self._start(stack, "broker", ("broker",), self.ports.broker, BROKER_WITHIN_S)
+        self._start(stack, "gateway", ("gateway",), self.ports.http, PART_WITHIN_S)
+        self._start(stack, "worker", ("worker",), self.ports.worker_metrics, PART_WITHIN_S, restarts=True)
+        self._start(stack, "dashboard", ("dashboard",), self.ports.dashboard, PART_WITHIN_S)
+        say(f"all parts run after {time.monotonic() - began:.1f} s; logs in {self.data / 'logs'}")
+
+    def _start(
+        self, stack: Stack, name: str, words: tuple[str, ...], port: int, within_s: float, *, restarts: bool = False
+    ) -> None:
+        log = self.data / "logs" / f"{name}.log"
+        stack.start(Part(name=name, words=words, environment=self.environment, log=log, restarts=restarts))
+        stack.wait_for_port(port, name, within_s=within_s)
+
+
+def environment(ports: Ports, *, data: Path, kafka: str, lake: str) -> dict[str, str]:
+    """The variables that place the parts; everything else comes from the settings file and the caller's environment."""
+    return {
+        "SPANLEDGER_DATA": str(data),
+        "SPANLEDGER_KAFKA": kafka,
+        "SPANLEDGER_LAKE": lake,
+        "SPANLEDGER_BROKER_PORT": str(ports.broker),
+        "SPANLEDGER_GATEWAY_GRPC_PORT": str(ports.grpc),
+        "SPANLEDGER_GATEWAY_HTTP_PORT": str(ports.http),
+        "SPANLEDGER_GATEWAY_METRICS_PORT": str(ports.gateway_metrics),
+        "SPANLEDGER_WORKER_METRICS_PORT": str(ports.worker_metrics),
+        "SPANLEDGER_DASHBOARD_PORT": str(ports.dashboard),
+        "SPANLEDGER_ALERTS_DASHBOARD_URL": f"http://{LOOPBACK}:{ports.dashboard}",
+    }
