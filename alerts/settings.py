@@ -19,8 +19,25 @@ class AlertSettings:
         default=50.0, metadata={"help": "Smallest excess over expectation that opens an incident, in percent.", "min": 0}
     )
     notify_max_age_s: int = field(
-        default=3600, metadata={"help": "Older minutes train detectors but notify nobody.", "min": 60}
+        default=3600,
+        metadata={"help": "Older minutes train detectors but notify nobody.", "min": 60, "max": 86_400},
+    )
+    calm_minutes: int = field(
+        default=10, metadata={"help": "An incident is resolved after so many calm full minutes.", "min": 1, "max": 60}
+    )
+    history_days: int = field(
+        default=35, metadata={"help": "Days of usage from which detectors are trained at start.", "min": 1, "max": 400}
+    )
+    resend_s: int = field(
+        default=60,
+        metadata={"help": "Active alerts are sent to the Alertmanager again this often.", "min": 1, "max": 3600},
     )
     dashboard_url: str = field(
         default="http://127.0.0.1:8501", metadata={"help": "Where links in notifications lead."}
     )
+
+    def __post_init__(self) -> None:
+        for name in ("webhook_url", "alertmanager_url"):
+            url = getattr(self, name)
+            if url is not None and not url.startswith(("http://", "https://")):
+                raise ValueError(f"{name} = {url!r}: must be an http:// or https:// URL")

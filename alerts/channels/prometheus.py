@@ -1,0 +1,68 @@
+"""Prometheus Alertmanager, API v2: one alert per open incident.
+
+The label set is the alert's identity there, so it holds only what stays the same for an incident's whole life; amounts
+and causes are annotations. An active alert carries an end a few refreshes ahead: if all workers die, the Alertmanager
+resolves it by itself; until then it is sent again in time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from alerts.channels.http import post_json
+from alerts.incidents import RESOLVED, UNATTRIBUTED, Event
+from alerts.text import dollars, name_causes
+
+ALERT_NAME = "SpanLedgerSpend"
+REFRESHES_AHEAD = 4
+
+
+class Alertmanager:
+    """Posts alerts to one Alertmanager."""
+
+    name = "alertmanager"
+
+    def __init__(self, url: str, *, dashboard_url: str, refresh_s: float) -> None:
+        self.refresh_s: float | None = refresh_s
+        self._url = f"{url.rstrip('/')}/api/v2/alerts"
+        self._dashboard_url = dashboard_url
+        self._active_for = timedelta(seconds=REFRESHES_AHEAD * refresh_s)
+
+    def send(self, event: Event, now: datetime) -> None:
+        """See ``Channel``."""
+        post_json(self._url, [self._alert(event, now)])
+
+    def refresh(self, active: Sequence[Event], now: datetime) -> None:
+        """See ``Channel``."""
+        if active:
+            post_json(self._url, [self._alert(event, now) for event in active])
+
+    def _alert(self, event: Event, now: datetime) -> dict[str, Any]:
+        ends_at = event.recorded_at if event.event == RESOLVED else now + self._active_for
+        return {
+            "labels": {
+                "alertname": ALERT_NAME,
+                "signal": event.signal,
+                "severity": event.severity,
+                "tenant": event.tenant or UNATTRIBUTED,
+                "feature": event.feature or UNATTRIBUTED,
+            },
+            "annotations": {
+                "summary": event.summary or "",
+                "observed": dollars(event.observed_usd),
+                "expected": dollars(event.expected_usd),
+                "excess": dollars(event.excess_usd),
+                "excess_per_hour": dollars(event.excess_usd_per_hour),
+                "cause": name_causes(event.contributors, event.excess_usd),
+                "incident_id": event.incident_id,
+            },
+            "startsAt": _rfc3339(event.opened_at),
+            "endsAt": _rfc3339(ends_at),
+            "generatorURL": self._dashboard_url,
+        }
+
+
+def _rfc3339(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,88 @@
+"""Couriers carry events to one channel each, in a thread of their own: a channel that is down blocks nobody."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from alerts.channels.channel import Channel
+from alerts.errors import ChannelDown
+from alerts.incidents import Event
+
+FIRST_RETRY_S = 1.0
+LAST_RETRY_S = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trip:
+    """What became of a batch: the events that were taken, in order, and why the next one was not."""
+
+    taken: tuple[Event, ...]
+    refusal: str | None = None
+
+
+class Courier:
+    """Delivers to one channel; after a refusal it waits, twice as long each time."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+        self._trip: Future[Trip] | None = None
+        self._refusals = 0
+        self._rests_until: datetime | None = None
+        self._refreshed_at: datetime | None = None
+        self._refresh_on_trip: datetime | None = None
+
+    def is_free(self, now: datetime) -> bool:
+        """Whether it can take a batch now."""
+        return self._trip is None and (self._rests_until is None or now >= self._rests_until)
+
+    def wants_refresh(self, now: datetime) -> bool:
+        """Whether the channel should hear again what is open."""
+        every_s = self.channel.refresh_s
+        if every_s is None:
+            return False
+        return self._refreshed_at is None or now - self._refreshed_at >= timedelta(seconds=every_s)
+
+    def leave(self, events: Sequence[Event], active: Sequence[Event], now: datetime) -> None:
+        """Start a trip: send the events, then say again what is ``active``."""
+        self._trip = Future()
+        self._refresh_on_trip = now if self.wants_refresh(now) else None
+        threading.Thread(
+            target=_travel, args=(self._trip, self.channel, tuple(events), tuple(active), now), daemon=True
+        ).start()
+
+    def collect(self, now: datetime, *, wait_s: float = 0.0) -> Trip | None:
+        """The trip that has ended, if any; with ``wait_s`` wait for it that long."""
+        if self._trip is None:
+            return None
+        try:
+            trip = self._trip.result(timeout=wait_s)
+        except TimeoutError:
+            return None
+        self._trip = None
+        if not trip.refusal:
+            self._refreshed_at = self._refresh_on_trip or self._refreshed_at
+        self._refusals = self._refusals + 1 if trip.refusal else 0
+        wait = min(FIRST_RETRY_S * 2.0 ** (self._refusals - 1), LAST_RETRY_S)
+        self._rests_until = now + timedelta(seconds=wait) if trip.refusal else None
+        return trip
+
+
+def _travel(
+    trip: Future[Trip], channel: Channel, events: tuple[Event, ...], active: tuple[Event, ...], now: datetime
+) -> None:
+    taken: list[Event] = []
+    try:
+        for event in events:
+            channel.send(event, now)
+            taken.append(event)
+        if active:
+            channel.refresh(active, now)
+        trip.set_result(Trip(taken=tuple(taken)))
+    except ChannelDown as error:
+        trip.set_result(Trip(taken=tuple(taken), refusal=str(error)))
+    finally:
+        trip.cancel()  # only after a fault of ours: ``collect`` then raises instead of waiting for ever

@@ -1,0 +1,127 @@
+"""What alerts need of the lake, as a seam: ``LakeLedger`` over the real one, ``MemoryLedger`` over tables in memory.
+
+Usage comes as sums by minute: columns ``minute`` (UTC), the dimensions asked for, ``calls`` and ``cost_usd`` (decimal).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from alerts.incidents import Scope
+from warehouse.schemas import INCIDENTS, USAGE
+
+ZERO = Decimal(0)
+JOURNAL = "alerts"
+"""The app-transaction under which events are committed: one number after the other, whoever writes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Total:
+    """What a day holds: if it has changed, so has the day."""
+
+    calls: int
+    cost_usd: Decimal
+
+
+class Ledger(Protocol):
+    """Usage and watermark to judge by, and the journal of incidents."""
+
+    def mark(self) -> Hashable:
+        """Something cheap that differs when usage or incidents may have changed."""
+
+    def watermark(self, now: datetime) -> datetime | None:
+        """The time up to which everything has been committed; None = nothing ever was."""
+
+    def usage(self, start: datetime, end: datetime, by: Sequence[str], scope: Scope | None = None) -> pa.Table:
+        """Sums of the minutes in [start, end), of one scope or of all."""
+
+    def days(self, start: datetime, end: datetime) -> Mapping[date, Total]:
+        """Totals of the usage in [start, end) by UTC day; days without usage are left out."""
+
+    def events(self) -> pa.Table:
+        """The rows of ``incidents``, in any order."""
+
+    def last_version(self) -> int | None:
+        """Number of the last commit to the journal; None = there is none."""
+
+    def append(self, rows: pa.Table, version: int) -> bool:
+        """Commit rows to the journal under this number; False = somebody else has used it."""
+
+
+class MemoryLedger:
+    """Tables in memory; what is appended to ``usage_rows`` is visible at once."""
+
+    def __init__(self) -> None:
+        self.usage_rows = USAGE.empty_table()
+        self.incident_rows = INCIDENTS.empty_table()
+        self.committed_until: datetime | None = None
+        self._version: int | None = None
+
+    def add_usage(self, rows: pa.Table) -> None:
+        """What a flush does to the table."""
+        self.usage_rows = pa.concat_tables([self.usage_rows, rows])
+
+    def mark(self) -> Hashable:
+        """See ``Ledger``."""
+        return (self.usage_rows.num_rows, self._version)
+
+    def watermark(self, now: datetime) -> datetime | None:
+        """See ``Ledger``; ``now`` where the test has set none but there is usage."""
+        return self.committed_until or (now if self.usage_rows.num_rows else None)
+
+    def usage(self, start: datetime, end: datetime, by: Sequence[str], scope: Scope | None = None) -> pa.Table:
+        """See ``Ledger``."""
+        rows = _between(self.usage_rows, start, end)
+        if scope is not None:
+            rows = of_scope(rows, scope)
+        return _sums(rows, ["minute", *by])
+
+    def days(self, start: datetime, end: datetime) -> Mapping[date, Total]:
+        """See ``Ledger``."""
+        sums = _sums(_between(self.usage_rows, start, end), ["day"])
+        return {row["day"]: Total(calls=row["calls"], cost_usd=row["cost_usd"] or ZERO) for row in sums.to_pylist()}
+
+    def events(self) -> pa.Table:
+        """See ``Ledger``."""
+        return self.incident_rows
+
+    def last_version(self) -> int | None:
+        """See ``Ledger``."""
+        return self._version
+
+    def append(self, rows: pa.Table, version: int) -> bool:
+        """See ``Ledger``."""
+        if self._version is not None and version <= self._version:
+            return False
+        self.incident_rows = pa.concat_tables([self.incident_rows, rows])
+        self._version = version
+        return True
+
+
+def of_scope(usage: pa.Table, scope: Scope) -> pa.Table:
+    """The rows of one tenant and feature; None matches what is unattributed."""
+    return usage.filter(
+        pc.and_(_is(usage["tenant"], scope.tenant), _is(usage["feature"], scope.feature))
+    )
+
+
+def _is(column: pa.ChunkedArray, value: str | None) -> pa.ChunkedArray:
+    return pc.is_null(column) if value is None else pc.fill_null(pc.equal(column, value), False)
+
+
+def _between(usage: pa.Table, start: datetime, end: datetime) -> pa.Table:
+    minute = usage["minute"]
+    kind = minute.type
+    return usage.filter(pc.and_(pc.greater_equal(minute, pa.scalar(start, kind)), pc.less(minute, pa.scalar(end, kind))))
+
+
+def _sums(usage: pa.Table, by: Sequence[str]) -> pa.Table:
+    sums = usage.group_by(list(by)).aggregate([("calls", "sum"), ("cost_usd", "sum")])
+    return sums.rename_columns({"calls_sum": "calls", "cost_usd_sum": "cost_usd"})

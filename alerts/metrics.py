@@ -1,0 +1,55 @@
+"""What the alerts count about themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from opentelemetry import metrics
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instrument:
+    """One row of the metrics table."""
+
+    name: str
+    kind: str  # counter, gauge, histogram
+    unit: str
+    help: str
+
+
+INSTRUMENTS = (
+    Instrument(
+        name="spanledger_alerts_events", kind="counter", unit="1", help="Incident events committed, by event."
+    ),
+    Instrument(
+        name="spanledger_alerts_deliveries",
+        kind="counter",
+        unit="1",
+        help="Deliveries by channel and outcome: taken, refused, given_up.",
+    ),
+    Instrument(
+        name="spanledger_alerts_conflicts",
+        kind="counter",
+        unit="1",
+        help="Decisions that another worker had committed first; they were judged again.",
+    ),
+    Instrument(name="spanledger_alerts_outbox", kind="gauge", unit="1", help="Events that a channel has not taken yet."),
+    Instrument(name="spanledger_alerts_series", kind="gauge", unit="1", help="Series that are judged."),
+    Instrument(name="spanledger_alerts_judge_seconds", kind="histogram", unit="s", help="Time of one judgement."),
+)
+
+_meter = metrics.get_meter("spanledger.alerts")
+_rows = {metric.name.removeprefix("spanledger_alerts_"): metric for metric in INSTRUMENTS}
+
+
+def _described(name: str) -> dict[str, str]:
+    row = _rows[name]
+    return {"name": row.name, "unit": row.unit, "description": row.help}
+
+
+events = _meter.create_counter(**_described("events"))
+deliveries = _meter.create_counter(**_described("deliveries"))
+conflicts = _meter.create_counter(**_described("conflicts"))
+outbox = _meter.create_gauge(**_described("outbox"))
+series = _meter.create_gauge(**_described("series"))
+judge_seconds = _meter.create_histogram(**_described("judge_seconds"))

@@ -1,0 +1,68 @@
+"""What a notification says: who, what and why, in money.
+
+>>> print(dollars(Decimal("12.4")))
+$12.40
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from alerts.explain import share
+from alerts.incidents import RESOLVED, UNATTRIBUTED, Contributor, Scope
+
+NAMED_DIMENSIONS = ("model", "principal")  # the feature is in the scope already
+NAMED_SHARE = 0.5
+WHOLE_DOLLARS = Decimal(100)
+CENT = Decimal("0.01")
+
+
+def dollars(amount: Decimal) -> str:
+    """``$0.0031``, ``$12.40``, ``$1,240``: three or more digits that count."""
+    size = abs(amount)
+    sign = "-" if amount < 0 else ""
+    if size >= WHOLE_DOLLARS:
+        return f"{sign}${size:,.0f}"
+    if size >= CENT or not size:
+        return f"{sign}${size:,.2f}"
+    return f"{sign}${size:.2g}"
+
+
+def signed(amount: Decimal) -> str:
+    """Dollars with their sign."""
+    return dollars(amount) if amount < 0 else f"+{dollars(amount)}"
+
+
+def summarise(
+    event: str,
+    scope: Scope,
+    *,
+    minutes: int,
+    observed_usd: Decimal,
+    expected_usd: Decimal,
+    excess_usd_per_hour: Decimal,
+    contributors: Sequence[Contributor],
+) -> str:
+    """One line: ``acme / chat: $12.40 in 15 min, expected $1.10 (+$11.30, $45.20/h); 93 % from model gpt-x``."""
+    excess = observed_usd - expected_usd
+    ending = ", over" if event == RESOLVED else ""
+    amounts = (
+        f"{dollars(observed_usd)} in {minutes} min, expected {dollars(expected_usd)} "
+        f"({signed(excess)}, {dollars(excess_usd_per_hour)}/h{ending})"
+    )
+    causes = name_causes(contributors, excess)
+    return f"{scope}: {amounts}; {causes}" if causes else f"{scope}: {amounts}"
+
+
+def name_causes(contributors: Sequence[Contributor], excess_usd: Decimal) -> str:
+    """The first value of each dimension that explains half of the excess or more, with its share."""
+    named: list[tuple[int, str]] = []
+    for dimension in NAMED_DIMENSIONS:
+        part = next((part for part in contributors if part.dimension == dimension), None)
+        if part is not None and share(part, excess_usd) >= NAMED_SHARE:
+            percent = min(round(share(part, excess_usd) * 100), 100)
+            named.append((percent, f"{dimension} {part.value or UNATTRIBUTED}"))
+    if len({percent for percent, _ in named}) == 1:
+        return f"{named[0][0]} % from " + ", ".join(text for _, text in named)
+    return ", ".join(f"{percent} % from {text}" for percent, text in named)
