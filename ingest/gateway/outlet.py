@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -49,13 +50,14 @@ class Outlet(Protocol):
 
 
 class MemoryOutlet:
-    """Keeps records in a list; ``hold`` makes it slow, ``fail`` makes it refuse."""
+    """Keeps records in a list; ``hold`` makes it slow, ``fail`` makes it refuse, ``arrived`` tells of the first."""
 
     def __init__(self) -> None:
         self.records: list[Record] = []
         self.held: list[asyncio.Future[None]] = []
         self.hold = False
         self.fail: Refused | None = None
+        self.arrived = threading.Event()
 
     def send(self, record: Record) -> asyncio.Future[None]:
         """Store at once, or when ``let_go`` is called."""
@@ -64,6 +66,7 @@ class MemoryOutlet:
             settled.set_exception(self.fail)
             return settled
         self.records.append(record)
+        self.arrived.set()
         if self.hold:
             self.held.append(settled)
         else:

@@ -23,11 +23,8 @@ from ingest.gateway.signals import Signal
 
 KEY_BYTES = 8
 NOT_JSON = (ValueError, RecursionError)
-NOT_OTLP_JSON = (
-    json_format.ParseError,
-    AttributeError,
-    TypeError,
-)  # the last two: a list or text where an object belongs
+# The last two are how ParseDict says that a list or a text stands where an object belongs.
+NOT_OTLP_JSON = (json_format.ParseError, AttributeError, TypeError)
 HEX_IDS = frozenset({"traceId", "spanId", "parentSpanId"})
 
 
@@ -61,6 +58,8 @@ def read_json(signal: Signal, body: bytes) -> Payload:
     """Verdict on JSON text; raises Refused (malformed). Ids are hex, unknown fields are ignored (OTLP 1.10)."""
     try:
         content = json.loads(body)
+        if not isinstance(content, dict):
+            raise _malformed(signal, Encoding.JSON)
         _ids_to_base64(content)
         request = json_format.ParseDict(content, signal.request(), ignore_unknown_fields=True)
     except (*NOT_JSON, *NOT_OTLP_JSON) as error:
@@ -69,7 +68,7 @@ def read_json(signal: Signal, body: bytes) -> Payload:
 
 
 def _malformed(signal: Signal, encoding: Encoding) -> Refused:
-    return Refused(Reason.MALFORMED, f"the body is not a {signal.request.DESCRIPTOR.name} in {encoding.value}")
+    return Refused(Reason.MALFORMED, f"the body is no {signal.request.DESCRIPTOR.name} in {encoding.value}")
 
 
 def _describe(signal: Signal, request: Any, filled: bool) -> Payload:
