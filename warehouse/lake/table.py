@@ -136,9 +136,7 @@ class AppendTable:
                 raise
             return True
 
-    def _discard_if_refused(
-        self, added: Sequence[AddAction], transactions: Sequence[tuple[str, int]]
-    ) -> None:
+    def _discard_if_refused(self, added: Sequence[AddAction], transactions: Sequence[tuple[str, int]]) -> None:
         """After a failed commit on a file system: take the files away if the log says that it did not land.
 
         An object store may still carry out a write that timed out here, so there the files stay for vacuum.

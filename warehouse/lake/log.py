@@ -1,0 +1,37 @@
+"""The transaction log of a Delta table, as far as readers need it: which commit brought which rows of which streams."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pyarrow import fs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One commit: when (by the writer's clock), its app-transactions, and the files it added."""
+
+    version: int
+    at_ms: int
+    transactions: Mapping[str, int]
+    added: frozenset[str]
+
+
+def read_commit(files: fs.FileSystem, version: int) -> Commit | None:
+    """The commit that made ``version``; None where the log is cleaned up that far. Raises OSError."""
+    try:
+        with files.open_input_file(f"_delta_log/{version:020d}.json") as file:
+            lines = file.readall().splitlines()
+    except FileNotFoundError:
+        return None
+    actions = [json.loads(line) for line in lines if line.strip()]
+    return Commit(
+        version=version,
+        at_ms=max(
+            (action["commitInfo"].get("timestamp", 0) for action in actions if "commitInfo" in action), default=0
+        ),
+        transactions={a["txn"]["appId"]: a["txn"]["version"] for a in actions if "txn" in a},
+        added=frozenset(action["add"]["path"] for action in actions if "add" in action),
+    )

@@ -1,0 +1,99 @@
+"""A question as its file states it, and the SQL that it becomes for given parameters."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import resources
+
+from warehouse.errors import BadQuestion
+from warehouse.questions.parameters import Parameter, Value, dimension_sql
+from warehouse.schemas import TABLES
+from warehouse.scope import identifier
+
+_TAKES = re.compile(r"(?P<name>\w+): (?P<kind>\w+)(?: of (?P<table>\w+))? = ?(?P<default>[^;]*); (?P<help>.+)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One named question. ``reads`` maps tables to whether only files of the window are needed."""
+
+    name: str
+    summary: str
+    reads: Mapping[str, bool]
+    takes: tuple[Parameter, ...]
+    gives: Mapping[str, str]
+    sql: str
+
+    def parse(self, given: Mapping[str, object]) -> dict[str, Value]:
+        """All parameters, those not given by their defaults. Raises BadQuestion."""
+        known = [parameter.name for parameter in self.takes]
+        if unknown := sorted(set(given) - set(known)):
+            raise BadQuestion(f"{self.name} takes {', '.join(known) or 'nothing'}, not {', '.join(unknown)}")
+        values = {p.name: p.parse(given.get(p.name, p.default)) for p in self.takes}
+        start, end = values.get("start"), values.get("end")
+        if isinstance(start, datetime) and isinstance(end, datetime) and start >= end:
+            raise BadQuestion(f"{self.name}: start {start.isoformat()} must be before end {end.isoformat()}")
+        return values
+
+    def render(self, values: Mapping[str, Value]) -> str:
+        """The SQL with dimensions and bucket in their places."""
+        columns: list[tuple[str, str]] = []
+        for parameter in self.takes:
+            value = values[parameter.name]
+            if parameter.kind == "bucket" and value:
+                columns.append((f"date_trunc('{value}', {TABLES[parameter.table].time})", parameter.name))
+            elif parameter.kind == "dimensions" and isinstance(value, tuple):
+                columns += [(dimension_sql(name), name) for name in value]
+        named = "".join(f"{sql} AS {identifier(name)}, " for sql, name in columns)
+        keys = [f"{identifier(name)}, " for _, name in columns]
+        bucket = [key for key in keys if key == '"bucket", ']
+        texts = {"{columns}": named, "{keys}": "".join(keys), "{bucket}": "".join(bucket)}
+        return re.sub(r"\{\w+\}", lambda place: texts[place[0]], self.sql)
+
+    def bound(self, values: Mapping[str, Value]) -> dict[str, Value]:
+        """The values that the SQL takes as ``$name``."""
+        used = set(re.findall(r"\$(\w+)", self.sql))
+        return {name: value for name, value in values.items() if name in used}
+
+
+def question_names() -> list[str]:
+    """All named questions."""
+    files = resources.files("warehouse.questions").iterdir()
+    return sorted(file.name.removesuffix(".sql") for file in files if file.name.endswith(".sql"))
+
+
+@functools.cache
+def load_question(name: str) -> Question:
+    """A question by its name. Raises BadQuestion."""
+    if name not in question_names():
+        raise BadQuestion(f"there is no question {name!r}; there are {', '.join(question_names())}")
+    return parse_question(name, resources.files("warehouse.questions").joinpath(f"{name}.sql").read_text("utf-8"))
+
+
+def parse_question(name: str, text: str) -> Question:
+    """A question from the text of its file; ValueError where the header is not as it must be."""
+    lines = text.splitlines()
+    header = [line.removeprefix("--").strip() for line in lines if line.startswith("--")]
+    takes = [_parse_takes(name, line.removeprefix("takes ")) for line in header if line.startswith("takes ")]
+    gives = [line.removeprefix("gives ").partition(": ") for line in header if line.startswith("gives ")]
+    reads = [line.removeprefix("reads ") for line in header if line.startswith("reads ")]
+    tables = [word.strip() for line in reads for word in line.split(",")]
+    return Question(
+        name=name,
+        summary=header[0],
+        reads={table.removesuffix(" in window"): table.endswith(" in window") for table in tables},
+        takes=tuple(takes),
+        gives={column: help_ for column, _, help_ in gives},
+        sql="\n".join(line for line in lines if not line.startswith("--")).strip(),
+    )
+
+
+def _parse_takes(question: str, line: str) -> Parameter:
+    match = _TAKES.fullmatch(line)
+    if match is None:
+        raise ValueError(f"{question}.sql: cannot read `takes {line}`")
+    return Parameter(**{**match.groupdict(), "table": match["table"] or "", "default": match["default"].strip()})

@@ -1,0 +1,88 @@
+-- What was spent, on how much, and how it went: by any dimensions, in total or over time.
+-- reads usage in window
+-- takes bucket: bucket of usage = ; minute, hour or day: the column `bucket` says which one
+-- takes by: dimensions of usage = tenant; what to group by; nothing = one row
+-- takes start: time = ; first minute
+-- takes end: time = ; first minute after
+-- gives calls: billable calls
+-- gives priced_calls: calls whose cost is known
+-- gives priced_share: priced_calls / calls
+-- gives priced_tokens_share: input and output tokens of the priced calls / of all calls
+-- gives errors: calls with status `error`
+-- gives retries: calls that repeat a failed one
+-- gives input_tokens: includes cached, cache-write and audio tokens
+-- gives output_tokens: includes reasoning and audio tokens
+-- gives cost_usd: USD, exact; NULL where nothing is priced; the sum of the costs by kind
+-- gives latency_p50_ms: median duration, within 1 %
+-- gives latency_p95_ms: 95 % of the calls took no longer, within 1 %
+-- gives ttft_p50_ms: median time to first token of the calls that carry one, within 1 %
+-- gives ttft_p95_ms: likewise 95 %
+-- gives provisional: true until the hours are settled
+WITH facts AS (
+    SELECT {columns}
+        calls, priced_calls, if(status = 'error', calls, 0) AS errors, retries,
+        input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens,
+        output_tokens, reasoning_tokens, audio_input_tokens, audio_output_tokens, priced_tokens,
+        input_cost_usd, cached_cost_usd, cache_write_cost_usd, output_cost_usd, other_cost_usd, cost_usd,
+        latency_hist, ttft_hist
+    FROM usage
+    WHERE ($start IS NULL OR minute >= $start) AND ($end IS NULL OR minute < $end)
+),
+buckets AS (
+    SELECT {keys} 'latency' AS measure, unnest(latency_hist) AS bucket_ FROM facts
+    UNION ALL
+    SELECT {keys} 'ttft', unnest(ttft_hist) FROM facts
+),
+merged AS (
+    SELECT {keys} measure, bucket_.index AS index_, sum(bucket_.count) AS count_ FROM buckets GROUP BY ALL
+),
+ranked AS (
+    SELECT
+        {keys} measure, index_,
+        sum(count_) OVER (PARTITION BY {keys} measure ORDER BY index_) AS up_to,
+        sum(count_) OVER (PARTITION BY {keys} measure) AS total
+    FROM merged
+),
+rows_ AS (
+    SELECT * EXCLUDE (latency_hist, ttft_hist) FROM facts
+    UNION ALL BY NAME
+    SELECT
+        {keys}
+        min(index_) FILTER (measure = 'latency' AND up_to >= 0.50 * total) AS latency_p50,
+        min(index_) FILTER (measure = 'latency' AND up_to >= 0.95 * total) AS latency_p95,
+        min(index_) FILTER (measure = 'ttft' AND up_to >= 0.50 * total) AS ttft_p50,
+        min(index_) FILTER (measure = 'ttft' AND up_to >= 0.95 * total) AS ttft_p95
+    FROM ranked
+    GROUP BY ALL
+)
+SELECT
+    {keys}
+    coalesce(sum(calls), 0)::BIGINT AS calls,
+    coalesce(sum(priced_calls), 0)::BIGINT AS priced_calls,
+    sum(priced_calls)::DOUBLE / nullif(sum(calls), 0) AS priced_share,
+    sum(priced_tokens)::DOUBLE / nullif(coalesce(sum(input_tokens), 0) + coalesce(sum(output_tokens), 0), 0)
+        AS priced_tokens_share,
+    coalesce(sum(errors), 0)::BIGINT AS errors,
+    coalesce(sum(retries), 0)::BIGINT AS retries,
+    sum(input_tokens)::BIGINT AS input_tokens,
+    sum(cached_input_tokens)::BIGINT AS cached_input_tokens,
+    sum(cache_write_tokens)::BIGINT AS cache_write_tokens,
+    sum(cache_write_1h_tokens)::BIGINT AS cache_write_1h_tokens,
+    sum(output_tokens)::BIGINT AS output_tokens,
+    sum(reasoning_tokens)::BIGINT AS reasoning_tokens,
+    sum(audio_input_tokens)::BIGINT AS audio_input_tokens,
+    sum(audio_output_tokens)::BIGINT AS audio_output_tokens,
+    sum(input_cost_usd) AS input_cost_usd,
+    sum(cached_cost_usd) AS cached_cost_usd,
+    sum(cache_write_cost_usd) AS cache_write_cost_usd,
+    sum(output_cost_usd) AS output_cost_usd,
+    sum(other_cost_usd) AS other_cost_usd,
+    sum(cost_usd) AS cost_usd,
+    bucket_value(max(latency_p50)) AS latency_p50_ms,
+    bucket_value(max(latency_p95)) AS latency_p95_ms,
+    bucket_value(max(ttft_p50)) AS ttft_p50_ms,
+    bucket_value(max(ttft_p95)) AS ttft_p95_ms,
+    true AS provisional
+FROM rows_
+GROUP BY ALL
+ORDER BY {bucket} cost_usd DESC NULLS LAST, calls DESC, {keys} provisional

@@ -1,0 +1,77 @@
+"""Tables of a snapshot as DuckDB views: only the files that a time window needs, only the rows that a scope allows."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from datetime import datetime
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as ds
+
+from warehouse.lake.snapshot import Snapshot
+from warehouse.schemas import HISTOGRAM_GAMMA, TABLES
+from warehouse.scope import Scope, condition, identifier, literal
+from warehouse.settings import LakeSettings
+
+Window = tuple[datetime | None, datetime | None]
+"""Half-open; None = no bound."""
+
+EVER: Window = (None, None)
+
+
+def connect(settings: LakeSettings) -> duckdb.DuckDBPyConnection:
+    """A DuckDB in memory, bounded, in UTC, that fetches no extensions; with the macro ``bucket_value(index)``."""
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "memory_limit": f"{settings.query_memory_mib}MiB",
+            "threads": settings.query_threads,
+            "temp_directory": tempfile.gettempdir(),
+        },
+    )
+    gamma = HISTOGRAM_GAMMA
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(f"CREATE MACRO bucket_value(i) AS 2.0 * pow({gamma}, i) / ({gamma} + 1.0)")
+    return connection
+
+
+def expose(
+    connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: str, scope: Scope, window: Window = EVER
+) -> None:
+    """Make one table of the snapshot visible under its name: the rows of ``scope``, from the files of ``window``."""
+    schema = TABLES[table].schema
+    files = snapshot.within(table, *window)
+    connection.register(f"{table}_columns", schema.empty_table())
+    sources = [f"SELECT * FROM {table}_columns"]
+    if files.num_rows and snapshot.place.directory is not None:
+        sources.append(f"SELECT * FROM {parquet(snapshot, table, files)}")
+    elif files.num_rows:
+        connection.register(f"{table}_files", _dataset(snapshot, table, files))
+        sources.append(f"SELECT * FROM {table}_files")
+    rule = condition(scope) if "tenant" in schema.names else "true"
+    columns = ", ".join(identifier(name) for name in schema.names)
+    connection.execute(
+        f"CREATE VIEW {table} AS SELECT {columns} FROM ({' UNION ALL BY NAME '.join(sources)}) WHERE {rule}"  # noqa: S608
+    )
+
+
+def parquet(snapshot: Snapshot, table: str, files: pa.Table) -> str:
+    """The files of a table in a local directory as a DuckDB table function; names are no patterns."""
+    root = f"{snapshot.place.table_url(table)}/"
+    paths = ", ".join(literal(re.sub(r"([\[*?])", r"[\1]", root + path)) for path in files["path"].to_pylist())
+    return f"read_parquet([{paths}], hive_partitioning = true, hive_types = {{'day': DATE}}, union_by_name = true)"
+
+
+def _dataset(snapshot: Snapshot, table: str, files: pa.Table) -> ds.Dataset:
+    """The files of a table on an object store, read through deltalake's file system."""
+    kind = ds.ParquetFileFormat()
+    store = snapshot.place.filesystem(table)
+    fragments = [
+        kind.make_fragment(path, store, ds.field("day") == pa.scalar(day, pa.date32()))
+        for path, day in zip(files["path"].to_pylist(), files["day"].to_pylist(), strict=True)
+    ]
+    return ds.FileSystemDataset(fragments, TABLES[table].schema, kind, store)
