@@ -90,9 +90,7 @@ def _tariff(provider: Provider, info: ModelInfo, tier: str) -> Tariff:
     constraints = [price.constraint for price in _conditional(info)] + [variant.constraint for variant in variants]
     days = sorted({c.start_date for c in constraints if isinstance(c, StartDateConstraint)})
     times = sorted({t for c in constraints if isinstance(c, TimeOfDateConstraint) for t in _utc(c)})
-    instants = [
-        [dt.datetime.combine(day, time) for time in (_MIDNIGHT, *times)] for day in (_FIRST_DAY, *days)
-    ]
+    instants = [[dt.datetime.combine(day, time) for time in (_MIDNIGHT, *times)] for day in (_FIRST_DAY, *days)]
     prices = [[_prices_at(info, tier, variants, instant) for instant in row] for row in instants]
     sizes = _context_sizes([price for row in prices for price in row if price is not None])
     return Tariff(
@@ -111,9 +109,7 @@ def _variants(info: ModelInfo, tier: str) -> list[PriceVariant]:
     return [v for v in info.price_variants or () if any(v.when.get(key) == tier for key in _TIER_KEYS)]
 
 
-def _prices_at(
-    info: ModelInfo, tier: str, variants: Sequence[PriceVariant], instant: dt.datetime
-) -> ModelPrice | None:
+def _prices_at(info: ModelInfo, tier: str, variants: Sequence[PriceVariant], instant: dt.datetime) -> ModelPrice | None:
     if tier in STANDARD_TIERS:
         return info.get_prices(instant)
     if any(v.constraint is None or v.constraint.active(instant) for v in variants):
@@ -133,13 +129,15 @@ def _micros(time: dt.time) -> int:
 
 def _context_sizes(prices: Sequence[ModelPrice]) -> tuple[int, ...]:
     return tuple(
-        sorted({
-            tier.start
-            for price in prices
-            for value in vars(price).values()
-            if isinstance(value, TieredPrices)
-            for tier in value.tiers
-        })
+        sorted(
+            {
+                tier.start
+                for price in prices
+                for value in vars(price).values()
+                if isinstance(value, TieredPrices)
+                for tier in value.tiers
+            }
+        )
     )
 
 

@@ -103,14 +103,14 @@ def _choose(calls: _Calls, book: PriceBook) -> tuple[NDArray[np.int64], list[Rat
     which = np.full(len(calls.key), -1, np.int64)
     rates: list[Rates] = []
     order = np.argsort(calls.key, kind="stable")
-    ends = np.cumsum(np.bincount(calls.key, minlength=len(calls.keys)))
-    for (provider, model, tier), end, begin in zip(calls.keys, ends, np.r_[0, ends[:-1]], strict=True):
+    sizes = np.bincount(calls.key, minlength=len(calls.keys))
+    for (provider, model, tier), end, size in zip(calls.keys, np.cumsum(sizes), sizes, strict=True):
         tariff = None if model is None else book.tariff(provider, model, tier)
         if tariff is None:
             continue
-        rows = order[begin:end]
+        rows = order[end - size : end]
         index: list[int] = []
-        for rate in (rate for times in tariff.rates for sizes in times for rate in sizes):
+        for rate in (rate for times in tariff.rates for brackets in times for rate in brackets):
             index.append(-1 if rate is None else len(rates))
             rates.extend([] if rate is None else [rate])
         which[rows] = np.array(index)[_cell(tariff, calls.started_us[rows], calls.counts[rows, 0])]

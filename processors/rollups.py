@@ -1,0 +1,74 @@
+"""The usage table: what the billable calls of one range add up to, per minute and dimension.
+
+A row is a partial sum. Rows of other ranges carry the same dimensions; readers group and add, and every measure may be
+added: counts, tokens, exact costs, histogram buckets. NULL tokens and costs add nothing; ``priced_calls`` beside
+``calls`` says how much is known. Rows stand in the order in which their dimensions first occur in the range.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from processors.histograms import histograms
+from warehouse.schemas import COST_KINDS, TOKEN_KINDS, USAGE, USAGE_DIMENSIONS
+
+KNOWN_COSTS = ("priced", "free")
+_HISTOGRAMS = {"latency_hist": "duration_ms", "ttft_hist": "ttft_ms", "tpot_hist": "tpot_ms"}
+_MONEY = (*COST_KINDS, "cost_usd")
+_STORED = (
+    *(name for name in USAGE_DIMENSIONS if name != "model"),
+    *("billable", "ended_at", "request_model", "response_model", "attempt", "price_status"),
+    *_HISTOGRAMS.values(),
+    *TOKEN_KINDS,
+    *_MONEY,
+)
+
+
+def roll_up_usage(spans: pa.Table) -> pa.Table:
+    """Rows of ``USAGE`` from the priced spans of one range."""
+    calls = _calls(spans)
+    keys = ["minute", *USAGE_DIMENSIONS]
+    groups = calls.group_by(keys, maintain_order=True).agg(
+        *_counts(),
+        *(pl.col(kind).sum() for kind in TOKEN_KINDS),
+        _when(_known(), pl.sum_horizontal("input_tokens", "output_tokens")).alias("priced_tokens"),
+        *(pl.col(money).sum() for money in _MONEY),
+        pl.col("call"),
+    )
+    group = np.repeat(np.arange(groups.height), groups["calls"].to_numpy())
+    order = groups["call"].explode().to_numpy() if groups.height else np.zeros(0, np.int64)
+    table = groups.drop("call").with_columns(pl.col("minute").dt.date().alias("day")).to_arrow()
+    for name, source in _HISTOGRAMS.items():
+        values = calls[source].to_numpy()[order].astype(np.float64)
+        table = table.append_column(name, histograms(values, group, groups.height))
+    return table.select(USAGE.names).cast(USAGE)
+
+
+def _calls(spans: pa.Table) -> pl.DataFrame:
+    calls = pl.DataFrame(spans.select(_STORED)).filter(pl.col("billable"))
+    return calls.with_columns(
+        pl.col("ended_at").dt.truncate("1m").alias("minute"),
+        pl.coalesce(pl.col("response_model", "request_model").cast(pl.String)).alias("model"),
+        *(pl.col(source).fill_null(np.nan) for source in _HISTOGRAMS.values()),
+        pl.int_range(pl.len(), dtype=pl.Int64).alias("call"),
+    )
+
+
+def _counts() -> list[pl.Expr]:
+    return [
+        pl.len().cast(pl.Int64).alias("calls"),
+        _when(_known(), pl.lit(1)).alias("priced_calls"),
+        _when(pl.col("stream"), pl.lit(1)).alias("stream_calls"),
+        _when(pl.col("ttft_ms").is_not_nan(), pl.lit(1)).alias("ttft_calls"),
+        _when(pl.col("attempt") > 1, pl.lit(1)).alias("retries"),
+    ]
+
+
+def _known() -> pl.Expr:
+    return pl.col("price_status").is_in(KNOWN_COSTS)
+
+
+def _when(condition: pl.Expr, value: pl.Expr) -> pl.Expr:
+    return pl.when(condition).then(value.cast(pl.Int64)).otherwise(0).sum()
