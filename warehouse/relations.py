@@ -46,17 +46,16 @@ def expose(
     schema = TABLES[table].schema
     files = snapshot.within(table, *window)
     connection.register(f"{table}_columns", schema.empty_table())
-    sources = [f"SELECT * FROM {table}_columns"]
+    sources = [f"FROM {table}_columns"]
     if files.num_rows and snapshot.place.directory is not None:
-        sources.append(f"SELECT * FROM {parquet(snapshot, table, files)}")
+        sources.append(f"FROM {parquet(snapshot, table, files)}")
     elif files.num_rows:
         connection.register(f"{table}_files", _dataset(snapshot, table, files))
-        sources.append(f"SELECT * FROM {table}_files")
+        sources.append(f"FROM {table}_files")
     rule = condition(scope) if "tenant" in schema.names else "true"
     columns = ", ".join(identifier(name) for name in schema.names)
-    connection.execute(
-        f"CREATE VIEW {table} AS SELECT {columns} FROM ({' UNION ALL BY NAME '.join(sources)}) WHERE {rule}"  # noqa: S608
-    )
+    rows = f"FROM ({' UNION ALL BY NAME '.join(sources)}) SELECT {columns} WHERE {rule}"
+    connection.execute(f"CREATE VIEW {table} AS {rows}")
 
 
 def parquet(snapshot: Snapshot, table: str, files: pa.Table) -> str:

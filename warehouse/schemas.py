@@ -13,9 +13,9 @@ import pyarrow as pa
 USD = pa.decimal128(38, 12)
 TIME = pa.timestamp("us", tz="UTC")
 HISTOGRAM = pa.list_(pa.struct([pa.field("index", pa.int32()), pa.field("count", pa.int64())]))
-"""Exponential buckets: ``index = ceil(log_γ(x))`` of a value in milliseconds, γ = HISTOGRAM_GAMMA."""
+"""Exponential buckets: ``index = ceil(log(x) / log(HISTOGRAM_GAMMA))`` of a value in milliseconds."""
 HISTOGRAM_GAMMA = 1.02
-"""A bucket is (γ^(i-1), γ^i]; its estimate 2·γ^i / (γ+1) is off by at most (γ-1)/(γ+1) = 0.991 %."""
+"""With g = 1.02 a bucket is (g^(i-1), g^i]; its estimate 2 g^i / (g + 1) is off by at most (g - 1)/(g + 1) = 0.991 %."""
 HISTOGRAM_ZERO = -(2**31)
 """Index of the bucket of values that are zero (or less, from a broken clock): its estimate is 0."""
 COUNTS = pa.map_(pa.string(), pa.int64())
@@ -79,9 +79,23 @@ SPANS = pa.schema(
 )
 
 USAGE_DIMENSIONS = (
-    "tenant feature principal environment service provider model service_tier operation stream route "
-    "prompt_name prompt_version status error_class tags"
-).split()
+    "tenant",
+    "feature",
+    "principal",
+    "environment",
+    "service",
+    "provider",
+    "model",
+    "service_tier",
+    "operation",
+    "stream",
+    "route",
+    "prompt_name",
+    "prompt_version",
+    "status",
+    "error_class",
+    "tags",
+)
 
 USAGE = pa.schema(
     [
@@ -125,7 +139,7 @@ OUTCOMES = pa.schema(
         pa.field("received_at", TIME),
     ]
 )
-"""``name`` = success, groundedness, helpfulness, review …; ``label`` = success / failure, safe / unsafe … as reported."""
+"""``name``: success, groundedness, helpfulness, review …; ``label``: success, failure, safe, unsafe … as reported."""
 
 GPU_SAMPLES = pa.schema(
     [

@@ -1,7 +1,7 @@
 """Whose data a question may see: a rule of the reader, and no filter that a page could forget.
 
-``ALL``, or a frozenset of tenants in which ``None`` stands for calls that are not attributed to any. Tables with a column
-``tenant`` are cut by it. Tables without one (``flushes``) tell how the pipeline does and are the same for everybody.
+``ALL``, or a frozenset of tenants in which ``None`` stands for calls that are not attributed to any. Tables with a
+column ``tenant`` are cut by it. Tables without one (``flushes``) tell how the pipeline does, the same to everybody.
 """
 
 from __future__ import annotations

@@ -21,9 +21,9 @@ HORIZON_MS = 120_000
 def hidden_commits(
     commits: Mapping[str, Iterable[Commit]], seen: Callable[[str], int | None]
 ) -> dict[str, list[Commit]]:
-    """Which of the recent commits of each table a reader must not see; ``seen`` = next offset of a stream in ``flushes``.
+    """Which of the recent commits of each table a reader must not see, so that all tables have a stream equally far.
 
-    Holds: a stream's rows are visible in every table up to the same offset.
+    ``seen`` gives the next offset of a stream in ``flushes``.
     """
     limits: dict[str, int] = {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ class SnapshotTaker:
             for table in TABLES.keys() - set(COMMIT_ORDER):
                 self._handles[table].update_incremental()
             commits = self._recent_commits()
-            hidden = hidden_commits(commits, self._handles["flushes"].transaction_version)
+            hidden = hidden_commits(commits, functools.cache(self._handles["flushes"].transaction_version))
             return Snapshot(
                 place=self._place,
                 taken_at=datetime.now(UTC),

@@ -22,7 +22,7 @@ from warehouse.scope import identifier, literal
 
 BUCKETS = ("minute", "hour", "day")
 SAFETY_DIMENSIONS = tuple(SAFETY.names[SAFETY.names.index("tenant") : SAFETY.names.index("category")])
-DIMENSIONS = {"usage": tuple(USAGE_DIMENSIONS), "safety": SAFETY_DIMENSIONS}
+DIMENSIONS = {"usage": USAGE_DIMENSIONS, "safety": SAFETY_DIMENSIONS}
 
 Value = str | int | datetime | tuple[str, ...] | None
 

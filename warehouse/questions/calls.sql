@@ -1,0 +1,25 @@
+-- Single billable calls, the latest first.
+-- reads spans in window
+-- takes start: time = ; first end of a call
+-- takes end: time = ; first end of a call after
+-- takes feature: text = ; only this feature
+-- takes model: text = ; only this model (response, else request)
+-- takes trace_id: text = ; only this trace, in hex
+-- takes limit: whole = 100; how many
+-- gives trace_id: raw bytes, hex in JSON and CSV
+-- gives duration_ms: from start to end
+-- gives ttft_ms: time to first token; NULL where the call does not stream or says nothing
+-- gives cost_usd: USD, exact; NULL with a price_status that says why
+SELECT
+    trace_id, span_id, ended_at, tenant, feature, principal, environment, service, operation, provider,
+    coalesce(response_model, request_model) AS model, stream, status, error_class, finish_reason,
+    duration_ms, ttft_ms, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens, reasoning_tokens,
+    cost_usd, price_status, prompt_name, prompt_version, route, attempt, user_id, session_id, task_id
+FROM spans
+WHERE billable
+    AND ($start IS NULL OR ended_at >= $start) AND ($end IS NULL OR ended_at < $end)
+    AND ($feature IS NULL OR feature = $feature)
+    AND ($model IS NULL OR coalesce(response_model, request_model) = $model)
+    AND ($trace_id IS NULL OR hex(trace_id) = upper($trace_id))
+ORDER BY ended_at DESC, trace_id, span_id
+LIMIT $limit

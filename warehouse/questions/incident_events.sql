@@ -1,0 +1,9 @@
+-- Every event in the life of every incident, as it was recorded.
+-- reads incidents in window
+-- takes start: time = ; first recording
+-- takes end: time = ; first recording after
+-- gives event: opened, updated, resolved, notified and others; see alerts.incidents
+SELECT *
+FROM incidents
+WHERE ($start IS NULL OR recorded_at >= $start) AND ($end IS NULL OR recorded_at < $end)
+ORDER BY recorded_at, incident_id, sequence, event_id

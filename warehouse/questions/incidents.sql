@@ -1,0 +1,46 @@
+-- Incidents as they stand: the latest state of each, the worst first.
+-- reads incidents
+-- takes state: text = all; open, resolved or all
+-- takes start: time = ; first opening
+-- takes end: time = ; first opening after
+-- gives state: open or resolved
+-- gives excess_usd: observed_usd - expected_usd in [window_start, window_end)
+-- gives notified: channels that took the opening
+-- gives contributors: what explains the excess, by dimension and value
+WITH told AS (
+    SELECT * FROM incidents WHERE event NOT IN ('notified', 'undelivered', 'claimed')
+),
+last_ AS (
+    SELECT * FROM told
+    QUALIFY row_number() OVER (PARTITION BY incident_id ORDER BY sequence DESC, recorded_at DESC, event_id) = 1
+),
+lives AS (
+    SELECT
+        incident_id,
+        bool_or(event = 'resolved') AS resolved,
+        min(opened_at) AS opened_at_,
+        max(recorded_at) FILTER (event = 'resolved') AS resolved_at,
+        count(*) FILTER (event = 'updated') AS updates
+    FROM told
+    GROUP BY incident_id
+),
+notices AS (
+    SELECT incident_id, list(DISTINCT channel ORDER BY channel) AS notified
+    FROM incidents
+    WHERE event = 'notified'
+    GROUP BY incident_id
+)
+SELECT
+    l.incident_id,
+    if(v.resolved, 'resolved', 'open') AS state,
+    l.severity, l.signal, l.tenant, l.feature,
+    v.opened_at_ AS opened_at, v.resolved_at, l.recorded_at AS last_event_at, l.event AS last_event,
+    l.window_start, l.window_end,
+    l.observed_usd, l.expected_usd, l.excess_usd, l.excess_usd_per_hour,
+    v.updates, coalesce(n.notified, []) AS notified, l.contributors, l.summary
+FROM last_ AS l
+JOIN lives AS v USING (incident_id)
+LEFT JOIN notices AS n USING (incident_id)
+WHERE ($state = 'all' OR ($state = 'open') = (NOT v.resolved))
+    AND ($start IS NULL OR v.opened_at_ >= $start) AND ($end IS NULL OR v.opened_at_ < $end)
+ORDER BY v.resolved, l.excess_usd DESC NULLS LAST, opened_at DESC, l.incident_id

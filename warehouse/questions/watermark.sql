@@ -1,0 +1,18 @@
+-- Up to when everything has reached the lake: the smallest committed record time over the partitions.
+-- reads flushes
+-- takes now: time = ; what a partition that is caught up counts as; nothing = the time of the snapshot
+-- gives watermark: NULL where nothing was ever flushed
+-- gives streams: partitions, each as the stream that was flushed last (a recreated topic replaces the old one)
+-- gives streams_behind: those that had messages waiting when their last flush began
+WITH latest AS (
+    SELECT *, end_offset IS NULL OR next_offset < end_offset AS behind
+    FROM flushes
+    QUALIFY row_number() OVER (PARTITION BY topic, partition ORDER BY flushed_at DESC, next_offset DESC) = 1
+)
+SELECT
+    min(if(behind, least(last_record_at, $now), $now)) AS watermark,
+    count(*) AS streams,
+    count(*) FILTER (behind) AS streams_behind,
+    max(last_record_at) AS last_record_at,
+    max(flushed_at) AS last_flushed_at
+FROM latest
