@@ -1,1 +1,21 @@
 """A believable multi-tenant workload, made by the real OpenTelemetry SDK, with the exact truth of what arrived."""
+
+from ingest.simulator.dispatch import GatewayRefuses
+from ingest.simulator.incidents import IncidentSpec
+from ingest.simulator.simulation import Progress, Simulation, Workload
+from ingest.simulator.targets import EVERY_TENANT, Target
+from ingest.simulator.truth import IncidentTruth, Line, SafetyLine, Truth
+
+__all__ = [
+    "EVERY_TENANT",
+    "GatewayRefuses",
+    "IncidentSpec",
+    "IncidentTruth",
+    "Line",
+    "Progress",
+    "SafetyLine",
+    "Simulation",
+    "Target",
+    "Truth",
+    "Workload",
+]

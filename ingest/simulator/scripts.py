@@ -26,10 +26,9 @@ EVALUATED_SHARE = 0.25  # of answers, that an evaluator judges
 SIDE_SHARE = 0.3  # of an agent's turns, that go to its fast model
 GROUNDED_FROM = 0.5
 VERDICTS = {
-    Verdict(action="allow"): 90.5,
-    Verdict(action="modify", category="pii"): 6.0,
-    Verdict(action="block", category="prompt_injection"): 2.0,
-    Verdict(action="block", category="jailbreak"): 1.5,
+    Verdict(action="allowed"): 90.5,
+    Verdict(action="redacted", category="pii"): 6.0,
+    Verdict(action="blocked", category="prompt_injection"): 3.5,
 }
 """What guardrails decide, in percent: most pass, personal data is masked, attacks are blocked."""
 
@@ -98,7 +97,7 @@ def _pass_guardrail(stage: Stage, root: int, name: str) -> bool:
     guardrail = stage.open("guardrail", name, parent=root, service=SAFETY_GATEWAY)
     stage.wait(0.01, 0.06)
     stage.finish(guardrail, verdict=verdict)
-    return verdict.action != "block"
+    return verdict.action != "blocked"
 
 
 def _evaluate(rng: Random) -> tuple[Evaluation, ...]:

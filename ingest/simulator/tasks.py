@@ -60,7 +60,7 @@ class Failure:
 class Verdict:
     """What a guardrail decided; no category means that it found nothing."""
 
-    action: str  # allow, block, modify
+    action: str  # canonical: allowed, blocked, redacted
     category: str | None = None
 
 

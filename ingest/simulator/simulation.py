@@ -1,0 +1,130 @@
+"""A whole simulation: a back-dated part as fast as it goes, then a live part at the pace of the clock.
+
+The same seed and the same start give the same spans, ids included. Where no time is set, the live part lasts until it
+is stopped. Spans leave when they have ended: at once in the history, within a second in the live part.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from opentelemetry.sdk.trace import ReadableSpan
+
+from ingest.simulator.dispatch import Dispatch, Exporters
+from ingest.simulator.incidents import Incident, IncidentSpec
+from ingest.simulator.mechanisms import change, extra_tasks
+from ingest.simulator.playback import Clock, Playback, WallClock
+from ingest.simulator.tally import Tally
+from ingest.simulator.tasks import SECOND_NS, Task
+from ingest.simulator.tracing import Tracers
+from ingest.simulator.traffic import Traffic
+from ingest.simulator.truth import Truth
+
+FOREVER_S = 10 * 365 * 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """What to play. ``live_s`` None = until stopped; ``history_s`` lies before the start."""
+
+    calls_per_s: float
+    seed: str
+    history_s: float = 0.0
+    live_s: float | None = None
+    incidents: tuple[IncidentSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a simulation is: ``part`` is history or live, ``done`` the share of it, None where it has no end."""
+
+    part: str
+    done: float | None
+    elapsed_s: float
+    spans: int  # acknowledged so far
+
+
+class Simulation:
+    """One run. ``stop`` may be set from anywhere; ``truth()`` may be asked at any time."""
+
+    def __init__(
+        self,
+        workload: Workload,
+        exporters: Exporters,
+        *,
+        stop: threading.Event,
+        clock: Clock | None = None,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+        patience_s: float = 60.0,
+    ) -> None:
+        self._workload = workload
+        self._stop = stop
+        self._clock = clock or WallClock(stop)
+        self._on_progress = on_progress
+        self._incidents: list[Incident] = []
+        self._tally = Tally()
+        self._dispatch = Dispatch(exporters, self._acknowledge, patience_s=patience_s)
+        self._tracers = Tracers(Random(f"{workload.seed}/ids"), self._dispatch.hand_over)  # noqa: S311 - no secret
+
+    def run(self) -> Truth:
+        """Play both parts and wait until everything has arrived. Raises GatewayRefuses."""
+        try:
+            now_ns = self._clock.now_ns()
+            self._play("history", now_ns - int(self._workload.history_s * SECOND_NS), now_ns, origin_ns=now_ns)
+            now_ns = self._clock.now_ns()
+            live_s = FOREVER_S if self._workload.live_s is None else self._workload.live_s
+            self._play("live", now_ns, now_ns + int(live_s * SECOND_NS), origin_ns=now_ns)
+        finally:
+            self._dispatch.close()
+        return self.truth()
+
+    def truth(self) -> Truth:
+        """What was acknowledged up to now."""
+        return self._tally.truth()
+
+    def _play(self, part: str, start_ns: int, end_ns: int, *, origin_ns: int) -> None:
+        """Play one part and wait until it has arrived."""
+        if start_ns == end_ns or self._stop.is_set():
+            return
+        self._schedule(part, origin_ns)
+        playback = Playback(
+            self._tracers,
+            self._tally,
+            clock=self._clock if part == "live" else None,
+            stopped=self._stop.is_set,
+            on_tick=lambda at_ns: self._on_progress(self._progress(part, start_ns, end_ns, at_ns)),
+        )
+        playback.play(self._tasks(part, start_ns, end_ns), end_ns)
+        self._tracers.flush()
+        self._dispatch.drain()
+
+    def _schedule(self, part: str, origin_ns: int) -> None:
+        """Give the incidents of this part their times."""
+        for spec in self._workload.incidents:
+            if (spec.start_s < 0) is (part == "history"):
+                self._incidents.append(spec.at(origin_ns, index=len(self._incidents)))
+                self._tally.watch(self._incidents[-1])
+
+    def _tasks(self, part: str, start_ns: int, end_ns: int) -> Iterator[Task]:
+        """Ordinary tasks as the incidents change them, and those that the incidents add, by start."""
+        traffic = Traffic(calls_per_s=self._workload.calls_per_s, seed=f"{self._workload.seed}/{part}")
+        incidents = [incident for incident in self._incidents if start_ns <= incident.started_at_ns < end_ns]
+        extra = [extra_tasks(incident, traffic) for incident in incidents]
+        for task in heapq.merge(traffic.tasks(start_ns, end_ns), *extra, key=lambda task: task.started_at_ns):
+            changed = task
+            for incident in incidents:
+                changed = change(changed, incident)
+            if changed.ended_at_ns < end_ns:
+                yield changed
+
+    def _acknowledge(self, spans: Sequence[ReadableSpan]) -> None:
+        self._tally.acknowledge(span.context.span_id for span in spans if span.context)
+
+    def _progress(self, part: str, start_ns: int, end_ns: int, at_ns: int) -> Progress:
+        endless = part == "live" and self._workload.live_s is None
+        done = None if endless else min(1.0, (at_ns - start_ns) / (end_ns - start_ns))
+        return Progress(part=part, done=done, elapsed_s=(at_ns - start_ns) / SECOND_NS, spans=self._tally.spans)

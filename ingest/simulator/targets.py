@@ -1,0 +1,45 @@
+"""The gateway as the simulator addresses it: stock OTLP exporters over HTTP or gRPC, with the tenant's API key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from opentelemetry.sdk.trace.export import SpanExporter
+
+EVERY_TENANT = ""
+TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where to send. ``api_keys`` maps tenants to keys; the one under EVERY_TENANT serves all that have none."""
+
+    endpoint: str
+    grpc: bool = False
+    api_keys: Mapping[str, str] = field(default_factory=dict)
+
+    def exporter(self, tenant: str) -> SpanExporter:
+        """A new stock exporter that sends as ``tenant``."""
+        key = self.api_keys.get(tenant, self.api_keys.get(EVERY_TENANT))
+        headers = {"x-api-key": key} if key else {}
+        return self._over_grpc(headers) if self.grpc else self._over_http(headers)
+
+    def _over_http(self, headers: Mapping[str, str]) -> SpanExporter:
+        from opentelemetry.exporter.otlp.proto.http import Compression  # noqa: PLC0415 - only the chosen transport
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - likewise
+
+        return OTLPSpanExporter(
+            endpoint=f"{self.endpoint.rstrip('/')}/v1/traces",
+            headers=dict(headers),
+            timeout=TIMEOUT_S,
+            compression=Compression.Gzip,
+        )
+
+    def _over_grpc(self, headers: Mapping[str, str]) -> SpanExporter:
+        from grpc import Compression  # noqa: PLC0415 - only the chosen transport
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter  # noqa: PLC0415 - likewise
+
+        return OTLPSpanExporter(
+            endpoint=self.endpoint, headers=dict(headers), timeout=TIMEOUT_S, compression=Compression.Gzip
+        )
