@@ -1,8 +1,8 @@
 """Which values explain the excess: the spend of each feature, model and principal against its own expectation.
 
-A value's expectation is the scope's expectation times the share that the value had of the scope's spend in the day before
-the window. Within a dimension the parts therefore add up to the whole excess, to the last digit; a value that was never
-seen before is all excess.
+A value's expectation is the scope's expectation times the share that the value had of the scope's spend in the day
+before the window. Within a dimension the parts therefore add up to the whole excess, to the last digit; a value that
+was never seen before is all excess.
 """
 
 from __future__ import annotations

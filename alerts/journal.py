@@ -1,7 +1,7 @@
 """The journal: all incident events, committed one after the other whoever writes.
 
-Every commit takes the next number. A commit whose number is taken is refused, and by then the journal has been read anew:
-what was decided in ignorance must be decided again. So two workers never both decide.
+Every commit takes the next number. A commit whose number is taken is refused, and by then the journal has been read
+anew: what was decided in ignorance must be decided again. So two workers never both decide.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """From verdicts to events: decide what must be told, and put amounts and causes to it.
 
 Pure: the same verdicts, usage and events so far give the same events, with the same ids. Verdicts are made of floats;
-what is told is not: observed spend is the exact sum of the ledger, expected spend is rounded to a millionth of a dollar,
-and their difference is exact.
+what is told is not: observed spend is the exact sum of the ledger, expected spend is rounded to a millionth of a
+dollar, and their difference is exact.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ WARNING, CRITICAL = "warning", "critical"
 class Evidence:
     """What the amounts and causes are computed from.
 
-    ``usage``: the judged minutes by tenant, feature, model and principal; ``usage_before(scope, start)``: the same of one
-    scope in the day before ``start``; ``watermark``: until when there can be any.
+    ``usage``: the judged minutes by tenant, feature, model and principal; ``usage_before(scope, start)``: the same of
+    one scope in the day before ``start``; ``watermark``: until when there can be any.
     """
 
     usage: pa.Table
@@ -78,7 +78,7 @@ def _number(event: Event, sequence: int, severity: str | None) -> Event:
 
 
 def _draft(scope: Scope, decision: Decision, line: Timeline, evidence: Evidence, signature: Signature) -> Event:
-    start, opened = to_time(decision.start), to_time(decision.opened)
+    start, opened = to_time(max(decision.start, line.first_minute)), to_time(decision.opened)
     end = max(min(to_time(decision.end), evidence.watermark), start + MINUTE)
     rows = of_scope(_since(evidence.usage, start, end), scope)
     observed = total_usd(rows)

@@ -107,9 +107,7 @@ class MemoryLedger:
 
 def of_scope(usage: pa.Table, scope: Scope) -> pa.Table:
     """The rows of one tenant and feature; None matches what is unattributed."""
-    return usage.filter(
-        pc.and_(_is(usage["tenant"], scope.tenant), _is(usage["feature"], scope.feature))
-    )
+    return usage.filter(pc.and_(_is(usage["tenant"], scope.tenant), _is(usage["feature"], scope.feature)))
 
 
 def _is(column: pa.ChunkedArray, value: str | None) -> pa.ChunkedArray:
@@ -119,7 +117,9 @@ def _is(column: pa.ChunkedArray, value: str | None) -> pa.ChunkedArray:
 def _between(usage: pa.Table, start: datetime, end: datetime) -> pa.Table:
     minute = usage["minute"]
     kind = minute.type
-    return usage.filter(pc.and_(pc.greater_equal(minute, pa.scalar(start, kind)), pc.less(minute, pa.scalar(end, kind))))
+    return usage.filter(
+        pc.and_(pc.greater_equal(minute, pa.scalar(start, kind)), pc.less(minute, pa.scalar(end, kind)))
+    )
 
 
 def _sums(usage: pa.Table, by: Sequence[str]) -> pa.Table:

@@ -1,14 +1,14 @@
 """The life of an incident, as a pure function of verdicts: opened, updated while it gets materially worse, resolved.
 
 One incident per scope is open at a time. It opens at the first hot minute that is young enough to notify of, and is
-resolved after ``calm_minutes`` calm full minutes in a row; the next one cannot reach back into what a resolved one told.
-Judging the same minutes again, with what has been told by then, decides nothing new.
+resolved after ``calm_minutes`` calm full minutes in a row; the next one cannot reach back into what a resolved one
+told. Judging the same minutes again, with what has been told by then, decides nothing new.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,6 +35,17 @@ class Timeline:
         """Spend over expectation in the minutes [start, end)."""
         return float(self.spend[self._rows(start, end)].sum()) - self.expected_usd(start, end)
 
+    def onset(self, earliest: int, minute: int) -> int:
+        """The minute, from ``earliest`` to ``minute``, since which the excess is largest."""
+        sums = np.cumsum((self.spend - self.expected)[self._rows(earliest, minute + 1)][::-1])
+        return minute - int(sums.argmax())
+
+    def end(self, start: int, minute: int, latest: int) -> int:
+        """The minute after ``minute``, up to ``latest``, until which the excess since ``start`` is largest."""
+        sums = np.cumsum((self.spend - self.expected)[self._rows(start, latest)])
+        least = max(minute - max(start, self.first_minute), 0)
+        return max(start, self.first_minute) + least + int(sums[least:].argmax()) + 1 if sums[least:].size else latest
+
     def expected_usd(self, start: int, end: int) -> float:
         """Expectation of the minutes [start, end), or of those of them that are here."""
         return float(self.expected[self._rows(start, end)].sum())
@@ -45,7 +56,7 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What the clock and the settings say: minutes before ``notify_from`` open nothing, those before ``full_until`` are full."""
+    """What clock and settings say: minutes before ``notify_from`` open nothing, those before ``full_until`` are full."""
 
     notify_from: int
     full_until: int
@@ -54,7 +65,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """An event to be told: its kind, the minute in which the incident opened, and the minutes [start, end) it is about."""
+    """An event to be told: its kind, the minute in which the incident opened, the minutes [start, end) it is about."""
 
     event: str
     opened: int
@@ -92,34 +103,35 @@ def decide(known: Told | None, line: Timeline, rules: Rules) -> Iterator[Decisio
             opening = _find_opening(line, rules, free_from=-1 if known is None or known.end is None else known.end)
             if opening is None:
                 return
-            end, _ = _find_end(line, rules, opening.opened)
-            yield Decision(event=OPENED, opened=opening.opened, start=opening.start, end=end)
-            excess = line.excess(opening.start, end)
+            yield opening
+            excess = line.excess(opening.start, opening.end)
             known = Told(opened=opening.opened, start=opening.start, end=None, excess_usd=excess, updates=0)
-        end, over = _find_end(line, rules, known.opened)
-        if not over:
-            if known.updates < MAX_UPDATES and line.excess(known.start, end) >= WORSE * known.excess_usd:
-                yield Decision(event=UPDATED, opened=known.opened, start=known.start, end=end)
-            return
-        yield Decision(event=RESOLVED, opened=known.opened, start=known.start, end=end)
-        known = Told(opened=known.opened, start=known.start, end=end, excess_usd=known.excess_usd, updates=0)
+        restless_until, over = _find_calm(line, rules, known.opened)
+        end = line.end(known.start, known.opened, restless_until)
+        if over:
+            yield Decision(event=RESOLVED, opened=known.opened, start=known.start, end=end)
+            known = replace(known, end=end)
+            continue
+        if known.updates < MAX_UPDATES and line.excess(known.start, end) >= WORSE * known.excess_usd:
+            yield Decision(event=UPDATED, opened=known.opened, start=known.start, end=end)
+        return
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Opening:
-    opened: int
-    start: int
-
-
-def _find_opening(line: Timeline, rules: Rules, *, free_from: int) -> _Opening | None:
+def _find_opening(line: Timeline, rules: Rules, *, free_from: int) -> Decision | None:
+    """The first hot window that may be told; its stretch of largest excess is what is told."""
     minutes = line.first_minute + np.arange(len(line.hot))
     starts = minutes - line.hot + 1
     rows = np.flatnonzero((line.hot > 0) & (minutes >= rules.notify_from) & (starts >= free_from))
-    return _Opening(opened=int(minutes[rows[0]]), start=int(starts[rows[0]])) if rows.size else None
+    if not rows.size:
+        return None
+    opened = int(minutes[rows[0]])
+    start = line.onset(int(starts[rows[0]]), opened)
+    restless_until, _ = _find_calm(line, rules, opened)
+    return Decision(event=OPENED, opened=opened, start=start, end=line.end(start, opened, restless_until))
 
 
-def _find_end(line: Timeline, rules: Rules, opened: int) -> tuple[int, bool]:
-    """The minute after the last one that is not calm, and whether enough full calm ones followed it."""
+def _find_calm(line: Timeline, rules: Rules, opened: int) -> tuple[int, bool]:
+    """The minute after the last that is not calm, or after the first that enough full calm ones follow; whether they do."""
     row = max(opened - line.first_minute + 1, 0)
     full_rows = min(rules.full_until - line.first_minute, len(line.calm))
     end = row

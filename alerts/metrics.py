@@ -18,9 +18,7 @@ class Instrument:
 
 
 INSTRUMENTS = (
-    Instrument(
-        name="spanledger_alerts_events", kind="counter", unit="1", help="Incident events committed, by event."
-    ),
+    Instrument(name="spanledger_alerts_events", kind="counter", unit="1", help="Incident events committed, by event."),
     Instrument(
         name="spanledger_alerts_deliveries",
         kind="counter",
@@ -33,23 +31,27 @@ INSTRUMENTS = (
         unit="1",
         help="Decisions that another worker had committed first; they were judged again.",
     ),
-    Instrument(name="spanledger_alerts_outbox", kind="gauge", unit="1", help="Events that a channel has not taken yet."),
+    Instrument(
+        name="spanledger_alerts_outbox", kind="gauge", unit="1", help="Events that a channel has not taken yet."
+    ),
     Instrument(name="spanledger_alerts_series", kind="gauge", unit="1", help="Series that are judged."),
     Instrument(name="spanledger_alerts_judge_seconds", kind="histogram", unit="s", help="Time of one judgement."),
 )
 
 _meter = metrics.get_meter("spanledger.alerts")
-_rows = {metric.name.removeprefix("spanledger_alerts_"): metric for metric in INSTRUMENTS}
+_rows = {row.name.removeprefix("spanledger_alerts_"): row for row in INSTRUMENTS}
 
 
-def _described(name: str) -> dict[str, str]:
+def _counter(name: str) -> metrics.Counter:
     row = _rows[name]
-    return {"name": row.name, "unit": row.unit, "description": row.help}
+    return _meter.create_counter(row.name, unit=row.unit, description=row.help)
 
 
-events = _meter.create_counter(**_described("events"))
-deliveries = _meter.create_counter(**_described("deliveries"))
-conflicts = _meter.create_counter(**_described("conflicts"))
-outbox = _meter.create_gauge(**_described("outbox"))
-series = _meter.create_gauge(**_described("series"))
-judge_seconds = _meter.create_histogram(**_described("judge_seconds"))
+events = _counter("events")
+deliveries = _counter("deliveries")
+conflicts = _counter("conflicts")
+outbox = _meter.create_gauge(_rows["outbox"].name, unit=_rows["outbox"].unit, description=_rows["outbox"].help)
+series = _meter.create_gauge(_rows["series"].name, unit=_rows["series"].unit, description=_rows["series"].help)
+judge_seconds = _meter.create_histogram(
+    _rows["judge_seconds"].name, unit=_rows["judge_seconds"].unit, description=_rows["judge_seconds"].help
+)

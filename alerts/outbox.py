@@ -1,8 +1,9 @@
 """The outbox: events that a channel has not taken yet. It is no store of its own, it is read off the events.
 
 An event is committed before anybody is told, and each delivery is noted afterwards, so ``kill -9`` anywhere loses no
-notification; one that was taken but not noted is sent again under the same id. Of several workers only the *holder* sends
-an event: the one that decided it, or, when that one has not delivered it in ``HOLD``, whoever commits a claim first.
+notification; one that was taken but not noted is sent again under the same id. Of several workers only the *holder*
+sends an event: the one that decided it, or, when that one has not delivered it in ``HOLD``, whoever commits a claim
+first.
 """
 
 from __future__ import annotations

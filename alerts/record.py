@@ -84,8 +84,8 @@ class Record:
         """A copy of the states, in the order in which series were first seen."""
         return self._states.copy()
 
-    def train(self, ledger: Ledger, until: int) -> None:
-        """Bring the states to ``until``; days that have changed since they were trained are trained again."""
+    def train(self, ledger: Ledger, until: int) -> int:
+        """Bring the states to ``until``, which is returned; days that have changed meanwhile are trained again."""
         horizon = _day_start(to_minute(to_time(until) - self._history))
         standing = dict(ledger.days(to_time(horizon), to_time(until if self.until is None else self.until)))
         if self.until is None:
@@ -96,6 +96,7 @@ class Record:
                 self._begin(ledger.days(to_time(horizon), to_time(until)), until)
         while self.until is not None and self.until < until:
             self._train_day(ledger, min(_day_start(self.until) + DAY_MINUTES, until))
+        return until
 
     def judge(self, usage: pa.Table, end: int) -> Judged:
         """Verdicts about the minutes from ``until`` to ``end`` (not included), whose ``usage`` this is."""

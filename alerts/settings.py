@@ -16,7 +16,8 @@ class AlertSettings:
         default=1.0, metadata={"help": "Smallest excess over expectation that opens an incident, in USD.", "min": 0}
     )
     min_excess_percent: float = field(
-        default=50.0, metadata={"help": "Smallest excess over expectation that opens an incident, in percent.", "min": 0}
+        default=50.0,
+        metadata={"help": "Smallest excess over expectation that opens an incident, in percent.", "min": 0},
     )
     notify_max_age_s: int = field(
         default=3600,
@@ -32,9 +33,7 @@ class AlertSettings:
         default=60,
         metadata={"help": "Active alerts are sent to the Alertmanager again this often.", "min": 1, "max": 3600},
     )
-    dashboard_url: str = field(
-        default="http://127.0.0.1:8501", metadata={"help": "Where links in notifications lead."}
-    )
+    dashboard_url: str = field(default="http://127.0.0.1:8501", metadata={"help": "Where links in notifications lead."})
 
     def __post_init__(self) -> None:
         for name in ("webhook_url", "alertmanager_url"):

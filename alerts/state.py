@@ -1,4 +1,4 @@
-"""What the detector remembers of a series: one row of a structured array, 1,048 bytes, whatever the history's length.
+"""What the detector remembers of a series: one row of a structured array, 995 bytes, whatever the history's length.
 
 A series is the spend of one scope per minute, in USD. Minutes and hours are counted from the Unix epoch; an hour's slot
 in the week is ``hour % 168``, so a slot is the same hour of the same weekday (UTC).

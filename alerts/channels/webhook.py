@@ -1,7 +1,7 @@
 """The webhook: each incident event as one JSON object.
 
-Header ``Idempotency-Key`` carries the event id. An event that was taken but whose delivery could not be noted comes again
-under the same id: a receiver that has seen the id has nothing to do.
+Header ``Idempotency-Key`` carries the event id. An event that was taken but whose delivery could not be noted comes
+again under the same id: a receiver that has seen the id has nothing to do.
 """
 
 from __future__ import annotations

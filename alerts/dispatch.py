@@ -1,0 +1,92 @@
+"""Dispatch: what was committed goes to the channels, and what they have taken is noted in the journal."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from alerts import metrics
+from alerts.channels import Channel
+from alerts.courier import Courier, Trip
+from alerts.incidents import CLAIMED, NOTIFIED, UNDELIVERED, Event
+from alerts.journal import Journal
+from alerts.outbox import find_errands, note
+
+log = logging.getLogger("spanledger.alerts")
+
+ATTEMPTS = 5
+
+
+class Dispatch:
+    """One courier per channel; ``actor`` is the worker in whose name they travel."""
+
+    def __init__(self, journal: Journal, channels: Sequence[Channel], *, actor: str) -> None:
+        self._journal = journal
+        self._couriers = tuple(Courier(channel) for channel in channels)
+        self._actor = actor
+        self._unnoted: list[Event] = []
+
+    def collect(self, now: datetime, *, wait_s: float) -> int:
+        """Note what couriers have delivered since; a note that cannot be committed now is tried at the next look."""
+        for courier in self._couriers:
+            trip = courier.collect(now, wait_s=wait_s)
+            if trip is not None:
+                self._unnoted += self._notes(NOTIFIED, trip.taken, courier.channel.name, now)
+                _count(trip, courier.channel.name)
+        noted = len(self._unnoted)
+        if noted and self._commit_facts(self._unnoted):
+            self._unnoted = []
+        return noted
+
+    def send(self, now: datetime) -> int:
+        """Let every free courier go; the number of deliveries that are still to be made."""
+        waiting = sum(self._send_one(courier, now) for courier in self._couriers)
+        metrics.outbox.set(waiting)
+        return waiting
+
+    def _send_one(self, courier: Courier, now: datetime) -> int:
+        name = courier.channel.name
+        errands = find_errands(self._journal.events, name, actor=self._actor, now=now)
+        waiting = len(errands.mine) + len(errands.free) + errands.held
+        if self._unnoted or not courier.is_free(now):
+            return waiting
+        mine = errands.mine
+        rows = [
+            *self._notes(CLAIMED, errands.free, name, now),
+            *self._notes(UNDELIVERED, errands.stale, name, now),
+        ]
+        if rows:
+            if not self._journal.commit(rows):
+                return waiting  # another worker may have claimed the same: look again at the next step
+            _report_given_up(name, len(errands.stale))
+            mine = find_errands(self._journal.events, name, actor=self._actor, now=now).mine
+        active = self._active() if courier.wants_refresh(now) else ()
+        if mine or active:
+            courier.leave(mine, active, now)
+        return waiting
+
+    def _commit_facts(self, rows: Sequence[Event]) -> bool:
+        """Facts stay true whoever came first, so they are committed again as they are."""
+        self._journal.refresh()
+        return any(self._journal.commit(rows) for _ in range(ATTEMPTS))
+
+    def _notes(self, kind: str, events: Iterable[Event], channel: str, now: datetime) -> list[Event]:
+        return [note(event, kind, channel=channel, actor=self._actor, now=now) for event in events]
+
+    def _active(self) -> tuple[Event, ...]:
+        return tuple(incident.last for incident in self._journal.incidents.values() if incident.is_open)
+
+
+def _count(trip: Trip, channel: str) -> None:
+    if trip.taken:
+        metrics.deliveries.add(len(trip.taken), {"channel": channel, "outcome": "taken"})
+    if trip.refusal:
+        metrics.deliveries.add(1, {"channel": channel, "outcome": "refused"})
+        log.warning("channel refused, trying again: channel=%s reason=%s", channel, trip.refusal)
+
+
+def _report_given_up(channel: str, events: int) -> None:
+    if events:
+        metrics.deliveries.add(events, {"channel": channel, "outcome": "given_up"})
+        log.error("events were never delivered: channel=%s events=%d", channel, events)

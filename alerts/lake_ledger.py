@@ -1,0 +1,66 @@
+"""The ledger that alerts judge, as it stands in the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from datetime import date, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from alerts.incidents import Scope
+from alerts.ledger import JOURNAL, ZERO, Total, of_scope
+from warehouse.lake import Lake
+from warehouse.reader import ALL, Warehouse
+
+TABLE = "incidents"
+
+
+class LakeLedger:
+    """A ``Ledger`` over the tables of a lake. Everything may raise LakeUnavailable."""
+
+    def __init__(self, lake: Lake, warehouse: Warehouse) -> None:
+        self._lake = lake
+        self._warehouse = warehouse
+
+    def mark(self) -> Hashable:
+        """Versions of the tables that a flush touches first and last."""
+        versions = self._warehouse.versions()
+        return (versions["usage"], versions["flushes"])
+
+    def watermark(self, now: datetime) -> datetime | None:
+        """See ``Ledger``."""
+        answer = self._warehouse.ask("watermark", ALL, now=now)
+        found: datetime | None = answer["watermark"][0].as_py() if answer.num_rows else None
+        return found
+
+    def usage(self, start: datetime, end: datetime, by: Sequence[str], scope: Scope | None = None) -> pa.Table:
+        """See ``Ledger``."""
+        tenants = ALL if scope is None else frozenset({scope.tenant})
+        dimensions = tuple(dict.fromkeys(("tenant", "feature", *by)))
+        sums = self._warehouse.ask("sums", tenants, bucket="minute", by=dimensions, start=start, end=end)
+        sums = sums.rename_columns(["minute" if name == "bucket" else name for name in sums.column_names])
+        return sums if scope is None else of_scope(sums, scope)
+
+    def days(self, start: datetime, end: datetime) -> Mapping[date, Total]:
+        """See ``Ledger``."""
+        if start >= end:
+            return {}
+        sums = self._warehouse.ask("sums", ALL, bucket="day", start=start, end=end)
+        days = pc.cast(sums["bucket"], pa.date32()).to_pylist()
+        return {
+            day: Total(calls=row["calls"], cost_usd=row["cost_usd"] or ZERO)
+            for day, row in zip(days, sums.to_pylist(), strict=True)
+        }
+
+    def events(self) -> pa.Table:
+        """See ``Ledger``."""
+        return self._warehouse.ask("incident_events", ALL)
+
+    def last_version(self) -> int | None:
+        """See ``Ledger``."""
+        return self._lake.last_version(TABLE, JOURNAL)
+
+    def append(self, rows: pa.Table, version: int) -> bool:
+        """See ``Ledger``."""
+        return self._lake.append_once(TABLE, rows, JOURNAL, version)

@@ -1,0 +1,124 @@
+"""The lookout: one look at the ledger judges what is new, commits what is decided, and sends what was committed.
+
+1. Note what couriers have delivered since the last look.
+2. Where usage, watermark or journal have changed: train up to the minutes that may still change, judge those, commit
+   the events that are due. If another worker has committed first, judge again with what it has told.
+3. Give every free courier what its channel has not taken.
+
+Only step 2 costs anything, and only when something has changed. Nothing is sent that has not been committed.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from alerts import metrics
+from alerts.channels import Channel
+from alerts.detector import Gates
+from alerts.dispatch import Dispatch
+from alerts.incidents import Event, Scope, as_json
+from alerts.journal import Journal
+from alerts.judge import CRITICAL_GATES, Evidence, Signature, draft_events
+from alerts.ledger import Ledger
+from alerts.life import Rules
+from alerts.record import DAY_MINUTES, MINUTE_S, Record, to_minute, to_time
+from alerts.settings import AlertSettings
+from alerts.state import SPAN
+
+log = logging.getLogger("spanledger.alerts")
+
+CAUSES = ("feature", "model", "principal")
+ATTEMPTS = 5
+BEFORE = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepReport:
+    """What one look did. ``events``: those committed by it, as the topic ``spanledger.alerts`` carries them."""
+
+    events: tuple[Mapping[str, Any], ...] = ()
+    judged_until: datetime | None = None  # None = nothing had changed
+    delivered: int = 0
+    outbox: int = 0
+
+
+class Lookout:
+    """Judges a ledger and tells channels; what it knows beyond the ledger is only what it may lose."""
+
+    def __init__(self, settings: AlertSettings, ledger: Ledger, channels: Sequence[Channel]) -> None:
+        self.actor = uuid.uuid4().hex
+        self._settings = settings
+        self._ledger = ledger
+        self._journal = Journal(ledger)
+        self._dispatch = Dispatch(self._journal, channels, actor=self.actor)
+        gates = Gates(usd=settings.min_excess_usd, percent=settings.min_excess_percent)
+        self._record = Record(gates, history_days=settings.history_days)
+        self._seen: object = None
+
+    def step(self, now: datetime, *, wait_s: float = 0.0) -> StepReport:
+        """One look; ``wait_s``: wait for deliveries under way. After LakeUnavailable the next look does what is left."""
+        delivered = self._dispatch.collect(now, wait_s=wait_s)  # 1
+        news = self._journal.refresh()
+        mark, watermark = self._ledger.mark(), self._ledger.watermark(now)
+        seen = (mark, watermark and to_minute(watermark))
+        events: Sequence[Event] = ()
+        judged = watermark if news or seen != self._seen else None
+        if judged is not None:
+            events = self._judge(now, judged)  # 2
+            self._seen = seen
+        return StepReport(
+            events=tuple(as_json(event) for event in events),
+            judged_until=judged,
+            delivered=delivered,
+            outbox=self._dispatch.send(now),  # 3
+        )
+
+    def _judge(self, now: datetime, watermark: datetime) -> Sequence[Event]:
+        started = time.perf_counter()
+        for _ in range(ATTEMPTS):
+            drafts = self._draft(now, watermark)
+            if not drafts or self._journal.commit(drafts):
+                metrics.judge_seconds.record(time.perf_counter() - started)
+                _report(drafts)
+                return drafts
+            metrics.conflicts.add(1)
+        return ()
+
+    def _draft(self, now: datetime, watermark: datetime) -> Sequence[Event]:
+        end = to_minute(watermark) + 1
+        first = self._record.train(self._ledger, self._train_until(end))
+        usage = self._ledger.usage(to_time(first), to_time(end), ("tenant", *CAUSES))
+        judged = self._record.judge(usage, end)
+        metrics.series.set(len(judged.scopes))
+        rules = Rules(
+            notify_from=to_minute(now - timedelta(seconds=self._settings.notify_max_age_s)),
+            full_until=end - 1,
+            calm_minutes=self._settings.calm_minutes,
+        )
+        evidence = Evidence(usage=usage, usage_before=self._usage_before, watermark=watermark)
+        critical_usd = CRITICAL_GATES * self._settings.min_excess_usd
+        signature = Signature(actor=self.actor, recorded_at=now, critical_usd=critical_usd)
+        return draft_events(judged, self._journal.incidents, rules, evidence, signature)
+
+    def _train_until(self, end: int) -> int:
+        """Keep what may still open an incident, and the windows of open ones, out of training; a day at most."""
+        recent = end - SPAN - self._settings.notify_max_age_s // MINUTE_S
+        starts = [to_minute(i.opened.window_start) for i in self._journal.incidents.values() if i.is_open]
+        return max(min([recent, *starts]), end - SPAN - DAY_MINUTES)
+
+    def _usage_before(self, scope: Scope, start: datetime) -> pa.Table:
+        return self._ledger.usage(start - BEFORE, start, CAUSES, scope)
+
+
+def _report(events: Sequence[Event]) -> None:
+    for event in events:
+        metrics.events.add(1, {"event": event.event})
+        log.info("incident %s: %s", event.event, event.summary)
