@@ -7,6 +7,7 @@ column ``tenant`` are cut by it. Tables without one (``flushes``) tell how the p
 from __future__ import annotations
 
 import enum
+from collections.abc import Collection
 
 
 class Everything(enum.Enum):
@@ -26,9 +27,14 @@ def condition(scope: Scope) -> str:
         return "true"
     if not isinstance(scope, frozenset):
         raise TypeError(f"a scope is ALL or a frozenset of tenants, not {scope!r}")
-    names = ", ".join(literal(tenant) for tenant in sorted(filter(None, scope)))
-    parts = [f"tenant IN ({names})"] if names else []
-    return " OR ".join(parts + ["tenant IS NULL"] * (None in scope)) or "false"
+    return one_of("tenant", scope)
+
+
+def one_of(expression: str, values: Collection[str | None]) -> str:
+    """SQL that holds where the expression has one of the values; None is NULL; no value at all holds nowhere."""
+    names = ", ".join(literal(value) for value in sorted(value for value in values if value is not None))
+    parts = [f"{expression} IN ({names})"] if names else []
+    return " OR ".join(parts + [f"{expression} IS NULL"] * (None in values)) or "false"
 
 
 def literal(text: str) -> str:

@@ -5,6 +5,9 @@
 ``dimensions``  columns of the table named after it (``dimensions of usage``), as a sequence or comma-separated
                 text; ``tags.KEY`` is one tag
 ``bucket``      ``minute``, ``hour``, ``day``, or nothing
+``zone``        a time zone of the IANA database, in which hours and days of a bucket begin
+``filter``      values by dimension of the table named after it, ``{"tenant": ["acme", None]}`` (None = NULL), or text
+                like ``tenant=acme,tenant=,feature=chat`` (an empty value = NULL)
 ``text``        any text
 ``whole``       a whole number ≥ 0
 ==============  ==========================================================================================
@@ -12,19 +15,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from warehouse.errors import BadQuestion
-from warehouse.schemas import SAFETY, USAGE_DIMENSIONS
-from warehouse.scope import identifier, literal
+from warehouse.schemas import SAFETY, TABLES, USAGE_DIMENSIONS
+from warehouse.scope import identifier, literal, one_of
 
 BUCKETS = ("minute", "hour", "day")
 SAFETY_DIMENSIONS = tuple(SAFETY.names[SAFETY.names.index("tenant") : SAFETY.names.index("category")])
 DIMENSIONS = {"usage": USAGE_DIMENSIONS, "safety": SAFETY_DIMENSIONS}
 
-Value = str | int | datetime | tuple[str, ...] | None
+Filter = tuple[tuple[str, frozenset[str | None]], ...]
+Value = str | int | datetime | tuple[str, ...] | Filter | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +45,7 @@ class Parameter:
     def parse(self, given: object) -> Value:
         """The value, from Python or from text. Raises BadQuestion with what is allowed."""
         if given is None or given == "":
-            return () if self.kind == "dimensions" else None
+            return () if self.kind in ("dimensions", "filter") else None
         try:
             return self._parse(given)
         except (ValueError, TypeError) as error:
@@ -56,6 +61,10 @@ class Parameter:
                 if given not in BUCKETS:
                     raise ValueError(f"must be one of {', '.join(BUCKETS)}")
                 return str(given)
+            case "filter":
+                return parse_filter(given, self.table)
+            case "zone":
+                return parse_zone(given)
             case "whole":
                 return parse_whole(given)
             case _:
@@ -87,6 +96,27 @@ def parse_dimensions(given: object, table: str) -> tuple[str, ...]:
     return wanted
 
 
+def parse_filter(given: object, table: str) -> Filter:
+    """Allowed values by dimension; a dimension that is not named allows all."""
+    if isinstance(given, str):
+        pairs = [part.partition("=") for part in given.split(",")]
+        if any(not equals for _, equals, _ in pairs):
+            raise ValueError("must be text like tenant=acme,feature=chat")
+        given = {name: [value or None for other, _, value in pairs if other == name] for name, _, _ in pairs}
+    if not isinstance(given, Mapping):
+        raise TypeError("must be values by dimension")
+    named = parse_dimensions(list(given), table) if given else ()
+    return tuple((name, frozenset(values)) for name, values in zip(named, given.values(), strict=True))
+
+
+def parse_zone(given: object) -> str:
+    """Name of a time zone."""
+    try:
+        return ZoneInfo(str(given)).key
+    except (ZoneInfoNotFoundError, OSError) as error:
+        raise ValueError("must be a time zone like UTC or Europe/Berlin") from error
+
+
 def parse_whole(given: object) -> int:
     """A whole number ≥ 0."""
     number = int(given) if isinstance(given, (int, str)) and not isinstance(given, bool) else -1
@@ -99,3 +129,18 @@ def dimension_sql(name: str) -> str:
     """The expression that a dimension stands for."""
     tag = name.removeprefix("tags.")
     return identifier(name) if tag == name else f"tags[{literal(tag)}]"
+
+
+def bucket_sql(bucket: str, table: str, zone: Value = None) -> str:
+    """The start of the bucket that a row of the table falls in; hours and days begin as clocks in ``zone`` show them."""
+    time_ = identifier(TABLES[table].time)
+    if zone is None or zone == "UTC":
+        return f"date_trunc('{bucket}', {time_})"
+    there = f"AT TIME ZONE {literal(str(zone))}"
+    return f"(date_trunc('{bucket}', {time_} {there}) {there})"
+
+
+def filter_sql(given: Value) -> str:
+    """A filter as SQL; one that names nothing holds everywhere."""
+    rules = [one_of(dimension_sql(name), values) for name, values in given] if isinstance(given, tuple) else []
+    return " AND ".join(f"({rule})" for rule in rules) or "true"

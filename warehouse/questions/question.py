@@ -10,7 +10,7 @@ from datetime import datetime
 from importlib import resources
 
 from warehouse.errors import BadQuestion
-from warehouse.questions.parameters import Parameter, Value, dimension_sql
+from warehouse.questions.parameters import Parameter, Value, bucket_sql, dimension_sql, filter_sql
 from warehouse.schemas import TABLES
 from warehouse.scope import identifier
 
@@ -45,13 +45,14 @@ class Question:
         for parameter in self.takes:
             value = values[parameter.name]
             if parameter.kind == "bucket" and value:
-                columns.append((f"date_trunc('{value}', {TABLES[parameter.table].time})", parameter.name))
+                columns.append((bucket_sql(str(value), parameter.table, values.get("zone")), parameter.name))
             elif parameter.kind == "dimensions" and isinstance(value, tuple):
-                columns += [(dimension_sql(name), name) for name in value]
+                columns += [(dimension_sql(str(name)), str(name)) for name in value]
         named = "".join(f"{sql} AS {identifier(name)}, " for sql, name in columns)
         keys = [f"{identifier(name)}, " for _, name in columns]
         bucket = [key for key in keys if key == '"bucket", ']
         texts = {"{columns}": named, "{keys}": "".join(keys), "{bucket}": "".join(bucket)}
+        texts |= {f"{{{p.name}}}": filter_sql(values[p.name]) for p in self.takes if p.kind == "filter"}
         return re.sub(r"\{\w+\}", lambda place: texts[place[0]], self.sql)
 
     def bound(self, values: Mapping[str, Value]) -> dict[str, Value]:

@@ -1,6 +1,8 @@
 -- What was spent, on how much, and how it went: by any dimensions, in total or over time.
 -- reads usage in window
 -- takes bucket: bucket of usage = ; minute, hour or day: the column `bucket` says which one
+-- takes zone: zone = UTC; time zone in which hours and days of the bucket begin
+-- takes where: filter of usage = ; only these values of these dimensions
 -- takes by: dimensions of usage = tenant; what to group by; nothing = one row
 -- takes start: time = ; first minute
 -- takes end: time = ; first minute after
@@ -26,7 +28,7 @@ WITH facts AS (
         input_cost_usd, cached_cost_usd, cache_write_cost_usd, output_cost_usd, other_cost_usd, cost_usd,
         latency_hist, ttft_hist
     FROM usage
-    WHERE ($start IS NULL OR minute >= $start) AND ($end IS NULL OR minute < $end)
+    WHERE ($start IS NULL OR minute >= $start) AND ($end IS NULL OR minute < $end) AND {where}
 ),
 buckets AS (
     SELECT {keys} 'latency' AS measure, unnest(latency_hist) AS bucket_ FROM facts
