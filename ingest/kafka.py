@@ -8,13 +8,14 @@ deleted and made again, or a broker that is wiped, is another stream.
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.admin import OffsetSpec
-from kafka.errors import KafkaError, for_code
+from kafka.errors import KafkaError, RetriableError, for_code
 from kafka.net.compat import KafkaNetClient
 
 from ingest.errors import BrokerUnavailable, CannotStart, TopicsMissing
@@ -23,6 +24,8 @@ from ingest.settings import MIB, KafkaSettings
 MAX_REQUEST_BYTES = 16 * MIB  # what our topics take; a gateway's request is smaller (gateway.max_request_bytes)
 BOOTSTRAP_TIMEOUT_MS = 10_000
 RECONNECT_BACKOFF_MAX_MS = 1_000  # kafka-python's 30 s would outlast most restarts of a broker by far
+COORDINATOR_PATIENCE_S = 10.0
+COORDINATOR_POLL_S = 0.1
 
 Partition = tuple[str, int]
 
@@ -118,24 +121,36 @@ def earliest_offsets(settings: KafkaSettings, topics: Sequence[str]) -> dict[Par
 def group_offsets(settings: KafkaSettings, group: str) -> dict[Partition, int]:
     """Next offsets that a consumer group has committed; partitions without a commit are absent."""
     with admin_client(settings) as admin:
-        committed = admin.list_group_offsets(group)[group]
+        committed = _patiently(lambda: admin.list_group_offsets(group))[group]
     return {(p.topic, p.partition): kept.offset for p, kept in committed.items() if kept.offset >= 0}
 
 
 def group_members(settings: KafkaSettings, group: str) -> int:
     """Members of a consumer group now; 0 for a group that does not exist."""
     with admin_client(settings) as admin:
-        return len(admin.describe_groups([group])[group]["members"])
+        return len(_patiently(lambda: admin.describe_groups([group]))[group]["members"])
 
 
 def set_group_offsets(settings: KafkaSettings, group: str, offsets: Mapping[Partition, int]) -> None:
     """Set what a group has committed. Raises BrokerUnavailable, also while the group has members."""
     wanted = {TopicPartition(*partition): OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
     with admin_client(settings) as admin:
-        answers = admin.alter_group_offsets(group, wanted)
+        answers = _patiently(lambda: admin.alter_group_offsets(group, wanted))
     refused = {f"{p.topic}/{p.partition}": error.__name__ for p, error in answers.items() if error.errno != 0}
     if refused:
         raise BrokerUnavailable(f"group {group} does not take its offsets: {refused}")
+
+
+def _patiently(ask: Callable[[], Any]) -> Any:
+    """Ask until the group's coordinator is there: a cluster's first question about any group only has it made."""
+    deadline = time.monotonic() + COORDINATOR_PATIENCE_S
+    while True:
+        try:
+            return ask()
+        except RetriableError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(COORDINATOR_POLL_S)
 
 
 def _offsets(settings: KafkaSettings, topics: Sequence[str], spec: OffsetSpec) -> dict[Partition, int]:

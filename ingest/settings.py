@@ -91,7 +91,12 @@ class GatewaySettings:
         default=4318, metadata={"help": "Port of OTLP/HTTP; 0 = a free one.", "min": 0, "max": 65535}
     )
     metrics_port: int = field(
-        default=9464, metadata={"help": "Loopback port of the Prometheus endpoint; taken = the next free one.", "min": 0, "max": 65535}
+        default=9464,
+        metadata={
+            "help": "Loopback port of the Prometheus endpoint; taken = the next free one.",
+            "min": 0,
+            "max": 65535,
+        },
     )
     api_keys: Mapping[str, object] = field(
         default_factory=dict,

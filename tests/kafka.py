@@ -7,13 +7,18 @@ cache, so a machine fetches them once.
 from __future__ import annotations
 
 import dataclasses
+import gc
 import itertools
+import logging
+import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ingest.broker import LocalBroker
+from ingest.kafka import admin_client
 from ingest.settings import BrokerSettings, KafkaSettings
 from spanledger.settings import load
 
@@ -30,6 +35,14 @@ def jars_cache() -> Path:
 def prefixed(settings: KafkaSettings, prefix: str) -> KafkaSettings:
     """The same cluster with topics of its own."""
     return dataclasses.replace(settings, **{field: f"{prefix}.{getattr(settings, field)}" for field in TOPIC_FIELDS})
+
+
+def delete_topic(settings: KafkaSettings, topic: str) -> None:
+    """Delete a topic and wait until the broker no longer shows it."""
+    with admin_client(settings) as admin:
+        admin.delete_topics([topic])
+        while topic in admin.list_topics():
+            time.sleep(0.02)
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +64,15 @@ def own_broker(tmp_path: Path) -> Iterator[LocalBroker]:
     alone = LocalBroker(BrokerSettings(port=0), tmp_path / "broker", jars_cache())
     yield alone
     alone.stop()
+
+
+@pytest.fixture
+def swept(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """For tests in which Kafka refuses connections: kafka-python leaves such sockets to the garbage collector.
+
+    They go with this test, so that no other test is blamed for them.
+    """
+    caplog.set_level(logging.CRITICAL, logger="kafka")  # a kept record would hold error, frames and socket
+    warnings.filterwarnings("ignore", "unclosed <(ssl.SSLSocket|socket.socket)", ResourceWarning)  # ends with the test
+    yield
+    gc.collect()

@@ -49,7 +49,7 @@ def locked_jars() -> tuple[Jar, ...]:
 
 
 def parse_lock(text: str) -> tuple[Jar, ...]:
-    """Lines of ``group:artifact:version sha256``; ``#`` starts a comment. Raises JarRefused for a line without a hash."""
+    """Lines of ``group:artifact:version sha256``; ``#`` starts a comment. Raises JarRefused (a line has no hash)."""
     return tuple(_parse_line(line) for line in text.splitlines() if line and not line.startswith("#"))
 
 
