@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -52,23 +52,11 @@ class Parameter:
             raise BadQuestion(f"{self.name} = {given!r}: {error}") from error
 
     def _parse(self, given: object) -> Value:
-        match self.kind:
-            case "time":
-                return parse_time(given)
-            case "dimensions":
-                return parse_dimensions(given, self.table)
-            case "bucket":
-                if given not in BUCKETS:
-                    raise ValueError(f"must be one of {', '.join(BUCKETS)}")
-                return str(given)
-            case "filter":
-                return parse_filter(given, self.table)
-            case "zone":
-                return parse_zone(given)
-            case "whole":
-                return parse_whole(given)
-            case _:
-                return str(given)
+        if self.kind == "dimensions":
+            return parse_dimensions(given, self.table)
+        if self.kind == "filter":
+            return parse_filter(given, self.table)
+        return PARSERS[self.kind](given)
 
 
 def parse_time(given: object) -> datetime:
@@ -94,6 +82,13 @@ def parse_dimensions(given: object, table: str) -> tuple[str, ...]:
     if len(set(wanted)) != len(wanted):
         raise ValueError("a dimension is named twice")
     return wanted
+
+
+def parse_bucket(given: object) -> str:
+    """Name of a bucket."""
+    if given not in BUCKETS:
+        raise ValueError(f"must be one of {', '.join(BUCKETS)}")
+    return str(given)
 
 
 def parse_filter(given: object, table: str) -> Filter:
@@ -125,6 +120,16 @@ def parse_whole(given: object) -> int:
     return number
 
 
+PARSERS: Mapping[str, Callable[[object], Value]] = {
+    "time": parse_time,
+    "bucket": parse_bucket,
+    "zone": parse_zone,
+    "whole": parse_whole,
+    "text": str,
+}
+"""What reads the kinds that belong to no table."""
+
+
 def dimension_sql(name: str) -> str:
     """The expression that a dimension stands for."""
     tag = name.removeprefix("tags.")
@@ -132,7 +137,7 @@ def dimension_sql(name: str) -> str:
 
 
 def bucket_sql(bucket: str, table: str, zone: Value = None) -> str:
-    """The start of the bucket that a row of the table falls in; hours and days begin as clocks in ``zone`` show them."""
+    """The start of the bucket that a row of the table falls in; hours and days begin by the clocks of ``zone``."""
     time_ = identifier(TABLES[table].time)
     if zone is None or zone == "UTC":
         return f"date_trunc('{bucket}', {time_})"
@@ -140,7 +145,7 @@ def bucket_sql(bucket: str, table: str, zone: Value = None) -> str:
     return f"(date_trunc('{bucket}', {time_} {there}) {there})"
 
 
-def filter_sql(given: Value) -> str:
+def filter_sql(given: Filter) -> str:
     """A filter as SQL; one that names nothing holds everywhere."""
-    rules = [one_of(dimension_sql(name), values) for name, values in given] if isinstance(given, tuple) else []
+    rules = [one_of(dimension_sql(name), values) for name, values in given]
     return " AND ".join(f"({rule})" for rule in rules) or "true"

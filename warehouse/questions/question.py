@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
+from typing import cast
 
 from warehouse.errors import BadQuestion
-from warehouse.questions.parameters import Parameter, Value, bucket_sql, dimension_sql, filter_sql
-from warehouse.schemas import TABLES
+from warehouse.questions.parameters import Filter, Parameter, Value, bucket_sql, dimension_sql, filter_sql
 from warehouse.scope import identifier
 
 _TAKES = re.compile(r"(?P<name>\w+): (?P<kind>\w+)(?: of (?P<table>\w+))? = ?(?P<default>[^;]*); (?P<help>.+)")
@@ -52,7 +52,7 @@ class Question:
         keys = [f"{identifier(name)}, " for _, name in columns]
         bucket = [key for key in keys if key == '"bucket", ']
         texts = {"{columns}": named, "{keys}": "".join(keys), "{bucket}": "".join(bucket)}
-        texts |= {f"{{{p.name}}}": filter_sql(values[p.name]) for p in self.takes if p.kind == "filter"}
+        texts |= {f"{{{p.name}}}": filter_sql(cast("Filter", values[p.name])) for p in self.takes if p.kind == "filter"}
         return re.sub(r"\{\w+\}", lambda place: texts[place[0]], self.sql)
 
     def bound(self, values: Mapping[str, Value]) -> dict[str, Value]:

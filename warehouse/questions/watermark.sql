@@ -2,7 +2,9 @@
 -- reads flushes
 -- takes now: time = ; what a partition that is caught up counts as; nothing = the time of the snapshot
 -- gives watermark: NULL where nothing was ever flushed
+-- gives as_of: the watermark, but no later than the last flush: what a reader is told, who cannot know if a worker runs
 -- gives streams: partitions, each as the stream that was flushed last (a recreated topic replaces the old one)
+-- gives lag_messages: messages that were waiting in all of them
 -- gives streams_behind: those that had messages waiting when their last flush began
 WITH latest AS (
     SELECT *, end_offset IS NULL OR next_offset < end_offset AS behind
@@ -11,8 +13,10 @@ WITH latest AS (
 )
 SELECT
     min(if(behind, least(last_record_at, $now), $now)) AS watermark,
+    least(min(if(behind, least(last_record_at, $now), $now)), max(flushed_at)) AS as_of,
     count(*) AS streams,
     count(*) FILTER (behind) AS streams_behind,
+    coalesce(sum(greatest(end_offset - next_offset, 0)), 0)::BIGINT AS lag_messages,
     max(last_record_at) AS last_record_at,
     max(flushed_at) AS last_flushed_at
 FROM latest
