@@ -24,9 +24,7 @@ class Columns:
         self._found: list[Found] = []
         self._evaluations: list[tuple[Any, ...]] = []
 
-    def add(
-        self, *, structure: tuple[Any, ...], found: Found, evaluations: Sequence[tuple[int | None, Found]]
-    ) -> None:
+    def add(self, *, structure: tuple[Any, ...], found: Found, evaluations: Sequence[tuple[int | None, Found]]) -> None:
         """Append one span: the values of ``STRUCTURE``, what its attributes gave, its evaluations by time."""
         for observed_ns, given in evaluations:
             values = [given[name][1] if name in given else None for name in MANY]

@@ -46,10 +46,7 @@ def _parse(message: Message) -> Payload:
 
 
 def _messages(messages: Sequence[Message]) -> pa.Table:
-    rows = [
-        (m.topic, m.partition, m.offset, m.received_at_us, m.tenant, m.tenants and list(m.tenants), m.principal)
-        for m in messages
-    ]
+    rows = [(m.topic, m.partition, m.offset, m.received_at_us, m.tenant, m.tenants, m.principal) for m in messages]
     return to_table(rows, MESSAGES)
 
 

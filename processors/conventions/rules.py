@@ -1,0 +1,119 @@
+"""The rules beside the alias table as typed records: words, scopes, roles, token semantics, error classes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from processors.conventions.table import read_rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What is known of an instrumentation scope; ``prefix`` is compared with the start of its name."""
+
+    prefix: str
+    convention: str
+    usage_rank: int  # how good its token counts are, 0 is best
+    stream_ends: str  # "here", or "elsewhere": on a usage record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """A span that is not what it looks like; empty conditions hold always. ``name`` may end in ``*``."""
+
+    scope: str
+    name: str
+    field: str
+    value: str
+    role: str
+    operation: str
+    stream: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageRule:
+    """Token counts that leave out the cached part (input) or the reasoning (output); empty conditions hold always."""
+
+    scope: str
+    version_below: str
+    provider: str
+    key: str
+    input: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorRule:
+    """One piece of evidence for an error class; ``strong`` evidence wins over weak evidence of a better kind."""
+
+    kind: str  # code, http, exception, message, finish
+    pattern: str
+    error_class: str
+    strong: bool
+
+
+@functools.cache
+def words(field: str) -> Mapping[str, str | None]:
+    """Word on the wire, lower case -> canonical word; None = a word that says nothing."""
+    return {row["value"]: row["canonical"] or None for row in read_rows("values.csv") if row["field"] == field}
+
+
+@functools.cache
+def scopes() -> tuple[Scope, ...]:
+    """Longest prefix first."""
+    rows = [
+        Scope(
+            prefix=row["scope"],
+            convention=row["convention"],
+            usage_rank=int(row["usage_rank"]),
+            stream_ends=row["stream_ends"],
+        )
+        for row in read_rows("scopes.csv")
+    ]
+    return tuple(sorted(rows, key=lambda scope: -len(scope.prefix)))
+
+
+@functools.cache
+def roles() -> tuple[Role, ...]:
+    """In the order of the file: the first that holds wins."""
+    return tuple(
+        Role(
+            scope=row["scope"],
+            name=row["name"],
+            field=row["field"],
+            value=row["value"],
+            role=row["role"],
+            operation=row["operation"],
+            stream=row["stream"] == "true",
+        )
+        for row in read_rows("roles.csv")
+    )
+
+
+@functools.cache
+def usage_rules() -> tuple[UsageRule, ...]:
+    """In the order of the file: the first that holds wins."""
+    return tuple(
+        UsageRule(
+            scope=row["scope"],
+            version_below=row["version_below"],
+            provider=row["provider"],
+            key=row["key"],
+            input=row["input"],
+            output=row["output"],
+        )
+        for row in read_rows("usage.csv")
+    )
+
+
+@functools.cache
+def error_rules() -> tuple[ErrorRule, ...]:
+    """In the order of the file, which settles ties."""
+    return tuple(
+        ErrorRule(
+            kind=row["kind"], pattern=row["pattern"], error_class=row["class"], strong=row["strength"] == "strong"
+        )
+        for row in read_rows("errors.csv")
+    )

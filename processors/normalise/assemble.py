@@ -1,0 +1,128 @@
+"""The steps in order, and the columns that come out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+import pyarrow as pa
+
+from processors.conventions.table import TAG
+from processors.decode import Decoded
+from processors.messages import DeadLetter
+from processors.normalise.calls import describe_calls
+from processors.normalise.frame import to_frame
+from processors.normalise.guardrails import note_safety
+from processors.normalise.identity import identify
+from processors.normalise.maps import to_map
+from processors.normalise.outcomes import find_outcomes
+from processors.normalise.rules import Rules
+from processors.normalise.speed import measure_speed
+from processors.normalise.status import find_failures, judge
+from processors.normalise.times import place_in_time
+from processors.normalise.usage import settle_usage
+from warehouse.schemas import AMOUNTS, COST_KINDS, SPANS, TEXTS
+
+ADDED_LATER = frozenset({"billable", "suppressed_by", "cost_usd", "price_status", "price_version", *COST_KINDS})
+"""Columns of the spans table that pricing and the once rules add."""
+
+HELPERS = pa.schema(
+    [
+        pa.field("_row", pa.int64()),
+        pa.field("_message_index", pa.int32()),
+        pa.field("_span_name", pa.string()),
+        pa.field("_span_kind", pa.int8()),
+        pa.field("_scope_name", pa.string()),
+        pa.field("_role", pa.string()),
+        pa.field("_model_call", pa.bool_()),
+        pa.field("_genai", pa.bool_()),
+        pa.field("_has_usage", pa.bool_()),
+        pa.field("_usage_rank", pa.int8()),
+        pa.field("_reported_duration_ms", pa.float64()),
+        pa.field("_input_tokens_reported", pa.int64()),
+        pa.field("_output_tokens_reported", pa.int64()),
+        pa.field("_repair", pa.string()),
+        pa.field("_tenant_rank", pa.int8()),
+        pa.field("_feature_rank", pa.int8()),
+        pa.field("_user", pa.string()),
+        pa.field("_safety_checked", pa.bool_()),
+    ]
+)
+"""The helper columns, as the package's docstring describes them."""
+
+UNITS = ("searches", "images", "audio_seconds", "pages", "characters")
+
+_SCHEMA = pa.schema([*(field for field in SPANS if field.name not in ADDED_LATER), *HELPERS])
+_HOST = r"^(?:\w+://)?(?:[^/@]*@)?(\[[^\]]+\]|[^/:?#]+)"
+_MOST_USD = 1e9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Normalised:
+    """Spans and outcomes of a range, and the verdicts on what is neither; ``dropped`` counts dead letters too."""
+
+    spans: pa.Table
+    outcomes: pa.Table
+    dead: tuple[DeadLetter, ...]
+    dropped: Mapping[str, int]
+
+
+def normalise(decoded: Decoded, rules: Rules) -> Normalised:
+    """Canonical spans and outcomes; row ``i`` of ``spans`` is row ``i`` of ``decoded.spans``."""
+    frame = (
+        to_frame(decoded)
+        .pipe(find_failures)
+        .pipe(describe_calls)
+        .pipe(settle_usage)
+        .pipe(place_in_time)
+        .pipe(judge)
+        .pipe(measure_speed)
+        .pipe(note_safety)
+        .pipe(identify, rules)
+        .with_columns(*_remaining())
+    )
+    dropped = Counter(letter.reason.value for letter in decoded.dead)
+    dropped.update(decoded.dropped)
+    return Normalised(
+        spans=_in_schema(frame, decoded.table.tags),
+        outcomes=find_outcomes(decoded, frame),
+        dead=decoded.dead,
+        dropped=dict(dropped),
+    )
+
+
+def _remaining() -> list[pl.Expr]:
+    """Columns that need no step of their own."""
+    cost = pl.col("reported_cost")
+    sent_again = pl.when(pl.col("resend_count") >= 0).then(pl.col("resend_count") + 1)
+    attempt = pl.coalesce(pl.when(pl.col("attempt") > 0).then(pl.col("attempt")), sent_again)
+    return [
+        pl.when(cost.is_between(0, _MOST_USD)).then(cost).cast(pl.Decimal(38, 12)).alias("reported_cost_usd"),
+        pl.when(attempt < 2**31).then(attempt).cast(pl.Int32).alias("attempt"),
+        pl.col("server_address").str.extract(_HOST).alias("server_address"),
+        pl.col("service_tier").str.to_lowercase().alias("service_tier"),
+        pl.col("partition").alias("source_partition"),
+        pl.col("offset").alias("source_offset"),
+        pl.col("message_index").alias("_message_index"),
+        pl.col("name").alias("_span_name"),
+        pl.col("kind").alias("_span_kind"),
+        pl.col("scope_name").alias("_scope_name"),
+        pl.col("reported_duration").alias("_reported_duration_ms"),
+    ]
+
+
+def _in_schema(frame: pl.DataFrame, tags: tuple[str, ...]) -> pa.Table:
+    plain = [name for name in _SCHEMA.names if name not in ("units", "tags")]
+    table = frame.select(plain).to_arrow()
+    maps = {
+        "units": to_map({name: _positive(frame[name]) for name in UNITS}, AMOUNTS, len(frame)),
+        "tags": to_map({tag: frame[TAG + tag] for tag in tags}, TEXTS, len(frame)),
+    }
+    columns = [maps[f.name] if f.name in maps else table[f.name].cast(f.type) for f in _SCHEMA]
+    return pa.table(columns, schema=_SCHEMA)
+
+
+def _positive(amounts: pl.Series) -> pl.Series:
+    return amounts.set(~(amounts > 0).fill_null(value=False), None)

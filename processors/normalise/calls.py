@@ -1,0 +1,99 @@
+"""What a span is: role, operation, provider, models, stream, finish reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+
+from processors.conventions.rules import Role, roles
+from processors.normalise.frame import scope_starts
+from processors.normalise.words import closed, opened
+from warehouse.schemas import BILLABLE_OPERATIONS
+
+_AGGREGATES = ("invoke_agent", "task")
+_HAS_TOKENS = pl.col("input_tokens").is_not_null() | pl.col("output_tokens").is_not_null()
+
+
+def describe_calls(frame: pl.DataFrame) -> pl.DataFrame:
+    """Replace the wire's words by canonical ones; adds ``_role _model_call _genai finish_word``."""
+    return (
+        frame.with_columns(
+            _first_role(lambda role: role.role).alias("_role"),
+            _first_role(lambda role: role.operation or None).alias("role_operation"),
+            _first_role(lambda role: role.stream or None).alias("role_stream"),
+            pl.col("finish_reason").str.strip_chars().str.to_lowercase().alias("finish_word"),
+        )
+        .with_columns(_operation().alias("operation"))
+        .with_columns(
+            pl.coalesce(pl.col("_role"), _role_of_operation()).alias("_role"),
+            _provider().alias("provider"),
+            pl.coalesce("request_model", pl.col("provider_model").str.extract(r"/(.+)$")).alias("request_model"),
+            closed("finish_reason").alias("finish_reason"),
+            _stream().alias("stream"),
+        )
+        .with_columns(
+            (pl.col("operation").is_in(BILLABLE_OPERATIONS) & pl.col("_role").is_in(["call", "usage_record", "repeat"]))
+            .fill_null(value=False)
+            .alias("_model_call"),
+            (pl.col("operation").is_not_null() | (pl.col("_role") != "other")).alias("_genai"),
+        )
+        .with_columns(pl.when("_model_call").then(_own_response_id()).alias("response_id"))
+    )
+
+
+def _first_role(read: Callable[[Role], str | bool | None]) -> pl.Expr:
+    return pl.coalesce(*[pl.when(_holds(role)).then(pl.lit(read(role))) for role in roles()])
+
+
+def _holds(role: Role) -> pl.Expr:
+    holds = scope_starts(role.scope)
+    if role.name.endswith("*"):
+        holds &= pl.col("name").str.starts_with(role.name[:-1])
+    elif role.name:
+        holds &= pl.col("name") == role.name
+    if role.field:
+        holds &= (pl.col(role.field) == role.value).fill_null(value=False)
+    return holds
+
+
+def _operation() -> pl.Expr:
+    """Told, or seen: a span with tokens and a model that nothing else explains is a chat."""
+    has_model = pl.col("request_model").is_not_null() | pl.col("response_model").is_not_null()
+    unexplained = pl.col("_role").is_null() & pl.col("operation").is_null() & pl.col("operation_kind").is_null()
+    return pl.coalesce(
+        "role_operation",
+        closed("operation"),
+        closed("operation_kind"),
+        pl.when(unexplained & has_model & _HAS_TOKENS).then(pl.lit("chat")),
+        pl.when(pl.col("task_outcome").is_not_null()).then(pl.lit("task")),
+    )
+
+
+def _role_of_operation() -> pl.Expr:
+    return (
+        pl.when(pl.col("operation").is_in(BILLABLE_OPERATIONS))
+        .then(pl.lit("call"))
+        .when(pl.col("operation").is_in(_AGGREGATES))
+        .then(pl.lit("aggregate"))
+        .otherwise(pl.lit("other"))
+    )
+
+
+def _provider() -> pl.Expr:
+    """``openai.chat`` is openai; ``openai/gpt-4o`` names its provider too."""
+    suffixed = pl.col("provider").str.extract(r"^\s*([^.]+)\.")
+    in_model = pl.col("provider_model").str.extract(r"^([^/]+)/")
+    known = [closed("provider", word) for word in (pl.col("provider"), suffixed, in_model)]
+    return pl.coalesce(*known, opened("provider"))
+
+
+def _stream() -> pl.Expr:
+    """Told, or seen by its first chunk."""
+    seen = pl.col("ttft").is_not_null() | pl.col("first_chunk_at").is_not_null()
+    return pl.coalesce("role_stream", "stream", pl.when(seen).then(pl.lit(value=True)))
+
+
+def _own_response_id() -> pl.Expr:
+    """Not the client's own id, which litellm writes where the provider gave none."""
+    return pl.when(pl.col("response_id").ne_missing(pl.col("call_id"))).then(pl.col("response_id"))

@@ -1,0 +1,55 @@
+"""Who: tenant, feature, principal, user.
+
+The tenant is a question of authority. A header holds for the whole message; a header with a list lets a span name one
+of the list; else a span is believed where its topic is trusted. What nobody may say is NULL: ``unattributed``.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import polars as pl
+
+from processors.normalise.rules import Rules
+from processors.users import hash_users
+
+_HEADER = 0
+_NAMELESS_SERVICE = "unknown_service"
+
+
+def identify(frame: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """Replaces ``tenant service principal user_id``; adds ``_tenant_rank _feature_rank _user``."""
+    service = pl.when(~pl.col("service").str.starts_with(_NAMELESS_SERVICE)).then(pl.col("service"))
+    return (
+        frame.with_columns(_tenant(rules).alias("tenant"), service.alias("service"))
+        .with_columns(
+            pl.when(pl.col("header_tenant").is_not_null())
+            .then(pl.lit(_HEADER, dtype=pl.Int8))
+            .when(pl.col("tenant").is_not_null())
+            .then(pl.col("tenant_class"))
+            .alias("_tenant_rank"),
+            pl.col("feature_class").alias("_feature_rank"),
+            pl.coalesce("header_principal", "principal", "service").alias("principal"),
+            pl.col("user_id").alias("_user"),
+        )
+        .pipe(_hash, rules)
+    )
+
+
+def _tenant(rules: Rules) -> pl.Expr:
+    own = pl.col("tenant").str.strip_chars()
+    allowed = pl.col("header_tenants").list.contains(own).fill_null(value=False)
+    trusted = pl.lit(value=True) if rules.trusted_topics is None else pl.col("topic").is_in(list(rules.trusted_topics))
+    return (
+        pl.when(pl.col("header_tenant").is_not_null())
+        .then(pl.col("header_tenant"))
+        .when(pl.col("header_tenants").is_not_null())
+        .then(pl.when(allowed).then(own))
+        .when(trusted)
+        .then(own)
+    )
+
+
+def _hash(frame: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    hashed = hash_users(frame["tenant"].to_arrow(), frame["_user"].to_arrow(), rules.user_key)
+    return frame.with_columns(cast("pl.Series", pl.from_arrow(hashed)).alias("user_id"))

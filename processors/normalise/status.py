@@ -1,0 +1,76 @@
+"""Did it work: status, error class, HTTP status."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from processors import errors
+
+_OK, _ERROR = 1, 2
+_FIRST_HTTP_ERROR = 400
+_TEXT_OPERATIONS = ("chat", "text_completion")
+_OWN_CLASSES = {"execute_tool": "tool_error", "retrieval": "retrieval_error"}
+
+
+def find_failures(frame: pl.DataFrame) -> pl.DataFrame:
+    """Adds ``failed`` (bool) and ``error_text``, which is read for classes only."""
+    told = pl.any_horizontal(
+        pl.col("error_type").is_not_null(),
+        (pl.col("http_status") >= _FIRST_HTTP_ERROR).fill_null(value=False),
+        (pl.col("error_level") == "ERROR").fill_null(value=False),
+    )
+    failed = (pl.col("status_code") == _ERROR) | ((pl.col("status_code") != _OK) & told)
+    text = pl.concat_str("error_message", "status_message", separator="\n", ignore_nulls=True)
+    return frame.with_columns(failed.alias("failed")).with_columns(pl.when("failed").then(text).alias("error_text"))
+
+
+def judge(frame: pl.DataFrame) -> pl.DataFrame:
+    """Adds ``status error_class``, replaces ``http_status``; needs settled usage.
+
+    A response model that only repeats the request model of a failed call is no evidence of a response: NULL.
+    """
+    copied = pl.col("failed") & pl.col("response_model").eq_missing(pl.col("request_model"))
+    return (
+        frame.with_columns(errors.http_status().alias("http_status"))
+        .with_columns(_error_class().alias("error_class"))
+        .with_columns(
+            _status().alias("status"),
+            pl.when(~copied).then(pl.col("response_model")).alias("response_model"),
+        )
+    )
+
+
+def _error_class() -> pl.Expr:
+    of_operation = pl.col("operation").replace_strict(_OWN_CLASSES, default=None, return_dtype=pl.String)
+    return (
+        pl.when("failed")
+        .then(pl.coalesce(of_operation, errors.error_class()))
+        .when(_abandoned())
+        .then(pl.lit("cancelled"))
+        .when(_ended_in_error())
+        .then(pl.lit("unknown"))
+        .when("_model_call")
+        .then(errors.finish_class())
+    )
+
+
+def _status() -> pl.Expr:
+    return (
+        pl.when(pl.col("error_class") == "cancelled")
+        .then(pl.lit("cancelled"))
+        .when(pl.col("failed") | _ended_in_error())
+        .then(pl.lit("error"))
+        .otherwise(pl.lit("ok"))
+    )
+
+
+def _ended_in_error() -> pl.Expr:
+    return (pl.col("_model_call") & (pl.col("finish_reason") == "error")).fill_null(value=False)
+
+
+def _abandoned() -> pl.Expr:
+    """A stream that shows neither finish reason nor output, where the span would show them."""
+    ends_here = (pl.col("stream_ends").fill_null("here") == "here") | (pl.col("_role") == "usage_record")
+    open_ended = pl.col("stream").fill_null(value=False) & pl.col("finish_word").is_null()
+    is_text = pl.col("_model_call") & pl.col("operation").is_in(_TEXT_OPERATIONS)
+    return is_text & ends_here & (open_ended | _ended_in_error()) & pl.col("output_tokens").is_null()

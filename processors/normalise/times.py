@@ -1,0 +1,53 @@
+"""When a span was, and how long it took; no clock of ours is asked but the record's time.
+
+A span that ends more than ``SKEW`` after its record, or has no end, takes the record's time, is flagged ``clock_skew``
+and keeps the original beside. Its duration, where both ends are known, is the producer's own and stands.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import polars as pl
+
+SKEW = timedelta(minutes=10)
+_TIME = pl.Datetime("us", "UTC")
+_SKEW_US = int(SKEW.total_seconds() * 1_000_000)
+
+
+def place_in_time(frame: pl.DataFrame) -> pl.DataFrame:
+    """Adds ``started_at ended_at original_ended_at received_at day clock_skew duration_ms``; needs ``_role``."""
+    received, ended = pl.col("received_at_us"), pl.col("ended_us")
+    skewed = pl.col("clock_skew")
+    reported = pl.when(pl.col("_role") == "usage_record").then(pl.col("reported_duration"))
+    start = pl.when(skewed & pl.col("elapsed_us").is_not_null()).then(pl.col("ended_at_us") - pl.col("elapsed_us"))
+    in_order = pl.when(pl.col("started_us") <= pl.col("ended_at_us")).then(pl.col("started_us"))
+    return (
+        frame.with_columns(_microseconds("started_ns").alias("started_us"), _microseconds("ended_ns").alias("ended_us"))
+        .with_columns(
+            (ended.is_null() | (ended > received + _SKEW_US)).alias("clock_skew"),
+            _elapsed("ns").alias("elapsed_ns"),
+            (_elapsed("ns") // 1000).alias("elapsed_us"),
+        )
+        .with_columns(pl.when(skewed).then(received).otherwise(ended).alias("ended_at_us"))
+        .with_columns(
+            pl.coalesce(start, in_order, "ended_at_us").cast(_TIME).alias("started_at"),
+            pl.col("ended_at_us").cast(_TIME).alias("ended_at"),
+            pl.when(skewed).then(ended).cast(_TIME).alias("original_ended_at"),
+            received.cast(_TIME).alias("received_at"),
+            pl.coalesce(reported, pl.col("elapsed_ns") / 1e6).alias("duration_ms"),
+        )
+        .with_columns(pl.col("ended_at").dt.date().alias("day"))
+    )
+
+
+def _microseconds(column: str) -> pl.Expr:
+    """NULL where it is missing."""
+    return pl.when(pl.col(column) > 0).then((pl.col(column) // 1000).cast(pl.Int64))
+
+
+def _elapsed(unit: str) -> pl.Expr:
+    """From start to end; NULL where one is missing or they stand the wrong way round."""
+    started, ended = pl.col(f"started_{unit}"), pl.col(f"ended_{unit}")
+    known = (started > 0) & (ended >= started)
+    return pl.when(known).then((ended - started).cast(pl.Int64, strict=False))

@@ -1,0 +1,141 @@
+"""Token counts with one meaning: input includes what was cached, output includes reasoning; unknown is NULL, never 0.
+
+Whether a count was written with or without its cached part is told by the alias it came from and by
+``conventions/usage.csv`` (scope, version, provider), and stored as ``usage_semantics``. Where the counts contradict
+what was told, a named rule repairs them and its name stands in ``_repair``:
+
+* ``impossible_count``: negative, or more than ``MOST_TOKENS``: unknown;
+* ``no_usage_on_error``: a failed call that reports 0 in and 0 out measured nothing: unknown;
+* ``cache_outside_input``: more cached and cache-write tokens than input: they had been left out;
+* ``reasoning_outside_output``: more reasoning than output: it had been left out.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from processors.conventions.rules import UsageRule, usage_rules
+from processors.normalise.frame import scope_starts
+from warehouse.schemas import TOKEN_KINDS
+
+MOST_TOKENS = 1_000_000_000
+"""Beyond any context window by a factor of a hundred: such a count is not a count of tokens."""
+
+_READ = (*TOKEN_KINDS, "uncached_input_tokens", "total_tokens")
+
+
+def settle_usage(frame: pl.DataFrame) -> pl.DataFrame:
+    """Replaces the token columns; adds ``usage_semantics _repair _has_usage _usage_rank`` and the reported counts."""
+    return (
+        _possible(frame)
+        .pipe(_measured)
+        .with_columns(
+            pl.col("input_tokens").alias("_input_tokens_reported"),
+            pl.col("output_tokens").alias("_output_tokens_reported"),
+            pl.coalesce(_told("input"), pl.col("input_includes"), pl.lit("inclusive")).alias("input_includes"),
+            pl.coalesce(_told("output"), pl.col("output_includes"), pl.lit("inclusive")).alias("output_includes"),
+        )
+        .with_columns(_input().alias("input_tokens"), _output().alias("output_tokens"))
+        .pipe(_repair_sums)
+        .with_columns(_reported().alias("_has_usage"))
+        .with_columns(
+            pl.when("_has_usage").then(_semantics()).alias("usage_semantics"),
+            pl.when("_has_usage").then(pl.col("usage_rank")).alias("_usage_rank"),
+        )
+    )
+
+
+def _possible(frame: pl.DataFrame) -> pl.DataFrame:
+    impossible = pl.any_horizontal(~pl.col(_READ).is_between(0, MOST_TOKENS)).fill_null(value=False)
+    return frame.with_columns(
+        pl.when(impossible).then(pl.lit("impossible_count")).alias("_repair"),
+        *[pl.when(pl.col(name).is_between(0, MOST_TOKENS)).then(pl.col(name)).alias(name) for name in _READ],
+    )
+
+
+def _measured(frame: pl.DataFrame) -> pl.DataFrame:
+    nothing = (pl.col("input_tokens").fill_null(0) == 0) & (pl.col("output_tokens").fill_null(0) == 0)
+    void = (pl.col("failed") & nothing & _reported()).fill_null(value=False)
+    return frame.with_columns(
+        pl.when(void).then(pl.lit("no_usage_on_error")).otherwise(pl.col("_repair")).alias("_repair"),
+        *[pl.when(~void).then(pl.col(name)).alias(name) for name in _READ],
+    )
+
+
+def _reported() -> pl.Expr:
+    return pl.col("input_tokens").is_not_null() | pl.col("output_tokens").is_not_null()
+
+
+def _told(side: str) -> pl.Expr:
+    rules = [pl.when(_holds(rule)).then(pl.lit(getattr(rule, side))) for rule in usage_rules()]
+    return pl.coalesce(*rules)
+
+
+def _holds(rule: UsageRule) -> pl.Expr:
+    holds = scope_starts(rule.scope)
+    if rule.provider:
+        holds &= (pl.col("provider") == rule.provider).fill_null(value=False)
+    if rule.key:
+        holds &= (pl.col("input_key") == rule.key).fill_null(value=False)
+    if rule.version_below:
+        holds &= _version("scope_version") < _version_number(rule.version_below)
+    return holds
+
+
+def _version(column: str) -> pl.Expr:
+    """Major and minor version as one number, so that they compare; NULL where there is none."""
+    parts = [pl.col(column).str.extract(r"^(\d{1,6})\.(\d{1,6})", i).cast(pl.Int64) for i in (1, 2)]
+    return parts[0] * 1_000_000 + parts[1]
+
+
+def _version_number(text: str) -> int:
+    major, minor = text.split(".")[:2]
+    return int(major) * 1_000_000 + int(minor)
+
+
+def _cached() -> pl.Expr:
+    return pl.col("cached_input_tokens").fill_null(0) + pl.col("cache_write_tokens").fill_null(0)
+
+
+def _input() -> pl.Expr:
+    """As reported and understood; else from the uncached part; else from the total."""
+    exclusive = pl.col("input_includes") == "exclusive"
+    known = pl.when(exclusive).then(pl.col("input_tokens") + _cached()).otherwise(pl.col("input_tokens"))
+    rest = pl.col("total_tokens") - pl.col("output_tokens")
+    all_input = pl.when(pl.col("operation") == "embeddings").then(pl.col("total_tokens"))
+    return pl.coalesce(known, pl.col("uncached_input_tokens") + _cached(), pl.when(rest >= 0).then(rest), all_input)
+
+
+def _output() -> pl.Expr:
+    exclusive = pl.col("output_includes") == "exclusive"
+    return (
+        pl.when(exclusive)
+        .then(pl.col("output_tokens") + pl.col("reasoning_tokens").fill_null(0))
+        .otherwise(pl.col("output_tokens"))
+    )
+
+
+def _repair_sums(frame: pl.DataFrame) -> pl.DataFrame:
+    outside_input = (_cached() > pl.col("input_tokens")).fill_null(value=False)
+    outside_output = (pl.col("reasoning_tokens") > pl.col("output_tokens")).fill_null(value=False)
+    return frame.with_columns(
+        pl.when(outside_input)
+        .then(pl.col("input_tokens") + _cached())
+        .otherwise(pl.col("input_tokens"))
+        .alias("input_tokens"),
+        pl.when(outside_output)
+        .then(pl.col("output_tokens") + pl.col("reasoning_tokens"))
+        .otherwise(pl.col("output_tokens"))
+        .alias("output_tokens"),
+        pl.when(outside_input)
+        .then(pl.lit("cache_outside_input"))
+        .when(outside_output)
+        .then(pl.lit("reasoning_outside_output"))
+        .otherwise(pl.col("_repair"))
+        .alias("_repair"),
+    )
+
+
+def _semantics() -> pl.Expr:
+    """``inclusive`` or ``exclusive`` as the input was written; a repair is named behind it."""
+    return pl.concat_str(pl.col("input_includes"), pl.lit("+") + pl.col("_repair"), ignore_nulls=True)
