@@ -95,7 +95,7 @@ class BrokerDirectory:
 
 
 def why(said: str) -> str:
-    """The one line of a Java program's output that best says why it failed: the last exception, else error, else line."""
+    """The line of a Java program's output that best says why it failed: the last exception, else error, else line."""
     lines = [line.strip() for line in said.splitlines() if line.strip() and not line.startswith("\tat ")]
     exceptions = [line for line in lines if EXCEPTION.search(line)]
     errors = [line for line in lines if ERROR.search(line)]
