@@ -10,6 +10,7 @@
 -- gives duration_ms: from start to end
 -- gives ttft_ms: time to first token; NULL where the call does not stream or says nothing
 -- gives cost_usd: USD, exact; NULL with a price_status that says why
+-- table ended_at, tenant, feature, model, status, duration_ms, input_tokens, output_tokens, cost_usd, price_status
 SELECT
     trace_id, span_id, ended_at, tenant, feature, principal, environment, service, operation, provider,
     coalesce(response_model, request_model) AS model, stream, status, error_class, finish_reason,

@@ -3,6 +3,7 @@
 -- takes start: time = ; first recording
 -- takes end: time = ; first recording after
 -- gives event: opened, updated, resolved, notified and others; see alerts.incidents
+-- table recorded_at, incident_id, sequence, event, tenant, feature, excess_usd, channel, summary
 SELECT *
 FROM incidents
 WHERE ($start IS NULL OR recorded_at >= $start) AND ($end IS NULL OR recorded_at < $end)

@@ -7,6 +7,7 @@
 -- gives excess_usd: observed_usd - expected_usd in [window_start, window_end)
 -- gives notified: channels that took the opening
 -- gives contributors: what explains the excess, by dimension and value
+-- table state, severity, tenant, feature, opened_at, resolved_at, observed_usd, expected_usd, excess_usd, summary
 WITH told AS (
     SELECT * FROM incidents WHERE event NOT IN ('notified', 'undelivered', 'claimed')
 ),

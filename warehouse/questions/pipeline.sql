@@ -11,6 +11,7 @@
 -- gives messages_per_s: likewise messages
 -- gives dropped: dead letters and other drops, ever
 -- gives gap_messages: offsets that Kafka no longer had, ever
+-- table topic, partition, next_offset, lag_messages, last_record_at, freshness_ms, idle_s, spans_per_s, spans, dropped
 WITH latest AS (
     SELECT * FROM flushes
     QUALIFY row_number() OVER (PARTITION BY topic, partition ORDER BY flushed_at DESC, next_offset DESC) = 1

@@ -19,13 +19,18 @@ _TAKES = re.compile(r"(?P<name>\w+): (?P<kind>\w+)(?: of (?P<table>\w+))? = ?(?P
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One named question. ``reads`` maps tables to whether only files of the window are needed."""
+    """One named question.
+
+    ``reads`` maps tables to whether only files of the window are needed; ``gives`` explains columns that need it;
+    ``table`` names the measures that a person wants to see first, none = all columns.
+    """
 
     name: str
     summary: str
     reads: Mapping[str, bool]
     takes: tuple[Parameter, ...]
     gives: Mapping[str, str]
+    table: tuple[str, ...]
     sql: str
 
     def parse(self, given: Mapping[str, object]) -> dict[str, Value]:
@@ -39,19 +44,25 @@ class Question:
             raise BadQuestion(f"{self.name}: start {start.isoformat()} must be before end {end.isoformat()}")
         return values
 
-    def render(self, values: Mapping[str, Value]) -> str:
-        """The SQL with dimensions and bucket in their places."""
-        columns: list[tuple[str, str]] = []
+    def keys(self, values: Mapping[str, Value]) -> dict[str, str]:
+        """What the answer is grouped by: names of columns and the SQL that they stand for."""
+        keys: dict[str, str] = {}
         for parameter in self.takes:
             value = values[parameter.name]
             if parameter.kind == "bucket" and value:
-                columns.append((bucket_sql(str(value), parameter.table, values.get("zone")), parameter.name))
+                keys[parameter.name] = bucket_sql(str(value), parameter.table, values.get("zone"))
             elif parameter.kind == "dimensions" and isinstance(value, tuple):
-                columns += [(dimension_sql(str(name)), str(name)) for name in value]
-        named = "".join(f"{sql} AS {identifier(name)}, " for sql, name in columns)
-        keys = [f"{identifier(name)}, " for _, name in columns]
-        bucket = [key for key in keys if key == '"bucket", ']
-        texts = {"{columns}": named, "{keys}": "".join(keys), "{bucket}": "".join(bucket)}
+                keys |= {str(name): dimension_sql(str(name)) for name in value}
+        return keys
+
+    def render(self, values: Mapping[str, Value]) -> str:
+        """The SQL with dimensions and bucket in their places."""
+        keys = self.keys(values)
+        texts = {
+            "{columns}": "".join(f"{sql} AS {identifier(name)}, " for name, sql in keys.items()),
+            "{keys}": "".join(f"{identifier(name)}, " for name in keys),
+            "{bucket}": "bucket, " if "bucket" in keys else "",
+        }
         texts |= {f"{{{p.name}}}": filter_sql(cast("Filter", values[p.name])) for p in self.takes if p.kind == "filter"}
         return re.sub(r"\{\w+\}", lambda place: texts[place[0]], self.sql)
 
@@ -89,6 +100,7 @@ def parse_question(name: str, text: str) -> Question:
         reads={table.removesuffix(" in window"): table.endswith(" in window") for table in tables},
         takes=tuple(takes),
         gives={column: help_ for column, _, help_ in gives},
+        table=tuple(word.strip() for line in header if line.startswith("table ") for word in line[6:].split(",")),
         sql="\n".join(line for line in lines if not line.startswith("--")).strip(),
     )
 

@@ -20,6 +20,7 @@
 -- gives ttft_p50_ms: median time to first token of the calls that carry one, within 1 %
 -- gives ttft_p95_ms: likewise 95 %
 -- gives provisional: true until the hours are settled
+-- table calls, errors, input_tokens, output_tokens, cost_usd, priced_share, latency_p50_ms, latency_p95_ms, ttft_p50_ms
 WITH facts AS (
     SELECT {columns}
         calls, priced_calls, if(status = 'error', calls, 0) AS errors, retries,

@@ -1,0 +1,119 @@
+"""Answers as text: an aligned table for people, JSON or CSV for programs.
+
+JSON is one array of flat objects, CSV has a header line; both keep every column. Money is decimal text, times are
+RFC 3339 in UTC, ids lower-case hex, NULL is ``null`` or an empty cell. The table shortens numbers and leaves out empty
+columns.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import TextIO
+
+import pyarrow as pa
+
+ATTRIBUTION = ("tenant", "feature", "principal")
+UNATTRIBUTED = "unattributed"
+
+Plain = str | int | float | bool | None | list["Plain"] | dict[str, "Plain"]
+"""What JSON can say."""
+
+
+def plain(value: object) -> Plain:
+    """A value of an Arrow table as JSON says it."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, bytes):
+        return [plain(item) for item in value]
+    return _scalar(value)
+
+
+def _scalar(value: object) -> str:
+    match value:
+        case Decimal():
+            return f"{value:f}"
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case date():
+            return value.isoformat()
+        case bytes():
+            return value.hex()
+    raise TypeError(f"{type(value).__name__} has no JSON")
+
+
+def records(answer: pa.Table) -> list[dict[str, Plain]]:
+    """The rows as JSON objects; a map is an object."""
+    return [{name: plain(value) for name, value in row.items()} for row in _rows(answer)]
+
+
+def _rows(answer: pa.Table) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = answer.to_pylist(maps_as_pydicts="strict")
+    return rows
+
+
+def write_json(answer: pa.Table, out: TextIO) -> None:
+    """One array, one object a line."""
+    lines = (json.dumps(record, ensure_ascii=False) for record in records(answer))
+    out.write("[" + ",\n ".join(lines) + "]\n")
+
+
+def write_csv(answer: pa.Table, out: TextIO) -> None:
+    """A header line, then a line a row; lists and objects are JSON in a cell."""
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(answer.column_names)
+    for record in records(answer):
+        writer.writerow(
+            json.dumps(v, ensure_ascii=False) if isinstance(v, (list, dict, bool)) else v for v in record.values()
+        )
+
+
+def write_table(answer: pa.Table, out: TextIO, *, columns: Sequence[str], total: pa.Table | None = None) -> None:
+    """An aligned table of ``columns``, less those without any value; ``total``, of one row, is its last line."""
+    shown = [name for name in columns if name in ATTRIBUTION or answer[name].null_count < answer.num_rows]
+    body = [[cell(row[name], UNATTRIBUTED if name in ATTRIBUTION else "-") for name in shown] for row in _rows(answer)]
+    sums = _rows(total) if total is not None else []
+    last = [["total", *(cell(row[name]) if name in row else "" for name in shown[1:])] for row in sums]
+    widths = [max(len(line[i]) for line in [shown, *body, *last]) for i in range(len(shown))]
+    right = [is_number(answer.schema.field(name).type) for name in shown]
+    rule = "  ".join("─" * width for width in widths) + "\n"
+    out.write(_line(shown, widths, right) + rule)
+    out.writelines(_line(line, widths, right) for line in body)
+    out.writelines(rule + _line(line, widths, right) for line in last)
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Whether a column stands flush right."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
+
+
+SHOWN: Mapping[type, Callable[..., str]] = {
+    bool: lambda value: "yes" if value else "no",
+    int: "{:,}".format,
+    Decimal: "{:,.4f}".format,
+    float: lambda value: f"{value:,.3f}" if abs(value) < 10 else f"{value:,.0f}",  # noqa: PLR2004 - four digits or so
+    datetime: lambda value: value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ"),
+    str: str,
+}
+"""How a person reads a value: thousands apart, money to a hundredth of a cent."""
+
+
+def cell(value: object, null: str = "-") -> str:
+    """A value as it stands in a table."""
+    if value is None:
+        return null
+    show = SHOWN.get(type(value))
+    return show(value) if show else json.dumps(plain(value), ensure_ascii=False).strip('"')
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
+    padded = (
+        text.rjust(width) if flush else text.ljust(width)
+        for text, width, flush in zip(cells, widths, right, strict=True)
+    )
+    return "  ".join(padded).rstrip() + "\n"
