@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from alerts.expectation import TINY, Season, dispersion, expect, scale, train
-from alerts.state import NEVER, SPAN, WINDOWS, Bools, Floats, States
+from alerts.state import LAST_QUARTER, NEVER, PEAK, QUARTER, SPAN, THIS_QUARTER, WINDOWS, Bools, Floats, States
 
 SCORE = 5.0
 """Standardised excess from which a window can be hot."""
@@ -35,11 +35,13 @@ SPARSE_CALLS = 8.0
 SPARSE_MARGIN = 1.5
 YOUNG_MARGIN = 3.0
 """… and young series with nothing but that."""
-YOUNG_MINUTES = 30
+YOUNG_MINUTES = 45
 """A series that is younger is only trained."""
 PEAK_DECAY = 0.5 ** (1 / 4320)  # 3 d
-PEAK_GROWTH_ODD = 1.05
-PEAK_GROWTH_HOT = 1.005
+PEAK_GROWTH_ODD = 1.5
+"""How much higher the maximum may be after a quarter of an hour of odd spend …"""
+PEAK_GROWTH_HOT = 1.05
+"""… and of hot spend."""
 WIDTHS = np.array(WINDOWS, dtype=np.float64)
 
 
@@ -106,11 +108,11 @@ def _raise_bar(states: States, minute: int, spend: Floats, rate: Floats, seasone
     noise = dispersion(states)[:, None]
     spread = np.maximum(scale(noise, expected), TINY)
     score = np.where(seasoned[:, None], (windows - expected) / spread, 0)
-    usual = expected + np.maximum(SCORE, PEAK_MARGIN * states["peak_score"]) * spread
+    usual = expected + np.maximum(SCORE, PEAK_MARGIN * states["peak_score"][:, PEAK]) * spread
     sparse = expected < SPARSE_CALLS * noise
-    usual = np.where(sparse, np.maximum(usual, SPARSE_MARGIN * states["peak_usd"]), usual)
+    usual = np.where(sparse, np.maximum(usual, SPARSE_MARGIN * states["peak_usd"][:, PEAK]), usual)
     old_enough = (minute - states["first_minute"] >= YOUNG_MINUTES)[:, None]
-    young = np.where(old_enough, np.maximum(YOUNG_MARGIN * states["peak_usd"], expected), np.inf)
+    young = np.where(old_enough, YOUNG_MARGIN * np.maximum(states["peak_usd"][:, PEAK], expected), np.inf)
     odd = np.where(seasoned[:, None], usual, young)
     gate = expected + np.maximum(gates.usd, expected * gates.percent / 100)
     return _Bar(spend=windows, expected=expected, score=score, odd=odd, hot=np.maximum(odd, gate))
@@ -128,8 +130,14 @@ def _remember(states: States, minute: int, rate: Floats, is_hot: Bools, bar: _Ba
     """Keep the minute for training, and the peaks: freely while usual, slowly while odd, hardly while hot."""
     states["expected"][:, minute % SPAN] = rate
     states["hot"][:, minute % SPAN] = is_hot
-    growth = np.where(is_hot[:, None], PEAK_GROWTH_HOT, np.where(bar.spend > bar.odd, PEAK_GROWTH_ODD, math.inf))
+    odd = bar.spend > bar.odd
+    growth = np.where(is_hot[:, None], PEAK_GROWTH_HOT, PEAK_GROWTH_ODD)
     for name, seen, least in (("peak_usd", bar.spend, 0.0), ("peak_score", bar.score, SCORE / PEAK_MARGIN)):
-        limit = np.maximum(states[name], least) * np.where(np.isinf(growth), 1, growth)
-        allowed = np.where(np.isinf(growth), seen, np.minimum(seen, limit))
-        states[name] = np.maximum(states[name] * PEAK_DECAY, allowed)
+        peaks = states[name]
+        limit = np.where(odd, np.maximum(peaks[:, PEAK], least) * growth, np.inf)
+        peaks[:, THIS_QUARTER] = np.maximum(peaks[:, THIS_QUARTER], np.minimum(seen, limit))
+        peaks[:, PEAK] *= PEAK_DECAY
+        if minute % QUARTER == QUARTER - 1:
+            peaks[:, PEAK] = np.maximum(peaks[:, PEAK], peaks[:, LAST_QUARTER])
+            peaks[:, LAST_QUARTER] = peaks[:, THIS_QUARTER]
+            peaks[:, THIS_QUARTER] = 0

@@ -34,7 +34,7 @@ class Ledger(Protocol):
     """Usage and watermark to judge by, and the journal of incidents."""
 
     def mark(self) -> Hashable:
-        """Something cheap that differs when usage or incidents may have changed."""
+        """Something cheap that differs when usage may have changed."""
 
     def watermark(self, now: datetime) -> datetime | None:
         """The time up to which everything has been committed; None = nothing ever was."""
@@ -70,7 +70,7 @@ class MemoryLedger:
 
     def mark(self) -> Hashable:
         """See ``Ledger``."""
-        return (self.usage_rows.num_rows, self._version)
+        return self.usage_rows.num_rows
 
     def watermark(self, now: datetime) -> datetime | None:
         """See ``Ledger``; ``now`` where the test has set none but there is usage."""

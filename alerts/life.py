@@ -56,7 +56,7 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What clock and settings say: minutes before ``notify_from`` open nothing, those before ``full_until`` are full."""
+    """What clock and settings say: minutes before ``notify_from`` open nothing, before ``full_until`` are full."""
 
     notify_from: int
     full_until: int
@@ -65,7 +65,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """An event to be told: its kind, the minute in which the incident opened, the minutes [start, end) it is about."""
+    """An event to be told: its kind, the incident's opening minute, the minutes [start, end) it is about."""
 
     event: str
     opened: int
@@ -131,7 +131,7 @@ def _find_opening(line: Timeline, rules: Rules, *, free_from: int) -> Decision |
 
 
 def _find_calm(line: Timeline, rules: Rules, opened: int) -> tuple[int, bool]:
-    """The minute after the last that is not calm, or after the first that enough full calm ones follow; whether they do."""
+    """The minute after the last restless one, or after the first that enough calm ones follow; and whether any is."""
     row = max(opened - line.first_minute + 1, 0)
     full_rows = min(rules.full_until - line.first_minute, len(line.calm))
     end = row

@@ -64,7 +64,7 @@ class Lookout:
         self._seen: object = None
 
     def step(self, now: datetime, *, wait_s: float = 0.0) -> StepReport:
-        """One look; ``wait_s``: wait for deliveries under way. After LakeUnavailable the next look does what is left."""
+        """One look; ``wait_s`` waits for deliveries. After LakeUnavailable the next look does what is left."""
         delivered = self._dispatch.collect(now, wait_s=wait_s)  # 1
         news = self._journal.refresh()
         mark, watermark = self._ledger.mark(), self._ledger.watermark(now)

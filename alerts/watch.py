@@ -15,7 +15,7 @@ __all__ = ["StepReport", "Watcher"]
 
 
 class Watcher(Lookout):
-    """``step(now)`` whenever something may have changed, and now and then; ``channels`` are told besides the settings'."""
+    """``step(now)`` whenever something may have changed; ``channels`` are told besides those of the settings."""
 
     def __init__(
         self, settings: AlertSettings, lake: Lake, warehouse: Warehouse, channels: Sequence[Channel] = ()
