@@ -109,13 +109,13 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         tenant="acme",
         name="support-chat",
-        share=0.20,
+        share=0.34,
         script="grounded",
         service=Service(name="acme-support-api", version="4.12.0", naming="otel"),
         model=GPT_41,
         side_model=EMBEDDING_SMALL,
-        input_tokens=2_800,
-        output_tokens=260,
+        input_tokens=20_000,
+        output_tokens=320,
         cached_share=0.4,
         stream=True,
         guarded=True,
@@ -125,7 +125,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         tenant="acme",
         name="product-search",
-        share=0.10,
+        share=0.06,
         script="grounded",
         service=Service(name="acme-search", version="1.44.2", naming="openinference"),
         model=GPT_4O_MINI,
@@ -137,7 +137,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         tenant="acme",
         name="review-summaries",
-        share=0.05,
+        share=0.03,
         script="answer",
         service=Service(name="acme-batch", version="0.9.4", naming="openllmetry"),
         model=GPT_4O_MINI,
@@ -181,7 +181,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         tenant="initech",
         name="kyc-extract",
-        share=0.08,
+        share=0.05,
         script="extract",
         service=Service(name="initech-kyc", version="1.2.9", naming="openinference"),
         model=GPT_41_MINI,
@@ -214,7 +214,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         tenant="umbrella",
         name="triage-chat",
-        share=0.07,
+        share=0.05,
         script="grounded",
         service=Service(name="umbrella-triage", version="3.8.2", naming="otel"),
         model=HAIKU,
@@ -228,7 +228,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         tenant="umbrella",
         name="letter-drafts",
-        share=0.04,
+        share=0.03,
         script="answer",
         service=Service(name="umbrella-letters", version="1.0.7", naming="openinference"),
         model=SONNET,
@@ -239,7 +239,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         tenant="hooli",
         name="code-assistant",
-        share=0.13,
+        share=0.12,
         script="agent",
         service=Service(name="hooli-code-agent", version="12.1.0", naming="otel"),
         model=SONNET,
@@ -254,7 +254,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature(
         tenant="hooli",
         name="commit-messages",
-        share=0.04,
+        share=0.03,
         script="answer",
         service=Service(name="hooli-commit-bot", version="2.2.0", naming="openllmetry"),
         model=GPT_41_MINI,

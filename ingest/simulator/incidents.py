@@ -19,6 +19,7 @@ import re
 from dataclasses import dataclass
 
 from ingest.simulator.catalog import Feature, find_feature
+from ingest.simulator.swaps import dearer_model
 from ingest.simulator.tasks import SECOND_NS
 from ingest.simulator.traffic import usd_per_task
 
@@ -55,8 +56,11 @@ class IncidentSpec:
         if duration_s < SHORTEST_S:
             raise ValueError(f"an incident of {duration_s:g} s is too short to be seen; give it {SHORTEST_S:g} or more")
         tenant, name = (match["tenant"], match["feature"]) if match["tenant"] else DEFAULT_TARGETS[kind]
+        feature = _suitable_feature(tenant, name)
+        if kind == "model_swap":
+            dearer_model(feature)
         start_s = _seconds(match["start"], DEFAULT_START_S)
-        return cls(kind=kind, feature=_priced_feature(tenant, name), start_s=start_s, duration_s=duration_s)
+        return cls(kind=kind, feature=feature, start_s=start_s, duration_s=duration_s)
 
     def at(self, origin_ns: int, *, index: int) -> Incident:
         """The incident in the time of a run whose live part starts at ``origin_ns``."""
@@ -90,11 +94,13 @@ class Incident:
         return (self.ended_at_ns - self.started_at_ns) / SECOND_NS
 
 
-def _priced_feature(tenant: str, name: str) -> Feature:
+def _suitable_feature(tenant: str, name: str) -> Feature:
     try:
         feature = find_feature(tenant, name)
     except KeyError as error:
         raise ValueError(error.args[0]) from error
+    if feature.script == "index":
+        raise ValueError(f"{tenant}/{name} makes embeddings only; choose a feature that chats")
     if not usd_per_task(feature):
         raise ValueError(f"{tenant}/{name} uses a model without a price, so its spend cannot jump; choose another")
     return feature

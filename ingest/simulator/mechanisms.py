@@ -9,11 +9,12 @@ from itertools import groupby
 from random import Random
 
 from ingest.simulator import failures
-from ingest.simulator.catalog import CHAT_MODELS, OPUS, STRANGER, Feature, Model
+from ingest.simulator.catalog import OPUS, STRANGER, Feature
 from ingest.simulator.incidents import Incident
 from ingest.simulator.prices import cost_of
 from ingest.simulator.scripts import play
 from ingest.simulator.stage import Stage
+from ingest.simulator.swaps import dearer_model, price_usd
 from ingest.simulator.tasks import MILLISECOND_NS, SECOND_NS, Call, Step, Task, Usage
 from ingest.simulator.traffic import Traffic
 
@@ -67,21 +68,7 @@ def _bloat(call: Call, feature: Feature) -> Call:
 def _swap(call: Call, feature: Feature) -> Call:
     """Another model knows nothing of the old one's cache."""
     usage = call.usage and replace(call.usage, cached_input_tokens=0, cache_write_tokens=0, reasoning_tokens=0)
-    return replace(call, model=_dearer_model(feature), usage=usage)
-
-
-def _dearer_model(feature: Feature) -> Model:
-    """The model that brings a typical call of the feature nearest to FACTOR times its price."""
-    usage = Usage(input_tokens=feature.input_tokens, output_tokens=feature.output_tokens)
-    usual = _price(feature.model, usage)
-    others = [
-        model for model in CHAT_MODELS if feature.service.naming == "otel" or model.provider == feature.model.provider
-    ]
-    return min(others, key=lambda model: abs(_price(model, usage) / usual - FACTOR))
-
-
-def _price(model: Model, usage: Usage) -> float:
-    return float(cost_of(Call(model=model, usage=usage, answered=True), _TODAY_NS) or 0)
+    return replace(call, model=dearer_model(feature), usage=usage)
 
 
 def _loop(incident: Incident, traffic: Traffic, rng: Random) -> Iterator[Task]:
@@ -168,7 +155,7 @@ def _scale(incident: Incident, traffic: Traffic, feature: Feature, calls: int) -
     """How much smaller than ``feature``'s usual ones ``calls`` calls must be to fit the budget; never larger."""
     budget_usd = traffic.usd_per_s(incident.feature, incident.started_at_ns) * (FACTOR - 1) * incident.duration_s
     usage = Usage(input_tokens=feature.input_tokens, output_tokens=feature.output_tokens)
-    return min(1.0, max(0.01, budget_usd / calls / _price(feature.model, usage)))
+    return min(1.0, max(0.01, budget_usd / calls / price_usd(feature.model, usage)))
 
 
 _CHANGES: dict[str, Callable[[Call, Feature], Call]] = {"prompt_bloat": _bloat, "model_swap": _swap}
@@ -178,4 +165,3 @@ _EXTRAS: dict[str, Callable[[Incident, Traffic, Random], Iterator[Task]]] = {
     "key_leak": _leak,
     "traffic_surge": _surge,
 }
-_TODAY_NS = 1_790_000_000 * SECOND_NS

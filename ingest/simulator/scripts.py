@@ -21,6 +21,7 @@ from ingest.simulator.tasks import Evaluation, Task, Verdict
 
 SILENT_SHARE = 0.2  # of tasks, whose outcome nobody tells
 CONTENT_SHARE = 0.94  # of tasks that worked, whose user is served
+NEW_QUESTION_SHARE = 0.5  # of retrievals, whose question has no embedding in the cache yet
 TOOL_SHARE = 0.35  # of grounded answers, that need a tool
 EVALUATED_SHARE = 0.25  # of answers, that an evaluator judges
 SIDE_SHARE = 0.3  # of an agent's turns, that go to its fast model
@@ -83,7 +84,7 @@ def _retrieve_and_answer(stage: Stage, root: int) -> bool:
 
 def _retrieve(stage: Stage, root: int) -> None:
     retrieval = stage.open("retrieval", f"{stage.feature.tenant}-knowledge", parent=root, service=RETRIEVAL)
-    if stage.feature.side_model:
+    if stage.feature.side_model and stage.rng.random() < NEW_QUESTION_SHARE:
         stage.embed(stage.feature.side_model, parent=retrieval, service=RETRIEVAL, input_tokens=40)
     stage.wait(0.02, 0.12)
     stage.finish(retrieval)

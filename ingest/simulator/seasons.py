@@ -9,7 +9,7 @@ from ingest.simulator.tasks import SECOND_NS
 
 HOUR_NS = 3600 * SECOND_NS
 WEEK_H = 168
-WEEKEND = 0.55
+WEEKEND = 0.7
 _EPOCH_WEEKDAY_H = 3 * 24  # 1970-01-01 was a Thursday; weeks here start on Monday
 
 
@@ -38,4 +38,4 @@ def _shape(hour: int) -> float:
     morning = math.exp(-(((hour - 10.5) / 2.2) ** 2))
     afternoon = math.exp(-(((hour - 15.5) / 2.8) ** 2))
     evening = math.exp(-(((hour - 20.5) / 2.0) ** 2))
-    return 0.3 + morning + 0.95 * afternoon + 0.3 * evening
+    return 0.5 + morning + 0.95 * afternoon + 0.3 * evening

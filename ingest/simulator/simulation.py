@@ -29,13 +29,20 @@ FOREVER_S = 10 * 365 * 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """What to play. ``live_s`` None = until stopped; ``history_s`` lies before the start."""
+    """What to play. ``live_s`` None = until stopped; ``history_s`` lies before the start. Raises ValueError."""
 
     calls_per_s: float
     seed: str
     history_s: float = 0.0
     live_s: float | None = None
     incidents: tuple[IncidentSpec, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.calls_per_s <= 0 or self.history_s < 0 or (self.live_s is not None and self.live_s < 0):
+            raise ValueError("the rate must be more than 0, times must not be negative")
+        for spec in self.incidents:
+            if not -self.history_s <= spec.start_s < (FOREVER_S if self.live_s is None else self.live_s):
+                raise ValueError(f"{spec.kind}@{spec.start_s:g} lies outside of the history and the live part")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,139 @@
+"""Send a believable multi-tenant workload to the gateway, and write down the exact truth of what arrived.
+
+The spans are made by the OpenTelemetry SDK and exported by its stock OTLP exporter. First comes the history (back-dated
+spans, as fast as possible), then the live part at the pace of the clock; without --for that one runs until
+stopped. The truth counts what the gateway acknowledged: spans, calls, tokens, cost to the picodollar, incidents.
+
+Incidents: retry_loop, prompt_bloat, runaway_agent, key_leak, model_swap, traffic_surge; each makes one feature spend
+about twelve times the usual. Times count from the start of the live part; negative ones lie in the history.
+
+Examples:
+  spanledger simulate --rate 2 --for 60
+  spanledger simulate --history 24 --rate 0.5 --for 90 --incident retry_loop:acme/support-chat@20+60 --truth truth.json
+  spanledger simulate --history 48 --for 0 --incident prompt_bloat@-6h+30m --seed 7
+  spanledger simulate --for 60 --api-key acme=s3cret --api-key globex=t0psecret
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from spanledger.errors import CannotRun
+
+if TYPE_CHECKING:
+    from ingest.simulator import Progress, Target, Truth, Workload
+    from spanledger.settings import Settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of the verb."""
+    parser.add_argument("--endpoint", metavar="URL", help="base URL of the gateway (default: this machine's)")
+    parser.add_argument("--grpc", action="store_true", help="send OTLP/gRPC instead of OTLP/HTTP")
+    parser.add_argument(
+        "--api-key",
+        action="append",
+        default=[],
+        metavar="[TENANT=]KEY",
+        help="key of one tenant, or of all; repeatable",
+    )
+    parser.add_argument(
+        "--rate", type=float, default=1.0, metavar="CALLS", help="model calls a second, weekly mean (1)"
+    )
+    parser.add_argument(
+        "--for",
+        type=float,
+        dest="live_s",
+        metavar="SECONDS",
+        help="length of the live part; 0 = none (default: until stopped)",
+    )
+    parser.add_argument(
+        "--history", type=float, default=0.0, metavar="HOURS", help="back-dated hours to send first (0)"
+    )
+    parser.add_argument(
+        "--incident",
+        action="append",
+        default=[],
+        metavar="KIND[:TENANT/FEATURE][@START[+DURATION]]",
+        help="what goes wrong, where, when and how long (@10+60); repeatable",
+    )
+    parser.add_argument("--truth", type=Path, metavar="FILE", help="where to write the truth as JSON")
+    parser.add_argument("--seed", help="same seed and start, same spans, ids included (default: a fresh one, printed)")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Simulate and write the truth, also of what was acknowledged before a failure."""
+    import signal
+    import sys
+    import threading
+
+    from ingest.simulator import Simulation
+    from spanledger.progress import ProgressLine
+
+    workload, target = _workload(args), _target(args, settings)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    print(f"simulate: seed {workload.seed}, to {target.endpoint}", file=sys.stderr)
+    with ProgressLine(sys.stderr) as line:
+
+        def show(progress: Progress) -> None:
+            line.show(f"{progress.part}: {progress.spans:,} spans, {progress.elapsed_s:,.0f} s", progress.done)
+
+        simulation = Simulation(workload, target.exporter, stop=stop, on_progress=show)
+        try:
+            simulation.run()
+        finally:
+            _keep(simulation.truth(), args.truth)
+    return 0
+
+
+def _workload(args: argparse.Namespace) -> Workload:
+    import secrets
+
+    from ingest.simulator import IncidentSpec, Workload
+
+    try:
+        return Workload(
+            calls_per_s=args.rate,
+            seed=args.seed or secrets.token_hex(4),
+            history_s=args.history * 3600,
+            live_s=args.live_s,
+            incidents=tuple(IncidentSpec.parse(text) for text in args.incident),
+        )
+    except ValueError as error:
+        raise CannotRun(str(error)) from error
+
+
+def _target(args: argparse.Namespace, settings: Settings) -> Target:
+    from ingest.simulator import Target
+
+    port = settings.gateway.grpc_port if args.grpc else settings.gateway.http_port
+    return Target(
+        endpoint=args.endpoint or f"http://{settings.gateway.host}:{port}",
+        grpc=args.grpc,
+        api_keys=dict(_tenant_and_key(text) for text in args.api_key),
+    )
+
+
+def _tenant_and_key(text: str) -> tuple[str, str]:
+    """A key may hold an equals sign itself: only a known tenant before it is one."""
+    from ingest.simulator import EVERY_TENANT, TENANTS
+
+    tenant, _, key = text.partition("=")
+    return (tenant, key) if tenant in TENANTS else (EVERY_TENANT, text)
+
+
+def _keep(truth: Truth, file: Path | None) -> None:
+    """Say what arrived, and write it down."""
+    import sys
+
+    cost = "unknown" if truth.cost_usd is None else f"{truth.cost_usd:f}"
+    print(f"acknowledged: {truth.spans} spans, {truth.calls} calls, {cost} USD", file=sys.stderr)
+    if file is None:
+        return
+    try:
+        file.write_text(truth.to_json() + "\n", encoding="utf-8")
+    except OSError as error:
+        raise CannotRun(f"cannot write the truth to {file}: {error.strerror}") from error
