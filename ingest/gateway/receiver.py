@@ -17,10 +17,11 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from ingest.gateway.kafka_outlet import unavailable
 from ingest.gateway.keys import Client, KeyRing
 from ingest.gateway.limits import OVERLOAD_RETRY_S, Charge, InFlight, RateLimit
 from ingest.gateway.metrics import Meters
-from ingest.gateway.outlet import KAFKA_RETRY_S, Outlet, Record
+from ingest.gateway.outlet import Outlet, Record
 from ingest.gateway.payload import Encoding, Payload, read_json, read_protobuf
 from ingest.gateway.refusals import Reason, Refused
 from ingest.gateway.signals import Signal
@@ -109,9 +110,7 @@ class Receiver:
             async with asyncio.timeout(self.limits.ack_timeout_s):
                 await asyncio.shield(settled)
         except TimeoutError as error:
-            raise Refused(
-                Reason.KAFKA, "Kafka did not acknowledge the data in time", retry_after_s=KAFKA_RETRY_S
-            ) from error
+            raise unavailable() from error
         self.meters.record_ack(time.monotonic() - began)
 
 

@@ -9,21 +9,28 @@ import asyncio
 import errno
 import logging
 import time
+from typing import Any
 
 import grpc.aio
 from aiohttp import web
+from kafka.errors import KafkaError
 
-from ingest.errors import CannotStart
+from ingest.errors import BrokerUnavailable, CannotStart
+from ingest.gateway.kafka_outlet import KafkaOutlet
 from ingest.gateway.keys import load_keys
 from ingest.gateway.limits import InFlight, RateLimit
 from ingest.gateway.metrics import Meters
 from ingest.gateway.otlp_grpc import GrpcExport
 from ingest.gateway.otlp_http import HttpExport
-from ingest.gateway.outlet import KafkaOutlet, Outlet
+from ingest.gateway.outlet import Outlet
 from ingest.gateway.receiver import Limits, Receiver
 from ingest.gateway.signals import LOGS, METRICS, TRACES
+from ingest.kafka import make_producer
 from ingest.settings import GatewaySettings, KafkaSettings
 from ingest.topics import ensure_topics
+
+BATCH_BYTES = 512 * 1024  # under the 1 MiB that a cluster takes by default, compressed or not
+RECORD_OVERHEAD_BYTES = 64 * 1024  # key, headers and framing beside the largest body
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +49,7 @@ class Gateway:
 
     async def start(self) -> None:
         """Open the ports; raises CannotStart, BrokerUnavailable or TopicsMissing."""
-        self._outlet = self._outlet or await self._connect()
+        self._outlet = self._outlet or await self._open_outlet()
         self._receiver = self._make_receiver(self._outlet)
         slots = max(1, self._settings.max_in_flight_bytes // self._settings.max_request_bytes)
         self._grpc = GrpcExport(self._receiver, slots=slots).server()
@@ -64,16 +71,35 @@ class Gateway:
             await self._outlet.close(max(0.5, deadline - time.monotonic()))
         log.info("gateway drained in_flight_bytes=%s", self.in_flight.bytes)
 
-    async def _connect(self) -> KafkaOutlet:
-        created = await asyncio.to_thread(ensure_topics, self._kafka)
-        if created:
+    async def _open_outlet(self) -> KafkaOutlet:
+        outlet = KafkaOutlet(self._connect, ack_timeout_s=self._settings.ack_timeout_s)
+        await outlet.open()
+        return outlet
+
+    def _connect(self) -> Any:
+        """A producer that knows its topics' partitions, so that sending does not wait for them; blocks."""
+        topics = [self._kafka.spans_topic, self._kafka.metrics_topic, self._kafka.logs_topic]
+        if created := ensure_topics(self._kafka):
             log.info("topics created names=%s", ",".join(created))
-        return await KafkaOutlet.connect(
+        timeout_ms = int(self._settings.ack_timeout_s * 1000)
+        producer = make_producer(
             self._kafka,
-            topics=[self._kafka.spans_topic, self._kafka.metrics_topic, self._kafka.logs_topic],
-            ack_timeout_s=self._settings.ack_timeout_s,
-            max_record_bytes=self._settings.max_request_bytes,
+            delivery_timeout_ms=timeout_ms,
+            request_timeout_ms=timeout_ms,
+            max_block_ms=timeout_ms,
+            max_request_size=self._settings.max_request_bytes + RECORD_OVERHEAD_BYTES,
+            batch_size=BATCH_BYTES,
+            metrics_enabled=False,
         )
+        try:
+            for topic in topics:
+                producer.partitions_for(topic)
+        except KafkaError as error:
+            producer.close(timeout=0)
+            raise BrokerUnavailable(
+                f"Kafka at {self._kafka.bootstrap} does not describe its topics: {error}"
+            ) from error
+        return producer
 
     def _make_receiver(self, outlet: Outlet) -> Receiver:
         settings, kafka = self._settings, self._kafka
