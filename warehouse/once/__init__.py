@@ -1,0 +1,26 @@
+"""A call is billed once: the rules that find what is told twice, and what a span inherits.
+
+Parents repeat what their children used, two instrumentations wrap one call, gateways and clients both report it,
+clients send again. Only leaf model calls are billable; what is suppressed keeps its row and names the span that is
+billed.
+
+The rules are SQL files, run here by DuckDB on the spans of one flush and at settlement on those of the lake:
+
+==================  ==============================================================================================
+``flush.sql``       what the rules read, from the columns of a flush; ``lake.sql``: the same from those of the lake
+``records.sql``     ``repeated_record``: the same (trace id, span id) again
+``lineage.sql``     tenant, feature, user, session, task and prompt from the nearest ancestor that has one
+``wrappers.sql``    ``wraps_call``: a model call that encloses others
+``responses.sql``   ``same_response``: the same response id, within a trace or across
+``splits.sql``      ``split_stream``: a stream told by two records without a common id
+``twins.sql``       ``same_call``: two instrumentations side by side without a common id
+``verdicts.sql``    who is billed instead; ``wire_copy``: a span that repeats its parent by its nature
+``sources.sql``     which values a billed span takes from those that tell of the same call, and from ancestors
+==================  ==============================================================================================
+
+Two calls are never one because they look alike: sequential and concurrent calls of one instrumentation are all billed.
+"""
+
+from warehouse.once.rules import LEDGER, WHY_NO_CALL, apply, decide
+
+__all__ = ["LEDGER", "WHY_NO_CALL", "apply", "decide"]

@@ -1,0 +1,26 @@
+-- What the once rules read, from the columns of one flush. Same columns as lake.sql, which says what each means.
+CREATE TEMP VIEW given AS
+SELECT
+    _ledger AS ledger,
+    _row AS row,
+    trace_id, span_id, parent_span_id,
+    _model_call AND _role <> 'repeat' AS is_call,
+    _role = 'repeat' AS is_copy,
+    _role = 'usage_record' AS is_usage_record,
+    convention, service, operation, provider, request_model, response_model,
+    response_model IS NOT DISTINCT FROM request_model AS model_may_be_copy,
+    response_id,
+    epoch_us(started_at) AS started_us,
+    epoch_us(ended_at) AS ended_us,
+    _reported_duration_ms AS reported_ms,
+    status, error_class, http_status, finish_reason, stream, ttft_ms, tpot_ms,
+    input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens, audio_input_tokens,
+    output_tokens, reasoning_tokens, audio_output_tokens,
+    _usage_rank AS usage_rank,
+    reported_cost_usd, service_tier, server_address, provider_account, route, attempt,
+    safety_category, guardrail_action, pii_detected, injection_detected,
+    tenant, _tenant_rank AS tenant_rank,
+    feature, _feature_rank AS feature_rank,
+    _user AS user_id, session_id, task_id, prompt_name, prompt_version,
+    epoch_us(received_at) AS received_us, source_partition, source_offset
+FROM spans;

@@ -1,0 +1,30 @@
+-- What the once rules read, from the columns that the lake keeps; `spans` also carries `row`, a number of its own per
+-- row. A flush knows more (flush.sql); what it decided stands on the row: a model call is billable or names its
+-- successor, and a wire-level copy names its parent.
+CREATE TEMP VIEW given AS
+SELECT
+    0 AS ledger,  -- rules never look from one ledger into another
+    row,
+    trace_id, span_id, parent_span_id,
+    operation IN ('chat', 'text_completion', 'embeddings', 'rerank', 'image', 'speech', 'transcription')
+        AND (billable OR (suppressed_by IS NOT NULL AND suppressed_by IS DISTINCT FROM parent_span_id)) AS is_call,
+    suppressed_by IS NOT NULL AND suppressed_by IS NOT DISTINCT FROM parent_span_id AS is_copy,  -- repeats its parent
+    convention = 'logfire' AND duration_ms * 1000 > epoch_us(ended_at) - epoch_us(started_at) + 1 AS is_usage_record,
+    convention, service, operation, provider, request_model, response_model,
+    response_model IS NOT DISTINCT FROM request_model AS model_may_be_copy,  -- written where no answer came
+    response_id,
+    epoch_us(started_at) AS started_us,
+    epoch_us(ended_at) AS ended_us,
+    duration_ms AS reported_ms,  -- of a usage record: how long the call took that it belongs to
+    status, error_class, http_status, finish_reason, stream, ttft_ms, tpot_ms,
+    input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens, audio_input_tokens,
+    output_tokens, reasoning_tokens, audio_output_tokens,
+    CASE WHEN input_tokens IS NULL AND output_tokens IS NULL THEN NULL
+         WHEN convention = 'anthropic_sdk_native' THEN 0 ELSE 1 END AS usage_rank,  -- 0 = the best counts
+    reported_cost_usd, service_tier, server_address, provider_account, route, attempt,
+    safety_category, guardrail_action, pii_detected, injection_detected,
+    tenant, CASE WHEN tenant IS NOT NULL THEN 1 END AS tenant_rank,
+    feature, CASE WHEN feature IS NOT NULL THEN 1 END AS feature_rank,
+    user_id, session_id, task_id, prompt_name, prompt_version,
+    epoch_us(received_at) AS received_us, source_partition, source_offset
+FROM spans;

@@ -1,0 +1,102 @@
+-- Where each value of a row is taken from: its own row, an ancestor's (lineage), or that of a span that tells of the same
+-- call. Columns hold row numbers. Details of tokens come from spans that agree on their sum only; what a failure was is
+-- told by spans that failed alike. A token count of 0 gives way to a positive one.
+CREATE TEMP TABLE member AS
+SELECT row AS billed, row, 0 AS nth FROM verdict WHERE billable
+UNION ALL
+SELECT u.billed, u.row, row_number() OVER (
+    PARTITION BY u.billed ORDER BY s.usage_rank NULLS LAST, s.started_us, s.span_id, s.row
+)
+FROM successor AS u
+JOIN span AS s USING (row)
+WHERE u.repeats;
+
+CREATE TEMP TABLE told AS
+SELECT
+    m.billed, m.nth, s.*,
+    s.status IS NOT DISTINCT FROM b.status AS alike,
+    coalesce(l.tenant_from, CASE WHEN s.tenant IS NOT NULL THEN s.row END) AS tenant_from,
+    coalesce(l.tenant_rank, s.tenant_rank) AS best_tenant,
+    coalesce(l.feature_from, CASE WHEN s.feature IS NOT NULL THEN s.row END) AS feature_from,
+    coalesce(l.feature_rank, s.feature_rank) AS best_feature,
+    coalesce(l.user_from, CASE WHEN s.user_id IS NOT NULL THEN s.row END) AS user_from,
+    coalesce(l.session_from, CASE WHEN s.session_id IS NOT NULL THEN s.row END) AS session_from,
+    coalesce(l.task_from, CASE WHEN s.task_id IS NOT NULL THEN s.row END) AS task_from,
+    l.prompt_from
+FROM member AS m
+JOIN span AS s ON s.row = m.row
+JOIN span AS b ON b.row = m.billed
+LEFT JOIN lineage AS l ON l.row = m.row
+WHERE m.billed IN (SELECT billed FROM member WHERE nth > 0);
+
+CREATE TEMP TABLE sum_told AS
+SELECT
+    billed,
+    arg_min(row, nth + 1000 * (input_tokens = 0)::INT) FILTER (input_tokens IS NOT NULL) AS input_from,
+    arg_min(input_tokens, nth + 1000 * (input_tokens = 0)::INT) FILTER (input_tokens IS NOT NULL) AS input_tokens,
+    arg_min(row, nth + 1000 * (output_tokens = 0)::INT) FILTER (output_tokens IS NOT NULL) AS output_from,
+    arg_min(output_tokens, nth + 1000 * (output_tokens = 0)::INT) FILTER (output_tokens IS NOT NULL) AS output_tokens
+FROM told
+GROUP BY billed;
+
+CREATE TEMP TABLE merged AS
+SELECT
+    t.billed AS row,
+    any_value(split.request) AS started_at,
+    any_value(s.input_from) AS input_tokens,
+    any_value(s.output_from) AS output_tokens,
+    arg_min(t.row, nth) FILTER (cached_input_tokens IS NOT NULL AND same_input) AS cached_input_tokens,
+    arg_min(t.row, nth) FILTER (cache_write_tokens IS NOT NULL AND same_input) AS cache_write_tokens,
+    arg_min(t.row, nth) FILTER (cache_write_1h_tokens IS NOT NULL AND same_input) AS cache_write_1h_tokens,
+    arg_min(t.row, nth) FILTER (audio_input_tokens IS NOT NULL AND same_input) AS audio_input_tokens,
+    arg_min(t.row, nth) FILTER (reasoning_tokens IS NOT NULL AND same_output) AS reasoning_tokens,
+    arg_min(t.row, nth) FILTER (audio_output_tokens IS NOT NULL AND same_output) AS audio_output_tokens,
+    arg_min(t.row, nth) FILTER (provider IS NOT NULL) AS provider,
+    arg_min(t.row, nth) FILTER (request_model IS NOT NULL) AS request_model,
+    arg_min(t.row, nth + 1000 * model_may_be_copy::INT) FILTER (response_model IS NOT NULL) AS response_model,
+    arg_min(t.row, nth) FILTER (response_id IS NOT NULL) AS response_id,
+    arg_min(t.row, nth) FILTER (stream IS NOT NULL) AS stream,
+    arg_min(t.row, nth) FILTER (ttft_ms IS NOT NULL) AS ttft_ms,
+    arg_min(t.row, nth) FILTER (tpot_ms IS NOT NULL) AS tpot_ms,
+    arg_min(t.row, nth + 1000 * (error_class = 'unknown')::INT) FILTER (error_class IS NOT NULL AND alike) AS error_class,
+    arg_min(t.row, nth) FILTER (http_status IS NOT NULL AND alike) AS http_status,
+    arg_min(t.row, nth) FILTER (finish_reason IS NOT NULL AND alike) AS finish_reason,
+    arg_min(t.row, nth) FILTER (reported_cost_usd IS NOT NULL) AS reported_cost_usd,
+    arg_min(t.row, nth) FILTER (service_tier IS NOT NULL) AS service_tier,
+    arg_min(t.row, nth) FILTER (server_address IS NOT NULL) AS server_address,
+    arg_min(t.row, nth) FILTER (provider_account IS NOT NULL) AS provider_account,
+    arg_min(t.row, nth) FILTER (route IS NOT NULL) AS route,
+    arg_min(t.row, nth) FILTER (attempt IS NOT NULL) AS attempt,
+    arg_min(t.row, nth) FILTER (safety_category IS NOT NULL) AS safety_category,
+    arg_min(t.row, nth) FILTER (guardrail_action IS NOT NULL) AS guardrail_action,
+    arg_min(t.row, nth) FILTER (pii_detected IS NOT NULL) AS pii_detected,
+    arg_min(t.row, nth) FILTER (injection_detected IS NOT NULL) AS injection_detected,
+    arg_min(tenant_from, nth + 1000 * best_tenant) FILTER (tenant_from IS NOT NULL) AS tenant,
+    arg_min(feature_from, nth + 1000 * best_feature) FILTER (feature_from IS NOT NULL) AS feature,
+    arg_min(user_from, nth) FILTER (user_from IS NOT NULL) AS user_id,
+    arg_min(session_from, nth) FILTER (session_from IS NOT NULL) AS session_id,
+    arg_min(task_from, nth) FILTER (task_from IS NOT NULL) AS task_id,
+    arg_min(prompt_from, nth) FILTER (prompt_from IS NOT NULL) AS prompt_name
+FROM (
+    SELECT
+        told.*,
+        told.input_tokens IS NOT DISTINCT FROM sum_told.input_tokens AS same_input,
+        told.output_tokens IS NOT DISTINCT FROM sum_told.output_tokens AS same_output
+    FROM told
+    JOIN sum_told USING (billed)
+) AS t
+JOIN sum_told AS s ON s.billed = t.billed
+LEFT JOIN split ON split.record = t.billed
+GROUP BY t.billed;
+
+CREATE TEMP TABLE inherited AS
+SELECT
+    row,
+    coalesce(tenant_from, row) AS tenant,
+    coalesce(feature_from, row) AS feature,
+    coalesce(user_from, row) AS user_id,
+    coalesce(session_from, row) AS session_id,
+    coalesce(task_from, row) AS task_id,
+    coalesce(prompt_from, row) AS prompt_name
+FROM lineage
+WHERE row NOT IN (SELECT row FROM merged);
