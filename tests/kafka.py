@@ -60,8 +60,8 @@ def kafka_settings(broker: LocalBroker) -> KafkaSettings:
 
 @pytest.fixture
 def own_broker(tmp_path: Path) -> Iterator[LocalBroker]:
-    """A broker for one test alone, to be killed and restarted; not started yet."""
-    alone = LocalBroker(BrokerSettings(port=0), tmp_path / "broker", jars_cache())
+    """A broker for one test alone, to be killed and restarted; not started yet. Its directory has an awkward name."""
+    alone = LocalBroker(BrokerSettings(port=0), tmp_path / "bröker of one's own 🜚", jars_cache())
     yield alone
     alone.stop()
 

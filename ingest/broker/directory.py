@@ -47,6 +47,8 @@ class BrokerDirectory:
 
     def take(self) -> None:
         """Lock the directory and clear what a killed broker left. Raises CannotStart."""
+        if "," in str(self.data):
+            raise CannotStart(f"broker directory {self.root} has a comma in its path, at which Kafka would split it")
         try:
             self.logs.mkdir(parents=True, exist_ok=True)
             self._lock()

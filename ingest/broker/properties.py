@@ -7,6 +7,7 @@ from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 MESSAGE_MAX_BYTES = 16 * 1024 * 1024
+ASCII_END = 0x80
 
 
 def server_properties(*, port: int, controller_port: int, log_dir: Path, extra: Mapping[str, str]) -> dict[str, str]:
@@ -48,6 +49,11 @@ def server_properties(*, port: int, controller_port: int, log_dir: Path, extra: 
 
 
 def render(properties: Mapping[str, str]) -> str:
-    """The file's text. Backslashes are doubled and line ends escaped, as ``java.util.Properties`` reads them."""
-    escaped = {name: value.replace("\\", "\\\\").replace("\n", "\\n") for name, value in properties.items()}
-    return "".join(f"{name}={value}\n" for name, value in escaped.items())
+    r"""The file's text in ASCII: ``java.util.Properties`` reads Latin-1, and ``\uXXXX`` as one UTF-16 unit."""
+    return "".join(f"{name}={_escape(value)}\n" for name, value in properties.items())
+
+
+def _escape(value: str) -> str:
+    plain = value.replace("\\", "\\\\").replace("\n", "\\n")
+    units = memoryview(plain.encode("utf-16-le")).cast("H")
+    return "".join(chr(unit) if unit < ASCII_END else f"\\u{unit:04x}" for unit in units)

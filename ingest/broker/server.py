@@ -79,8 +79,8 @@ class LocalBroker:
         java = find_java(self._settings.java_home)
         classpath = ready_jars(locked_jars(), self._jars, progress)
         command = [str(java), *self._jvm_options(), "-cp", os.pathsep.join(map(str, classpath))]
-        self._directory.take()
         try:
+            self._directory.take()
             self._configure()
             self._format(command, progress)
             progress(f"start: Kafka by {java}, heap {self._settings.heap_mib} MiB, log {self._directory.server_log}")
@@ -159,7 +159,9 @@ class LocalBroker:
         configuration = str(self._directory.configuration)
         tool = [*command, "kafka.tools.StorageTool", "format", "--cluster-id", _new_cluster_id(), "-c", configuration]
         try:
-            subprocess.run(tool, capture_output=True, text=True, timeout=FORMAT_TIMEOUT_S, check=True)
+            subprocess.run(
+                tool, capture_output=True, text=True, timeout=FORMAT_TIMEOUT_S, check=True, env=_java_environment()
+            )
         except subprocess.CalledProcessError as error:
             said = why(error.stdout + error.stderr)
             raise CannotStart(f"Kafka cannot format {self._directory.data}: {said}") from error
@@ -174,6 +176,7 @@ class LocalBroker:
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,
+                env=_java_environment(),
                 pass_fds=self._directory.lock_fds,
                 start_new_session=True,  # Ctrl-C is ours to turn into a clean stop
             )
@@ -185,6 +188,11 @@ class LocalBroker:
                 raise CannotStart(f"Kafka ended while it started: {self._directory.last_words()}")
             if time.monotonic() > deadline:
                 raise CannotStart(f"Kafka did not start in {START_TIMEOUT_S:.0f} s: {self._directory.last_words()}")
+
+
+def _java_environment() -> dict[str, str]:
+    """Ours, in a locale that can name any file: in the C locale Java cannot open a path that is not ASCII."""
+    return {**os.environ, "LC_ALL": "C.UTF-8"}
 
 
 def _new_cluster_id() -> str:

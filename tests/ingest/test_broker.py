@@ -13,6 +13,7 @@ import pytest
 from ingest.broker import LocalBroker
 from ingest.broker.java import find_java, java_major
 from ingest.broker.ports import free_port
+from ingest.broker.properties import render
 from ingest.errors import CannotStart
 from ingest.kafka import end_offsets, make_producer, streams
 from ingest.settings import BrokerSettings, KafkaSettings
@@ -134,6 +135,19 @@ def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(CannotStart, match=f"broker directory {tmp_path / 'broker'} cannot be used"):
         broker.start()
+
+
+def test_a_comma_in_the_path_is_refused(tmp_path: Path) -> None:
+    broker = LocalBroker(BrokerSettings(port=0), tmp_path / "one,two", jars_cache())
+
+    with pytest.raises(CannotStart, match="one,two has a comma in its path"):
+        broker.start()
+
+
+def test_properties_are_written_as_java_reads_them() -> None:
+    text = render({"log.dirs": "/jü🜚", "sasl": "a\\b\nc"})
+
+    assert text == "log.dirs=/j\\u00fc\\ud83d\\udf1a\nsasl=a\\\\b\\nc\n"
 
 
 def test_a_free_port_lies_where_no_outgoing_connection_is_given_one() -> None:

