@@ -27,7 +27,6 @@ VERBS = {
     "report": "ask the lake a question",
     "alerts": "list incidents",
     "lake": "attach the lake to a DuckDB file",
-    "doctor": "check that this machine can run SpanLedger",
 }
 
 
