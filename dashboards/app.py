@@ -1,0 +1,40 @@
+"""The script that Streamlit runs: settings from its argument, one frame around two pages.
+
+``python -m streamlit run dashboards/app.py -- HANDOVER``; ``spanledger dashboard`` does it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+from dashboards.answers import Source
+from dashboards.frame import dress
+from dashboards.handover import read
+from dashboards.pages import pipeline, spend
+
+
+@st.cache_resource(show_spinner=False)
+def open_source(path: Path) -> Source:
+    """One reader of the lake for all sessions."""
+    handover = read(path)
+    return Source(handover.lake, handover.dashboard)
+
+
+def main(path: Path) -> None:
+    """Draw the page that the address names."""
+    source = open_source(path)
+    page = st.navigation(
+        [
+            st.Page(lambda: spend.show(source), title="Spend", url_path="spend", default=True),
+            st.Page(lambda: pipeline.show(source), title="Pipeline", url_path="pipeline"),
+        ],
+        position="top",
+    )
+    dress(page.title)
+    page.run()
+
+
+main(Path(sys.argv[1]))

@@ -1,0 +1,72 @@
+"""The row of controls above a page. Each is bound to a query parameter of its own name: a link shows the same view.
+
+Any value is taken for a name, so a link to a tenant without spend shows no spend, not everybody's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo, available_timezones
+
+import streamlit as st
+
+from dashboards.period import BETWEEN, NAMES
+from dashboards.view import DIMENSIONS, View
+
+UTC_NAME = "UTC"
+Names = Callable[[View, str], Sequence[str]]
+
+
+def choose(now: datetime, names: Names) -> View:
+    """Draw all controls; ``names`` gives the values of a dimension to choose from."""
+    left, *middle, right = st.columns([1.1, 1.2, 1.2, 1.4, 1.1])
+    with right:
+        zone = _choose_zone()
+    with left:
+        view = _choose_period(now, zone)
+    chosen = {}
+    for dimension, column in zip(DIMENSIONS, middle, strict=True):
+        with column:
+            chosen[dimension] = _choose_names(dimension, names(view, dimension))
+    return View(period=view.period, zone=view.zone, days=view.days, chosen=chosen)
+
+
+def choose_period(now: datetime) -> View:
+    """Draw the controls of time alone."""
+    left, _, right = st.columns([1.1, 3.8, 1.1])
+    with right:
+        zone = _choose_zone()
+    with left:
+        return _choose_period(now, zone)
+
+
+def _choose_zone() -> ZoneInfo:
+    """UTC first, then where the browser is, then all others."""
+    here = st.context.timezone
+    known = available_timezones()
+    first = [UTC_NAME, *([here] if here in known - {UTC_NAME} else [])]
+    others = sorted(name for name in known - set(first) if "/" in name and not name.startswith("Etc/"))
+    picked = st.selectbox("Time zone", [*first, *others], key="zone", bind="query-params")
+    return ZoneInfo(picked or UTC_NAME)
+
+
+def _choose_period(now: datetime, zone: ZoneInfo) -> View:
+    name = st.selectbox("Period", NAMES, key="period", bind="query-params") or NAMES[0]
+    if name != BETWEEN:
+        return View(period=name, zone=zone, chosen={})
+    today = now.astimezone(zone).date()
+    first = st.date_input("From", value=today - timedelta(days=6), key="from", bind="query-params", format="YYYY-MM-DD")
+    last = st.date_input("To", value=today, key="to", bind="query-params", format="YYYY-MM-DD")
+    return View(period=name, zone=zone, days=(min(first, last), max(first, last)), chosen={})
+
+
+def _choose_names(dimension: str, options: Sequence[str]) -> list[str]:
+    return st.multiselect(
+        dimension.capitalize(),
+        options,
+        key=dimension,
+        bind="query-params",
+        accept_new_options=True,
+        placeholder=f"All {dimension}s",
+    )

@@ -1,0 +1,56 @@
+"""What all pages share: title, style, and errors as one readable line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
+from pathlib import Path
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from dashboards.theme import STYLE
+from warehouse.errors import LakeMissing, WarehouseError
+
+MISSING = """<div class="sl-empty"><h2>There is no ledger here yet</h2>
+<p>{what}</p>
+<p>Start the worker on the same lake, then send spans; this page fills by itself:</p>
+<p><code>spanledger up</code> &nbsp;or, to see it with made-up traffic,&nbsp; <code>spanledger demo</code></p></div>"""
+
+
+WORDMARK = Path(__file__).with_name("wordmark.svg")
+MARK = Path(__file__).with_name("mark.svg")
+
+
+def dress(title: str) -> None:
+    """Set up the page. All pictures are our own: icons of Streamlit's for tabs would come from the internet."""
+    st.set_page_config(page_title=f"{title} · SpanLedger", page_icon=MARK, layout="wide")
+    st.logo(WORDMARK, size="medium")
+    st.html(STYLE)
+
+
+@contextmanager
+def part(title: str, note: str = "") -> Iterator[None]:
+    """A row with the title of a part of a page; what is drawn inside stands at its right end."""
+    below = f'<p class="sl-note">{escape(note)}</p>' if note else ""
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom"):
+        st.html(f'<h2 class="sl-title">{escape(title)}</h2>{below}', width="content")
+        yield
+
+
+def side_by_side(number: int) -> list[DeltaGenerator]:
+    """Columns for tables; a narrow window sets them below each other."""
+    with st.container(key=f"tables-{number}"):
+        return list(st.columns(number, gap="large"))
+
+
+@contextmanager
+def readable() -> Iterator[None]:
+    """Show what goes wrong at the lake as one line that says what to do."""
+    try:
+        yield
+    except LakeMissing as error:
+        st.html(MISSING.format(what=escape(str(error))))
+    except WarehouseError as error:
+        st.error(f"{error}. This page tries again by itself.", icon=":material/cloud_off:")
