@@ -4,6 +4,7 @@ IngestError
 ├── BrokerUnavailable   Kafka cannot be reached, or did not acknowledge in time: back off, do not commit
 ├── TopicsMissing       topics do not exist and the cluster forbids creating them
 ├── JarRefused          a jar of the local broker is missing or has another sha256 than the lock file
+├── GatewayUnreachable  no gateway answers, or it takes nothing for too long
 └── CannotStart         a port is taken, a Java is too old, a directory cannot be written …
 """
 
@@ -22,6 +23,10 @@ class TopicsMissing(IngestError):
 
 class JarRefused(IngestError):
     """A jar of the local broker is missing or has another sha256 than the lock file."""
+
+
+class GatewayUnreachable(IngestError):
+    """No gateway answers, or it takes nothing for too long."""
 
 
 class CannotStart(IngestError):

@@ -1,7 +1,6 @@
 """A believable multi-tenant workload, made by the real OpenTelemetry SDK, with the exact truth of what arrived."""
 
 from ingest.simulator.catalog import UTC_OFFSET_H
-from ingest.simulator.dispatch import GatewayRefuses
 from ingest.simulator.incidents import IncidentSpec
 from ingest.simulator.simulation import Progress, Simulation, Workload
 from ingest.simulator.targets import EVERY_TENANT, Target
@@ -13,7 +12,6 @@ TENANTS = tuple(UTC_OFFSET_H)
 __all__ = [
     "EVERY_TENANT",
     "TENANTS",
-    "GatewayRefuses",
     "IncidentSpec",
     "IncidentTruth",
     "Line",

@@ -1,7 +1,7 @@
 """Batches to the gateway by the stock OTLP exporter, and the proof that they arrived.
 
 A batch counts when its export returned success. One that failed is sent again, the same spans, until the gateway takes
-it or ``patience_s`` has passed: then GatewayRefuses ends the simulation. At most ``QUEUED_BATCHES`` wait; who hands
+it or ``patience_s`` has passed: then GatewayUnreachable ends the simulation. At most ``QUEUED_BATCHES`` wait; who hands
 over more is held up.
 """
 
@@ -17,17 +17,13 @@ from typing import Protocol
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
-from ingest.errors import IngestError
+from ingest.errors import GatewayUnreachable
 
 SENDERS = 4
 QUEUED_BATCHES = 16
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 2.0
 EXPORTER_LOGGER = "opentelemetry.exporter"
-
-
-class GatewayRefuses(IngestError):
-    """The gateway cannot be reached or does not take the spans."""
 
 
 class Exporters(Protocol):
@@ -59,13 +55,13 @@ class Dispatch:
         self._reason = LastReason()
 
     def hand_over(self, tenant: str, spans: Sequence[ReadableSpan]) -> None:
-        """Queue a batch; waits for room. Raises GatewayRefuses when an earlier batch was given up."""
+        """Queue a batch; waits for room. Raises GatewayUnreachable when an earlier batch was given up."""
         self._settle()
         self._room.acquire()
         self._pending.add(self._pool.submit(self._deliver, tenant, spans))
 
     def drain(self) -> None:
-        """Wait until everything handed over has arrived. Raises GatewayRefuses."""
+        """Wait until everything handed over has arrived. Raises GatewayUnreachable."""
         for future in list(self._pending):
             future.exception()
         self._settle()
@@ -97,7 +93,7 @@ class Dispatch:
         pause_s = FIRST_PAUSE_S
         while exporter.export(spans) is not SpanExportResult.SUCCESS:
             if monotonic() + pause_s > deadline or self._closing.wait(pause_s):
-                raise GatewayRefuses(f"the gateway took no spans for {self._patience_s:g} s: {self._reason.text}")
+                raise GatewayUnreachable(f"the gateway took no spans for {self._patience_s:g} s: {self._reason.text}")
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     def _exporter(self, tenant: str) -> SpanExporter:

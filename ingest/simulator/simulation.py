@@ -78,7 +78,7 @@ class Simulation:
         self._tracers = Tracers(Random(f"{workload.seed}/ids"), self._dispatch.hand_over)  # noqa: S311 - no secret
 
     def run(self) -> Truth:
-        """Play both parts and wait until everything has arrived. Raises GatewayRefuses."""
+        """Play both parts and wait until everything has arrived. Raises GatewayUnreachable."""
         try:
             now_ns = self._clock.now_ns()
             self._play("history", now_ns - int(self._workload.history_s * SECOND_NS), now_ns, origin_ns=now_ns)
