@@ -47,7 +47,8 @@ def error_class() -> pl.Expr:
 
 def finish_class() -> pl.Expr:
     """What the finish reason alone says; also of a call that worked. Reads ``finish_word`` (lower case)."""
-    return _looked_up(pl.col("finish_word"), _classes("finish", strong=False))
+    classes = {rule.pattern: rule.error_class for rule in error_rules() if rule.kind == "finish"}
+    return _looked_up(pl.col("finish_word"), classes)
 
 
 def _classes(kind: str, *, strong: bool) -> Mapping[str, str]:

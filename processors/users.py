@@ -19,7 +19,6 @@ import pyarrow as pa
 
 KEY_FILE = "user.key"
 _DIGEST_BYTES = 16
-_SEPARATOR = b"\x1f"
 
 
 def load_user_key(configured: str | None, data: Path) -> bytes:
@@ -55,7 +54,8 @@ def fingerprint(key: bytes) -> str:
 
 def hash_user(tenant: str | None, user: str, key: bytes) -> str:
     """The name of one user of one tenant, 32 hex digits."""
-    message = (tenant or "").encode() + _SEPARATOR + user.encode()
+    of_tenant = (tenant or "").encode()
+    message = len(of_tenant).to_bytes(4, "big") + of_tenant + user.encode()
     return hmac.new(key, message, hashlib.sha256).digest()[:_DIGEST_BYTES].hex()
 
 

@@ -7,7 +7,7 @@ import polars as pl
 
 def measure_speed(frame: pl.DataFrame) -> pl.DataFrame:
     """Replaces ``ttft_ms``, adds ``tpot_ms``; a first token before the start or after the end is refused."""
-    first_chunk_ms = (pl.col("first_chunk_at") - pl.col("started_ns")).cast(pl.Int64) / 1e6
+    first_chunk_ms = (pl.col("first_chunk_at") - pl.col("started_ns")).cast(pl.Int64, strict=False) / 1e6
     after_start = pl.col("first_chunk_at") >= pl.col("started_ns")
     candidates = (pl.col("ttft"), pl.when(after_start).then(first_chunk_ms), pl.col("server_ttft"))
     streams = pl.col("stream").fill_null(value=False) & pl.col("_model_call")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from processors import errors
+from processors.normalise.words import opened
 
 _OK, _ERROR = 1, 2
 _FIRST_HTTP_ERROR = 400
@@ -21,7 +22,9 @@ def find_failures(frame: pl.DataFrame) -> pl.DataFrame:
     )
     failed = (pl.col("status_code") == _ERROR) | ((pl.col("status_code") != _OK) & told)
     text = pl.concat_str("error_message", "status_message", separator="\n", ignore_nulls=True)
-    return frame.with_columns(failed.alias("failed")).with_columns(pl.when("failed").then(text).alias("error_text"))
+    return frame.with_columns(failed.alias("failed"), opened("grpc_status").alias("grpc_status")).with_columns(
+        pl.when("failed").then(text).alias("error_text")
+    )
 
 
 def judge(frame: pl.DataFrame) -> pl.DataFrame:

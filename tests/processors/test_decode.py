@@ -1,0 +1,207 @@
+"""Decode: verdicts, values, precedence."""
+
+import json
+from typing import Any
+
+import pytest
+
+from processors.conventions.table import load_table
+from processors.decode import Decoded, decode
+from processors.messages import Drop
+from tests.processors.otlp import START_NS, event, message, request, span
+
+TABLE = load_table(("team.color",))
+
+
+def _decode(*values: Any) -> Decoded:
+    return decode([message(value) for value in values], TABLE)
+
+
+def _one(given: dict[str, Any], **more: Any) -> dict[str, Any]:
+    resource = more.pop("resource", None)
+    return _decode(request(span(given, **more), resource=resource)).spans.to_pylist()[0]
+
+
+def test_a_bad_payload_fails_alone():
+    good = request(span())
+
+    decoded = _decode(good, b"\x0a\xff\xff", good)
+
+    assert [letter.index for letter in decoded.dead] == [1]
+    assert decoded.dead[0].reason is Drop.BAD_PAYLOAD
+    assert decoded.spans["message_index"].to_pylist() == [0, 2]
+
+
+def test_a_payload_without_spans_is_empty():
+    decoded = _decode(b"", b"{}", b"[]", b'{"resourceMetrics": []}', request())
+
+    assert [letter.reason for letter in decoded.dead] == [Drop.EMPTY] * 5
+
+
+def test_spans_without_valid_ids_are_counted_and_the_others_stand():
+    bad = [span(trace_id=b"\x01" * 15), span(span_id=b""), span(trace_id=bytes(16)), span(span_id=bytes(8))]
+
+    decoded = _decode(request(*bad, span()))
+
+    assert decoded.dropped == {"bad_span": 4}
+    assert decoded.dead == ()
+    assert decoded.spans["span_index"].to_pylist() == [4]
+
+
+def test_a_parent_id_of_zeroes_is_no_parent():
+    assert _one({}, parent_span_id=bytes(8))["parent_span_id"] is None
+    assert _one({}, parent_span_id=b"\x03" * 8)["parent_span_id"] == b"\x03" * 8
+
+
+def test_nothing_in_nothing_out():
+    decoded = _decode()
+
+    assert decoded.spans.num_rows == 0
+    assert decoded.messages.num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (7, 7),
+        ("7", 7),
+        (" 7 ", 7),
+        (7.0, 7),
+        ("7.0", 7),
+        (-7, -7),
+        (7.5, None),
+        ("many", None),
+        ("", None),
+        (True, None),
+        (float("nan"), None),
+        (float("inf"), None),
+        (1e300, None),
+        ("9" * 40, None),
+        ([7], None),
+        (None, None),
+    ],
+)
+def test_whole_numbers_are_read_from_numbers_and_text(written, read):
+    assert _one({"gen_ai.usage.input_tokens": written})["input_tokens"] == read
+
+
+@pytest.mark.parametrize(
+    ("written", "read"), [(True, True), ("True", True), ("false", False), (1, True), (0, False), ("maybe", None)]
+)
+def test_booleans_are_read_from_text_and_numbers(written, read):
+    assert _one({"llm.is_streaming": written})["stream"] == read
+
+
+@pytest.mark.parametrize("written", [["stop", "length"], '["stop"]', "['stop']", "stop", ["", "stop"], [None, "stop"]])
+def test_the_first_of_several_finish_reasons_is_read_from_lists_and_texts(written):
+    assert _one({"gen_ai.response.finish_reasons": written})["finish_reason"] == "stop"
+
+
+def test_an_empty_value_leaves_the_field_to_the_next_alias():
+    assert _one({"gen_ai.provider.name": "", "gen_ai.system": "openai"})["provider"] == "openai"
+    assert _one({"gen_ai.usage.input_tokens": "?", "gen_ai.usage.prompt_tokens": 5})["input_tokens"] == 5
+
+
+def test_rank_wins_over_the_order_on_the_wire():
+    new_first = {"gen_ai.provider.name": "anthropic", "gen_ai.system": "openai"}
+    old_first = dict(reversed(new_first.items()))
+
+    assert _one(new_first)["provider"] == _one(old_first)["provider"] == "anthropic"
+
+
+def test_a_span_attribute_wins_over_the_same_key_of_its_resource():
+    assert _one({"tenant.id": "span"}, resource={"tenant.id": "resource"})["tenant"] == "span"
+    assert _one({}, resource={"tenant.id": "resource"})["tenant"] == "resource"
+
+
+def test_an_explicit_tenant_of_the_resource_wins_over_a_team_of_the_span():
+    assert _one({"team.id": "search"}, resource={"tenant.id": "acme"})["tenant"] == "acme"
+
+
+def test_the_winner_says_which_key_gave_the_value():
+    decoded = _decode(request(span({"gen_ai.usage.prompt_tokens": 5})))
+
+    winner = TABLE.aliases[decoded.winners["input_tokens"][0].as_py()]
+
+    assert (winner.key, winner.convention, winner.includes) == (
+        "gen_ai.usage.prompt_tokens",
+        "otel_genai_deprecated",
+        "inclusive",
+    )
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"metadata": '{"tenant_id": "acme"}'},
+        {"metadata": "{'tenantId': 'acme', 'x': None}"},
+        {"metadata": {"tenant.id": "acme"}},
+        {"traceloop.association.properties.customer_id": "acme"},
+        {"ai.settings.context.tenantId": "acme"},
+        {"ai.telemetry.metadata.tenant": "acme"},
+        {"langfuse.observation.metadata.tenant_id": '"acme"'},
+        {"litellm.metadata.organizationId": "acme"},
+    ],
+)
+def test_free_maps_are_searched_for_every_spelling(written):
+    assert _one(written)["tenant"] == "acme"
+
+
+def test_users_sessions_tasks_and_features_are_found_in_free_maps_too():
+    found = _one({"metadata": '{"userId": "u", "session_id": "s", "taskId": "t", "feature_name": "f"}'})
+
+    assert (found["user_id"], found["session_id"], found["task_id"], found["feature"]) == ("u", "s", "t", "f")
+
+
+def test_usage_hidden_in_a_python_repr_is_found():
+    repr_text = "{'prompt_tokens_details': {'cached_tokens': 1024, 'audio_tokens': None}, 'prompt_tokens': 1200}"
+
+    found = _one({"metadata.usage_object": repr_text})
+
+    assert (found["cached_input_tokens"], found["input_tokens"], found["audio_input_tokens"]) == (1024, 1200, None)
+
+
+def test_seconds_and_milliseconds_are_told_apart_by_the_key():
+    assert _one({"gen_ai.response.time_to_first_chunk": 0.25})["ttft"] == 250
+    assert _one({"ai.response.msToFirstChunk": 250})["ttft"] == 250
+
+
+def test_the_first_of_many_chunk_events_is_kept():
+    chunks = [event("gen_ai.content.completion.chunk", after_ms=after) for after in (30, 20, 40)]
+
+    assert _one({}, events=chunks)["first_chunk_at"] == START_NS + 20_000_000
+
+
+def test_the_last_exception_stands():
+    events = [event("exception", after_ms=1, exception__type=name) for name in ("First", "Last")]
+
+    assert _one({}, events=events)["exception_type"] == "Last"
+
+
+def test_every_evaluation_of_a_span_is_a_row():
+    events = [event("gen_ai.evaluation.result", after_ms=1, gen_ai__evaluation__name=name) for name in ("a", "b")]
+    flat = {"evaluations.0.evaluation.name": "c", "annotations.3.annotation.name": "d"}
+
+    found = _decode(request(span(), span(flat, span_id=b"\x09" * 8, events=events))).evaluations.to_pylist()
+
+    assert sorted((row["row"], row["evaluation_name"]) for row in found) == [(1, "a"), (1, "b"), (1, "c"), (1, "d")]
+
+
+def test_declared_tags_are_kept_as_text():
+    assert _one({"team.color": 7})["tag:team.color"] == "7"
+
+
+def test_text_that_is_too_long_for_a_name_is_no_name():
+    assert _one({"tenant.id": "x" * 1025})["tenant"] is None
+    assert _one({"tenant.id": "é" * 512})["tenant"] == "é" * 512
+
+
+def test_the_status_message_is_read_of_errors_only():
+    assert _one({}, status=1, message="all about it")["status_message"] is None
+    assert _one({}, status=2, message="all about it")["status_message"] == "all about it"
+
+
+def test_unknown_attributes_are_nowhere_in_the_columns():
+    decoded = _decode(request(span({"gen_ai.input.messages": "my secret", "input.value": "my secret"})))
+
+    assert "my secret" not in json.dumps(decoded.spans.to_pylist(), default=str)

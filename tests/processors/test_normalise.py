@@ -1,0 +1,500 @@
+"""Normalise: what attributes mean, rule by rule."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from processors.conventions.table import load_table
+from processors.decode import decode
+from processors.normalise import HELPERS, Normalised, Rules, normalise
+from processors.normalise.assemble import ADDED_LATER
+from processors.users import hash_user
+from tests.processors.otlp import RECEIVED_US, SECOND_NS, START_NS, event, message, request, span
+from warehouse.schemas import OUTCOMES, SPANS
+
+CHAT = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"}
+TABLE = load_table(("team.color",))
+TRUSTING = Rules(user_key=b"key", trusted_topics=("otlp_spans",))
+START = dt.datetime.fromtimestamp(START_NS // SECOND_NS, tz=dt.UTC)
+RECEIVED = dt.datetime.fromtimestamp(RECEIVED_US // 1_000_000, tz=dt.UTC)
+
+
+def _normalise(*messages: Any, rules: Rules = TRUSTING) -> Normalised:
+    return normalise(decode(messages, TABLE), rules)
+
+
+def _row(given: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """The one row of a chat span with these attributes too."""
+    around = {name: more.pop(name) for name in ("resource", "scope", "version") if name in more}
+    headers = {name: more.pop(name) for name in ("tenant", "tenants", "principal", "topic") if name in more}
+    one = span({**CHAT, **given}, **more)
+    return _normalise(message(request(one, **around), **headers)).spans.to_pylist()[0]
+
+
+def test_the_columns_are_those_of_the_lake_but_for_what_is_added_later():
+    spans = _normalise(message(request(span(CHAT)))).spans
+
+    assert spans.schema.names == [name for name in SPANS.names if name not in ADDED_LATER] + HELPERS.names
+    assert all(spans.schema.field(f.name).type == f.type for f in SPANS if f.name not in ADDED_LATER)
+
+
+def test_no_messages_give_empty_tables():
+    found = _normalise()
+
+    assert (found.spans.num_rows, found.outcomes.num_rows, found.dropped) == (0, 0, {})
+
+
+def test_dead_letters_and_bad_spans_are_counted_by_reason():
+    found = _normalise(message(b"{"), message(b""), message(request(span(span_id=b""), span())))
+
+    assert found.dropped == {"bad_payload": 1, "empty": 1, "bad_span": 1}
+    assert len(found.dead) == 2
+
+
+# ---- who
+
+
+def test_a_header_holds_for_every_span_of_its_message():
+    row = _row({"tenant.id": "mallory"}, tenant="acme", resource={"service.namespace": "ns"})
+
+    assert (row["tenant"], row["_tenant_rank"]) == ("acme", 0)
+
+
+@pytest.mark.parametrize(("own", "tenant"), [("acme", "acme"), ("mallory", None), (None, None)])
+def test_a_header_with_several_tenants_lets_a_span_name_one_of_them(own, tenant):
+    row = _row({"tenant.id": own}, tenants=("acme", "globex"), topic="anything")
+
+    assert row["tenant"] == tenant
+
+
+def test_a_header_with_no_tenant_lets_a_span_name_none():
+    assert _row({"tenant.id": "acme"}, tenants=())["tenant"] is None
+
+
+def test_a_span_is_believed_only_where_its_topic_is_trusted():
+    assert _row({"tenant.id": "acme"})["tenant"] == "acme"
+    assert _row({"tenant.id": "acme"}, topic="elsewhere")["tenant"] is None
+
+
+@pytest.mark.parametrize(
+    ("given", "tenant", "rank"),
+    [
+        ({"tenant.id": "explicit", "team.id": "team"}, "explicit", 1),
+        ({"team.id": "team"}, "team", 2),
+        ({"metadata.user_api_key_team_id": "team"}, "team", 2),
+        ({}, "ns", 3),
+    ],
+)
+def test_an_explicit_tenant_wins_over_a_team_and_that_over_the_namespace(given, tenant, rank):
+    row = _row(given, resource={"service.namespace": "ns"})
+
+    assert (row["tenant"], row["_tenant_rank"]) == (tenant, rank)
+
+
+@pytest.mark.parametrize(
+    ("given", "feature", "rank"),
+    [
+        ({"gen_ai.agent.name": "bot", "traceloop.workflow.name": "flow", "app.feature": "search"}, "search", 1),
+        ({"gen_ai.agent.name": "bot", "traceloop.workflow.name": "flow"}, "flow", 2),
+        ({"gen_ai.agent.name": "bot"}, "bot", 3),
+        ({}, None, None),
+    ],
+)
+def test_an_explicit_feature_wins_over_a_workflow_and_that_over_an_agent(given, feature, rank):
+    row = _row(given)
+
+    assert (row["feature"], row["_feature_rank"]) == (feature, rank)
+
+
+@pytest.mark.parametrize(
+    ("given", "headers", "principal"),
+    [
+        ({"metadata.user_api_key_alias": "alias"}, {"principal": "key-1"}, "key-1"),
+        ({"metadata.user_api_key_alias": "alias"}, {}, "alias"),
+        ({}, {}, "shop"),
+    ],
+)
+def test_the_principal_is_the_key_else_its_alias_else_the_service(given, headers, principal):
+    assert _row(given, resource={"service.name": "shop"}, **headers)["principal"] == principal
+
+
+def test_a_service_without_a_name_is_unknown():
+    row = _row({}, resource={"service.name": "unknown_service:python"})
+
+    assert (row["service"], row["principal"]) == (None, None)
+
+
+def test_a_user_is_hashed_with_the_tenant_and_handed_on_raw_for_inheritance():
+    row = _row({"user.id": "u-1"}, tenant="acme")
+
+    assert row["user_id"] == hash_user("acme", "u-1", b"key")
+    assert row["_user"] == "u-1"
+
+
+# ---- what
+
+
+@pytest.mark.parametrize(
+    ("given", "operation", "role"),
+    [
+        ({"gen_ai.operation.name": "generate_content"}, "chat", "call"),
+        ({"gen_ai.operation.name": "embedding"}, "embeddings", "call"),
+        ({"openinference.span.kind": "LLM"}, "chat", "call"),
+        ({"openinference.span.kind": "CHAIN", "llm.token_count.prompt": 7}, "task", "aggregate"),
+        ({"openinference.span.kind": "RETRIEVER"}, "retrieval", "other"),
+        ({"traceloop.span.kind": "workflow"}, "task", "aggregate"),
+        ({"ai.operationId": "ai.generateText", "ai.usage.inputTokens": 7}, "task", "aggregate"),
+        ({"ai.operationId": "ai.generateText.doGenerate"}, "chat", "call"),
+        ({"langfuse.observation.type": "generation"}, "chat", "call"),
+        ({"gen_ai.usage.prompt_tokens": 7, "gen_ai.response.model": "m"}, "chat", "call"),
+        ({"gen_ai.operation.name": "agent_step"}, "invoke_agent", "aggregate"),
+        ({"spanledger.task.outcome": "success"}, "task", "aggregate"),
+        ({"http.request.method": "GET"}, None, "other"),
+    ],
+)
+def test_operation_and_role_are_told_or_seen(given, operation, role):
+    row = _normalise(message(request(span(given)))).spans.to_pylist()[0]
+
+    assert (row["operation"], row["_role"]) == (operation, role)
+    assert row["_genai"] is (operation is not None)
+
+
+def test_spans_that_are_not_what_they_look_like_are_told_by_the_table():
+    raw = _row({}, scope="litellm", name="raw_gen_ai_request")
+    pending = _row({"logfire.span_type": "pending_span"}, scope="logfire.openai")
+    record = _row(
+        {"logfire.span_type": "log", "duration": 0.5}, scope="logfire.openai", name="streaming response from m"
+    )
+
+    assert (raw["_role"], pending["_role"], pending["_model_call"]) == ("repeat", "pending", False)
+    assert (record["_role"], record["stream"], record["duration_ms"]) == ("usage_record", True, 500.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "provider"),
+    [
+        ({"gen_ai.system": "OpenAI"}, "openai"),
+        ({"gen_ai.system": "az.ai.openai"}, "azure.ai.openai"),
+        ({"gen_ai.system": "openai.responses"}, "openai"),
+        ({"gen_ai.system": "", "litellm.provider.model": "bedrock/claude"}, "aws.bedrock"),
+        ({"gen_ai.system": "langchain"}, None),
+        ({"gen_ai.system": "My-Own"}, "my-own"),
+        ({}, None),
+    ],
+)
+def test_providers_get_one_name(given, provider):
+    assert _row(given)["provider"] == provider
+
+
+def test_a_stream_is_told_or_seen_by_its_first_chunk():
+    assert _row({"llm.is_streaming": "True"})["stream"] is True
+    assert _row({"llm.invocation_parameters": '{"stream": true}'})["stream"] is True
+    assert _row({"gen_ai.client.operation.time_to_first_chunk": 0.1})["stream"] is True
+    assert _row({"gen_ai.latency.time_to_first_token": 0.1})["stream"] is None
+    assert _row({})["stream"] is None
+
+
+def test_the_response_id_is_not_the_clients_own_and_not_that_of_other_spans():
+    assert _row({"gen_ai.response.id": "r"})["response_id"] == "r"
+    assert _row({"gen_ai.response.id": "c", "litellm.call_id": "c"})["response_id"] is None
+    assert _row({"gen_ai.operation.name": "execute_tool", "output.value": '{"id": "r"}'})["response_id"] is None
+
+
+def test_a_copy_of_the_request_model_on_a_failed_call_is_no_response_model():
+    assert _row({"gen_ai.response.model": "m"}, status=2)["response_model"] is None
+    assert _row({"gen_ai.response.model": "m"})["response_model"] == "m"
+
+
+# ---- how much
+
+
+def _tokens(given: dict[str, Any], **more: Any) -> tuple[Any, ...]:
+    row = _row(given, **more)
+    return row["input_tokens"], row["output_tokens"], row["usage_semantics"], row["_repair"]
+
+
+def test_missing_counts_are_null_and_reported_zeroes_are_zero():
+    assert _tokens({}) == (None, None, None, None)
+    assert _tokens({"gen_ai.usage.input_tokens": 0}) == (0, None, "inclusive", None)
+
+
+def test_a_count_without_its_cached_part_gets_it_back():
+    bedrock = {"llm.token_count.prompt": 176, "llm.token_count.prompt_details.cache_read": 1024}
+    langfuse = {"langfuse.observation.usage_details": '{"input": 176, "input_cached_tokens": 1024}'}
+
+    assert _tokens(bedrock, scope="openinference.instrumentation.bedrock") == (1200, None, "exclusive", None)
+    assert _tokens(langfuse) == (1200, None, "exclusive", None)
+    assert _row(langfuse)["_input_tokens_reported"] == 176
+
+
+def test_a_semantics_rule_may_ask_for_the_provider():
+    given = {"ai.usage.promptTokens": 176, "ai.usage.cachedInputTokens": 1024}
+
+    assert _tokens({**given, "ai.model.provider": "anthropic.messages"})[0] == 1200
+    assert _tokens({**given, "ai.usage.promptTokens": 1200, "ai.model.provider": "openai.chat"})[0] == 1200
+
+
+def test_counts_that_contradict_what_was_told_are_repaired_by_name():
+    cached = {"gen_ai.usage.input_tokens": 176, "gen_ai.usage.cache_read.input_tokens": 1024}
+    thinking = {"gen_ai.usage.output_tokens": 5, "gen_ai.usage.reasoning_tokens": 128}
+
+    assert _tokens(cached) == (1200, None, "inclusive+cache_outside_input", "cache_outside_input")
+    assert _tokens(thinking) == (None, 133, "inclusive+reasoning_outside_output", "reasoning_outside_output")
+
+
+@pytest.mark.parametrize("count", [-1, 10**10])
+def test_impossible_counts_are_unknown(count):
+    assert _tokens({"gen_ai.usage.input_tokens": count}) == (None, None, None, "impossible_count")
+
+
+def test_a_failed_call_that_reports_nothing_measured_nothing():
+    zero = {"gen_ai.usage.input_tokens": 0, "gen_ai.usage.output_tokens": 0}
+
+    assert _tokens(zero, status=2)[:2] == (None, None)
+    assert _tokens(zero)[:2] == (0, 0)
+    assert _tokens({"gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 0}, status=2)[:2] == (7, 0)
+
+
+def test_a_missing_count_is_reckoned_from_the_total_where_it_can_be():
+    assert _tokens({"gen_ai.usage.total_tokens": 10, "gen_ai.usage.output_tokens": 4})[:2] == (6, 4)
+    assert _tokens({"gen_ai.operation.name": "embeddings", "gen_ai.usage.total_tokens": 10})[0] == 10
+    assert _tokens({"gen_ai.usage.total_tokens": 10})[0] is None
+
+
+def test_units_and_tags_are_maps_of_what_is_there():
+    row = _row({"spanledger.units.images": 2, "spanledger.units.pages": -1, "team.color": "red"})
+
+    assert (row["units"], row["tags"]) == ([("images", 2.0)], [("team.color", "red")])
+    assert (_row({})["units"], _row({})["tags"]) == (None, None)
+
+
+def test_reported_cost_is_exact_decimal_and_never_negative():
+    assert _row({"operation.cost": 0.00031019999999999995})["reported_cost_usd"] == Decimal("0.0003102")
+    assert _row({"operation.cost": -1.0})["reported_cost_usd"] is None
+    assert _row({"operation.cost": float("nan")})["reported_cost_usd"] is None
+
+
+# ---- when
+
+
+def test_a_span_stands_where_it_ended():
+    row = _row({})
+
+    assert (row["started_at"], row["ended_at"]) == (START, START + dt.timedelta(seconds=1))
+    assert (row["duration_ms"], row["clock_skew"], row["original_ended_at"]) == (1000.0, False, None)
+    assert (row["day"], row["received_at"]) == (START.date(), RECEIVED)
+
+
+def test_a_span_from_the_future_takes_the_records_time_and_keeps_its_own_beside():
+    late = START_NS + 3600 * SECOND_NS
+
+    row = _row({}, start_time_unix_nano=late - SECOND_NS, end_time_unix_nano=late)
+
+    assert (row["ended_at"], row["clock_skew"]) == (RECEIVED, True)
+    assert row["original_ended_at"] == START + dt.timedelta(hours=1)
+    assert (row["duration_ms"], row["started_at"]) == (1000.0, RECEIVED - dt.timedelta(seconds=1))
+
+
+def test_ten_minutes_of_clock_difference_are_let_be():
+    limit = RECEIVED_US * 1000 + 600 * SECOND_NS
+
+    assert _row({}, end_time_unix_nano=limit)["clock_skew"] is False
+    assert _row({}, end_time_unix_nano=limit + 1000)["clock_skew"] is True
+
+
+def test_a_span_without_end_takes_the_records_time():
+    row = _row({}, end_time_unix_nano=0)
+
+    assert (row["ended_at"], row["clock_skew"], row["original_ended_at"]) == (RECEIVED, True, None)
+    assert (row["duration_ms"], row["started_at"]) == (None, START)
+
+
+def test_a_span_that_ends_before_it_starts_has_no_duration():
+    row = _row({}, start_time_unix_nano=START_NS + 5 * SECOND_NS)
+
+    assert (row["duration_ms"], row["started_at"], row["ended_at"]) == (
+        None,
+        START + dt.timedelta(seconds=1),
+        START + dt.timedelta(seconds=1),
+    )
+
+
+def test_old_spans_are_taken_at_any_age():
+    old = START_NS - 400 * 86_400 * SECOND_NS
+
+    row = _row({}, start_time_unix_nano=old, end_time_unix_nano=old + SECOND_NS)
+
+    assert (row["clock_skew"], row["day"]) == (False, (START - dt.timedelta(days=400)).date())
+
+
+# ---- how fast
+
+
+def test_time_to_first_token_comes_from_attributes_or_events_and_gives_the_rest():
+    told = _row({"gen_ai.response.time_to_first_chunk": 0.2, "gen_ai.usage.output_tokens": 9})
+    seen = _row({}, events=[event("First Token Stream Event", after_ms=200)])
+
+    assert (told["ttft_ms"], told["tpot_ms"]) == (200.0, 100.0)
+    assert (seen["ttft_ms"], seen["tpot_ms"], seen["stream"]) == (200.0, None, True)
+
+
+@pytest.mark.parametrize("seconds", [-0.1, 1.1])
+def test_a_first_token_outside_the_call_is_refused(seconds):
+    assert _row({"gen_ai.response.time_to_first_chunk": seconds})["ttft_ms"] is None
+
+
+def test_only_streams_have_a_first_token():
+    measured = {"gen_ai.latency.time_to_first_token": 0.2}
+
+    assert _row(measured)["ttft_ms"] is None
+    assert _row({**measured, "gen_ai.request.stream": True})["ttft_ms"] == 200.0
+    assert _row({"gen_ai.response.time_to_first_chunk": 0.2, "gen_ai.request.stream": False})["ttft_ms"] is None
+
+
+# ---- did it work
+
+
+def _verdict(given: dict[str, Any], **more: Any) -> tuple[Any, ...]:
+    row = _row(given, **more)
+    return row["status"], row["error_class"], row["http_status"]
+
+
+def test_a_failed_call_has_a_class_and_the_text_is_dropped():
+    row = _row({}, status=2, message="Error code: 429 - You exceeded your current quota, Jane")
+
+    assert (row["status"], row["error_class"], row["http_status"]) == ("error", "quota_exceeded", 429)
+    assert "Jane" not in str(row)
+
+
+def test_an_explicit_ok_stands_against_an_error_type():
+    assert _verdict({"error.type": "timeout"}, status=1)[:2] == ("ok", None)
+    assert _verdict({"error.type": "timeout"}) == ("error", "timeout", None)
+    assert _verdict({"langfuse.observation.level": "ERROR"})[:2] == ("error", "unknown")
+
+
+def test_a_stream_without_end_and_without_output_was_cancelled():
+    stream = {"gen_ai.request.stream": True}
+
+    assert _verdict(stream)[:2] == ("cancelled", "cancelled")
+    assert _verdict(stream, status=1)[:2] == ("cancelled", "cancelled")
+    assert _verdict({**stream, "gen_ai.response.finish_reasons": ["stop"]})[:2] == ("ok", None)
+    assert _verdict({**stream, "gen_ai.usage.output_tokens": 5})[:2] == ("ok", None)
+    assert _verdict(stream, scope="logfire.openai")[:2] == ("ok", None)
+
+
+def test_a_cancelled_call_is_no_error():
+    events = [event("exception", after_ms=1, exception__type="asyncio.exceptions.CancelledError")]
+
+    assert _verdict({}, status=2, events=events)[:2] == ("cancelled", "cancelled")
+
+
+def test_a_failed_tool_is_a_tool_error_whatever_it_raised():
+    assert (
+        _verdict({"gen_ai.operation.name": "execute_tool", "error.type": "TimeoutError"}, status=2)[1] == "tool_error"
+    )
+    assert _verdict({"gen_ai.operation.name": "retrieval"}, status=2)[1] == "retrieval_error"
+
+
+def test_an_answer_that_ended_in_error_is_an_error():
+    given = {"gen_ai.response.finish_reasons": ["error"], "gen_ai.usage.output_tokens": 5}
+
+    assert _verdict(given)[:2] == ("error", "unknown")
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"gen_ai.response.finish_reasons": ["content_filter"]}, ("content_filter", "blocked", None, None, True)),
+        (
+            {"gen_ai.guardrail.action.type": "modify", "litellm.guardrail.masked_entity_count": 2},
+            ("pii", "redacted", True, None, True),
+        ),
+        ({"gen_ai.guardrail.security.risk.category": "jailbreak"}, ("prompt_injection", None, None, True, True)),
+        ({"spanledger.pii.detected": False}, (None, None, False, None, True)),
+        ({"gen_ai.response.finish_reasons": ["stop"]}, (None, None, None, None, True)),
+        ({}, (None, None, None, None, False)),
+    ],
+)
+def test_what_guardrails_did_is_told_by_attributes_and_finish_reasons(given, expected):
+    row = _row(given)
+    names = ("safety_category", "guardrail_action", "pii_detected", "injection_detected", "_safety_checked")
+
+    assert tuple(row[name] for name in names) == expected
+
+
+def test_the_rest_is_taken_over():
+    row = _row(
+        {
+            "http.request.resend_count": 2,
+            "gen_ai.openai.api_base": "https://user:pass@api.example.com:8443/v1?key=k",
+            "openai.response.service_tier": "Flex",
+            "spanledger.route": "fallback",
+            "gen_ai.prompt.name": "greet",
+            "gen_ai.prompt.version": 3,
+        },
+        resource={"deployment.environment": "prod", "host.name": "h", "k8s.pod.name": "p", "service.version": "1"},
+    )
+
+    assert (row["attempt"], row["server_address"], row["service_tier"]) == (3, "api.example.com", "flex")
+    assert (row["route"], row["prompt_name"], row["prompt_version"]) == ("fallback", "greet", "3")
+    assert (row["environment"], row["host"], row["pod"], row["service_version"]) == ("prod", "h", "p", "1")
+
+
+# ---- outcomes
+
+
+def test_evaluations_tasks_and_reviews_become_outcomes():
+    evaluation = event(
+        "gen_ai.evaluation.result",
+        after_ms=500,
+        gen_ai__evaluation__name="groundedness",
+        gen_ai__evaluation__score__value=0.9,
+        gen_ai__evaluation__score__label="high",
+    )
+    given = {"spanledger.task.outcome": "Failed", "spanledger.task.safe": True, "spanledger.review.minutes": 4}
+    value = request(span({**given, "task.id": "t-1"}, events=[evaluation]))
+
+    outcomes = _normalise(message(value, tenant="acme", offset=7)).outcomes
+
+    rows = outcomes.to_pylist()
+    assert outcomes.schema == OUTCOMES
+    assert [(r["name"], r["label"], r["score"], r["source"], r["review_minutes"]) for r in rows] == [
+        ("groundedness", "high", 0.9, "evaluator", None),
+        ("success", "failure", 0.0, "explicit", None),
+        ("safe", "safe", 1.0, "explicit", None),
+        ("review", None, None, "human", 4.0),
+    ]
+    assert {(r["tenant"], r["task_id"], r["source_offset"]) for r in rows} == {("acme", "t-1", 7)}
+    assert rows[0]["observed_at"] == START + dt.timedelta(seconds=0.5)
+    assert len({r["outcome_id"] for r in rows}) == 4
+
+
+def test_an_outcome_has_the_same_id_whenever_it_is_read():
+    value = request(span(), span({"spanledger.task.outcome": "success"}))
+
+    alone = _normalise(message(value, offset=3)).outcomes
+    among = _normalise(message(value, offset=2), message(value, offset=3)).outcomes
+
+    assert alone["outcome_id"].to_pylist() == among["outcome_id"].to_pylist()[1:]
+    assert len(set(among["outcome_id"].to_pylist())) == 2
+
+
+def test_a_human_annotation_is_told_from_an_evaluators():
+    given = {
+        "annotations.0.annotation.name": "helpful",
+        "annotations.0.annotation.annotator_kind": "HUMAN",
+        "evaluations.0.evaluation.name": "toxic",
+        "evaluations.0.evaluation.annotator_kind": "CODE",
+    }
+
+    rows = _normalise(message(request(span(given)))).outcomes.to_pylist()
+
+    assert {(r["name"], r["source"]) for r in rows} == {("helpful", "human"), ("toxic", "heuristic")}
+
+
+def test_a_label_that_is_a_text_is_not_kept():
+    given = {"gen_ai.evaluation.name": "helpful", "gen_ai.evaluation.score.label": "because " * 20}
+
+    assert _normalise(message(request(span(given)))).outcomes["label"].to_pylist() == [None]

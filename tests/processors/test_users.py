@@ -1,0 +1,79 @@
+"""Users are told apart, never named."""
+
+import hashlib
+import hmac
+import stat
+import threading
+
+import pyarrow as pa
+import pytest
+
+from processors.users import KEY_FILE, fingerprint, hash_user, hash_users, load_user_key
+
+
+def test_the_same_user_of_two_tenants_has_two_names():
+    assert hash_user("acme", "u-1", b"key") != hash_user("globex", "u-1", b"key")
+    assert hash_user("acme", "u-1", b"key") == hash_user("acme", "u-1", b"key")
+
+
+def test_a_name_is_16_bytes_of_hmac_and_needs_the_key():
+    whole = hmac.new(b"key", b"\0\0\0\x04acmeu-1", hashlib.sha256).hexdigest()
+
+    assert hash_user("acme", "u-1", b"key") == whole[:32]
+    assert hash_user("acme", "u-1", b"other") != hash_user("acme", "u-1", b"key")
+
+
+def test_tenant_and_user_cannot_be_shifted_into_each_other():
+    assert hash_user("ab", "c", b"key") != hash_user("a", "bc", b"key")
+
+
+def test_columns_are_hashed_row_by_row_and_no_user_has_no_name():
+    tenants, users = pa.array(["acme", None, "acme", None]), pa.array(["u", "u", None, "u"])
+
+    names = hash_users(tenants, users, b"key").to_pylist()
+
+    assert names == [hash_user("acme", "u", b"key"), hash_user(None, "u", b"key"), None, hash_user(None, "u", b"key")]
+
+
+def test_no_rows_no_names():
+    assert hash_users(pa.array([], pa.string()), pa.array([], pa.string()), b"key").to_pylist() == []
+
+
+def test_a_configured_key_is_used_as_it_is(tmp_path):
+    assert load_user_key("secret", tmp_path) == b"secret"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_key_is_made_once_for_its_owner_only(tmp_path):
+    key = load_user_key(None, tmp_path / "data")
+
+    assert load_user_key(None, tmp_path / "data") == key
+    assert len(key) == 64
+    assert stat.S_IMODE((tmp_path / "data" / KEY_FILE).stat().st_mode) == 0o600
+    assert [path.name for path in (tmp_path / "data").iterdir()] == [KEY_FILE]
+
+
+def test_processes_that_start_together_agree_on_one_key(tmp_path):
+    keys: list[bytes] = []
+    threads = [threading.Thread(target=lambda: keys.append(load_user_key(None, tmp_path))) for _ in range(8)]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(set(keys)) == 1
+    assert len(keys) == 8
+
+
+def test_a_directory_that_cannot_be_made_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(OSError, match="file"):
+        load_user_key(None, tmp_path / "file" / "data")
+
+
+def test_the_fingerprint_tells_keys_apart_without_giving_them_away():
+    assert fingerprint(b"key") != fingerprint(b"other")
+    assert fingerprint(b"key") == fingerprint(b"key")
+    assert b"key".hex() not in fingerprint(b"key")
