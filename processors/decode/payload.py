@@ -27,8 +27,8 @@ class Payload:
 def is_json(value: bytes, content_type: str | None) -> bool:
     """Told by the header, else by the first byte: protobuf of a request never begins with a bracket.
 
-    It does begin with a line feed (field 1), which may be followed by a bracket (a length): blanks before JSON without a
-    header may be of any other kind.
+    It does begin with a line feed (field 1), which may be followed by a bracket (a length): blanks before JSON without
+    a header may be of any other kind.
     """
     if content_type is not None and content_type.partition(";")[0].strip().lower() == "application/json":
         return True

@@ -20,25 +20,24 @@ RECEIVED_US = START_NS // 1000 + 60_000_000
 TOPIC = "otlp_spans"
 
 
+_SCALARS: Mapping[type, str] = {
+    bool: "bool_value",
+    int: "int_value",
+    float: "double_value",
+    str: "string_value",
+    bytes: "bytes_value",
+}
+
+
 def any_value(value: Any) -> AnyValue:
     """A Python value as OTLP writes it; None is an empty value."""
-    match value:
-        case None:
-            return AnyValue()
-        case bool():
-            return AnyValue(bool_value=value)
-        case int():
-            return AnyValue(int_value=value)
-        case float():
-            return AnyValue(double_value=value)
-        case str():
-            return AnyValue(string_value=value)
-        case bytes():
-            return AnyValue(bytes_value=value)
-        case list():
-            return AnyValue(array_value=ArrayValue(values=[any_value(item) for item in value]))
-        case _:
-            return AnyValue(kvlist_value=KeyValueList(values=attributes(value)))
+    if value is None:
+        return AnyValue()
+    if isinstance(value, list):
+        return AnyValue(array_value=ArrayValue(values=[any_value(item) for item in value]))
+    if isinstance(value, dict):
+        return AnyValue(kvlist_value=KeyValueList(values=attributes(value)))
+    return AnyValue(**{_SCALARS[type(value)]: value})
 
 
 def attributes(given: Mapping[str, Any]) -> list[KeyValue]:

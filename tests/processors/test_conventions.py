@@ -56,7 +56,7 @@ def _ours() -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("row", _shared(), ids=lambda row: f"{row['convention']}:{row['attribute_key'][:60]}")
-def test_every_span_attribute_of_every_convention_is_read_or_left_out_for_a_reason(row):
+def test_every_span_attribute_of_every_convention_is_read_or_left_out_for_a_reason(row: dict[str, str]):
     apart = {line["key"]: line["reason"] for line in read_rows("apart.csv")}
     wanted = SAME.get(row["canonical_field"], row["canonical_field"]).split("|")
 
@@ -121,7 +121,7 @@ def test_token_counts_say_what_they_include():
         ("feature", ("feature",)),
     ],
 )
-def test_a_name_has_dotted_snake_and_camel_spellings(name, spelled):
+def test_a_name_has_dotted_snake_and_camel_spellings(name: str, spelled: tuple[str, ...]):
     assert spellings(name) == spelled
 
 

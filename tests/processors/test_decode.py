@@ -81,19 +81,19 @@ def test_nothing_in_nothing_out():
         (None, None),
     ],
 )
-def test_whole_numbers_are_read_from_numbers_and_text(written, read):
+def test_whole_numbers_are_read_from_numbers_and_text(written: Any, read: Any):
     assert _one({"gen_ai.usage.input_tokens": written})["input_tokens"] == read
 
 
 @pytest.mark.parametrize(
     ("written", "read"), [(True, True), ("True", True), ("false", False), (1, True), (0, False), ("maybe", None)]
 )
-def test_booleans_are_read_from_text_and_numbers(written, read):
+def test_booleans_are_read_from_text_and_numbers(written: Any, read: Any):
     assert _one({"llm.is_streaming": written})["stream"] == read
 
 
 @pytest.mark.parametrize("written", [["stop", "length"], '["stop"]', "['stop']", "stop", ["", "stop"], [None, "stop"]])
-def test_the_first_of_several_finish_reasons_is_read_from_lists_and_texts(written):
+def test_the_first_of_several_finish_reasons_is_read_from_lists_and_texts(written: Any):
     assert _one({"gen_ai.response.finish_reasons": written})["finish_reason"] == "stop"
 
 
@@ -143,7 +143,7 @@ def test_the_winner_says_which_key_gave_the_value():
         {"litellm.metadata.organizationId": "acme"},
     ],
 )
-def test_free_maps_are_searched_for_every_spelling(written):
+def test_free_maps_are_searched_for_every_spelling(written: Any):
     assert _one(written)["tenant"] == "acme"
 
 

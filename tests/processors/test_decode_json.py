@@ -61,7 +61,7 @@ def test_json_gives_the_same_columns_as_its_protobuf_twin():
         _json(_request(traceId=base64.b64encode(b"\x01" * 16).decode(), spanId=base64.b64encode(b"\x02" * 8).decode())),
     ],
 )
-def test_bare_arrays_snake_case_and_base64_ids_are_taken(value):
+def test_bare_arrays_snake_case_and_base64_ids_are_taken(value: Any):
     decoded = _decode(value)
 
     assert decoded.spans["trace_id"].to_pylist() == [bytes.fromhex(TRACE_ID)]
@@ -77,7 +77,7 @@ def test_enums_are_taken_by_name_and_times_as_text_or_number():
 
 
 @pytest.mark.parametrize("value", [{"intValue": "12"}, {"intValue": 12}, {"int_value": 12}, {"doubleValue": 12}])
-def test_integers_are_taken_as_text_or_number(value):
+def test_integers_are_taken_as_text_or_number(value: Any):
     attributes = [{"key": "gen_ai.usage.input_tokens", "value": value}]
 
     assert _decode(_json(_request(attributes=attributes))).spans["input_tokens"].to_pylist() == [12]
@@ -109,7 +109,7 @@ def test_an_attribute_of_impossible_type_is_left_out_and_its_span_stands():
         {"name": 7},
     ],
 )
-def test_a_span_with_an_impossible_field_is_counted_and_its_neighbour_stands(given):
+def test_a_span_with_an_impossible_field_is_counted_and_its_neighbour_stands(given: dict[str, Any]):
     both = _request(**given)
     both["resourceSpans"][0]["scopeSpans"][0]["spans"].append({"traceId": TRACE_ID, "spanId": SPAN_ID})
 
@@ -133,7 +133,7 @@ def test_a_span_with_an_impossible_field_is_counted_and_its_neighbour_stands(giv
         b"\xff",
     ],
 )
-def test_json_that_is_no_request_is_a_bad_payload(value):
+def test_json_that_is_no_request_is_a_bad_payload(value: Any):
     decoded = _decode(_json(_request()), value, content_type="application/json")
 
     assert [(letter.index, letter.reason) for letter in decoded.dead] == [(1, Drop.BAD_PAYLOAD)]
@@ -153,7 +153,7 @@ def test_a_dead_letter_never_tells_what_the_payload_said():
 
 
 @pytest.mark.parametrize("bracket", [b"{", b"["])
-def test_protobuf_whose_length_is_a_bracket_is_not_taken_for_json(bracket):
+def test_protobuf_whose_length_is_a_bracket_is_not_taken_for_json(bracket: bytes):
     value = next(
         value for n in range(200) if (value := request(span(name="x" * n)).SerializeToString())[1:2] == bracket
     )

@@ -43,7 +43,7 @@ def _judge(**evidence: Any) -> tuple[str, int | None]:
         ({"finish_word": "refusal"}, "content_filter"),
     ],
 )
-def test_each_kind_of_evidence_is_understood(evidence, expected):
+def test_each_kind_of_evidence_is_understood(evidence: dict[str, Any], expected: Any):
     assert _judge(**evidence)[0] == expected
 
 
@@ -96,5 +96,5 @@ def test_a_specific_class_wins_over_a_general_status():
         ({"error_text": "used 429 tokens"}, None),
     ],
 )
-def test_the_status_is_read_from_attribute_code_or_message(evidence, expected):
+def test_the_status_is_read_from_attribute_code_or_message(evidence: dict[str, Any], expected: Any):
     assert _judge(**evidence)[1] == expected

@@ -63,7 +63,7 @@ def test_a_header_holds_for_every_span_of_its_message():
 
 
 @pytest.mark.parametrize(("own", "tenant"), [("acme", "acme"), ("mallory", None), (None, None)])
-def test_a_header_with_several_tenants_lets_a_span_name_one_of_them(own, tenant):
+def test_a_header_with_several_tenants_lets_a_span_name_one_of_them(own: str | None, tenant: str | None):
     row = _row({"tenant.id": own}, tenants=("acme", "globex"), topic="anything")
 
     assert row["tenant"] == tenant
@@ -87,7 +87,9 @@ def test_a_span_is_believed_only_where_its_topic_is_trusted():
         ({}, "ns", 3),
     ],
 )
-def test_an_explicit_tenant_wins_over_a_team_and_that_over_the_namespace(given, tenant, rank):
+def test_an_explicit_tenant_wins_over_a_team_and_that_over_the_namespace(
+    given: dict[str, Any], tenant: str | None, rank: int | None
+):
     row = _row(given, resource={"service.namespace": "ns"})
 
     assert (row["tenant"], row["_tenant_rank"]) == (tenant, rank)
@@ -102,7 +104,9 @@ def test_an_explicit_tenant_wins_over_a_team_and_that_over_the_namespace(given, 
         ({}, None, None),
     ],
 )
-def test_an_explicit_feature_wins_over_a_workflow_and_that_over_an_agent(given, feature, rank):
+def test_an_explicit_feature_wins_over_a_workflow_and_that_over_an_agent(
+    given: dict[str, Any], feature: str | None, rank: int | None
+):
     row = _row(given)
 
     assert (row["feature"], row["_feature_rank"]) == (feature, rank)
@@ -116,7 +120,9 @@ def test_an_explicit_feature_wins_over_a_workflow_and_that_over_an_agent(given, 
         ({}, {}, "shop"),
     ],
 )
-def test_the_principal_is_the_key_else_its_alias_else_the_service(given, headers, principal):
+def test_the_principal_is_the_key_else_its_alias_else_the_service(
+    given: dict[str, Any], headers: dict[str, Any], principal: str
+):
     assert _row(given, resource={"service.name": "shop"}, **headers)["principal"] == principal
 
 
@@ -154,7 +160,7 @@ def test_a_user_is_hashed_with_the_tenant_and_handed_on_raw_for_inheritance():
         ({"http.request.method": "GET"}, None, "other"),
     ],
 )
-def test_operation_and_role_are_told_or_seen(given, operation, role):
+def test_operation_and_role_are_told_or_seen(given: dict[str, Any], operation: str | None, role: str):
     row = _normalise(message(request(span(given)))).spans.to_pylist()[0]
 
     assert (row["operation"], row["_role"]) == (operation, role)
@@ -184,7 +190,7 @@ def test_spans_that_are_not_what_they_look_like_are_told_by_the_table():
         ({}, None),
     ],
 )
-def test_providers_get_one_name(given, provider):
+def test_providers_get_one_name(given: dict[str, Any], provider: str | None):
     assert _row(given)["provider"] == provider
 
 
@@ -245,7 +251,7 @@ def test_counts_that_contradict_what_was_told_are_repaired_by_name():
 
 
 @pytest.mark.parametrize("count", [-1, 10**10])
-def test_impossible_counts_are_unknown(count):
+def test_impossible_counts_are_unknown(count: int):
     assert _tokens({"gen_ai.usage.input_tokens": count}) == (None, None, None, "impossible_count")
 
 
@@ -341,7 +347,7 @@ def test_time_to_first_token_comes_from_attributes_or_events_and_gives_the_rest(
 
 
 @pytest.mark.parametrize("seconds", [-0.1, 1.1])
-def test_a_first_token_outside_the_call_is_refused(seconds):
+def test_a_first_token_outside_the_call_is_refused(seconds: float):
     assert _row({"gen_ai.response.time_to_first_chunk": seconds})["ttft_ms"] is None
 
 
@@ -417,7 +423,7 @@ def test_an_answer_that_ended_in_error_is_an_error():
         ({}, (None, None, None, None, False)),
     ],
 )
-def test_what_guardrails_did_is_told_by_attributes_and_finish_reasons(given, expected):
+def test_what_guardrails_did_is_told_by_attributes_and_finish_reasons(given: dict[str, Any], expected: Any):
     row = _row(given)
     names = ("safety_category", "guardrail_action", "pii_detected", "injection_detected", "_safety_checked")
 

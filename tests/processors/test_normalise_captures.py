@@ -29,7 +29,7 @@ def rows(request: pytest.FixtureRequest) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def test_some_span_of_every_capture_tells_its_truth(rows):
+def test_some_span_of_every_capture_tells_its_truth(rows: dict[str, list[dict[str, Any]]]):
     wrong = {}
     loaded = [capture for kind in KINDS for capture in captures.load(kind) if capture.name in rows]
     for capture in loaded:
@@ -42,7 +42,7 @@ def test_some_span_of_every_capture_tells_its_truth(rows):
     assert wrong == {}
 
 
-def test_the_tenants_and_features_of_the_truth_stand_on_some_span(rows):
+def test_the_tenants_and_features_of_the_truth_stand_on_some_span(rows: dict[str, list[dict[str, Any]]]):
     for capture in (capture for kind in KINDS for capture in captures.load(kind) if capture.name in rows):
         for name in INHERITED:
             allowed = [call[name] if isinstance(call[name], list) else [call[name]] for call in capture.calls]
@@ -51,7 +51,7 @@ def test_the_tenants_and_features_of_the_truth_stand_on_some_span(rows):
             assert all(told & set(choices) for choices in allowed), (capture.name, name)
 
 
-def test_no_content_is_in_any_column_that_is_kept(rows):
+def test_no_content_is_in_any_column_that_is_kept(rows: dict[str, list[dict[str, Any]]]):
     kept = [
         {name: value for name, value in row.items() if name not in HELPERS.names}
         for found in rows.values()

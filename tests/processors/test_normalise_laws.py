@@ -35,7 +35,7 @@ def values() -> list[bytes]:
     return [capture.value for capture in captures.load()]
 
 
-def test_field_order_on_the_wire_does_not_matter(values):
+def test_field_order_on_the_wire_does_not_matter(values: list[bytes]):
     order = random.Random(5)
     messages = [message(value) for value in values]
     reordered = [message(shuffled(ExportTraceServiceRequest.FromString(value), order)) for value in values]
@@ -48,7 +48,7 @@ def test_field_order_on_the_wire_does_not_matter(values):
     assert twin.evaluations.equals(decoded.evaluations)
 
 
-def test_attribute_order_does_not_matter(values):
+def test_attribute_order_does_not_matter(values: list[bytes]):
     order = random.Random(7)
     mixed = []
     for value in values:
@@ -63,7 +63,7 @@ def test_attribute_order_does_not_matter(values):
     assert _normalise(mixed).spans.equals(_normalise([message(value) for value in values]).spans)
 
 
-def test_a_range_in_parts_gives_the_same_rows_as_the_whole(values):
+def test_a_range_in_parts_gives_the_same_rows_as_the_whole(values: list[bytes]):
     messages = [message(value, offset=i) for i, value in enumerate(values)]
 
     whole = _normalise(messages)
@@ -92,7 +92,7 @@ times = st.sampled_from([0, 1, START_NS - 10**18, START_NS, START_NS + 10**9, ST
 
 @SOMETIMES
 @given(st.lists(st.binary(max_size=200) | st.text(max_size=50).map(str.encode), max_size=4))
-def test_garbage_never_crashes_and_always_gets_a_verdict(payloads):
+def test_garbage_never_crashes_and_always_gets_a_verdict(payloads: list[bytes]):
     found = _normalise([message(payload) for payload in payloads])
 
     with_spans = set(found.spans["_message_index"].to_pylist())
@@ -102,14 +102,16 @@ def test_garbage_never_crashes_and_always_gets_a_verdict(payloads):
 
 @SOMETIMES
 @given(
-    attribute_sets,
-    attribute_sets,
-    times,
-    times,
-    st.integers(0, 2),
-    st.sampled_from(["", "litellm", "logfire.openai", "gen_ai", "openinference.instrumentation.bedrock"]),
+    given_span=attribute_sets,
+    given_resource=attribute_sets,
+    start=times,
+    end=times,
+    status=st.integers(0, 2),
+    scope=st.sampled_from(["", "litellm", "logfire.openai", "gen_ai", "openinference.instrumentation.bedrock"]),
 )
-def test_whatever_attributes_say_a_span_becomes_one_possible_row(given_span, given_resource, start, end, status, scope):
+def test_whatever_attributes_say_a_span_becomes_one_possible_row(
+    *, given_span: dict[str, Any], given_resource: dict[str, Any], start: int, end: int, status: int, scope: str
+):
     events = [event("exception", after_ms=1), event("First Token Stream Event", after_ms=-5)]
     one = span(given_span, start_time_unix_nano=start, end_time_unix_nano=end, status=status, events=events)
 
@@ -128,7 +130,7 @@ def test_whatever_attributes_say_a_span_becomes_one_possible_row(given_span, giv
 
 @SOMETIMES
 @given(st.data())
-def test_a_mutated_payload_never_fails_its_neighbours(data):
+def test_a_mutated_payload_never_fails_its_neighbours(data: st.DataObject):
     value = request(span({"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 3})).SerializeToString()
     position = data.draw(st.integers(0, len(value) - 1))
     broken = bytearray(value)

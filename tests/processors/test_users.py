@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import stat
 import threading
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -39,12 +40,12 @@ def test_no_rows_no_names():
     assert hash_users(pa.array([], pa.string()), pa.array([], pa.string()), b"key").to_pylist() == []
 
 
-def test_a_configured_key_is_used_as_it_is(tmp_path):
+def test_a_configured_key_is_used_as_it_is(tmp_path: Path):
     assert load_user_key("secret", tmp_path) == b"secret"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_key_is_made_once_for_its_owner_only(tmp_path):
+def test_a_key_is_made_once_for_its_owner_only(tmp_path: Path):
     key = load_user_key(None, tmp_path / "data")
 
     assert load_user_key(None, tmp_path / "data") == key
@@ -53,7 +54,7 @@ def test_a_key_is_made_once_for_its_owner_only(tmp_path):
     assert [path.name for path in (tmp_path / "data").iterdir()] == [KEY_FILE]
 
 
-def test_processes_that_start_together_agree_on_one_key(tmp_path):
+def test_processes_that_start_together_agree_on_one_key(tmp_path: Path):
     keys: list[bytes] = []
     threads = [threading.Thread(target=lambda: keys.append(load_user_key(None, tmp_path))) for _ in range(8)]
 
@@ -66,7 +67,7 @@ def test_processes_that_start_together_agree_on_one_key(tmp_path):
     assert len(keys) == 8
 
 
-def test_a_directory_that_cannot_be_made_is_said(tmp_path):
+def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path):
     (tmp_path / "file").write_text("")
 
     with pytest.raises(OSError, match="file"):
