@@ -15,6 +15,7 @@ from processors.users import hash_users
 
 _HEADER = 0
 _NAMELESS_SERVICE = "unknown_service"
+_CREDENTIAL = r"^(sk|pk)-"
 
 
 def identify(frame: pl.DataFrame, rules: Rules) -> pl.DataFrame:
@@ -29,7 +30,7 @@ def identify(frame: pl.DataFrame, rules: Rules) -> pl.DataFrame:
             .then(pl.col("tenant_class"))
             .alias("_tenant_rank"),
             pl.col("feature_class").alias("_feature_rank"),
-            pl.coalesce("header_principal", "principal", "service").alias("principal"),
+            pl.coalesce("header_principal", _alias(), "service").alias("principal"),
             pl.col("user_id").alias("_user"),
         )
         .pipe(_hash, rules)
@@ -48,6 +49,11 @@ def _tenant(rules: Rules) -> pl.Expr:
         .when(trusted)
         .then(own)
     )
+
+
+def _alias() -> pl.Expr:
+    """Alias or hash of the credential; never the credential itself, should it stand in their place."""
+    return pl.when(~pl.col("principal").str.contains(_CREDENTIAL)).then(pl.col("principal"))
 
 
 def _hash(frame: pl.DataFrame, rules: Rules) -> pl.DataFrame:

@@ -67,19 +67,21 @@ def _reported() -> pl.Expr:
 
 
 def _told(side: str) -> pl.Expr:
-    rules = [pl.when(_holds(rule)).then(pl.lit(getattr(rule, side))) for rule in usage_rules()]
+    rules = [pl.when(holds(rule)).then(pl.lit(getattr(rule, side))) for rule in usage_rules()]
     return pl.coalesce(*rules)
 
 
-def _holds(rule: UsageRule) -> pl.Expr:
-    holds = scope_starts(rule.scope)
+def holds(rule: UsageRule) -> pl.Expr:
+    """Whether the rule is about this span: its scope, version, provider and the key that gave its input count."""
+    about = scope_starts(rule.scope)
     if rule.provider:
-        holds &= (pl.col("provider") == rule.provider).fill_null(value=False)
+        about &= (pl.col("provider") == rule.provider).fill_null(value=False)
     if rule.key:
-        holds &= (pl.col("input_key") == rule.key).fill_null(value=False)
+        about &= (pl.col("input_key") == rule.key).fill_null(value=False)
     if rule.version_below:
-        holds &= _version("scope_version") < _version_number(rule.version_below)
-    return holds
+        older = _version("scope_version") < _version_number(rule.version_below)
+        about &= older.fill_null(value=False)
+    return about
 
 
 def _version(column: str) -> pl.Expr:

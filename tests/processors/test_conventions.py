@@ -164,3 +164,10 @@ def test_a_convention_is_added_by_rows_alone():
     assert tagged.fields[-1].name == "tag:my.key"
     assert "my.key" in tagged.span
     assert "my.key" in tagged.resource
+
+
+def test_every_attribute_of_our_own_is_documented():
+    text = (Path(__file__).parent.parent.parent / "docs" / "attributes.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"`(spanledger\.[a-z_.]+)`", text))
+
+    assert documented == {row["key"] for row in read_rows("aliases.csv") if row["convention"] == "spanledger"}

@@ -4,12 +4,15 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any
 
+import polars as pl
 import pytest
 
+from processors.conventions.rules import UsageRule
 from processors.conventions.table import load_table
 from processors.decode import decode
 from processors.normalise import HELPERS, Normalised, Rules, normalise
 from processors.normalise.assemble import ADDED_LATER
+from processors.normalise.usage import holds
 from processors.users import hash_user
 from tests.processors.otlp import RECEIVED_US, SECOND_NS, START_NS, event, message, request, span
 from warehouse.schemas import OUTCOMES, SPANS
@@ -117,6 +120,7 @@ def test_an_explicit_feature_wins_over_a_workflow_and_that_over_an_agent(
     [
         ({"metadata.user_api_key_alias": "alias"}, {"principal": "key-1"}, "key-1"),
         ({"metadata.user_api_key_alias": "alias"}, {}, "alias"),
+        ({"metadata.user_api_key_hash": "sk-secret"}, {}, "shop"),
         ({}, {}, "shop"),
     ],
 )
@@ -240,6 +244,14 @@ def test_a_semantics_rule_may_ask_for_the_provider():
 
     assert _tokens({**given, "ai.model.provider": "anthropic.messages"})[0] == 1200
     assert _tokens({**given, "ai.usage.promptTokens": 1200, "ai.model.provider": "openai.chat"})[0] == 1200
+
+
+@pytest.mark.parametrize(("version", "old"), [("0.49.9", True), ("0.50.0", False), ("1.0", False), ("dev", False)])
+def test_a_semantics_rule_may_end_with_a_version(version: str, old: bool):
+    rule = UsageRule(scope="x.", version_below="0.50", provider="", key="", input="exclusive", output="inclusive")
+    frame = pl.DataFrame({"scope_name": ["x.y"], "scope_version": [version], "provider": ["p"], "input_key": ["k"]})
+
+    assert frame.select(holds(rule)).item() is old
 
 
 def test_counts_that_contradict_what_was_told_are_repaired_by_name():
