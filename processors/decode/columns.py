@@ -16,39 +16,51 @@ Found = dict[str, tuple[int, Any]]
 
 
 class Columns:
-    """Takes one span after the other."""
+    """Takes one span after the other; what a span does not have costs nothing."""
 
     def __init__(self, table: AliasTable) -> None:
         self._table = table
         self._structure: list[tuple[Any, ...]] = []
-        self._found: list[Found] = []
+        self._filled: dict[str, list[tuple[int, int, Any]]] = {field.name: [] for field in table.columns}
         self._evaluations: list[tuple[Any, ...]] = []
 
-    def add(self, *, structure: tuple[Any, ...], found: Found, evaluations: Sequence[tuple[int | None, Found]]) -> None:
+    def add(
+        self, *, structure: tuple[Any, ...], found: Found, evaluations: Sequence[tuple[int | None, Found]]
+    ) -> None:
         """Append one span: the values of ``STRUCTURE``, what its attributes gave, its evaluations by time."""
+        row = len(self._structure)
+        self._structure.append(structure)
+        for name, (index, value) in found.items():
+            self._filled[name].append((row, index, value))
         for observed_ns, given in evaluations:
             values = [given[name][1] if name in given else None for name in MANY]
-            self._evaluations.append((len(self._structure), observed_ns, *values))
-        self._structure.append(structure)
-        self._found.append(found)
+            self._evaluations.append((row, observed_ns, *values))
 
     def finish(self, *, messages: pa.Table, dead: tuple[DeadLetter, ...], dropped: Mapping[str, int]) -> Decoded:
         """All columns as Arrow."""
-        spans = to_table(self._structure, STRUCTURE)
-        winners: dict[str, pa.Array] = {}
-        for field in self._table.columns:
-            pairs = [found.get(field.name, (None, None)) for found in self._found]
-            spans = spans.append_column(field.name, pa.array([value for _, value in pairs], type=KINDS[field.kind]))
-            winners[field.name] = pa.array([index for index, _ in pairs], type=pa.int16())
+        structure = to_table(self._structure, STRUCTURE)
+        values = {field.name: self._spread(field.name, 2, KINDS[field.kind]) for field in self._table.columns}
+        winners = {field.name: self._spread(field.name, 1, pa.int16()) for field in self._table.columns}
+        names = [*STRUCTURE.names, *values]
         return Decoded(
             table=self._table,
-            spans=spans,
+            spans=pa.table([*structure.columns, *values.values()], names=names),
             winners=pa.table(winners),
             evaluations=to_table(self._evaluations, EVALUATIONS),
             messages=messages,
             dead=dead,
             dropped=dropped,
         )
+
+    def _spread(self, name: str, part: int, kind: pa.DataType) -> pa.Array:
+        """One part of what was filled into a field, over all rows."""
+        filled, rows = self._filled[name], len(self._structure)
+        if not filled:
+            return pa.nulls(rows, kind)
+        spread: list[Any] = [None] * rows
+        for entry in filled:
+            spread[entry[0]] = entry[part]
+        return pa.array(spread, type=kind)
 
 
 def to_table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
