@@ -24,9 +24,7 @@ class Columns:
         self._filled: dict[str, list[tuple[int, int, Any]]] = {field.name: [] for field in table.columns}
         self._evaluations: list[tuple[Any, ...]] = []
 
-    def add(
-        self, *, structure: tuple[Any, ...], found: Found, evaluations: Sequence[tuple[int | None, Found]]
-    ) -> None:
+    def add(self, *, structure: tuple[Any, ...], found: Found, evaluations: Sequence[tuple[int | None, Found]]) -> None:
         """Append one span: the values of ``STRUCTURE``, what its attributes gave, its evaluations by time."""
         row = len(self._structure)
         self._structure.append(structure)
