@@ -69,9 +69,9 @@ class Dispatch:
     def close(self) -> None:
         """Stop sending; what waits to be repeated is given up."""
         self._closing.set()
-        self._pool.shutdown(wait=True, cancel_futures=True)
         for exporter in self._open:
             exporter.shutdown()
+        self._pool.shutdown(wait=True, cancel_futures=True)
         self._reason.remove()
 
     def _settle(self) -> None:
