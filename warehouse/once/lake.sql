@@ -1,14 +1,15 @@
 -- What the once rules read, from the columns that the lake keeps; `spans` also carries `row`, a number of its own per
--- row. A flush knows more (flush.sql); what it decided stands on the row: a model call is billable or names its
--- successor, and a wire-level copy names its parent.
+-- row, and `ledger`. A flush knew more (flush.sql) and has filled gaps from what it suppressed, so what it decided holds: only spans
+-- that it billed are looked at again, together with those of other flushes.
 CREATE TEMP VIEW given AS
 SELECT
-    0 AS ledger,  -- rules never look from one ledger into another
+    ledger,  -- rules never look from one into another; a lake is one
     row,
     trace_id, span_id, parent_span_id,
     operation IN ('chat', 'text_completion', 'embeddings', 'rerank', 'image', 'speech', 'transcription')
-        AND (billable OR (suppressed_by IS NOT NULL AND suppressed_by IS DISTINCT FROM parent_span_id)) AS is_call,
-    suppressed_by IS NOT NULL AND suppressed_by IS NOT DISTINCT FROM parent_span_id AS is_copy,  -- repeats its parent
+        AND billable AS is_call,
+    suppressed_by AS successor_id,  -- decided already: the span that tells of the same call
+    'told_before' AS successor_why,
     convention = 'logfire' AND duration_ms * 1000 > epoch_us(ended_at) - epoch_us(started_at) + 1 AS is_usage_record,
     convention, service, operation, provider, request_model, response_model,
     response_model IS NOT DISTINCT FROM request_model AS model_may_be_copy,  -- written where no answer came

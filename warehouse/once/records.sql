@@ -7,7 +7,7 @@ SELECT
 FROM given
 WINDOW copies AS (
     PARTITION BY ledger, trace_id, span_id
-    ORDER BY received_us, source_partition, source_offset, row
+    ORDER BY coalesce(successor_id = span_id, false), received_us, source_partition, source_offset, row
 );
 
 CREATE TEMP TABLE span AS SELECT * EXCLUDE (copy) FROM record WHERE copy = 1;

@@ -6,8 +6,8 @@ SELECT request, record
 FROM (
     SELECT
         c.row AS request, r.row AS record,
-        row_number() OVER (PARTITION BY c.row ORDER BY abs(r.started_us - r.reported_ms * 1000 - c.ended_us), r.row) AS nearest_record,
-        row_number() OVER (PARTITION BY r.row ORDER BY abs(r.started_us - r.reported_ms * 1000 - c.ended_us), c.row) AS nearest_request
+        row_number() OVER (PARTITION BY c.row ORDER BY abs(r.ended_us - r.reported_ms * 1000 - c.ended_us), r.row) AS nearest_record,
+        row_number() OVER (PARTITION BY r.row ORDER BY abs(r.ended_us - r.reported_ms * 1000 - c.ended_us), c.row) AS nearest_request
     FROM told_once AS r
     JOIN told_once AS c
         ON c.ledger = r.ledger
@@ -17,7 +17,7 @@ FROM (
         AND NOT c.is_usage_record
         AND c.usage_rank IS NULL
         AND c.stream IS DISTINCT FROM false
-        AND abs(r.started_us - r.reported_ms * 1000 - c.ended_us) <= 100_000
+        AND abs(r.ended_us - r.reported_ms * 1000 - c.ended_us) <= 100_000
     WHERE r.is_usage_record
 )
 WHERE nearest_record = 1 AND nearest_request = 1;

@@ -1,16 +1,21 @@
 -- Every row's verdict: billed, or why not and which span is billed instead. A chain (a wrapper of a leaf that is another
 -- span's duplicate) names its end.
-CREATE TEMP TABLE suppressed_leaf AS
+CREATE TEMP TABLE suppressed AS
 SELECT row, billed, 'same_response' AS why FROM answered WHERE row <> billed
 UNION ALL
 SELECT request, record, 'split_stream' FROM split
 UNION ALL
-SELECT row, billed, 'same_call' FROM twin WHERE row NOT IN (SELECT request FROM split);
+SELECT row, billed, 'same_call' FROM twin WHERE row NOT IN (SELECT request FROM split)
+UNION ALL
+SELECT s.row, arg_min(b.row, (b.trace_id <> s.trace_id, b.row)), any_value(s.successor_why)
+FROM span AS s
+JOIN span AS b ON b.ledger = s.ledger AND b.span_id = s.successor_id AND b.row <> s.row
+GROUP BY s.row;
 
 CREATE TEMP TABLE successor AS
 WITH RECURSIVE
 next_step AS (
-    SELECT row, billed, why, true AS repeats FROM suppressed_leaf
+    SELECT row, billed, why, true AS repeats FROM suppressed
     UNION ALL
     SELECT outer_row, leaf, 'wraps_call', repeats FROM wrapped
 ),
@@ -29,14 +34,10 @@ CREATE TEMP TABLE verdict AS
 SELECT
     r.row,
     r.copy = 1 AND s.is_call AND u.billed IS NULL AS billable,
-    CASE
-        WHEN r.copy > 1 THEN r.span_id
-        WHEN r.is_copy THEN r.parent_span_id
-        ELSE b.span_id
-    END AS suppressed_by,
+    CASE WHEN r.copy > 1 THEN r.span_id ELSE coalesce(b.span_id, r.successor_id) END AS suppressed_by,
     CASE
         WHEN r.copy > 1 THEN 'repeated_record'
-        WHEN r.is_copy THEN 'wire_copy'
+        WHEN r.successor_id IS NOT NULL THEN r.successor_why
         WHEN NOT r.is_call THEN 'no_model_call'
         ELSE u.why
     END AS why
