@@ -1,0 +1,204 @@
+"""What a span takes from others: dimensions from its ancestors, gaps from spans that tell of the same call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.warehouse.told import span, told_once, tool
+
+DETAILS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
+
+
+def merged(*rows: dict[str, Any]) -> dict[str, Any]:
+    """The one billed call."""
+    (billed,) = [row for row in told_once(*rows).values() if row["billable"]]
+    return billed
+
+
+def tokens(row: dict[str, Any]) -> tuple[int | None, ...]:
+    return tuple(row[name] for name in DETAILS)
+
+
+def test_each_dimension_comes_from_the_nearest_ancestor_that_has_it():
+    rows = [
+        tool("root", tenant="acme", feature="checkout", session_id="far", user_id="u", _user="jane", task_id="T"),
+        tool("http", "root", operation=None, session_id="near", prompt_name="greet", prompt_version="3"),
+        span("call", "http"),
+    ]
+
+    call = told_once(*rows)["call"]
+
+    names = ("tenant", "feature", "session_id", "user_id", "_user", "task_id", "prompt_name", "prompt_version")
+    assert [call[name] for name in names] == ["acme", "checkout", "near", "u", "jane", "T", "greet", "3"]
+
+
+def test_what_a_span_says_of_itself_stands():
+    rows = [tool("root", tenant="acme", session_id="far", prompt_name="greet", prompt_version="3")]
+    rows += [span("call", "root", tenant="globex", session_id="own", prompt_name="farewell")]
+
+    call = told_once(*rows)["call"]
+
+    assert [call[name] for name in ("tenant", "session_id", "prompt_name", "prompt_version")] == [
+        "globex",
+        "own",
+        "farewell",
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ancestor_rank", "own_rank", "tenant"),
+    [(1, 3, "ancestor"), (1, 1, "own"), (3, 1, "own"), (0, 3, "own"), (1, 0, "own"), (2, 3, "ancestor")],
+    ids=[
+        "explicit before namespace",
+        "equal",
+        "worse",
+        "header of another message",
+        "own header",
+        "team before namespace",
+    ],
+)
+def test_an_ancestor_s_better_kind_of_name_goes_before_the_span_s_own(ancestor_rank: int, own_rank: int, tenant: str):
+    rows = [
+        tool("root", tenant="ancestor", _tenant_rank=ancestor_rank),
+        span("call", "root", tenant="own", _tenant_rank=own_rank),
+    ]
+
+    assert told_once(*rows)["call"]["tenant"] == tenant
+
+
+def test_a_tenant_of_a_header_is_inherited_where_a_span_has_none():
+    rows = [tool("root", tenant="stamped", _tenant_rank=0), span("call", "root")]
+
+    assert told_once(*rows)["call"]["tenant"] == "stamped"
+
+
+def test_another_trace_and_a_circle_of_parents_lend_nothing():
+    rows = [tool("root", tenant="acme"), span("call", "root", trace="u"), span("a", "b", tenant="x"), span("b", "a")]
+
+    told = told_once(*rows)
+
+    assert [told[name]["tenant"] for name in ("call", "b")] == [None, None]
+
+
+def test_a_leaf_without_usage_takes_it_from_its_wrapper():
+    billed = merged(
+        span("outer", input_tokens=9, cached_input_tokens=4, output_tokens=3, reasoning_tokens=2, tenant="acme"),
+        span("leaf", "outer", response_id="chatcmpl-12345678"),
+    )
+
+    assert tokens(billed) == (9, 4, 3, 2)
+    assert (billed["tenant"], billed["response_id"]) == ("acme", "chatcmpl-12345678")
+
+
+def test_details_of_tokens_come_only_from_a_span_that_agrees_on_their_sum():
+    leaf = {"input_tokens": 9, "output_tokens": 3}
+
+    agrees = merged(span("outer", **leaf, cached_input_tokens=4, reasoning_tokens=2), span("leaf", "outer", **leaf))
+    differs = merged(
+        span("outer", input_tokens=5, cached_input_tokens=4, output_tokens=3, reasoning_tokens=2),
+        span("leaf", "outer", **leaf),
+    )
+
+    assert tokens(agrees) == (9, 4, 3, 2)
+    assert tokens(differs) == (9, None, 3, 2)
+
+
+def test_a_count_of_zero_gives_way_to_a_positive_one():
+    billed = merged(
+        span("outer", input_tokens=9, output_tokens=3), span("leaf", "outer", input_tokens=0, output_tokens=0)
+    )
+
+    assert tokens(billed) == (9, None, 3, None)
+
+
+def test_a_wrapper_of_several_calls_lends_them_no_tokens():
+    told = told_once(span("outer", input_tokens=9), span("a", "outer"), span("b", "outer", at=50))
+
+    assert [told[name]["input_tokens"] for name in ("a", "b")] == [None, None]
+
+
+def test_the_attempt_that_worked_takes_the_wrapper_s_tokens_and_the_failed_one_none():
+    told = told_once(
+        span("outer", input_tokens=9),
+        span("a", "outer", status="error", error_class="rate_limit"),
+        span("b", "outer", at=50),
+    )
+
+    assert [told[name]["input_tokens"] for name in ("a", "b")] == [None, 9]
+
+
+def test_the_billed_one_of_two_traces_takes_the_tenant_of_the_other():
+    billed = merged(
+        tool("web", tenant="acme", feature="chat"),
+        span("client", "web", response_id="chatcmpl-12345678"),
+        span("gateway", trace="u", response_id="chatcmpl-12345678", input_tokens=5, output_tokens=1),
+    )
+
+    assert (billed["tenant"], billed["feature"], billed["input_tokens"]) == ("acme", "chat", 5)
+
+
+def test_a_better_kind_of_tenant_is_taken_from_the_span_that_has_it():
+    billed = merged(
+        span("client", tenant="acme", response_id="chatcmpl-12345678"),
+        span(
+            "gateway",
+            trace="u",
+            tenant="platform",
+            _tenant_rank=3,
+            response_id="chatcmpl-12345678",
+            input_tokens=5,
+            output_tokens=1,
+        ),
+    )
+
+    assert billed["tenant"] == "acme"
+
+
+def test_a_copy_of_the_request_model_gives_way_to_the_model_that_answered():
+    billed = merged(
+        span("outer", request_model="gpt-4o", response_model="gpt-4o-2024-08-06"),
+        span("leaf", "outer", request_model="gpt-4o", response_model="gpt-4o"),
+    )
+
+    assert billed["response_model"] == "gpt-4o-2024-08-06"
+
+
+def test_what_a_failure_was_is_told_by_spans_that_failed_too():
+    failed = {"status": "error", "error_class": "rate_limit", "http_status": 429}
+
+    both = merged(span("outer", **failed), span("leaf", "outer", status="error", error_class="unknown"))
+    one = merged(span("outer", **failed), span("leaf", "outer"))
+
+    assert (both["error_class"], both["http_status"]) == ("rate_limit", 429)
+    assert (one["error_class"], one["http_status"]) == (None, None)
+
+
+def test_a_stream_told_twice_lasts_from_its_request_to_its_usage():
+    stream = {"convention": "logfire", "stream": True}
+    rows = [
+        span("request", trace="r", at=0, ms=2, ttft_ms=40.0, **stream),
+        span(
+            "usage", trace="u", at=280, ms=0, _role="usage_record", _reported_duration_ms=277, input_tokens=5, **stream
+        ),
+    ]
+
+    billed = merged(*rows)
+
+    assert (billed["started_at"], billed["ended_at"]) == (rows[0]["started_at"], rows[1]["ended_at"])
+    assert (billed["input_tokens"], billed["ttft_ms"]) == (5, 40.0)
+
+
+def test_values_of_any_kind_keep_their_type_and_spans_without_relatives_their_values():
+    rows = [
+        span("a", trace="x", tags=[("team", "red")], reported_cost_usd=3),
+        span("outer", attempt=2),
+        span("leaf", "outer"),
+    ]
+
+    told = told_once(*rows)
+
+    assert told["a"]["tags"] == [("team", "red")]
+    assert (told["a"]["reported_cost_usd"], told["leaf"]["attempt"]) == (3, 2)
