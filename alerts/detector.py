@@ -18,7 +18,6 @@ Cost: about 60 array operations a minute, 0.2 ms for 200 series.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +27,7 @@ from alerts.state import LAST_QUARTER, NEVER, PEAK, QUARTER, SPAN, THIS_QUARTER,
 
 SCORE = 5.0
 """Standardised excess from which a window can be hot."""
-PEAK_MARGIN = 1.25
+PEAK_MARGIN = 1.5
 """… and this many times the largest one of the series' recent past."""
 SPARSE_CALLS = 8.0
 """Windows of fewer expected calls are also compared with the largest spend of the recent past …"""

@@ -79,8 +79,8 @@ def _number(event: Event, sequence: int, severity: str | None) -> Event:
 
 def _draft(scope: Scope, decision: Decision, line: Timeline, evidence: Evidence, signature: Signature) -> Event:
     start, opened = to_time(max(decision.start, line.first_minute)), to_time(decision.opened)
-    end = max(min(to_time(decision.end), evidence.watermark), start + MINUTE)
-    rows = of_scope(_since(evidence.usage, start, end), scope)
+    end = max(min(to_time(decision.end), evidence.watermark), start + MINUTE)  # its last minute may still fill
+    rows = of_scope(_since(evidence.usage, start, to_time(decision.end)), scope)
     observed = total_usd(rows)
     expected = Decimal(repr(line.expected_usd(decision.start, decision.end))).quantize(MICRODOLLAR)
     excess = observed - expected

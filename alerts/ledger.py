@@ -70,7 +70,7 @@ class MemoryLedger:
 
     def mark(self) -> Hashable:
         """See ``Ledger``."""
-        return self.usage_rows.num_rows
+        return int(self.usage_rows.num_rows)
 
     def watermark(self, now: datetime) -> datetime | None:
         """See ``Ledger``; ``now`` where the test has set none but there is usage."""

@@ -18,7 +18,6 @@ from tests.alerts.samples import opened
 from tests.alerts.workload import DAY, FIRST, START, Spent, usage_table
 
 
-
 @pytest.fixture(params=[memory_bench, lake_bench], ids=["memory", "lake"])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Bench:
     make: Callable[[Path], Bench] = request.param

@@ -1,0 +1,96 @@
+"""The Alertmanager channel against the real Alertmanager (Debian package, v2 API)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from alerts.channels import Alertmanager
+from alerts.incidents import RESOLVED, UPDATED
+from tests.alerts.samples import follow, opened
+from tests.alerts.servers import RunningAlertmanager, run_alertmanager
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+AGO = timedelta(minutes=5)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningAlertmanager]:
+    with run_alertmanager(tmp_path_factory.mktemp("alertmanager")) as real:
+        yield real
+
+
+def channel(running: RunningAlertmanager) -> Alertmanager:
+    return Alertmanager(f"{running.url}/", dashboard_url="http://127.0.0.1:8501", refresh_s=60)
+
+
+def of_feature(running: RunningAlertmanager, feature: str) -> list[dict]:  # type: ignore[type-arg]
+    return [alert for alert in running.alerts() if alert["labels"]["feature"] == feature]
+
+
+def notified(running: RunningAlertmanager, feature: str) -> list[str]:
+    return [body["status"] for body in running.receiver.bodies if body["commonLabels"]["feature"] == feature]
+
+
+def test_an_opening_appears_as_an_alert_whose_amounts_are_annotations(running: RunningAlertmanager) -> None:
+    event = opened(feature="appears", at=NOW - AGO)
+
+    channel(running).send(event, NOW)
+
+    (alert,) = of_feature(running, "appears")
+    assert alert["labels"] == {
+        "alertname": "SpanLedgerSpend",
+        "signal": "spend",
+        "severity": "warning",
+        "tenant": "acme",
+        "feature": "appears",
+    }
+    assert alert["annotations"]["summary"] == event.summary
+    assert alert["annotations"]["excess"] == "$11.30"
+    assert alert["annotations"]["cause"] == "97 % from model opus"
+    assert datetime.fromisoformat(alert["startsAt"]) == event.opened_at
+    assert alert["generatorURL"] == "http://127.0.0.1:8501"
+
+
+def test_updates_and_refreshes_change_the_one_alert_there_is(running: RunningAlertmanager) -> None:
+    event = opened(feature="updates", at=NOW - AGO)
+    update = follow(event, UPDATED)
+
+    channel(running).send(event, NOW)
+    channel(running).send(update, NOW)
+    channel(running).refresh([update], NOW + timedelta(seconds=60))
+
+    (alert,) = of_feature(running, "updates")
+    assert alert["annotations"]["observed"] == "$24.80"
+    assert datetime.fromisoformat(alert["startsAt"]) == event.opened_at
+    assert datetime.fromisoformat(alert["endsAt"]) == NOW + timedelta(seconds=300)
+
+
+def test_a_resolution_ends_the_alert_and_both_are_notified_once(running: RunningAlertmanager) -> None:
+    event = opened(feature="ends", at=NOW - AGO)
+    channel(running).send(event, NOW)
+    assert running.receiver.wait_until(lambda: notified(running, "ends") == ["firing"])
+
+    channel(running).send(follow(event, RESOLVED), NOW)
+
+    assert running.receiver.wait_until(lambda: notified(running, "ends") == ["firing", "resolved"])
+    assert of_feature(running, "ends") == []
+
+
+def test_incidents_of_different_scopes_are_different_alerts(running: RunningAlertmanager) -> None:
+    for tenant in ("acme", "globex", None):
+        channel(running).send(opened(tenant=tenant, feature="scopes", at=NOW - AGO), NOW)
+
+    tenants = {alert["labels"]["tenant"] for alert in of_feature(running, "scopes")}
+
+    assert tenants == {"acme", "globex", "unattributed"}
+
+
+def test_nothing_open_refreshes_nothing(running: RunningAlertmanager) -> None:
+    before = running.alerts()
+
+    channel(running).refresh([], NOW)
+
+    assert running.alerts() == before

@@ -1,0 +1,323 @@
+"""The lookout over a ledger in memory, minute by minute: who is told what, and that nobody is told twice."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alerts.channels import Channel, MemoryChannel
+from alerts.incidents import NOTIFIED, OPENED, RESOLVED, TOLD, UPDATED, Scope, from_table
+from alerts.ledger import MemoryLedger
+from alerts.lookout import Lookout, StepReport
+from alerts.outbox import HOLD
+from alerts.settings import AlertSettings
+from tests.alerts.workload import DAY, FIRST, START, Spent, diurnal, spend_of, usage_of, usage_table
+from warehouse.errors import LakeUnavailable
+
+CALLS_PER_MINUTE = 8.0
+LIVE = START + timedelta(days=1)
+LIVE_MINUTE = FIRST + DAY
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+SETTINGS = AlertSettings(min_excess_usd=0.5)
+WAIT_S = 5.0
+
+
+@cache
+def day() -> pa.Table:
+    """A day of normal load of two features."""
+    rng = np.random.default_rng(11)
+    return pa.concat_tables(
+        usage_of(FIRST, spend_of(rng, CALLS_PER_MINUTE * diurnal(DAY)), feature=feature)
+        for feature in ("chat", "search")
+    )
+
+
+@cache
+def hours() -> pa.Table:
+    """The last three hours of such a day: enough to know the features by, and quickly trained."""
+    rng = np.random.default_rng(12)
+    first = LIVE_MINUTE - 180
+    return pa.concat_tables(
+        usage_of(first, spend_of(rng, np.full(180, CALLS_PER_MINUTE)), feature=feature)
+        for feature in ("chat", "search")
+    )
+
+
+def spike(minute: int, usd: float, feature: str = "chat") -> pa.Table:
+    """Spend of a leaked key within a minute."""
+    return usage_table([Spent(minute=minute, usd=usd, feature=feature, model="opus", principal="key-7", calls=50)])
+
+
+def ledger_of(*tables: pa.Table) -> MemoryLedger:
+    ledger = MemoryLedger()
+    for table in tables:
+        ledger.add_usage(table)
+    return ledger
+
+
+def lookout(ledger: MemoryLedger, *channels: Channel) -> Lookout:
+    return Lookout(SETTINGS, ledger, channels)
+
+
+def told(reports: Sequence[StepReport]) -> list[str]:
+    return [event["event"] for report in reports for event in report.events]
+
+
+def watch(one: Lookout, now: datetime, minutes: int) -> list[StepReport]:
+    """A look every half minute."""
+    return [one.step(now + 30 * SECOND * i, wait_s=WAIT_S) for i in range(2 * minutes)]
+
+
+def test_a_day_of_normal_load_tells_nothing() -> None:
+    ledger, channel = ledger_of(day()), MemoryChannel()
+
+    report = lookout(ledger, channel).step(LIVE)
+
+    assert report.events == ()
+    assert report.judged_until == LIVE
+
+
+def test_a_spike_is_opened_updated_and_resolved_once_each_and_told_in_order() -> None:
+    ledger, channel = ledger_of(hours(), spike(LIVE_MINUTE, 9)), MemoryChannel()
+    one = lookout(ledger, channel)
+
+    reports = watch(one, LIVE + 20 * SECOND, 1)
+    ledger.add_usage(spike(LIVE_MINUTE + 1, 18))
+    reports += watch(one, LIVE + MINUTE, 20)
+
+    assert told(reports) == [OPENED, UPDATED, RESOLVED]
+    assert [event.event for event in channel.events] == [OPENED, UPDATED, RESOLVED]
+    assert reports[-1].outbox == 0
+
+
+def test_it_is_told_within_the_minute_that_is_still_filling() -> None:
+    ledger, channel = ledger_of(hours(), spike(LIVE_MINUTE, 9)), MemoryChannel()
+
+    report = lookout(ledger, channel).step(LIVE + 15 * SECOND)
+
+    (event,) = report.events
+    assert event["event"] == OPENED
+    assert event["window_end"] == "2026-03-03T00:00:15Z"
+
+
+def test_it_says_who_what_and_why_in_money() -> None:
+    ledger = ledger_of(hours(), spike(LIVE_MINUTE, 30))
+
+    (event,) = lookout(ledger).step(LIVE + 59 * SECOND).events
+
+    assert (event["tenant"], event["feature"], event["severity"]) == ("acme", "chat", "critical")
+    assert event["summary"].startswith("acme / chat: $30.")
+    assert event["summary"].endswith("100 % from model opus, principal key-7")
+    causes = {(part["dimension"], part["value"]): part for part in event["contributors"]}
+    assert causes["model", "opus"]["observed_usd"] == "30.000000000000"
+    assert causes["principal", "key-7"]["calls"] == 50
+
+
+def test_back_dated_spend_trains_and_tells_nobody() -> None:
+    ledger, channel = ledger_of(), MemoryChannel()
+    one = lookout(ledger, channel)
+    early = one.step(LIVE)
+
+    ledger.add_usage(day())
+    ledger.add_usage(spike(LIVE_MINUTE - 90, 500))
+    late = one.step(LIVE + SECOND)
+    ledger.add_usage(spike(LIVE_MINUTE, 9))
+    live = one.step(LIVE + 30 * SECOND)
+
+    assert (early.events, late.events) == ((), ())
+    assert told([live]) == [OPENED]
+
+
+def test_a_minute_that_changes_within_the_hour_is_judged_again() -> None:
+    ledger = ledger_of(hours())
+    one = lookout(ledger)
+    before = one.step(LIVE)
+
+    ledger.add_usage(spike(LIVE_MINUTE - 40, 20))
+    after = one.step(LIVE + SECOND)
+
+    assert told([before, after]) == [OPENED, RESOLVED]
+
+
+def test_where_nothing_has_changed_nothing_is_judged() -> None:
+    one = lookout(ledger_of(hours()))
+
+    reports = [one.step(LIVE), one.step(LIVE + SECOND), one.step(LIVE + MINUTE)]
+
+    assert [report.judged_until is not None for report in reports] == [True, False, True]
+
+
+def test_looking_again_tells_nothing_again() -> None:
+    ledger = ledger_of(hours(), spike(LIVE_MINUTE, 9))
+
+    reports = [lookout(ledger).step(LIVE + 30 * SECOND) for _ in range(3)]
+
+    assert told(reports) == [OPENED]
+
+
+def test_a_restarted_worker_goes_on_with_the_incident() -> None:
+    ledger, channel = ledger_of(hours(), spike(LIVE_MINUTE, 9)), MemoryChannel()
+    first = watch(lookout(ledger, channel), LIVE + 20 * SECOND, 1)
+
+    second = watch(lookout(ledger, channel), LIVE + MINUTE, 20)
+
+    assert told(first + second) == [OPENED, RESOLVED]
+    assert [event.event for event in channel.events] == [OPENED, RESOLVED]
+    assert len({event.incident_id for event in channel.events}) == 1
+
+
+def test_two_workers_tell_everything_once() -> None:
+    ledger, channel = ledger_of(hours(), spike(LIVE_MINUTE, 9)), MemoryChannel()
+    workers = [lookout(ledger, channel) for _ in range(2)]
+
+    reports = [one.step(LIVE + 30 * SECOND * i, wait_s=WAIT_S) for i in range(1, 40) for one in workers]
+
+    assert told(reports) == [OPENED, RESOLVED]
+    assert [event.event for event in channel.events] == [OPENED, RESOLVED]
+
+
+class RacedLedger(MemoryLedger):
+    """Lets another worker act just before the next commit."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rival: Lookout | None = None
+
+    def append(self, rows: pa.Table, version: int) -> bool:
+        """See ``Ledger``."""
+        if (rival := self.rival) is not None:
+            self.rival = None
+            rival.step(LIVE + 30 * SECOND)
+        return super().append(rows, version)
+
+
+def test_who_loses_the_race_judges_again_and_finds_nothing_left_to_tell() -> None:
+    ledger = RacedLedger()
+    ledger.add_usage(pa.concat_tables([hours(), spike(LIVE_MINUTE, 9)]))
+    ledger.rival = lookout(ledger)
+
+    report = lookout(ledger).step(LIVE + 30 * SECOND)
+
+    assert report.events == ()
+    assert [event.event for event in from_table(ledger.events())] == [OPENED]
+
+
+def test_who_loses_the_race_tells_what_the_other_did_not_see() -> None:
+    ledger = RacedLedger()
+    ledger.add_usage(pa.concat_tables([hours(), spike(LIVE_MINUTE, 9)]))
+    ledger.rival = lookout(ledger)
+    one = lookout(ledger)
+    ledger.add_usage(spike(LIVE_MINUTE, 9, feature="search"))
+
+    one.step(LIVE + 30 * SECOND)
+
+    events = from_table(ledger.events())
+    assert sorted(str(event.scope) for event in events) == ["acme / chat", "acme / search"]
+    assert len({event.event_id for event in events}) == 2
+
+
+def test_a_channel_that_is_down_delays_its_own_notices_and_nothing_else() -> None:
+    ledger, up, down = ledger_of(hours(), spike(LIVE_MINUTE, 9)), MemoryChannel("up"), MemoryChannel("down")
+    down.down = True
+    one = lookout(ledger, up, down)
+
+    during = watch(one, LIVE + 20 * SECOND, 20)
+    waiting = [event.event for event in up.events], [event.event for event in down.events], during[-1].outbox
+    down.down = False
+    after = watch(one, LIVE + 21 * MINUTE, 10)
+
+    assert waiting == ([OPENED, RESOLVED], [], 2)
+    assert [event.event for event in down.events] == [OPENED, RESOLVED]
+    assert (told(during), told(after), after[-1].outbox) == ([OPENED, RESOLVED], [], 0)
+
+
+@pytest.mark.parametrize("delivered", [False, True], ids=["before sending", "before noting"])
+def test_a_worker_that_dies_after_its_decision_loses_nothing_and_doubles_no_id(*, delivered: bool) -> None:
+    ledger, channel = ledger_of(hours(), spike(LIVE_MINUTE, 9)), MemoryChannel()
+    doomed = lookout(ledger, *([channel] if delivered else []))
+    doomed.step(LIVE + 30 * SECOND)
+    heir = lookout(ledger, channel)
+
+    soon = [heir.step(LIVE + 40 * SECOND, wait_s=WAIT_S) for _ in range(2)]
+    later = [heir.step(LIVE + 40 * SECOND + HOLD + i * SECOND, wait_s=WAIT_S) for i in range(2)]
+
+    assert [report.delivered for report in soon] == [0, 0]
+    assert [report.delivered for report in later] == [0, 1]
+    assert len({event.event_id for event in channel.events}) == 1
+    assert [event.event for event in from_table(ledger.events()) if event.event == NOTIFIED] == [NOTIFIED]
+
+
+class FullDisk(MemoryLedger):
+    """Refuses commits while it is full."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.full = True
+
+    def append(self, rows: pa.Table, version: int) -> bool:
+        """See ``Ledger``."""
+        if self.full:
+            raise LakeUnavailable("no space left")
+        return super().append(rows, version)
+
+
+def test_nobody_is_told_what_could_not_be_committed() -> None:
+    ledger, channel = FullDisk(), MemoryChannel()
+    ledger.add_usage(pa.concat_tables([hours(), spike(LIVE_MINUTE, 9)]))
+    one = lookout(ledger, channel)
+    with pytest.raises(LakeUnavailable):
+        one.step(LIVE + 30 * SECOND)
+    before = list(channel.events)
+
+    ledger.full = False
+    reports = [one.step(LIVE + (31 + i) * SECOND, wait_s=WAIT_S) for i in range(2)]
+
+    assert before == []
+    assert told(reports) == [OPENED]
+    assert [event.event for event in channel.events] == [OPENED]
+
+
+def test_what_is_open_is_refreshed_until_it_is_resolved() -> None:
+    ledger, channel = ledger_of(hours(), spike(LIVE_MINUTE, 9)), MemoryChannel(refresh_s=60)
+
+    watch(lookout(ledger, channel), LIVE + 20 * SECOND, 30)
+
+    times = len(channel.refreshed)
+    assert 10 <= times <= 20
+    assert {event.scope for event in channel.refreshed} == {Scope(tenant="acme", feature="chat")}
+
+
+def test_an_hour_of_nothing_but_silence_is_no_incident() -> None:
+    ledger = ledger_of(hours())
+
+    reports = [lookout(ledger).step(LIVE + timedelta(hours=h)) for h in range(3)]
+
+    assert told(reports) == []
+
+
+@given(seed=st.integers(0, 2**32), parts=st.integers(min_value=1, max_value=4))
+@settings(max_examples=3, deadline=None)
+def test_neither_the_order_of_rows_nor_the_cut_of_flushes_changes_what_is_told(seed: int, parts: int) -> None:
+    rows = pa.concat_tables([hours(), spike(LIVE_MINUTE - 5, 9), spike(LIVE_MINUTE, 9, feature="search")])
+    indices = list(range(rows.num_rows))
+    random.Random(seed).shuffle(indices)
+    shuffled = [rows.take(indices[part::parts]) for part in range(parts)]
+
+    plain, other = ledger_of(rows), ledger_of(*shuffled)
+    lookout(plain).step(LIVE + 30 * SECOND)
+    lookout(other).step(LIVE + 30 * SECOND)
+
+    events = [
+        sorted((e.event_id, e.excess_usd, e.summary) for e in from_table(ledger.events()) if e.event in TOLD)
+        for ledger in (plain, other)
+    ]
+    assert events[0] == events[1]
+    assert len(events[0]) == 2

@@ -1,0 +1,78 @@
+"""The watcher over a real lake, telling a webhook and the real Alertmanager."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from alerts.channels import MemoryChannel
+from alerts.record import to_minute
+from alerts.settings import AlertSettings
+from alerts.watch import Watcher
+from tests.alerts.ledgers import lake_bench
+from tests.alerts.servers import receive, run_alertmanager
+from tests.alerts.workload import Spent, spend_of, usage_of, usage_table
+from warehouse.lake import Lake
+from warehouse.reader import ALL, Warehouse
+from warehouse.settings import LakeSettings
+
+WAIT_S = 20.0
+SECOND = timedelta(seconds=1)
+
+
+def history(until: int) -> pa.Table:
+    """Three hours of normal load."""
+    rng = np.random.default_rng(1)
+    return usage_of(until - 180, spend_of(rng, np.full(180, 8.0)))
+
+
+def watcher(directory: Path, settings: AlertSettings, *channels: MemoryChannel) -> Watcher:
+    lake = LakeSettings(url=str(directory / "lake"))
+    return Watcher(settings, Lake.open(lake), Warehouse(lake), channels)
+
+
+def test_a_spike_in_the_lake_reaches_webhook_and_alertmanager_and_ends_there(tmp_path: Path) -> None:
+    bench = lake_bench(tmp_path)
+    over_at = datetime.now(UTC)
+    opened_at = over_at - timedelta(minutes=2)
+    minute = to_minute(opened_at) - 4
+    bench.add_usage(history(minute), opened_at)
+    bench.add_usage(usage_table([Spent(minute=minute, usd=20, principal="key-7")]), opened_at)
+    with receive() as hook, run_alertmanager(tmp_path) as manager:
+        settings = AlertSettings(webhook_url=hook.url, alertmanager_url=manager.url, calm_minutes=1)
+        one = watcher(tmp_path, settings)
+
+        reports = [one.step(opened_at + i * SECOND, wait_s=WAIT_S) for i in range(2)]
+        heard = manager.receiver.wait_until(lambda: bool(manager.receiver.bodies))
+        reports += [one.step(over_at + i * SECOND, wait_s=WAIT_S) for i in range(2)]
+        told = [body["event"] for body in hook.bodies]
+        over = manager.receiver.wait_until(lambda: len(manager.receiver.bodies) == 2)
+
+        assert [event["event"] for report in reports for event in report.events] == told == ["opened", "resolved"]
+        assert (heard, over) == (True, True)
+        assert [body["status"] for body in manager.receiver.bodies] == ["firing", "resolved"]
+    incident = Warehouse(LakeSettings(url=str(tmp_path / "lake"))).ask("incidents", ALL).to_pylist()
+    assert [(one["state"], one["notified"]) for one in incident] == [("resolved", ["alertmanager", "webhook"])]
+
+
+def test_two_watchers_on_one_lake_decide_once(tmp_path: Path) -> None:
+    bench = lake_bench(tmp_path)
+    now = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    bench.add_usage(history(to_minute(now)), now)
+    bench.add_usage(usage_table([Spent(minute=to_minute(now), usd=20)]), now)
+    channel = MemoryChannel()
+    pair = [watcher(tmp_path, AlertSettings(), channel) for _ in range(2)]
+
+    reports = [one.step(now + i * SECOND, wait_s=WAIT_S) for i in range(3) for one in pair]
+
+    assert [event["event"] for report in reports for event in report.events] == ["opened"]
+    assert len(channel.events) == 1
+
+
+def test_an_empty_lake_is_watched_in_peace(tmp_path: Path) -> None:
+    report = watcher(tmp_path, AlertSettings()).step(datetime.now(UTC))
+
+    assert (report.events, report.judged_until) == ((), None)

@@ -1,0 +1,74 @@
+"""``spanledger alerts``: incidents as a table, JSON and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from alerts.incidents import RESOLVED, to_table
+from alerts.ledger import JOURNAL
+from spanledger.__main__ import main
+from tests.alerts.samples import follow, opened
+from warehouse.lake import Lake
+from warehouse.settings import LakeSettings
+
+
+@pytest.fixture
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A lake with an open and a resolved incident."""
+    url = tmp_path / "lake"
+    over = opened(feature="search")
+    rows = to_table([opened(), over, follow(over, RESOLVED)])
+    Lake.open(LakeSettings(url=str(url))).append_once("incidents", rows, JOURNAL, 0)
+    monkeypatch.setenv("SPANLEDGER_LAKE", str(url))
+    return url
+
+
+@pytest.mark.usefixtures("lake")
+def test_it_lists_open_incidents_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["alerts", "list"])
+
+    out = capsys.readouterr().out
+    assert code == 0
+    assert "acme / chat: $12.40 in 15 min" in out
+    assert "search" not in out
+
+
+@pytest.mark.usefixtures("lake")
+def test_all_means_resolved_ones_too(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["alerts", "list", "--all", "--format", "json"])
+
+    found = json.loads(capsys.readouterr().out)
+    assert [(one["feature"], one["state"]) for one in found] == [("chat", "open"), ("search", "resolved")]
+
+
+@pytest.mark.usefixtures("lake")
+def test_json_holds_exact_money_and_the_contributors(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["alerts", "list", "--format", "json"])
+
+    (incident,) = json.loads(capsys.readouterr().out)
+    assert incident["excess_usd"] == "11.300000000000"
+    assert incident["contributors"][0]["value"] == "opus"
+
+
+@pytest.mark.usefixtures("lake")
+def test_csv_is_one_line_an_incident(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["alerts", "list", "--all", "--format", "csv"])
+
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["state"] for row in rows] == ["open", "resolved"]
+
+
+def test_without_a_lake_it_says_so_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SPANLEDGER_LAKE", str(tmp_path / "nothing"))
+
+    code = main(["alerts", "list"])
+
+    assert code == 2
+    assert capsys.readouterr().err.count("\n") == 1
