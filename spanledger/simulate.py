@@ -17,12 +17,16 @@ Examples:
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spanledger.errors import CannotRun
 
 if TYPE_CHECKING:
+    import threading
+
     from ingest.simulator import Progress, Target, Truth, Workload
     from spanledger.settings import Settings
 
@@ -64,19 +68,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Simulate and write the truth, also of what was acknowledged before a failure."""
-    import signal
     import sys
-    import threading
 
     from ingest.simulator import Simulation
     from spanledger.progress import ProgressLine
 
     workload, target = _workload(args), _target(args, settings)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     print(f"simulate: seed {workload.seed}, to {target.endpoint}", file=sys.stderr)
-    with ProgressLine(sys.stderr) as line:
+    with _stop_on_signals() as stop, ProgressLine(sys.stderr) as line:
 
         def show(progress: Progress) -> None:
             line.show(f"{progress.part}: {progress.spans:,} spans, {progress.elapsed_s:,.0f} s", progress.done)
@@ -87,6 +86,22 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         finally:
             _keep(simulation.truth(), args.truth)
     return 0
+
+
+@contextmanager
+def _stop_on_signals() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set, instead of what they did before."""
+    import signal
+    import threading
+
+    stop = threading.Event()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
+    try:
+        yield stop
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _workload(args: argparse.Namespace) -> Workload:
