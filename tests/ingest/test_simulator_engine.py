@@ -23,9 +23,9 @@ from tests.ingest.simulated import NOON_NS, JumpingClock
 WORKLOAD = Workload(
     calls_per_s=1.0,
     seed="engine",
-    history_s=1800,
+    history_s=1200,
     live_s=0,
-    incidents=(IncidentSpec.parse("retry_loop@-10m+2m"), IncidentSpec.parse("key_leak@-20m+2m")),
+    incidents=(IncidentSpec.parse("retry_loop@-10m+1m"), IncidentSpec.parse("key_leak@-15m+1m")),
 )
 
 
@@ -68,12 +68,21 @@ def test_calls_tokens_and_cost_agree_to_the_picodollar(both: tuple[Truth, Proces
 def test_every_line_of_tenant_feature_and_model_agrees(both: tuple[Truth, Processed]) -> None:
     truth, usage = both[0], both[1].tables["usage"]
 
-    found = usage.group_by(["tenant", "feature", "model"]).aggregate([("calls", "sum"), ("cost_usd", "sum")])
+    sums = usage.group_by(["tenant", "feature", "model"]).aggregate(
+        [("calls", "sum"), ("priced_calls", "sum"), ("cost_usd", "sum")]
+    )
 
-    assert {
-        (row["tenant"], row["feature"], row["model"]): (row["calls_sum"], row["cost_usd_sum"])
-        for row in found.to_pylist()
-    } == {(line.tenant, line.feature, line.model): (line.calls, line.cost_usd) for line in truth.by}
+    found = {
+        (row["tenant"], row["feature"], row["model"]): (
+            row["calls_sum"],
+            row["priced_calls_sum"],
+            row["cost_usd_sum"] if row["priced_calls_sum"] else None,  # usage rows add up, so theirs is 0
+        )
+        for row in sums.to_pylist()
+    }
+    assert found == {
+        (line.tenant, line.feature, line.model): (line.calls, line.priced_calls, line.cost_usd) for line in truth.by
+    }
 
 
 def test_outcomes_evaluations_and_guardrail_events_agree(both: tuple[Truth, Processed]) -> None:
