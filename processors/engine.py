@@ -91,7 +91,8 @@ def _place_outcomes(outcomes: pa.Table, spans: pa.Table) -> pa.Table:
     if not outcomes.num_rows:
         return outcomes.cast(OUTCOMES)
     ids = ["trace_id", "span_id"]
-    owners = pl.DataFrame(spans.select([*ids, *_INHERITED])).unique(ids, keep="first", maintain_order=True)
+    each = pl.DataFrame(spans.select([*ids, *_INHERITED])).group_by(ids, maintain_order=True)
+    owners = each.agg(pl.col(_INHERITED).drop_nulls().first())  # a span told again has inherited only once
     placed = pl.DataFrame(outcomes).join(owners, on=ids, how="left", suffix="_of_span", maintain_order="left")
     own = (pl.coalesce(name, f"{name}_of_span").alias(name) for name in _INHERITED)
     return placed.with_columns(*own).select(OUTCOMES.names).to_arrow().cast(OUTCOMES)

@@ -173,5 +173,7 @@ def _exact(calls: pa.Table) -> pa.Table:
     """Costs as text: a call may cost less than a table rounds to."""
     import pyarrow as pa
 
-    index = calls.schema.get_field_index("cost_usd")
-    return calls.set_column(index, "cost_usd", calls["cost_usd"].cast(pa.string()))
+    from spanledger.answers import plain
+
+    costs = pa.array([plain(cost) for cost in calls["cost_usd"].to_pylist()], pa.string())
+    return calls.set_column(calls.schema.get_field_index("cost_usd"), "cost_usd", costs)

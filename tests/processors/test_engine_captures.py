@@ -1,0 +1,73 @@
+"""Real captures through the engine: each alone and all of them in one range come to the calls of the truth."""
+
+from __future__ import annotations
+
+import itertools
+from functools import cache
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from processors.engine import Engine, process_range
+from processors.messages import Message
+from processors.settings import WorkerSettings
+from tests.processors.captures import Capture, differences, load
+from tests.processors.otlp import RECEIVED_US, TOPIC
+
+ENGINE = Engine.of(WorkerSettings(), user_key=b"a key of the tests")
+KINDS = ("pb", "collector-pb", "json")
+
+
+@cache
+def spans_of_all(kind: str) -> pa.Table:
+    """All captures of a kind as one range, one message each."""
+    return process_range([_message(n, capture) for n, capture in enumerate(load(kind))], ENGINE).tables["spans"]
+
+
+def _message(number: int, capture: Capture) -> Message:
+    return Message(topic=TOPIC, partition=0, offset=number, received_at_us=RECEIVED_US, value=capture.value)
+
+
+def billed(spans: pa.Table, offset: int) -> list[dict[str, Any]]:
+    return [row for row in spans.to_pylist() if row["billable"] and row["source_offset"] == offset]
+
+
+def unexplained(calls: tuple[Any, ...], rows: list[dict[str, Any]]) -> list[str]:
+    """What differs under the best assignment of rows to calls."""
+    if len(calls) != len(rows):
+        return [f"{len(calls)} calls expected, {len(rows)} billed"]
+    orders = itertools.permutations(rows)
+    found = ([d for call, row in zip(calls, order, strict=True) for d in differences(call, row)] for order in orders)
+    return min(found, key=len)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_captures_in_one_range_come_to_the_calls_of_the_truth(kind: str):
+    spans = spans_of_all(kind)
+
+    wrong = {
+        capture.name: found
+        for number, capture in enumerate(load(kind))
+        if (found := unexplained(capture.calls, billed(spans, number)))
+    }
+    assert wrong == {}
+
+
+def test_a_collector_in_between_changes_nothing():
+    plain, collected = spans_of_all("pb"), spans_of_all("collector-pb")
+
+    def rows(spans: pa.Table) -> list[dict[str, Any]]:
+        return sorted(spans.to_pylist(), key=lambda row: (row["source_offset"], row["span_id"]))
+
+    assert rows(plain) == rows(collected)
+
+
+def test_no_content_of_any_capture_reaches_a_table():
+    captures = [capture for kind in KINDS for capture in load(kind)]
+    words = {word.lower() for capture in captures for word in capture.must_not_contain}
+
+    tables = process_range([_message(n, capture) for n, capture in enumerate(captures)], ENGINE).tables
+
+    text = " ".join(str(row).lower() for table in tables.values() for row in table.to_pylist())
+    assert [word for word in words if word in text] == []

@@ -1,0 +1,179 @@
+"""``spanledger inspect``: the calls of span files, each file a ledger of its own."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import json
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spanledger.__main__ import main
+from spanledger.inspect import KEYS
+from tests.processors.captures import HERE, differences, load
+from tests.processors.otlp import request, span
+
+CHAT = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": "openai",
+    "gen_ai.request.model": "gpt-4o-mini",
+    "gen_ai.usage.input_tokens": 1000,
+    "gen_ai.usage.output_tokens": 100,
+}
+
+
+@pytest.fixture(autouse=True)
+def _own_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SPANLEDGER_DATA", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+
+
+def inspect(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr."""
+    code = main(["inspect", *words])
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def calls(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in inspect(capsys, *words, "--format", "jsonl")[1].splitlines()]
+
+
+def write(name: str, content: bytes) -> str:
+    Path(name).write_bytes(content)
+    return name
+
+
+def capture(name: str) -> str:
+    return str(HERE / "pb" / f"{name}.pb")
+
+
+def unexplained(expected: tuple[Any, ...], got: list[dict[str, Any]]) -> list[str]:
+    if len(expected) != len(got):
+        return [f"{len(expected)} calls expected, {len(got)} printed"]
+    pairs = (zip(expected, order, strict=True) for order in itertools.permutations(got))
+    return min(([d for one, row in pair for d in differences(one, row)] for pair in pairs), key=len)
+
+
+@pytest.mark.parametrize("kind", ["pb", "collector-pb", "json"])
+def test_all_captures_in_one_run_come_to_the_calls_of_the_truth(capsys: pytest.CaptureFixture[str], kind: str):
+    files = sorted(str(path) for path in (HERE / kind).iterdir())
+
+    code, out, err = inspect(capsys, *files, "--format", "jsonl")
+
+    by_file: dict[str, list[dict[str, Any]]] = {file: [] for file in files}
+    for line in out.splitlines():
+        call = json.loads(line)
+        by_file[call["source_file"]].append(call)
+    truths = {one.name: one for one in load(kind)}
+    wrong = {f: found for f in files if (found := unexplained(truths[Path(f).stem].calls, by_file[f]))}
+    leaks = [word for one in truths.values() for word in one.must_not_contain if word.lower() in out.lower()]
+    assert (code, err, wrong, leaks) == (0, "", {}, [])
+
+
+def test_a_call_has_the_canonical_keys_and_the_file_as_it_was_given(capsys: pytest.CaptureFixture[str]):
+    file = write("told.pb", request(span(CHAT)).SerializeToString())
+
+    (call,) = calls(capsys, f"./{file}")
+
+    assert list(call) == ["source_file", *KEYS]
+    assert call["source_file"] == "./told.pb"
+    assert (call["trace_id"], call["span_id"], call["parent_span_id"]) == ("01" * 16, "02" * 8, None)
+    assert call["cost_usd"] == "0.000210000000"
+    assert call["started_at"].endswith("Z")
+    assert [call[name] for name in ("source_partition", "source_offset", "received_at")] == [None, None, None]
+
+
+def test_every_span_is_shown_with_why_it_is_not_billed(capsys: pytest.CaptureFixture[str]):
+    file = capture("combo-pydantic-ai+genai-openai-stream")
+
+    spans = calls(capsys, file, "--all")
+
+    billed = next(one["span_id"] for one in spans if one["billable"])
+    assert sorted((one["operation"], one["why"], one["suppressed_by"]) for one in spans if not one["billable"]) == [
+        ("chat", "wraps_call", billed),
+        ("invoke_agent", "no_model_call", None),
+    ]
+    assert [one["why"] for one in spans if one["billable"]] == [None]
+
+
+def test_the_same_call_in_two_files_is_billed_in_both(capsys: pytest.CaptureFixture[str]):
+    file = capture("opentelemetry-instrumentation-anthropic-chat")
+
+    found = calls(capsys, file, capture("anthropic-sdk-native-chat"), file)
+
+    assert [Path(one["source_file"]).stem for one in found] == [
+        "opentelemetry-instrumentation-anthropic-chat",
+        "anthropic-sdk-native-chat",
+        "opentelemetry-instrumentation-anthropic-chat",
+    ]
+
+
+def test_a_file_may_hold_one_json_request_a_line(capsys: pytest.CaptureFixture[str]):
+    requests = [json.dumps(json.loads(path.read_bytes())) for path in sorted((HERE / "json").iterdir())[:2]]
+    file = write("lines.json", "\n".join([*requests, ""]).encode())
+
+    traces = {call["trace_id"] for call in calls(capsys, file, "--all")}
+
+    assert traces == {trace for request in requests for trace in re.findall(r'"traceId": "(\w+)"', request)}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"\xff\xff\xff garbage", "bad_payload"), (b"{ not json", "bad_payload"), (b"", "empty")],
+    ids=["foreign bytes", "broken JSON", "nothing"],
+)
+def test_an_unreadable_file_is_one_line_on_stderr_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], content: bytes, said: str
+):
+    file = write("odd.bin", content)
+
+    code, out, err = inspect(capsys, capture("logfire-chat"), file, "--format", "jsonl")
+
+    assert (code, len(out.splitlines())) == (2, 1)
+    assert (err.count("\n"), file in err, said in err) == (1, True, True)
+
+
+def test_a_file_that_is_not_there_is_told_and_the_others_are_shown(capsys: pytest.CaptureFixture[str]):
+    code, out, err = inspect(capsys, "missing.pb", capture("logfire-chat"), "--format", "jsonl")
+
+    assert (code, len(out.splitlines())) == (2, 1)
+    assert "missing.pb: No such file" in err
+
+
+def test_json_is_one_array_and_csv_has_a_header(capsys: pytest.CaptureFixture[str]):
+    file = capture("logfire-chat")
+
+    array = json.loads(inspect(capsys, file, "--format", "json")[1])
+    header, line = csv.reader(io.StringIO(inspect(capsys, file, "--format", "csv")[1]))
+
+    assert Decimal(array[0]["cost_usd"]) == Decimal(dict(zip(header, line, strict=True))["cost_usd"]) > 0
+    assert header == list(array[0])
+
+
+def test_the_table_shows_a_cost_to_its_last_digit(capsys: pytest.CaptureFixture[str]):
+    _, out, _ = inspect(capsys, capture("logfire-embeddings"))
+
+    assert "0.000000160000" in out
+
+
+def test_own_prices_of_the_settings_are_used(capsys: pytest.CaptureFixture[str]):
+    Path("spanledger.toml").write_text(
+        '[worker.prices."openai/gpt-4o-mini"]\ninput = 1\noutput = 2\n', encoding="utf-8"
+    )
+    file = write("told.pb", request(span(CHAT)).SerializeToString())
+
+    (call,) = calls(capsys, file)
+
+    assert (call["cost_usd"], call["price_version"][:20]) == ("0.001200000000", "genai-prices/0.2.3+o")
+
+
+def test_nothing_is_written_but_what_is_printed(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    calls(capsys, capture("logfire-chat"))
+
+    assert list(tmp_path.iterdir()) == []
