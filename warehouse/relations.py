@@ -8,7 +8,6 @@ from datetime import datetime
 
 import duckdb
 import pyarrow as pa
-import pyarrow.dataset as ds
 
 from warehouse.lake.snapshot import Snapshot
 from warehouse.schemas import HISTOGRAM_GAMMA, TABLES
@@ -65,8 +64,10 @@ def parquet(snapshot: Snapshot, table: str, files: pa.Table) -> str:
     return f"read_parquet([{paths}], hive_partitioning = true, hive_types = {{'day': DATE}}, union_by_name = true)"
 
 
-def _dataset(snapshot: Snapshot, table: str, files: pa.Table) -> ds.Dataset:
+def _dataset(snapshot: Snapshot, table: str, files: pa.Table) -> object:
     """The files of a table on an object store, read through deltalake's file system."""
+    import pyarrow.dataset as ds  # noqa: PLC0415 - imports all of pandas, which a lake in a directory does without
+
     kind = ds.ParquetFileFormat()
     store = snapshot.place.filesystem(table)
     fragments = [

@@ -1,0 +1,201 @@
+"""The commit protocol: every row of every range stands once in every table, whatever happens in between."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.warehouse import processes
+from tests.warehouse.contents import assert_exactly_once, files, stored
+from tests.warehouse.samples import APP, flush_of, stretch
+from warehouse.lake import Flush, Lake, PartlyCommitted
+from warehouse.schemas import COMMIT_ORDER
+from warehouse.settings import LakeSettings
+
+STEPS = ("loaded", *(f"{table} {done}" for table in COMMIT_ORDER for done in ("written", "committed")))
+OTHER = "cluster/topic/1"
+
+
+def once(step: str, do: Callable[[], object]) -> Callable[[str], None]:
+    """A step hook that does something at the first time that ``step`` is done."""
+    left = [do]
+    return lambda done: left.pop()() if done == step and left else None  # type: ignore[func-returns-value]
+
+
+def test_the_steps_are_told_in_the_order_of_the_tables(local: LakeSettings):
+    told: list[str] = []
+
+    Lake.open(local).commit(flush_of(stretch(0, 3)), on_step=told.append)
+
+    assert tuple(told) == STEPS
+
+
+def test_what_was_sent_stands_in_every_table(anywhere: LakeSettings):
+    flushes = [flush_of(stretch(0, 5), stretch(0, 3, OTHER)), flush_of(stretch(5, 6)), flush_of(stretch(3, 9, OTHER))]
+    lake = Lake.open(anywhere)
+
+    versions = [lake.commit(flush) for flush in flushes]
+
+    assert versions == [dict.fromkeys(COMMIT_ORDER, version) for version in (1, 2, 3)]
+    assert_exactly_once(anywhere, *flushes)
+
+
+def test_redelivery_of_whole_ranges_adds_nothing(anywhere: LakeSettings):
+    first, both = flush_of(stretch(0, 5)), flush_of(stretch(0, 5), stretch(0, 2, OTHER))
+    lake = Lake.open(anywhere)
+
+    lake.commit(first)
+    again = lake.commit(first)
+    lake.commit(both)
+
+    assert again == {}
+    assert_exactly_once(anywhere, both)
+
+
+def test_an_empty_range_moves_the_offsets_of_every_table_and_adds_no_file(anywhere: LakeSettings):
+    empty = Flush(ranges=(stretch(0, 4),))
+    lake = Lake.open(anywhere)
+
+    versions = lake.commit(empty)
+
+    assert versions == dict.fromkeys(COMMIT_ORDER, 1)
+    assert lake.next_offsets([APP])[APP] == dict.fromkeys(COMMIT_ORDER, 4)
+    assert_exactly_once(anywhere, empty)
+
+
+@pytest.fixture(scope="module")
+def crashes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, LakeSettings]:
+    """For every step a lake in which a process died right after it, with [0, 4) and [0, 2) of two streams in flight."""
+    lakes = {step: LakeSettings(url=str(tmp_path_factory.mktemp("crash") / "lake")) for step in STEPS}
+    for settings in lakes.values():
+        Lake.open(settings)
+    parts = (stretch(0, 4), stretch(0, 2, OTHER))
+
+    codes = processes.run(processes.commit_and_die, [(settings, parts, step) for step, settings in lakes.items()])
+
+    assert codes == [processes.DIED] * len(STEPS)
+    return lakes
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_crash_after_any_step_and_a_replay_give_every_row_once(step: str, crashes: dict[str, LakeSettings]):
+    committed = STEPS.index(step) // 2 if step.endswith("committed") else (STEPS.index(step) - 1) // 2
+    lake = Lake.open(crashes[step])
+    offsets = lake.next_offsets([APP])[APP]
+    replayed = [flush_of(stretch(0, 2, OTHER)), flush_of(stretch(0, 4))]  # by two workers, in another order
+
+    written = [lake.commit(flush) for flush in replayed]
+
+    assert [table for table in COMMIT_ORDER if offsets[table] == 4] == list(COMMIT_ORDER[: max(committed, 0)])
+    assert all(set(versions) == set(COMMIT_ORDER[max(committed, 0) :]) for versions in written)
+    assert_exactly_once(crashes[step], *replayed)
+
+
+@pytest.mark.parametrize("step", ["loaded", "usage written", "spans written", "flushes written"])
+def test_of_two_writers_of_one_stream_exactly_one_is_seen(step: str, anywhere: LakeSettings):
+    flush = flush_of(stretch(0, 4))
+    ours, theirs = Lake.open(anywhere), Lake.open(anywhere)
+
+    ours.commit(flush, on_step=once(step, lambda: theirs.commit(flush)))
+
+    assert_exactly_once(anywhere, flush)
+
+
+def test_a_writer_who_lost_one_of_its_streams_commits_the_other(local: LakeSettings):
+    both, one = flush_of(stretch(0, 4), stretch(0, 2, OTHER)), flush_of(stretch(0, 4))
+    ours, theirs = Lake.open(local), Lake.open(local)
+
+    ours.commit(both, on_step=once("usage written", lambda: theirs.commit(one)))
+
+    assert_exactly_once(local, both)
+
+
+def test_writers_of_different_streams_do_not_hinder_each_other(anywhere: LakeSettings):
+    flushes = flush_of(stretch(0, 4)), flush_of(stretch(0, 2, OTHER))
+    ours, theirs = Lake.open(anywhere), Lake.open(anywhere)
+
+    ours.commit(flushes[0], on_step=once("usage written", lambda: theirs.commit(flushes[1])))
+
+    assert_exactly_once(anywhere, *flushes)
+
+
+def test_processes_that_race_through_the_same_stream_write_it_once(local: LakeSettings):
+    Lake.open(local)
+    parts = [stretch(offset, offset + 2) for offset in range(0, 12, 2)]
+
+    codes = processes.run(processes.commit_ranges, [(local, parts)] * 3)
+
+    assert codes == [0, 0, 0]
+    assert_exactly_once(local, *(flush_of(part) for part in parts))
+
+
+def test_a_range_that_a_table_has_in_part_is_refused_before_anything_is_written(local: LakeSettings):
+    half, whole = flush_of(stretch(0, 3)), flush_of(stretch(0, 5), stretch(0, 2, OTHER))
+    lake = Lake.open(local)
+    lake.commit(half)
+
+    with pytest.raises(PartlyCommitted, match=r"has cluster/topic/0 up to 3, inside \[0, 5\)"):
+        lake.commit(whole)
+
+    assert_exactly_once(local, half)
+
+
+def test_a_range_that_somebody_else_committed_in_part_meanwhile_is_refused_and_its_rest_can_follow(local: LakeSettings):
+    half, whole, rest = flush_of(stretch(0, 3)), flush_of(stretch(0, 5)), flush_of(stretch(3, 5))
+    ours, theirs = Lake.open(local), Lake.open(local)
+
+    with pytest.raises(PartlyCommitted):
+        ours.commit(whole, on_step=once("loaded", lambda: theirs.commit(half)))
+    ours.commit(rest)
+
+    assert_exactly_once(local, half, rest)
+
+
+def test_a_recreated_topic_is_a_new_stream(local: LakeSettings):
+    before, after = flush_of(stretch(0, 5)), flush_of(stretch(0, 3, "cluster/topic-again/0"))
+    lake = Lake.open(local)
+
+    lake.commit(before)
+    lake.commit(after)
+
+    assert_exactly_once(local, before, after)
+
+
+def test_offsets_that_kafka_no_longer_has_may_be_left_out(local: LakeSettings):
+    before, after = flush_of(stretch(0, 5)), flush_of(stretch(90, 95))
+    lake = Lake.open(local)
+
+    lake.commit(before)
+    lake.commit(after)
+
+    assert_exactly_once(local, before, after)
+
+
+def test_orphans_of_a_lost_race_are_taken_away(local: LakeSettings):
+    flush = flush_of(stretch(0, 4))
+    ours, theirs = Lake.open(local), Lake.open(local)
+
+    ours.commit(flush, on_step=once("usage written", lambda: theirs.commit(flush)))
+
+    assert files(local, "usage") == 1
+    assert len(stored(local, "usage")) == 1
+
+
+@pytest.mark.parametrize(("first", "next_"), [(-1, 3), (3, 3), (4, 3)])
+def test_an_impossible_range_is_none(first: int, next_: int):
+    with pytest.raises(ValueError, match="no range of offsets"):
+        stretch(first, next_)
+
+
+def test_a_flush_takes_one_range_a_stream_and_rows_of_its_own_streams_only():
+    part = stretch(0, 1)
+
+    with pytest.raises(ValueError, match="one range of each"):
+        Flush(ranges=(part, stretch(1, 2)))
+    with pytest.raises(ValueError, match="one range of each"):
+        Flush(ranges=())
+    with pytest.raises(ValueError, match="does not write"):
+        Flush(ranges=(part,), tables={"incidents": {}})
+    with pytest.raises(ValueError, match="without a range"):
+        Flush(ranges=(part,), tables=flush_of(stretch(0, 1, OTHER)).tables)
