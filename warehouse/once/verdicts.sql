@@ -32,16 +32,18 @@ QUALIFY row_number() OVER (PARTITION BY row ORDER BY steps DESC) = 1;
 
 CREATE TEMP TABLE verdict AS
 SELECT
-    r.row,
-    r.copy = 1 AND s.is_call AND u.billed IS NULL AS billable,
-    CASE WHEN r.copy > 1 THEN r.span_id ELSE coalesce(b.span_id, r.successor_id) END AS suppressed_by,
+    s.row,
+    s.is_call AND u.billed IS NULL AS billable,
+    coalesce(b.span_id, s.successor_id) AS suppressed_by,
     CASE
-        WHEN r.copy > 1 THEN 'repeated_record'
-        WHEN r.successor_id IS NOT NULL THEN r.successor_why
-        WHEN NOT r.is_call THEN 'no_model_call'
+        WHEN s.successor_id IS NOT NULL THEN s.successor_why
+        WHEN NOT s.is_call THEN 'no_model_call'
         ELSE u.why
     END AS why
-FROM record AS r
-LEFT JOIN span AS s ON s.row = r.row
-LEFT JOIN successor AS u ON u.row = r.row
-LEFT JOIN span AS b ON b.row = u.billed;
+FROM span AS s
+LEFT JOIN successor AS u ON u.row = s.row
+LEFT JOIN span AS b ON b.row = u.billed
+UNION ALL
+SELECT row, false, span_id, 'repeated_record'
+FROM given
+WHERE row IN (SELECT row FROM again);
