@@ -38,7 +38,7 @@ class Engine:
 
     @classmethod
     def of(cls, settings: WorkerSettings, *, user_key: bytes) -> Engine:
-        """Engine of a worker. Raises ValueError where an own price cannot be read."""
+        """Engine of a worker."""
         return cls(
             table=load_table(settings.tags),
             rules=Rules(user_key=user_key, trusted_topics=settings.trust_span_tenant),

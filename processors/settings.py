@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from processors.pricing.own import read_own_prices
+
 MIB = 1024 * 1024
 
 
@@ -44,3 +46,7 @@ class WorkerSettings:
         default_factory=dict,
         metadata={"help": "Own prices, table `provider/model` -> USD per million tokens by kind.", "default": ""},
     )
+
+    def __post_init__(self) -> None:
+        """Refuse own prices that cannot be read, before anything starts."""
+        read_own_prices(self.prices)

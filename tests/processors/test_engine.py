@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from processors.engine import Engine, process_range
 from processors.messages import Message
 from processors.settings import WorkerSettings
@@ -141,8 +139,3 @@ def test_a_declared_tag_reaches_spans_and_usage():
     tables = process_range([message(request(span(CHAT | {"team": "search"})))], engine).tables
 
     assert [tables[name].to_pylist()[0]["tags"] for name in ("spans", "usage")] == [[("team", "search")]] * 2
-
-
-def test_an_own_price_that_cannot_be_read_stops_the_start():
-    with pytest.raises(ValueError, match="provider/model"):
-        Engine.of(WorkerSettings(prices={"gpt": {"input": 1, "output": 2}}), user_key=KEY)

@@ -173,6 +173,15 @@ def test_own_prices_of_the_settings_are_used(capsys: pytest.CaptureFixture[str])
     assert (call["cost_usd"], call["price_version"][:20]) == ("0.001200000000", "genai-prices/0.2.3+o")
 
 
+def test_an_own_price_that_cannot_be_read_is_one_line_that_names_it(capsys: pytest.CaptureFixture[str]):
+    Path("spanledger.toml").write_text('[worker.prices."openai/gpt-4o-mini"]\ninput = 1\n', encoding="utf-8")
+
+    code, out, err = inspect(capsys, capture("logfire-chat"))
+
+    assert (code, out) == (2, "")
+    assert err == "spanledger inspect: [worker] prices: 'openai/gpt-4o-mini' must give output\n"
+
+
 def test_nothing_is_written_but_what_is_printed(capsys: pytest.CaptureFixture[str], tmp_path: Path):
     calls(capsys, capture("logfire-chat"))
 
