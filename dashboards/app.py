@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import streamlit as st
 
 from dashboards.answers import Source
+from dashboards.controls import choose_time
 from dashboards.frame import dress
 from dashboards.handover import read
 from dashboards.pages import pipeline, spend
@@ -24,16 +26,17 @@ def open_source(path: Path) -> Source:
 
 
 def main(path: Path) -> None:
-    """Draw the page that the address names."""
+    """Draw the controls that all pages share, and below them the page that the address names."""
     source = open_source(path)
+    dress()
+    time = choose_time(datetime.now(UTC))
     page = st.navigation(
         [
-            st.Page(lambda: spend.show(source), title="Spend", url_path="spend", default=True),
-            st.Page(lambda: pipeline.show(source), title="Pipeline", url_path="pipeline"),
+            st.Page(lambda: spend.show(source, time), title="Spend", url_path="spend", default=True),
+            st.Page(lambda: pipeline.show(source, time), title="Pipeline", url_path="pipeline"),
         ],
         position="top",
     )
-    dress(page.title)
     page.run()
 
 

@@ -5,40 +5,44 @@ Any value is taken for a name, so a link to a tenant without spend shows no spen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboards.period import BETWEEN, NAMES
 from dashboards.view import DIMENSIONS, View
 
 UTC_NAME = "UTC"
-Names = Callable[[View, str], Sequence[str]]
 
 
-def choose(now: datetime, names: Names) -> View:
-    """Draw all controls; ``names`` gives the values of a dimension to choose from."""
-    left, *middle, right = st.columns([1.1, 1.2, 1.2, 1.4, 1.1])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Time:
+    """The controls that all pages share, as chosen; between them is room for those of one page."""
+
+    view: View
+    room: Sequence[DeltaGenerator]
+
+
+def choose_time(now: datetime) -> Time:
+    """Draw the controls of period and time zone. Drawn outside of a page, they keep their values from page to page."""
+    left, *room, right = st.columns([1.1, 1.2, 1.2, 1.4, 1.1])
     with right:
         zone = _choose_zone()
     with left:
-        view = _choose_period(now, zone)
+        return Time(view=_choose_period(now, zone), room=room)
+
+
+def choose_names(time: Time, names: Mapping[str, Sequence[str]]) -> View:
+    """Draw a control for each dimension; ``names`` holds the values to choose from."""
     chosen = {}
-    for dimension, column in zip(DIMENSIONS, middle, strict=True):
+    for dimension, column in zip(DIMENSIONS, time.room, strict=True):
         with column:
-            chosen[dimension] = _choose_names(dimension, names(view, dimension))
-    return View(period=view.period, zone=view.zone, days=view.days, chosen=chosen)
-
-
-def choose_period(now: datetime) -> View:
-    """Draw the controls of time alone."""
-    left, _, right = st.columns([1.1, 3.8, 1.1])
-    with right:
-        zone = _choose_zone()
-    with left:
-        return _choose_period(now, zone)
+            chosen[dimension] = _choose_names(dimension, names[dimension])
+    return replace(time.view, chosen=chosen)
 
 
 def _choose_zone() -> ZoneInfo:

@@ -23,9 +23,9 @@ WORDMARK = Path(__file__).with_name("wordmark.svg")
 MARK = Path(__file__).with_name("mark.svg")
 
 
-def dress(title: str) -> None:
+def dress() -> None:
     """Set up the page. All pictures are our own: icons of Streamlit's for tabs would come from the internet."""
-    st.set_page_config(page_title=f"{title} · SpanLedger", page_icon=MARK, layout="wide")
+    st.set_page_config(page_icon=MARK, layout="wide")
     st.logo(WORDMARK, size="medium")
     st.html(STYLE)
 

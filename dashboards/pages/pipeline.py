@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboards import figures, sentences
 from dashboards.answers import Answers, Source
-from dashboards.controls import choose_period
+from dashboards.controls import Time
 from dashboards.frame import readable, side_by_side
 from dashboards.grid import UNATTRIBUTED, Column, Row
 from dashboards.listing import draw_table
@@ -21,10 +21,9 @@ WAITING = """<div class="sl-empty"><h2>No worker has committed anything yet</h2>
 <p><code>spanledger worker</code></p></div>"""
 
 
-def show(source: Source) -> None:
-    """Draw the controls once, and what they choose again and again."""
-    view = choose_period(datetime.now(UTC))
-    st.fragment(_live, run_every=source.refresh_s)(source, view)
+def show(source: Source, time: Time) -> None:
+    """Draw the page again and again."""
+    st.fragment(_live, run_every=source.refresh_s)(source, time.view)
 
 
 def _live(source: Source, view: View) -> None:

@@ -12,7 +12,7 @@ import streamlit as st
 
 from dashboards import charts, figures, sentences
 from dashboards.answers import Answers, Source
-from dashboards.controls import choose
+from dashboards.controls import Time, choose_names
 from dashboards.frame import part, readable, side_by_side
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
@@ -53,9 +53,9 @@ class Look:
         return self.answers.spend(self.view, self.period, by=by, bucket=bucket)
 
 
-def show(source: Source) -> None:
+def show(source: Source, time: Time) -> None:
     """Draw the controls once, and what they choose again and again."""
-    view = choose(datetime.now(UTC), partial(_names, source))
+    view = choose_names(time, _names(source, time.view))
     st.fragment(_live, run_every=source.refresh_s)(source, view)
 
 
@@ -64,11 +64,12 @@ def _look(source: Source, view: View) -> Look:
     return Look(answers=source.answers(), view=view, period=view.at(now), now=now)
 
 
-def _names(source: Source, view: View, dimension: str) -> list[str]:
-    """Values of a dimension in the period of the view, dearest first."""
+def _names(source: Source, view: View) -> dict[str, list[str]]:
+    """Values of each dimension in the period of the view, the dearest first."""
+    rows: list[Row] = []
     with suppress(WarehouseError):  # the page itself says what is wrong
-        return [charts.name_of(row[dimension]) for row in _look(source, view).spend(by=[dimension])]
-    return []
+        rows = _look(source, view).spend(by=DIMENSIONS)
+    return {name: list(dict.fromkeys(charts.name_of(row[name]) for row in rows)) for name in DIMENSIONS}
 
 
 def _live(source: Source, view: View) -> None:

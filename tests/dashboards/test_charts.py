@@ -1,0 +1,52 @@
+"""Charts."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from dashboards.charts import REST, over_time
+from dashboards.theme import OTHER, PALETTE
+
+HOUR = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+BOUNDS = (datetime(2026, 3, 1, 9, 41, tzinfo=UTC), datetime(2026, 3, 1, 12, 20, tzinfo=UTC))
+
+
+def chart(names: list[str | None], zone: str = "UTC") -> dict[str, Any]:
+    rows = [{"bucket": HOUR, "model": name, "cost_usd": Decimal("1.5"), "calls": 3} for name in names]
+    return over_time(rows, dimension="model", largest=names, bucket="hour", zone=ZoneInfo(zone), bounds=BOUNDS)
+
+
+def test_a_bar_says_its_value_exactly():
+    bar = chart(["gpt-4o"])["data"]["values"][0]
+
+    assert bar["value"] == "gpt-4o"
+    assert bar["spend"] == "$1.50"
+    assert bar["exact"] == "1.50 USD"
+
+
+def test_times_are_drawn_by_the_readers_clock():
+    drawn = chart(["gpt-4o"], "Asia/Kolkata")
+
+    assert drawn["data"]["values"][0]["start"] == "2026-03-01T17:30:00+00:00"
+
+
+def test_the_axis_covers_whole_bars():
+    scale = chart(["gpt-4o"])["encoding"]["x"]["scale"]
+
+    assert scale == {"type": "utc", "domain": ["2026-03-01T09:00:00+00:00", "2026-03-01T13:00:00+00:00"]}
+
+
+def test_more_names_than_colours_share_the_last_one():
+    names: list[str | None] = [f"model-{number}" for number in range(len(PALETTE) + 3)]
+
+    drawn = chart(names)
+
+    scale = drawn["encoding"]["color"]["scale"]
+    assert scale["domain"] == [*names[: len(PALETTE)], REST]
+    assert scale["range"] == [*PALETTE, OTHER]
+    assert [bar["name"] for bar in drawn["data"]["values"]][-3:] == [REST] * 3
+
+
+def test_the_unattributed_are_a_bar_of_their_own():
+    assert chart(["acme", None])["data"]["values"][1]["name"] == "unattributed"

@@ -1,0 +1,171 @@
+"""The pages in a real browser, served by the real command on a lake with known rows."""
+
+import csv
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.dashboards.ledgers import CALLS, HOSTILE, make_empty_ledger, make_ledger, settings, total
+from tests.dashboards.served import Dashboard, Reader, reading, serving
+
+EVERYTHING = "?period=All+time"
+
+
+@pytest.fixture(scope="module")
+def spend(browser: Browser, pages: Dashboard) -> Iterator[Page]:
+    """The spend page on everything, opened once for all who only read it."""
+    with reading(browser) as someone:
+        yield someone.open(f"{pages.url}/{EVERYTHING}")
+
+
+@pytest.fixture(scope="module")
+def spend_of_acme(browser: Browser, pages_of_acme: Dashboard) -> Iterator[Page]:
+    """The same of those who may see acme alone."""
+    with reading(browser) as someone:
+        yield someone.open(f"{pages_of_acme.url}/{EVERYTHING}")
+
+
+def test_the_first_line_is_the_exact_total(spend: Page):
+    lead = spend.locator(".sl-lead")
+
+    expect(lead).to_contain_text("$21.60 spent so far by 3 tenants, 83.3 % priced, provisional, data as of")
+    expect(lead.locator("b").first).to_have_attribute("title", f"{total()} USD")
+    expect(spend.locator(".sl-sub").first).to_contain_text("60 calls · 744 k input tokens")
+    expect(spend).to_have_title("Spend")
+
+
+def test_a_table_holds_every_tenant_with_the_exact_amount_on_hover(spend: Page):
+    tenants = spend.get_by_role("table", name="By tenant", exact=True)
+
+    expect(tenants.locator("tbody tr")).to_have_count(4)
+    expect(tenants.locator("tbody tr").first).to_have_text("acme20100 %$12.35")
+    expect(tenants.get_by_title(f"{total('acme')} USD")).to_have_text("$12.35")
+
+
+def test_a_table_holds_every_combination(spend: Page):
+    rows = spend.get_by_role("table", name="By tenant, feature, model").locator("tbody tr")
+
+    expect(rows).to_have_count(len(CALLS))
+
+
+def test_names_from_spans_are_text(spend: Page):
+    expect(spend.get_by_role("table", name="By feature", exact=True)).to_contain_text(HOSTILE)
+
+
+def test_the_chart_is_described_in_words(spend: Page):
+    expect(spend.locator("[aria-label*='spend in USD per minute by tenant']").first).to_be_visible()
+
+
+def test_an_export_is_exact_and_complete(spend: Page):
+    with spend.expect_download() as download:
+        spend.locator(".st-key-export-spend-by-tenant-feature-model button").first.click()
+
+    found = {
+        (row["tenant"], row["feature"], row["model"]): row["cost_usd"]
+        for row in csv.DictReader(download.value.path().read_text("utf-8").splitlines())
+    }
+    assert {key: Decimal(cost) if cost else None for key, cost in found.items()} == {
+        (tenant or "", feature or "", model): Decimal(cost) if cost else None for tenant, feature, model, cost in CALLS
+    }
+
+
+def test_a_link_shows_the_same_view(reader: Reader, pages: Dashboard):
+    page = reader.open(f"{pages.url}/{EVERYTHING}&tenant=globex&feature=chat&model=gpt-4o&zone=Asia%2FKolkata")
+
+    expect(page.locator(".sl-lead")).to_contain_text("$7.50 spent so far by 1 tenant")
+    expect(page.locator(".sl-note", has_text="times in Asia/Kolkata")).to_be_visible()
+
+
+def test_the_unattributed_can_be_looked_at_alone(reader: Reader, pages: Dashboard):
+    page = reader.open(f"{pages.url}/{EVERYTHING}&tenant=unattributed")
+
+    expect(page.locator(".sl-lead")).to_contain_text("$0.50 spent so far by 0 tenants")
+
+
+def test_a_link_to_a_tenant_without_spend_shows_no_spend(reader: Reader, pages: Dashboard):
+    page = reader.open(f"{pages.url}/{EVERYTHING}&tenant=nobody")
+
+    expect(page.locator(".sl-empty")).to_contain_text("No spend in this view")
+
+
+def test_a_click_on_a_name_narrows_the_view_to_it(reader: Reader, pages: Dashboard):
+    page = reader.open(f"{pages.url}/{EVERYTHING}")
+
+    page.get_by_role("table", name="By tenant", exact=True).get_by_role("link", name="globex").click()
+
+    expect(page.locator(".sl-lead")).to_contain_text("$8.75 spent so far by 1 tenant")
+    assert parse_qs(urlsplit(page.url).query)["tenant"] == ["globex"]
+
+
+def test_a_choice_goes_into_the_address(reader: Reader, pages: Dashboard):
+    page = reader.open(f"{pages.url}/{EVERYTHING}")
+
+    page.get_by_role("combobox", name="Feature").click()
+    page.get_by_role("option", name="search").click()
+
+    expect(page.locator(".sl-lead")).to_contain_text("$0.0042 spent so far by 1 tenant")
+    assert parse_qs(urlsplit(page.url).query)["feature"] == ["search"]
+
+
+def test_the_pipeline_page_answers_whether_it_is_healthy_and_how_fresh(reader: Reader, pages: Dashboard):
+    page = reader.open(f"{pages.url}/pipeline{EVERYTHING}")
+
+    expect(page.locator(".sl-lead")).to_contain_text("Needs attention")
+    expect(page.locator(".sl-lead")).to_contain_text("drops for 1 reason so far, 1 open incident")
+    expect(page.get_by_role("table", name="Open incidents")).to_contain_text("globex · chat")
+    expect(page.get_by_role("table", name="Open incidents")).to_contain_text("model gpt-4o")
+    expect(page.get_by_role("table", name="Partitions").locator("tbody tr")).to_have_count(1)
+    expect(page.get_by_role("table", name="Dead letters and other drops")).to_contain_text("bad_payload")
+    expect(page.get_by_role("table", name="Calls without a price")).to_contain_text("in-house-7b")
+
+
+def test_pages_are_one_click_apart_and_keep_the_period(reader: Reader, pages: Dashboard):
+    page = reader.open(f"{pages.url}/{EVERYTHING}")
+
+    page.get_by_role("link", name="Pipeline").click()
+
+    expect(page.get_by_role("table", name="Partitions")).to_be_visible()
+    assert parse_qs(urlsplit(page.url).query)["period"] == ["All time"]
+
+
+def test_a_scope_hides_other_tenants(spend_of_acme: Page):
+    expect(spend_of_acme.locator(".sl-lead")).to_contain_text("$12.35 spent so far by 1 tenant")
+    expect(spend_of_acme.get_by_role("table", name="By tenant, feature, model")).to_be_visible()
+    assert "globex" not in spend_of_acme.content()
+
+
+def test_a_scope_offers_no_other_tenant_to_choose(spend_of_acme: Page):
+    spend_of_acme.get_by_role("combobox", name="Tenant").click()
+
+    expect(spend_of_acme.get_by_role("option", name="acme")).to_be_visible()
+    assert "globex" not in spend_of_acme.content()
+
+
+def test_a_filter_cannot_widen_the_scope(reader: Reader, pages_of_acme: Dashboard):
+    page = reader.open(f"{pages_of_acme.url}/{EVERYTHING}&tenant=globex&tenant=unattributed")
+
+    expect(page.locator(".sl-empty")).to_contain_text("No spend in this view")
+
+
+def test_a_scope_hides_the_incidents_and_models_of_others(reader: Reader, pages_of_acme: Dashboard):
+    page = reader.open(f"{pages_of_acme.url}/pipeline{EVERYTHING}")
+
+    expect(page.locator(".sl-lead")).to_contain_text("no open incident")
+    expect(page.get_by_role("table", name="Partitions")).to_be_visible()
+    assert "globex" not in page.content()
+
+
+def test_pages_served_before_there_is_a_lake_fill_by_themselves(reader: Reader, tmp_path: Path):
+    with serving(settings(tmp_path / "lake"), SPANLEDGER_DASHBOARD_REFRESH_S="1") as dashboard:
+        page = reader.open(f"{dashboard.url}/{EVERYTHING}")
+        expect(page.locator(".sl-empty")).to_contain_text("There is no ledger here yet")
+
+        make_empty_ledger(tmp_path / "lake")
+        expect(page.locator(".sl-empty")).to_contain_text("Nothing has been billed yet")
+        make_ledger(tmp_path / "lake")
+        expect(page.locator(".sl-lead")).to_contain_text("$21.60 spent so far")
+        page.close()

@@ -1,0 +1,99 @@
+"""Periods as people name them."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from dashboards.period import ALL_TIME, BETWEEN, NAMES, resolve
+
+BERLIN = ZoneInfo("Europe/Berlin")
+KOLKATA = ZoneInfo("Asia/Kolkata")
+ZULU = ZoneInfo("UTC")
+NOW = datetime(2026, 3, 15, 22, 40, tzinfo=UTC)
+
+
+def test_today_is_midnight_to_midnight_in_utc():
+    period = resolve("Today", NOW, ZULU)
+
+    assert (period.start, period.end) == (datetime(2026, 3, 15, tzinfo=UTC), datetime(2026, 3, 16, tzinfo=UTC))
+    assert period.phrase == "today"
+
+
+def test_today_has_begun_earlier_where_the_clock_is_ahead():
+    period = resolve("Today", NOW, KOLKATA)
+
+    assert period.start == datetime(2026, 3, 15, 18, 30, tzinfo=UTC)
+
+
+def test_a_day_with_a_change_of_clocks_is_not_24_hours_long():
+    period = resolve(BETWEEN, NOW, BERLIN, (date(2026, 3, 29), date(2026, 3, 29)))
+
+    assert period.start
+    assert period.end
+    assert period.end - period.start == timedelta(hours=23)
+
+
+def test_yesterday_ends_where_today_begins():
+    assert resolve("Yesterday", NOW, BERLIN).end == resolve("Today", NOW, BERLIN).start
+
+
+def test_the_month_begins_on_its_first_day():
+    assert resolve("Month to date", NOW, ZULU).start == datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def test_seven_days_include_today():
+    assert resolve("Last 7 days", NOW, ZULU).start == datetime(2026, 3, 9, tzinfo=UTC)
+
+
+def test_a_rolling_period_ends_now():
+    period = resolve("Last hour", NOW, BERLIN)
+
+    assert (period.start, period.end) == (NOW - timedelta(hours=1), NOW)
+
+
+def test_all_time_is_open_on_both_sides():
+    period = resolve(ALL_TIME, NOW, ZULU)
+
+    assert (period.start, period.end) == (None, None)
+
+
+def test_between_two_days_includes_both():
+    period = resolve(BETWEEN, NOW, ZULU, (date(2026, 3, 1), date(2026, 3, 2)))
+
+    assert (period.start, period.end) == (datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 3, tzinfo=UTC))
+    assert period.phrase == "from 2026-03-01 to 2026-03-02"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_period_begins_before_it_ends_and_completes_a_sentence(name: str):
+    period = resolve(name, NOW, BERLIN)
+
+    assert period.start is None or (period.end is not None and period.start < period.end)
+    assert period.phrase
+
+
+@pytest.mark.parametrize(
+    ("name", "bucket"),
+    [("Last hour", "minute"), ("Today", "hour"), ("Last 24 hours", "hour"), ("Last 7 days", "day"), (ALL_TIME, "day")],
+)
+def test_a_chart_has_tens_of_bars_and_not_hundreds(name: str, bucket: str):
+    assert resolve(name, NOW, ZULU).bucket(NOW - timedelta(days=90), NOW) == bucket
+
+
+def test_a_chart_shows_nothing_beyond_now():
+    assert resolve("Today", NOW, ZULU).drawn(None, NOW)[1] == NOW
+
+
+def test_a_chart_of_all_time_begins_with_the_first_data():
+    first = NOW - timedelta(hours=2)
+    period = resolve(ALL_TIME, NOW, ZULU)
+
+    assert period.drawn(first, NOW) == (first, NOW)
+    assert period.bucket(first, NOW) == "minute"
+
+
+def test_a_chart_of_an_empty_lake_has_a_width():
+    start, end = resolve(ALL_TIME, NOW, ZULU).drawn(None, NOW)
+
+    assert start < end

@@ -1,0 +1,79 @@
+"""First lines."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from html import unescape
+
+import pytest
+
+from dashboards.sentences import Freshness, Health, pipeline, spend, verdict
+
+NOW = datetime(2026, 3, 1, 14, 3, 14, tzinfo=UTC)
+FRESH = Freshness(as_of=NOW - timedelta(seconds=2), now=NOW, zone=UTC)
+WELL = Health(lag_messages=0, lost_offsets=False, drop_reasons=0, open_incidents=0)
+
+
+def words(html: str) -> str:
+    """What a reader sees."""
+    return unescape(re.sub(r"<[^>]+>", "", html)).replace("\u2002", " ")
+
+
+def test_spend_answers_in_money_by_whom_how_sure_and_how_fresh():
+    total = {"cost_usd": Decimal("412.0712"), "priced_share": 0.982, "provisional": True}
+
+    line = spend(total, phrase="today", tenants=4, freshness=FRESH)
+
+    assert words(line) == (
+        "$412.07 spent today by 4 tenants, 98.2 % priced, provisional, data as of 14:03:12 (2 s ago)"
+    )
+    assert 'title="412.0712 USD"' in line
+
+
+def test_spend_without_any_price_is_unknown_and_not_zero():
+    total = {"cost_usd": None, "priced_share": 0.0, "provisional": False}
+
+    assert words(spend(total, phrase="today", tenants=1, freshness=FRESH)) == (
+        "— spent today by 1 tenant, 0 % priced, settled, data as of 14:03:12 (2 s ago)"
+    )
+
+
+def test_a_healthy_pipeline_says_so():
+    assert words(pipeline(WELL, phrase="today", freshness=FRESH)) == (
+        "Healthy data as of 14:03:12 (2 s ago), 0 messages waiting in Kafka, nothing dropped today, no open incident"
+    )
+
+
+def test_an_unhealthy_pipeline_counts_what_is_wrong():
+    health = Health(lag_messages=12, lost_offsets=False, drop_reasons=2, open_incidents=1)
+
+    assert words(pipeline(health, phrase="in the last hour", freshness=FRESH)) == (
+        "Needs attention data as of 14:03:12 (2 s ago), 12 messages waiting in Kafka, "
+        "drops for 2 reasons in the last hour, 1 open incident"
+    )
+
+
+@pytest.mark.parametrize(
+    ("health", "age_s", "word"),
+    [
+        (WELL, 2, "Healthy"),
+        (WELL, 900, "Healthy"),  # nothing waits: nobody sends
+        (Health(lag_messages=5, lost_offsets=False, drop_reasons=0, open_incidents=0), 2, "Healthy"),
+        (Health(lag_messages=5, lost_offsets=True, drop_reasons=1, open_incidents=1), 61, "Behind"),
+        (Health(lag_messages=0, lost_offsets=True, drop_reasons=1, open_incidents=1), 2, "Data lost"),
+        (Health(lag_messages=0, lost_offsets=False, drop_reasons=1, open_incidents=0), 2, "Needs attention"),
+        (Health(lag_messages=0, lost_offsets=False, drop_reasons=0, open_incidents=1), 2, "Needs attention"),
+    ],
+)
+def test_the_worst_fact_names_the_verdict(health: Health, age_s: int, word: str):
+    freshness = Freshness(as_of=NOW - timedelta(seconds=age_s), now=NOW, zone=UTC)
+
+    assert words(verdict(health, freshness)) == word
+
+
+def test_before_the_first_flush_it_waits():
+    freshness = Freshness(as_of=None, now=NOW, zone=UTC)
+
+    assert words(pipeline(WELL, phrase="today", freshness=freshness)).startswith(
+        "Waiting nothing read from Kafka yet, 0 messages"
+    )
