@@ -62,15 +62,16 @@ class IncidentSpec:
         start_s = _seconds(match["start"], DEFAULT_START_S)
         return cls(kind=kind, feature=feature, start_s=start_s, duration_s=duration_s)
 
-    def at(self, origin_ns: int, *, index: int) -> Incident:
-        """The incident in the time of a run whose live part starts at ``origin_ns``."""
+    def at(self, origin_ns: int, *, index: int, until_ns: int | None = None) -> Incident:
+        """The incident in the time of a run whose live part starts at ``origin_ns``; it is over by ``until_ns``."""
         started_at_ns = origin_ns + int(self.start_s * SECOND_NS)
+        ended_at_ns = started_at_ns + int(self.duration_s * SECOND_NS)
         return Incident(
             kind=self.kind,
             index=index,
             feature=self.feature,
             started_at_ns=started_at_ns,
-            ended_at_ns=started_at_ns + int(self.duration_s * SECOND_NS),
+            ended_at_ns=ended_at_ns if until_ns is None else min(ended_at_ns, until_ns),
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
+from math import ceil
 from random import Random
 
 from ingest.simulator import failures
@@ -53,7 +54,12 @@ def _change_step(step: Step, incident: Incident, changed: Callable[[Call, Featur
     if step.operation != "chat" or step.call is None or not incident.holds(step.started_at_ns):
         return step
     call = changed(step.call, incident.feature)
-    return replace(step, call=call, name=call.model.name, usual_call=step.call, incident=incident.index)
+    failure = step.failure
+    if failure and call.model != step.call.model and not step.call.answered:
+        failure = failures.refuse(failure.error_class, call.model)  # each provider refuses in its own words
+    return replace(
+        step, call=call, name=call.model.name, usual_call=step.call, failure=failure, incident=incident.index
+    )
 
 
 def _bloat(call: Call, feature: Feature) -> Call:
@@ -75,7 +81,7 @@ def _loop(incident: Incident, traffic: Traffic, rng: Random) -> Iterator[Task]:
     """Stuck tasks side by side, each asking again about every LOOP_PAUSE_S."""
     draw = Stage(feature=incident.feature, rng=rng, started_at_ns=incident.started_at_ns).draw_call
     paced = list(_pace(incident, traffic, rng, partial(draw, incident.feature.model)))
-    lanes = max(1, round(len(paced) * LOOP_PAUSE_S / incident.duration_s))
+    lanes = ceil(len(paced) * LOOP_PAUSE_S / incident.duration_s)
     numbered = sorted((i % lanes, i // lanes // LOOP_ATTEMPTS, at_ns, call) for i, (at_ns, call) in enumerate(paced))
     groups = [list(group) for _, group in groupby(numbered, key=lambda item: item[:2])]
     for group in sorted(groups, key=lambda items: items[0][2]):

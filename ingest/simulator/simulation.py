@@ -97,7 +97,7 @@ class Simulation:
         """Play one part and wait until it has arrived."""
         if start_ns == end_ns or self._stop.is_set():
             return
-        self._schedule(part, origin_ns)
+        self._schedule(part, origin_ns, end_ns)
         playback = Playback(
             self._tracers,
             self._tally,
@@ -109,11 +109,11 @@ class Simulation:
         self._tracers.flush()
         self._dispatch.drain()
 
-    def _schedule(self, part: str, origin_ns: int) -> None:
-        """Give the incidents of this part their times."""
+    def _schedule(self, part: str, origin_ns: int, end_ns: int) -> None:
+        """Give the incidents of this part their times, within it."""
         for spec in self._workload.incidents:
             if (spec.start_s < 0) is (part == "history"):
-                self._incidents.append(spec.at(origin_ns, index=len(self._incidents)))
+                self._incidents.append(spec.at(origin_ns, index=len(self._incidents), until_ns=end_ns))
                 self._tally.watch(self._incidents[-1])
 
     def _tasks(self, part: str, start_ns: int, end_ns: int) -> Iterator[Task]:

@@ -133,6 +133,15 @@ def test_history_comes_first_and_the_live_part_starts_now() -> None:
     assert [incident.started_at.timestamp() for incident in truth.incidents] == [NOON_NS / SECOND_NS + 10]
 
 
+def test_an_incident_is_over_when_the_live_part_is() -> None:
+    workload = Workload(calls_per_s=20, seed="cut", live_s=40, incidents=(IncidentSpec.parse("retry_loop@5+300"),))
+
+    [incident] = simulate(workload, Remembering()).incidents
+
+    assert incident.ended_at.timestamp() == NOON_NS / SECOND_NS + 40
+    assert incident.extra_usd > 5 * incident.baseline_usd > 0
+
+
 def test_a_stopped_simulation_sends_what_has_ended_and_ends() -> None:
     stop, exporter = threading.Event(), Remembering()
     workload = Workload(calls_per_s=20, seed="stopped")  # without an end
