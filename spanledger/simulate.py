@@ -75,14 +75,16 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     workload, target = _workload(args), _target(args, settings)
     print(f"simulate: seed {workload.seed}, to {target.endpoint}", file=sys.stderr)
-    with _stop_on_signals() as stop, ProgressLine(sys.stderr) as line:
+    line = ProgressLine(sys.stderr)
 
-        def show(progress: Progress) -> None:
-            line.show(f"{progress.part}: {progress.spans:,} spans, {progress.elapsed_s:,.0f} s", progress.done)
+    def show(progress: Progress) -> None:
+        line.show(f"{progress.part}: {progress.spans:,} spans, {progress.elapsed_s:,.0f} s", progress.done)
 
+    with _stop_on_signals() as stop:
         simulation = Simulation(workload, target.exporter, stop=stop, on_progress=show)
         try:
-            simulation.run()
+            with line:
+                simulation.run()
         finally:
             _keep(simulation.truth(), args.truth)
     return 0
