@@ -15,8 +15,7 @@ from warehouse.errors import LakeMissing, WarehouseError
 
 MISSING = """<div class="sl-empty"><h2>There is no ledger here yet</h2>
 <p>{what}</p>
-<p>Start the worker on the same lake, then send spans; this page fills by itself:</p>
-<p><code>spanledger up</code> &nbsp;or, to see it with made-up traffic,&nbsp; <code>spanledger demo</code></p></div>"""
+<p>To see pages filled with made-up traffic: <code>spanledger demo</code>. This page fills by itself.</p></div>"""
 
 
 WORDMARK = Path(__file__).with_name("wordmark.svg")

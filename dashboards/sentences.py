@@ -28,7 +28,7 @@ class Freshness:
         if self.as_of is None:
             return "nothing read from Kafka yet"
         moment, age = figures.moment(self.as_of, self.now, self.zone), figures.ago(self.as_of, self.now)
-        return f"data as of {_bold(moment)} ({escape(age.text)})"
+        return f'data as of {_bold(moment)} <span class="sl-one">({escape(age.text)})</span>'
 
 
 def badge(word: str, mood: str, why: str) -> str:
@@ -66,7 +66,10 @@ class Health:
 
 
 def pipeline(health: Health, *, phrase: str, freshness: Freshness) -> str:
-    """``Healthy: data as of 14:03:12 (2 s ago), 0 messages waiting, nothing dropped today, no open incident``."""
+    """``Healthy data as of 14:03:12 (2 s ago), 0 messages waiting, nothing dropped today, no open incident``."""
+    judged = verdict(health, freshness)
+    if freshness.as_of is None:
+        return _lead(f"{judged}&ensp;{freshness.words()}")
     reasons = (
         f"drops for {_bold(_counted(health.drop_reasons, 'reason'))}" if health.drop_reasons else "nothing dropped"
     )
@@ -76,7 +79,7 @@ def pipeline(health: Health, *, phrase: str, freshness: Freshness) -> str:
         f"{reasons} {escape(phrase)}",
         _bold(_counted(health.open_incidents, "open incident")) if health.open_incidents else "no open incident",
     ]
-    return _lead(f"{verdict(health, freshness)}&ensp;{', '.join(parts)}")
+    return _lead(f"{judged}&ensp;{', '.join(parts)}")
 
 
 def verdict(health: Health, freshness: Freshness) -> str:

@@ -42,9 +42,9 @@ def _live(source: Source, view: View) -> None:
             open_incidents=len(incidents),
         )
         freshness = sentences.Freshness(as_of=mark["as_of"], now=now, zone=view.zone)
-        st.html(sentences.pipeline(health, phrase=period.phrase, freshness=freshness) + _second_line(answers, now))
+        lead = sentences.pipeline(health, phrase=period.phrase, freshness=freshness)
+        st.html(lead + (_second_line(answers, now) if partitions else WAITING))
         if not partitions:
-            st.html(WAITING)
             return
         _draw_incidents(incidents, now, view.zone)
         _draw_partitions(partitions, now)

@@ -74,6 +74,4 @@ def test_the_worst_fact_names_the_verdict(health: Health, age_s: int, word: str)
 def test_before_the_first_flush_it_waits():
     freshness = Freshness(as_of=None, now=NOW, zone=UTC)
 
-    assert words(pipeline(WELL, phrase="today", freshness=freshness)).startswith(
-        "Waiting nothing read from Kafka yet, 0 messages"
-    )
+    assert words(pipeline(WELL, phrase="today", freshness=freshness)) == "Waiting nothing read from Kafka yet"
