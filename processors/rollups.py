@@ -1,8 +1,9 @@
 """The usage table: what the billable calls of one range add up to, per minute and dimension.
 
 A row is a partial sum. Rows of other ranges carry the same dimensions; readers group and add, and every measure may be
-added: counts, tokens, exact costs, histogram buckets. NULL tokens and costs add nothing; ``priced_calls`` beside
-``calls`` says how much is known. Rows stand in the order in which their dimensions first occur in the range.
+added: counts, tokens, exact costs, histogram buckets. NULL tokens and costs add nothing, and a sum of nothing known is
+NULL; ``priced_calls`` beside ``calls`` says how much is known. Rows stand in the order in which their dimensions first
+occur in the range.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ def roll_up_usage(spans: pa.Table) -> pa.Table:
     keys = ["minute", *USAGE_DIMENSIONS]
     groups = calls.group_by(keys, maintain_order=True).agg(
         *_counts(),
-        *(pl.col(kind).sum() for kind in TOKEN_KINDS),
+        *(_known_sum(kind) for kind in TOKEN_KINDS),
         _when(_known(), pl.sum_horizontal("input_tokens", "output_tokens")).alias("priced_tokens"),
-        *(pl.col(money).sum() for money in _MONEY),
+        *(_known_sum(money) for money in _MONEY),
         pl.col("call"),
     )
     group = np.repeat(np.arange(groups.height), groups["calls"].to_numpy())
@@ -64,6 +65,10 @@ def _counts() -> list[pl.Expr]:
         _when(pl.col("ttft_ms").is_not_nan(), pl.lit(1)).alias("ttft_calls"),
         _when(pl.col("attempt") > 1, pl.lit(1)).alias("retries"),
     ]
+
+
+def _known_sum(name: str) -> pl.Expr:
+    return pl.when(pl.col(name).is_not_null().any()).then(pl.col(name).sum())
 
 
 def _known() -> pl.Expr:

@@ -100,6 +100,13 @@ def test_measures_count_what_they_name():
     assert [sum(n["count"] for n in rolled[name]) for name in ("latency_hist", "ttft_hist", "tpot_hist")] == [2, 1, 1]
 
 
+def test_a_sum_of_nothing_known_is_null_not_zero():
+    (rolled,) = roll(call(price_status="unpriced_model", input_tokens=7), call(price_status="usage_missing"))
+
+    assert (rolled["calls"], rolled["priced_calls"], rolled["input_tokens"]) == (2, 0, 7)
+    assert [rolled[name] for name in ("cost_usd", "input_cost_usd", "output_tokens")] == [None] * 3
+
+
 def test_streams_stand_apart_and_are_counted():
     assert [row["stream_calls"] for row in roll(call(stream=True), call(stream=False), call(stream=True))] == [2, 0]
 

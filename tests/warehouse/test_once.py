@@ -96,6 +96,20 @@ SCENES: dict[str, tuple[list[dict[str, Any]], dict[str, str]]] = {
         ],
         {"outer": "wraps_call>leaf", "leaf": "billed", "gateway": "same_response>leaf"},
     ),
+    "a gateway that answers with ids of its own is linked to its client by them": (
+        [
+            span("client", response_id="chatcmpl-own45678", input_tokens=1200),
+            span("gateway", trace="u", at=3, service="proxy", response_id="chatcmpl-own45678"),
+            span("sdk", "gateway", trace="u", at=4, service="proxy", response_id="msg_12345678", **USAGE),
+            span("native", trace="v", at=5, service="proxy", response_id="msg_12345678", _usage_rank=0, **USAGE),
+        ],
+        {
+            "client": "same_response>native",
+            "gateway": "wraps_call>native",
+            "sdk": "same_response>native",
+            "native": "billed",
+        },
+    ),
     "a wrapper of a duplicate names the span that is billed in the end": (
         [
             span("outer", response_id="msg_12345678", _usage_rank=3, **USAGE),
@@ -218,6 +232,11 @@ def test_calls_that_only_look_alike_are_all_billed(scene: str):
     assert set(judged(backwards=False)[NAMES.index(scene)].values()) == {"billed"}
 
 
+def named(numbers: list[int], cuts: list[tuple[int, int]]) -> list[tuple[str, int, int]]:
+    """Each number with its scene and cut, so that a failure says where."""
+    return [(NAMES[number], cut, one) for (number, cut), one in zip(cuts, numbers, strict=True)]
+
+
 def test_settling_a_flush_changes_nothing():
     flush = once.apply(table(*in_ledgers(ROWS)))
 
@@ -226,14 +245,16 @@ def test_settling_a_flush_changes_nothing():
 
 
 def test_settling_two_flushes_bills_as_many_calls_as_one_flush_had_billed_wherever_it_was_cut():
-    cuts = [(rows, cut) for rows in ROWS for cut in range(len(rows) + 1)]
-    parts = ([rows[:cut] for rows, cut in cuts], [rows[cut:] for rows, cut in cuts])
+    cuts = [(number, cut) for number, rows in enumerate(ROWS) for cut in range(len(rows) + 1)]
+    first = [ROWS[number][:cut] for number, cut in cuts]
+    second = [ROWS[number][cut:] for number, cut in cuts]
 
-    settled = settle(*(once.apply(table(*in_ledgers(part))) for part in parts))
+    one, other = (once.apply(table(*in_ledgers(part))) for part in (first, second))
 
-    whole = judged(backwards=False)
-    expected = [sum(one == "billed" for one in whole[ROWS.index(rows)].values()) for rows, _ in cuts]
-    assert settled == expected
+    billed = [sum(one == "billed" for one in told.values()) for told in judged(backwards=False)]
+    expected = [billed[number] for number, _ in cuts]
+    assert named(settle(one, other), cuts) == named(expected, cuts)
+    assert named(settle(other, one), cuts) == named(expected, cuts)
 
 
 def test_a_record_that_stands_twice_is_billed_where_it_came_first():

@@ -1,13 +1,13 @@
 -- What the once rules read, from the columns that the lake keeps; `spans` also carries `row`, a number of its own per
--- row, and `ledger`. A flush knew more (flush.sql) and has filled gaps from what it suppressed, so what it decided holds: only spans
--- that it billed are looked at again, together with those of other flushes.
+-- row, and `ledger`. A flush knew more (flush.sql) and has filled gaps from what it suppressed, so what it decided holds: of the
+-- spans that it looked at only those that it billed are judged again, together with those of other flushes.
 CREATE TEMP VIEW given AS
 SELECT
     ledger,  -- rules never look from one into another; a lake is one
     row,
     trace_id, span_id, parent_span_id,
     operation IN ('chat', 'text_completion', 'embeddings', 'rerank', 'image', 'speech', 'transcription')
-        AND billable AS is_call,
+        AND (billable OR (suppressed_by IS NOT NULL AND suppressed_by IS DISTINCT FROM parent_span_id)) AS is_call,
     suppressed_by AS successor_id,  -- decided already: the span that tells of the same call
     'told_before' AS successor_why,
     convention = 'logfire' AND duration_ms * 1000 > epoch_us(ended_at) - epoch_us(started_at) + 1 AS is_usage_record,

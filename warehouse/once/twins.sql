@@ -12,7 +12,7 @@ JOIN told_once AS b
     AND a.operation = b.operation
     AND coalesce(a.request_model, a.response_model) = coalesce(b.request_model, b.response_model)
     AND a.convention <> b.convention
-    AND (a.response_id IS NULL OR b.response_id IS NULL)
+    AND NOT (a.has_id AND b.has_id)
     AND (a.provider IS NULL OR b.provider IS NULL OR a.provider = b.provider)
     AND (a.status = 'error') = (b.status = 'error')
     AND (

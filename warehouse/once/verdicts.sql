@@ -1,34 +1,28 @@
 -- Every row's verdict: billed, or why not and which span is billed instead. A chain (a wrapper of a leaf that is another
 -- span's duplicate) names its end.
-CREATE TEMP TABLE suppressed AS
-SELECT row, billed, 'same_response' AS why FROM answered WHERE row <> billed
-UNION ALL
-SELECT request, record, 'split_stream' FROM split
-UNION ALL
-SELECT row, billed, 'same_call' FROM twin WHERE row NOT IN (SELECT request FROM split)
-UNION ALL
-SELECT s.row, arg_min(b.row, (b.trace_id <> s.trace_id, b.row)), any_value(s.successor_why)
-FROM span AS s
-JOIN span AS b ON b.ledger = s.ledger AND b.span_id = s.successor_id AND b.row <> s.row
-GROUP BY s.row;
-
 CREATE TEMP TABLE successor AS
 WITH RECURSIVE
-next_step AS (
-    SELECT row, billed, why, true AS repeats FROM suppressed
+step AS (
+    SELECT row, next_row, why, repeats FROM known_step
     UNION ALL
-    SELECT outer_row, leaf, 'wraps_call', repeats FROM wrapped
+    SELECT row, billed, 'same_response', true FROM answered WHERE row <> billed
+    UNION ALL
+    SELECT request, record, 'split_stream', true FROM split
+    UNION ALL
+    SELECT row, billed, 'same_call', true FROM twin WHERE row NOT IN (SELECT request FROM split)
 ),
 walk AS (
-    SELECT row, billed, why, repeats, 1 AS steps FROM next_step
+    SELECT row, next_row AS billed, why, repeats, 1 AS steps FROM step
     UNION ALL
-    SELECT w.row, n.billed, w.why, w.repeats AND n.repeats, w.steps + 1
+    SELECT w.row, s.next_row, w.why, w.repeats AND s.repeats, w.steps + 1
     FROM walk AS w
-    JOIN next_step AS n ON n.row = w.billed
+    JOIN step AS s ON s.row = w.billed
     WHERE w.steps < 8
 )
-SELECT row, billed, why, repeats FROM walk
-QUALIFY row_number() OVER (PARTITION BY row ORDER BY steps DESC) = 1;
+SELECT row, billed, why, repeats
+FROM walk
+WHERE billed NOT IN (SELECT row FROM step)
+QUALIFY row_number() OVER (PARTITION BY row ORDER BY repeats DESC, steps, billed) = 1;
 
 CREATE TEMP TABLE verdict AS
 SELECT

@@ -33,15 +33,29 @@ QUALIFY row_number() OVER (
     PARTITION BY outer_row ORDER BY same_id DESC, same_usage DESC, leaf_worked DESC, started_us, span_id, leaf
 ) = 1;
 
--- A leaf knows its response id, or its wrapper does.
+-- What a span stands for already: a wrapper for its leaf, else a span with a successor for that one. `last` is the end of
+-- the chain, where every step of it is the same call.
+CREATE TEMP TABLE known_step AS
+SELECT outer_row AS row, leaf AS next_row, 'wraps_call' AS why, repeats FROM wrapped
+UNION ALL
+SELECT s.row, arg_min(b.row, (b.trace_id <> s.trace_id, b.row)), any_value(s.successor_why), true
+FROM span AS s
+JOIN span AS b ON b.ledger = s.ledger AND b.span_id = s.successor_id AND b.row <> s.row
+WHERE s.row NOT IN (SELECT outer_row FROM wrapped)
+GROUP BY s.row;
+
 CREATE TEMP TABLE leaf AS
-SELECT c.* REPLACE (coalesce(c.response_id, w.response_id) AS response_id)
-FROM call AS c
-LEFT JOIN (
-    SELECT w.leaf, arg_min(o.response_id, (o.started_us, o.row)) FILTER (o.response_id IS NOT NULL) AS response_id
-    FROM wrapped AS w
-    JOIN call AS o ON o.row = w.outer_row
-    WHERE w.repeats
-    GROUP BY w.leaf
-) AS w ON w.leaf = c.row
-WHERE c.row NOT IN (SELECT outer_row FROM wrapped);
+SELECT *
+FROM call
+WHERE successor_id IS NULL AND row NOT IN (SELECT outer_row FROM wrapped);
+
+CREATE TEMP TABLE stands_for AS
+WITH RECURSIVE walk AS (
+    SELECT row, next_row AS last, repeats, 1 AS steps FROM known_step
+    UNION ALL
+    SELECT w.row, k.next_row, w.repeats AND k.repeats, w.steps + 1
+    FROM walk AS w
+    JOIN known_step AS k ON k.row = w.last
+    WHERE w.steps < 8
+)
+SELECT DISTINCT row, last FROM walk WHERE repeats AND last IN (SELECT row FROM leaf);
