@@ -111,7 +111,8 @@ class GatewaySettings:
         default=12 * MIB, metadata={"help": "Largest request body, after decompression.", "min": 1024}
     )
     max_in_flight_bytes: int = field(
-        default=256 * MIB, metadata={"help": "Bytes accepted but not yet acknowledged by Kafka.", "min": 1024}
+        default=64 * MIB,
+        metadata={"help": "Bytes taken but not yet settled by Kafka; memory in use is about 3 times that.", "min": 1024},
     )
     rate_limit_bytes_per_s: int = field(
         default=0, metadata={"help": "Bytes a second and API key; 0 = unlimited.", "min": 0}
@@ -126,6 +127,6 @@ class GatewaySettings:
         },
     )
     read_timeout_s: float = field(
-        default=30.0, metadata={"help": "Longest wait for the body of a request.", "min": 0.1, "max": 3600}
+        default=10.0, metadata={"help": "Longest wait for the body of a request.", "min": 0.1, "max": 3600}
     )
     drain_s: float = field(default=10.0, metadata={"help": "Longest wait for open requests at shutdown.", "min": 0})

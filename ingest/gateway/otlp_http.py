@@ -20,6 +20,7 @@ from ingest.gateway.receiver import Receiver
 from ingest.gateway.refusals import Reason, Refused
 from ingest.gateway.signals import SIGNALS
 
+LAST_WORDS_S = 1.0  # for answers that are written when a drain closes the connections
 BY_PATH = {signal.path: signal for signal in SIGNALS}
 
 
@@ -28,15 +29,40 @@ class HttpExport:
 
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
+        self._open_requests = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
 
-    def runner(self, *, shutdown_timeout_s: float) -> web.AppRunner:
+    def runner(self) -> web.AppRunner:
         """Server of this handler, ready for a site."""
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self.handle)
-        return web.AppRunner(app, auto_decompress=False, access_log=None, shutdown_timeout=shutdown_timeout_s)
+        return web.AppRunner(app, auto_decompress=False, access_log=None, shutdown_timeout=LAST_WORDS_S)
+
+    async def drain(self, runner: web.AppRunner, timeout_s: float) -> None:
+        """Close the port, wait for the open requests, then close the connections.
+
+        aiohttp's own shutdown stops reading from connections at once, so that late requests would hang.
+        """
+        for site in list(runner.sites):
+            await site.stop()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._idle.wait()
+        await runner.cleanup()
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer one request, whatever it is."""
+        self._open_requests += 1
+        self._idle.clear()
+        try:
+            return await self._answer(request)
+        finally:
+            self._open_requests -= 1
+            if not self._open_requests:
+                self._idle.set()
+
+    async def _answer(self, request: web.Request) -> web.Response:
         encoding = answer_encoding(request)
         try:
             return await self._export(request, encoding)

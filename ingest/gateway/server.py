@@ -51,9 +51,9 @@ class Gateway:
         """Open the ports; raises CannotStart, BrokerUnavailable or TopicsMissing."""
         self._outlet = self._outlet or await self._open_outlet()
         self._receiver = self._make_receiver(self._outlet)
-        slots = max(1, self._settings.max_in_flight_bytes // self._settings.max_request_bytes)
-        self._grpc = GrpcExport(self._receiver, slots=slots).server()
-        self._http = HttpExport(self._receiver).runner(shutdown_timeout_s=self._settings.drain_s)
+        self._grpc = GrpcExport(self._receiver, slots=self._reading_slots()).server()
+        self._http = HttpExport(self._receiver)
+        self._http_runner = self._http.runner()
         try:
             await self._open_ports()
         except CannotStart:
@@ -65,11 +65,19 @@ class Gateway:
         """Stop accepting, finish open requests within ``drain_s``, flush, close."""
         self._receiver.draining = True
         deadline = time.monotonic() + self._settings.drain_s
-        await asyncio.gather(self._grpc.stop(self._settings.drain_s), self._http.cleanup())
+        drain_s = self._settings.drain_s
+        await asyncio.gather(self._grpc.stop(drain_s), self._http.drain(self._http_runner, drain_s))
         self._receiver.close()
         if self._outlet is not None:
             await self._outlet.close(max(0.5, deadline - time.monotonic()))
         log.info("gateway drained in_flight_bytes=%s", self.in_flight.bytes)
+
+    def _reading_slots(self) -> int:
+        """How many gRPC messages may be read at once, so that slow senders do not stop the others.
+
+        Their size is known only afterwards: at worst they are four times the bytes that may be in flight.
+        """
+        return max(1, 4 * self._settings.max_in_flight_bytes // self._settings.max_request_bytes)
 
     async def _open_outlet(self) -> KafkaOutlet:
         outlet = KafkaOutlet(self._connect, ack_timeout_s=self._settings.ack_timeout_s)
@@ -119,13 +127,13 @@ class Gateway:
 
     async def _open_ports(self) -> None:
         self.grpc_port = _bind(self._grpc, self._settings.host, self._settings.grpc_port)
-        await self._http.setup()
-        site = web.TCPSite(self._http, self._settings.host, self._settings.http_port)
+        await self._http_runner.setup()
+        site = web.TCPSite(self._http_runner, self._settings.host, self._settings.http_port)
         try:
             await site.start()
         except OSError as error:
             raise _cannot_listen("http_port", self._settings.host, self._settings.http_port, error) from error
-        self.http_port = self._http.addresses[0][1]
+        self.http_port = self._http_runner.addresses[0][1]
         await self._grpc.start()
 
 

@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,10 @@ class Serving:
     def call(self, function: Callable[[], None]) -> None:
         """Run a function on the gateway's event loop."""
         self.loop.call_soon_threadsafe(function)
+
+    def run(self, work: Coroutine[Any, Any, None]) -> Future[None]:
+        """Run a coroutine on the gateway's event loop."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
 
 
 def request(port: int, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
