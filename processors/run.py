@@ -68,6 +68,8 @@ def run_worker(
     app = build_app(Parts(kafka=kafka, worker=worker, flusher=flusher, sink=sink, watcher=watcher, data=data))
     faust = Worker(app, loglevel="INFO", redirect_stdouts=False, quiet=True)
     logging.basicConfig(level=logging.INFO)
+    for noisy in ("kafka", "aiokafka"):  # they log every connection; their warnings stay
+        logging.getLogger(noisy).setLevel(logging.WARNING)
     log.info(
         "worker starts lake=%s topics_made=%d rewound=%d metrics=http://127.0.0.1:%d/metrics",
         lake.url, len(made), len(rewound), metrics_port,

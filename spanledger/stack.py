@@ -108,6 +108,10 @@ class Stack:
             time.sleep(0.1)
         raise CannotRun(f"{name} did not listen on port {port} within {within_s:.0f} s")
 
+    def resident_mib(self) -> dict[str, float]:
+        """Memory in RAM of every part, its children included, in MiB."""
+        return {part.name: round(resident_mib([part.pid]), 1) for part in self.parts if part.pid}
+
     def stop(self) -> None:
         """Stop all parts, last started first."""
         for part in reversed(self.parts):

@@ -1,5 +1,6 @@
 """Faults around a worker: poison, a broker that dies, a lake that cannot be written, workers that come and go."""
 
+import contextlib
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,8 +79,7 @@ def test_a_full_disk_is_waited_out_and_nothing_is_committed_meanwhile(deployment
     deployment.start_worker()
     deployment.wait_for_rows(20)
     ballast = small_disk / "ballast"
-    with ballast.open("wb") as out:
-        fill(out)
+    fill(ballast)
     deployment.send([payload(n) for n in range(2, 5)])
     deployment.wait(lambda: b"cannot commit" in deployment.log.read_bytes(), "the worker says so")
     rows_meanwhile = deployment.rows()
@@ -92,14 +92,11 @@ def test_a_full_disk_is_waited_out_and_nothing_is_committed_meanwhile(deployment
     deployment.verify()
 
 
-def fill(out: object) -> None:
+def fill(file: Path) -> None:
     """Write until the disk is full."""
-    try:
+    with contextlib.suppress(OSError), file.open("wb", buffering=0) as out:
         while True:
             out.write(b"x" * 4096)
-            out.flush()
-    except OSError:
-        pass
 
 
 def test_a_read_only_lake_is_waited_out(deployment: Deployment, small_disk: Path):

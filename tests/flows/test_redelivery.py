@@ -98,7 +98,7 @@ def test_a_wiped_broker_beside_a_kept_lake_is_a_new_stream(own_broker: LocalBrok
     deployment.send([payload(n) for n in range(4)])
     run_to(deployment, 80)
     own_broker.stop()
-    shutil.rmtree(tmp_path / "broker")
+    shutil.rmtree(own_broker.directory)
     own_broker.start()
     ensure_topics(kafka)
     deployment.send([payload(n) for n in range(20, 23)])

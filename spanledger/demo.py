@@ -1,0 +1,221 @@
+"""Run everything here: a real Kafka, gateway, worker and pages, a simulated day, then live calls and an incident.
+
+Each run has fresh directories under SPANLEDGER_DATA/demo-<id> and free ports. With --for it ends by itself: it stops
+sending, waits until Kafka is drained, compares the lake with what the simulator knows it sent (spans, tokens by kind,
+cost to the picodollar, incidents), prints the verdict and exits 0 only if they agree. Without it, Ctrl-C stops and
+compares.
+
+example:
+  spanledger demo
+  spanledger demo --for 90 --headless --report demo.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from spanledger.deployment import Deployment
+    from spanledger.settings import Settings
+    from spanledger.stack import Part, Stack
+    from spanledger.verdict import Check
+
+HISTORY_HOURS = 24
+INCIDENT_DELAY_S = 5
+INCIDENT_DURATION_S = 120  # as long as it takes where the demo has an end: it is cut there
+MIN_EXCESS_USD = "0.05"  # a demo's features spend cents a minute; the default gate is a dollar
+LOOK_EVERY_S = 2.0
+DRAIN_WITHIN_S = 240.0
+NOTICE_WITHIN_S = 30.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of the demo."""
+    parser.add_argument("--for", dest="seconds", type=_seconds, metavar="SECONDS", help="live part, then end by itself")
+    parser.add_argument("--headless", action="store_true", help="do not offer to open the pages")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write the verdict as JSON")
+    parser.add_argument("--rate", type=float, default=1.0, metavar="CALLS", help="model calls a second (default 1)")
+    parser.add_argument("--incident", default="retry_loop", help="what goes wrong (default retry_loop)")
+    parser.add_argument("--seed", type=int, default=7, help="seed of the simulated workload (default 7)")
+
+
+def run(args: argparse.Namespace, settings: Settings) -> int:
+    """Run the demo; 0 = lake and truth agree, 1 = they do not. Raises CannotRun."""
+    from spanledger.stack import Stack
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    demo = Demo(args=args, settings=settings, deployment=_plan(settings), began=time.monotonic())
+    with Stack() as stack:
+        demo.deployment.start(stack, _say)
+        for name, url in demo.deployment.urls().items():
+            _say(f"  {name:16s} {url}")
+        demo.offer_browser()
+        first_spend_s = demo.follow(stack, demo.simulate())
+        memory = stack.resident_mib()
+        return demo.conclude(demo.judge(stack), first_spend_s=first_spend_s, memory=memory)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demo:
+    """One run: its flags, its parts, its directory."""
+
+    args: argparse.Namespace
+    settings: Settings
+    deployment: Deployment
+    began: float
+
+    @property
+    def lake(self) -> Path:
+        """The run's own lake."""
+        return self.deployment.data / "lake"
+
+    @property
+    def truth_file(self) -> Path:
+        """Where the simulator writes what it sent."""
+        return self.deployment.data / "truth.json"
+
+    def simulate(self) -> Part:
+        """Start the simulator."""
+        from spanledger.stack import Part
+
+        words = [
+            "simulate", "--endpoint", self.deployment.gateway_url, "--seed", str(self.args.seed),
+            "--rate", str(self.args.rate), "--history", str(HISTORY_HOURS), "--truth", str(self.truth_file),
+            "--incident", f"{self.args.incident}@{INCIDENT_DELAY_S}+{INCIDENT_DURATION_S}",
+            *(["--for", str(self.args.seconds)] if self.args.seconds else []),
+        ]  # fmt: skip
+        log = self.deployment.data / "logs" / "simulate.log"
+        part = Part(name="simulate", words=words, environment=self.deployment.environment, log=log)
+        part.start()
+        _say(f"simulator: {HISTORY_HOURS} h of back-dated spans, then live ones with the incident {self.args.incident}")
+        return part
+
+    def follow(self, stack: Stack, simulator: Part) -> float | None:
+        """Show counters until the simulator has sent everything; seconds from the start to the first visible spend."""
+        from spanledger.errors import CannotRun
+
+        shown = Counters(began=self.began)
+        try:
+            while simulator.pid:
+                stack.check()
+                shown.show(self.lake)
+                time.sleep(LOOK_EVERY_S)
+        except KeyboardInterrupt:
+            _say("stopping the simulator")
+            simulator.stop()
+        if simulator.process is None or simulator.process.returncode:
+            raise CannotRun(f"the simulator failed; see {simulator.log}")
+        return shown.first_spend_s
+
+    def judge(self, stack: Stack) -> list[Check]:
+        """Drain Kafka and compare; incidents get a little time, because they are judged after the commit."""
+        from ingest.simulator import Truth
+        from spanledger.measure import measure, wait_drained
+        from spanledger.verdict import compare
+
+        truth = Truth.from_json(self.truth_file.read_text(encoding="utf-8"))
+        _say("sending is over: waiting until Kafka is drained")
+        kafka = replace(self.settings.kafka, bootstrap=f"127.0.0.1:{self.deployment.ports.broker}")
+        wait_drained(kafka, self.lake, within_s=DRAIN_WITHIN_S, check=stack.check)
+        until = time.monotonic() + NOTICE_WITHIN_S
+        while True:
+            checks = compare(truth, measure(self.lake))
+            if all(check.agrees for check in checks) or time.monotonic() > until:
+                return checks
+            time.sleep(LOOK_EVERY_S)
+
+    def conclude(self, checks: list[Check], *, first_spend_s: float | None, memory: dict[str, float]) -> int:
+        """Print the verdict, write the report, give the exit code."""
+        agrees = all(check.agrees for check in checks)
+        for check in checks:
+            _say(check.line())
+        seconds = time.monotonic() - self.began
+        _say(f"resident memory {sum(memory.values()):,.0f} MiB {memory}; data in {self.deployment.data}")
+        _say(f"verdict: the lake {'agrees' if agrees else 'does NOT agree'} with the truth, after {seconds:.0f} s")
+        if self.args.report:
+            report = {
+                "agrees": agrees,
+                "checks": [check.plain() for check in checks],
+                "first_spend_s": first_spend_s,
+                "seconds": seconds,
+                "resident_mib": memory,
+                "data": str(self.deployment.data),
+            }
+            self.args.report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        return 0 if agrees else 1
+
+    def offer_browser(self) -> None:
+        """Open the pages only when a person at a terminal says so."""
+        import webbrowser
+
+        if self.args.headless or self.args.seconds or not sys.stdin.isatty():
+            return
+        if input("Open the pages in your browser? [y/N] ").strip().lower() == "y":
+            webbrowser.open(self.deployment.dashboard_url)
+
+
+@dataclass(slots=True)
+class Counters:
+    """The live line: printed when it changes, in place on a terminal."""
+
+    began: float
+    last: str = ""
+    first_spend_s: float | None = None
+
+    def show(self, lake: Path) -> None:
+        """Ask the lake and print one line on stderr."""
+        from spanledger.measure import ask_status
+
+        row = ask_status(lake)
+        if row is None:
+            return
+        if row["cost_usd"] is not None and self.first_spend_s is None:
+            self.first_spend_s = time.monotonic() - self.began
+            _say(f"first spend visible {self.first_spend_s:.1f} s after the start")
+        line = _counters(row)
+        if line != self.last:
+            terminal = sys.stderr.isatty()
+            print(f"\r{line}" if terminal else line, end="" if terminal else "\n", file=sys.stderr, flush=True)
+            self.last = line
+
+
+def _counters(row: dict[str, Any]) -> str:
+    return (
+        f"spans {row['spans']:>9,}   calls {row['calls']:>9,}   spend ${row['cost_usd'] or 0:>12,.4f}   "
+        f"priced {100 * (row['priced_share'] or 0):5.1f} %   open incidents {row['open_incidents']}"
+    )
+
+
+def _plan(settings: Settings) -> Deployment:
+    from spanledger.deployment import Deployment, Ports, environment
+    from spanledger.stack import free_port
+
+    data = settings.data / f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
+    ports = Ports(**{name: free_port() for name in Ports.__dataclass_fields__})
+    variables = environment(ports, data=data, kafka=f"127.0.0.1:{ports.broker}", lake=str(data / "lake"))
+    variables["SPANLEDGER_BROKER_JARS"] = settings.broker.jars or str(settings.data / "jars")
+    variables["SPANLEDGER_ALERTS_MIN_EXCESS_USD"] = MIN_EXCESS_USD
+    return Deployment(data=data, ports=ports, environment=variables, own_broker=True)
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if value <= INCIDENT_DELAY_S:
+        raise argparse.ArgumentTypeError(f"must be more than {INCIDENT_DELAY_S}")
+    return value
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,121 @@
+"""Does the lake agree with the simulator's truth? A pure comparison, to the span, the token and the picodollar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from ingest.simulator import Truth
+from ingest.simulator.truth import TOKEN_KINDS
+
+NOTICED_WITHIN = timedelta(minutes=10)
+"""An incident of the lake belongs to one of the truth that began at most so long before it opened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One line of the verdict."""
+
+    name: str
+    expected: Any
+    found: Any
+
+    @property
+    def agrees(self) -> bool:
+        """Equal, money and counts alike; there is no tolerance."""
+        return bool(self.expected == self.found)
+
+    def line(self) -> str:
+        """One line for a person."""
+        if self.agrees:
+            return f"  agrees   {self.name:45s} {_short(self.expected)}"
+        return f"  DIFFERS  {self.name:45s} {_short(self.expected)}, found {_short(self.found)}"
+
+    def plain(self) -> dict[str, Any]:
+        """The check as JSON has it: money as text."""
+        return {"name": self.name, "agrees": self.agrees, "expected": plain(self.expected), "found": plain(self.found)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What the lake says: rows of the questions ``integrity``, ``spend`` and ``incidents`` (all) as dictionaries."""
+
+    integrity: Mapping[str, Any]
+    total: Mapping[str, Any]
+    by: Sequence[Mapping[str, Any]]  # spend by tenant, feature, model
+    incidents: Sequence[Mapping[str, Any]]
+
+
+def compare(truth: Truth, measured: Measured) -> list[Check]:
+    """All checks; the demo passes when every one agrees."""
+    return [
+        Check(name="spans", expected=truth.spans, found=measured.integrity["distinct_spans"]),
+        Check(name="rows of spans", expected=truth.spans, found=measured.integrity["spans"]),
+        Check(name="billable calls", expected=truth.calls, found=measured.integrity["billable_spans"]),
+        Check(name="calls by usage", expected=truth.calls, found=measured.integrity["usage_calls"]),
+        Check(name="dropped", expected=0, found=measured.integrity["dropped"]),
+        *(
+            Check(name=kind.replace("_", " "), expected=truth.tokens[kind], found=measured.total[kind] or 0)
+            for kind in TOKEN_KINDS
+        ),
+        Check(name="priced calls", expected=truth.priced_calls, found=measured.total["priced_calls"]),
+        Check(name="cost by usage, USD", expected=truth.cost_usd, found=measured.total["cost_usd"]),
+        Check(name="cost by spans, USD", expected=truth.cost_usd, found=measured.integrity["spans_cost_usd"]),
+        Check(name="lines that differ by tenant, feature, model", expected=[], found=differing(truth, measured.by)),
+        *incident_checks(truth, measured.incidents),
+    ]
+
+
+def differing(truth: Truth, by: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The lines of which calls, tokens or cost differ, each as text."""
+    wanted = {
+        (line.tenant, line.feature, line.model): (line.calls, line.cost_usd, *_tokens(line.tokens)) for line in truth.by
+    }
+    found = {
+        (row["tenant"], row["feature"], row["model"]): (row["calls"], row["cost_usd"], *_tokens(row)) for row in by
+    }
+    keys = sorted(wanted.keys() | found.keys(), key=str)
+    return [f"{key}: {wanted.get(key)} != {found.get(key)}" for key in keys if wanted.get(key) != found.get(key)]
+
+
+def incident_checks(truth: Truth, incidents: Sequence[Mapping[str, Any]]) -> list[Check]:
+    """Every incident of the truth was opened where it happened, and nothing else was."""
+    scopes = {(incident.tenant, incident.feature) for incident in truth.incidents}
+    opened = {
+        f"{incident.kind} of {incident.tenant}/{incident.feature} was opened": any(
+            row["tenant"] == incident.tenant
+            and row["feature"] == incident.feature
+            and _in_time(row["opened_at"], incident.started_at)
+            for row in incidents
+        )
+        for incident in truth.incidents
+    }
+    others = sorted(
+        f"{row['tenant']}/{row['feature']}" for row in incidents if (row["tenant"], row["feature"]) not in scopes
+    )
+    return [
+        *(Check(name=name, expected=True, found=found) for name, found in opened.items()),
+        Check(name="incidents elsewhere", expected=[], found=others),
+    ]
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: money as text."""
+    return f"{value:f}" if isinstance(value, Decimal) else value
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return f"{len(value)}" + (f", first: {value[0]}" if value else "")
+    return str(plain(value))
+
+
+def _tokens(counts: Mapping[str, Any]) -> tuple[int, ...]:
+    return tuple(counts.get(kind) or 0 for kind in TOKEN_KINDS)
+
+
+def _in_time(opened_at: datetime, started_at: datetime) -> bool:
+    return timedelta(minutes=-1) <= opened_at - started_at <= NOTICED_WITHIN

@@ -1,0 +1,49 @@
+"""The documentation does not rot: every command, setting and metric stands in the README, and every link leads somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from alerts import metrics as alert_metrics
+from ingest.gateway import metrics as gateway_metrics
+from processors import metrics as worker_metrics
+from spanledger.__main__ import VERBS, main
+from spanledger.settings import describe
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+INSTRUMENTS = [
+    *worker_metrics.INSTRUMENTS,
+    *gateway_metrics.METRICS,
+    *alert_metrics.INSTRUMENTS,
+]
+
+
+@pytest.mark.parametrize("setting", describe(), ids=lambda row: row.name)
+def test_the_readme_lists_the_setting_with_its_variable_default_and_meaning(setting):
+    row = f"| `{setting.name}` | `{setting.variable}` | {f'`{setting.default}`' if setting.default else ''} | {setting.help} |"
+
+    assert row in README
+
+
+@pytest.mark.parametrize("metric", INSTRUMENTS, ids=lambda row: row.name)
+def test_the_readme_lists_the_metric_with_its_kind_unit_and_meaning(metric):
+    assert f"| `{metric.name}` | {metric.kind} | {metric.unit} | {metric.help} |" in README
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_readme_lists_the_command_and_its_help_has_an_example(verb: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main([verb, "--help"])
+
+    assert ended.value.code == 0
+    assert "example" in capsys.readouterr().out.lower()
+    assert f"| `spanledger {verb}" in README
+
+
+@pytest.mark.parametrize("page", sorted(p.relative_to(ROOT) for p in ROOT.glob("*.md")), ids=str)
+def test_every_local_link_leads_somewhere(page: Path):
+    targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / page).read_text(encoding="utf-8"))
+
+    assert [target for target in targets if not (ROOT / page.parent / target).exists()] == []
