@@ -12,6 +12,7 @@ import grpc
 
 from tests.ingest.gateway.serving import PROTOBUF, export, request, spans
 
+BACK_OFF_S = 0.05
 REFUSED_OR_CUT = (OSError, http.client.HTTPException, grpc.RpcError)
 
 
@@ -54,6 +55,8 @@ class Senders:
             with self.changed:
                 (self.acknowledged if yes else self.refused).add(number)
                 self.changed.notify_all()
+            if not yes:
+                self.stopping.wait(BACK_OFF_S)
 
 
 @contextmanager
