@@ -1,4 +1,4 @@
-"""The documentation does not rot: every command, setting and metric stands in the README, and every link leads somewhere."""
+"""The documentation does not rot: commands, settings and metrics stand in the README, every link leads somewhere."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ from alerts import metrics as alert_metrics
 from ingest.gateway import metrics as gateway_metrics
 from processors import metrics as worker_metrics
 from spanledger.__main__ import VERBS, main
-from spanledger.settings import describe
+from spanledger.settings import Described, describe
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,14 +21,15 @@ INSTRUMENTS = [
 
 
 @pytest.mark.parametrize("setting", describe(), ids=lambda row: row.name)
-def test_the_readme_lists_the_setting_with_its_variable_default_and_meaning(setting):
-    row = f"| `{setting.name}` | `{setting.variable}` | {f'`{setting.default}`' if setting.default else ''} | {setting.help} |"
+def test_the_readme_lists_the_setting_with_its_variable_default_and_meaning(setting: Described):
+    default = f"`{setting.default}`" if setting.default else ""
+    row = f"| `{setting.name}` | `{setting.variable}` | {default} | {setting.help} |"
 
     assert row in README
 
 
 @pytest.mark.parametrize("metric", INSTRUMENTS, ids=lambda row: row.name)
-def test_the_readme_lists_the_metric_with_its_kind_unit_and_meaning(metric):
+def test_the_readme_lists_the_metric_with_its_kind_unit_and_meaning(metric: worker_metrics.Instrument):
     assert f"| `{metric.name}` | {metric.kind} | {metric.unit} | {metric.help} |" in README
 
 

@@ -22,17 +22,16 @@ WAKE_EVERY_S = 5.0
 REST_S = 1.0  # between two looks, however many notices come
 
 
-def add_alerts_agent(app: faust.App, topic: faust.TopicT[Any], watcher: Watcher, sink: KafkaSink) -> None:
+def add_alerts_agent(app: faust.App, topic: faust.TopicT, watcher: Watcher, sink: KafkaSink) -> None:
     """Register the agent and its clock; only the worker that owns the notices' one partition judges."""
     wake = asyncio.Event()
 
     @app.agent(topic, name="alerts")
-    async def notices(stream: faust.StreamT[Any]) -> AsyncIterator[None]:
+    async def notices(stream: Any) -> AsyncIterator[None]:
         async for _ in stream:
             wake.set()
             yield
 
-    @app.task
     async def watch() -> None:
         while not app.should_stop:
             with contextlib.suppress(TimeoutError):
@@ -41,6 +40,8 @@ def add_alerts_agent(app: faust.App, topic: faust.TopicT[Any], watcher: Watcher,
             if faust.types.TP(topic.get_topic_name(), 0) in app.consumer.assignment():
                 await look(watcher, sink)
             await asyncio.sleep(REST_S)
+
+    app.task(watch)
 
 
 async def look(watcher: Watcher, sink: KafkaSink) -> None:

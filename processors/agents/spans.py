@@ -140,20 +140,21 @@ class FlushLoop:
                 self.flusher.metrics.gauge("freshness_seconds", time.time() - max(done) / 1e6, **labels)
 
 
-def add_spans_agent(app: faust.App, topic: faust.TopicT[Any], loop: FlushLoop) -> None:
+def add_spans_agent(app: faust.App, topic: faust.TopicT, loop: FlushLoop) -> None:
     """Register the agent and its ticker on the app."""
 
     @app.agent(topic, name="spans")
-    async def spans(stream: faust.StreamT[Any]) -> AsyncIterator[None]:
+    async def spans(stream: Any) -> AsyncIterator[None]:
         async for events in stream.noack_take(TAKE_MESSAGES, within=TAKE_WITHIN_S):
             await loop.arrive(events)
             yield
 
-    @app.task
     async def flush_ticker() -> None:
         while not app.should_stop:
             await loop.tick()
             await asyncio.sleep(TICK_S)
+
+    app.task(flush_ticker)
 
 
 def _pairs(headers: Any) -> Iterable[tuple[str, bytes]]:
