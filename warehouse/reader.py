@@ -41,15 +41,15 @@ class WarehouseSnapshot:
         """The answer to a question. Raises BadQuestion, LakeUnavailable."""
         asked = load_question(question)
         values = asked.parse(params)
-        if values.get("now", values) is None:
+        if "now" in values and values["now"] is None:
             values["now"] = self.taken_at
-        with connect(self.settings) as connection:
-            for table, in_window in asked.reads.items():
-                expose(connection, self.snapshot, table, scope, _window(values) if in_window else EVER)
-            try:
+        try:
+            with connect(self.settings) as connection:
+                for table, in_window in asked.reads.items():
+                    expose(connection, self.snapshot, table, scope, _window(values) if in_window else EVER)
                 return connection.sql(asked.render(values), params=asked.bound(values)).to_arrow_table()
-            except (duckdb.IOException, OSError) as error:
-                raise LakeUnavailable(f"cannot read {self.snapshot.place.url}: {one_line(error)}") from error
+        except (duckdb.IOException, OSError) as error:
+            raise LakeUnavailable(f"cannot read {self.snapshot.place.url}: {one_line(error)}") from error
 
 
 class Warehouse:

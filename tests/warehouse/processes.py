@@ -1,4 +1,4 @@
-"""Work in other processes, which start in milliseconds because they are forked from one that has imported everything."""
+"""Work in other processes, which start at once because they are forked from one that has imported everything."""
 
 from __future__ import annotations
 

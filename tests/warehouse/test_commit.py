@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from tests.warehouse import processes
 from tests.warehouse.contents import assert_exactly_once, files, stored
 from tests.warehouse.samples import APP, flush_of, stretch
+from tests.warehouse.steps import STEPS, at
 from warehouse.lake import Flush, Lake, PartlyCommitted
 from warehouse.schemas import COMMIT_ORDER
 from warehouse.settings import LakeSettings
 
-STEPS = ("loaded", *(f"{table} {done}" for table in COMMIT_ORDER for done in ("written", "committed")))
 OTHER = "cluster/topic/1"
-
-
-def once(step: str, do: Callable[[], object]) -> Callable[[str], None]:
-    """A step hook that does something at the first time that ``step`` is done."""
-    left = [do]
-    return lambda done: left.pop()() if done == step and left else None  # type: ignore[func-returns-value]
 
 
 def test_the_steps_are_told_in_the_order_of_the_tables(local: LakeSettings):
@@ -79,7 +71,7 @@ def crashes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, LakeSettings]
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_crash_after_any_step_and_a_replay_give_every_row_once(step: str, crashes: dict[str, LakeSettings]):
+def test_a_crash_after_any_step_and_a_replay_give_every_row_at(step: str, crashes: dict[str, LakeSettings]):
     committed = STEPS.index(step) // 2 if step.endswith("committed") else (STEPS.index(step) - 1) // 2
     lake = Lake.open(crashes[step])
     offsets = lake.next_offsets([APP])[APP]
@@ -97,7 +89,7 @@ def test_of_two_writers_of_one_stream_exactly_one_is_seen(step: str, anywhere: L
     flush = flush_of(stretch(0, 4))
     ours, theirs = Lake.open(anywhere), Lake.open(anywhere)
 
-    ours.commit(flush, on_step=once(step, lambda: theirs.commit(flush)))
+    ours.commit(flush, on_step=at(step, lambda: theirs.commit(flush)))
 
     assert_exactly_once(anywhere, flush)
 
@@ -106,7 +98,7 @@ def test_a_writer_who_lost_one_of_its_streams_commits_the_other(local: LakeSetti
     both, one = flush_of(stretch(0, 4), stretch(0, 2, OTHER)), flush_of(stretch(0, 4))
     ours, theirs = Lake.open(local), Lake.open(local)
 
-    ours.commit(both, on_step=once("usage written", lambda: theirs.commit(one)))
+    ours.commit(both, on_step=at("usage written", lambda: theirs.commit(one)))
 
     assert_exactly_once(local, both)
 
@@ -115,12 +107,12 @@ def test_writers_of_different_streams_do_not_hinder_each_other(anywhere: LakeSet
     flushes = flush_of(stretch(0, 4)), flush_of(stretch(0, 2, OTHER))
     ours, theirs = Lake.open(anywhere), Lake.open(anywhere)
 
-    ours.commit(flushes[0], on_step=once("usage written", lambda: theirs.commit(flushes[1])))
+    ours.commit(flushes[0], on_step=at("usage written", lambda: theirs.commit(flushes[1])))
 
     assert_exactly_once(anywhere, *flushes)
 
 
-def test_processes_that_race_through_the_same_stream_write_it_once(local: LakeSettings):
+def test_processes_that_race_through_the_same_stream_write_it_at(local: LakeSettings):
     Lake.open(local)
     parts = [stretch(offset, offset + 2) for offset in range(0, 12, 2)]
 
@@ -146,7 +138,7 @@ def test_a_range_that_somebody_else_committed_in_part_meanwhile_is_refused_and_i
     ours, theirs = Lake.open(local), Lake.open(local)
 
     with pytest.raises(PartlyCommitted):
-        ours.commit(whole, on_step=once("loaded", lambda: theirs.commit(half)))
+        ours.commit(whole, on_step=at("loaded", lambda: theirs.commit(half)))
     ours.commit(rest)
 
     assert_exactly_once(local, half, rest)
@@ -176,7 +168,7 @@ def test_orphans_of_a_lost_race_are_taken_away(local: LakeSettings):
     flush = flush_of(stretch(0, 4))
     ours, theirs = Lake.open(local), Lake.open(local)
 
-    ours.commit(flush, on_step=once("usage written", lambda: theirs.commit(flush)))
+    ours.commit(flush, on_step=at("usage written", lambda: theirs.commit(flush)))
 
     assert files(local, "usage") == 1
     assert len(stored(local, "usage")) == 1

@@ -14,6 +14,7 @@ from tests.warehouse.contents import assert_exactly_once, files
 from tests.warehouse.faults import away, full_disk, read_only
 from tests.warehouse.object_store import BUCKET, object_store
 from tests.warehouse.samples import APP, NOON, flush_of, rows, stretch
+from tests.warehouse.steps import at
 from warehouse.errors import LakeMissing, LakeUnavailable
 from warehouse.lake import Flush, Lake
 from warehouse.reader import ALL, Warehouse
@@ -58,9 +59,10 @@ def test_a_fault_in_the_middle_of_a_commit_shows_nothing_half_and_is_healed_by_a
     flush = flush_of(stretch(0, 4))
     lake, warehouse = Lake.open(settings), Warehouse(settings)
 
-    with ExitStack() as stack, pytest.raises(LakeUnavailable):
-        begin = stack.enter_context
-        lake.commit(flush, on_step=lambda done: begin(FAULTS[fault](Path(settings.url))) if done == step else None)
+    with ExitStack() as faults:
+        hook = at(step, lambda: faults.enter_context(FAULTS[fault](Path(settings.url))))
+        with pytest.raises(LakeUnavailable):
+            lake.commit(flush, on_step=hook)
 
     assert warehouse.ask("spend", ALL).num_rows == 0
     lake.commit(flush)
@@ -81,11 +83,10 @@ def test_tries_on_a_full_disk_leave_no_files_behind(settings: LakeSettings):
 def test_a_commit_whose_log_entry_was_refused_leaves_no_files_behind(settings: LakeSettings):
     lake = Lake.open(settings)
 
-    with ExitStack() as stack, pytest.raises(LakeUnavailable):
-        begin = stack.enter_context
-        lake.commit(
-            flush_of(stretch(0, 4)), on_step=lambda done: begin(full_disk()) if done == "usage written" else None
-        )
+    with ExitStack() as faults:
+        hook = at("usage written", lambda: faults.enter_context(full_disk()))
+        with pytest.raises(LakeUnavailable):
+            lake.commit(flush_of(stretch(0, 4)), on_step=hook)
 
     assert lake.next_offsets([APP])[APP]["usage"] is None
     assert files(settings, "usage") == 0

@@ -60,7 +60,7 @@ def test_a_table_with_other_columns_refuses_to_open(local: LakeSettings):
     schema = pa.schema([TABLES["usage"].schema.field("day"), pa.field("calls", pa.string())])
     DeltaTable.create(f"{local.url}/usage", schema, mode="overwrite", partition_by=["day"])
 
-    with pytest.raises(LakeMismatch, match="table usage has other columns.*calls.*tenant"):
+    with pytest.raises(LakeMismatch, match=r"table usage has other columns.*calls.*tenant"):
         Lake.open(local)
 
 
@@ -80,7 +80,7 @@ def test_a_lake_of_another_format_refuses_to_open(local: LakeSettings):
     Lake.open(local)
     DeltaTable(f"{local.url}/identity").alter.set_table_description("spanledger lake, format 99")
 
-    with pytest.raises(LakeMismatch, match="format 99.*this version writes.*format 1"):
+    with pytest.raises(LakeMismatch, match=r"format 99.*this version writes.*format 1"):
         Lake.open(local)
 
 
