@@ -31,7 +31,7 @@ PEAK_MARGIN = 1.5
 """… and this many times the largest one of the series' recent past."""
 SPARSE_CALLS = 8.0
 """Windows of fewer expected calls are also compared with the largest spend of the recent past …"""
-SPARSE_MARGIN = 1.5
+SPARSE_MARGIN = 1.2
 YOUNG_MARGIN = 3.0
 """… and young series with nothing but that."""
 YOUNG_MINUTES = 45
@@ -106,11 +106,11 @@ def _raise_bar(states: States, minute: int, spend: Floats, rate: Floats, seasone
     expected = rate[:, None] * WIDTHS
     noise = dispersion(states)[:, None]
     spread = np.maximum(scale(noise, expected), TINY)
-    score = np.where(seasoned[:, None], (windows - expected) / spread, 0)
+    old_enough = (minute - states["first_minute"] >= YOUNG_MINUTES)[:, None]
+    score = np.where(old_enough, (windows - expected) / spread, 0)
     usual = expected + np.maximum(SCORE, PEAK_MARGIN * states["peak_score"][:, PEAK]) * spread
     sparse = expected < SPARSE_CALLS * noise
     usual = np.where(sparse, np.maximum(usual, SPARSE_MARGIN * states["peak_usd"][:, PEAK]), usual)
-    old_enough = (minute - states["first_minute"] >= YOUNG_MINUTES)[:, None]
     young = np.where(old_enough, YOUNG_MARGIN * np.maximum(states["peak_usd"][:, PEAK], expected), np.inf)
     odd = np.where(seasoned[:, None], usual, young)
     gate = expected + np.maximum(gates.usd, expected * gates.percent / 100)

@@ -6,7 +6,9 @@ nothing about this hour, is expected to go on as in its last hours.
 
 **Scale.** Spend is a compound Poisson sum, so its variance is ``dispersion x mean``; the dispersion is learned from the
 series' own errors (quasi-likelihood: McCullagh & Nelder, Generalized Linear Models, 2nd ed. 1989, section 9.2), and a
-share of the mean is added for what moves all calls at once.
+share of the mean is added for what moves all calls at once. Few large calls make a longer tail than the variance says,
+so one typical call is added too, as in Bernstein's inequality (Boucheron, Lugosi & Massart, Concentration Inequalities,
+2013, theorem 2.10).
 
 **Training** is robust: a hot minute teaches at most a multiple of its expectation, so a spike is not learned while a
 new level is, in hours; any other minute teaches at most some scales above it.
@@ -96,8 +98,8 @@ def dispersion(states: States) -> Floats:
 
 
 def scale(noise: Floats, mean: Floats) -> Floats:
-    """Standard deviation of spend whose expectation is ``mean``."""
-    return np.sqrt(noise * mean + (COMMON_SHARE * mean) ** 2)
+    """Spread of spend whose expectation is ``mean``: its standard deviation, and one typical call for the skew."""
+    return np.sqrt(noise * mean + (COMMON_SHARE * mean) ** 2) + noise
 
 
 def expect(states: States, usual: Floats) -> tuple[Floats, Bools]:

@@ -1,4 +1,4 @@
-"""What the detector remembers of a series: one row of a structured array, 963 bytes, whatever the history's length.
+"""What the detector remembers of a series: one row of a structured array, 987 bytes, whatever the history's length.
 
 A series is the spend of one scope per minute, in USD. Minutes and hours are counted from the Unix epoch; an hour's slot
 in the week is ``hour % 168``, so a slot is the same hour of the same weekday (UTC).
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-WINDOWS = (5, 15)
+WINDOWS = (2, 5, 15)
 """Lengths of the trailing windows, in minutes; the shortest finds fast, the longest finds the merely persistent."""
 SPAN = WINDOWS[-1]
 HOUR = 60

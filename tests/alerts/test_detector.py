@@ -121,7 +121,7 @@ def test_a_spike_does_not_raise_what_is_expected_afterwards_by_much(day: tuple[S
 def test_a_new_level_becomes_normal_within_a_day() -> None:
     rng = np.random.default_rng(5)
     spend = grid_of(rng, 2 * DAY, series=4, calls_per_minute=CALLS_PER_MINUTE)
-    spend[DAY + 300 :] *= 3
+    spend[DAY + 300 :] *= 4
 
     _, verdicts = train(spend)
 
