@@ -1,7 +1,7 @@
 """The lookout: one look at the ledger judges what is new, commits what is decided, and sends what was committed.
 
 1. Note what couriers have delivered since the last look.
-2. Where usage, watermark or journal have changed: train up to the minutes that may still change, judge those, commit
+2. Where usage, journal or the minute have changed: train up to the minutes that may still change, judge those, commit
    the events that are due. If another worker has committed first, judge again with what it has told.
 3. Give every free courier what its channel has not taken.
 
@@ -67,16 +67,13 @@ class Lookout:
         """One look; ``wait_s`` waits for deliveries. After LakeUnavailable the next look does what is left."""
         delivered = self._dispatch.collect(now, wait_s=wait_s)  # 1
         news = self._journal.refresh()
-        mark, watermark = self._ledger.mark(), self._ledger.watermark(now)
-        seen = (mark, watermark and to_minute(watermark))
-        events: Sequence[Event] = ()
-        judged = watermark if news or seen != self._seen else None
-        if judged is not None:
-            events = self._judge(now, judged)  # 2
-            self._seen = seen
+        seen = (self._ledger.mark(), to_minute(now))
+        watermark = self._ledger.watermark(now) if news or seen != self._seen else None
+        events = self._judge(now, watermark) if watermark is not None else ()  # 2
+        self._seen = seen
         return StepReport(
             events=tuple(as_json(event) for event in events),
-            judged_until=judged,
+            judged_until=watermark,
             delivered=delivered,
             outbox=self._dispatch.send(now),  # 3
         )
