@@ -44,13 +44,13 @@ async def _serve(settings: Settings) -> int:
     from ingest.gateway.server import Gateway
     from spanledger.telemetry import serve_metrics
 
-    metrics_port = serve_metrics(settings.gateway.metrics_port, service="spanledger-gateway")
     gateway = Gateway(settings.gateway, settings.kafka)
+    metrics_port = serve_metrics(settings.gateway.metrics_port, service="spanledger-gateway")
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await gateway.start()
-    host = settings.gateway.host
+    host = f"[{settings.gateway.host}]" if ":" in settings.gateway.host else settings.gateway.host
     print(
         f"gateway ready: OTLP/gRPC {host}:{gateway.grpc_port}, OTLP/HTTP http://{host}:{gateway.http_port}, "
         f"metrics http://127.0.0.1:{metrics_port}/metrics",

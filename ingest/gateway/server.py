@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+import socket
 import time
 from typing import Any
 
@@ -138,9 +139,11 @@ class Gateway:
 
 
 def _bind(server: grpc.aio.Server, host: str, port: int) -> int:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
+        socket.create_server((host, port), family=family).close()  # gRPC would only print why it cannot
         return int(server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}"))
-    except RuntimeError as error:
+    except (OSError, RuntimeError) as error:
         raise _cannot_listen("grpc_port", host, port, error) from error
 
 

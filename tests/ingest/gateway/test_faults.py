@@ -1,12 +1,13 @@
 """Nothing that was acknowledged is lost, and memory stays bounded, whatever happens to broker and gateway."""
 
+import http.client
 import os
 import signal
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import grpc
 import pytest
 
 from ingest.broker import LocalBroker
@@ -15,7 +16,16 @@ from ingest.kafka import admin_client
 from ingest.settings import MIB, KafkaSettings
 from ingest.topics import ensure_topics
 from tests.ingest.gateway.senders import sending
-from tests.ingest.gateway.serving import Answer, Serving, gateway_process, on_free_ports, serving, span_numbers, spans
+from tests.ingest.gateway.serving import (
+    PROTOBUF,
+    Answer,
+    Serving,
+    gateway_process,
+    on_free_ports,
+    serving,
+    span_numbers,
+    spans,
+)
 from tests.ingest.gateway.stored import stored
 
 
@@ -100,43 +110,61 @@ def test_sigterm_finishes_open_requests_and_exits_with_0(kafka_settings: KafkaSe
 
 
 @pytest.mark.parametrize("protocol", ["http", "grpc"])
-def test_a_drain_answers_what_is_open_and_takes_nothing_new(protocol: str):
+def test_a_drain_closes_the_ports_and_answers_what_is_open(protocol: str):
     outlet = MemoryOutlet()
     outlet.hold = True
     body = spans(1)
 
-    with ThreadPoolExecutor() as threads, serving(outlet=outlet) as gateway:
+    with ThreadPoolExecutor() as threads, serving(on_free_ports(drain_s=30.0), outlet=outlet) as gateway:
         send = {"http": lambda: gateway.post("/v1/traces", body).status, "grpc": lambda: gateway.export(body)}[protocol]
         held = threads.submit(send)
         outlet.arrived.wait(30)
         draining = gateway.run(gateway.gateway.drain())
-        refusals = [_refused_by(gateway, body), _refused_by_grpc(gateway, body)]
+        closed = [_closes(port) for port in (gateway.gateway.http_port, gateway.gateway.grpc_port)]
         gateway.call(outlet.let_go)
         draining.result(30)
         answer = held.result(30)
 
+    assert closed == [True, True]
     assert answer in (200, b"")
-    assert refusals == [True, True]
+
+
+def test_a_drain_sends_those_who_stay_connected_elsewhere():
+    outlet = MemoryOutlet()
+    outlet.hold = True
+
+    with ThreadPoolExecutor() as threads, serving(on_free_ports(drain_s=30.0), outlet=outlet) as gateway:
+        kept = http.client.HTTPConnection("127.0.0.1", gateway.gateway.http_port, timeout=30)
+        kept.request("POST", "/v1/traces", b"", {"Content-Type": PROTOBUF})
+        first = kept.getresponse()
+        first.read()
+        held = threads.submit(gateway.post, "/v1/traces", spans(1))
+        outlet.arrived.wait(30)
+        draining = gateway.run(gateway.gateway.drain())
+        assert _closes(gateway.gateway.http_port)
+        kept.request("POST", "/v1/traces", spans(1), {"Content-Type": PROTOBUF})
+        second = kept.getresponse()
+        second.read()
+        kept.close()
+        gateway.call(outlet.let_go)
+        draining.result(30)
+        answer = held.result(30)
+
+    assert (first.status, second.status, answer.status) == (200, 503, 200)
+    assert second.headers["Retry-After"]
     assert len(outlet.records) == 1
 
 
-def _refused_by(gateway: Serving, body: bytes) -> bool:
-    """Whether HTTP takes nothing any more; waits for its port to close."""
+def _closes(port: int) -> bool:
+    """Whether nobody listens on the port any more, soon; a connection that tries it out would itself be in the way."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         try:
-            if gateway.post("/v1/traces", body).status != 503:
-                return False
-        except ConnectionError:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            time.sleep(0.01)
+        else:
             return True
-    return False
-
-
-def _refused_by_grpc(gateway: Serving, body: bytes) -> bool:
-    try:
-        gateway.export(body)
-    except grpc.RpcError as error:
-        return error.code() is grpc.StatusCode.UNAVAILABLE
     return False
 
 

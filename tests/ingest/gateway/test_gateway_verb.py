@@ -50,6 +50,7 @@ def test_a_taken_port_is_one_line_and_exit_code_2(setting: str, kafka_settings: 
         ended = run_verb(KAFKA=kafka_settings.bootstrap, **(ports | {f"GATEWAY_{setting}": port}))
 
     assert ended.returncode == 2
+    assert ended.stderr.count("\n") == 1
     assert f"127.0.0.1:{port}: the port is taken; set gateway.{setting.lower()}" in ended.stderr
     assert ended.stdout == ""
 
