@@ -19,11 +19,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from warehouse.schemas import HISTOGRAM
+from warehouse.schemas import HISTOGRAM, HISTOGRAM_GAMMA, HISTOGRAM_ZERO
 
-GAMMA = 1.02
+GAMMA = HISTOGRAM_GAMMA
 SMALLEST_MS = 1e-6
-ZERO = -698
+ZERO = HISTOGRAM_ZERO
 """Bucket of values below ``SMALLEST_MS``: one below the lowest bucket that has a logarithm."""
 
 _INDICES = 1 << 16  # more than a float64 can have: the largest index of a float64 is 35,843

@@ -74,8 +74,9 @@ def write_csv(answer: pa.Table, out: TextIO) -> None:
 
 
 def write_table(answer: pa.Table, out: TextIO, *, columns: Sequence[str], total: pa.Table | None = None) -> None:
-    """An aligned table of ``columns``, less those without any value; ``total``, of one row, is its last line."""
-    shown = [name for name in columns if name in ATTRIBUTION or answer[name].null_count < answer.num_rows]
+    """An aligned table of ``columns``, less those where all rows are NULL; ``total``, of one row, is its last line."""
+    kept = {name for name in columns if name in ATTRIBUTION or answer[name].null_count < answer.num_rows}
+    shown = [name for name in columns if name in kept or not answer.num_rows]
     body = [[cell(row[name], UNATTRIBUTED if name in ATTRIBUTION else "-") for name in shown] for row in _rows(answer)]
     sums = _rows(total) if total is not None else []
     last = [["total", *(cell(row[name]) if name in row else "" for name in shown[1:])] for row in sums]

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from warehouse.lake.snapshot import Snapshot
-from warehouse.schemas import HISTOGRAM_GAMMA, TABLES
+from warehouse.schemas import HISTOGRAM_GAMMA, HISTOGRAM_ZERO, TABLES
 from warehouse.scope import Scope, condition, identifier, literal
 from warehouse.settings import LakeSettings
 
@@ -32,9 +32,9 @@ def connect(settings: LakeSettings) -> duckdb.DuckDBPyConnection:
             "temp_directory": tempfile.gettempdir(),
         },
     )
-    gamma = HISTOGRAM_GAMMA
     connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(f"CREATE MACRO bucket_value(i) AS 2.0 * pow({gamma}, i) / ({gamma} + 1.0)")
+    estimate = f"2.0 * pow({HISTOGRAM_GAMMA}, i) / ({HISTOGRAM_GAMMA} + 1.0)"
+    connection.execute(f"CREATE MACRO bucket_value(i) AS if(i <= {HISTOGRAM_ZERO}, 0.0, {estimate})")
     return connection
 
 

@@ -16,8 +16,8 @@ HISTOGRAM = pa.list_(pa.struct([pa.field("index", pa.int32()), pa.field("count",
 """Exponential buckets: ``index = ceil(log(x) / log(HISTOGRAM_GAMMA))`` of a value in milliseconds."""
 HISTOGRAM_GAMMA = 1.02
 """With g = 1.02 bucket i is (g^(i-1), g^i]; its estimate 2 g^i / (g+1) is off by at most (g-1)/(g+1) = 0.991 %."""
-HISTOGRAM_ZERO = -(2**31)
-"""Index of the bucket of values that are zero (or less, from a broken clock): its estimate is 0."""
+HISTOGRAM_ZERO = -698
+"""Index of the bucket of values below a nanosecond, zero among them: its estimate is 0."""
 COUNTS = pa.map_(pa.string(), pa.int64())
 TEXTS = pa.map_(pa.string(), pa.string())
 AMOUNTS = pa.map_(pa.string(), pa.float64())

@@ -71,7 +71,7 @@ def crashes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, LakeSettings]
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_a_crash_after_any_step_and_a_replay_give_every_row_at(step: str, crashes: dict[str, LakeSettings]):
+def test_a_crash_after_any_step_and_a_replay_give_every_row_once(step: str, crashes: dict[str, LakeSettings]):
     committed = STEPS.index(step) // 2 if step.endswith("committed") else (STEPS.index(step) - 1) // 2
     lake = Lake.open(crashes[step])
     offsets = lake.next_offsets([APP])[APP]
@@ -112,7 +112,7 @@ def test_writers_of_different_streams_do_not_hinder_each_other(anywhere: LakeSet
     assert_exactly_once(anywhere, *flushes)
 
 
-def test_processes_that_race_through_the_same_stream_write_it_at(local: LakeSettings):
+def test_processes_that_race_through_the_same_stream_write_it_once(local: LakeSettings):
     Lake.open(local)
     parts = [stretch(offset, offset + 2) for offset in range(0, 12, 2)]
 

@@ -25,6 +25,7 @@ import pyarrow as pa
 from warehouse.errors import LakeMismatch, LakeUnavailable
 from warehouse.lake.flush import Flush, Range
 from warehouse.lake.identity import claim, create_identity, read_identity
+from warehouse.lake.parquet import conform
 from warehouse.lake.place import Place
 from warehouse.lake.table import ATTEMPTS, AppendTable, create_table
 from warehouse.schemas import COMMIT_ORDER, TABLES
@@ -81,11 +82,17 @@ class Lake:
         """Steps 2 and 3 for every table; gives the version of each table that was written.
 
         Raises PartlyCommitted and LakeUnavailable; after either, the same flush or a part of it may be tried again.
+        Raises ValueError where rows do not have the columns of their table, before anything is written.
         """
         step = on_step or (lambda _: None)
         missing = {table: self._load(table, flush) for table in COMMIT_ORDER}  # 2, before anything is written
+        rows = {table: conform(table, flush.rows(table, missing[table])) for table in COMMIT_ORDER}
         step("loaded")
-        return {table: self._append(table, flush, missing[table], step) for table in COMMIT_ORDER if missing[table]}
+        return {
+            table: self._append(table, flush, missing[table], rows[table], step)
+            for table in COMMIT_ORDER
+            if missing[table]
+        }
 
     def _load(self, table: str, flush: Flush) -> tuple[Range, ...]:
         """Step 2: load the table once; the ranges it lacks."""
@@ -94,12 +101,11 @@ class Lake:
             span for span in flush.ranges if not span.is_in(table, self._tables[table].transaction_version(span.app_id))
         )
 
-    def _append(self, table: str, flush: Flush, missing: tuple[Range, ...], step: Step) -> int:
+    def _append(self, table: str, flush: Flush, missing: tuple[Range, ...], rows: pa.Table, step: Step) -> int:
         """Step 3: append what is missing on the loaded handle; refused = reload, go to 2."""
         target = self._tables[table]
         with target.lock:
             for _ in range(ATTEMPTS):
-                rows = flush.rows(table, missing)
                 transactions = [(span.app_id, span.next) for span in missing]
                 if not missing or target.append(rows, transactions, lambda: step(f"{table} written")):  # 3
                     step(f"{table} committed")
@@ -107,17 +113,19 @@ class Lake:
                     target.checkpoint_if_due()
                     return target.version()
                 missing = self._load(table, flush)  # back to 2
+                rows = conform(table, flush.rows(table, missing))
         raise LakeUnavailable(LOST.format(table=table, url=self.url))
 
     def append_once(self, table: str, rows: pa.Table, app_id: str, version: int) -> bool:
         """Append rows under an app-transaction of their own; False if it, or a later one, stands already."""
         target = self._tables[table]
+        conformed = conform(table, [rows])
         with target.lock:
             for _ in range(ATTEMPTS):
                 standing = self.last_version(table, app_id)
                 if standing is not None and standing >= version:
                     return False
-                if target.append([rows], [(app_id, version)]):
+                if target.append(conformed, [(app_id, version)]):
                     target.refresh()
                     target.checkpoint_if_due()
                     return True

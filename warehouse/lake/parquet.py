@@ -60,7 +60,10 @@ def _stored(column: pa.Field) -> pa.Field:
 def conform(table: str, parts: Sequence[pa.Table]) -> pa.Table:
     """All parts as one table in the layout's schema; ValueError if a column is missing, unknown or of another type."""
     schema = layout(table).schema
-    return pa.concat_tables([_conform_part(table, part, schema) for part in parts]).unify_dictionaries()
+    rows = pa.concat_tables([schema.empty_table(), *(_conform_part(table, part, schema) for part in parts)])
+    if missing := rows[TABLES[table].partition_by].null_count:
+        raise ValueError(f"{table}: {missing} rows without a {TABLES[table].partition_by}")
+    return rows.unify_dictionaries()
 
 
 def _conform_part(table: str, part: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -101,8 +104,6 @@ def write_days(table: str, rows: pa.Table, files: fs.FileSystem, written_at: dat
 
 def _by_day(rows: pa.Table, partition_by: str) -> Iterable[tuple[str, pa.Table]]:
     days = pc.unique(rows[partition_by])
-    if days.null_count:
-        raise ValueError(f"{days.null_count} rows without a {partition_by}")
     content = rows.drop_columns([partition_by])
     for day in sorted(days.to_pylist()):
         yield day.isoformat(), content if len(days) == 1 else content.filter(pc.equal(rows[partition_by], day))

@@ -15,7 +15,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from deltalake.transaction import AddAction
 
 from warehouse.errors import LakeMismatch, LakeMissing
-from warehouse.lake.parquet import conform, discard, write_days
+from warehouse.lake.parquet import discard, write_days
 from warehouse.lake.place import Place, unavailable
 from warehouse.schemas import TABLES
 
@@ -107,17 +107,17 @@ class AppendTable:
 
     def append(
         self,
-        rows: Sequence[pa.Table],
+        rows: pa.Table,
         transactions: Sequence[tuple[str, int]],
         on_written: Callable[[], None] = lambda: None,
     ) -> bool:
-        """Write ``rows`` and commit them with ``transactions`` in ONE commit on the loaded handle.
+        """Write ``rows`` (as ``conform`` gives them) and commit them with ``transactions`` on the loaded handle.
 
         False: somebody else committed one of the transactions since the last refresh; nothing is visible. Raises
         LakeUnavailable; the commit may then have landed nevertheless, which the next refresh shows.
         """
         with self.lock, unavailable("write", self.where):
-            added = write_days(self.name, conform(self.name, rows), self._files, datetime.now(UTC)) if rows else []
+            added = write_days(self.name, rows, self._files, datetime.now(UTC))
             on_written()
             try:
                 self._handle.create_write_transaction(

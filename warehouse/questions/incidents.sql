@@ -1,6 +1,6 @@
 -- Incidents as they stand: the latest state of each, the worst first.
 -- reads incidents
--- takes state: text = all; open, resolved or all
+-- takes state: state = all; open, resolved or all
 -- takes start: time = ; first opening
 -- takes end: time = ; first opening after
 -- gives state: open or resolved
@@ -42,6 +42,6 @@ SELECT
 FROM last_ AS l
 JOIN lives AS v USING (incident_id)
 LEFT JOIN notices AS n USING (incident_id)
-WHERE ($state = 'all' OR ($state = 'open') = (NOT v.resolved))
+WHERE $state IN ('all', if(v.resolved, 'resolved', 'open'))
     AND ($start IS NULL OR v.opened_at_ >= $start) AND ($end IS NULL OR v.opened_at_ < $end)
 ORDER BY v.resolved, l.excess_usd DESC NULLS LAST, opened_at DESC, l.incident_id

@@ -8,6 +8,7 @@
 ``zone``        a time zone of the IANA database, in which hours and days of a bucket begin
 ``filter``      values by dimension of the table named after it, ``{"tenant": ["acme", None]}`` (None = NULL), or text
                 like ``tenant=acme,tenant=,feature=chat`` (an empty value = NULL)
+``state``       ``open``, ``resolved`` or ``all``
 ``text``        any text
 ``whole``       a whole number ≥ 0
 ==============  ==========================================================================================
@@ -15,7 +16,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -25,6 +26,7 @@ from warehouse.schemas import SAFETY, TABLES, USAGE_DIMENSIONS
 from warehouse.scope import identifier, literal, one_of
 
 BUCKETS = ("minute", "hour", "day")
+STATES = ("open", "resolved", "all")
 SAFETY_DIMENSIONS = tuple(SAFETY.names[SAFETY.names.index("tenant") : SAFETY.names.index("category")])
 DIMENSIONS = {"usage": USAGE_DIMENSIONS, "safety": SAFETY_DIMENSIONS}
 
@@ -86,8 +88,17 @@ def parse_dimensions(given: object, table: str) -> tuple[str, ...]:
 
 def parse_bucket(given: object) -> str:
     """Name of a bucket."""
-    if given not in BUCKETS:
-        raise ValueError(f"must be one of {', '.join(BUCKETS)}")
+    return _one_of(given, BUCKETS)
+
+
+def parse_state(given: object) -> str:
+    """Which incidents."""
+    return _one_of(given, STATES)
+
+
+def _one_of(given: object, allowed: Sequence[str]) -> str:
+    if given not in allowed:
+        raise ValueError(f"must be one of {', '.join(allowed)}")
     return str(given)
 
 
@@ -125,6 +136,7 @@ PARSERS: Mapping[str, Callable[[object], Value]] = {
     "bucket": parse_bucket,
     "zone": parse_zone,
     "whole": parse_whole,
+    "state": parse_state,
     "text": str,
 }
 """What reads the kinds that belong to no table."""

@@ -1,0 +1,183 @@
+"""``spanledger report`` and ``spanledger lake``: what they print, and how they end."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from spanledger.__main__ import main
+from tests.warehouse.samples import APP, NOON, flush_record, rows, span, stretch, usage
+from warehouse.lake import Flush, Lake
+from warehouse.questions import question_names
+from warehouse.settings import LakeSettings
+
+
+@pytest.fixture
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A lake with a few calls, named by the environment."""
+    url = tmp_path / "lake"
+    part = stretch(0, 4)
+    calls = [
+        usage(tenant="acme", feature="chat", cost_usd="1234.5", calls=1000, priced_calls=1000),
+        usage(tenant="acme", feature=None, cost_usd="0.000000000001", tags={"team": "red"}),
+        usage(tenant=None, feature="chat", cost_usd=None, minute=NOON + timedelta(days=1)),
+    ]
+    tables = {
+        "usage": {APP: rows("usage", *calls)},
+        "spans": {APP: rows("spans", span(1), span(255))},
+        "flushes": {APP: rows("flushes", flush_record(part))},
+    }
+    Lake.open(LakeSettings(url=str(url))).commit(Flush(ranges=(part,), tables=tables))
+    monkeypatch.setenv("SPANLEDGER_LAKE", str(url))
+    return url
+
+
+def test_without_a_name_it_lists_the_questions_and_what_they_take(capsys: pytest.CaptureFixture[str]):
+    code = main(["report"])
+
+    out = capsys.readouterr().out
+    assert code == 0
+    assert all(f"\n{name} " in f"\n{out}" for name in question_names())
+    assert "--by" in out
+    assert "--param limit=" in out
+
+
+@pytest.mark.usefixtures("lake")
+def test_a_table_is_aligned_and_ends_with_a_total_that_says_how_much_is_priced(capsys: pytest.CaptureFixture[str]):
+    code = main(["report", "spend", "--by", "tenant,feature"])
+
+    printed = capsys.readouterr()
+    assert code == 0
+    assert printed.out.splitlines() == [
+        "tenant        feature       calls  errors  input_tokens  output_tokens    cost_usd  priced_share",
+        "────────────  ────────────  ─────  ──────  ────────────  ─────────────  ──────────  ────────────",
+        "acme          chat          1,000       0           100             10  1,234.5000         1.000",
+        "acme          unattributed      1       0           100             10      0.0000         1.000",
+        "unattributed  chat              1       0           100             10           -         0.000",
+        "────────────  ────────────  ─────  ──────  ────────────  ─────────────  ──────────  ────────────",
+        "total                       1,002       0           300             30  1,234.5000         0.999",
+    ]
+    assert "provisional" in printed.err
+
+
+@pytest.mark.usefixtures("lake")
+def test_json_is_one_array_of_flat_objects_with_exact_money(capsys: pytest.CaptureFixture[str]):
+    code = main(["report", "spend", "--by", "tenant,feature,tags.team", "--bucket", "day", "--format", "json"])
+
+    answer = json.loads(capsys.readouterr().out)
+    names = ("bucket", "tenant", "feature", "tags.team", "calls", "cost_usd", "priced_share")
+    assert code == 0
+    assert [tuple(row[name] for name in names) for row in answer] == [
+        ("2026-03-01T00:00:00Z", "acme", "chat", None, 1000, "1234.500000000000", 1.0),
+        ("2026-03-01T00:00:00Z", "acme", None, "red", 1, "0.000000000001", 1.0),
+        ("2026-03-02T00:00:00Z", None, "chat", None, 1, None, 0.0),
+    ]
+    assert not any(isinstance(value, (list, dict)) for row in answer for value in row.values())
+
+
+@pytest.mark.usefixtures("lake")
+def test_csv_has_a_header_and_the_same_values(capsys: pytest.CaptureFixture[str]):
+    main(["report", "spend", "--format", "csv"])
+
+    answer = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [(row["tenant"], Decimal(row["cost_usd"] or 0), row["provisional"]) for row in answer] == [
+        ("acme", Decimal("1234.500000000001"), "true"),
+        ("", Decimal(0), "true"),
+    ]
+
+
+@pytest.mark.usefixtures("lake")
+def test_ids_are_hex(capsys: pytest.CaptureFixture[str]):
+    main(["report", "calls", "--param", "limit=1", "--param", "trace_id=" + "0" * 30 + "ff", "--format", "json"])
+
+    (call,) = json.loads(capsys.readouterr().out)
+    assert (call["trace_id"], call["span_id"]) == ("0" * 30 + "ff", "0" * 14 + "ff")
+    assert call["ended_at"] == "2026-03-01T12:00:01Z"
+
+
+@pytest.mark.usefixtures("lake")
+@pytest.mark.parametrize(
+    ("flags", "calls"),
+    [
+        ([], [1001, 1]),
+        (["--tenant", "acme"], [1001]),
+        (["--tenant", "unattributed"], [1]),
+        (["--tenant", "acme", "--tenant", "unattributed"], [1001, 1]),
+        (["--tenant", "nobody"], []),
+        (["--from", "2026-03-02"], [1]),
+        (["--to", "2026-03-02T00:00:00Z"], [1001]),
+        (["--from", "2026-04-01"], []),
+    ],
+)
+def test_tenants_and_times_limit_the_answer(flags: list[str], calls: list[int], capsys: pytest.CaptureFixture[str]):
+    code = main(["report", "spend", "--format", "json", *flags])
+
+    assert code == 0
+    assert [row["calls"] for row in json.loads(capsys.readouterr().out)] == calls
+
+
+@pytest.mark.usefixtures("lake")
+@pytest.mark.parametrize("question", question_names())
+@pytest.mark.parametrize("how", ["table", "json", "csv"])
+def test_every_question_prints_in_every_format(question: str, how: str, capsys: pytest.CaptureFixture[str]):
+    code = main(["report", question, "--format", how])
+
+    assert code == 0
+    assert capsys.readouterr().out.strip()
+
+
+@pytest.mark.usefixtures("lake")
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["report", "spent"], "there is no question 'spent'"),
+        (["report", "spend", "--by", "colour"], "no dimension 'colour'"),
+        (["report", "spend", "--from", "tomorrow"], "start = 'tomorrow'"),
+        (["report", "status", "--by", "tenant"], "status takes now, not by"),
+        (["report", "calls", "--param", "limit"], "must be NAME=VALUE"),
+    ],
+)
+def test_what_cannot_be_asked_ends_with_two_and_one_line(
+    words: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+):
+    code = main(words)
+
+    printed = capsys.readouterr()
+    assert code == 2
+    assert printed.out == ""
+    assert reason in printed.err
+    assert printed.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [["report", "spend"], ["lake", "attach", "never-made.duckdb"]])
+def test_without_a_lake_it_says_what_to_do(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SPANLEDGER_LAKE", str(tmp_path / "none"))
+
+    code = main(words)
+
+    printed = capsys.readouterr()
+    assert (code, printed.out) == (2, "")
+    assert "there is no lake at" in printed.err
+    assert "spanledger worker" in printed.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("lake")
+def test_attach_writes_a_file_that_duckdb_opens(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    code = main(["lake", "attach", str(tmp_path / "ledger.duckdb")])
+
+    printed = capsys.readouterr()
+    assert (code, printed.out) == (0, "")
+    assert "the lake as of" in printed.err
+    with duckdb.connect(str(tmp_path / "ledger.duckdb"), read_only=True) as client:
+        assert client.sql("SELECT count(*) FROM spans").fetchall() == [(2,)]

@@ -1,0 +1,141 @@
+"""Rows in, the same rows out: types, partitions, and how the files are laid out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable
+
+from tests.warehouse.contents import assert_exactly_once, sent, stored
+from tests.warehouse.samples import APP, NOON, flush_record, rows, span, stretch, usage
+from warehouse.lake import Flush, Lake
+from warehouse.schemas import COMMIT_ORDER, TABLES
+from warehouse.settings import LakeSettings
+
+EXAMPLES = {
+    pa.string(): "text",
+    pa.binary(): bytes(range(16)),
+    pa.bool_(): True,
+    pa.int32(): -(2**31),
+    pa.int64(): 2**63 - 1,
+    pa.float64(): 1 / 3,
+    pa.decimal128(38, 12): Decimal("12345678901234567890123456.123456789012"),
+    pa.timestamp("us", tz="UTC"): NOON + timedelta(microseconds=1),
+    pa.date32(): NOON.date(),
+}
+
+
+def example(kind: pa.DataType) -> object:
+    """A value of a type that loses something where anything is lost."""
+    if pa.types.is_map(kind):
+        return {"key": example(kind.item_type), "other": None}
+    if pa.types.is_list(kind):
+        return [example(kind.value_type)] * 2
+    if pa.types.is_struct(kind):
+        return {field.name: example(field.type) for field in kind}
+    return EXAMPLES[kind]
+
+
+def full_and_empty(table: str) -> pa.Table:
+    """A row with a value in every column, and one with none but its day."""
+    schema = TABLES[table].schema
+    full = {field.name: example(field.type) for field in schema}
+    return pa.Table.from_pylist([full, {"day": NOON.date()}], schema=schema)
+
+
+def test_every_column_of_every_table_comes_back_as_it_was_sent(anywhere: LakeSettings):
+    flush = Flush(ranges=(stretch(0, 1),), tables={table: {APP: full_and_empty(table)} for table in COMMIT_ORDER})
+
+    Lake.open(anywhere).commit(flush)
+
+    assert_exactly_once(anywhere, flush)
+
+
+def test_dictionary_columns_and_fixed_ids_are_taken_as_the_engine_makes_them(local: LakeSettings):
+    plain = rows("spans", span(1, tenant="acme"), span(2, tenant=None), span(3, tenant="beta"))
+    made = plain.set_column(
+        plain.schema.get_field_index("tenant"),
+        "tenant",
+        pc.dictionary_encode(plain["tenant"]).cast(pa.dictionary(pa.uint16(), pa.large_string())),
+    )
+    made = made.set_column(made.schema.get_field_index("trace_id"), "trace_id", made["trace_id"].cast(pa.binary(16)))
+    other = rows("spans", span(4, tenant="gamma"))  # another dictionary, in the same file
+
+    parts = {APP: made, "cluster/topic/1": other}
+    Lake.open(local).commit(Flush(ranges=(stretch(0, 3), stretch(0, 1, "cluster/topic/1")), tables={"spans": parts}))
+
+    sent_plain = Flush(ranges=(stretch(0, 4),), tables={"spans": {APP: pa.concat_tables([plain, other])}})
+    assert stored(local, "spans") == sent([sent_plain], "spans")
+
+
+def test_columns_may_come_in_any_order(local: LakeSettings):
+    table = rows("usage", usage())
+    shuffled = table.select(sorted(table.column_names))
+
+    Lake.open(local).commit(Flush(ranges=(stretch(0, 1),), tables={"usage": {APP: shuffled}}))
+
+    assert len(stored(local, "usage")) == 1
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (lambda table: table.drop_columns(["calls"]), "columns missing, unknown or twice: .'calls'."),
+        (lambda table: table.append_column("colour", pa.nulls(1)), "colour"),
+        (lambda table: table.set_column(0, "day", pa.nulls(1, pa.date32())), "usage: 1 rows without a day"),
+        (lambda table: table.set_column(2, "tenant", pa.array([b"\xff"])), "usage: "),
+    ],
+)
+def test_rows_of_another_shape_are_a_mistake_and_nothing_of_them_is_written(
+    broken: Callable[[pa.Table], pa.Table], reason: str, local: LakeSettings
+):
+    lake = Lake.open(local)
+
+    with pytest.raises(ValueError, match=reason):
+        lake.commit(Flush(ranges=(stretch(0, 1),), tables={"usage": {APP: broken(rows("usage", usage()))}}))
+
+    assert lake.next_offsets([APP])[APP] == dict.fromkeys(COMMIT_ORDER)
+
+
+def test_each_day_is_a_file_of_its_own_with_its_ends_in_the_log(local: LakeSettings):
+    late, early = datetime(2026, 3, 1, 23, 59, tzinfo=UTC), datetime(2026, 3, 2, 0, 1, tzinfo=UTC)
+    calls = rows("usage", usage(minute=late), usage(minute=early), usage(minute=NOON))
+
+    Lake.open(local).commit(Flush(ranges=(stretch(0, 3),), tables={"usage": {APP: calls}}))
+
+    log = pa.table(DeltaTable(f"{local.url}/usage").get_add_actions(flatten=True)).sort_by("partition.day")
+    assert log.select(["partition.day", "num_records", "min.minute", "max.minute"]).to_pylist() == [
+        {"partition.day": date(2026, 3, 1), "num_records": 2, "min.minute": NOON, "max.minute": late},
+        {"partition.day": date(2026, 3, 2), "num_records": 1, "min.minute": early, "max.minute": early},
+    ]
+
+
+def test_ids_are_plain_text_is_dictionaries_and_statistics_stand_where_questions_prune(local: LakeSettings):
+    Lake.open(local).commit(Flush(ranges=(stretch(0, 2),), tables={"spans": {APP: rows("spans", span(1), span(2))}}))
+
+    (path,) = Path(local.url, "spans").glob("day=*/*.parquet")
+    group = pq.read_metadata(path).row_group(0)
+    columns = {column.path_in_schema: column for column in map(group.column, range(group.num_columns))}
+
+    assert columns["trace_id"].compression == "UNCOMPRESSED"
+    assert "RLE_DICTIONARY" not in columns["trace_id"].encodings
+    assert columns["tenant"].has_dictionary_page
+    assert columns["tenant"].compression == "ZSTD"
+    assert [name for name, column in columns.items() if column.is_stats_set] == ["ended_at"]
+    assert "day" not in columns
+
+
+def test_flushes_need_no_rows_of_other_tables(local: LakeSettings):
+    part = stretch(0, 1)
+    flush = Flush(ranges=(part,), tables={"flushes": {APP: rows("flushes", flush_record(part))}, "usage": {}})
+
+    Lake.open(local).commit(flush)
+
+    assert_exactly_once(local, flush)
