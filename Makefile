@@ -20,7 +20,7 @@ demo: setup ## run everything: broker, gateway, worker, pages, a simulated day a
 
 test: .venv/.dev-ready ## run all tests (needs Chromium and Alertmanager; installs them where it may)
 	@sh tests/components.sh
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadscope $(ARGS)
 
 check: .venv/.dev-ready ## lint, types, import walls
 	@$(BIN)/ruff check .

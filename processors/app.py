@@ -1,7 +1,7 @@
 """The Faust app: ``build_app`` puts agents on topics; no global app, no web server, no topics of Faust's own.
 
 Settings that matter (design, section 4): ``mode.CrashingSupervisor`` so that an agent that raises stops the worker and
-loses nothing; session 6 s; the leader topic off and no declaring of topics, because ``ingest.topics`` does that.
+loses nothing; session 6 s (a setting); no leader topic and no declaring of topics, because ``ingest.topics`` does that.
 """
 
 from __future__ import annotations
@@ -20,12 +20,10 @@ from processors.agents.alerts import add_alerts_agent
 from processors.agents.spans import FlushLoop, add_spans_agent
 from processors.flush import Flusher
 from processors.group import group_id
-from processors.kafka import KafkaSink
 from processors.pending import Pending
 from processors.settings import WorkerSettings
 
-SESSION_S = 6.0
-HEARTBEAT_S = 2.0
+HEARTBEATS_A_SESSION = 3
 MAX_POLL_S = 86_400.0  # a lake may be away for a day without a rebalance
 FETCH_BYTES = 4 * 1024 * 1024
 BUFFER_MESSAGES = 64
@@ -38,7 +36,6 @@ class Parts:
     kafka: KafkaSettings
     worker: WorkerSettings
     flusher: Flusher
-    sink: KafkaSink
     watcher: Watcher | None  # None = alerts are switched off
     data: Path  # Faust's own directory; nothing of value is kept there
 
@@ -49,8 +46,8 @@ def build_app(parts: Parts) -> faust.App:
         group_id(parts.flusher.lake.id),
         broker=[f"aiokafka://{server}" for server in bootstrap_servers(parts.kafka)],
         broker_credentials=_credentials(parts.kafka),
-        broker_session_timeout=SESSION_S,
-        broker_heartbeat_interval=HEARTBEAT_S,
+        broker_session_timeout=parts.worker.session_seconds,
+        broker_heartbeat_interval=parts.worker.session_seconds / HEARTBEATS_A_SESSION,
         broker_max_poll_interval=MAX_POLL_S,
         broker_commit_interval=1.0,
         consumer_auto_offset_reset="earliest",
@@ -73,7 +70,7 @@ def build_app(parts: Parts) -> faust.App:
     )
     add_spans_agent(app, _topic(app, parts.kafka.spans_topic), loop)
     if parts.watcher is not None:
-        add_alerts_agent(app, _topic(app, parts.kafka.commits_topic), parts.watcher, parts.sink)
+        add_alerts_agent(app, _topic(app, parts.kafka.commits_topic), parts.watcher)
     return app
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
 
+from alerts.errors import ChannelDown
+from alerts.incidents import Event, as_json
 from ingest import kafka
-from ingest.delivery import wait_acknowledged
+from ingest.delivery import Publisher, Record
+from ingest.errors import BrokerUnavailable
 from ingest.settings import MIB, KafkaSettings
 from processors.messages import DeadLetter, Message
 from processors.pending import Stream
 
-ACK_TIMEOUT_S = 30.0
 LARGEST_LETTER_BYTES = 15 * MIB
 """Below the broker's message limit of 16 MiB: a larger payload is dead-lettered without its value."""
 
@@ -42,59 +44,68 @@ class KafkaStreams:
         self.known.clear()
 
 
-@dataclass(slots=True, kw_only=True)
 class KafkaSink:
     """Dead letters, commit notices and incident events, through one idempotent producer."""
 
-    settings: KafkaSettings
-    dlq_payload: str
-    producer: Any = None
-
-    def __post_init__(self) -> None:
-        if self.producer is None:
-            self.producer = kafka.make_producer(self.settings)
+    def __init__(self, settings: KafkaSettings, *, dlq_payload: str) -> None:
+        self._settings = settings
+        self._dlq_payload = dlq_payload
+        self._publisher = Publisher(settings)
 
     def dead_letters(self, letters: Sequence[tuple[Message, DeadLetter]]) -> None:
         """Send and wait until Kafka has acknowledged all. Raises BrokerUnavailable."""
-        sent = [
-            self.producer.send(
-                self.settings.dlq_topic,
-                value=self._payload(message),
-                headers=[
-                    ("reason", letter.reason.value.encode()),
-                    ("detail", letter.detail.encode()),
-                    ("source-topic", message.topic.encode()),
-                    ("source-partition", str(message.partition).encode()),
-                    ("source-offset", str(message.offset).encode()),
-                ],
-            )
-            for message, letter in letters
-        ]
-        wait_acknowledged(sent, timeout_s=ACK_TIMEOUT_S)
+        self._publisher.publish([self._letter(message, letter) for message, letter in letters])
 
     def notices(self, versions: Mapping[str, int]) -> None:
         """Publish commit notices without waiting: they are hints."""
-        for table, version in versions.items():
-            self.producer.send(
-                self.settings.commits_topic, value=json.dumps({"table": table, "version": version}).encode()
-            )
-
-    def incidents(self, events: Sequence[Mapping[str, Any]]) -> None:
-        """Publish incident events, keyed by incident id, and wait until Kafka has them. Raises BrokerUnavailable."""
-        sent = [
-            self.producer.send(
-                self.settings.alerts_topic,
-                key=str(event["incident_id"]).encode(),
-                value=json.dumps(event, default=str).encode(),
-            )
-            for event in events
-        ]
-        wait_acknowledged(sent, timeout_s=ACK_TIMEOUT_S)
+        self._publisher.post(
+            [
+                Record(
+                    topic=self._settings.commits_topic, value=json.dumps({"table": table, "version": version}).encode()
+                )
+                for table, version in versions.items()
+            ]
+        )
 
     def close(self) -> None:
-        """Send what is buffered and close."""
-        self.producer.close(timeout=5)
+        """Send what is buffered and end."""
+        self._publisher.close()
 
-    def _payload(self, message: Message) -> bytes:
-        keep = self.dlq_payload == "raw" and len(message.value) <= LARGEST_LETTER_BYTES
-        return message.value if keep else b""
+    def _letter(self, message: Message, letter: DeadLetter) -> Record:
+        keep = self._dlq_payload == "raw" and len(message.value) <= LARGEST_LETTER_BYTES
+        source = {
+            "reason": letter.reason.value,
+            "detail": letter.detail,
+            "source-topic": message.topic,
+            "source-partition": str(message.partition),
+            "source-offset": str(message.offset),
+        }
+        return Record(
+            topic=self._settings.dlq_topic,
+            value=message.value if keep else b"",
+            headers=tuple((name, value.encode()) for name, value in source.items()),
+        )
+
+
+class KafkaChannel:
+    """Incident events on the topic ``spanledger.alerts``, keyed by incident id; a repeat carries the same event id."""
+
+    name = "kafka"
+    refresh_s: float | None = None
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._topic = settings.alerts_topic
+        self._publisher = Publisher(settings)
+
+    def send(self, event: Event, now: datetime) -> None:  # noqa: ARG002 -- the seam's
+        """See ``alerts.channels.Channel``. Raises ChannelDown."""
+        record = Record(
+            topic=self._topic, key=event.incident_id.encode(), value=json.dumps(as_json(event), default=str).encode()
+        )
+        try:
+            self._publisher.publish([record])
+        except BrokerUnavailable as error:
+            raise ChannelDown(str(error)) from error
+
+    def refresh(self, active: Sequence[Event], now: datetime) -> None:
+        """See ``alerts.channels.Channel``; the topic holds events only."""

@@ -18,7 +18,7 @@ from processors.app import Parts, build_app
 from processors.engine import Engine
 from processors.flush import Flusher
 from processors.group import align
-from processors.kafka import KafkaSink, KafkaStreams
+from processors.kafka import KafkaChannel, KafkaSink, KafkaStreams
 from processors.metrics import WorkerMetrics
 from processors.users import fingerprint, load_user_key
 from warehouse.lake import Lake
@@ -54,7 +54,7 @@ def run_worker(
     user_key = load_user_key(worker.user_key, data)
     opened.claim_user_key(fingerprint(user_key))
     rewound = align(kafka, opened, [kafka.spans_topic])
-    sink = KafkaSink(settings=kafka, dlq_payload=worker.dlq_payload)
+    sink = KafkaSink(kafka, dlq_payload=worker.dlq_payload)
     flusher = Flusher(
         lake=opened,
         engine=Engine.of(worker, user_key=user_key),
@@ -64,8 +64,8 @@ def run_worker(
         metrics=WorkerMetrics(),
         on_step=on_step,
     )
-    watcher = Watcher(alerts, opened, Warehouse(lake)) if alerts.enabled else None
-    app = build_app(Parts(kafka=kafka, worker=worker, flusher=flusher, sink=sink, watcher=watcher, data=data))
+    watcher = Watcher(alerts, opened, Warehouse(lake), channels=[KafkaChannel(kafka)]) if alerts.enabled else None
+    app = build_app(Parts(kafka=kafka, worker=worker, flusher=flusher, watcher=watcher, data=data))
     faust = Worker(app, loglevel="INFO", redirect_stdouts=False, quiet=True)
     logging.basicConfig(level=logging.INFO)
     for noisy in ("kafka", "aiokafka"):  # they log every connection; their warnings stay

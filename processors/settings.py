@@ -17,6 +17,13 @@ class WorkerSettings:
     )
     flush_bytes: int = field(default=64 * MIB, metadata={"help": "Payload bytes that trigger a flush.", "min": 1})
     flush_spans: int = field(default=50_000, metadata={"help": "Spans that trigger a flush.", "min": 1})
+    session_seconds: float = field(
+        default=6.0,
+        metadata={
+            "help": "After so long without a sign of life a worker's partitions go to others.",
+            "min": 1,
+        },
+    )
     metrics_port: int = field(
         default=9465,
         metadata={

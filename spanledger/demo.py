@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 HISTORY_HOURS = 24
 INCIDENT_DELAY_S = 5
 INCIDENT_DURATION_S = 120  # as long as it takes where the demo has an end: it is cut there
-MIN_EXCESS_USD = "0.05"  # a demo's features spend cents a minute; the default gate is a dollar
+MIN_EXCESS_USD = "0.25"  # a demo's features spend cents a minute; the default gate is a dollar
 LOOK_EVERY_S = 2.0
 DRAIN_WITHIN_S = 240.0
 NOTICE_WITHIN_S = 30.0

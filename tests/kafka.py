@@ -24,6 +24,8 @@ from spanledger.settings import load
 
 TOPIC_FIELDS = ("spans_topic", "metrics_topic", "logs_topic", "commits_topic", "alerts_topic", "dlq_topic")
 
+SHORT_SESSIONS = {"group.min.session.timeout.ms": "1000"}  # so that a killed worker's partitions are free soon
+
 _numbers = itertools.count(1)
 
 
@@ -48,7 +50,8 @@ def delete_topic(settings: KafkaSettings, topic: str) -> None:
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker]:
     """The session's broker, on a free port."""
-    with LocalBroker(BrokerSettings(port=0), tmp_path_factory.mktemp("broker"), jars_cache()) as running:
+    directory = tmp_path_factory.mktemp("broker")
+    with LocalBroker(BrokerSettings(port=0), directory, jars_cache(), properties=SHORT_SESSIONS) as running:
         yield running
 
 
@@ -61,7 +64,8 @@ def kafka_settings(broker: LocalBroker) -> KafkaSettings:
 @pytest.fixture
 def own_broker(tmp_path: Path) -> Iterator[LocalBroker]:
     """A broker for one test alone, to be killed and restarted; not started yet. Its directory has an awkward name."""
-    alone = LocalBroker(BrokerSettings(port=0), tmp_path / "bröker of one's own 🜚", jars_cache())
+    directory = tmp_path / "bröker of one's own 🜚"
+    alone = LocalBroker(BrokerSettings(port=0), directory, jars_cache(), properties=SHORT_SESSIONS)
     yield alone
     alone.stop()
 

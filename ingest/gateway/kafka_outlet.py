@@ -17,8 +17,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from kafka.errors import KafkaError, KafkaTimeoutError, MessageSizeTooLargeError, RecordListTooLargeError
+from kafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
+from ingest.delivery import end_producer
 from ingest.errors import IngestError
 from ingest.gateway.outlet import Record
 from ingest.gateway.refusals import Reason, Refused
@@ -26,7 +27,6 @@ from ingest.gateway.refusals import Reason, Refused
 RETRY_AFTER_S = 2.0
 WATCH_S = 0.5
 RECONNECT_S = 1.0
-END_S = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +74,7 @@ class KafkaOutlet:
             self._watching.cancel()
         producer, self._producer = self._producer, None
         if producer is not None:
-            await asyncio.to_thread(_end, producer, timeout_s)
+            await asyncio.to_thread(end_producer, producer, timeout_s)
         self._thread.shutdown(wait=False)
 
     def _settle(self, settled: asyncio.Future[None], refused: Refused | None) -> None:
@@ -97,7 +97,7 @@ class KafkaOutlet:
     async def _replace(self) -> None:
         log.warning("kafka does not acknowledge, new producer pending=%s", self._pending)
         producer, self._producer = self._producer, None
-        await asyncio.to_thread(_end, producer, 0.0)
+        await asyncio.to_thread(end_producer, producer, 0.0)
         while self._producer is None:
             try:
                 self._producer = await asyncio.to_thread(self._connect)
@@ -132,15 +132,3 @@ def _refusal(error: BaseException) -> Refused:
     if isinstance(error, MessageSizeTooLargeError | RecordListTooLargeError):
         return Refused(Reason.TOO_LARGE, "Kafka does not take a record of this size: send smaller batches")
     return unavailable()
-
-
-def _end(producer: Any, flush_s: float) -> None:
-    """Flush for so long, fail what is left, close. ``close`` alone would leave the sender running (3.0.12)."""
-    try:
-        producer.flush(flush_s)
-    except KafkaTimeoutError:
-        producer._sender.force_close()  # noqa: SLF001  # the only way to fail what it still holds
-    try:
-        producer.close(END_S)
-    except KafkaTimeoutError:
-        log.warning("a producer did not end within %s s; its thread ends with the process", END_S)

@@ -12,8 +12,6 @@ from typing import Any
 import faust
 
 from alerts.watch import Watcher
-from ingest.errors import BrokerUnavailable
-from processors.kafka import KafkaSink
 from warehouse.errors import LakeUnavailable
 
 log = logging.getLogger("spanledger.alerts")
@@ -22,7 +20,7 @@ WAKE_EVERY_S = 5.0
 REST_S = 1.0  # between two looks, however many notices come
 
 
-def add_alerts_agent(app: faust.App, topic: faust.TopicT, watcher: Watcher, sink: KafkaSink) -> None:
+def add_alerts_agent(app: faust.App, topic: faust.TopicT, watcher: Watcher) -> None:
     """Register the agent and its clock; only the worker that owns the notices' one partition judges."""
     wake = asyncio.Event()
 
@@ -38,16 +36,15 @@ def add_alerts_agent(app: faust.App, topic: faust.TopicT, watcher: Watcher, sink
                 await asyncio.wait_for(wake.wait(), timeout=WAKE_EVERY_S)
             wake.clear()
             if faust.types.TP(topic.get_topic_name(), 0) in app.consumer.assignment():
-                await look(watcher, sink)
+                await look(watcher)
             await asyncio.sleep(REST_S)
 
     app.task(watch)
 
 
-async def look(watcher: Watcher, sink: KafkaSink) -> None:
-    """One step of the watcher, and its events to Kafka; while lake or broker are away the next step tries again."""
+async def look(watcher: Watcher) -> None:
+    """One step of the watcher; while the lake is away the next step tries again."""
     try:
-        report = await asyncio.to_thread(watcher.step, datetime.now(UTC))
-        await asyncio.to_thread(sink.incidents, report.events)
-    except (LakeUnavailable, BrokerUnavailable) as error:
+        await asyncio.to_thread(watcher.step, datetime.now(UTC))
+    except LakeUnavailable as error:
         log.warning("cannot judge now, trying again: %s", error)

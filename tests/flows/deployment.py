@@ -57,6 +57,7 @@ class Deployment:
             "SPANLEDGER_KAFKA_PARTITIONS": str(self.kafka.partitions),
             "SPANLEDGER_WORKER_TRUST_SPAN_TENANT": self.kafka.spans_topic,
             "SPANLEDGER_WORKER_FLUSH_SECONDS": "0.3",
+            "SPANLEDGER_WORKER_SESSION_SECONDS": "2",
             "SPANLEDGER_ALERTS_ENABLED": "false",
             "SPANLEDGER_LAKE": str(self.lake),
             "SPANLEDGER_DATA": str(self.directory / "data"),

@@ -44,7 +44,7 @@ def main() -> None:
     chance = random.Random(name)
     data = Path(settings.data)
     data.mkdir(parents=True, exist_ok=True)
-    sink = KafkaSink(settings=settings.kafka, dlq_payload="raw")
+    sink = KafkaSink(settings.kafka, dlq_payload="raw")
     flusher = Flusher(
         lake=Lake.open(settings.lake),
         engine=Engine.of(settings.worker, user_key=b"k" * 32),
