@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -45,6 +46,14 @@ def load(kind: str = "pb") -> list[Capture]:
         )
         for path in sorted((HERE / kind).glob("*" + suffix))
     ]
+
+
+def unexplained(calls: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What differs between expected calls and billed rows, whatever their order: under the best assignment."""
+    if len(calls) != len(rows):
+        return [f"{len(calls)} calls expected, {len(rows)} billed"]
+    orders = (zip(calls, order, strict=True) for order in itertools.permutations(rows))
+    return min(([d for call, row in order for d in differences(call, row)] for order in orders), key=len)
 
 
 def differences(expected: Mapping[str, Any], row: Mapping[str, Any], fields: tuple[str, ...] = FIELDS) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from google.protobuf.message import Message as ProtoMessage
@@ -83,19 +83,28 @@ def message(value: bytes | ExportTraceServiceRequest, **fields: Any) -> Message:
 
 def shuffled(proto: ProtoMessage, order: random.Random) -> bytes:
     """The message with its fields in random order at every level; repeated fields keep theirs among themselves."""
-    parts = [(field.number, part) for field, value in proto.ListFields() for part in _parts(proto, field, value, order)]
-    numbers = [number for number, _ in parts]
-    order.shuffle(numbers)
-    waiting = {number: [part for n, part in parts if n == number] for number in numbers}
-    return b"".join(waiting[number].pop(0) for number in numbers)
+    return _arranged(proto, order.shuffle)
 
 
-def _parts(proto: ProtoMessage, field: Any, value: Any, order: random.Random) -> list[bytes]:
+def collected(proto: ProtoMessage) -> bytes:
+    """The message as a Collector writes it: fields in descending order at every level."""
+    return _arranged(proto, lambda numbers: numbers.sort(reverse=True))
+
+
+def _arranged(proto: ProtoMessage, arrange: Callable[[list[int]], None]) -> bytes:
+    waiting = {field.number: _parts(proto, field, value, arrange) for field, value in proto.ListFields()}
+    numbers = [number for number, parts in waiting.items() for _ in parts]
+    arrange(numbers)
+    left = {number: iter(parts) for number, parts in waiting.items()}
+    return b"".join(next(left[number]) for number in numbers)
+
+
+def _parts(proto: ProtoMessage, field: Any, value: Any, arrange: Callable[[list[int]], None]) -> list[bytes]:
     items = list(value) if field.is_repeated else [value]
     if field.message_type is None:
         alone = type(proto)(**{field.name: value})
         return [alone.SerializeToString()]
-    return [_tagged(field.number, shuffled(item, order)) for item in items]
+    return [_tagged(field.number, _arranged(item, arrange)) for item in items]
 
 
 def _tagged(number: int, payload: bytes) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from functools import cache
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from processors.engine import Engine, process_range
 from processors.messages import Message
 from processors.settings import WorkerSettings
-from tests.processors.captures import Capture, differences, load
+from tests.processors.captures import Capture, load, unexplained
 from tests.processors.otlp import RECEIVED_US, TOPIC
 
 ENGINE = Engine.of(WorkerSettings(), user_key=b"a key of the tests")
@@ -31,15 +30,6 @@ def _message(number: int, capture: Capture) -> Message:
 
 def billed(spans: pa.Table, offset: int) -> list[dict[str, Any]]:
     return [row for row in spans.to_pylist() if row["billable"] and row["source_offset"] == offset]
-
-
-def unexplained(calls: tuple[Any, ...], rows: list[dict[str, Any]]) -> list[str]:
-    """What differs under the best assignment of rows to calls."""
-    if len(calls) != len(rows):
-        return [f"{len(calls)} calls expected, {len(rows)} billed"]
-    orders = itertools.permutations(rows)
-    found = ([d for call, row in zip(calls, order, strict=True) for d in differences(call, row)] for order in orders)
-    return min(found, key=len)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
 import json
 import re
 from decimal import Decimal
@@ -15,7 +14,7 @@ import pytest
 
 from spanledger.__main__ import main
 from spanledger.inspect import KEYS
-from tests.processors.captures import HERE, differences, load
+from tests.processors.captures import HERE, load, unexplained
 from tests.processors.otlp import request, span
 
 CHAT = {
@@ -51,13 +50,6 @@ def write(name: str, content: bytes) -> str:
 
 def capture(name: str) -> str:
     return str(HERE / "pb" / f"{name}.pb")
-
-
-def unexplained(expected: tuple[Any, ...], got: list[dict[str, Any]]) -> list[str]:
-    if len(expected) != len(got):
-        return [f"{len(expected)} calls expected, {len(got)} printed"]
-    pairs = (zip(expected, order, strict=True) for order in itertools.permutations(got))
-    return min(([d for one, row in pair for d in differences(one, row)] for pair in pairs), key=len)
 
 
 @pytest.mark.parametrize("kind", ["pb", "collector-pb", "json"])
