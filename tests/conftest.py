@@ -1,3 +1,3 @@
 """Fixtures that every test may take."""
 
-pytest_plugins = ["tests.kafka"]
+pytest_plugins = ["tests.kafka", "tests.secured"]

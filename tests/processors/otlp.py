@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message as ProtoMessage
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList
@@ -18,6 +20,7 @@ START_NS = 1_795_300_000_000_000_000
 SECOND_NS = 1_000_000_000
 RECEIVED_US = START_NS // 1000 + 60_000_000
 TOPIC = "otlp_spans"
+IDS = ("traceId", "spanId", "parentSpanId")
 
 
 _SCALARS: Mapping[type, str] = {
@@ -79,6 +82,17 @@ def message(value: bytes | ExportTraceServiceRequest, **fields: Any) -> Message:
     content = value if isinstance(value, bytes) else value.SerializeToString()
     given = {"topic": TOPIC, "partition": 0, "offset": 0, "received_at_us": RECEIVED_US, **fields}
     return Message(value=content, **given)
+
+
+def in_json(proto: ProtoMessage) -> Any:
+    """The message as OTLP/JSON has it: protobuf's mapping with ids in hex."""
+    return _with_hex_ids(MessageToDict(proto))
+
+
+def _with_hex_ids(item: Any) -> Any:
+    if isinstance(item, dict):
+        return {k: base64.b64decode(v).hex() if k in IDS else _with_hex_ids(v) for k, v in item.items()}
+    return [_with_hex_ids(one) for one in item] if isinstance(item, list) else item
 
 
 def shuffled(proto: ProtoMessage, order: random.Random) -> bytes:

@@ -5,13 +5,12 @@ import json
 from typing import Any
 
 import pytest
-from google.protobuf.json_format import MessageToDict
 
 from processors.conventions.table import load_table
 from processors.decode import Decoded, decode
 from processors.messages import Drop
 from tests.processors import captures
-from tests.processors.otlp import START_NS, message, request, span
+from tests.processors.otlp import START_NS, in_json, message, request, span
 
 TABLE = load_table()
 TRACE_ID, SPAN_ID = "01" * 16, "02" * 8
@@ -30,19 +29,11 @@ def _request(**given: Any) -> dict[str, Any]:
     return {"resourceSpans": [{"scopeSpans": [{"spans": [item]}]}]}
 
 
-def _as_hex(item: Any) -> Any:
-    """Protobuf's JSON with ids as OTLP wants them."""
-    if isinstance(item, dict):
-        ids = ("traceId", "spanId", "parentSpanId")
-        return {k: base64.b64decode(v).hex() if k in ids else _as_hex(v) for k, v in item.items()}
-    return [_as_hex(one) for one in item] if isinstance(item, list) else item
-
-
 def test_json_gives_the_same_columns_as_its_protobuf_twin():
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
     values = [capture.value for capture in captures.load()]
-    twins = [_json(_as_hex(MessageToDict(ExportTraceServiceRequest.FromString(value)))) for value in values]
+    twins = [_json(in_json(ExportTraceServiceRequest.FromString(value))) for value in values]
 
     decoded, twin = _decode(*values), _decode(*twins)
 

@@ -164,8 +164,8 @@ class GatewayProcess:
 
 
 @contextmanager
-def gateway_process(kafka: KafkaSettings, **variables: object) -> Iterator[GatewayProcess]:
-    """Run the verb on free ports; ``variables`` are environment settings without their prefix."""
+def gateway_process(kafka: KafkaSettings, *, log: Path | None = None, **variables: object) -> Iterator[GatewayProcess]:
+    """Run the verb on free ports; ``variables`` are environment settings without their prefix, ``log`` its stderr."""
     named = {
         "KAFKA": kafka.bootstrap,
         "KAFKA_SPANS_TOPIC": kafka.spans_topic,
@@ -181,7 +181,12 @@ def gateway_process(kafka: KafkaSettings, **variables: object) -> Iterator[Gatew
     }
     environment = os.environ | {f"SPANLEDGER_{name}": str(value) for name, value in named.items()}
     command = [sys.executable, "-m", "spanledger", "gateway"]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with (
+        (log or Path(os.devnull)).open("ab") as told,
+        subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=told if log else None, text=True
+        ) as process,
+    ):
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
