@@ -12,6 +12,7 @@ import uuid
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from warehouse.errors import LakeUnavailable, WarehouseError
 from warehouse.lake.place import Place, one_line
@@ -78,7 +79,7 @@ def _write(draft: Path, snapshot: Snapshot, lake_id: str) -> None:
 def _rows(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: str) -> str:
     """SQL of all rows of a table, in the columns of its schema whatever the files hold."""
     schema = TABLES[table].schema
-    connection.register(f"{table}_columns", schema.empty_table())
+    connection.register(f"{table}_columns", pa.Table.from_batches([], schema=schema))
     types = dict(connection.sql(f"DESCRIBE {table}_columns").project("column_name, column_type").fetchall())
     none = (
         "FROM (VALUES (1)) SELECT "

@@ -44,7 +44,7 @@ def expose(
     """Make one table of the snapshot visible under its name: the rows of ``scope``, from the files of ``window``."""
     schema = TABLES[table].schema
     files = snapshot.within(table, *window)
-    connection.register(f"{table}_columns", schema.empty_table())
+    connection.register(f"{table}_columns", pa.Table.from_batches([], schema=schema))
     sources = [f"FROM {table}_columns"]
     if files.num_rows and snapshot.place.directory is not None:
         sources.append(f"FROM {parquet(snapshot, table, files)}")
@@ -61,7 +61,7 @@ def parquet(snapshot: Snapshot, table: str, files: pa.Table) -> str:
     """The files of a table in a local directory as a DuckDB table function; names are no patterns."""
     root = f"{snapshot.place.table_url(table)}/"
     paths = ", ".join(literal(re.sub(r"([\[*?])", r"[\1]", root + path)) for path in files["path"].to_pylist())
-    return f"read_parquet([{paths}], hive_partitioning = true, hive_types = {{'day': DATE}}, union_by_name = true)"
+    return f"read_parquet([{paths}], hive_partitioning = true, hive_types = {{'day': DATE}})"
 
 
 def _dataset(snapshot: Snapshot, table: str, files: pa.Table) -> object:

@@ -16,7 +16,7 @@ class LakeSettings:
         metadata={"help": "Options of the object store, as deltalake takes them.", "default": "", "secret": True},
     )
     checkpoint_commits: int = field(
-        default=100, metadata={"help": "Write a Delta checkpoint every so many commits of a table.", "min": 1}
+        default=20, metadata={"help": "Write a Delta checkpoint every so many commits of a table.", "min": 1}
     )
     query_memory_mib: int = field(
         default=512, metadata={"help": "Memory that one question may use before it spills to disk, in MiB.", "min": 64}

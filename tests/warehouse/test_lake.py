@@ -10,10 +10,12 @@ import pytest
 from deltalake import DeltaTable
 
 from tests.warehouse import processes
+from tests.warehouse.contents import assert_exactly_once
 from tests.warehouse.samples import APP, NOON, flush_of, rows, stretch
 from warehouse.errors import LakeMismatch, LakeMissing
 from warehouse.lake import Lake
 from warehouse.lake.place import Place
+from warehouse.reader import ALL, Warehouse
 from warehouse.schemas import COMMIT_ORDER, TABLES
 from warehouse.settings import LakeSettings
 
@@ -148,3 +150,19 @@ def test_the_log_is_summed_up_every_so_many_commits(local: LakeSettings):
     found = sorted(Path(local.url, "spans", "_delta_log").glob("*.checkpoint.parquet"))
     assert [int(path.name.partition(".")[0]) for path in found] == [3, 6]
     assert Lake.open(local).next_offsets([APP])[APP]["spans"] == 7
+
+
+def test_handles_that_have_seen_many_commits_are_opened_anew_and_miss_none(
+    local: LakeSettings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("warehouse.lake.handle.REOPEN_COMMITS", 2)
+    ours, theirs = Lake.open(replace(local, checkpoint_commits=3)), Lake.open(local)
+    warehouse = Warehouse(local)
+    seen = []
+
+    for offset in range(8):
+        (ours if offset % 2 else theirs).commit(flush_of(stretch(offset, offset + 1)))
+        seen.append(warehouse.ask("spend", ALL, by=())["calls"][0].as_py())
+
+    assert seen == list(range(1, 9))
+    assert_exactly_once(local, *(flush_of(stretch(offset, offset + 1)) for offset in range(8)))

@@ -201,18 +201,6 @@ def test_names_of_directories_are_no_patterns_and_no_columns(tmp_path: Path):
     assert answer.to_pylist()[0]["tenant"] == "acme"
 
 
-def test_files_from_before_a_column_was_added_are_read_with_nulls(local: LakeSettings):
-    import pyarrow.parquet as pq
-
-    Lake.open(local).commit(flush_of(stretch(0, 3)))
-    for path in Path(local.url, "usage").glob("day=*/*.parquet"):
-        pq.write_table(pq.ParquetFile(path).read().drop_columns(["retries", "feature"]), path)
-
-    answer = Warehouse(local).ask("spend", ALL, by="feature").to_pylist()[0]
-
-    assert (answer["feature"], answer["calls"]) == (None, 3)
-
-
 def test_a_lake_that_went_away_is_unavailable(local: LakeSettings):
     Lake.open(local).commit(flush_of(stretch(0, 3)))
     warehouse = Warehouse(local)

@@ -14,8 +14,8 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
 from warehouse.errors import LakeMismatch
+from warehouse.lake.handle import create_table, open_table
 from warehouse.lake.place import Place, unavailable
-from warehouse.lake.table import create_table, open_table
 from warehouse.schemas import TIME
 
 TABLE = "identity"
@@ -61,7 +61,7 @@ def _facts(place: Place, table: DeltaTable) -> dict[str, str]:
     """Read file by file: pyarrow's datasets, which deltalake would use, import all of pandas."""
     files = place.filesystem(TABLE)
     facts: dict[str, str] = {}
-    for path in pa.table(table.get_add_actions())["path"].to_pylist():
+    for path in pa.RecordBatchReader.from_stream(table.get_add_actions()).read_all()["path"].to_pylist():
         with files.open_input_file(path) as file:
             facts |= {row["fact"]: row["value"] for row in pq.ParquetFile(file).read().to_pylist()}
     return facts

@@ -24,10 +24,11 @@ import pyarrow as pa
 
 from warehouse.errors import LakeMismatch, LakeUnavailable
 from warehouse.lake.flush import Flush, Range
+from warehouse.lake.handle import create_table
 from warehouse.lake.identity import claim, create_identity, read_identity
 from warehouse.lake.parquet import conform
 from warehouse.lake.place import Place
-from warehouse.lake.table import ATTEMPTS, AppendTable, create_table
+from warehouse.lake.table import ATTEMPTS, AppendTable
 from warehouse.schemas import COMMIT_ORDER, TABLES
 from warehouse.settings import LakeSettings
 
@@ -109,9 +110,7 @@ class Lake:
                 transactions = [(span.app_id, span.next) for span in missing]
                 if not missing or target.append(rows, transactions, lambda: step(f"{table} written")):  # 3
                     step(f"{table} committed")
-                    target.refresh()
-                    target.checkpoint_if_due()
-                    return target.version()
+                    return target.catch_up()
                 missing = self._load(table, flush)  # back to 2
                 rows = conform(table, flush.rows(table, missing))
         raise LakeUnavailable(LOST.format(table=table, url=self.url))
@@ -126,8 +125,7 @@ class Lake:
                 if standing is not None and standing >= version:
                     return False
                 if target.append(conformed, [(app_id, version)]):
-                    target.refresh()
-                    target.checkpoint_if_due()
+                    target.catch_up()
                     return True
         raise LakeUnavailable(LOST.format(table=table, url=self.url))
 

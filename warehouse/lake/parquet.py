@@ -41,7 +41,7 @@ def layout(table: str) -> Layout:
     """The layout of a table of ``warehouse.schemas``."""
     schema = pa.schema([_stored(column) for column in TABLES[table].schema])
     sink = io.BytesIO()
-    pq.write_table(schema.empty_table(), sink)
+    pq.write_table(pa.Table.from_batches([], schema=schema), sink)
     leaves = pq.read_metadata(sink).schema
     kinds = {leaf.path: str(leaf.logical_type.type) for leaf in map(leaves.column, range(len(leaves)))}
     ids = {column.name for column in schema if pa.types.is_binary(column.type)}
@@ -60,7 +60,9 @@ def _stored(column: pa.Field) -> pa.Field:
 def conform(table: str, parts: Sequence[pa.Table]) -> pa.Table:
     """All parts as one table in the layout's schema; ValueError if a column is missing, unknown or of another type."""
     schema = layout(table).schema
-    rows = pa.concat_tables([schema.empty_table(), *(_conform_part(table, part, schema) for part in parts)])
+    rows = pa.concat_tables(
+        [pa.Table.from_batches([], schema=schema), *(_conform_part(table, part, schema) for part in parts)]
+    )
     if missing := rows[TABLES[table].partition_by].null_count:
         raise ValueError(f"{table}: {missing} rows without a {TABLES[table].partition_by}")
     return rows.unify_dictionaries()

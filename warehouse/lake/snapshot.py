@@ -13,10 +13,10 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable
 
 from warehouse.lake.cut import HORIZON_MS, hidden_commits
+from warehouse.lake.handle import Handle
 from warehouse.lake.identity import read_identity
 from warehouse.lake.log import Commit, read_commit
 from warehouse.lake.place import Place, unavailable
-from warehouse.lake.table import open_table
 from warehouse.schemas import COMMIT_ORDER, TABLES, TIME
 
 FILES = pa.schema(
@@ -60,21 +60,21 @@ class SnapshotTaker:
         self._commits: dict[tuple[str, int], Commit | None] = {}
         self._files: dict[str, tuple[int, pa.Table]] = {}
         self.lake_id = str(read_identity(place).metadata().id)
-        self._handles = {name: open_table(place, name, spec.schema) for name, spec in TABLES.items()}
+        self._handles = {name: Handle(place, name, spec.schema) for name, spec in TABLES.items()}
 
     def take(self) -> Snapshot:
         """A snapshot as of now. Raises LakeUnavailable."""
         with self._lock, unavailable("read", self._place.url):
             for table in reversed(COMMIT_ORDER):  # flushes first: what it has, the others have by then
-                self._handles[table].update_incremental()
+                self._handles[table].refresh()
             for table in TABLES.keys() - set(COMMIT_ORDER):
-                self._handles[table].update_incremental()
+                self._handles[table].refresh()
             commits = self._recent_commits()
-            hidden = hidden_commits(commits, functools.cache(self._handles["flushes"].transaction_version))
+            hidden = hidden_commits(commits, functools.cache(self._handles["flushes"].delta.transaction_version))
             return Snapshot(
                 place=self._place,
                 taken_at=datetime.now(UTC),
-                versions={table: int(handle.version()) for table, handle in self._handles.items()},
+                versions={table: handle.version for table, handle in self._handles.items()},
                 files={table: self._visible_files(table, hidden.get(table, [])) for table in TABLES},
             )
 
@@ -82,11 +82,11 @@ class SnapshotTaker:
         """The version of each table now: differs as soon as anything was committed. Raises LakeUnavailable."""
         with self._lock, unavailable("read", self._place.url):
             for handle in self._handles.values():
-                handle.update_incremental()
-            return {table: int(handle.version()) for table, handle in self._handles.items()}
+                handle.refresh()
+            return {table: handle.version for table, handle in self._handles.items()}
 
     def _recent_commits(self) -> dict[str, list[Commit]]:
-        last = {table: self._commit(table, int(self._handles[table].version())) for table in COMMIT_ORDER}
+        last = {table: self._commit(table, self._handles[table].version) for table in COMMIT_ORDER}
         newest = max((one.at_ms for one in last.values() if one), default=0)
         recent = {table: self._walk_back(table, newest - HORIZON_MS) for table in COMMIT_ORDER}
         self._commits = {(table, one.version): one for table, some in recent.items() for one in some}
@@ -94,7 +94,7 @@ class SnapshotTaker:
 
     def _walk_back(self, table: str, since_ms: int) -> list[Commit]:
         found: list[Commit] = []
-        for version in range(int(self._handles[table].version()), -1, -1):
+        for version in range(self._handles[table].version, -1, -1):
             commit = self._commit(table, version)
             if commit is None or commit.at_ms < since_ms:
                 break
@@ -108,9 +108,9 @@ class SnapshotTaker:
 
     def _visible_files(self, table: str, hidden: list[Commit]) -> pa.Table:
         """A hidden file that has been compacted meanwhile cannot be told apart any more and is seen."""
-        version = int(self._handles[table].version())
+        version = self._handles[table].version
         if self._files.get(table, (-1, None))[0] != version:
-            self._files[table] = (version, _list_files(self._handles[table], TABLES[table].time))
+            self._files[table] = (version, _list_files(self._handles[table].delta, TABLES[table].time))
         files = self._files[table][1]
         if not hidden:
             return files
@@ -119,9 +119,9 @@ class SnapshotTaker:
 
 
 def _list_files(handle: DeltaTable, time: str) -> pa.Table:
-    actions = pa.table(handle.get_add_actions(flatten=True))
+    actions = pa.RecordBatchReader.from_stream(handle.get_add_actions(flatten=True)).read_all()
     if not actions.num_rows:
-        return FILES.empty_table()
+        return pa.Table.from_batches([], schema=FILES)
     names = ("path", "partition.day", "num_records", f"min.{time}", f"max.{time}")
     columns = [actions[name] if name in actions.column_names else pa.nulls(actions.num_rows) for name in names]
     return pa.table([column.cast(field.type) for column, field in zip(columns, FILES, strict=True)], schema=FILES)

@@ -21,7 +21,7 @@
 -- gives ttft_p95_ms: likewise 95 %
 -- gives provisional: true until the hours are settled
 -- table calls, errors, input_tokens, output_tokens, cost_usd, priced_share, latency_p50_ms, latency_p95_ms, ttft_p50_ms
-WITH facts AS (
+WITH facts AS MATERIALIZED (
     SELECT {columns}
         calls, priced_calls, if(status = 'error', calls, 0) AS errors, retries,
         input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens,

@@ -1,0 +1,92 @@
+"""Delta tables by name: made once whoever comes first, opened, and kept loaded at little cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable
+from deltalake import Schema as DeltaSchema
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from warehouse.errors import LakeMismatch, LakeMissing
+from warehouse.lake.place import Place, unavailable
+
+CREATE_ONCE = CommitProperties(max_commit_retries=0)
+"""With retries the loser of a race would commit its own metadata as version 1 and so give the table another id."""
+
+REOPEN_COMMITS = 100
+"""A handle drags along every commit since it was opened (0.05 ms each per refresh); past so many it is opened anew."""
+
+
+def open_table(place: Place, name: str, schema: pa.Schema) -> DeltaTable:
+    """The Delta table ``name``; LakeMissing if there is none."""
+    with unavailable("open", place.table_url(name)):
+        try:
+            table = DeltaTable(place.table_url(name), storage_options=dict(place.options))
+        except TableNotFoundError as error:
+            raise LakeMissing(
+                f"there is no lake at {place.url} (no table {name}); start `spanledger worker`, or set SPANLEDGER_LAKE"
+            ) from error
+    _check_columns(table, name, schema)
+    return table
+
+
+def create_table(
+    place: Place, name: str, schema: pa.Schema, *, configuration: Mapping[str, str], description: str | None = None
+) -> None:
+    """Create the table unless it is there; of several processes exactly one creates it."""
+    with unavailable("create", place.table_url(name)):
+        if DeltaTable.is_deltatable(place.table_url(name), dict(place.options)):
+            return
+        try:
+            DeltaTable.create(
+                place.table_url(name),
+                schema,
+                mode="error",
+                partition_by=["day"] if "day" in schema.names else None,
+                configuration=dict(configuration),
+                storage_options=dict(place.options),
+                commit_properties=CREATE_ONCE,
+                raise_if_key_not_exists=False,
+                description=description,
+            )
+        except DeltaError:
+            if not DeltaTable.is_deltatable(place.table_url(name), dict(place.options)):
+                raise
+
+
+def _check_columns(table: DeltaTable, name: str, schema: pa.Schema) -> None:
+    there = {field.name: field.type for field in table.schema().fields}
+    wanted = {field.name: field.type for field in DeltaSchema.from_arrow(schema).fields}
+    if odd := sorted(column for column, kind in wanted.items() if there.get(column) != kind):
+        raise LakeMismatch(
+            f"table {name} has other columns than this version of SpanLedger: {', '.join(odd)}; "
+            "use the version that wrote it"
+        )
+
+
+class Handle:
+    """A loaded table; ``delta`` is as of the last refresh. For one thread at a time; raises what deltalake raises."""
+
+    def __init__(self, place: Place, name: str, schema: pa.Schema) -> None:
+        self._place = place
+        self._name = name
+        self.delta = open_table(place, name, schema)
+        self._opened_at = self.version
+
+    @property
+    def version(self) -> int:
+        """Version of the table as of the last refresh."""
+        return int(self.delta.version())
+
+    def refresh(self) -> None:
+        """Load what has been committed since."""
+        self.delta.update_incremental()
+        if self.version - self._opened_at >= REOPEN_COMMITS:
+            self.reopen()
+
+    def reopen(self) -> None:
+        """Load the table from its last checkpoint."""
+        self.delta = DeltaTable(self._place.table_url(self._name), storage_options=dict(self._place.options))
+        self._opened_at = self.version
