@@ -77,6 +77,20 @@ SPANS = pa.schema(
         pa.field("received_at", TIME),
     ]
 )
+"""One row is one GenAI span of one Kafka record; append-only.
+
+``day``: UTC day of ``ended_at``, the partition. ``trace_id span_id parent_span_id``: raw bytes, 16, 8 and 8.
+``tenant feature principal environment service``: whose call it is; NULL = unattributed; ``principal`` holds the
+credential. ``user_id``: HMAC of the tenant's user. ``started_at`` sets the price, ``ended_at`` the minute and the hour;
+``original_ended_at``: what the span said where its clock was not believed (``clock_skew``).
+``duration_ms ttft_ms tpot_ms``: whole call, to the first token, per output token after it.
+``price_status``: priced, unpriced_model, usage_missing, reported_only, free; NULL where ``billable`` is false.
+``price_version``: the rates used; ``reported_cost_usd``: what the span itself claimed, never billed.
+``status``: ok, error, cancelled; ``error_class`` and ``finish_reason``: classes, never texts. ``attempt``: 1 = first try.
+``units``: what is billed otherwise (searches, images, audio seconds …); ``tags``: attribute keys that settings declare.
+``suppressed_by``: span_id of the billed span that says the same. ``usage_semantics``: how input tokens were counted.
+``convention scope_version``: which instrumentation spoke. ``source_partition source_offset received_at``: the record.
+"""
 
 USAGE_DIMENSIONS = (
     "tenant",
@@ -111,7 +125,12 @@ USAGE = pa.schema(
         *_fields("latency_hist ttft_hist tpot_hist", HISTOGRAM),
     ]
 )
-"""Billable calls only. ``priced_tokens`` = input + output tokens of the priced calls; ``ttft_calls`` carry a TTFT."""
+"""A partial sum of the billable calls that ended in ``minute``: readers always group, all measures add.
+
+``model``: of the response, else requested. ``priced_calls``: calls whose cost is known; ``priced_tokens``: their input
+and output tokens. ``stream_calls``: calls that stream; ``ttft_calls``: calls that carry a TTFT; ``retries``: calls with
+``attempt`` above 1. ``latency_hist ttft_hist tpot_hist``: HISTOGRAM of milliseconds.
+"""
 
 SAFETY = pa.schema(
     [
@@ -154,6 +173,7 @@ GPU_SAMPLES = pa.schema(
         pa.field("received_at", TIME),
     ]
 )
+"""One GPU at ``sampled_at``: ``utilisation`` and ``kv_cache_utilisation`` are 0..1; NULL = the exporter does not say."""
 
 FLUSHES = pa.schema(
     [
@@ -170,6 +190,13 @@ FLUSHES = pa.schema(
         pa.field("worker", pa.string()),
     ]
 )
+"""One flush of one partition: offsets ``[first_offset, next_offset)`` of stream ``app_id``.
+
+``app_id``: cluster id / topic id / partition. ``end_offset``: the partition's end when the flush began, NULL = unknown;
+lag = ``end_offset - next_offset``. ``gap_messages``: offsets that Kafka no longer had. ``first_record_at
+last_record_at``: record times, the source of the watermark. ``rows`` by table, ``dropped`` by reason (dead letters and
+others), ``suppressed`` by once rule. ``duration_ms``: making the rows, before the commit. ``worker``: who.
+"""
 
 CONTRIBUTOR = pa.struct(
     [
@@ -195,6 +222,11 @@ INCIDENTS = pa.schema(
         *_fields("summary channel actor note", pa.string()),
     ]
 )
+"""One event in an incident's life (``alerts.incidents`` names them); an incident is the fold of its events.
+
+Amounts are about ``[window_start, window_end)``. ``sequence`` of a notice is that of the event it is about, ``channel``
+who took it. ``contributors``: what explains the excess, by dimension and value.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
