@@ -86,7 +86,7 @@ credential. ``user_id``: HMAC of the tenant's user. ``started_at`` sets the pric
 ``duration_ms ttft_ms tpot_ms``: whole call, to the first token, per output token after it.
 ``price_status``: priced, unpriced_model, usage_missing, reported_only, free; NULL where ``billable`` is false.
 ``price_version``: the rates used; ``reported_cost_usd``: what the span itself claimed, never billed.
-``status``: ok, error, cancelled; ``error_class`` and ``finish_reason``: classes, never texts. ``attempt``: 1 = first try.
+``status``: ok, error, cancelled; ``error_class finish_reason``: classes, never texts. ``attempt``: 1 = the first try.
 ``units``: what is billed otherwise (searches, images, audio seconds …); ``tags``: attribute keys that settings declare.
 ``suppressed_by``: span_id of the billed span that says the same. ``usage_semantics``: how input tokens were counted.
 ``convention scope_version``: which instrumentation spoke. ``source_partition source_offset received_at``: the record.
@@ -173,7 +173,7 @@ GPU_SAMPLES = pa.schema(
         pa.field("received_at", TIME),
     ]
 )
-"""One GPU at ``sampled_at``: ``utilisation`` and ``kv_cache_utilisation`` are 0..1; NULL = the exporter does not say."""
+"""One GPU at ``sampled_at``: ``utilisation`` and ``kv_cache_utilisation`` are 0..1; NULL where nobody says."""
 
 FLUSHES = pa.schema(
     [
