@@ -20,7 +20,7 @@ demo: setup ## run everything: broker, gateway, worker, pages, a simulated day a
 
 test: .venv/.dev-ready ## run all tests (needs Chromium and Alertmanager; installs them where it may)
 	@sh tests/components.sh
-	@$(BIN)/python -m pytest -n 3 --dist loadscope $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check: .venv/.dev-ready ## lint, types, import walls
 	@$(BIN)/ruff check .
@@ -46,7 +46,7 @@ clean: ## remove what make made (not your data)
 	@touch $@
 
 .venv/.run-ready: .venv/.made requirements.lock pyproject.toml
-	@echo "[2/3] locked wheels: $$(grep -c '^[a-z0-9].*==' requirements.lock) packages, about 500 MB unpacked"
+	@echo "[2/3] locked wheels: $$(grep -c '^[a-z0-9].*==' requirements.lock) packages, about 1.3 GB unpacked"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@echo "[3/3] the command spanledger"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .

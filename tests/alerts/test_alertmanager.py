@@ -12,8 +12,13 @@ from alerts.incidents import RESOLVED, UPDATED
 from tests.alerts.samples import follow, opened
 from tests.alerts.servers import RunningAlertmanager, run_alertmanager
 
-NOW = datetime.now(UTC).replace(microsecond=0)
 AGO = timedelta(minutes=5)
+
+
+@pytest.fixture
+def now() -> datetime:
+    """The present: the Alertmanager ends what is not refreshed, and the tests may start long after collection."""
+    return datetime.now(UTC).replace(microsecond=0)
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +39,12 @@ def notified(running: RunningAlertmanager, feature: str) -> list[str]:
     return [body["status"] for body in running.receiver.bodies if body["commonLabels"]["feature"] == feature]
 
 
-def test_an_opening_appears_as_an_alert_whose_amounts_are_annotations(running: RunningAlertmanager) -> None:
-    event = opened(feature="appears", at=NOW - AGO)
+def test_an_opening_appears_as_an_alert_whose_amounts_are_annotations(
+    running: RunningAlertmanager, now: datetime
+) -> None:
+    event = opened(feature="appears", at=now - AGO)
 
-    channel(running).send(event, NOW)
+    channel(running).send(event, now)
 
     (alert,) = of_feature(running, "appears")
     assert alert["labels"] == {
@@ -54,43 +61,43 @@ def test_an_opening_appears_as_an_alert_whose_amounts_are_annotations(running: R
     assert alert["generatorURL"] == "http://127.0.0.1:8501"
 
 
-def test_updates_and_refreshes_change_the_one_alert_there_is(running: RunningAlertmanager) -> None:
-    event = opened(feature="updates", at=NOW - AGO)
+def test_updates_and_refreshes_change_the_one_alert_there_is(running: RunningAlertmanager, now: datetime) -> None:
+    event = opened(feature="updates", at=now - AGO)
     update = follow(event, UPDATED)
 
-    channel(running).send(event, NOW)
-    channel(running).send(update, NOW)
-    channel(running).refresh([update], NOW + timedelta(seconds=60))
+    channel(running).send(event, now)
+    channel(running).send(update, now)
+    channel(running).refresh([update], now + timedelta(seconds=60))
 
     (alert,) = of_feature(running, "updates")
     assert alert["annotations"]["observed"] == "$24.80"
     assert datetime.fromisoformat(alert["startsAt"]) == event.opened_at
-    assert datetime.fromisoformat(alert["endsAt"]) == NOW + timedelta(seconds=300)
+    assert datetime.fromisoformat(alert["endsAt"]) == now + timedelta(seconds=300)
 
 
-def test_a_resolution_ends_the_alert_and_both_are_notified_once(running: RunningAlertmanager) -> None:
-    event = opened(feature="ends", at=NOW - AGO)
-    channel(running).send(event, NOW)
+def test_a_resolution_ends_the_alert_and_both_are_notified_once(running: RunningAlertmanager, now: datetime) -> None:
+    event = opened(feature="ends", at=now - AGO)
+    channel(running).send(event, now)
     assert running.receiver.wait_until(lambda: notified(running, "ends") == ["firing"])
 
-    channel(running).send(follow(event, RESOLVED), NOW)
+    channel(running).send(follow(event, RESOLVED), now)
 
     assert running.receiver.wait_until(lambda: notified(running, "ends") == ["firing", "resolved"])
     assert of_feature(running, "ends") == []
 
 
-def test_incidents_of_different_scopes_are_different_alerts(running: RunningAlertmanager) -> None:
+def test_incidents_of_different_scopes_are_different_alerts(running: RunningAlertmanager, now: datetime) -> None:
     for tenant in ("acme", "globex", None):
-        channel(running).send(opened(tenant=tenant, feature="scopes", at=NOW - AGO), NOW)
+        channel(running).send(opened(tenant=tenant, feature="scopes", at=now - AGO), now)
 
     tenants = {alert["labels"]["tenant"] for alert in of_feature(running, "scopes")}
 
     assert tenants == {"acme", "globex", "unattributed"}
 
 
-def test_nothing_open_refreshes_nothing(running: RunningAlertmanager) -> None:
+def test_nothing_open_refreshes_nothing(running: RunningAlertmanager, now: datetime) -> None:
     before = running.alerts()
 
-    channel(running).refresh([], NOW)
+    channel(running).refresh([], now)
 
     assert running.alerts() == before

@@ -13,7 +13,7 @@ from tests.dashboards.served import Dashboard, Reader, chromium, reading, servin
 expect.set_options(timeout=30_000)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """One Chromium for all tests."""
     with chromium() as found:
@@ -27,7 +27,7 @@ def reader(browser: Browser) -> Iterator[Reader]:
         yield someone
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     """The pages of the ledger with known rows."""
     lake = make_ledger(tmp_path_factory.mktemp("known") / "lake")
@@ -35,7 +35,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
         yield dashboard
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def pages_of_acme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     """The pages of the same ledger for those who may see acme alone."""
     lake = make_ledger(tmp_path_factory.mktemp("scoped") / "lake")
