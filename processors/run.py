@@ -14,6 +14,7 @@ from faust import Worker
 from alerts.watch import Watcher
 from ingest.errors import BrokerUnavailable
 from ingest.topics import ensure_topics
+from processors.agents.membership import MembershipWatch
 from processors.app import Parts, build_app
 from processors.engine import Engine
 from processors.flush import Flusher
@@ -66,7 +67,7 @@ def run_worker(
     )
     watcher = Watcher(alerts, opened, Warehouse(lake), channels=[KafkaChannel(kafka)]) if alerts.enabled else None
     app = build_app(Parts(kafka=kafka, worker=worker, flusher=flusher, watcher=watcher, data=data))
-    faust = Worker(app, loglevel="INFO", redirect_stdouts=False, quiet=True)
+    faust = Worker(app, MembershipWatch(app), loglevel="INFO", redirect_stdouts=False, quiet=True)
     logging.basicConfig(level=logging.INFO)
     for noisy in ("kafka", "aiokafka"):  # they log every connection; their warnings stay
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -22,6 +22,7 @@ class WorkerSettings:
         metadata={
             "help": "After so long without a sign of life a worker's partitions go to others.",
             "min": 1,
+            "max": 90,  # Faust waits so long for an answer, and wants sessions to be shorter
         },
     )
     metrics_port: int = field(

@@ -12,7 +12,7 @@ import pytest
 
 from ingest.broker import LocalBroker
 from ingest.settings import BrokerSettings, KafkaSettings
-from tests.kafka import SHORT_SESSIONS, jars_cache
+from tests.kafka import jars_cache
 
 PASSWORD = "of-the-tests"
 LOGIN = (
@@ -62,7 +62,6 @@ def secured_broker(certificate: Certificate, tmp_path_factory: pytest.TempPathFa
         "ssl.truststore.type": "PEM",
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": "User:admin;User:ANONYMOUS",
-        **SHORT_SESSIONS,
     }
     directory = tmp_path_factory.mktemp("secured")
     with LocalBroker(BrokerSettings(port=0), directory, jars_cache(), properties=properties) as running:

@@ -25,9 +25,15 @@ def in_environment(variables: dict[str, str]) -> dict[str, str]:
     return {f"SPANLEDGER_{name}": value for name, value in variables.items()}
 
 
+def deployment_on(kafka: KafkaSettings, directory: Path, *, session_s: int) -> Deployment:
+    """A deployment that may enter; this broker has Kafka's own bounds, which allow sessions from 6 s on."""
+    session = {"SPANLEDGER_WORKER_SESSION_SECONDS": str(session_s)}
+    return Deployment(kafka, directory, environment=in_environment(access(kafka)) | session)
+
+
 def test_spans_come_through_a_secured_cluster(secured_settings: KafkaSettings, tmp_path: Path):
     kafka = prefixed(secured_settings, "flow")
-    deployment = Deployment(kafka, tmp_path, environment=in_environment(access(kafka)))
+    deployment = deployment_on(kafka, tmp_path, session_s=6)
     payloads = [payload(number) for number in range(4)]
 
     deployment.start_worker()
@@ -42,3 +48,14 @@ def test_spans_come_through_a_secured_cluster(secured_settings: KafkaSettings, t
 
     deployment.verify()
     assert leaked([PASSWORD], deployment) == []
+
+
+def test_a_worker_that_kafka_refuses_its_group_ends_with_the_reason(secured_settings: KafkaSettings, tmp_path: Path):
+    deployment = deployment_on(prefixed(secured_settings, "refused"), tmp_path, session_s=2)
+
+    code = deployment.start_worker().wait(60)
+
+    assert code == 1
+    log = deployment.log.read_text()
+    assert "Kafka refuses the consumer group spanledger-" in log
+    assert "InvalidSessionTimeoutError" in log
