@@ -200,10 +200,11 @@ def _plan(settings: Settings) -> Deployment:
 
     data = settings.data / f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
     ports = Ports(**{name: free_port() for name in Ports.__dataclass_fields__})
-    variables = environment(ports, data=data, kafka=f"127.0.0.1:{ports.broker}", lake=str(data / "lake"))
-    variables["SPANLEDGER_BROKER_JARS"] = settings.broker.jars or str(settings.data / "jars")
+    jars = Path(settings.broker.jars or settings.data / "jars")
+    kafka = f"127.0.0.1:{ports.broker}"
+    variables = environment(ports, data=data, jars=jars, kafka=kafka, lake=str(data / "lake"))
     variables["SPANLEDGER_ALERTS_MIN_EXCESS_USD"] = MIN_EXCESS_USD
-    return Deployment(data=data, ports=ports, environment=variables, own_broker=True)
+    return Deployment(data=data, jars=jars, ports=ports, environment=variables, own_broker=True)
 
 
 def _seconds(text: str) -> float:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest.broker.jars import locked_jars, ready_jars
 from spanledger.stack import Part, Stack
 
 LOOPBACK = "127.0.0.1"
-BROKER_WITHIN_S = 180.0  # the first start fetches a Java runtime's jars
+BROKER_WITHIN_S = 60.0
 PART_WITHIN_S = 60.0
 
 Say = Callable[[str], None]
@@ -33,6 +34,7 @@ class Deployment:
     """A broker (or somebody else's), gateway, worker and pages over one data directory."""
 
     data: Path
+    jars: Path  # cache of the broker's jars
     ports: Ports
     environment: Mapping[str, str]  # added to this process's own
     own_broker: bool
@@ -58,10 +60,13 @@ class Deployment:
         }
 
     def start(self, stack: Stack, say: Say) -> None:
-        """Start the parts in order, each when the one before it answers. Raises CannotRun."""
+        """Start the parts in order, each when the one before it answers. Raises CannotRun, JarRefused."""
         began = time.monotonic()
         if self.own_broker:
+            ready_jars(locked_jars(), self.jars, say)  # here, where a person sees that something is fetched
+            say("starting the broker: Apache Kafka 4.3.1")
             self._start(stack, "broker", ("broker",), self.ports.broker, BROKER_WITHIN_S)
+        say("starting gateway, worker and dashboard")
         self._start(stack, "gateway", ("gateway",), self.ports.http, PART_WITHIN_S)
         self._start(stack, "worker", ("worker",), self.ports.worker_metrics, PART_WITHIN_S, restarts=True)
         self._start(stack, "dashboard", ("dashboard",), self.ports.dashboard, PART_WITHIN_S)
@@ -75,12 +80,13 @@ class Deployment:
         stack.wait_for_port(port, name, within_s=within_s)
 
 
-def environment(ports: Ports, *, data: Path, kafka: str, lake: str) -> dict[str, str]:
+def environment(ports: Ports, *, data: Path, jars: Path, kafka: str, lake: str) -> dict[str, str]:
     """The variables that place the parts; everything else comes from the settings file and the caller's environment."""
     return {
         "SPANLEDGER_DATA": str(data),
         "SPANLEDGER_KAFKA": kafka,
         "SPANLEDGER_LAKE": lake,
+        "SPANLEDGER_BROKER_JARS": str(jars),
         "SPANLEDGER_BROKER_PORT": str(ports.broker),
         "SPANLEDGER_GATEWAY_GRPC_PORT": str(ports.grpc),
         "SPANLEDGER_GATEWAY_HTTP_PORT": str(ports.http),

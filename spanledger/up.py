@@ -14,6 +14,7 @@ import argparse
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from spanledger.deployment import Deployment, Ports, environment
     from spanledger.stack import Stack
 
+    jars = Path(settings.broker.jars or settings.data / "jars")
     ports = Ports(
         broker=settings.broker.port,
         grpc=settings.gateway.grpc_port,
@@ -43,8 +45,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     )
     deployment = Deployment(
         data=settings.data,
+        jars=jars,
         ports=ports,
-        environment=environment(ports, data=settings.data, kafka=settings.kafka.bootstrap, lake=settings.lake.url),
+        environment=environment(
+            ports, data=settings.data, jars=jars, kafka=settings.kafka.bootstrap, lake=settings.lake.url
+        ),
         own_broker=settings.kafka.bootstrap == f"127.0.0.1:{settings.broker.port}",
     )
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
