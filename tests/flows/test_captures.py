@@ -1,9 +1,9 @@
 """Real captures through ``spanledger replay``, gateway, Kafka, worker and lake come to the calls of their truth.
 
-Every file goes as it stands, with the ids it was captured with: no two files of a kind share a trace, a span or a
-response id (held below), so no call can be suppressed by one of another file, in whatever ranges they meet. The two
-kinds are the same spans, so each has topics and a lake of its own. Rows are told apart by partition and offset of their
-record, whose value is the file.
+Every file goes as it stands, with the ids it was captured with: no two files of a kind share a trace or a response
+(held below), so no call can be suppressed by one of another file, in whatever ranges they meet. The two kinds hold the
+same spans: the second is sent when the lake has the first, because one range would bill them once. Rows are told apart
+by partition and offset of their record, whose value is the file.
 """
 
 from __future__ import annotations
@@ -23,40 +23,40 @@ from tests.flows.deployment import Deployment
 from tests.flows.entrance import drain, gateway_of, replay
 from tests.ingest.gateway.stored import stored
 from tests.kafka import prefixed
-from tests.processors.captures import HERE, Capture, load, unexplained
+from tests.processors.captures import HERE, load, unexplained
 
 KINDS = ("pb", "collector-pb")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replayed:
-    """All captures of a kind, what the verb said of each, and the lake's rows by capture."""
+    """What the verb said of the files of each kind, and the lake's rows by kind and capture."""
 
     deployment: Deployment
-    captures: list[Capture]
-    said: list[dict[str, Any]]
-    rows: dict[str, list[dict[str, Any]]]
+    said: dict[str, list[dict[str, Any]]]
+    rows: dict[tuple[str, str], list[dict[str, Any]]]
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def replayed(request: pytest.FixtureRequest, broker: LocalBroker, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
-    """Send all files of a kind and wait until the lake has them."""
-    kafka = prefixed(KafkaSettings(bootstrap=broker.bootstrap, partitions=2), f"captures-{request.param}")
-    deployment = Deployment(kafka, tmp_path_factory.mktemp(request.param))
-    captures = load(request.param)
+@pytest.fixture(scope="module")
+def replayed(broker: LocalBroker, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
+    """Send all files, one kind after the other, each time until the lake has them."""
+    kafka = prefixed(KafkaSettings(bootstrap=broker.bootstrap, partitions=2), "captures")
+    deployment = Deployment(kafka, tmp_path_factory.mktemp("captures"))
+    said = {}
     deployment.start_worker()
     try:
         with gateway_of(deployment) as gateway:
-            said = replay(sorted((HERE / request.param).iterdir()), gateway)
-            drain(deployment)
+            for kind in KINDS:
+                said[kind] = replay(sorted((HERE / kind).iterdir()), gateway)
+                drain(deployment)
     finally:
         deployment.stop()
-    return Replayed(deployment=deployment, captures=captures, said=said, rows=rows_by_capture(deployment, captures))
+    return Replayed(deployment=deployment, said=said, rows=rows_by_capture(deployment))
 
 
-def rows_by_capture(deployment: Deployment, captures: list[Capture]) -> dict[str, list[dict[str, Any]]]:
-    """Rows of ``spans``, each under the capture whose bytes are its record."""
-    names = {capture.value: capture.name for capture in captures}
+def rows_by_capture(deployment: Deployment) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Rows of ``spans``, each under kind and name of the capture whose bytes are its record."""
+    names = {capture.value: (kind, capture.name) for kind in KINDS for capture in load(kind)}
     kafka = deployment.kafka
     places = {(record.partition, record.offset): names[record.value] for record in stored(kafka, kafka.spans_topic)}
     rows = collections.defaultdict(list)
@@ -83,25 +83,26 @@ def identifiers(value: bytes) -> Iterator[bytes | str]:
             yield from (item.value.string_value for item in span.attributes if item.key == "gen_ai.response.id")
 
 
-def test_every_file_is_taken_whole(replayed: Replayed):
-    files = [(line["requests"], line["accepted"], line["refused"], line["rejected"]) for line in replayed.said]
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_file_is_taken_whole(replayed: Replayed, kind: str):
+    files = [(line["requests"], line["accepted"], line["refused"], line["rejected"]) for line in replayed.said[kind]]
 
-    assert files == [(1, 1, 0, 0)] * len(replayed.captures)
+    assert files == [(1, 1, 0, 0)] * len(load(kind))
 
 
-def test_the_billed_rows_of_the_lake_are_the_calls_of_the_truth(replayed: Replayed):
-    billed = {name: [row for row in rows if row["billable"]] for name, rows in replayed.rows.items()}
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_billed_rows_of_the_lake_are_the_calls_of_the_truth(replayed: Replayed, kind: str):
+    wrong = {}
+    for capture in load(kind):
+        billed = [row for row in replayed.rows[kind, capture.name] if row["billable"]]
+        if found := unexplained(capture.calls, billed):
+            wrong[capture.name] = found
 
-    wrong = {
-        capture.name: found
-        for capture in replayed.captures
-        if (found := unexplained(capture.calls, billed.get(capture.name, [])))
-    }
     assert wrong == {}
 
 
 def test_no_content_of_any_capture_is_in_the_lake_or_in_a_log(replayed: Replayed):
-    words = {word for capture in replayed.captures for word in capture.must_not_contain}
+    words = {word for capture in load() for word in capture.must_not_contain}
 
     assert words
     assert len(leaked(["gpt-4o-mini", "worker starts"], replayed.deployment)) == 2  # what is there is found

@@ -22,7 +22,7 @@ from tests.flows.payloads import payload
 from tests.ingest.gateway.serving import PROTOBUF, request
 from tests.kafka import jars_cache
 
-TRIALS = 4
+TRIALS = 3
 TRICKLE_S = 0.1
 LOST_AFTER_S = 40.0
 VISIBLE_WITHIN_S = 5.0
