@@ -71,8 +71,9 @@ class FlushLoop:
             await self.flush()
 
     async def tick(self) -> None:
-        """Flush what has waited long enough."""
-        if self.pending.due and not self.lock.locked():
+        """Flush what has waited long enough; when the worker stops, all of it: Faust waits for the acknowledgements."""
+        wanted = self.pending.due or (self.pending.count and self.app.should_stop)
+        if wanted and not self.lock.locked():
             await self.flush()
 
     async def flush(self) -> None:
@@ -150,7 +151,7 @@ def add_spans_agent(app: faust.App, topic: faust.TopicT, loop: FlushLoop) -> Non
             yield
 
     async def flush_ticker() -> None:
-        while not app.should_stop:
+        while True:  # until it is cancelled, after the consumer has been drained
             await loop.tick()
             await asyncio.sleep(TICK_S)
 
