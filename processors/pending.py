@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -64,8 +64,16 @@ class Pending(Generic[Receipt]):
         kept = self.messages.get(stream, {})
         return [kept[offset] for offset in sorted(kept)]
 
+    def ends(self) -> dict[Stream, int]:
+        """The offset after the last message of every stream."""
+        return {stream: max(kept) + 1 for stream, kept in self.messages.items() if kept}
+
+    def has_before(self, ends: Mapping[Stream, int]) -> bool:
+        """Whether messages below these offsets still wait."""
+        return any(min(kept) < ends.get(stream, 0) for stream, kept in self.messages.items() if kept)
+
     def release(self, stream: Stream, before: int) -> list[Receipt]:
-        """Forget the messages below an offset and return their receipts, lowest first."""
+        """Forget the messages below an offset and return their receipts, lowest first; what is left begins to wait."""
         kept, owed = self.messages.get(stream, {}), self.receipts.get(stream, {})
         done = sorted(offset for offset in owed if offset < before)
         released: list[Receipt] = []
@@ -74,8 +82,7 @@ class Pending(Generic[Receipt]):
             message = kept.pop(offset, None)
             if message is not None:
                 self._count(message, -1)
-        if not self.count:
-            self.since = None
+        self.since = self.clock() if self.count else None
         return released
 
     def clear(self) -> None:

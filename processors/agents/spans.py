@@ -77,10 +77,14 @@ class FlushLoop:
             await self.flush()
 
     async def flush(self) -> None:
-        """Flush until nothing more can be committed; back off for as long as lake or broker are away."""
+        """Flush what waits now, until no more of it can be committed; back off while lake or broker are away.
+
+        What arrives meanwhile goes along where it can, else it waits for the next flush: steady traffic must not make
+        one flush follow on another.
+        """
         async with self.lock:
-            attempt = 0
-            while self.pending.count:
+            attempt, ends = 0, self.pending.ends()
+            while self.pending.has_before(ends):
                 try:
                     flushed = await self._flush_once()
                 except PartlyCommitted as error:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from processors.settings import WorkerSettings
 from spanledger.__main__ import main
 from spanledger.deployment import Deployment, Ports, environment
 from spanledger.stack import Stack, free_port
@@ -24,6 +25,7 @@ from tests.kafka import jars_cache
 
 TRIALS = 3
 TRICKLE_S = 0.1
+FLUSHES = 3
 LOST_AFTER_S = 40.0
 VISIBLE_WITHIN_S = 5.0
 RESIDENT_MIB = 2.5 * 1024
@@ -42,9 +44,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """Broker, gateway, worker and dashboard on free ports, in a fresh directory."""
     data = tmp_path_factory.mktemp("stack")
     ports = Ports(**{name: free_port() for name in Ports.__dataclass_fields__})
-    variables = environment(ports, data=data, kafka=f"127.0.0.1:{ports.broker}", lake=str(data / "lake"))
-    variables["SPANLEDGER_BROKER_JARS"] = str(jars_cache())
-    deployment = Deployment(data=data, ports=ports, environment=variables, own_broker=True)
+    kafka, lake, jars = f"127.0.0.1:{ports.broker}", str(data / "lake"), jars_cache()
+    variables = environment(ports, data=data, jars=jars, kafka=kafka, lake=lake)
+    deployment = Deployment(data=data, jars=jars, ports=ports, environment=variables, own_broker=True)
     with Stack() as stack:
         deployment.start(stack, lambda _: None)
         yield Running(deployment=deployment, stack=stack)
@@ -118,6 +120,18 @@ def test_a_span_is_visible_to_report_within_5_s_of_the_gateway_s_answer(
         median_s, worst_s = statistics.median(took_s), max(took_s)
         sys.stdout.write(f"\nfreshness {traffic}: median {median_s:.2f} s, worst {worst_s:.2f} s of {TRIALS}\n")
     assert worst_s < VISIBLE_WITHIN_S
+
+
+def test_steady_traffic_does_not_make_flushes_follow_on_each_other(warm: Running):
+    log = warm.deployment.data / "logs" / "worker.log"
+    before, began = log.read_text().count("flushed spans="), time.monotonic()
+
+    with trickle(warm):
+        while (flushes := log.read_text().count("flushed spans=") - before) < FLUSHES:
+            time.sleep(0.1)
+
+    assert time.monotonic() - began > (FLUSHES - 1) * WorkerSettings().flush_seconds
+    assert flushes == FLUSHES
 
 
 def test_the_parts_at_rest_take_less_than_2_5_gib(warm: Running, capsys: pytest.CaptureFixture[str]):

@@ -73,3 +73,30 @@ def test_an_upper_bound_of_spans_is_never_below_the_real_number():
     assert spans_at_most(SPAN * 7) == 7
     assert spans_at_most(b'{"traceId":"00","spanId":"00"},{"traceId":"01"}') == 2
     assert spans_at_most(b"garbage") == 1
+
+
+def test_what_came_during_a_flush_begins_to_wait_when_the_flush_is_over():
+    clock = [0.0]
+    waiting = pending(clock, flush_seconds=2.0)
+    waiting.add([(message(1), "a")])
+    clock[0] = 2.5
+    waiting.add([(message(2), "b")])
+    waiting.release(("t", 0), 2)
+    clock[0] = 4.4
+    early = waiting.due
+    clock[0] = 4.5
+
+    assert (early, waiting.due) == (False, True)
+
+
+def test_messages_before_the_ends_of_a_moment_are_told_from_later_ones():
+    waiting = pending([0.0])
+    waiting.add([(message(1), "a"), (message(7, partition=1), "b")])
+    ends = waiting.ends()
+    waiting.add([(message(2), "c"), (message(1, partition=2), "d")])
+    first = waiting.has_before(ends)
+    waiting.release(("t", 0), 2)
+    waiting.release(("t", 1), 8)
+
+    assert ends == {("t", 0): 2, ("t", 1): 8}
+    assert (first, waiting.has_before(ends)) == (True, False)
