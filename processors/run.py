@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import faust
 from faust import Worker
 
 from alerts.watch import Watcher
@@ -36,6 +38,10 @@ if TYPE_CHECKING:
 log = logging.getLogger("spanledger.worker")
 
 WAIT_FOR_BROKER_S = 60.0
+LOG_EVERY_S = 10.0
+LOOK_EVERY_S = 0.5
+CHATTY = ("kafka", "aiokafka")
+"""Libraries that log every connection, and every try while the broker is away."""
 
 
 def run_worker(
@@ -67,21 +73,65 @@ def run_worker(
     )
     watcher = Watcher(alerts, opened, Warehouse(lake), channels=[KafkaChannel(kafka)]) if alerts.enabled else None
     app = build_app(Parts(kafka=kafka, worker=worker, flusher=flusher, watcher=watcher, data=data))
-    faust = Worker(app, MembershipWatch(app), loglevel="INFO", redirect_stdouts=False, quiet=True)
+    _end_in_time(app, worker.drain_seconds)
+    runner = Worker(app, MembershipWatch(app), loglevel="INFO", redirect_stdouts=False, quiet=True)
     logging.basicConfig(level=logging.INFO)
-    for noisy in ("kafka", "aiokafka"):  # they log every connection; their warnings stay
-        logging.getLogger(noisy).setLevel(logging.WARNING)
+    _calm_down(CHATTY)
     log.info(
         "worker starts lake=%s topics_made=%d rewound=%d metrics=http://127.0.0.1:%d/metrics",
         lake.url, len(made), len(rewound), metrics_port,
     )  # fmt: skip
     try:
-        faust.execute_from_commandline()
+        runner.execute_from_commandline()
     except SystemExit as stop:
         return int(stop.code or 0)
     finally:
         sink.close()
     return 0
+
+
+class Throttle(logging.Filter):
+    """Lets one record of each logger through in ``every_s`` seconds."""
+
+    def __init__(self, *, every_s: float) -> None:
+        super().__init__()
+        self._every_s = every_s
+        self._last: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is written."""
+        if record.created - self._last.get(record.name, 0.0) < self._every_s:
+            return False
+        self._last[record.name] = record.created
+        return True
+
+
+def _calm_down(loggers: tuple[str, ...]) -> None:
+    """Warnings only, one in a while: they do not reach the handlers that Faust sets up."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("[%(asctime)s] [%(levelname)s] %(name)s: %(message)s"))
+    handler.addFilter(Throttle(every_s=LOG_EVERY_S))
+    for name in loggers:
+        chatty = logging.getLogger(name)
+        chatty.setLevel(logging.WARNING)
+        chatty.propagate = False
+        chatty.addHandler(handler)
+
+
+def _end_in_time(app: faust.App, within_s: float) -> None:
+    """End the process when a stop takes too long: with the broker away, Faust's consumer would never stop.
+
+    Nothing is lost: what was not acknowledged is delivered again (the commit protocol survives ``kill -9``).
+    """
+
+    def watch() -> None:
+        while not app.should_stop:
+            time.sleep(LOOK_EVERY_S)
+        time.sleep(within_s)
+        log.warning("the stop took longer than %.0f s: ending; what was not acknowledged is read again", within_s)
+        os._exit(1 if app.crashed else 0)
+
+    threading.Thread(target=watch, name="end-in-time", daemon=True).start()
 
 
 def _wait_for_broker(kafka: KafkaSettings) -> list[str]:

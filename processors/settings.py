@@ -25,6 +25,10 @@ class WorkerSettings:
             "max": 90,  # Faust waits so long for an answer, and wants sessions to be shorter
         },
     )
+    drain_seconds: float = field(
+        default=15.0,
+        metadata={"help": "Longest wait for open work after SIGTERM; what is left is read again later.", "min": 0},
+    )
     metrics_port: int = field(
         default=9465,
         metadata={
