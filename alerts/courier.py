@@ -84,5 +84,5 @@ def _travel(
         trip.set_result(Trip(taken=tuple(taken)))
     except ChannelDown as error:
         trip.set_result(Trip(taken=tuple(taken), refusal=str(error)))
-    finally:
-        trip.cancel()  # only after a fault of ours: ``collect`` then raises instead of waiting for ever
+    except Exception as fault:  # noqa: BLE001 -- a fault of ours: ``collect`` raises it where the worker sees it
+        trip.set_exception(fault)
