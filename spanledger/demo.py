@@ -58,7 +58,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         for name, url in demo.deployment.urls().items():
             _say(f"  {name:16s} {url}")
         demo.offer_browser()
-        first_spend_s = demo.follow(stack, demo.simulate())
+        first_spend_s = demo.follow(stack, demo.simulate(stack))
         memory = stack.resident_mib()
         return demo.conclude(demo.judge(stack), first_spend_s=first_spend_s, memory=memory)
 
@@ -82,7 +82,7 @@ class Demo:
         """Where the simulator writes what it sent."""
         return self.deployment.data / "truth.json"
 
-    def simulate(self) -> Part:
+    def simulate(self, stack: Stack) -> Part:
         """Start the simulator."""
         from spanledger.stack import Part
 
@@ -93,8 +93,9 @@ class Demo:
             *(["--for", str(self.args.seconds)] if self.args.seconds else []),
         ]  # fmt: skip
         log = self.deployment.data / "logs" / "simulate.log"
-        part = Part(name="simulate", words=words, environment=self.deployment.environment, log=log)
-        part.start()
+        part = stack.start(
+            Part(name="simulate", words=words, environment=self.deployment.environment, log=log, ends=True)
+        )
         _say(f"simulator: {HISTORY_HOURS} h of back-dated spans, then live ones with the incident {self.args.incident}")
         return part
 

@@ -11,8 +11,8 @@ from ingest.broker.jars import locked_jars, ready_jars
 from spanledger.stack import Part, Stack
 
 LOOPBACK = "127.0.0.1"
-BROKER_WITHIN_S = 60.0
 PART_WITHIN_S = 60.0
+WORKER_READY = "worker starts"  # its metrics port says nothing: a taken one makes it take the next
 
 Say = Callable[[str], None]
 
@@ -65,19 +65,20 @@ class Deployment:
         if self.own_broker:
             ready_jars(locked_jars(), self.jars, say)  # here, where a person sees that something is fetched
             say("starting the broker: Apache Kafka 4.3.1")
-            self._start(stack, "broker", ("broker",), self.ports.broker, BROKER_WITHIN_S)
+            self._listen(stack, "broker", self.ports.broker)
         say("starting gateway, worker and dashboard")
-        self._start(stack, "gateway", ("gateway",), self.ports.http, PART_WITHIN_S)
-        self._start(stack, "worker", ("worker",), self.ports.worker_metrics, PART_WITHIN_S, restarts=True)
-        self._start(stack, "dashboard", ("dashboard",), self.ports.dashboard, PART_WITHIN_S)
+        self._listen(stack, "gateway", self.ports.http)
+        stack.wait_until_said(self._part(stack, "worker", restarts=True), WORKER_READY, within_s=PART_WITHIN_S)
+        self._listen(stack, "dashboard", self.ports.dashboard)
         say(f"all parts run after {time.monotonic() - began:.1f} s; logs in {self.data / 'logs'}")
 
-    def _start(
-        self, stack: Stack, name: str, words: tuple[str, ...], port: int, within_s: float, *, restarts: bool = False
-    ) -> None:
+    def _listen(self, stack: Stack, name: str, port: int) -> None:
+        self._part(stack, name)
+        stack.wait_for_port(port, name, within_s=PART_WITHIN_S)
+
+    def _part(self, stack: Stack, name: str, *, restarts: bool = False) -> Part:
         log = self.data / "logs" / f"{name}.log"
-        stack.start(Part(name=name, words=words, environment=self.environment, log=log, restarts=restarts))
-        stack.wait_for_port(port, name, within_s=within_s)
+        return stack.start(Part(name=name, words=(name,), environment=self.environment, log=log, restarts=restarts))
 
 
 def environment(ports: Ports, *, data: Path, jars: Path, kafka: str, lake: str) -> dict[str, str]:

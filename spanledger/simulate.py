@@ -5,7 +5,7 @@ spans, as fast as possible), then the live part at the pace of the clock; withou
 stopped. The truth counts what the gateway acknowledged: spans, calls, tokens, cost to the picodollar, incidents.
 
 Incidents: retry_loop, prompt_bloat, runaway_agent, key_leak, model_swap, traffic_surge; each makes one feature spend
-about twelve times the usual. Times count from the start of the live part; negative ones lie in the history.
+twelve to fifteen times the usual. Times count from the start of the live part; negative ones lie in the history.
 
 Examples:
   spanledger simulate --rate 2 --for 60

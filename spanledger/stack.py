@@ -1,17 +1,20 @@
 """A small process manager: the parts of one deployment as child processes, each with its log file.
 
-A worker that crashes is started again (the commit protocol relies on that); any other part that ends is an error.
+A worker that crashes is started again (the commit protocol relies on that), with a pause that grows; a part that could
+not run (exit code 2), and any other part that ends, is an error.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -19,6 +22,9 @@ from typing import Self
 from spanledger.errors import CannotRun
 
 STOP_WITHIN_S = 20.0
+LOOK_S = 0.1
+COULD_NOT_RUN = 2  # exit code of a verb that says what to do: starting it again would not help
+RESTART_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
 
 
 def free_port() -> int:
@@ -37,13 +43,17 @@ class Part:
     environment: Mapping[str, str]
     log: Path
     restarts: bool = False
+    ends: bool = False  # it does its work and ends with 0
     process: subprocess.Popen[bytes] | None = None
     restarted: int = 0
+    log_from: int = 0  # where this start's lines begin in the log
+    not_before: float = 0.0  # monotonic time of the next restart
 
     def start(self) -> None:
         """Start the process; its output goes to the log file."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as out:
+            self.log_from = out.tell()
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "spanledger", *self.words],
                 env={**os.environ, **self.environment},
@@ -57,10 +67,27 @@ class Part:
         """Start a crashed worker again. Raises CannotRun when a part that should run has ended."""
         if self.process is None or self.process.poll() is None:
             return
-        if not self.restarts:
-            raise CannotRun(f"{self.name} ended with exit code {self.process.returncode}; {_last_line(self.log)}")
-        self.restarted += 1
-        self.start()
+        code = self.process.returncode
+        if self.ends and code == 0:
+            return
+        if not self.restarts or code == COULD_NOT_RUN:
+            raise CannotRun(f"{self.name} ended with exit code {code}; {_last_line(self.log)}")
+        if not self.not_before:
+            pause_s = min(RESTART_PAUSE_S * 2**self.restarted, LONGEST_PAUSE_S)
+            self.not_before = time.monotonic() + pause_s
+            print(
+                f"{self.name} ended with exit code {code}: again in {pause_s:g} s; {_last_line(self.log)}", flush=True
+            )
+        if time.monotonic() >= self.not_before:
+            self.not_before = 0.0
+            self.restarted += 1
+            self.start()
+
+    def said(self, text: str) -> bool:
+        """Whether this start has written the text to its log."""
+        with self.log.open("rb") as log:
+            log.seek(self.log_from)
+            return text.encode() in log.read()
 
     def stop(self) -> None:
         """Ask the process to end, and kill it when it does not."""
@@ -96,6 +123,15 @@ class Stack:
         for part in self.parts:
             part.check()
 
+    def wait_until_said(self, part: Part, text: str, *, within_s: float) -> None:
+        """Return when a part has written the text to its log. Raises CannotRun when it has not, or a part has ended."""
+        until = time.monotonic() + within_s
+        while not part.said(text):
+            self.check()
+            if time.monotonic() > until:
+                raise CannotRun(f"{part.name} was not ready within {within_s:.0f} s; {_last_line(part.log)}")
+            time.sleep(LOOK_S)
+
     def wait_for_port(self, port: int, name: str, *, within_s: float) -> None:
         """Return when something listens. Raises CannotRun when it does not, or a part has ended."""
         until = time.monotonic() + within_s
@@ -105,7 +141,7 @@ class Stack:
                 probe.settimeout(0.5)
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     return
-            time.sleep(0.1)
+            time.sleep(LOOK_S)
         raise CannotRun(f"{name} did not listen on port {port} within {within_s:.0f} s")
 
     def resident_mib(self) -> dict[str, float]:
@@ -113,9 +149,10 @@ class Stack:
         return {part.name: round(resident_mib([part.pid]), 1) for part in self.parts if part.pid}
 
     def stop(self) -> None:
-        """Stop all parts, last started first."""
-        for part in reversed(self.parts):
-            part.stop()
+        """Stop all parts, last started first; a second Ctrl-C does not leave any of them behind."""
+        with _uninterrupted():
+            for part in reversed(self.parts):
+                part.stop()
 
     def __enter__(self) -> Self:
         return self
@@ -127,6 +164,20 @@ class Stack:
 def resident_mib(pids: Sequence[int]) -> float:
     """Memory in RAM of processes and their children in MiB, from /proc; shared pages count once per process."""
     return sum(_rss_kib(pid) for root in pids for pid in (root, *_descendants(root))) / 1024
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ignore SIGINT and SIGTERM meanwhile; only the main thread may, and only it gets them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _descendants(pid: int) -> list[int]:

@@ -32,16 +32,16 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Start all parts and look after them. Raises CannotRun when one ends."""
     del args
     from spanledger.deployment import Deployment, Ports, environment
-    from spanledger.stack import Stack
+    from spanledger.stack import Stack, free_port
 
     jars = Path(settings.broker.jars or settings.data / "jars")
     ports = Ports(
         broker=settings.broker.port,
-        grpc=settings.gateway.grpc_port,
-        http=settings.gateway.http_port,
+        grpc=settings.gateway.grpc_port or free_port(),
+        http=settings.gateway.http_port or free_port(),
         gateway_metrics=settings.gateway.metrics_port,
         worker_metrics=settings.worker.metrics_port,
-        dashboard=settings.dashboard.port,
+        dashboard=settings.dashboard.port or free_port(),
     )
     deployment = Deployment(
         data=settings.data,

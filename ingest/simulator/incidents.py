@@ -1,4 +1,4 @@
-"""Incidents: what makes one feature's spend jump to about twelve times the usual, and how that comes about.
+"""Incidents: what makes one feature's spend jump to twelve to fifteen times the usual, and how that comes about.
 
 =============  =================================================================================================
 retry_loop     answers that do not parse are asked for again and again; every attempt is paid for
@@ -6,7 +6,7 @@ prompt_bloat   a new prompt version carries fifteen times the input
 runaway_agent  one agent task turns in circles for hundreds of steps
 key_leak       a stranger's process and new users spray expensive calls with the feature's key
 model_swap     the feature is switched to a much dearer model
-traffic_surge  twelve times the usual tasks
+traffic_surge  fifteen times the usual tasks
 =============  =================================================================================================
 
 Loops, leaks and surges are paced against the feature's expected spend, so they show at any ``--rate``; bloat and swap

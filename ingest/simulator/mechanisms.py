@@ -19,8 +19,10 @@ from ingest.simulator.swaps import dearer_model, price_usd
 from ingest.simulator.tasks import MILLISECOND_NS, SECOND_NS, Call, Step, Task, Usage
 from ingest.simulator.traffic import Traffic
 
-FACTOR = 12.0
+FACTOR = 15.0
 """Spend during an incident over the usual, as aimed at; a detector may count on 8 to 20."""
+AGENT_FACTOR = 12.0
+"""The same for a runaway agent, whose steps grow: the last ones go beyond what was aimed at."""
 BLOAT = 15
 LOOP_ATTEMPTS = 40  # then a stuck task is given up and the next one sticks
 LOOP_PAUSE_S = 2.5
@@ -143,7 +145,9 @@ def _surge(incident: Incident, traffic: Traffic, rng: Random) -> Iterator[Task]:
     at_ns = incident.started_at_ns
     while at_ns < incident.ended_at_ns:
         yield play(incident.feature, rng, at_ns)
-        at_ns += int(rng.expovariate(traffic.tasks_per_s(incident.feature, at_ns) * (FACTOR - 1)) * SECOND_NS)
+        at_ns += int(
+            rng.expovariate(traffic.tasks_per_s(incident.feature, at_ns) * (_factor(incident) - 1)) * SECOND_NS
+        )
 
 
 def _pace(incident: Incident, traffic: Traffic, rng: Random, draw: Callable[[], Call]) -> Iterator[tuple[int, Call]]:
@@ -153,13 +157,21 @@ def _pace(incident: Incident, traffic: Traffic, rng: Random, draw: Callable[[], 
         call = draw()
         yield at_ns, call
         cost_usd = float(cost_of(call, at_ns) or 0)
-        pause_s = cost_usd / (traffic.usd_per_s(incident.feature, at_ns) * (FACTOR - 1)) * rng.uniform(0.8, 1.2)
+        pause_s = (
+            cost_usd / (traffic.usd_per_s(incident.feature, at_ns) * (_factor(incident) - 1)) * rng.uniform(0.8, 1.2)
+        )
         at_ns += max(int(pause_s * SECOND_NS), MILLISECOND_NS)
+
+
+def _factor(incident: Incident) -> float:
+    return AGENT_FACTOR if incident.kind == "runaway_agent" else FACTOR
 
 
 def _scale(incident: Incident, traffic: Traffic, feature: Feature, calls: int) -> float:
     """How much smaller than ``feature``'s usual ones ``calls`` calls must be to fit the budget; never larger."""
-    budget_usd = traffic.usd_per_s(incident.feature, incident.started_at_ns) * (FACTOR - 1) * incident.duration_s
+    budget_usd = (
+        traffic.usd_per_s(incident.feature, incident.started_at_ns) * (_factor(incident) - 1) * incident.duration_s
+    )
     usage = Usage(input_tokens=feature.input_tokens, output_tokens=feature.output_tokens)
     return min(1.0, max(0.01, budget_usd / calls / price_usd(feature.model, usage)))
 

@@ -1,11 +1,13 @@
 """The process manager: order, restarts, and what it says when a part ends."""
 
+import dataclasses
+import time
 from pathlib import Path
 
 import pytest
 
 from spanledger.errors import CannotRun
-from spanledger.stack import Part, Stack, free_port, resident_mib
+from spanledger.stack import RESTART_PAUSE_S, Part, Stack, free_port, resident_mib
 
 
 def part(tmp_path: Path, *words: str, restarts: bool = False) -> Part:
@@ -22,17 +24,24 @@ def test_a_part_that_ends_is_an_error_with_the_last_line_of_its_log(tmp_path: Pa
             stack.check()
 
 
-def test_a_part_that_restarts_is_started_again(tmp_path: Path):
+def test_a_part_that_crashes_is_started_again_after_a_pause(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     with Stack() as stack:
-        ended = stack.start(part(tmp_path, "report", "no-such-question", restarts=True))
-        assert ended.process is not None
-        first = ended.process
+        crashed = stack.start(
+            part(tmp_path, "simulate", "--for", "60", "--endpoint", "http://127.0.0.1:9", restarts=True)
+        )
+        assert crashed.process is not None
+        first = crashed.process
+        first.kill()
         first.wait(60)
 
         stack.check()
+        paused = crashed.restarted
+        time.sleep(RESTART_PAUSE_S)
+        stack.check()
 
-        assert ended.restarted == 1
-        assert ended.process.pid != first.pid
+        assert (paused, crashed.restarted) == (0, 1)
+        assert crashed.process.pid != first.pid
+        assert "part ended with exit code -9: again in 0.5 s" in capsys.readouterr().out
 
 
 def test_a_port_that_nobody_opens_is_an_error(tmp_path: Path):
@@ -45,3 +54,36 @@ def test_memory_of_this_process_is_measured():
     import os
 
     assert 10 < resident_mib([os.getpid()]) < 10_000
+
+
+def test_a_part_that_could_not_run_is_not_started_again(tmp_path: Path):
+    with Stack() as stack:
+        refused = stack.start(part(tmp_path, "report", "no-such-question", restarts=True))
+        assert refused.process is not None
+        refused.process.wait(60)
+
+        with pytest.raises(CannotRun, match="ends with: spanledger report: "):
+            stack.check()
+
+
+def test_a_part_that_ends_its_work_is_no_error(tmp_path: Path):
+    with Stack() as stack:
+        done = stack.start(dataclasses.replace(part(tmp_path, "--help"), ends=True))
+        assert done.process is not None
+        done.process.wait(60)
+
+        stack.check()
+
+
+def test_what_an_earlier_start_said_does_not_count(tmp_path: Path):
+    with Stack() as stack:
+        first = stack.start(part(tmp_path, "--help"))
+        assert first.process is not None
+        first.process.wait(60)
+        said = first.said("usage: spanledger")
+        again = part(tmp_path, "report", "no-such-question")
+        again.start()
+        assert again.process is not None
+        again.process.wait(60)
+
+        assert (said, again.said("usage: spanledger")) == (True, False)
