@@ -21,9 +21,14 @@ COLUMNS = ("state", "severity", "tenant", "feature", "opened_at", "resolved_at",
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the verb."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    listing = actions.add_parser("list", help="print incidents", description="Print incidents, the worst first.")
+    listing = actions.add_parser(
+        "list",
+        help="print incidents",
+        description="Print incidents, the worst first.",
+        epilog="example: spanledger alerts list --all --format json",
+    )
     listing.add_argument("--all", action="store_true", help="resolved ones too")
-    listing.add_argument("--format", choices=("table", "json", "csv"), default="table")
+    listing.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:

@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to do with the lake."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-    attach = actions.add_parser("attach", help="write a DuckDB file with views over one snapshot")
-    attach.add_argument("file", type=Path, metavar="FILE.duckdb")
+    attach = actions.add_parser(
+        "attach",
+        help="write a DuckDB file with views over one snapshot",
+        epilog="example: spanledger lake attach ledger.duckdb",
+    )
+    attach.add_argument("file", type=Path, metavar="FILE.duckdb", help="file to write or refresh")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
