@@ -87,6 +87,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
                 simulation.run()
         finally:
             _keep(simulation.truth(), args.truth)
+        if not stop.is_set() and not simulation.truth().spans:
+            raise CannotRun("nothing was sent: no task fits into that time; raise --for, --history or --rate")
     return 0
 
 

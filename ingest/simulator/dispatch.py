@@ -93,7 +93,10 @@ class Dispatch:
         pause_s = FIRST_PAUSE_S
         while exporter.export(spans) is not SpanExportResult.SUCCESS:
             if monotonic() + pause_s > deadline or self._closing.wait(pause_s):
-                raise GatewayUnreachable(f"the gateway took no spans for {self._patience_s:g} s: {self._reason.text}")
+                raise GatewayUnreachable(
+                    f"the gateway took no spans for {self._patience_s:g} s: {self._reason.text}; "
+                    "check --endpoint and --api-key"
+                )
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     def _exporter(self, tenant: str) -> SpanExporter:

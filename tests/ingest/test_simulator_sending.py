@@ -63,7 +63,7 @@ def test_a_key_of_the_gateway_is_taken_and_a_wrong_one_ends_the_simulation() -> 
 
         truth = Simulation(HISTORY, right.exporter, stop=threading.Event()).run()
         refused = Simulation(HISTORY, wrong.exporter, stop=threading.Event(), patience_s=0.5)
-        with pytest.raises(GatewayUnreachable, match="code: 401"):
+        with pytest.raises(GatewayUnreachable, match=r"code: 401.*; check --endpoint and --api-key$"):
             refused.run()
 
     assert truth.spans > 400

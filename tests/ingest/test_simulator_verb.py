@@ -64,3 +64,12 @@ def test_what_cannot_run_ends_with_2_and_one_line(
     assert code == 2
     assert told in errors
     assert errors.count("\n") == 1
+
+
+def test_a_run_too_short_for_any_task_is_no_success(capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["simulate", "--for", "0", "--history", "0"])
+
+    assert code == 2
+    assert capsys.readouterr().err.endswith(
+        "spanledger simulate: nothing was sent: no task fits into that time; raise --for, --history or --rate\n"
+    )
