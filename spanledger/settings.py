@@ -1,7 +1,8 @@
 """Settings: one typed object per process, built once at the door.
 
 Defaults < ``spanledger.toml`` < environment (``SPANLEDGER_<SECTION>_<NAME>``) < flags. A bad value stops the start with
-one line that names the setting, the value and what is allowed. Nothing else reads the environment.
+one line that names the setting, the value and what is allowed; so does a name that is no setting, in the file and in
+the environment. Nothing else reads the environment.
 
 Each stage owns one frozen dataclass of settings (``ingest/settings.py`` and so on). A field's metadata documents and
 bounds it: ``help`` (required), ``min``, ``max``, ``choices``, ``secret``. Three settings place a deployment and have
@@ -11,6 +12,7 @@ short names: ``SPANLEDGER_KAFKA`` (``kafka.bootstrap``), ``SPANLEDGER_LAKE`` (``
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import math
 import os
 import tomllib
@@ -142,7 +144,19 @@ def _from_file(path: Path, *, required: bool) -> dict[str, tuple[Any, str]]:
 
 def _from_environment(env: Mapping[str, str]) -> dict[str, tuple[Any, str]]:
     variables = {row.variable: row.name for row in describe()}
+    for variable in sorted(env):
+        if variable.startswith(PREFIX) and variable not in variables:
+            raise SettingsError(_unknown(variable, variables))
     return {name: (env[variable], variable) for variable, name in variables.items() if variable in env}
+
+
+def _unknown(variable: str, known: Mapping[str, str]) -> str:
+    """What to say of a variable that is no setting: the nearest one, also where only the long name is near."""
+    spelled = {name.replace(".", "_").upper(): known_one for known_one, name in known.items()}
+    spelled |= {known_one.removeprefix(PREFIX): known_one for known_one in known}
+    nearest = difflib.get_close_matches(variable.removeprefix(PREFIX).upper(), spelled, n=1)
+    advice = f"did you mean {spelled[nearest[0]]}?" if nearest else "the README's table lists them"
+    return f"{variable}: there is no such setting; {advice}"
 
 
 def _build(section: str, cls: type[Any], given: Mapping[str, tuple[Any, str]]) -> Any:

@@ -69,6 +69,22 @@ def test_a_setting_that_does_not_exist_is_refused(tmp_path: Path):
         load(environ={}, file=file)
 
 
+@pytest.mark.parametrize(
+    ("variable", "says"),
+    [
+        ("SPANLEDGER_WORKER_FLUSH_SECOND", "did you mean SPANLEDGER_WORKER_FLUSH_SECONDS?"),
+        ("SPANLEDGER_KAFKA_BOOTSTRAP", "did you mean SPANLEDGER_KAFKA?"),
+        ("SPANLEDGER_", "the README's table lists them"),
+    ],
+)
+def test_a_variable_that_is_no_setting_is_refused_with_the_nearest_one(variable: str, says: str):
+    with pytest.raises(SettingsError) as caught:
+        load(environ={"XDG_DATA_HOME": "elsewhere", variable: "1"})
+
+    assert str(caught.value).startswith(f"{variable}: there is no such setting; ")
+    assert says in str(caught.value)
+
+
 def test_a_settings_file_that_is_named_must_exist(tmp_path: Path):
     with pytest.raises(SettingsError, match="does not exist"):
         load(environ={}, file=tmp_path / "absent.toml")
