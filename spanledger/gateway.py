@@ -53,9 +53,14 @@ async def _serve(settings: Settings) -> int:
     host = f"[{settings.gateway.host}]" if ":" in settings.gateway.host else settings.gateway.host
     print(
         f"gateway ready: OTLP/gRPC {host}:{gateway.grpc_port}, OTLP/HTTP http://{host}:{gateway.http_port}, "
-        f"metrics http://127.0.0.1:{metrics_port}/metrics",
+        f"metrics http://127.0.0.1:{metrics_port}/metrics{_openness(settings)}",
         flush=True,
     )
     await stop.wait()
     await gateway.drain()
     return 0
+
+
+def _openness(settings: Settings) -> str:
+    """What the ready line must not keep quiet: that nobody needs a key."""
+    return "" if settings.gateway.api_keys else " (open mode: no API keys)"

@@ -151,6 +151,7 @@ class GatewayProcess:
     grpc_port: int
     http_port: int
     metrics_url: str
+    ready: str  # the line it printed
 
     def terminate(self) -> int:
         """SIGTERM, and its exit code."""
@@ -193,7 +194,7 @@ def gateway_process(kafka: KafkaSettings, *, log: Path | None = None, **variable
             found = READY.search(line)
             assert found, line
             yield GatewayProcess(
-                process=process, grpc_port=int(found[1]), http_port=int(found[2]), metrics_url=found[3]
+                process=process, grpc_port=int(found[1]), http_port=int(found[2]), metrics_url=found[3], ready=line
             )
         finally:
             process.kill()

@@ -35,11 +35,20 @@ def test_it_serves_its_metrics_and_stamps_tenants_of_keys_from_the_environment(k
     (record,) = stored(kafka_settings, kafka_settings.spans_topic)
 
     assert (taken, refused, code) == (200, 401, 0)
+    assert "open mode" not in gateway.ready
     assert dict(record.headers)["spanledger-tenant"] == b"acme"
     assert re.search(r'spanledger_gateway_items_total{.*signal="traces".*} 1\.0', page)
     assert re.search(r'spanledger_gateway_refused_total{.*protocol="http",reason="unauthenticated".*} 1\.0', page)
     shown = {metric.name for metric in METRICS if f"\n{metric.name}" in page}
     assert shown == {metric.name for metric in METRICS} - {"spanledger_gateway_rejected_items"}
+
+
+def test_a_gateway_without_keys_says_that_it_is_open(kafka_settings: KafkaSettings):
+    with gateway_process(kafka_settings) as gateway:
+        code = gateway.terminate()
+
+    assert code == 0
+    assert gateway.ready.endswith("/metrics (open mode: no API keys)\n")
 
 
 @pytest.mark.parametrize("setting", ["GRPC_PORT", "HTTP_PORT"])
