@@ -187,7 +187,14 @@ def _connected(make: Callable[..., Any], config: Mapping[str, Any], settings: Ka
     except KafkaError as error:
         for client in opened:
             client.close()
-        raise BrokerUnavailable(
-            f"Kafka at {settings.bootstrap} does not let us in ({settings.security_protocol}): {error}; "
-            "check that it runs, SPANLEDGER_KAFKA, and the SASL and TLS settings"
-        ) from error
+        raise BrokerUnavailable(_shut_out(settings, error)) from error
+
+
+def _shut_out(settings: KafkaSettings, error: KafkaError) -> str:
+    """What to do about a cluster that does not take a client: without SASL and TLS only its absence explains that."""
+    if settings.security_protocol == "PLAINTEXT":
+        return f"no Kafka answers at {settings.bootstrap}; start it with `spanledger broker`, or set SPANLEDGER_KAFKA"
+    return (
+        f"Kafka at {settings.bootstrap} does not let us in ({settings.security_protocol}): {error}; "
+        "check that it runs, SPANLEDGER_KAFKA, and the SASL and TLS settings"
+    )
