@@ -17,6 +17,9 @@ class Instrument:
     help: str
 
 
+SECONDS_BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Bounds of a histogram of seconds; OpenTelemetry's own are meant for milliseconds."""
+
 INSTRUMENTS = (
     Instrument(name="spanledger_alerts_events", kind="counter", unit="1", help="Incident events committed, by event."),
     Instrument(
@@ -53,5 +56,8 @@ conflicts = _counter("conflicts")
 outbox = _meter.create_gauge(_rows["outbox"].name, unit=_rows["outbox"].unit, description=_rows["outbox"].help)
 series = _meter.create_gauge(_rows["series"].name, unit=_rows["series"].unit, description=_rows["series"].help)
 judge_seconds = _meter.create_histogram(
-    _rows["judge_seconds"].name, unit=_rows["judge_seconds"].unit, description=_rows["judge_seconds"].help
+    _rows["judge_seconds"].name,
+    unit=_rows["judge_seconds"].unit,
+    description=_rows["judge_seconds"].help,
+    explicit_bucket_boundaries_advisory=SECONDS_BOUNDS,
 )

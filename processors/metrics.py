@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from opentelemetry import metrics
+
+SECONDS_BOUNDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Bounds of a histogram of seconds; OpenTelemetry's own are meant for milliseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +56,11 @@ class WorkerMetrics:
 
     def __post_init__(self) -> None:
         meter = metrics.get_meter("spanledger.worker")
-        make = {"counter": meter.create_counter, "gauge": meter.create_gauge, "histogram": meter.create_histogram}
+        make: dict[str, Callable[..., object]] = {
+            "counter": meter.create_counter,
+            "gauge": meter.create_gauge,
+            "histogram": partial(meter.create_histogram, explicit_bucket_boundaries_advisory=SECONDS_BOUNDS),
+        }
         for row in INSTRUMENTS:
             self.by_name[row.name] = make[row.kind](row.name, unit=row.unit, description=row.help)
 
