@@ -27,6 +27,7 @@ from warehouse.scope import identifier, literal, one_of
 
 BUCKETS = ("minute", "hour", "day")
 STATES = ("open", "resolved", "all")
+_WHOLE = "must be a whole number, 0 or more"
 SAFETY_DIMENSIONS = tuple(SAFETY.names[SAFETY.names.index("tenant") : SAFETY.names.index("category")])
 DIMENSIONS = {"usage": USAGE_DIMENSIONS, "safety": SAFETY_DIMENSIONS}
 
@@ -64,12 +65,20 @@ class Parameter:
 def parse_time(given: object) -> datetime:
     """An instant in UTC. ValueError if it has no zone or is none."""
     if isinstance(given, str):
-        given = datetime.fromisoformat(given) if "T" in given or " " in given else date.fromisoformat(given)
+        given = _read_time(given)
     if isinstance(given, date) and not isinstance(given, datetime):
         return datetime.combine(given, time(), UTC)
     if not isinstance(given, datetime) or given.tzinfo is None:
         raise ValueError("must be a date, or a time with its zone like 2026-01-31T12:00:00Z")
     return given.astimezone(UTC)
+
+
+def _read_time(text: str) -> date:
+    """A date or a time, with or without a zone."""
+    try:
+        return datetime.fromisoformat(text) if "T" in text or " " in text else date.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError("must be a date or an RFC 3339 time like 2026-01-31T12:00:00Z") from error
 
 
 def parse_dimensions(given: object, table: str) -> tuple[str, ...]:
@@ -125,9 +134,12 @@ def parse_zone(given: object) -> str:
 
 def parse_whole(given: object) -> int:
     """A whole number ≥ 0."""
-    number = int(given) if isinstance(given, (int, str)) and not isinstance(given, bool) else -1
+    try:
+        number = int(given) if isinstance(given, (int, str)) and not isinstance(given, bool) else -1
+    except ValueError as error:
+        raise ValueError(_WHOLE) from error
     if number < 0:
-        raise ValueError("must be a whole number, 0 or more")
+        raise ValueError(_WHOLE)
     return number
 
 
