@@ -135,10 +135,19 @@ def set_group_offsets(settings: KafkaSettings, group: str, offsets: Mapping[Part
     """Set what a group has committed. Raises BrokerUnavailable, also while the group has members."""
     wanted = {TopicPartition(*partition): OffsetAndMetadata(offset, "", -1) for partition, offset in offsets.items()}
     with admin_client(settings) as admin:
-        answers = _patiently(lambda: admin.alter_group_offsets(group, wanted))
+        answers = _patiently(lambda: _altered(admin, group, wanted))
     refused = {f"{p.topic}/{p.partition}": error.__name__ for p, error in answers.items() if error.errno != 0}
     if refused:
         raise BrokerUnavailable(f"group {group} does not take its offsets: {refused}")
+
+
+def _altered(admin: KafkaAdminClient, group: str, wanted: Mapping[TopicPartition, OffsetAndMetadata]) -> dict[Any, Any]:
+    """Kafka's answer per partition; one that may change soon (a coordinator that still loads) is raised."""
+    answers: dict[Any, Any] = admin.alter_group_offsets(group, wanted)
+    for error in answers.values():
+        if issubclass(error, RetriableError):
+            raise error
+    return answers
 
 
 def _patiently(ask: Callable[[], Any]) -> Any:
