@@ -15,6 +15,7 @@ class Drop(enum.StrEnum):
     BAD_PAYLOAD = "bad_payload"  # neither protobuf nor JSON of an ExportTraceServiceRequest
     EMPTY = "empty"  # parses, holds no spans: foreign bytes such as Jaeger
     BAD_SPAN = "bad_span"  # a span without valid ids, or with a field of impossible type; the message's others stand
+    BAD_USAGE = "bad_usage"  # a token count that cannot be; its span stands, and without a whole side it has no cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

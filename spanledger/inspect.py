@@ -10,7 +10,8 @@ looked at. No broker, lake or network is needed. Costs are of the price list and
 With --all, `why` names the rule for a span that is not billed: no_model_call, wraps_call, same_response, same_call,
 split_stream, wire_copy or repeated_record; `suppressed_by` is the span that is billed instead. Users are named with the
 key of this installation, or with one of this run where there is none yet. A file that cannot be read, or that holds no
-spans, is told on stderr and makes the exit code 2; the others are shown all the same.
+spans, is told on stderr and makes the exit code 2; the others are shown all the same. Spans that had to be
+dropped (bad_span: no valid ids, or a field of impossible type) are counted on stderr too, in one line a file.
 """
 
 from __future__ import annotations
@@ -68,11 +69,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     engine = Engine.of(settings.worker, user_key=_user_key(settings))
     messages, unreadable = _read(args.files, now_us=time.time_ns() // 1000)
-    calls, dead = _inspect(messages, engine, args.files)
+    calls, dead, dropped = _inspect(messages, engine, args.files)
     unreadable |= {args.files[messages[letter.index].partition]: _reason(letter) for letter in dead}
     _write(calls if args.all else _billed(calls), args.format, sys.stdout)
     for file, reason in unreadable.items():
         print(f"spanledger inspect: {file}: {reason}", file=sys.stderr)
+    for file, count in dropped.items():
+        print(f"spanledger inspect: {file}: bad_span: {count} of its spans dropped", file=sys.stderr)
     return 2 if unreadable else 0
 
 
@@ -120,8 +123,10 @@ def _requests(content: bytes) -> list[bytes]:
     return [content]
 
 
-def _inspect(messages: list[Message], engine: Engine, files: list[str]) -> tuple[pa.Table, tuple[DeadLetter, ...]]:
-    """All spans with ``KEYS``, ``source_file`` and ``why``, file by file, and the messages that hold none."""
+def _inspect(
+    messages: list[Message], engine: Engine, files: list[str]
+) -> tuple[pa.Table, tuple[DeadLetter, ...], dict[str, int]]:
+    """All spans with ``KEYS``, ``source_file`` and ``why``, file by file, the messages without any, and bad spans."""
     import dataclasses
 
     import pyarrow as pa
@@ -133,7 +138,8 @@ def _inspect(messages: list[Message], engine: Engine, files: list[str]) -> tuple
     from warehouse.schemas import SPANS
 
     rules = dataclasses.replace(engine.rules, trusted_topics=None)
-    normalised = normalise(decode(messages, engine.table), rules)
+    decoded = decode(messages, engine.table)
+    normalised = normalise(decoded, rules)
     ledger = normalised.spans["source_partition"].cast(pa.int64())
     spans = bill(normalised.spans.append_column(LEDGER, ledger), engine)
     known = [name for name in KEYS if name not in _OF_A_RECORD]
@@ -142,7 +148,17 @@ def _inspect(messages: list[Message], engine: Engine, files: list[str]) -> tuple
         calls = calls.append_column(name, spans[name].cast(SPANS.field(name).type))
     for name in _OF_A_RECORD:
         calls = calls.append_column(name, pa.nulls(spans.num_rows, SPANS.field(name).type))
-    return calls.append_column("why", spans["_why"]), normalised.dead
+    bad_spans = _count_bad(messages, engine, files) if decoded.dropped else {}
+    return calls.append_column("why", spans["_why"]), normalised.dead, bad_spans
+
+
+def _count_bad(messages: list[Message], engine: Engine, files: list[str]) -> dict[str, int]:
+    """How many spans were dropped of which file: decoded once more, file by file."""
+    from processors.decode import decode
+
+    each = [[m for m in messages if m.partition == number] for number in range(len(files))]
+    counts = [sum(decode(one, engine.table).dropped.values()) for one in each]
+    return {file: count for file, count in zip(files, counts, strict=True) if count}
 
 
 def _reason(letter: DeadLetter) -> str:

@@ -14,6 +14,7 @@ KINDS: Mapping[str, pa.DataType] = {
     "text": pa.string(),
     "first": pa.string(),
     "integer": pa.int64(),
+    "count": pa.int64(),
     "real": pa.float64(),
     "bool": pa.bool_(),
     "time": pa.uint64(),

@@ -21,6 +21,7 @@ STRUCTURE_BYTES = 1 << 20
 """Longest text that is parsed as JSON or Python repr."""
 
 _INTEGER = re.compile(r"[+-]?\d{1,18}(\.0*)?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -109,6 +110,18 @@ def to_integer(value: Any) -> int | None:
     return value if isinstance(value, int) and -(2**63) <= value < 2**63 else None
 
 
+def to_count(value: Any) -> int | None:
+    """A whole number; -1 for a number that counts nothing (a fraction, beyond 64 bits): told, and to be refused."""
+    whole = to_integer(value)
+    return -1 if whole is None and _is_number(value) else whole
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, str):
+        return _NUMBER.fullmatch(value.strip()) is not None
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def to_real(value: Any) -> float | None:
     """A finite number."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
@@ -154,6 +167,7 @@ CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
     "text": to_text,
     "first": to_first,
     "integer": to_integer,
+    "count": to_count,
     "real": to_real,
     "bool": to_bool,
     "time": to_time,

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from processors.conventions.table import TAG
 from processors.decode import Decoded
-from processors.messages import DeadLetter
+from processors.messages import DeadLetter, Drop
 from processors.normalise.calls import describe_calls
 from processors.normalise.frame import to_frame
 from processors.normalise.guardrails import note_safety
@@ -61,7 +61,7 @@ _MOST_USD = 1e9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Normalised:
-    """Spans and outcomes of a range, and the verdicts on what is neither; ``dropped`` counts dead letters too."""
+    """Spans and outcomes of a range, and verdicts on the rest; ``dropped`` counts dead letters and bad usage too."""
 
     spans: pa.Table
     outcomes: pa.Table
@@ -85,6 +85,8 @@ def normalise(decoded: Decoded, rules: Rules) -> Normalised:
     )
     dropped = Counter(letter.reason.value for letter in decoded.dead)
     dropped.update(decoded.dropped)
+    if refused := len(frame.filter("_bad_usage")):
+        dropped[Drop.BAD_USAGE.value] = refused
     return Normalised(
         spans=_in_schema(frame, decoded.table.tags),
         outcomes=find_outcomes(decoded, frame),

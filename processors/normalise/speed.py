@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
+from processors.normalise.times import LONGEST_MS
+
 
 def measure_speed(frame: pl.DataFrame) -> pl.DataFrame:
-    """Replaces ``ttft_ms``, adds ``tpot_ms``; a first token before the start or after the end is refused."""
+    """``ttft_ms`` anew, and ``tpot_ms``; no first token is before the start, after the end or past ``LONGEST``."""
     first_chunk_ms = (pl.col("first_chunk_at") - pl.col("started_ns")).cast(pl.Int64, strict=False) / 1e6
     after_start = pl.col("first_chunk_at") >= pl.col("started_ns")
     candidates = (pl.col("ttft"), pl.when(after_start).then(first_chunk_ms), pl.col("server_ttft"))
@@ -21,4 +23,4 @@ def measure_speed(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _plausible(value: pl.Expr) -> pl.Expr:
     within = (value <= pl.col("duration_ms")).fill_null(value=True)
-    return pl.when((value >= 0) & within).then(value)
+    return pl.when(value.is_between(0, LONGEST_MS) & within).then(value)

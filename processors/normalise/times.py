@@ -1,7 +1,9 @@
 """When a span was, and how long it took; no clock of ours is asked but the record's time.
 
 A span that ends more than ``SKEW`` after its record, or has no end, takes the record's time, is flagged ``clock_skew``
-and keeps the original beside. Its duration, where both ends are known, is the producer's own and stands.
+and keeps the original beside. Its duration, where both ends are known, is the producer's own and stands; but one that
+is negative or beyond ``LONGEST`` is unknown: the start is not believed, the span starts where it ended, and it is
+flagged ``clock_skew`` too.
 """
 
 from __future__ import annotations
@@ -11,25 +13,36 @@ from datetime import timedelta
 import polars as pl
 
 SKEW = timedelta(minutes=10)
+LONGEST = timedelta(days=7)
+"""No call takes longer: beyond it a clock is wrong."""
+
 _TIME = pl.Datetime("us", "UTC")
 _SKEW_US = int(SKEW.total_seconds() * 1_000_000)
+LONGEST_MS = LONGEST.total_seconds() * 1000
+_LONGEST_NS = int(LONGEST_MS) * 1_000_000
 
 
 def place_in_time(frame: pl.DataFrame) -> pl.DataFrame:
     """Adds ``started_at ended_at original_ended_at received_at day clock_skew duration_ms``; needs ``_role``."""
     received, ended = pl.col("received_at_us"), pl.col("ended_us")
-    skewed = pl.col("clock_skew")
-    reported = pl.when(pl.col("_role") == "usage_record").then(pl.col("reported_duration"))
+    skewed = pl.col("_skewed")
+    told = (pl.col("_role") == "usage_record") & pl.col("reported_duration").is_between(0, LONGEST_MS)
+    reported = pl.when(told).then(pl.col("reported_duration"))
+    disordered = (pl.col("started_ns") > 0) & (pl.col("ended_ns") > 0) & pl.col("elapsed_ns").is_null()
     start = pl.when(skewed & pl.col("elapsed_us").is_not_null()).then(pl.col("ended_at_us") - pl.col("elapsed_us"))
-    in_order = pl.when(pl.col("started_us") <= pl.col("ended_at_us")).then(pl.col("started_us"))
+    in_order = pl.when(~pl.col("_disordered") & _follows("started_us", "ended_at_us")).then(pl.col("started_us"))
     return (
         frame.with_columns(_microseconds("started_ns").alias("started_us"), _microseconds("ended_ns").alias("ended_us"))
         .with_columns(
-            (ended.is_null() | (ended > received + _SKEW_US)).alias("clock_skew"),
+            (ended.is_null() | (ended > received + _SKEW_US)).alias("_skewed"),
             _elapsed("ns").alias("elapsed_ns"),
             (_elapsed("ns") // 1000).alias("elapsed_us"),
         )
-        .with_columns(pl.when(skewed).then(received).otherwise(ended).alias("ended_at_us"))
+        .with_columns(
+            pl.when(skewed).then(received).otherwise(ended).alias("ended_at_us"),
+            disordered.alias("_disordered"),
+            (skewed | disordered).alias("clock_skew"),
+        )
         .with_columns(
             pl.coalesce(start, in_order, "ended_at_us").cast(_TIME).alias("started_at"),
             pl.col("ended_at_us").cast(_TIME).alias("ended_at"),
@@ -47,7 +60,11 @@ def _microseconds(column: str) -> pl.Expr:
 
 
 def _elapsed(unit: str) -> pl.Expr:
-    """From start to end; NULL where one is missing or they stand the wrong way round."""
+    """From start to end; NULL where one is missing, they stand the wrong way round, or it is beyond ``LONGEST``."""
     started, ended = pl.col(f"started_{unit}"), pl.col(f"ended_{unit}")
-    known = (started > 0) & (ended >= started)
-    return pl.when(known).then((ended - started).cast(pl.Int64, strict=False))
+    took = pl.when((started > 0) & (ended >= started)).then((ended - started).cast(pl.Int64, strict=False))
+    return pl.when(took <= _LONGEST_NS).then(took)
+
+
+def _follows(start: str, end: str) -> pl.Expr:
+    return (pl.col(end) - pl.col(start)).is_between(0, _LONGEST_NS // 1000)

@@ -4,7 +4,8 @@ Whether a count was written with or without its cached part is told by the alias
 ``conventions/usage.csv`` (scope, version, provider), and stored as ``usage_semantics``. Where the counts contradict
 what was told, a named rule repairs them and its name stands in ``_repair``:
 
-* ``impossible_count``: negative, or more than ``MOST_TOKENS``: unknown;
+* ``impossible_count``: negative, no whole number, or more than ``MOST_TOKENS``: unknown. Where it is one of the two
+  sides, all counts of the call are: half of a bill is no bill. Such spans are flagged ``_bad_usage``;
 * ``no_usage_on_error``: a failed call that reports 0 in and 0 out measured nothing: unknown;
 * ``cache_outside_input``: more cached and cache-write tokens than input: they had been left out;
 * ``reasoning_outside_output``: more reasoning than output: it had been left out.
@@ -21,11 +22,12 @@ from warehouse.schemas import TOKEN_KINDS
 MOST_TOKENS = 1_000_000_000
 """Beyond any context window by a factor of a hundred: such a count is not a count of tokens."""
 
+_SIDES = ("input_tokens", "output_tokens")
 _READ = (*TOKEN_KINDS, "uncached_input_tokens", "total_tokens")
 
 
 def settle_usage(frame: pl.DataFrame) -> pl.DataFrame:
-    """Replaces the token columns; adds ``usage_semantics _repair _has_usage _usage_rank`` and the reported counts."""
+    """Token columns anew, the reported ones, ``usage_semantics _repair _bad_usage _has_usage _usage_rank``."""
     return (
         _possible(frame)
         .pipe(_measured)
@@ -46,11 +48,16 @@ def settle_usage(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _possible(frame: pl.DataFrame) -> pl.DataFrame:
-    impossible = pl.any_horizontal(~pl.col(_READ).is_between(0, MOST_TOKENS)).fill_null(value=False)
+    impossible, side = _beyond(_READ), _beyond(_SIDES)
     return frame.with_columns(
         pl.when(impossible).then(pl.lit("impossible_count")).alias("_repair"),
-        *[pl.when(pl.col(name).is_between(0, MOST_TOKENS)).then(pl.col(name)).alias(name) for name in _READ],
+        impossible.alias("_bad_usage"),
+        *[pl.when(~side & pl.col(name).is_between(0, MOST_TOKENS)).then(pl.col(name)).alias(name) for name in _READ],
     )
+
+
+def _beyond(names: tuple[str, ...]) -> pl.Expr:
+    return pl.any_horizontal(~pl.col(names).is_between(0, MOST_TOKENS)).fill_null(value=False)
 
 
 def _measured(frame: pl.DataFrame) -> pl.DataFrame:

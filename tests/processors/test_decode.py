@@ -69,19 +69,19 @@ def test_nothing_in_nothing_out():
         (7.0, 7),
         ("7.0", 7),
         (-7, -7),
-        (7.5, None),
+        (7.5, -1),
         ("many", None),
         ("", None),
         (True, None),
-        (float("nan"), None),
-        (float("inf"), None),
-        (1e300, None),
-        ("9" * 40, None),
+        (float("nan"), -1),
+        (float("inf"), -1),
+        (1e300, -1),
+        ("9" * 40, -1),
         ([7], None),
         (None, None),
     ],
 )
-def test_whole_numbers_are_read_from_numbers_and_text(written: Any, read: Any):
+def test_a_count_is_read_from_numbers_and_text_and_minus_one_where_a_number_counts_nothing(written: Any, read: Any):
     assert _one({"gen_ai.usage.input_tokens": written})["input_tokens"] == read
 
 

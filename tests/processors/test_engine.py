@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from processors.engine import Engine, process_range
 from processors.messages import Message
 from processors.settings import WorkerSettings
@@ -55,6 +57,18 @@ def test_a_user_is_named_within_the_tenant_that_the_span_inherits():
     call = spans_of(message(told))[1]
 
     assert call["user_id"] == hash_user("acme", "jane", KEY)
+
+
+@pytest.mark.parametrize("count", [-5, 10.5, 10**15])
+@pytest.mark.parametrize("side", ["input", "output"])
+def test_a_call_with_an_impossible_side_has_no_cost_and_is_counted(side: str, count: float):
+    told = request(span(CHAT | {f"gen_ai.usage.{side}_tokens": count}))
+
+    processed = process_range([message(told)], ENGINE)
+
+    (call,) = processed.tables["spans"].to_pylist()
+    assert (call["billable"], call["cost_usd"], call["price_status"]) == (True, None, "usage_missing")
+    assert processed.dropped == {"bad_usage": 1}
 
 
 def test_every_table_is_there_in_its_schema():

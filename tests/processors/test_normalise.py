@@ -262,9 +262,11 @@ def test_counts_that_contradict_what_was_told_are_repaired_by_name():
     assert _tokens(thinking) == (None, 133, "inclusive+reasoning_outside_output", "reasoning_outside_output")
 
 
-@pytest.mark.parametrize("count", [-1, 10**10])
-def test_impossible_counts_are_unknown(count: int):
+@pytest.mark.parametrize("count", [-1, 10**10, 10.5, "10.5", "1e400", "9" * 30, float("nan")])
+def test_an_impossible_count_leaves_both_sides_unknown(count: float | str):
     assert _tokens({"gen_ai.usage.input_tokens": count}) == (None, None, None, "impossible_count")
+    assert _tokens({"gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": count})[:2] == (None, None)
+    assert _tokens({"gen_ai.usage.input_tokens": 7, "gen_ai.usage.total_tokens": count})[0] == 7
 
 
 def test_a_failed_call_that_reports_nothing_measured_nothing():
@@ -337,6 +339,31 @@ def test_a_span_that_ends_before_it_starts_has_no_duration():
         START + dt.timedelta(seconds=1),
         START + dt.timedelta(seconds=1),
     )
+
+
+@pytest.mark.parametrize("start", [1, START_NS - 8 * 86_400 * SECOND_NS, START_NS + 5 * SECOND_NS, 2**63 + 5])
+def test_a_start_that_cannot_be_is_not_believed(start: int):
+    stream = {"gen_ai.operation.name": "chat", "llm.is_streaming": True, "gen_ai.usage.output_tokens": 9}
+    first = event("First Token Stream Event", after_ms=100)
+
+    row = _row(stream, start_time_unix_nano=start, events=[first])
+
+    assert (row["duration_ms"], row["ttft_ms"], row["tpot_ms"]) == (None, None, None)
+    assert (row["started_at"], row["ended_at"]) == (START + dt.timedelta(seconds=1),) * 2
+    assert (row["clock_skew"], row["original_ended_at"]) == (True, None)
+
+
+@pytest.mark.parametrize("took_s", [-1.0, 9.2e12])
+def test_a_reported_duration_that_cannot_be_is_not_taken(took_s: float):
+    told = {"logfire.span_type": "log", "duration": took_s}
+
+    row = _row(told, scope="logfire.openai", name="streaming response from m")
+
+    assert (row["_role"], row["duration_ms"]) == ("usage_record", 1000.0)
+
+
+def test_seven_days_are_a_duration():
+    assert _row({}, start_time_unix_nano=START_NS + SECOND_NS - 7 * 86_400 * SECOND_NS)["duration_ms"] == 604_800_000.0
 
 
 def test_old_spans_are_taken_at_any_age():

@@ -131,6 +131,20 @@ def test_an_unreadable_file_is_one_line_on_stderr_and_exit_code_2(
     assert (err.count("\n"), file in err, said in err) == (1, True, True)
 
 
+def test_dropped_spans_are_one_line_a_file_on_stderr(capsys: pytest.CaptureFixture[str]):
+    bad, good = span(CHAT, span_id=b""), span(CHAT)
+    some = write("some.pb", request(bad, bad, good).SerializeToString())
+    none = write("none.pb", request(bad).SerializeToString())
+
+    code, out, err = inspect(capsys, some, capture("logfire-chat"), none, "--format", "jsonl")
+
+    assert (code, len(out.splitlines())) == (0, 2)
+    assert err.splitlines() == [
+        "spanledger inspect: some.pb: bad_span: 2 of its spans dropped",
+        "spanledger inspect: none.pb: bad_span: 1 of its spans dropped",
+    ]
+
+
 def test_a_file_that_is_not_there_is_told_and_the_others_are_shown(capsys: pytest.CaptureFixture[str]):
     code, out, err = inspect(capsys, "missing.pb", capture("logfire-chat"), "--format", "jsonl")
 
