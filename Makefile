@@ -4,7 +4,7 @@ BIN := .venv/bin
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lock screenshots clean
+.PHONY: help setup demo test check format lock clean
 
 help: ## show this help
 	@echo "SpanLedger: an exact ledger of LLM spend and outcome"
