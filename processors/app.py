@@ -22,6 +22,7 @@ from processors.flush import Flusher
 from processors.group import group_id
 from processors.pending import Pending
 from processors.settings import WorkerSettings
+from processors.transport import transport
 
 HEARTBEATS_A_SESSION = 3
 MAX_POLL_S = 86_400.0  # a lake may be away for a day without a rebalance
@@ -63,6 +64,7 @@ def build_app(parts: Parts) -> faust.App:
         store="memory://",
         version=1,
     )
+    app.transport = transport(app)
     loop = FlushLoop(
         app=app,
         flusher=parts.flusher,

@@ -33,7 +33,7 @@ class Pending(Generic[Receipt]):
     count: int = 0
     bytes: int = 0
     spans: int = 0
-    since: float | None = None
+    arrivals: dict[tuple[Stream, int], float] = field(default_factory=dict)
 
     def add(self, arrived: Iterable[tuple[Message, Receipt]]) -> None:
         """Keep messages; one that arrives again (a rebalance) only adds its receipt."""
@@ -43,9 +43,13 @@ class Pending(Generic[Receipt]):
             kept = self.messages.setdefault(stream, {})
             if message.offset not in kept:
                 kept[message.offset] = message
+                self.arrivals[stream, message.offset] = self.clock()
                 self._count(message, 1)
-        if self.count and self.since is None:
-            self.since = self.clock()
+
+    @property
+    def since(self) -> float | None:
+        """When the message came that has waited longest; None = nothing waits."""
+        return next(iter(self.arrivals.values()), None)  # in the order of arrival
 
     @property
     def full(self) -> bool:
@@ -55,9 +59,8 @@ class Pending(Generic[Receipt]):
     @property
     def due(self) -> bool:
         """Whether size or age asks for a flush now."""
-        if self.since is None:
-            return False
-        return self.full or self.clock() - self.since >= self.settings.flush_seconds
+        since = self.since
+        return since is not None and (self.full or self.clock() - since >= self.settings.flush_seconds)
 
     def ascending(self, stream: Stream) -> list[Message]:
         """The messages of one stream in the order of their offsets."""
@@ -73,7 +76,7 @@ class Pending(Generic[Receipt]):
         return any(min(kept) < ends.get(stream, 0) for stream, kept in self.messages.items() if kept)
 
     def release(self, stream: Stream, before: int) -> list[Receipt]:
-        """Forget the messages below an offset and return their receipts, lowest first; what is left begins to wait."""
+        """Forget the messages below an offset and return their receipts, lowest first."""
         kept, owed = self.messages.get(stream, {}), self.receipts.get(stream, {})
         done = sorted(offset for offset in owed if offset < before)
         released: list[Receipt] = []
@@ -81,16 +84,16 @@ class Pending(Generic[Receipt]):
             released += owed.pop(offset)
             message = kept.pop(offset, None)
             if message is not None:
+                del self.arrivals[stream, offset]
                 self._count(message, -1)
-        self.since = self.clock() if self.count else None
         return released
 
     def clear(self) -> None:
         """Forget everything without acknowledging it: Kafka will deliver it again."""
         self.messages.clear()
         self.receipts.clear()
+        self.arrivals.clear()
         self.count = self.bytes = self.spans = 0
-        self.since = None
 
     def _count(self, message: Message, sign: int) -> None:
         self.count += sign

@@ -28,7 +28,6 @@ TRICKLE_S = 0.1
 FLUSHES = 3
 LOST_AFTER_S = 40.0
 VISIBLE_WITHIN_S = 5.0
-EVEN_ON_A_BUSY_MACHINE_S = 10.0  # seen: 7.5 s at a load of 10 on 2 cores, where 2.4 s is usual
 RESIDENT_MIB = 2.5 * 1024
 
 
@@ -120,8 +119,7 @@ def test_a_span_is_visible_to_report_within_5_s_of_the_gateway_s_answer(
     with capsys.disabled():
         median_s, worst_s = statistics.median(took_s), max(took_s)
         sys.stdout.write(f"\nfreshness {traffic}: median {median_s:.2f} s, worst {worst_s:.2f} s of {TRIALS}\n")
-    assert median_s < VISIBLE_WITHIN_S
-    assert worst_s < EVEN_ON_A_BUSY_MACHINE_S
+    assert worst_s < VISIBLE_WITHIN_S
 
 
 def test_steady_traffic_does_not_make_flushes_follow_on_each_other(warm: Running):

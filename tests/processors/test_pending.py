@@ -75,12 +75,13 @@ def test_an_upper_bound_of_spans_is_never_below_the_real_number():
     assert spans_at_most(b"garbage") == 1
 
 
-def test_what_came_during_a_flush_begins_to_wait_when_the_flush_is_over():
+def test_what_came_during_a_flush_has_waited_since_it_came():
     clock = [0.0]
     waiting = pending(clock, flush_seconds=2.0)
     waiting.add([(message(1), "a")])
     clock[0] = 2.5
     waiting.add([(message(2), "b")])
+    clock[0] = 3.0
     waiting.release(("t", 0), 2)
     clock[0] = 4.4
     early = waiting.due
