@@ -1,9 +1,10 @@
 """Error classes by the shared taxonomy: a pure function over columns, its rules are ``conventions/errors.csv``.
 
-Evidence in order: provider code > HTTP status > exception class > message pattern > finish reason. Evidence is strong
-or weak: ``RateLimitError`` and 429 (weak) also stand for a used-up quota, which only the code or the message tells
-(strong); ``APIConnectionError`` (weak, network) is the parent class of a timeout. The first strong class wins, else the
-first weak one, else ``unknown``. The text is read here and nowhere else; no part of it is kept.
+Evidence in order: provider code > HTTP status > exception class > message pattern > finish reason. Evidence is strong,
+weak or vague: ``RateLimitError`` and 429 (weak) also stand for a used-up quota, which only the code or the message
+tells (strong); ``APIConnectionError`` (weak, network) is the parent class of a timeout; the code ``server_error``
+(vague) comes with 500 and with an overloaded 503. The first strong class wins, else the first weak one, else the first
+vague one, else ``unknown``. The text is read here and nowhere else; no part of it is kept.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from processors.conventions.rules import error_rules
 _IN_MESSAGE = r"""(?i)['"](?:code|type|status)['"]\s*:\s*['"]({})['"]"""
 _STATUS_IN_MESSAGE = r"""(?i)(?:error code|status[_ ]code|http(?:/[\d.]+)?|['"]status['"])\s*[:=]?\s*([1-5]\d\d)\b"""
 _NUMBER = r"^([1-5]\d\d)$"
+STRENGTHS = ("strong", "weak", "vague")
 _LAST_NAME = r"(?:^|\.)(?:AI_)?(\w+)$"
 
 
@@ -40,9 +42,13 @@ def error_class() -> pl.Expr:
 
     Reads ``error_code error_type grpc_status exception_type error_text finish_word`` and the canonical ``http_status``.
     """
-    strong = (_codes(strong=True), _http(strong=True), _exceptions(strong=True), _messages(strong=True))
-    weak = (_codes(strong=False), _http(strong=False), _exceptions(strong=False), _messages(strong=False))
-    return pl.coalesce(*strong, *weak, finish_class(), pl.lit("unknown"))
+    evidence = [
+        read(classes)
+        for strength in STRENGTHS
+        for kind, read in _EVIDENCE.items()
+        if (classes := _classes(kind, strength))
+    ]
+    return pl.coalesce(*evidence, finish_class(), pl.lit("unknown"))
 
 
 def finish_class() -> pl.Expr:
@@ -51,36 +57,36 @@ def finish_class() -> pl.Expr:
     return _looked_up(pl.col("finish_word"), classes)
 
 
-def _classes(kind: str, *, strong: bool) -> Mapping[str, str]:
-    return {rule.pattern: rule.error_class for rule in error_rules() if rule.kind == kind and rule.strong == strong}
+def _classes(kind: str, strength: str) -> Mapping[str, str]:
+    return {rule.pattern: rule.error_class for rule in error_rules() if rule.kind == kind and rule.strength == strength}
 
 
 def _looked_up(words: pl.Expr, classes: Mapping[str, str]) -> pl.Expr:
     return words.replace_strict(list(classes), list(classes.values()), default=None, return_dtype=pl.String)
 
 
-def _codes(*, strong: bool) -> pl.Expr:
-    classes = _classes("code", strong=strong)
+def _codes(classes: Mapping[str, str]) -> pl.Expr:
     in_message = _IN_MESSAGE.format("|".join(map(re.escape, classes)))
     words = [pl.col(name) for name in ("error_code", "error_type", "grpc_status")]
     words.append(pl.col("error_text").str.extract(in_message))
     return pl.coalesce(*[_looked_up(word.str.to_lowercase(), classes) for word in words])
 
 
-def _http(*, strong: bool) -> pl.Expr:
-    return _looked_up(pl.col("http_status").cast(pl.String), _classes("http", strong=strong))
+def _http(classes: Mapping[str, str]) -> pl.Expr:
+    return _looked_up(pl.col("http_status").cast(pl.String), classes)
 
 
-def _exceptions(*, strong: bool) -> pl.Expr:
-    classes = _classes("exception", strong=strong)
+def _exceptions(classes: Mapping[str, str]) -> pl.Expr:
     names = [pl.col(name).str.extract(_LAST_NAME) for name in ("error_type", "exception_type")]
     return pl.coalesce(*[_looked_up(name, classes) for name in names])
 
 
-def _messages(*, strong: bool) -> pl.Expr:
+def _messages(classes: Mapping[str, str]) -> pl.Expr:
     text = pl.col("error_text")
-    found = [
-        pl.when(text.str.contains(f"(?i){pattern}")).then(pl.lit(name))
-        for pattern, name in _classes("message", strong=strong).items()
-    ]
-    return pl.coalesce(*found)
+    return pl.coalesce(
+        *[pl.when(text.str.contains(f"(?i){pattern}")).then(pl.lit(name)) for pattern, name in classes.items()]
+    )
+
+
+_EVIDENCE = {"code": _codes, "http": _http, "exception": _exceptions, "message": _messages}
+"""Kinds of evidence, the best first."""

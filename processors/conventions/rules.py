@@ -46,12 +46,12 @@ class UsageRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorRule:
-    """One piece of evidence for an error class; ``strong`` evidence wins over weak evidence of a better kind."""
+    """One piece of evidence for an error class; strong evidence wins over weak evidence of a better kind."""
 
     kind: str  # code, http, exception, message, finish
     pattern: str
     error_class: str
-    strong: bool
+    strength: str  # strong, weak, vague
 
 
 @functools.cache
@@ -112,8 +112,6 @@ def usage_rules() -> tuple[UsageRule, ...]:
 def error_rules() -> tuple[ErrorRule, ...]:
     """In the order of the file, which settles ties."""
     return tuple(
-        ErrorRule(
-            kind=row["kind"], pattern=row["pattern"], error_class=row["class"], strong=row["strength"] == "strong"
-        )
+        ErrorRule(kind=row["kind"], pattern=row["pattern"], error_class=row["class"], strength=row["strength"])
         for row in read_rows("errors.csv")
     )

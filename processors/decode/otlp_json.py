@@ -17,6 +17,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 from processors.decode.payload import BadPayload, Payload
 
 _KINDS = {"UNSPECIFIED": 0, "INTERNAL": 1, "SERVER": 2, "CLIENT": 3, "PRODUCER": 4, "CONSUMER": 5}
+_INT_BITS = 64
 _CODES = {"UNSET": 0, "OK": 1, "ERROR": 2}
 
 
@@ -117,7 +118,11 @@ def _filled(item: Mapping[str, Any]) -> AnyValue:
             case "boolvalue":
                 value.bool_value = inner if isinstance(inner, bool) else {"true": True, "false": False}[str(inner)]
             case "intvalue":
-                value.int_value = _whole(inner)
+                whole = _whole(inner)
+                if whole.bit_length() < _INT_BITS or whole == -(2**63):
+                    value.int_value = whole
+                else:
+                    value.string_value = str(whole)  # as text it reaches the rule that refuses and counts it
             case "doublevalue":
                 value.double_value = float(inner)
             case "bytesvalue":

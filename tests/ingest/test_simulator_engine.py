@@ -106,6 +106,14 @@ def test_tasks_users_and_sessions_are_known(both: tuple[Truth, Processed]) -> No
     assert spans["user_id"].null_count == spans["session_id"].null_count == spans["task_id"].null_count == 0
 
 
+def test_failed_calls_agree_class_by_class(both: tuple[Truth, Processed]) -> None:
+    truth, spans = both[0], both[1].tables["spans"]
+
+    failed = spans.filter(pc.and_(spans["billable"], pc.not_equal(spans["status"], "ok")))["error_class"]
+
+    assert {row["values"]: row["counts"] for row in failed.value_counts().to_pylist()} == truth.errors
+
+
 def test_failed_steps_that_are_no_calls_agree(both: tuple[Truth, Processed]) -> None:
     truth, spans = both[0], both[1].tables["spans"]
 

@@ -74,6 +74,13 @@ def test_integers_are_taken_as_text_or_number(value: Any):
     assert _decode(_json(_request(attributes=attributes))).spans["input_tokens"].to_pylist() == [12]
 
 
+@pytest.mark.parametrize("value", [{"intValue": 2**70}, {"intValue": str(2**70)}, {"intValue": -(2**63) - 1}])
+def test_a_count_beyond_64_bits_is_told_and_refused_like_any_impossible_count(value: Any):
+    attributes = [{"key": "gen_ai.usage.input_tokens", "value": value}]
+
+    assert _decode(_json(_request(attributes=attributes))).spans["input_tokens"].to_pylist() == [-1]
+
+
 def test_an_attribute_of_impossible_type_is_left_out_and_its_span_stands():
     attributes = [
         {"key": "gen_ai.usage.input_tokens", "value": {"intValue": "many"}},

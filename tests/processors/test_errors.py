@@ -41,6 +41,9 @@ def _judge(**evidence: Any) -> tuple[str, int | None]:
         ({"grpc_status": "RESOURCE_EXHAUSTED"}, "rate_limit"),
         ({"error_text": "This model's maximum context length is 8 tokens."}, "context_length_exceeded"),
         ({"finish_word": "refusal"}, "content_filter"),
+        ({"http_status": 503, "error_code": "server_error", "error_type": "InternalServerError"}, "overloaded"),
+        ({"http_status": 500, "error_code": "server_error", "error_type": "InternalServerError"}, "server_error"),
+        ({"error_text": "Error code: 503 - {'error': {'type': 'server_error', 'message': 'x'}}"}, "overloaded"),
     ],
 )
 def test_each_kind_of_evidence_is_understood(evidence: dict[str, Any], expected: Any):
