@@ -155,6 +155,24 @@ def test_percentiles_of_merged_histograms_are_within_one_percent(holding: Holdin
     assert by_feature["g"]["ttft_p50_ms"] is None
 
 
+def test_coverage_says_of_how_many_calls_a_percentile_speaks(holding: Holding):
+    times = {"latency_hist": buckets([9] * 6), "ttft_hist": buckets([3, 3, 3]), "tpot_hist": buckets([2.0])}
+    ask = holding(
+        usage=[
+            usage(feature="f", calls=8, stream_calls=4, ttft_calls=3, **times),
+            usage(feature="f", calls=2, stream_calls=2),
+            usage(feature="g", calls=5, stream_calls=0),
+        ]
+    )
+
+    answer = {row["feature"]: row for row in ask("spend", by="feature")}
+
+    shares = [answer["f"][f"{measure}_coverage"] for measure in ("latency", "ttft", "tpot")]
+    assert shares == [0.6, 0.5, pytest.approx(1 / 6)]
+    assert answer["f"]["tpot_p95_ms"] == pytest.approx(2.0, rel=0.01)
+    assert (answer["g"]["latency_coverage"], answer["g"]["ttft_coverage"]) == (0.0, None)
+
+
 def test_the_percentile_of_no_time_at_all_is_zero(holding: Holding):
     ask = holding(usage=[usage(latency_hist=buckets([0, 0, 0, 500]))])
 
