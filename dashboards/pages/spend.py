@@ -29,6 +29,9 @@ DETAILS = (
     Column(name="output_tokens", title="Output tokens", shown=figures.count),
     Column(name="latency_p50_ms", title="Median", shown=figures.milliseconds),
     Column(name="latency_p95_ms", title="95 % within", shown=figures.milliseconds),
+    Column(name="latency_coverage", title="Timed", shown=figures.share),
+    Column(name="ttft_p95_ms", title="First token, 95 % within", shown=figures.milliseconds),
+    Column(name="ttft_coverage", title="Streams timed", shown=figures.share),
 )
 EMPTY_LEDGER = """<div class="sl-empty"><h2>Nothing has been billed yet</h2>
 <p>The ledger is there, but it holds no model call. Point an OpenTelemetry exporter at the gateway:</p>
