@@ -179,6 +179,8 @@ class Flusher:
         for made in processed.values():
             for reason, count in made.dropped.items():
                 self.metrics.count("dropped", count, reason=reason)
+            for rule, count in made.repaired.items():
+                self.metrics.count("repaired_spans", count, rule=rule)
         return Flushed(
             released={**released, **{stream: one.next for stream, one in chosen.items()}},
             spans=spans,

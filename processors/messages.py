@@ -15,7 +15,6 @@ class Drop(enum.StrEnum):
     BAD_PAYLOAD = "bad_payload"  # neither protobuf nor JSON of an ExportTraceServiceRequest
     EMPTY = "empty"  # parses, holds no spans: foreign bytes such as Jaeger
     BAD_SPAN = "bad_span"  # a span without valid ids, or with a field of impossible type; the message's others stand
-    BAD_USAGE = "bad_usage"  # a token count that cannot be; its span stands, and without a whole side it has no cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,3 +52,4 @@ class Processed:
     dead: tuple[DeadLetter, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)  # by Drop value, dead letters included
     suppressed: Mapping[str, int] = field(default_factory=dict)  # spans not billed, by once rule
+    repaired: Mapping[str, int] = field(default_factory=dict)  # spans whose token counts were, by usage rule

@@ -33,6 +33,8 @@ INSTRUMENTS = (
                help="Committed spans that are billed."),
     Instrument(name="spanledger_worker_dropped", kind="counter", unit="{record}",
                help="Dead letters and dropped spans, by reason."),
+    Instrument(name="spanledger_worker_repaired_spans", kind="counter", unit="{span}",
+               help="Committed spans whose token counts were repaired or refused, by rule."),
     Instrument(name="spanledger_worker_lost_messages", kind="counter", unit="{message}",
                help="Offsets that Kafka no longer had when the worker came to them, by partition."),
     Instrument(name="spanledger_worker_flushes", kind="counter", unit="{flush}",

@@ -33,7 +33,8 @@ Helper columns of ``spans``, for the once rules and roll-ups; they are dropped b
 ``_reported_duration_ms``     double   duration told by an attribute (a usage record itself is zero long)
 ``_input_tokens_reported``    int64    as on the span, before ``usage_semantics`` was applied
 ``_output_tokens_reported``   int64    likewise
-``_repair``                   string   named rule that repaired the token counts, else NULL
+``_repair``                   string   named rules that repaired or refused the token counts, separated by ``+``, else
+                                       NULL
 ``_tenant_rank``              int8     0 header, 1 explicit key, 2 team or organisation, 3 ``service.namespace``; NULL:
                                        none. An ancestor's smaller rank replaces a larger one, unless that is 0
 ``_feature_rank``             int8     1 explicit key, 2 workflow, function or resource name, 3 agent name; likewise

@@ -11,13 +11,13 @@ import pyarrow as pa
 
 from processors.conventions.table import TAG
 from processors.decode import Decoded
-from processors.messages import DeadLetter, Drop
+from processors.messages import DeadLetter
 from processors.normalise.calls import describe_calls
 from processors.normalise.frame import to_frame
 from processors.normalise.guardrails import note_safety
 from processors.normalise.identity import identify
 from processors.normalise.maps import to_map
-from processors.normalise.outcomes import find_outcomes
+from processors.normalise.outcomes import count_nameless, find_outcomes
 from processors.normalise.rules import Rules
 from processors.normalise.speed import measure_speed
 from processors.normalise.status import find_failures, judge
@@ -61,7 +61,7 @@ _MOST_USD = 1e9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Normalised:
-    """Spans and outcomes of a range, and verdicts on the rest; ``dropped`` counts dead letters and bad usage too."""
+    """Spans and outcomes of a range, and verdicts on the rest; ``dropped`` counts dead letters too."""
 
     spans: pa.Table
     outcomes: pa.Table
@@ -85,8 +85,7 @@ def normalise(decoded: Decoded, rules: Rules) -> Normalised:
     )
     dropped = Counter(letter.reason.value for letter in decoded.dead)
     dropped.update(decoded.dropped)
-    if refused := len(frame.filter("_bad_usage")):
-        dropped[Drop.BAD_USAGE.value] = refused
+    dropped.update(count_nameless(decoded))
     return Normalised(
         spans=_in_schema(frame, decoded.table.tags),
         outcomes=find_outcomes(decoded, frame),

@@ -2,13 +2,21 @@
 
 Whether a count was written with or without its cached part is told by the alias it came from and by
 ``conventions/usage.csv`` (scope, version, provider), and stored as ``usage_semantics``. Where the counts contradict
-what was told, a named rule repairs them and its name stands in ``_repair``:
+what was told, a named rule repairs or refuses them; its name stands in ``_repair`` and behind ``usage_semantics``
+(``inclusive+cache_outside_input``, ``refused+impossible_count``), several in the order of application.
 
-* ``impossible_count``: negative, no whole number, or more than ``MOST_TOKENS``: unknown. Where it is one of the two
-  sides, all counts of the call are: half of a bill is no bill. Such spans are flagged ``_bad_usage``;
-* ``no_usage_on_error``: a failed call that reports 0 in and 0 out measured nothing: unknown;
-* ``cache_outside_input``: more cached and cache-write tokens than input: they had been left out;
-* ``reasoning_outside_output``: more reasoning than output: it had been left out.
+Repaired, because a way is known in which such counts come about:
+
+* ``cache_outside_input``: more cached and cache-write tokens than input. Anthropic and Bedrock count input without
+  them, and some who pass that on say they do not: they are added;
+* ``reasoning_outside_output``: more reasoning than output. Gemini counts candidates without thoughts: likewise;
+* ``impossible_part``: a detail, or a total, that is negative, no whole number, or more than ``MOST_TOKENS``, is not
+  believed (-1 is some producers' word for "not counted"); the sums stand.
+
+Refused, so that there is no cost (``parts`` has the rules for parts beyond their whole):
+
+* ``impossible_count``: likewise of input or output: all counts are unknown, half of a bill is no bill;
+* ``no_usage_on_error``: a failed call that reports 0 in and 0 out measured nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +25,7 @@ import polars as pl
 
 from processors.conventions.rules import UsageRule, usage_rules
 from processors.normalise.frame import scope_starts
+from processors.normalise.parts import REFUSED, exceeds, name_rules, refuse_parts
 from warehouse.schemas import TOKEN_KINDS
 
 MOST_TOKENS = 1_000_000_000
@@ -27,9 +36,10 @@ _READ = (*TOKEN_KINDS, "uncached_input_tokens", "total_tokens")
 
 
 def settle_usage(frame: pl.DataFrame) -> pl.DataFrame:
-    """Token columns anew, the reported ones, ``usage_semantics _repair _bad_usage _has_usage _usage_rank``."""
+    """Token columns anew, the reported ones, ``usage_semantics _repair _refused _has_usage _usage_rank``."""
     return (
-        _possible(frame)
+        frame.with_columns(pl.lit(None, pl.String).alias("_repair"))
+        .pipe(_possible)
         .pipe(_measured)
         .with_columns(
             pl.col("input_tokens").alias("_input_tokens_reported"),
@@ -39,9 +49,10 @@ def settle_usage(frame: pl.DataFrame) -> pl.DataFrame:
         )
         .with_columns(_input().alias("input_tokens"), _output().alias("output_tokens"))
         .pipe(_repair_sums)
+        .pipe(refuse_parts)
         .with_columns(_reported().alias("_has_usage"))
         .with_columns(
-            pl.when("_has_usage").then(_semantics()).alias("usage_semantics"),
+            _semantics().alias("usage_semantics"),
             pl.when("_has_usage").then(pl.col("usage_rank")).alias("_usage_rank"),
         )
     )
@@ -50,8 +61,8 @@ def settle_usage(frame: pl.DataFrame) -> pl.DataFrame:
 def _possible(frame: pl.DataFrame) -> pl.DataFrame:
     impossible, side = _beyond(_READ), _beyond(_SIDES)
     return frame.with_columns(
-        pl.when(impossible).then(pl.lit("impossible_count")).alias("_repair"),
-        impossible.alias("_bad_usage"),
+        name_rules({"impossible_count": side, "impossible_part": impossible & ~side}).alias("_repair"),
+        side.alias("_refused"),
         *[pl.when(~side & pl.col(name).is_between(0, MOST_TOKENS)).then(pl.col(name)).alias(name) for name in _READ],
     )
 
@@ -64,7 +75,8 @@ def _measured(frame: pl.DataFrame) -> pl.DataFrame:
     nothing = (pl.col("input_tokens").fill_null(0) == 0) & (pl.col("output_tokens").fill_null(0) == 0)
     void = (pl.col("failed") & nothing & _reported()).fill_null(value=False)
     return frame.with_columns(
-        pl.when(void).then(pl.lit("no_usage_on_error")).otherwise(pl.col("_repair")).alias("_repair"),
+        name_rules({"no_usage_on_error": void}).alias("_repair"),
+        (pl.col("_refused") | void).alias("_refused"),
         *[pl.when(~void).then(pl.col(name)).alias(name) for name in _READ],
     )
 
@@ -125,26 +137,19 @@ def _output() -> pl.Expr:
 
 
 def _repair_sums(frame: pl.DataFrame) -> pl.DataFrame:
-    outside_input = (_cached() > pl.col("input_tokens")).fill_null(value=False)
-    outside_output = (pl.col("reasoning_tokens") > pl.col("output_tokens")).fill_null(value=False)
+    outside_input = exceeds(("cached_input_tokens", "cache_write_tokens"), "input_tokens")
+    outside_output = exceeds(("reasoning_tokens",), "output_tokens")
+    reasoning = pl.col("reasoning_tokens").fill_null(0)
     return frame.with_columns(
-        pl.when(outside_input)
-        .then(pl.col("input_tokens") + _cached())
-        .otherwise(pl.col("input_tokens"))
-        .alias("input_tokens"),
-        pl.when(outside_output)
-        .then(pl.col("output_tokens") + pl.col("reasoning_tokens"))
-        .otherwise(pl.col("output_tokens"))
-        .alias("output_tokens"),
-        pl.when(outside_input)
-        .then(pl.lit("cache_outside_input"))
-        .when(outside_output)
-        .then(pl.lit("reasoning_outside_output"))
-        .otherwise(pl.col("_repair"))
-        .alias("_repair"),
+        (pl.col("input_tokens") + pl.when(outside_input).then(_cached()).otherwise(0)).alias("input_tokens"),
+        (pl.col("output_tokens") + pl.when(outside_output).then(reasoning).otherwise(0)).alias("output_tokens"),
+        name_rules({"cache_outside_input": outside_input, "reasoning_outside_output": outside_output}).alias("_repair"),
     )
 
 
 def _semantics() -> pl.Expr:
-    """``inclusive`` or ``exclusive`` as the input was written; a repair is named behind it."""
-    return pl.concat_str(pl.col("input_includes"), pl.lit("+") + pl.col("_repair"), ignore_nulls=True)
+    """``inclusive`` or ``exclusive`` as the input was written, or ``refused``; rules are named behind it."""
+    nothing_left = ~pl.col("_has_usage") & pl.col("_repair").is_not_null()
+    refused = pl.when(pl.col("_refused") | nothing_left).then(pl.lit(REFUSED))
+    told = refused.when("_has_usage").then(pl.col("input_includes"))
+    return pl.when(told.is_not_null()).then(pl.concat_str(told, "_repair", separator="+", ignore_nulls=True))

@@ -68,7 +68,8 @@ def test_a_call_with_an_impossible_side_has_no_cost_and_is_counted(side: str, co
 
     (call,) = processed.tables["spans"].to_pylist()
     assert (call["billable"], call["cost_usd"], call["price_status"]) == (True, None, "usage_missing")
-    assert processed.dropped == {"bad_usage": 1}
+    assert call["usage_semantics"] == "refused+impossible_count"
+    assert (processed.dropped, processed.repaired) == ({}, {"impossible_count": 1})
 
 
 def test_every_table_is_there_in_its_schema():

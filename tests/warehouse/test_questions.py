@@ -214,6 +214,25 @@ def test_unpriced_calls_are_listed_by_model_and_reason(holding: Holding):
     ]
 
 
+def test_repairs_are_counted_by_rule_and_by_who_wrote_the_counts(holding: Holding):
+    ask = holding(
+        spans=[
+            span(1, convention="litellm_v1", usage_semantics="inclusive+cache_outside_input"),
+            span(2, convention="litellm_v1", usage_semantics="exclusive"),
+            span(3, convention="litellm_v1", usage_semantics="inclusive+cache_outside_input", billable=False),
+            span(4, usage_semantics="refused+impossible_part+audio_beyond_input", cost_usd=None),
+            span(5, usage_semantics="inclusive+impossible_part", ended_at=NOON + HOUR),
+            span(6, usage_semantics=None),
+        ]
+    )
+
+    assert pick(ask("repairs", end=NOON + HOUR), "rule", "outcome", "convention", "spans", "calls", "share") == [
+        ("cache_outside_input", "repaired", "litellm_v1", 2, 1, 0.5),
+        ("audio_beyond_input", "refused", None, 1, 1, 0.5),
+        ("impossible_part", "refused", None, 1, 1, 0.5),
+    ]
+
+
 def flushes(*records: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Records of ``flushes``, each for the stream and offsets that it names."""
     return [

@@ -43,7 +43,7 @@ CREATE TEMP TABLE merged AS
 SELECT
     t.billed AS row,
     any_value(split.request) AS started_at,
-    any_value(s.input_from) AS input_tokens,
+    coalesce(any_value(s.input_from), t.billed) AS input_tokens,  -- none knows it: how it was read or refused stays
     any_value(s.output_from) AS output_tokens,
     arg_min(t.row, nth) FILTER (cached_input_tokens IS NOT NULL AND same_input) AS cached_input_tokens,
     arg_min(t.row, nth) FILTER (cache_write_tokens IS NOT NULL AND same_input) AS cache_write_tokens,

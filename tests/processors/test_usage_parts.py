@@ -1,0 +1,180 @@
+"""Token counts of every row: parts fit into their sums, or the row is refused by name; unknown is NULL, never 0."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from processors.engine import Engine, process_range
+from processors.messages import Processed
+from processors.settings import WorkerSettings
+from tests.processors.otlp import message, request, span
+from warehouse.schemas import TOKEN_KINDS
+
+ENGINE = Engine.of(WorkerSettings(), user_key=b"key")
+CHAT = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o-mini"}
+KEYS = {
+    "input_tokens": "gen_ai.usage.input_tokens",
+    "output_tokens": "gen_ai.usage.output_tokens",
+    "cached_input_tokens": "gen_ai.usage.cache_read.input_tokens",
+    "cache_write_tokens": "gen_ai.usage.cache_creation.input_tokens",
+    "cache_write_1h_tokens": "anthropic.usage.cache_creation.ephemeral_1h_input_tokens",
+    "reasoning_tokens": "gen_ai.usage.reasoning.output_tokens",
+    "audio_input_tokens": "gen_ai.usage.audio.input_tokens",
+    "audio_output_tokens": "gen_ai.usage.audio.output_tokens",
+    "total_tokens": "gen_ai.usage.total_tokens",
+}
+
+
+def processed(*told: dict[str, Any], scope: str = "", status: int = 0) -> Processed:
+    """What spans come to, each the child of the one before, with these counts."""
+    spans = [
+        span(
+            {**CHAT, **{KEYS[name]: count for name, count in counts.items()}},
+            span_id=bytes([n + 1] * 8),
+            parent_span_id=bytes([n] * 8) if n else b"",
+            status=status,
+        )
+        for n, counts in enumerate(told)
+    ]
+    return process_range([message(request(*spans, scope=scope))], ENGINE)
+
+
+def row(*told: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """The billed row."""
+    rows = processed(*told, **more).tables["spans"].to_pylist()
+    return next(one for one in rows if one["billable"])
+
+
+@pytest.mark.parametrize(
+    ("counts", "semantics"),
+    [
+        ({"cache_write_tokens": 10, "cache_write_1h_tokens": 11}, "refused+one_hour_beyond_write"),
+        ({"audio_input_tokens": 101}, "refused+audio_beyond_input"),
+        ({"audio_output_tokens": 51}, "refused+audio_beyond_output"),
+        ({"input_tokens": -1}, "refused+impossible_count"),
+        ({"output_tokens": 2.5, "input_tokens": None, "audio_input_tokens": -1}, "refused+impossible_count"),
+        ({"audio_input_tokens": 101, "audio_output_tokens": 51}, "refused+audio_beyond_input+audio_beyond_output"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name_and_has_neither_counts_nor_cost(counts: dict[str, int], semantics: str):
+    call = row({"input_tokens": 100, "output_tokens": 50, **counts})
+
+    assert [call[name] for name in TOKEN_KINDS] == [None] * len(TOKEN_KINDS)
+    assert (call["usage_semantics"], call["cost_usd"], call["price_status"]) == (semantics, None, "usage_missing")
+
+
+@pytest.mark.parametrize(
+    ("counts", "sums", "semantics"),
+    [
+        ({"cached_input_tokens": 101}, (201, 50), "inclusive+cache_outside_input"),
+        ({"cached_input_tokens": 60, "cache_write_tokens": 41}, (201, 50), "inclusive+cache_outside_input"),
+        ({"reasoning_tokens": 51}, (100, 101), "inclusive+reasoning_outside_output"),
+        ({"cached_input_tokens": -1}, (100, 50), "inclusive+impossible_part"),
+        (
+            {"cached_input_tokens": 101, "reasoning_tokens": 51},
+            (201, 101),
+            "inclusive+cache_outside_input+reasoning_outside_output",
+        ),
+        ({"cached_input_tokens": 60, "cache_write_tokens": 40, "cache_write_1h_tokens": 40}, (100, 50), "inclusive"),
+    ],
+)
+def test_what_is_known_to_be_left_out_is_added_under_the_name_of_its_rule(
+    counts: dict[str, int], sums: tuple[int, int], semantics: str
+):
+    call = row({"input_tokens": 100, "output_tokens": 50, **counts})
+
+    assert ((call["input_tokens"], call["output_tokens"]), call["usage_semantics"]) == (sums, semantics)
+    assert call["price_status"] == "priced"
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"cached_input_tokens": 5, "output_tokens": 50},
+        {"reasoning_tokens": 5, "input_tokens": 100},
+        {"cache_write_1h_tokens": 5, "input_tokens": 100},
+    ],
+)
+def test_a_part_whose_sum_nobody_knows_is_told_and_has_no_cost(counts: dict[str, int]):
+    call = row(counts)
+
+    assert (call["usage_semantics"], call["cost_usd"]) == ("refused+part_without_sum", None)
+    assert {name: call[name] for name in counts} == counts
+
+
+def test_a_failed_call_that_measured_nothing_says_so():
+    call = row({"input_tokens": 0, "output_tokens": 0}, status=2)
+
+    assert (call["input_tokens"], call["usage_semantics"]) == (None, "refused+no_usage_on_error")
+
+
+def test_a_call_of_which_only_an_impossible_part_is_told_is_refused_too():
+    assert row({"total_tokens": -1})["usage_semantics"] == "refused+impossible_part"
+
+
+def test_counts_that_one_span_refuses_are_taken_from_another_that_tells_of_the_same_call():
+    call = row({"input_tokens": 100, "output_tokens": 50}, {"input_tokens": -1})
+
+    assert (call["input_tokens"], call["output_tokens"], call["usage_semantics"]) == (100, 50, "inclusive")
+
+
+def test_a_refusal_stands_where_no_other_span_knows_better():
+    call = row({"output_tokens": -1}, {"input_tokens": -1})
+
+    assert (call["input_tokens"], call["usage_semantics"]) == (None, "refused+impossible_count")
+
+
+def test_parts_of_two_spans_that_do_not_fit_into_the_sum_together_are_refused():
+    call = row({"input_tokens": 100, "cache_write_tokens": 50}, {"input_tokens": 100, "cached_input_tokens": 80})
+
+    assert [call[name] for name in TOKEN_KINDS] == [None] * len(TOKEN_KINDS)
+    assert (call["usage_semantics"], call["cost_usd"]) == ("refused+parts_disagree", None)
+
+
+def test_every_rule_counts_the_rows_that_it_touched():
+    told = processed({"input_tokens": -1}, {"input_tokens": 1, "cached_input_tokens": 2, "audio_output_tokens": -1})
+
+    assert told.repaired == {"cache_outside_input": 1, "impossible_count": 1, "impossible_part": 1}
+
+
+counts_on_the_wire = st.dictionaries(
+    st.sampled_from(sorted(KEYS)),
+    st.integers(0, 30) | st.sampled_from([-1, 0, 10**10, "7", "x", 2.5, 2.0, ""]),
+    max_size=len(KEYS),
+)
+scopes = st.sampled_from(["", "litellm", "openinference.instrumentation.bedrock", "pydantic-ai"])
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(told=st.lists(counts_on_the_wire, min_size=1, max_size=3), scope=scopes, status=st.sampled_from([0, 2]))
+def test_whatever_the_wire_says_rows_are_possible_or_refused_and_unknown_is_never_zero(
+    told: list[dict[str, Any]], scope: str, status: int
+):
+    made = processed(*told, scope=scope, status=status)
+
+    rows = made.tables["spans"].to_pylist()
+    flags = Counter(word for one in rows for word in (one["usage_semantics"] or "").split("+")[1:])
+    assert dict(flags) == dict(made.repaired)
+    for one in rows:
+        refused = (one["usage_semantics"] or "").startswith("refused")
+        assert fits(one, "input_tokens", "cached_input_tokens", "cache_write_tokens", orphans=refused)
+        assert fits(one, "output_tokens", "reasoning_tokens", orphans=refused)
+        assert fits(one, "cache_write_tokens", "cache_write_1h_tokens", orphans=refused)
+        assert fits(one, "input_tokens", "audio_input_tokens", orphans=refused)
+        assert fits(one, "output_tokens", "audio_output_tokens", orphans=refused)
+        assert all(one[name] is None or one[name] >= 0 for name in TOKEN_KINDS)
+        assert not refused or (one["cost_usd"], one["price_status"]) in ((None, None), (None, "usage_missing"))
+    for name in TOKEN_KINDS:
+        if not any(counts.get(name) not in (None, "", "x") or "total_tokens" in counts for counts in told):
+            assert [one[name] for one in rows] == [None] * len(rows)
+
+
+def fits(one: dict[str, Any], whole: str, *parts: str, orphans: bool) -> bool:
+    """Whether the parts fit into the whole; parts above zero of an unknown one only where the row is refused."""
+    together = sum(one[part] or 0 for part in parts)
+    return together <= one[whole] if one[whole] is not None else orphans or together == 0
