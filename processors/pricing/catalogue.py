@@ -11,7 +11,6 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from fractions import Fraction
 from importlib.metadata import version
 
 from genai_prices.data_snapshot import get_snapshot
@@ -27,7 +26,7 @@ from genai_prices.types import (
 )
 from genai_prices.units import _get_registry
 
-from processors.pricing.rates import Rates, make_rates, usd_per_unit
+from processors.pricing.rates import Price, Rates, make_rates
 
 CATALOGUE_VERSION = f"genai-prices/{version('genai-prices')}"
 
@@ -49,21 +48,31 @@ PROVIDER_IDS = {
 _TIER_KEYS = ("processing", "service_tier", "speed")  # request contexts that a service tier may name
 _MIDNIGHT = dt.time(tzinfo=dt.UTC)
 _FIRST_DAY = dt.date(1970, 1, 1)
+_DAY_US = 86_400_000_000
+
+
+_GROQ_SECONDS = {"audio_seconds": 10, "input_audio_seconds": 10}
+LEAST = {("groq", "whisper-large-v3"): _GROQ_SECONDS, ("groq", "whisper-large-v3-turbo"): _GROQ_SECONDS}
+"""Smallest amounts that are billed; genai-prices has them in ``ModelInfo.calc_price``, not in its data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tariff:
     """Rates by epoch, time of day and size of the context.
 
-    ``rates[e][t][c]``: e = number of ``epoch_days`` (days since 1970-01-01 UTC, ascending) that have begun, t = number
+    ``rates[e][t][c]``: e = number of ``epochs_us`` (UTC microseconds since 1970, ascending) that have begun, t = number
     of ``day_micros`` (UTC microseconds since midnight, ascending) that have passed, c = number of ``context_tokens``
     that the input exceeds. None = no price is known there.
     """
 
-    epoch_days: tuple[int, ...] = ()
+    epochs_us: tuple[int, ...] = ()
     day_micros: tuple[int, ...] = ()
     context_tokens: tuple[int, ...] = ()
     rates: tuple[tuple[tuple[Rates | None, ...], ...], ...]
+
+    def cells(self) -> list[Rates | None]:
+        """All rates, in the order of their index."""
+        return [rate for times in self.rates for brackets in times for rate in brackets]
 
 
 def flat(rates: Rates) -> Tariff:
@@ -93,12 +102,26 @@ def _tariff(provider: Provider, info: ModelInfo, tier: str) -> Tariff:
     instants = [[dt.datetime.combine(day, time) for time in (_MIDNIGHT, *times)] for day in (_FIRST_DAY, *days)]
     prices = [[_prices_at(info, tier, variants, instant) for instant in row] for row in instants]
     sizes = _context_sizes([price for row in prices for price in row if price is not None])
+    name = f"{CATALOGUE_VERSION} {provider.id}/{info.id}" + (f", {tier}" if variants else "")
+    least = LEAST.get((provider.id, info.id), {})
     return Tariff(
-        epoch_days=tuple((day - _FIRST_DAY).days for day in days),
+        epochs_us=tuple((day - _FIRST_DAY).days * _DAY_US for day in days),
         day_micros=tuple(_micros(time) for time in times),
         context_tokens=sizes,
-        rates=tuple(tuple(_brackets(price, sizes) for price in row) for row in prices),
+        rates=tuple(
+            tuple(
+                _brackets(price, sizes, name + _when(instant, timed=bool(times)), least)
+                for price, instant in zip(*row, strict=True)
+            )
+            for row in zip(prices, instants, strict=True)
+        ),
     )
+
+
+def _when(instant: dt.datetime, *, timed: bool) -> str:
+    """What to say of the cell that begins then."""
+    day = f", from {instant:%Y-%m-%d}" if instant.date() != _FIRST_DAY else ""
+    return day + (f", from {instant:%H:%M} UTC" if timed else "")
 
 
 def _conditional(info: ModelInfo) -> Sequence[ConditionalPrice]:
@@ -106,15 +129,18 @@ def _conditional(info: ModelInfo) -> Sequence[ConditionalPrice]:
 
 
 def _variants(info: ModelInfo, tier: str) -> list[PriceVariant]:
-    return [v for v in info.price_variants or () if any(v.when.get(key) == tier for key in _TIER_KEYS)]
+    """Variants that the tier alone selects."""
+    return [
+        variant
+        for variant in info.price_variants or ()
+        if all(key in _TIER_KEYS and value == tier for key, value in variant.when.items())
+    ]
 
 
 def _prices_at(info: ModelInfo, tier: str, variants: Sequence[PriceVariant], instant: dt.datetime) -> ModelPrice | None:
-    if tier in STANDARD_TIERS:
-        return info.get_prices(instant)
     if any(v.constraint is None or v.constraint.active(instant) for v in variants):
         return info.get_prices(instant, dict.fromkeys(_TIER_KEYS, tier))
-    return None
+    return info.get_prices(instant) if tier in STANDARD_TIERS else None
 
 
 def _utc(constraint: TimeOfDateConstraint) -> list[dt.time]:
@@ -141,18 +167,25 @@ def _context_sizes(prices: Sequence[ModelPrice]) -> tuple[int, ...]:
     )
 
 
-def _brackets(price: ModelPrice | None, sizes: tuple[int, ...]) -> tuple[Rates | None, ...]:
+def _brackets(
+    price: ModelPrice | None, sizes: tuple[int, ...], source: str, least: Mapping[str, int]
+) -> tuple[Rates | None, ...]:
     if price is None:
         return (None,) * (1 + len(sizes))
-    return tuple(make_rates(_usd_by_unit(vars(price), above)) for above in (-1, *sizes))
+    return tuple(
+        make_rates(_prices_by_kind(vars(price), above), source=source + _bracket(above), least=least)
+        for above in (-1, *sizes)
+    )
 
 
-def _usd_by_unit(prices: Mapping[str, Decimal | TieredPrices | None], above: int) -> dict[str, Fraction]:
-    units = {key: _get_registry().unit_for_price_key(key) for key, value in prices.items() if value is not None}
-    return {
-        unit.usage_key: usd_per_unit(_at(prices[key], above), unit.per)  # type: ignore[arg-type]
-        for key, unit in units.items()
-    }
+def _bracket(above: int) -> str:
+    return "" if above < 0 else f", above {above:,} input tokens"
+
+
+def _prices_by_kind(prices: Mapping[str, Decimal | TieredPrices | None], above: int) -> dict[str, Price]:
+    registry = _get_registry()
+    found = [(registry.unit_for_price_key(key), value) for key, value in prices.items() if value is not None]
+    return {unit.usage_key: Price(usd=_at(value, above), per=unit.per) for unit, value in found}
 
 
 def _at(price: Decimal | TieredPrices, above: int) -> Decimal:

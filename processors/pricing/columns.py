@@ -5,11 +5,15 @@
 ================  ==============================================================================================
 ``priced``        ``cost_usd`` is known
 ``free``          likewise, and zero because every rate of the model is
-``usage_missing``  no cost: neither input nor output tokens are reported, or they contradict each other, or the model
-                  is priced by something else than tokens
+``usage_missing``  no cost: what the model is priced by is not reported, or the counts contradict each other
 ``unpriced_model``  no cost: provider, model or service tier have no price at the time when the call started
 ``reported_only``  either of the two, but the producer reported a cost: it stays in ``reported_cost_usd``
 ================  ==============================================================================================
+
+A model may be priced by tokens and by other things. Reported must be what the operation is about (the seconds of a
+transcription, the tokens of a chat) where the model has a price for it, else any one of the things; the others are
+details like cached tokens: not reported = none. So a chat with a voice model costs its tokens, as
+``genai_prices.calc_price`` has it, while a transcription without seconds, which is 0 there, has no cost here.
 
 The response's model is priced, else the request's. A span that is not billable has NULL in every column added here.
 """
@@ -27,25 +31,28 @@ from numpy.typing import NDArray
 from processors.pricing.book import PriceBook
 from processors.pricing.catalogue import Tariff
 from processors.pricing.exact import calculate
-from processors.pricing.rates import KINDS, Rates
+from processors.pricing.kinds import subject
+from processors.pricing.quantities import Quantities, read_quantities
+from processors.pricing.rates import Rates
 from warehouse.schemas import COST_KINDS, TOKEN_KINDS
 
 PRICED, FREE, USAGE_MISSING, UNPRICED_MODEL, REPORTED_ONLY = range(5)
 STATUSES = ("priced", "free", "usage_missing", "unpriced_model", "reported_only")
 ADDED = ("cost_usd", *COST_KINDS, "price_status", "price_version")
+NEEDED = (
+    *("tenant", "operation", "provider", "request_model", "response_model", "service_tier", "started_at", "ended_at"),
+    *("reported_cost_usd", *TOKEN_KINDS, "units"),
+)
+"""Columns that decide what a call costs."""
 
 _DAY_US = 86_400_000_000
-_NEEDED = (
-    *("provider", "request_model", "response_model", "service_tier", "started_at", "ended_at", "reported_cost_usd"),
-    *TOKEN_KINDS,
-)
 
 
 def price_spans(spans: pa.Table, book: PriceBook) -> pa.Table:
-    """The table with the columns ``ADDED``; needs ``billable``, the token kinds, names, ``started_at``."""
+    """The table with the columns ``ADDED``; needs ``billable`` and the columns ``NEEDED``."""
     rows = np.flatnonzero(_bools(spans["billable"]))
-    calls = _Calls.of(spans, rows)
-    which, rates = _choose(calls, book)
+    calls = Calls.of(spans.select(NEEDED).take(pa.array(rows)))
+    which, rates = choose_rates(calls, book)
     status, cost = _price(calls, which, rates)
     place = np.full(spans.num_rows, -1, np.int64)
     place[rows] = np.arange(len(rows))
@@ -58,90 +65,105 @@ def price_spans(spans: pa.Table, book: PriceBook) -> pa.Table:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Calls:
-    """The billable rows: counts as (n, len(KINDS)) with unreported = 0, and what chooses their rates."""
+class Calls:
+    """n billable calls: what they used, and what chooses their rates."""
 
-    counts: NDArray[np.int64]
-    usable: NDArray[np.bool_]  # usage is reported, and no detail without its whole
+    used: Quantities
+    whole: NDArray[np.bool_]  # no detail is reported without what it is a part of
     reported: NDArray[np.bool_]  # the producer reported a cost
     started_us: NDArray[np.int64]
+    operation: NDArray[np.int64]  # index into operations
+    operations: list[str | None]
     key: NDArray[np.int64]  # index into keys
-    keys: list[tuple[Any, ...]]  # distinct (provider, model, service_tier)
+    keys: list[tuple[Any, ...]]  # distinct (tenant, provider, model, service_tier)
 
     @classmethod
-    def of(cls, spans: pa.Table, rows: NDArray[np.int64]) -> _Calls:
-        table = spans.select(_NEEDED).take(pa.array(rows))
-        known = {kind: _bools(pc.is_valid(table[kind])) for kind in TOKEN_KINDS}
-        counts = np.ones((len(rows), len(KINDS)), np.int64)
-        for column, kind in enumerate(TOKEN_KINDS):
-            counts[:, column] = _ints(pc.fill_null(table[kind].cast(pa.int64()), 0))
+    def of(cls, table: pa.Table) -> Calls:
+        """From a table with the columns ``NEEDED``."""
+        used = read_quantities(table)
         model = pc.coalesce(_text(table["response_model"]), _text(table["request_model"]))
-        key, keys = _distinct([table["provider"], model, table["service_tier"]])
+        key, keys = _distinct([table["tenant"], table["provider"], model, table["service_tier"]])
+        operation, operations = _distinct([table["operation"]])
         started = pc.coalesce(table["started_at"], table["ended_at"])
         return cls(
-            counts=counts,
-            usable=_usable(known, counts),
+            used=used,
+            whole=_whole(used),
             reported=_bools(pc.is_valid(table["reported_cost_usd"])),
             started_us=_ints(pc.fill_null(started.cast(pa.int64()), 0)),
+            operation=operation,
+            operations=[one[0] for one in operations],
             key=key,
             keys=keys,
         )
 
 
-def _usable(known: dict[str, NDArray[np.bool_]], counts: NDArray[np.int64]) -> NDArray[np.bool_]:
-    count = dict(zip(TOKEN_KINDS, counts.T, strict=False))
+def _whole(used: Quantities) -> NDArray[np.bool_]:
+    """No part of the input or the output above zero where the whole is not reported."""
+    known = dict(zip(TOKEN_KINDS, used.known.T, strict=False))
+    count = dict(zip(TOKEN_KINDS, used.counts.T, strict=False))
     orphan = ~known["cache_write_tokens"] & (count["cache_write_1h_tokens"] > 0)
     for kind in ("cached_input_tokens", "cache_write_tokens", "audio_input_tokens"):
         orphan |= ~known["input_tokens"] & (count[kind] > 0)
     for kind in ("reasoning_tokens", "audio_output_tokens"):
         orphan |= ~known["output_tokens"] & (count[kind] > 0)
-    return np.asarray((known["input_tokens"] | known["output_tokens"]) & ~orphan)
+    return np.asarray(~orphan)
 
 
-def _choose(calls: _Calls, book: PriceBook) -> tuple[NDArray[np.int64], list[Rates]]:
+def choose_rates(calls: Calls, book: PriceBook) -> tuple[NDArray[np.int64], list[Rates]]:
     """Index into the returned rates per call, -1 where there is no price."""
     which = np.full(len(calls.key), -1, np.int64)
     rates: list[Rates] = []
     order = np.argsort(calls.key, kind="stable")
     sizes = np.bincount(calls.key, minlength=len(calls.keys))
-    for (provider, model, tier), end, size in zip(calls.keys, np.cumsum(sizes), sizes, strict=True):
-        tariff = None if model is None else book.tariff(provider, model, tier)
+    for (tenant, provider, model, tier), end, size in zip(calls.keys, np.cumsum(sizes), sizes, strict=True):
+        tariff = None if model is None else book.tariff(provider, model, tier, tenant)
         if tariff is None:
             continue
         rows = order[end - size : end]
         index: list[int] = []
-        for rate in (rate for times in tariff.rates for brackets in times for rate in brackets):
+        for rate in tariff.cells():
             index.append(-1 if rate is None else len(rates))
             rates.extend([] if rate is None else [rate])
-        which[rows] = np.array(index)[_cell(tariff, calls.started_us[rows], calls.counts[rows, 0])]
-    return which, rates
+        which[rows] = np.array(index)[_cell(tariff, calls.started_us[rows], calls.used.counts[rows, 0])]
+    used, place = np.unique(which, return_inverse=True)
+    return np.where(which < 0, -1, place - (used[:1] < 0).sum()), [rates[i] for i in used if i >= 0]
 
 
 def _cell(tariff: Tariff, started_us: NDArray[np.int64], input_tokens: NDArray[np.int64]) -> NDArray[np.int64]:
-    epoch = np.searchsorted(np.array(tariff.epoch_days, np.int64), started_us // _DAY_US, "right")
+    epoch = np.searchsorted(np.array(tariff.epochs_us, np.int64), started_us, "right")
     time = np.searchsorted(np.array(tariff.day_micros, np.int64), started_us % _DAY_US, "right")
     size = np.searchsorted(np.array(tariff.context_tokens, np.int64), input_tokens, "left")
     return (epoch * (1 + len(tariff.day_micros)) + time) * (1 + len(tariff.context_tokens)) + size
 
 
-def _price(
-    calls: _Calls, which: NDArray[np.int64], rates: list[Rates]
-) -> tuple[NDArray[np.int8], tuple[pa.Array, ...]]:
+def _price(calls: Calls, which: NDArray[np.int64], rates: list[Rates]) -> tuple[NDArray[np.int8], tuple[pa.Array, ...]]:
     """Status per call, and its cost columns: the total, then the parts."""
-    by_tokens = np.array([rate.by_tokens for rate in rates], bool)
-    free = np.array([rate.free for rate in rates], bool)
-    able = calls.usable & (which >= 0)
-    able[able] = by_tokens[which[able]]
-    costs = calculate(calls.counts[able], rates, which[able])
-    known = able.copy()
-    known[able] = costs.consistent
-    status = np.where(calls.usable & (which < 0), UNPRICED_MODEL, USAGE_MISSING).astype(np.int8)
+    able = usable(calls, which, rates)
+    costs = calculate(calls.used, rates, np.where(able, which, -1))
+    known = costs.consistent
+    status = np.where(able & (which < 0), UNPRICED_MODEL, USAGE_MISSING).astype(np.int8)
     status[~known & calls.reported] = REPORTED_ONLY
+    free = np.array([rate.free for rate in rates], bool)
     status[known] = np.where(free[which[known]], FREE, PRICED)
-    place = np.full(len(which), -1, np.int64)
-    place[able] = np.arange(np.count_nonzero(able))
-    spread = pa.array(place, mask=place < 0)
-    return status, tuple(column.take(spread) for column in (costs.total, *costs.parts))
+    return status, (costs.total, *costs.parts)
+
+
+def usable(calls: Calls, which: NDArray[np.int64], rates: list[Rates]) -> NDArray[np.bool_]:
+    """Whether a call reports what its rates need; without rates, whether it reports anything."""
+    counted = calls.used.known[:, :-1]
+    kinds = calls.used.kinds[:-1]
+    wanted = np.ones((1 + len(rates), len(calls.operations), len(kinds)), bool)  # the last row: no rates
+    for number, rate in enumerate(rates):
+        for place, operation in enumerate(calls.operations):
+            columns = needed_kinds(rate, operation)
+            wanted[number, place] = np.isin(kinds, columns) if columns else True
+    return calls.whole & (counted & wanted[which, calls.operation]).any(axis=1)
+
+
+def needed_kinds(rate: Rates, operation: str | None) -> list[int]:
+    """Columns of which a call must report one; none = any."""
+    families = subject(operation, frozenset(rate.families))
+    return [column for family in families for column in rate.families[family]]
 
 
 def _distinct(columns: list[Any]) -> tuple[NDArray[np.int64], list[tuple[Any, ...]]]:

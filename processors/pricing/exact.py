@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from processors.pricing.rates import KINDS, OVERLAPS, WHOLES, Rates
+from processors.pricing.quantities import Quantities
+from processors.pricing.rates import Rates
 from warehouse.schemas import COST_KINDS, USD
 
 _SAFE = 2.0**61
@@ -34,36 +35,98 @@ class Costs:
     consistent: NDArray[np.bool_]
 
 
-def calculate(counts: NDArray[np.int64], rates: Sequence[Rates], which: NDArray[np.int64]) -> Costs:
-    """Price n calls.
-
-    ``counts``: (n, len(KINDS)) int64, unreported = 0, the last column 1; ``which``: (n,) int64, index into ``rates``.
-    """
-    words = np.zeros((1 + len(COST_KINDS), len(counts), 2), np.uint64)
-    consistent = _consistent(counts, rates, which)
-    small = _fits(counts, rates, which) & consistent
-    for rows, kind in ((small, np.dtype(np.int64)), (consistent & ~small, np.dtype(object))):
-        if rows.any():
-            words[:, rows] = _price(counts[rows].astype(kind), rates, which[rows], kind)
+def calculate(used: Quantities, rates: Sequence[Rates], which: NDArray[np.int64]) -> Costs:
+    """Price n calls. ``which``: (n,) int64, index into ``rates``, -1 = no price, so not consistent."""
+    n = len(which)
+    words = np.zeros((1 + len(COST_KINDS), n, 2), np.uint64)
+    consistent = np.zeros(n, np.bool_)
+    if rates:
+        weights = Weights.of(rates, used.kinds)
+        priced = np.flatnonzero(which >= 0)
+        consistent[priced] = _consistent(used, weights, priced, which[priced])
+        whole = _fits(used, weights, which) & consistent
+        whole[used.broken] = False
+        small, large = np.flatnonzero(whole), np.flatnonzero(consistent & ~whole)
+        if len(small):
+            words[:, small] = _price(used.counts[small], np.ones(len(small), np.int64), weights, which[small])
+        if len(large):
+            words[:, large] = _price(*used.as_integers(large), weights, which[large])
     total, *parts = (_decimals(column, consistent) for column in words)
     return Costs(total=total, parts=tuple(parts), consistent=consistent)
 
 
-def _price(
-    counts: Numbers, rates: Sequence[Rates], which: NDArray[np.int64], kind: np.dtype[Any]
-) -> NDArray[np.uint64]:
-    """(1 + parts, n, 2) uint64: total and parts in picodollars as little-endian 128-bit words."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """Rates as arrays over the k columns in use; Python integers, since few rates do not fit 64 bits."""
+
+    parts: NDArray[Any]  # (parts, r, k) object
+    scale: NDArray[Any]  # (r,) object
+    least: NDArray[np.int64]  # (r, k)
+    remains: NDArray[np.float64]  # (most, r, k), padded with zeros
+    covered: NDArray[np.float64]  # likewise
+    joins: dict[tuple[int, int, int], NDArray[np.bool_]]  # (r,) by columns in use; -1 = a column that is not in use
+
+    @classmethod
+    def of(cls, rates: Sequence[Rates], kinds: NDArray[np.int64]) -> Weights:
+        """Arrays of rates."""
+        column = {int(kind): place for place, kind in enumerate(kinds)}
+        parts = np.zeros((len(COST_KINDS), len(rates), len(kinds)), dtype=object)
+        least = np.zeros((len(rates), len(kinds)), np.int64)
+        joins: dict[tuple[int, int, int], NDArray[np.bool_]] = {}
+        for number, rate in enumerate(rates):
+            parts[:, number] = np.array(rate.parts, dtype=object)[:, kinds]
+            for kind, amount in rate.least:
+                if kind in column:
+                    least[number, column[kind]] = amount
+            for one, other, both in rate.joins:
+                if one in column and other in column:
+                    join = (column[one], column[other], column.get(both, -1))
+                    joins.setdefault(join, np.zeros(len(rates), np.bool_))[number] = True
+        return cls(
+            parts=parts,
+            scale=np.array([rate.scale for rate in rates], dtype=object),
+            least=least,
+            remains=_padded([rate.remains for rate in rates], kinds),
+            covered=_padded([rate.covered for rate in rates], kinds),
+            joins=joins,
+        )
+
+
+def _padded(sums: Sequence[tuple[tuple[int, ...], ...]], kinds: NDArray[np.int64]) -> NDArray[np.float64]:
+    padded = np.zeros((max(map(len, sums), default=0), len(sums), len(kinds)))
+    for number, each in enumerate(sums):
+        for place, coefficients in enumerate(each):
+            padded[place, number] = np.array(coefficients)[kinds]
+    return padded
+
+
+def _price(counts: Numbers, grain: Numbers, weights: Weights, which: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """(1 + parts, n, 2) uint64: total and parts in picodollars as little-endian 128-bit words.
+
+    ``counts``: (n, k), times ``grain``; the type of both is that of all arithmetic.
+    """
     used, which = np.unique(which, return_inverse=True)
-    scale = np.array([rates[i].scale for i in used], dtype=kind)[which]
-    scaled = [
-        _weighted(counts, np.array([rates[i].parts[part] for i in used], dtype=kind), which)
-        for part in range(len(COST_KINDS))
-    ]
+    kind = counts.dtype
+    scale = weights.scale[used].astype(kind)[which] * grain
+    counts = _at_least(counts, grain, weights.least[used], which)
+    scaled = [_weighted(counts, part[used].astype(kind), which) for part in weights.parts]
     total = _half_even(np.stack(scaled).sum(axis=0), scale)
     parts = np.stack([part // scale for part in scaled])
     left = total - parts.sum(axis=0)
     parts[_largest(scaled), np.arange(len(counts))] += left
     return np.stack([_words(column) for column in (total, *parts)])
+
+
+def _at_least(counts: Numbers, grain: Numbers, least: NDArray[np.int64], which: NDArray[np.int64]) -> Numbers:
+    """Counts above zero raised to the smallest amount that is billed."""
+    columns = np.flatnonzero(least.any(axis=0))
+    if not len(columns):
+        return counts
+    raised = counts.copy()
+    for column in columns:
+        lowest = least[which, column].astype(counts.dtype) * grain
+        raised[:, column] = np.where(counts[:, column] > 0, np.maximum(counts[:, column], lowest), 0)
+    return raised
 
 
 def _weighted(counts: Numbers, weights: Numbers, which: NDArray[np.int64]) -> Numbers:
@@ -89,28 +152,31 @@ def _largest(scaled: Sequence[Numbers]) -> NDArray[np.int64]:
     return index
 
 
-def _consistent(counts: NDArray[np.int64], rates: Sequence[Rates], which: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _consistent(
+    used: Quantities, weights: Weights, rows: NDArray[np.int64], which: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """(len(rows),): whether the counts can be true and have a price altogether."""
+    counts = used.counts[rows]
     good: NDArray[np.bool_] = np.asarray((counts >= 0).all(axis=1))
     floats = counts.astype(np.float64)  # for counts beyond 2**53 only the sign of a difference matters
-    for whole in range(len(WHOLES)):
-        weights = np.array([one.remains[whole] for one in rates], dtype=np.float64)
-        good &= _weighted(floats, weights, which) >= 0
-    for number, (one, other) in enumerate(OVERLAPS):
-        clash = np.array([rate.clashes[number] for rate in rates], dtype=bool)[which]
-        good &= ~(clash & (counts[:, KINDS.index(one)] > 0) & (counts[:, KINDS.index(other)] > 0))
+    _, here, there = np.intersect1d(rows, used.broken, return_indices=True)
+    floats[here] = used.exact[there] / used.grain[there, None]
+    for coefficients in weights.remains:
+        good &= _weighted(floats, coefficients, which) >= 0
+    for coefficients in weights.covered:
+        good &= _weighted(floats, coefficients, which) == 0
+    for (one, other, both), joined in weights.joins.items():
+        told = used.known[rows, both] if both >= 0 else np.False_
+        good &= ~(joined[which] & ~told & (counts[:, one] > 0) & (counts[:, other] > 0))
     return good
 
 
-def _fits(counts: NDArray[np.int64], rates: Sequence[Rates], which: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _fits(used: Quantities, weights: Weights, which: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Rows whose every intermediate value is below 2**62."""
-    weight = np.array([_weight(one) for one in rates])
-    return np.asarray(counts.max(axis=1, initial=0).astype(np.float64) * weight[which] < _SAFE)
-
-
-def _weight(rates: Rates) -> float:
-    if rates.scale >= _LARGEST:
-        return np.inf
-    return float(sum(abs(weight) for part in rates.parts for weight in part))
+    sums = np.abs(weights.parts).sum(axis=(0, 2))
+    heavy = np.array([float(w) if s < _LARGEST else np.inf for w, s in zip(sums, weights.scale, strict=True)])
+    counts = np.maximum(used.counts.max(axis=1, initial=0), weights.least.max(initial=0))
+    return np.asarray(counts.astype(np.float64) * heavy[which] < _SAFE)
 
 
 def _words(values: Numbers) -> NDArray[np.uint64]:

@@ -17,7 +17,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from fractions import Fraction
 
 UNIT_BY_KIND = {
     "input": "input_tokens",
@@ -30,7 +29,7 @@ UNIT_BY_KIND = {
     "audio_output": "output_audio_tokens",
 }
 _REQUIRED = ("input", "output")
-_TOKENS_PER_PRICE = 1_000_000
+TOKENS_PER_PRICE = 1_000_000
 _MAX_USD_PER_MTOK = 1_000_000
 _MAX_DECIMALS = 12
 
@@ -40,7 +39,7 @@ class OwnPrice:
     """One entry: ``name`` = ``provider/model`` in lower case, perhaps with ``*`` at its end."""
 
     name: str
-    usd_by_unit: Mapping[str, Fraction]
+    usd_by_unit: Mapping[str, Decimal]
 
     def covers(self, name: str) -> bool:
         """Whether this entry prices ``provider/model`` in lower case."""
@@ -71,7 +70,7 @@ def _name(name: str) -> str:
     return name.lower()
 
 
-def _rates(name: str, table: object) -> dict[str, Fraction]:
+def _rates(name: str, table: object) -> dict[str, Decimal]:
     if not isinstance(table, Mapping):
         what = "must be a table of USD per million tokens by kind"
         raise ValueError(f"prices: {name!r} = {table!r}: {what}")  # noqa: TRY004 -- settings report ValueError
@@ -84,7 +83,7 @@ def _rates(name: str, table: object) -> dict[str, Fraction]:
     usd = {kind: _usd(f"{name!r} {kind}", value) for kind, value in table.items()}
     if "cache_write_1h" in usd:
         usd.setdefault("cache_write", usd["input"])
-    return {UNIT_BY_KIND[kind]: Fraction(value) / _TOKENS_PER_PRICE for kind, value in usd.items()}
+    return {UNIT_BY_KIND[kind]: value for kind, value in usd.items()}
 
 
 def _usd(where: str, value: object) -> Decimal:

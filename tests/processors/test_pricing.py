@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from processors.pricing.book import PriceBook
 from processors.pricing.catalogue import find_tariff
 from processors.pricing.columns import price_spans
-from processors.pricing.rates import USAGE_KEYS
+from processors.pricing.kinds import USAGE_KEYS
 from tests.processors.calls import call, calls
 from warehouse.schemas import COST_KINDS
 
@@ -50,7 +50,7 @@ def theirs(row: dict[str, Any], **context: str) -> Decimal | None:
 def by_tokens(row: dict[str, Any]) -> bool:
     """Whether a token count can tell the price at all: models billed by the second or the page give 0 there."""
     tariff = find_tariff(row["provider"], row["response_model"], None)
-    return tariff is None or all(rate.by_tokens for times in tariff.rates for sizes in times for rate in sizes if rate)
+    return tariff is None or all("tokens" in rate.families or not rate.families for rate in tariff.cells() if rate)
 
 
 def random_call(random: random.Random, provider: str, model: Any) -> dict[str, Any]:

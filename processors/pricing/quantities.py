@@ -1,0 +1,135 @@
+"""What calls used, as columns of whole numbers.
+
+Token counts are whole. The amounts of ``units`` are doubles: one stands for the decimal that Python and genai-prices
+write for it (12.3 seconds are 123/10, not the binary fraction), so rows with a broken amount are held a second time as
+Python integers, together with the power of ten that they were multiplied with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from processors.pricing.kinds import INDEX, REQUESTS, kinds_of_unit
+from warehouse.schemas import TOKEN_KINDS
+
+_MOST = 2.0**53
+"""Amounts of units beyond this are no amounts: the call counts as contradicting itself."""
+_TOKENS = len(TOKEN_KINDS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantities:
+    """Counts of n calls.
+
+    ``kinds``: (k,) ascending columns of ``KINDS`` that occur in any row: all tokens, units where one row has them, and
+    the call itself. ``counts``: (n, k) int64, unreported = 0, negative = impossible; in ``broken`` rows without
+    fractions. ``known``: (n, k), what is reported. ``broken``: (m,) rows, their exact counts times ``grain`` in
+    ``exact`` (m, k) and ``grain`` (m,), both Python integers.
+    """
+
+    kinds: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    known: NDArray[np.bool_]
+    broken: NDArray[np.int64]
+    exact: NDArray[Any]
+    grain: NDArray[Any]
+
+    def as_integers(self, rows: NDArray[np.int64]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Python integers of some rows, times a grain: (r, k) and (r,)."""
+        counts = self.counts[rows].astype(object)
+        grain = np.ones(len(rows), dtype=object)
+        _, here, there = np.intersect1d(rows, self.broken, return_indices=True)
+        counts[here], grain[here] = self.exact[there], self.grain[there]
+        return counts, grain
+
+
+def read_quantities(calls: pa.Table) -> Quantities:
+    """Counts of a table with the token columns, ``units`` and ``operation``."""
+    tokens = np.column_stack([_ints(pc.fill_null(calls[kind].cast(pa.int64()), 0)) for kind in TOKEN_KINDS])
+    told = np.column_stack([_bools(pc.is_valid(calls[kind])) for kind in TOKEN_KINDS])
+    rows, columns, amounts = _units(calls)
+    kinds = np.unique(np.concatenate([np.arange(_TOKENS), columns, [INDEX[REQUESTS]]]).astype(np.int64))
+    counts = np.zeros((len(tokens), len(kinds)), np.int64)
+    known = np.zeros(counts.shape, np.bool_)
+    counts[:, :_TOKENS], counts[:, -1] = tokens, 1
+    known[:, :_TOKENS], known[:, -1] = told, True
+    place = np.searchsorted(kinds, columns)
+    possible = np.isfinite(amounts) & (amounts >= 0) & (amounts <= _MOST)
+    counts[rows, place] = np.where(possible, np.where(possible, amounts, 0), -1).astype(np.int64)
+    known[rows, place] = True
+    odd = possible & (amounts % 1 != 0)
+    broken = np.unique(rows[odd])
+    among = np.isin(rows, broken) & possible
+    exact, grain = _exact(counts[broken], np.searchsorted(broken, rows[among]), place[among], amounts[among])
+    return Quantities(kinds=kinds, counts=counts, known=known, broken=broken, exact=exact, grain=grain)
+
+
+def _units(calls: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Row, column of ``KINDS`` and amount of everything that ``units`` tell of."""
+    rows, entries, units = _entries(calls["units"])
+    names = units.keys.take(entries).dictionary_encode()
+    operations = pc.dictionary_encode(calls["operation"].cast(pa.string()).combine_chunks(), null_encoding="encode")
+    by_name = _ints(names.indices.cast(pa.int64()))
+    by_operation = _ints(operations.indices.cast(pa.int64()))[rows]
+    amounts = np.asarray(pc.fill_null(units.items.take(entries), np.nan).to_numpy(zero_copy_only=False), np.float64)
+    found: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]] = []
+    for n, name in enumerate(names.dictionary.to_pylist()):
+        for o, operation in enumerate(operations.dictionary.to_pylist()):
+            here = np.flatnonzero((by_name == n) & (by_operation == o))
+            kinds = kinds_of_unit(name, operation) if len(here) else ()
+            found += [(rows[here], np.full(len(here), INDEX[kind]), amounts[here]) for kind in kinds]
+    if not found:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
+    row, column, amount = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return row, column, amount
+
+
+def _entries(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.Array, pa.MapArray]:
+    """Row of every entry of a map column, the entry's place among its keys and items, and the map itself."""
+    units = _flat(column)
+    offsets = np.asarray(units.offsets.to_numpy(zero_copy_only=False), np.int64)
+    lengths = np.where(_bools(pc.is_valid(units)), np.diff(offsets), 0)
+    before = np.cumsum(lengths) - lengths
+    places = np.repeat(offsets[:-1] - before, lengths) + np.arange(lengths.sum())
+    return np.repeat(np.arange(len(lengths)), lengths), pa.array(places), units
+
+
+def _exact(
+    counts: NDArray[np.int64], rows: NDArray[np.int64], columns: NDArray[np.int64], amounts: NDArray[np.float64]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Counts of the broken rows times a power of ten each, so that all of them are whole."""
+    values, index = np.unique(amounts, return_inverse=True)
+    decimals = [Decimal(repr(float(value))) for value in values]
+    places = np.array([max(0, -int(value.as_tuple().exponent)) for value in decimals], np.int64)[index]
+    most = np.zeros(len(counts), np.int64)
+    np.maximum.at(most, rows, places)
+    grain = np.array([10 ** int(place) for place in most], dtype=object)
+    exact = counts.astype(object) * grain[:, None]
+    numerators = np.array([int(value.scaleb(place)) for value, place in zip(decimals, _places(decimals), strict=True)])
+    exact[rows, columns] = numerators.astype(object)[index] * np.array(
+        [10 ** int(place) for place in most[rows] - places], dtype=object
+    )
+    return exact, grain
+
+
+def _places(decimals: list[Decimal]) -> list[int]:
+    return [max(0, -int(value.as_tuple().exponent)) for value in decimals]
+
+
+def _bools(column: Any) -> NDArray[np.bool_]:
+    return np.asarray(_flat(column).to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def _ints(column: Any) -> NDArray[np.int64]:
+    return np.asarray(_flat(column).to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _flat(column: Any) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
