@@ -71,7 +71,20 @@ class Normalised:
 
 def normalise(decoded: Decoded, rules: Rules) -> Normalised:
     """Canonical spans and outcomes; row ``i`` of ``spans`` is row ``i`` of ``decoded.spans``."""
-    frame = (
+    frame = to_canonical(decoded, rules)
+    dropped = Counter(letter.reason.value for letter in decoded.dead)
+    dropped.update(decoded.dropped)
+    return Normalised(
+        spans=_in_schema(frame, decoded.table.tags),
+        outcomes=find_outcomes(decoded, frame),
+        dead=decoded.dead,
+        dropped=dict(dropped),
+    )
+
+
+def to_canonical(decoded: Decoded, rules: Rules) -> pl.DataFrame:
+    """All steps: the canonical columns, and what the steps have noted on their way. It may hold content."""
+    return (
         to_frame(decoded)
         .pipe(find_failures)
         .pipe(describe_calls)
@@ -82,14 +95,6 @@ def normalise(decoded: Decoded, rules: Rules) -> Normalised:
         .pipe(note_safety)
         .pipe(identify, rules)
         .with_columns(*_remaining())
-    )
-    dropped = Counter(letter.reason.value for letter in decoded.dead)
-    dropped.update(decoded.dropped)
-    return Normalised(
-        spans=_in_schema(frame, decoded.table.tags),
-        outcomes=find_outcomes(decoded, frame),
-        dead=decoded.dead,
-        dropped=dict(dropped),
     )
 
 

@@ -21,6 +21,6 @@ The rules are SQL files, run here by DuckDB on the spans of one flush and at set
 Two calls are never one because they look alike: sequential and concurrent calls of one instrumentation are all billed.
 """
 
-from warehouse.once.rules import LEDGER, WHY_NO_CALL, apply, decide
+from warehouse.once.rules import LEDGER, WHY_NO_CALL, Decision, apply, decide, look
 
-__all__ = ["LEDGER", "WHY_NO_CALL", "apply", "decide"]
+__all__ = ["LEDGER", "WHY_NO_CALL", "Decision", "apply", "decide", "look"]
