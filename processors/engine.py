@@ -17,6 +17,7 @@ from processors.decode import decode
 from processors.messages import Message, Processed
 from processors.normalise import Rules, normalise
 from processors.normalise.parts import count_rules, refuse_contradictions
+from processors.outcomes import read_logs
 from processors.pricing.book import PriceBook
 from processors.pricing.columns import price_spans
 from processors.rollups import roll_up_usage
@@ -36,19 +37,23 @@ class Engine:
     table: AliasTable
     rules: Rules
     book: PriceBook
+    logs_topic: str = "otlp_logs"
 
     @classmethod
-    def of(cls, settings: WorkerSettings, *, user_key: bytes) -> Engine:
+    def of(cls, settings: WorkerSettings, *, user_key: bytes, logs_topic: str = "otlp_logs") -> Engine:
         """Engine of a worker."""
         return cls(
             table=load_table(settings.tags),
             rules=Rules(user_key=user_key, trusted_topics=settings.trust_span_tenant),
             book=PriceBook.from_settings(settings.prices),
+            logs_topic=logs_topic,
         )
 
 
 def process_range(messages: Sequence[Message], engine: Engine) -> Processed:
     """Tables, dead letters and counts of one partition's range of messages."""
+    if messages and messages[0].topic == engine.logs_topic:
+        return read_logs(messages, engine.table, engine.rules)
     normalised = normalise(decode(messages, engine.table), engine.rules)
     spans = bill(normalised.spans, engine)
     stored = spans.select(SPANS.names).cast(SPANS)

@@ -14,6 +14,7 @@ class Drop(enum.StrEnum):
 
     BAD_PAYLOAD = "bad_payload"  # neither protobuf nor JSON of an ExportTraceServiceRequest
     EMPTY = "empty"  # parses, holds no spans: foreign bytes such as Jaeger
+    BAD_OUTCOME = "bad_outcome"  # an evaluation or outcome event without a name, or that tells no outcome
     BAD_SPAN = "bad_span"  # a span without valid ids, or with a field of impossible type; the message's others stand
 
 
@@ -52,4 +53,5 @@ class Processed:
     dead: tuple[DeadLetter, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)  # by Drop value, dead letters included
     suppressed: Mapping[str, int] = field(default_factory=dict)  # spans not billed, by once rule
+    ignored: int = 0  # log records that tell no outcome
     repaired: Mapping[str, int] = field(default_factory=dict)  # spans whose token counts were, by usage rule

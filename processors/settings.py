@@ -38,8 +38,8 @@ class WorkerSettings:
         },
     )
     trust_span_tenant: tuple[str, ...] = field(
-        default=("otlp_spans",),
-        metadata={"help": "Topics whose span and resource attributes may name the tenant when no header does."},
+        default=("otlp_spans", "otlp_logs"),
+        metadata={"help": "Topics whose attributes may name the tenant when no header does."},
     )
     dlq_payload: str = field(
         default="raw", metadata={"help": "What a dead letter carries.", "choices": ("raw", "none")}

@@ -24,7 +24,10 @@ REPEATS = 16
 TAG = "tag:"
 """Prefix of the fields that hold attributes declared as tags."""
 
-MANY = ("evaluation_name", "evaluation_score", "evaluation_label", "evaluation_source")
+MANY = (
+    *("evaluation_name", "evaluation_score", "evaluation_label", "evaluation_source"),
+    *("evaluation_id", "evaluation_minutes", "evaluation_task_id", "evaluation_session_id"),
+)
 """Fields of which a span may have several: they make rows of ``Decoded.evaluations``, not columns of spans."""
 
 _PLACES = ("span", "event", "map", "scope", "resource")
@@ -76,6 +79,10 @@ class AliasTable:
     resource: Keys
     events: Mapping[str, Keys]
     tags: tuple[str, ...]
+
+    def event_keys(self, name: str) -> Keys | None:
+        """Keys of an event: under its own name, else under ``PREFIX.*``; None = an event that is not read."""
+        return self.events.get(name) or self.events.get(f"{name.rpartition('.')[0]}.*")
 
     @property
     def columns(self) -> tuple[Field, ...]:

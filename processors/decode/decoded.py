@@ -47,6 +47,10 @@ EVALUATIONS = pa.schema(
         pa.field("evaluation_score", pa.float64()),
         pa.field("evaluation_label", pa.string()),
         pa.field("evaluation_source", pa.string()),
+        pa.field("evaluation_id", pa.string()),
+        pa.field("evaluation_minutes", pa.float64()),
+        pa.field("evaluation_task_id", pa.string()),
+        pa.field("evaluation_session_id", pa.string()),
     ]
 )
 

@@ -18,11 +18,14 @@ from processors.messages import DeadLetter, Drop, Message
 
 TRACE_ID_BYTES = 16
 SPAN_ID_BYTES = 8
+UNTOLD = ("result", "outcome", "score")
+"""Last words of event names that do not say what was judged."""
+NO_ALIAS = -1
 
 
 def decode(messages: Sequence[Message], table: AliasTable) -> Decoded:
     """Columns of all spans of a range of messages; ``DeadLetter.index`` counts within ``messages``."""
-    walk = _Walk(table)
+    walk = Walk(table)
     dead: list[DeadLetter] = []
     for index, message in enumerate(messages):
         try:
@@ -33,7 +36,7 @@ def decode(messages: Sequence[Message], table: AliasTable) -> Decoded:
         if seen == 0:
             dead.append(DeadLetter(index=index, reason=Drop.EMPTY, detail="no spans"))
     return walk.columns.finish(
-        messages=_messages(messages),
+        messages=message_table(messages),
         dead=tuple(dead),
         dropped={Drop.BAD_SPAN.value: walk.bad_spans} if walk.bad_spans else {},
     )
@@ -45,18 +48,20 @@ def _parse(message: Message) -> Payload:
     return parse_protobuf(message.value)
 
 
-def _messages(messages: Sequence[Message]) -> pa.Table:
+def message_table(messages: Sequence[Message]) -> pa.Table:
+    """The messages of a range as columns: ``MESSAGES``."""
     rows = [(m.topic, m.partition, m.offset, m.received_at_us, m.tenant, m.tenants, m.principal) for m in messages]
     return to_table(rows, MESSAGES)
 
 
-class _Walk:
+class Walk:
     """Fills columns message by message."""
 
     def __init__(self, table: AliasTable) -> None:
         self.table = table
         self.columns = Columns(table)
         self.bad_spans = 0
+        self._pointers = {key[1:]: aliases for key, aliases in table.span.items() if key.startswith("@")}
         self._converters = {
             field.name: values.CONVERTERS["message" if field.name == "error_message" else field.kind]
             for field in table.fields
@@ -78,15 +83,17 @@ class _Walk:
         return seen
 
     def _span(self, index: int, position: int, span: Span, scope_spans: ScopeSpans, found: Found) -> None:
-        if not (_valid(span.trace_id, TRACE_ID_BYTES) and _valid(span.span_id, SPAN_ID_BYTES)):
+        if not (is_valid(span.trace_id, TRACE_ID_BYTES) and is_valid(span.span_id, SPAN_ID_BYTES)):
             self.bad_spans += 1
             return
         groups: dict[str, Found] = {}
         self._look_up(span.attributes, self.table.span, found, groups)
-        evaluations: list[tuple[int | None, Found]] = [(None, group) for group in groups.values()]
+        if groups:
+            self._follow_names(span.attributes, groups)
+        evaluations: list[tuple[int | None, Found]] = [(None, group) for group in groups.values() if group]
         for event in span.events:
-            if event.name in self.table.events:
-                evaluations += self._event(event, self.table.events[event.name], found)
+            if keys := self.table.event_keys(event.name):
+                evaluations += self._event(event, keys, found)
         scope = scope_spans.scope
         self.columns.add(
             structure=(
@@ -94,7 +101,7 @@ class _Walk:
                 position,
                 span.trace_id,
                 span.span_id,
-                span.parent_span_id if _valid(span.parent_span_id, SPAN_ID_BYTES) else None,
+                span.parent_span_id if is_valid(span.parent_span_id, SPAN_ID_BYTES) else None,
                 span.name,
                 span.kind if 0 <= span.kind <= Span.SPAN_KIND_CONSUMER else 0,
                 span.start_time_unix_nano,
@@ -111,9 +118,18 @@ class _Walk:
     def _event(self, event: Span.Event, keys: Keys, found: Found) -> list[tuple[int | None, Found]]:
         own: dict[str, Found] = {}
         self._look_up(event.attributes, keys, found, own)
+        name_by_event(own, event.name)
         for alias in keys.get("", ()):
             _keep_first_time(found, alias, event.time_unix_nano)
-        return [(event.time_unix_nano or None, group) for group in own.values()]
+        return [(event.time_unix_nano or None, group) for group in own.values() if group]
+
+    def _follow_names(self, attributes: Iterable[Any], groups: dict[str, Found]) -> None:
+        """Aliases ``@KEY``: their value stands under the key that the attribute KEY names (logfire's feedback)."""
+        for key, aliases in self._pointers.items():
+            name = next((values.to_text(values.plain(a.value)) for a in attributes if a.key == key), None)
+            pointed = [a.value for a in attributes if a.key == name]
+            for alias in aliases if pointed else ():
+                self._offer(alias, values.plain(pointed[-1]), {}, groups)
 
     def _look_up(
         self, attributes: Iterable[Any], keys: Keys, found: Found, groups: dict[str, Found] | None = None
@@ -157,6 +173,14 @@ class _Walk:
             target[alias.field] = (alias.index, converted * alias.factor if alias.unit in ("s", "ms") else converted)
 
 
+def name_by_event(groups: dict[str, Found], event: str) -> None:
+    """An evaluation without a name is called after its event: ``gen_ai.evaluation.user_feedback``."""
+    name = event.rpartition(".")[2]
+    for given in groups.values():
+        if given and "evaluation_name" not in given and name not in UNTOLD:
+            given["evaluation_name"] = (NO_ALIAS, name)
+
+
 def _may_win(alias: Alias, found: Mapping[str, tuple[int, Any]]) -> bool:
     return alias.field not in found or alias.index <= found[alias.field][0]
 
@@ -167,5 +191,6 @@ def _keep_first_time(found: Found, alias: Alias, time_ns: int) -> None:
         found[alias.field] = (alias.index, min(known, time_ns) if index == alias.index else time_ns)
 
 
-def _valid(identifier: bytes, size: int) -> bool:
+def is_valid(identifier: bytes, size: int) -> bool:
+    """Whether an id has its length and is not all zero (W3C Trace Context 3.2.2)."""
     return len(identifier) == size and any(identifier)

@@ -17,7 +17,7 @@ from processors.normalise.frame import to_frame
 from processors.normalise.guardrails import note_safety
 from processors.normalise.identity import identify
 from processors.normalise.maps import to_map
-from processors.normalise.outcomes import find_outcomes
+from processors.normalise.outcomes import count_nameless, find_outcomes
 from processors.normalise.rules import Rules
 from processors.normalise.speed import measure_speed
 from processors.normalise.status import find_failures, judge
@@ -74,6 +74,7 @@ def normalise(decoded: Decoded, rules: Rules) -> Normalised:
     frame = to_canonical(decoded, rules)
     dropped = Counter(letter.reason.value for letter in decoded.dead)
     dropped.update(decoded.dropped)
+    dropped.update(count_nameless(decoded))
     return Normalised(
         spans=_in_schema(frame, decoded.table.tags),
         outcomes=find_outcomes(decoded, frame),

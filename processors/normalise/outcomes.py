@@ -1,7 +1,16 @@
-"""Outcomes that spans tell: evaluations (events and attributes), task outcomes, human review.
+"""Outcomes: evaluations (events and attributes), user feedback, task outcomes, human review.
 
-Own attributes, documented in ``conventions/aliases.csv``: ``spanledger.task.outcome`` (success or failure),
-``spanledger.task.safe`` (boolean) and ``spanledger.review.minutes``.
+A row is the same whichever way it came: as attributes or event of a span, as a log record, or through the gateway's
+``POST /v1/outcomes`` (docs/outcomes.md). Rules, in order:
+
+* a text that is a number or a yes-or-no word is a score (1 and 0), beside the label that it may be;
+* the names ``success`` and ``safe`` have the labels success, failure and safe, unsafe, and the score that goes with it;
+* a label or name is a word: longer text is content and is not kept;
+* who judged: as told; else by the name (``judge_by_name`` in ``conventions/values.csv``); else an evaluator;
+* feedback that is a span of its own (logfire's annotations) is about its parent.
+
+``outcome_id`` names what is told, not the record that tells it: the same span or record sent again has the same ids. It
+is made of the producer's own id and its tenant, where there is one, else of all that the outcome says.
 """
 
 from __future__ import annotations
@@ -12,6 +21,7 @@ import polars as pl
 import pyarrow as pa
 
 from processors.decode import Decoded
+from processors.messages import Drop
 from processors.normalise.frame import to_polars
 from processors.normalise.times import SKEW
 from processors.normalise.words import closed
@@ -19,20 +29,35 @@ from warehouse.schemas import OUTCOMES
 
 LABEL_CHARACTERS = 64
 """A label is a word; longer text is content and is not kept."""
+MOST_MINUTES = 366 * 24 * 60.0
+"""No review takes longer than a year."""
 
 _KEPT = (
     *("trace_id", "span_id", "task_id", "session_id", "tenant", "feature"),
-    *("topic", "partition", "offset", "span_index", "received_at", "ended_at"),
+    *("topic", "partition", "offset", "received_at", "ended_at", "ended_ns"),
+)
+_SAID = (  # what tells outcomes apart
+    *("tenant", "trace_id", "span_id", "task_id", "session_id", "name", "label", "score", "source", "review_minutes"),
+    "observed_ns",
 )
 _TIME = pl.Datetime("us", "UTC")
 
 
 def find_outcomes(decoded: Decoded, frame: pl.DataFrame) -> pa.Table:
     """One row per outcome, in the schema of ``OUTCOMES``; ``frame`` is the normalised one, row by row the spans."""
-    spans = frame.select("_row", "span_type", "task_outcome", "task_safe", "review_minutes", *_KEPT)
+    about = pl.when(pl.col("span_type") == "annotation").then(pl.col("parent_span_id"))
+    spans = frame.with_columns(pl.coalesce(about, "span_id").alias("span_id")).select(
+        "_row", "span_type", "task_outcome", "task_safe", "review_minutes", *_KEPT
+    )
     told = pl.concat([_evaluations(decoded, spans), _tasks(spans), _safety(spans), _reviews(spans)], how="diagonal")
     found = told.filter(pl.col("name").is_not_null()).sort("_row", maintain_order=True)
-    return _in_schema(found)
+    return _in_schema(found.pipe(_canonical))
+
+
+def count_nameless(decoded: Decoded) -> dict[str, int]:
+    """Evaluations that say nothing because nobody knows what was judged, as a reason and its count."""
+    nameless = to_polars(decoded.evaluations).select(_short("evaluation_name").is_null().sum()).item()
+    return {Drop.BAD_OUTCOME.value: nameless} if nameless else {}
 
 
 def _evaluations(decoded: Decoded, spans: pl.DataFrame) -> pl.DataFrame:
@@ -41,16 +66,22 @@ def _evaluations(decoded: Decoded, spans: pl.DataFrame) -> pl.DataFrame:
     return (
         given.hstack(spans[given["row"]])
         .with_columns((pl.col("observed_ns") // 1000).cast(pl.Int64).alias("observed_us"))
+        .with_columns(
+            pl.coalesce("evaluation_task_id", "task_id").alias("task_id"),
+            pl.coalesce("evaluation_session_id", "session_id").alias("session_id"),
+        )
         .select(
             "_row",
             *_KEPT,
+            "observed_ns",
+            pl.col("evaluation_id").alias("given_id"),
             _short("evaluation_name").alias("name"),
             _short("evaluation_label").alias("label"),
             pl.col("evaluation_score").alias("score"),
+            _minutes("evaluation_minutes").alias("review_minutes"),
             pl.coalesce(
                 closed("evaluation_source"),
                 pl.when(pl.col("span_type") == "annotation").then(pl.lit("human")),
-                pl.lit("evaluator"),
             ).alias("source"),
             pl.when(~late).then(pl.col("observed_us").cast(_TIME)).alias("observed_at"),
         )
@@ -60,12 +91,7 @@ def _evaluations(decoded: Decoded, spans: pl.DataFrame) -> pl.DataFrame:
 def _tasks(spans: pl.DataFrame) -> pl.DataFrame:
     label = closed("task_outcome")
     return spans.select(
-        "_row",
-        *_KEPT,
-        pl.when(label.is_not_null()).then(pl.lit("success")).alias("name"),
-        label.alias("label"),
-        (label == "success").cast(pl.Float64).alias("score"),
-        pl.lit("explicit").alias("source"),
+        "_row", *_KEPT, pl.when(label.is_not_null()).then(pl.lit("success")).alias("name"), label.alias("label")
     )
 
 
@@ -76,40 +102,71 @@ def _safety(spans: pl.DataFrame) -> pl.DataFrame:
         *_KEPT,
         pl.when(safe.is_not_null()).then(pl.lit("safe")).alias("name"),
         pl.when(safe).then(pl.lit("safe")).otherwise(pl.lit("unsafe")).alias("label"),
-        safe.cast(pl.Float64).alias("score"),
-        pl.lit("explicit").alias("source"),
     )
 
 
 def _reviews(spans: pl.DataFrame) -> pl.DataFrame:
-    minutes = pl.when(pl.col("review_minutes") >= 0).then(pl.col("review_minutes"))
+    minutes = _minutes("review_minutes")
     return spans.select(
         "_row",
         *_KEPT,
         pl.when(minutes.is_not_null()).then(pl.lit("review")).alias("name"),
-        pl.lit("human").alias("source"),
         minutes.alias("review_minutes"),
     )
 
 
+def _minutes(column: str) -> pl.Expr:
+    return pl.when(pl.col(column).is_between(0, MOST_MINUTES)).then(pl.col(column))
+
+
 def _short(column: str) -> pl.Expr:
-    return pl.when(pl.col(column).str.len_chars() <= LABEL_CHARACTERS).then(pl.col(column))
+    text = pl.col(column).str.strip_chars()
+    return pl.when(text.str.len_chars().is_between(1, LABEL_CHARACTERS)).then(text)
+
+
+def _canonical(found: pl.DataFrame) -> pl.DataFrame:
+    """Names, labels and scores of one meaning; needs ``name label score source``."""
+    number = pl.col("label").cast(pl.Float64, strict=False)
+    word = closed("yes_or_no", pl.col("label"))
+    told = pl.when(number.is_finite()).then(number).when(word.is_not_null()).then((word == "yes").cast(pl.Float64))
+    is_success, is_safe = pl.col("name").is_in(["success"]), pl.col("name").is_in(["safe"])
+    known = (
+        pl.when(is_success).then(closed("task_outcome", pl.col("label"))),
+        pl.when(is_safe).then(closed("task_safe", pl.col("label"))),
+    )
+    judged = is_success | is_safe
+    good = pl.col("label").is_in(["success", "safe"])
+    bad = pl.col("label").is_in(["failure", "unsafe"])
+    return (
+        found.with_columns(pl.coalesce("score", told).alias("score"), number.is_finite().alias("_is_number"))
+        .with_columns(
+            pl.coalesce(*known, pl.when(~pl.col("_is_number").fill_null(value=False)).then("label")).alias("label")
+        )
+        .with_columns(
+            pl.when(judged & (good | bad)).then(good.cast(pl.Float64)).otherwise(pl.col("score")).alias("score"),
+            pl.coalesce("source", closed("judge_by_name", pl.col("name")), pl.lit("evaluator")).alias("source"),
+        )
+    )
 
 
 def _in_schema(found: pl.DataFrame) -> pa.Table:
-    identity = found.select(
-        "topic", "partition", "offset", "span_index", pl.int_range(pl.len()).over("_row").alias("ordinal")
-    )
-    named = found.with_columns(
-        pl.Series("outcome_id", [_id(row) for row in identity.iter_rows()], dtype=pl.String),
+    numbered = found.with_columns(
+        pl.coalesce("observed_ns", "ended_ns").alias("observed_ns"),
         pl.coalesce("observed_at", "ended_at").alias("observed_at"),
         pl.col("topic").alias("source_topic"),
         pl.col("partition").alias("source_partition"),
         pl.col("offset").alias("source_offset"),
-    ).with_columns(pl.col("observed_at").dt.date().alias("day"))
+    )
+    ordinal = pl.int_range(pl.len()).over("_row", *_SAID).alias("ordinal")
+    identity = numbered.with_columns(ordinal).select("tenant", "given_id", pl.struct(*_SAID, "ordinal").alias("said"))
+    named = numbered.with_columns(
+        pl.Series("outcome_id", [_id(*row) for row in identity.iter_rows()], dtype=pl.String),
+        pl.col("observed_at").dt.date().alias("day"),
+    )
     return named.select(OUTCOMES.names).to_arrow().cast(OUTCOMES)
 
 
-def _id(place: tuple[object, ...]) -> str:
-    """The same record gives the same id whenever and by whomever it is read."""
-    return hashlib.sha256("\0".join(map(str, place)).encode()).hexdigest()[:32]
+def _id(tenant: str | None, given: str | None, said: dict[str, object]) -> str:
+    """Two outcomes are the same where their producer says so, or where all that they say is the same."""
+    told = ("given", tenant, given) if given is not None else ("said", *said.values())
+    return hashlib.sha256("\0".join(map(repr, told)).encode()).hexdigest()[:32]

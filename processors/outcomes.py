@@ -1,0 +1,47 @@
+"""Log records of one partition's range to outcomes: the engine of the logs topic.
+
+``read_logs(messages, table, rules) -> Processed``: rows in ``outcomes`` alone, every other table is empty. Pure, as the
+engine of the spans is; tenants are a question of authority here too, by the same rules (``normalise.identity``).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import polars as pl
+import pyarrow as pa
+
+from processors.conventions.table import AliasTable
+from processors.decode import Decoded
+from processors.decode.logs import decode_logs
+from processors.messages import Message, Processed
+from processors.normalise.frame import to_frame
+from processors.normalise.identity import identify
+from processors.normalise.outcomes import count_nameless, find_outcomes
+from processors.normalise.rules import Rules
+from processors.normalise.times import place_in_time
+from warehouse.schemas import COMMIT_ORDER, OUTCOMES, TABLES
+
+
+def read_logs(messages: Sequence[Message], table: AliasTable, rules: Rules) -> Processed:
+    """Outcomes, dead letters and counts of one partition's range of log messages."""
+    found = decode_logs(messages, table)
+    decoded = found.decoded
+    dropped = Counter(letter.reason.value for letter in decoded.dead)
+    dropped.update(decoded.dropped)
+    dropped.update(count_nameless(decoded))
+    empty = {name: TABLES[name].schema.empty_table() for name in COMMIT_ORDER if name not in ("outcomes", "flushes")}
+    return Processed(
+        tables={"outcomes": _outcomes(decoded, rules), **empty},
+        dead=decoded.dead,
+        dropped=dict(dropped),
+        ignored=found.ignored,
+    )
+
+
+def _outcomes(decoded: Decoded, rules: Rules) -> pa.Table:
+    if not decoded.spans.num_rows:
+        return OUTCOMES.empty_table()
+    frame = to_frame(decoded).with_columns(pl.lit("other").alias("_role"))
+    return find_outcomes(decoded, frame.pipe(place_in_time).pipe(identify, rules)).cast(OUTCOMES)
