@@ -24,7 +24,8 @@ Helper columns of ``spans``, for the once rules and roll-ups; they are dropped b
                                        ``_reported_duration_ms`` after its call); ``repeat``: wire-level copy of its
                                        parent (litellm raw request); ``aggregate``: repeats the sum of its descendants
                                        (agents, steps, chains); ``pending``: start record of a span that follows
-                                       (logfire); ``other``: any other span
+                                       (logfire); ``fetch``: asks for a response made before, whose id it
+                                       carries; ``other``: any other span
 ``_model_call``               bool     candidate for billing: the operation is billable and the role is call,
                                        usage_record or repeat
 ``_genai``                    bool     the span is one of GenAI; False for plain HTTP, database … spans

@@ -38,7 +38,9 @@ def describe_calls(frame: pl.DataFrame) -> pl.DataFrame:
             .alias("_model_call"),
             (pl.col("operation").is_not_null() | (pl.col("_role") != "other")).alias("_genai"),
         )
-        .with_columns(pl.when("_model_call").then(_own_response_id()).alias("response_id"))
+        .with_columns(
+            pl.when(pl.col("_model_call") | (pl.col("_role") == "fetch")).then(_own_response_id()).alias("response_id")
+        )
     )
 
 

@@ -153,7 +153,7 @@ def test_scopes_are_tried_longest_first():
 def test_roles_and_usage_rules_speak_known_words():
     fields = {field.name for field in TABLE.fields}
 
-    assert {role.role for role in roles()} <= {"call", "usage_record", "repeat", "aggregate", "pending", "other"}
+    assert {role.role for role in roles()} <= {"call", "usage_record", "repeat", "aggregate", "pending", "fetch", "other"}
     assert {role.field for role in roles()} - {""} <= fields
     assert {side for rule in usage_rules() for side in (rule.input, rule.output)} == {"inclusive", "exclusive"}
 

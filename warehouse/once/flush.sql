@@ -8,6 +8,8 @@ SELECT
     CASE WHEN _role = 'repeat' THEN parent_span_id END AS successor_id,
     'wire_copy' AS successor_why,
     _role = 'usage_record' AS is_usage_record,
+    _role = 'fetch' AS is_fetch,
+    _role <> 'repeat' AND operation IN ('execute_tool', 'retrieval', 'guardrail', 'evaluation') AS is_work,
     convention, service, operation, provider, request_model, response_model,
     response_model IS NOT DISTINCT FROM request_model AS model_may_be_copy,
     response_id,

@@ -11,6 +11,8 @@ SELECT
     suppressed_by AS successor_id,  -- decided already: the span that tells of the same call
     'told_before' AS successor_why,
     convention = 'logfire' AND duration_ms * 1000 > epoch_us(ended_at) - epoch_us(started_at) + 1 AS is_usage_record,
+    operation = 'task' AND response_id IS NOT NULL AS is_fetch,  -- asks for a response that another call has made
+    operation IN ('execute_tool', 'retrieval', 'guardrail', 'evaluation') AND suppressed_by IS NULL AS is_work,
     convention, service, operation, provider, request_model, response_model,
     response_model IS NOT DISTINCT FROM request_model AS model_may_be_copy,  -- written where no answer came
     response_id,
@@ -20,8 +22,7 @@ SELECT
     status, error_class, http_status, finish_reason, stream, ttft_ms, tpot_ms,
     input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens, audio_input_tokens,
     output_tokens, reasoning_tokens, audio_output_tokens,
-    CASE WHEN input_tokens IS NULL AND output_tokens IS NULL THEN NULL
-         WHEN convention = 'anthropic_sdk_native' THEN 0 ELSE 1 END AS usage_rank,  -- 0 = the best counts
+    NULL::TINYINT AS usage_rank,  -- 0 = the best counts; NULL: as its convention is known for
     reported_cost_usd, service_tier, server_address, provider_account, route, attempt,
     safety_category, guardrail_action, pii_detected, injection_detected,
     tenant, CASE WHEN tenant IS NOT NULL THEN 1 END AS tenant_rank,

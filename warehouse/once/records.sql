@@ -1,5 +1,31 @@
--- repeated_record: the same span stands on several records, because a client or a Collector sent it again. The record
--- that came first is the span; the others are the span again.
+-- Words that the rules share, then repeated_record: the same span stands on several records, because a client or a
+-- Collector sent it again. The record that says most is the span, the first of equals; the others are the span again.
+CREATE TEMP MACRO rank_of(convention) AS CASE convention  -- how good its token counts are, 0 = best; as scopes.csv says
+    WHEN 'anthropic_sdk_native' THEN 0
+    WHEN 'otel_genai' THEN 1 WHEN 'otel_genai_deprecated' THEN 1 WHEN 'openinference' THEN 1
+    WHEN 'pydantic_ai' THEN 3 WHEN 'vercel_ai_genai_v7' THEN 3 WHEN 'vercel_ai_legacy' THEN 3 WHEN 'openlit' THEN 3
+    WHEN 'vllm' THEN 4
+    ELSE 2
+END;
+
+-- What a call makes: one call is never told as two kinds.
+CREATE TEMP MACRO kind_of(operation) AS CASE WHEN operation = 'text_completion' THEN 'chat' ELSE operation END;
+
+-- A model without the way to it and without its date: openai/gpt-4o-2024-08-06 is gpt-4o; gpt-4o-mini is another.
+CREATE TEMP MACRO family_of(model) AS regexp_replace(
+    regexp_replace(lower(model), '^.*/', ''), '[-@:]((19|20)\d\d-?\d\d-?\d\d|\d{4}|latest|preview)$', ''
+);
+
+-- An id that was made for one response; NULL where it is a counter, a dice roll (Ollama: chatcmpl-417), a word or a row
+-- of equal signs. vLLM numbers the parts of a response behind its id.
+CREATE TEMP MACRO own_part(id) AS regexp_replace(id, '^[A-Za-z]+[-_]', '');
+CREATE TEMP MACRO made_id(id) AS CASE
+    WHEN length(own_part(id)) >= 8
+        AND len(list_distinct(string_split(own_part(id), ''))) >= 4
+        AND (length(own_part(id)) >= 20 OR regexp_matches(own_part(id), '\d'))
+    THEN regexp_replace(id, '^([A-Za-z]+[-_][0-9a-f]{32})-[0-9A-Za-z-]+$', '\1')
+END;
+
 CREATE TEMP TABLE again AS
 SELECT row
 FROM given
@@ -8,7 +34,22 @@ JOIN (
 ) USING (ledger, trace_id, span_id)
 QUALIFY row_number() OVER (
     PARTITION BY ledger, trace_id, span_id
-    ORDER BY coalesce(successor_id = span_id, false), received_us, source_partition, source_offset, row
+    ORDER BY coalesce(successor_id = span_id, false), NOT coalesce(is_call, false),
+        input_tokens IS NULL, output_tokens IS NULL, received_us, source_partition, source_offset, row
 ) > 1;
 
-CREATE TEMP TABLE span AS SELECT * FROM given WHERE row NOT IN (SELECT row FROM again);
+CREATE TEMP TABLE span AS
+SELECT
+    * REPLACE (
+        coalesce(is_call, false) AS is_call,
+        CASE WHEN coalesce(input_tokens, output_tokens) IS NOT NULL
+             THEN coalesce(usage_rank, rank_of(convention)) END AS usage_rank
+    ),
+    kind_of(operation) AS kind,
+    family_of(request_model) AS asked_model,
+    family_of(coalesce(response_model, request_model)) AS given_model,
+    CASE WHEN is_call OR is_fetch THEN made_id(response_id) END AS made_id,
+    nullif(input_tokens, 0) AS some_input,  -- 0 is often what was not measured
+    nullif(output_tokens, 0) AS some_output
+FROM given
+WHERE row NOT IN (SELECT row FROM again);

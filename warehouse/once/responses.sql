@@ -1,37 +1,78 @@
 -- same_response: two calls that got the same response are one, whatever trace or service reports them: client and
 -- gateway, an SDK's own span and an instrumentor's, a response fetched again. The one with the best token counts is
 -- billed. A leaf is known by its own id and by those of the spans that stand for it (a gateway gives ids of its own),
--- so the best is sought through two steps of shared ids. An id with fewer than eight characters of its own is a counter
--- or a dice roll (Ollama: chatcmpl-417), no id.
+-- so the best is sought through two steps of shared ids.
+-- An id that stands for two responses is worn: some proxies answer every call with one constant, or with the id of the
+-- request around it. One teller counts one response in one way; two tellers may count differently, but at the same time.
+CREATE TEMP TABLE worn AS
+WITH teller AS (
+    SELECT
+        ledger, kind, made_id, service, convention,
+        min(some_input) AS least_input, max(some_input) AS most_input,
+        min(some_output) AS least_output, max(some_output) AS most_output,
+        min(started_us) AS started_us, max(ended_us) AS ended_us
+    FROM leaf
+    WHERE made_id IS NOT NULL
+    GROUP BY ledger, kind, made_id, service, convention
+)
+SELECT DISTINCT ledger, kind, made_id
+FROM teller
+WHERE CASE WHEN service IS NULL
+    THEN most_input > least_input + 1 AND most_output > least_output + 1
+    ELSE coalesce(most_input > least_input + 1, false) OR coalesce(most_output > least_output + 1, false)
+END
+UNION
+SELECT DISTINCT a.ledger, a.kind, a.made_id
+FROM teller AS a
+JOIN teller AS b
+    ON b.ledger = a.ledger AND b.kind = a.kind AND b.made_id = a.made_id
+    AND b.started_us > a.ended_us + 10_000_000
+    AND (b.least_input > a.most_input + 1 OR b.most_input < a.least_input - 1)
+    AND (b.least_output > a.most_output + 1 OR b.most_output < a.least_output - 1);
+
 CREATE TEMP TABLE named AS
 WITH ids AS (
-    SELECT row, response_id FROM leaf
+    SELECT row, made_id FROM leaf
     UNION
-    SELECT f.last, s.response_id FROM stands_for AS f JOIN span AS s ON s.row = f.row
+    SELECT f.last, s.made_id FROM stands_for AS f JOIN span AS s ON s.row = f.row
 ),
 standing AS (
-    SELECT row, ledger, row_number() OVER (
-        ORDER BY usage_rank NULLS LAST, input_tokens IS NULL, output_tokens IS NULL, started_us, span_id, row
+    SELECT row, ledger, kind, row_number() OVER (
+        ORDER BY usage_rank NULLS LAST, input_tokens IS NULL, output_tokens IS NULL, started_us, span_id, trace_id, row
     ) AS place
     FROM leaf
 )
-SELECT row, ledger, place, ids.response_id
+SELECT row, ledger, kind, place, ids.made_id
 FROM standing
 JOIN ids USING (row)
-WHERE length(regexp_replace(ids.response_id, '^[A-Za-z]+[-_]', '')) >= 8;
+WHERE ids.made_id IS NOT NULL
+    AND NOT EXISTS (
+        SELECT 1 FROM worn AS w WHERE w.ledger = standing.ledger AND w.kind = standing.kind AND w.made_id = ids.made_id
+    );
 
 CREATE TEMP TABLE answered AS
 WITH
-near_id AS (SELECT *, min(place) OVER (PARTITION BY ledger, response_id) AS best FROM named),
+near_id AS (SELECT *, min(place) OVER (PARTITION BY ledger, kind, made_id) AS best FROM named),
 near_row AS (SELECT * REPLACE (min(best) OVER (PARTITION BY row) AS best) FROM near_id),
-far_id AS (SELECT * REPLACE (min(best) OVER (PARTITION BY ledger, response_id) AS best) FROM near_row),
+far_id AS (SELECT * REPLACE (min(best) OVER (PARTITION BY ledger, kind, made_id) AS best) FROM near_row),
 far_row AS (SELECT row, min(best) AS best FROM far_id GROUP BY row)
 SELECT f.row, any_value(n.row) AS billed
 FROM far_row AS f
 JOIN named AS n ON n.place = f.best
 GROUP BY f.row;
 
+-- A span that fetches a response that was made before is no call; it may know what the call has used in the end.
+CREATE TEMP TABLE fetched AS
+SELECT s.row, arg_min(n.row, n.place) AS billed
+FROM span AS s
+JOIN named AS n ON n.ledger = s.ledger AND n.made_id = s.made_id
+WHERE s.is_fetch AND s.successor_id IS NULL
+GROUP BY s.row;
+
 CREATE TEMP TABLE told_once AS
-SELECT *, row IN (SELECT row FROM named) AS has_id
+SELECT
+    * REPLACE (CASE WHEN is_usage_record THEN ended_us - CAST(coalesce(reported_ms, 0) * 1000 AS BIGINT) ELSE started_us END
+        AS started_us),
+    row IN (SELECT row FROM named) AS has_id
 FROM leaf
 WHERE row NOT IN (SELECT row FROM answered WHERE row <> billed);

@@ -31,6 +31,7 @@ _TAKEN_WITH = {
 """Columns that come from one row together."""
 
 _SELECTING = ("trace_id", "response_id", "_model_call", "_role", "service", "convention")
+_PART_OF_RESPONSE = r"^([A-Za-z]+[-_][0-9a-f]{32})-[0-9A-Za-z-]+$"  # as made_id of records.sql
 _NOT_READ = ("units", "tags")  # map columns: no rule reads them
 _VERDICT = {"row": pl.Int64, "billable": pl.Boolean, "suppressed_by": pl.Binary, "why": pl.String}
 
@@ -89,7 +90,11 @@ def _sql(name: str) -> str:
 
 def _told_twice(spans: pa.Table) -> pl.Series:
     """Rows that a rule may touch: trace or response id occur again, or two instrumentations tell of their service."""
-    rows = pl.DataFrame(spans.select(_SELECTING)).with_columns(pl.col("_model_call").fill_null(value=False))
+    rows = pl.DataFrame(spans.select(_SELECTING)).with_columns(
+        pl.col("_model_call").fill_null(value=False),
+        pl.col("service").fill_null(""),
+        pl.col("response_id").str.replace(_PART_OF_RESPONSE, "$1"),
+    )
     calls = rows.filter("_model_call")
     services = calls.group_by("service").agg(pl.col("convention").n_unique() > 1).filter("convention")["service"]
     split = calls.filter(pl.col("_role") == "usage_record")["convention"].unique()

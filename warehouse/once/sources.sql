@@ -1,6 +1,8 @@
 -- Where each value of a row is taken from: its own row, an ancestor's (lineage), or that of a span that tells of the same
 -- call. Columns hold row numbers. Details of tokens come from spans that agree on their sum only; what a failure was is
--- told by spans that failed alike. A token count of 0 gives way to a positive one.
+-- told by spans that failed alike. A token count of 0 gives way to a positive one. Whose call it is, is told by the best
+-- rank, then by the trace that began first (the client's, not the gateway's), then by the nearest; where the gateway has
+-- stamped two tenants, the one that is taken lends the rest too.
 CREATE TEMP TABLE member AS
 SELECT row AS billed, row, 0 AS nth FROM verdict WHERE billable
 UNION ALL
@@ -22,7 +24,9 @@ SELECT
     coalesce(l.user_from, CASE WHEN s.user_id IS NOT NULL THEN s.row END) AS user_from,
     coalesce(l.session_from, CASE WHEN s.session_id IS NOT NULL THEN s.row END) AS session_from,
     coalesce(l.task_from, CASE WHEN s.task_id IS NOT NULL THEN s.row END) AS task_from,
-    l.prompt_from
+    l.prompt_from,
+    l.stamp,
+    min(s.started_us) OVER (PARTITION BY m.billed, s.trace_id) AS trace_began
 FROM member AS m
 JOIN span AS s ON s.row = m.row
 JOIN span AS b ON b.row = m.billed
@@ -35,7 +39,8 @@ SELECT
     arg_min(row, nth + 1000 * (input_tokens = 0)::INT) FILTER (input_tokens IS NOT NULL) AS input_from,
     arg_min(input_tokens, nth + 1000 * (input_tokens = 0)::INT) FILTER (input_tokens IS NOT NULL) AS input_tokens,
     arg_min(row, nth + 1000 * (output_tokens = 0)::INT) FILTER (output_tokens IS NOT NULL) AS output_from,
-    arg_min(output_tokens, nth + 1000 * (output_tokens = 0)::INT) FILTER (output_tokens IS NOT NULL) AS output_tokens
+    arg_min(output_tokens, nth + 1000 * (output_tokens = 0)::INT) FILTER (output_tokens IS NOT NULL) AS output_tokens,
+    arg_min(stamp, (best_tenant, trace_began, nth)) FILTER (stamp IS NOT NULL) AS stamp
 FROM told
 GROUP BY billed;
 
@@ -71,17 +76,18 @@ SELECT
     arg_min(t.row, nth) FILTER (guardrail_action IS NOT NULL) AS guardrail_action,
     arg_min(t.row, nth) FILTER (pii_detected IS NOT NULL) AS pii_detected,
     arg_min(t.row, nth) FILTER (injection_detected IS NOT NULL) AS injection_detected,
-    arg_min(tenant_from, nth + 1000 * best_tenant) FILTER (tenant_from IS NOT NULL) AS tenant,
-    arg_min(feature_from, nth + 1000 * best_feature) FILTER (feature_from IS NOT NULL) AS feature,
-    arg_min(user_from, nth) FILTER (user_from IS NOT NULL) AS user_id,
-    arg_min(session_from, nth) FILTER (session_from IS NOT NULL) AS session_id,
-    arg_min(task_from, nth) FILTER (task_from IS NOT NULL) AS task_id,
-    arg_min(prompt_from, nth) FILTER (prompt_from IS NOT NULL) AS prompt_name
+    arg_min(tenant_from, (best_tenant, trace_began, nth)) FILTER (tenant_from IS NOT NULL) AS tenant,
+    arg_min(feature_from, (best_feature, trace_began, nth)) FILTER (feature_from IS NOT NULL AND at_home) AS feature,
+    arg_min(user_from, (trace_began, nth)) FILTER (user_from IS NOT NULL AND at_home) AS user_id,
+    arg_min(session_from, (trace_began, nth)) FILTER (session_from IS NOT NULL AND at_home) AS session_id,
+    arg_min(task_from, (trace_began, nth)) FILTER (task_from IS NOT NULL AND at_home) AS task_id,
+    arg_min(prompt_from, (trace_began, nth)) FILTER (prompt_from IS NOT NULL AND at_home) AS prompt_name
 FROM (
     SELECT
         told.*,
         told.input_tokens IS NOT DISTINCT FROM sum_told.input_tokens AS same_input,
-        told.output_tokens IS NOT DISTINCT FROM sum_told.output_tokens AS same_output
+        told.output_tokens IS NOT DISTINCT FROM sum_told.output_tokens AS same_output,
+        coalesce(told.stamp = sum_told.stamp, true) AS at_home
     FROM told
     JOIN sum_told USING (billed)
 ) AS t

@@ -1,23 +1,48 @@
 -- split_stream: one stream told twice without a common id: a span for the request, which ends when the stream begins,
 -- and a record that carries the usage when the stream has ended, `reported_ms` later. The record is billed, from the
--- start of the request on. Among streams at the same time each record takes the request whose end is nearest.
+-- start of the request on. Among streams at the same time each record takes the request whose end is nearest; those that
+-- began in the same instant are taken in order.
 CREATE TEMP TABLE split AS
-SELECT request, record
-FROM (
-    SELECT
-        c.row AS request, r.row AS record,
-        row_number() OVER (PARTITION BY c.row ORDER BY abs(r.ended_us - r.reported_ms * 1000 - c.ended_us), r.row) AS nearest_record,
-        row_number() OVER (PARTITION BY r.row ORDER BY abs(r.ended_us - r.reported_ms * 1000 - c.ended_us), c.row) AS nearest_request
-    FROM told_once AS r
-    JOIN told_once AS c
+WITH RECURSIVE
+stream AS (
+    SELECT *, row_number() OVER (
+        PARTITION BY ledger, convention, service, request_model, is_usage_record,
+            CASE WHEN is_usage_record THEN started_us ELSE ended_us END
+        ORDER BY trace_id, span_id
+    ) AS nth
+    FROM told_once
+    WHERE is_usage_record OR (usage_rank IS NULL AND stream IS DISTINCT FROM false AND convention IN (
+        SELECT convention FROM told_once WHERE is_usage_record
+    ))
+),
+edge AS (
+    SELECT c.row AS request, r.row AS record, row_number() OVER (
+        ORDER BY c.trace_id <> r.trace_id, abs(r.started_us - c.ended_us), abs(r.nth - c.nth), r.started_us, c.nth, r.nth,
+            c.trace_id, c.span_id, r.trace_id, r.span_id
+    ) AS place
+    FROM stream AS r
+    JOIN stream AS c
         ON c.ledger = r.ledger
         AND c.convention = r.convention
         AND c.service IS NOT DISTINCT FROM r.service
         AND c.request_model IS NOT DISTINCT FROM r.request_model
         AND NOT c.is_usage_record
-        AND c.usage_rank IS NULL
-        AND c.stream IS DISTINCT FROM false
-        AND abs(r.ended_us - r.reported_ms * 1000 - c.ended_us) <= 100_000
+        AND abs(r.started_us - c.ended_us) <= 100_000
     WHERE r.is_usage_record
+),
+pick AS (
+    SELECT *, false AS chosen FROM edge
+    UNION ALL
+    SELECT request, record, place, chosen
+    FROM (
+        SELECT *, bool_or(chosen) OVER (PARTITION BY request) OR bool_or(chosen) OVER (PARTITION BY record) AS taken
+        FROM (
+            SELECT request, record, place,
+                place = min(place) OVER (PARTITION BY request) AND place = min(place) OVER (PARTITION BY record) AS chosen
+            FROM pick
+            WHERE NOT chosen
+        )
+    )
+    WHERE chosen OR NOT taken
 )
-WHERE nearest_record = 1 AND nearest_request = 1;
+SELECT request, record FROM pick WHERE chosen;

@@ -1,17 +1,33 @@
 -- same_call: two instrumentations of one process report one call side by side, in one trace or in two, and no id says so
--- (an SDK's own span beside an instrumentor's, on errors). They are one call where the conventions differ, service,
--- operation and model agree, one lies within the other to 10 ms, both worked or both failed, and the tokens are equal
--- where both have some. Among calls at the same time two are one if each is the other's nearest. Sequential calls never
--- lie within each other; calls of one instrumentation are never twins.
-CREATE TEMP TABLE beside AS
-SELECT a.row AS row, b.row AS other, abs(a.started_us - b.started_us) AS apart_us
-FROM told_once AS a
-JOIN told_once AS b
+-- (an SDK's own span beside an instrumentor's, embeddings, errors). They are one call where the conventions differ;
+-- service, kind and model agree; one lies within the other to 10 ms and they begin or end together to 250 ms; both worked
+-- or both failed; the tokens are equal where both have some; and both stand where one call can stand: in one trace below
+-- the same span, or one of them below an ancestor of the other (a tracer that does not follow the context), in two traces
+-- if one of them has no parent. Sequential calls never lie within each other; calls of one instrumentation are no twins.
+CREATE TEMP TABLE party AS
+SELECT *, row_number() OVER (
+    PARTITION BY ledger, service, kind, asked, convention ORDER BY started_us, ended_us, trace_id, span_id
+) AS nth
+FROM (SELECT *, coalesce(asked_model, given_model) AS asked FROM told_once WHERE row NOT IN (SELECT request FROM split))
+WHERE asked IS NOT NULL;
+
+CREATE TEMP TABLE near AS
+SELECT
+    a.row AS one, b.row AS other, a.convention AS one_by, b.convention AS other_by,
+    a.has_id AS one_has_id, b.has_id AS other_has_id,
+    a.trace_id = b.trace_id AS one_trace, a.parent_span_id AS one_parent, b.parent_span_id AS other_parent,
+    row_number() OVER (ORDER BY
+        a.usage_rank IS NULL OR b.usage_rank IS NULL,
+        abs(a.started_us - b.started_us) + abs(a.ended_us - b.ended_us), abs(a.nth - b.nth),
+        a.started_us, b.started_us, a.trace_id, a.span_id, b.trace_id, b.span_id
+    ) AS place
+FROM party AS a
+JOIN party AS b
     ON a.ledger = b.ledger
-    AND a.service = b.service
-    AND a.operation = b.operation
-    AND coalesce(a.request_model, a.response_model) = coalesce(b.request_model, b.response_model)
-    AND a.convention <> b.convention
+    AND a.service IS NOT DISTINCT FROM b.service
+    AND a.kind = b.kind
+    AND a.asked = b.asked
+    AND a.convention < b.convention
     AND NOT (a.has_id AND b.has_id)
     AND (a.provider IS NULL OR b.provider IS NULL OR a.provider = b.provider)
     AND (a.status = 'error') = (b.status = 'error')
@@ -19,17 +35,73 @@ JOIN told_once AS b
         (a.started_us <= b.started_us + 10_000 AND b.ended_us <= a.ended_us + 10_000)
         OR (b.started_us <= a.started_us + 10_000 AND a.ended_us <= b.ended_us + 10_000)
     )
-WHERE a.usage_rank IS NULL OR b.usage_rank IS NULL OR (
-    a.input_tokens IS NOT DISTINCT FROM b.input_tokens AND a.output_tokens IS NOT DISTINCT FROM b.output_tokens
-);
+    AND (abs(a.started_us - b.started_us) <= 250_000 OR abs(a.ended_us - b.ended_us) <= 250_000)
+    AND coalesce(a.some_input = b.some_input, true) AND coalesce(a.some_output = b.some_output, true)
+WHERE CASE WHEN a.trace_id = b.trace_id THEN true ELSE a.parent_span_id IS NULL OR b.parent_span_id IS NULL END;
+
+-- The spans above those of `near` that stand in one trace below different parents.
+CREATE TEMP TABLE above AS
+WITH RECURSIVE up AS (
+    SELECT s.row, s.ledger, s.trace_id, s.parent_span_id, 0 AS steps
+    FROM span AS s
+    WHERE s.row IN (
+        SELECT unnest([one, other]) FROM near WHERE one_trace AND one_parent IS DISTINCT FROM other_parent
+    )
+    UNION ALL
+    SELECT up.row, up.ledger, up.trace_id, p.parent_span_id, up.steps + 1
+    FROM up
+    JOIN span AS p ON p.ledger = up.ledger AND p.trace_id = up.trace_id AND p.span_id = up.parent_span_id
+    WHERE up.steps < 64
+)
+SELECT DISTINCT row, parent_span_id AS span_id FROM up;
+
+-- Each call takes one twin of every other convention: the pairs that fit best first, then the best of what is left. One
+-- without an id takes one with an id only once.
+CREATE TEMP TABLE paired AS
+WITH RECURSIVE
+edge AS (
+    SELECT one, other, one_by, other_by, one_has_id, other_has_id, place
+    FROM near
+    WHERE NOT one_trace
+        OR one_parent IS NOT DISTINCT FROM other_parent
+        OR EXISTS (FROM above WHERE above.row = one AND above.span_id IS NOT DISTINCT FROM other_parent)
+        OR EXISTS (FROM above WHERE above.row = other AND above.span_id IS NOT DISTINCT FROM one_parent)
+),
+pick AS (
+    SELECT *, false AS chosen FROM edge
+    UNION ALL
+    SELECT one, other, one_by, other_by, one_has_id, other_has_id, place, chosen
+    FROM (
+        SELECT *,
+            bool_or(chosen) OVER (PARTITION BY one, other_by) OR bool_or(chosen) OVER (PARTITION BY other, one_by) AS taken
+        FROM (
+            SELECT one, other, one_by, other_by, one_has_id, other_has_id, place,
+                place = min(place) OVER (PARTITION BY one, other_by) AND place = min(place) OVER (PARTITION BY other, one_by)
+                    AS chosen
+            FROM pick
+            WHERE NOT chosen
+        )
+    )
+    WHERE chosen OR NOT taken
+)
+SELECT one, other
+FROM (
+    SELECT *,
+        other_has_id AND place > min(place) FILTER (other_has_id) OVER (PARTITION BY one) AS one_has_better,
+        one_has_id AND place > min(place) FILTER (one_has_id) OVER (PARTITION BY other) AS other_has_better
+    FROM pick
+    WHERE chosen
+)
+WHERE NOT one_has_better AND NOT other_has_better;
 
 CREATE TEMP TABLE twin AS
-WITH nearest AS (
-    SELECT row, arg_min(other, (apart_us, other)) AS other FROM beside GROUP BY row
-)
-SELECT a.row, b.row AS billed
-FROM nearest AS n
-JOIN nearest AS back ON back.row = n.other AND back.other = n.row
-JOIN told_once AS a ON a.row = n.row
-JOIN told_once AS b ON b.row = n.other
-WHERE (coalesce(b.usage_rank, 99), b.started_us, b.span_id) < (coalesce(a.usage_rank, 99), a.started_us, a.span_id);
+WITH standing AS (
+    SELECT row, row_number() OVER (ORDER BY coalesce(usage_rank, 99), started_us, span_id, trace_id, row) AS place
+    FROM party
+),
+told AS (SELECT one AS row, other FROM paired UNION ALL SELECT other, one FROM paired)
+SELECT t.row, arg_min(b.row, b.place) AS billed
+FROM told AS t
+JOIN standing AS a ON a.row = t.row
+JOIN standing AS b ON b.row = t.other AND b.place < a.place
+GROUP BY t.row;

@@ -9,7 +9,9 @@ step AS (
     UNION ALL
     SELECT request, record, 'split_stream', true FROM split
     UNION ALL
-    SELECT row, billed, 'same_call', true FROM twin WHERE row NOT IN (SELECT request FROM split)
+    SELECT row, billed, 'same_call', true FROM twin
+    UNION ALL
+    SELECT row, billed, 'same_response', true FROM fetched
 ),
 walk AS (
     SELECT row, next_row AS billed, why, repeats, 1 AS steps FROM step
@@ -28,11 +30,8 @@ CREATE TEMP TABLE verdict AS
 SELECT
     s.row,
     s.is_call AND u.billed IS NULL AS billable,
-    coalesce(b.span_id, s.successor_id) AS suppressed_by,
-    CASE
-        WHEN s.successor_id IS NOT NULL THEN s.successor_why
-        WHEN NOT s.is_call THEN 'no_model_call'
-        ELSE u.why
+    CASE WHEN b.row IS NULL THEN s.successor_id WHEN b.is_call THEN b.span_id END AS suppressed_by,
+    CASE WHEN s.successor_id IS NOT NULL THEN s.successor_why ELSE coalesce(u.why, CASE WHEN NOT s.is_call THEN 'no_model_call' END)
     END AS why
 FROM span AS s
 LEFT JOIN successor AS u ON u.row = s.row

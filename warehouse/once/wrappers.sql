@@ -1,36 +1,81 @@
--- wraps_call: a model call that encloses others repeats what they used, so the innermost ones are billed. It stands for
--- the leaf with the same response id, else with the same tokens, else the only one that worked (a retry inside), else
--- the first. `repeats` = it is that leaf's own call seen from outside: then each may fill the other's gaps.
-CREATE TEMP TABLE enclosed AS
+-- wraps_call: a model call that encloses others of its kind mostly repeats what they used, so the innermost ones are
+-- billed. It is a call of its own only where it cannot be told from outside what the inner ones did: they are of another
+-- kind (a chat that embeds), a tool or a guardrail lies between, or both its token counts differ from theirs and so does
+-- the model, or the teller is the same (a model that is asked while another one still streams). An equal response id, and
+-- counts that are the sum of the inner ones, say that it repeats.
+-- It stands for the leaf with the same response id, else with the same tokens, else the only one that worked (a retry
+-- inside), else the first. `repeats` = it is that leaf's own call seen from outside: then each may fill the other's gaps.
+CREATE TEMP TABLE inside AS
 WITH RECURSIVE up AS (
-    SELECT row AS leaf, outer_call AS outer_row
-    FROM call
-    WHERE outer_call IS NOT NULL AND row NOT IN (SELECT outer_call FROM call WHERE outer_call IS NOT NULL)
+    SELECT row AS inner_row, outer_call AS outer_row, outer_work AS apart, true AS direct FROM call WHERE outer_call IS NOT NULL
     UNION ALL
-    SELECT up.leaf, c.outer_call
+    SELECT up.inner_row, c.outer_call, up.apart OR c.outer_work, false
     FROM up
     JOIN call AS c ON c.row = up.outer_row
     WHERE c.outer_call IS NOT NULL
 )
-SELECT * FROM up;
+SELECT
+    up.outer_row, up.inner_row, up.apart, up.direct,
+    o.kind = i.kind AS same_kind,
+    i.row NOT IN (SELECT outer_call FROM call WHERE outer_call IS NOT NULL) AS innermost,
+    coalesce(o.made_id = i.made_id, false) AS same_id,
+    coalesce(o.input_tokens = i.input_tokens AND o.output_tokens IS NOT DISTINCT FROM i.output_tokens, false) AS same_usage,
+    coalesce(o.some_input <> i.some_input AND coalesce(o.some_output <> i.some_output, o.kind <> 'chat'), false) AS differs,
+    o.convention IS NOT DISTINCT FROM i.convention AND o.service IS NOT DISTINCT FROM i.service AS same_teller,
+    coalesce(
+        o.asked_model <> i.asked_model AND o.asked_model <> i.given_model
+        AND o.given_model <> i.asked_model AND o.given_model <> i.given_model, false
+    ) AS other_model,
+    o.input_tokens AS outer_input, coalesce(o.output_tokens, 0) AS outer_output,
+    i.input_tokens, coalesce(i.output_tokens, 0) AS output_tokens
+FROM up
+JOIN call AS o ON o.row = up.outer_row
+JOIN call AS i ON i.row = up.inner_row;
+
+CREATE TEMP TABLE summed AS
+SELECT
+    outer_row,
+    outer_input IS NOT NULL AND count(*) FILTER (innermost) > 1 AND (outer_input, outer_output) IN (
+        (sum(input_tokens) FILTER (direct), sum(output_tokens) FILTER (direct)),
+        (sum(input_tokens) FILTER (direct AND same_kind), sum(output_tokens) FILTER (direct AND same_kind)),
+        (sum(input_tokens) FILTER (innermost), sum(output_tokens) FILTER (innermost)),
+        (sum(input_tokens) FILTER (innermost AND same_kind), sum(output_tokens) FILTER (innermost AND same_kind))
+    ) AS is_sum,
+    count(*) FILTER (direct AND same_kind AND NOT apart) > 1
+        AND coalesce(
+            outer_input >= sum(input_tokens) FILTER (direct AND same_kind AND NOT apart)
+            AND outer_output >= sum(output_tokens) FILTER (direct AND same_kind AND NOT apart), false
+        ) AS may_be_sum,
+    coalesce(bool_or(input_tokens IS NULL) FILTER (direct AND same_kind AND NOT apart), false) AS some_unknown
+FROM inside
+GROUP BY outer_row, outer_input, outer_output;
+
+CREATE TEMP TABLE wrapper AS
+SELECT DISTINCT outer_row
+FROM inside
+JOIN summed USING (outer_row)
+WHERE same_kind AND (
+    same_id OR is_sum OR (
+        NOT apart AND (NOT differs OR may_be_sum OR some_unknown OR NOT (other_model OR same_teller))
+    )
+);
 
 CREATE TEMP TABLE wrapped AS
 SELECT outer_row, leaf, same_id OR same_usage OR leaves = 1 OR (worked = 1 AND leaf_worked) AS repeats
 FROM (
     SELECT
-        e.outer_row, e.leaf, l.started_us, l.span_id,
-        coalesce(o.response_id = l.response_id, false) AS same_id,
-        coalesce(o.input_tokens = l.input_tokens AND o.output_tokens IS NOT DISTINCT FROM l.output_tokens, false)
-            AS same_usage,
+        e.outer_row, e.inner_row AS leaf, e.apart, e.same_id, e.same_usage, l.started_us, l.span_id,
         l.status IS DISTINCT FROM 'error' AS leaf_worked,
-        count(*) OVER (PARTITION BY e.outer_row) AS leaves,
-        count(*) FILTER (l.status IS DISTINCT FROM 'error') OVER (PARTITION BY e.outer_row) AS worked
-    FROM enclosed AS e
-    JOIN call AS o ON o.row = e.outer_row
-    JOIN call AS l ON l.row = e.leaf
+        count(*) FILTER (NOT e.apart) OVER (PARTITION BY e.outer_row) AS leaves,
+        count(*) FILTER (NOT e.apart AND l.status IS DISTINCT FROM 'error') OVER (PARTITION BY e.outer_row) AS worked
+    FROM inside AS e
+    JOIN call AS l ON l.row = e.inner_row
+    WHERE e.same_kind
+        AND e.outer_row IN (SELECT outer_row FROM wrapper)
+        AND e.inner_row NOT IN (SELECT outer_row FROM wrapper)
 )
 QUALIFY row_number() OVER (
-    PARTITION BY outer_row ORDER BY same_id DESC, same_usage DESC, leaf_worked DESC, started_us, span_id, leaf
+    PARTITION BY outer_row ORDER BY same_id DESC, apart, same_usage DESC, leaf_worked DESC, started_us, span_id, leaf
 ) = 1;
 
 -- What a span stands for already: a wrapper for its leaf, else a span with a successor for that one. `last` is the end of
