@@ -140,7 +140,10 @@ SAFETY = pa.schema(
         *_fields("events checked_calls", pa.int64()),
     ]
 )
-"""Event rows carry a category and ``checked_calls`` = 0; denominator rows carry none and ``events`` = 0."""
+"""Events have an action or a category and ``checked_calls`` = 0; rows of checks have no action and ``events`` = 0.
+
+Without a category: all billable calls. Which spans are checks of which category: ``docs/safety.md``.
+"""
 
 OUTCOMES = pa.schema(
     [

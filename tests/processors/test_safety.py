@@ -1,12 +1,25 @@
-"""The safety table: one event per span and category, beside every call that could have been caught."""
+"""The safety table: one event per span and category, beside every check that could have made one."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
+import pytest
 
 from processors.safety import roll_up_safety
 from tests.processors.calls import call, spans
+from tests.warehouse.samples import stretch
+from warehouse.lake import Flush, Lake
+from warehouse.reader import ALL, Warehouse
 from warehouse.schemas import SAFETY
+from warehouse.settings import LakeSettings
+
+
+def guard(**fields: Any) -> dict[str, Any]:
+    """One run of a guard: no call."""
+    return call(operation="guardrail", billable=False) | fields
 
 
 def roll(*rows: dict[str, Any]) -> list[tuple[Any, ...]]:
@@ -14,10 +27,25 @@ def roll(*rows: dict[str, Any]) -> list[tuple[Any, ...]]:
     return [tuple(row[name] for name in names) for row in roll_up_safety(spans(*rows)).to_pylist()]
 
 
-def test_an_event_and_its_denominator_are_rows_of_their_own():
+def report(tmp_path: Path, *rows: dict[str, Any], by: str = "tenant") -> dict[tuple[Any, ...], dict[str, Any]]:
+    """What the question says of these spans, by the group's values, category and action."""
+    settings = LakeSettings(url=str(tmp_path / "lake"))
+    part = stretch(0, 100)
+    tables: dict[str, dict[str, pa.Table]] = {"safety": {part.app_id: roll_up_safety(spans(*rows))}}
+    Lake.open(settings).commit(Flush(ranges=(part,), tables=tables))
+    answer = Warehouse(settings).ask("safety", ALL, by=by).to_pylist()
+    keys = [*by.split(","), "category", "action"] if by else ["category", "action"]
+    return {tuple(row[key] for key in keys): row for row in answer}
+
+
+def test_an_event_and_its_checks_are_rows_of_their_own():
     caught = call(safety_category="hate", guardrail_action="blocked")
 
-    assert roll(caught, call(), caught) == [("hate", "blocked", 2, 0), (None, None, 0, 3)]
+    assert roll(caught, call(), caught) == [
+        ("hate", "blocked", 2, 0),
+        ("content_filter", None, 0, 3),
+        (None, None, 0, 3),
+    ]
 
 
 def test_one_span_may_tell_of_several_categories_each_once():
@@ -26,16 +54,107 @@ def test_one_span_may_tell_of_several_categories_each_once():
     assert roll(row)[:2] == [("pii", "redacted", 1, 0), ("prompt_injection", "redacted", 1, 0)]
 
 
-def test_a_guardrail_span_is_an_event_but_no_checked_call():
-    row = call(operation="guardrail", billable=False, safety_category="violence", guardrail_action="flagged")
+def test_a_guardrail_span_is_an_event_and_a_check_but_no_call():
+    assert roll(guard(safety_category="violence", guardrail_action="flagged")) == [
+        ("violence", "flagged", 1, 0),
+        ("violence", None, 0, 1),
+    ]
 
-    assert roll(row) == [("violence", "flagged", 1, 0)]
+
+def test_only_spans_that_looked_for_personal_data_are_checks_of_it():
+    rows = [call(pii_detected=True), call(pii_detected=False), call(pii_detected=False), call(), call()]
+
+    found = roll(*rows)
+
+    assert ("pii", None, 1, 0) in found
+    assert ("pii", None, 0, 3) in found
+    assert (None, None, 0, 5) in found
+
+
+def test_a_failed_call_never_came_past_the_filter_but_a_refused_one_did():
+    failed = call(status="error", error_class="rate_limit")
+    refused = call(status="error", safety_category="content_filter", guardrail_action="blocked")
+
+    found = roll(failed, refused, call(finish_reason="stop"))
+
+    assert ("content_filter", None, 0, 2) in found
+    assert (None, None, 0, 3) in found
+
+
+def test_a_guard_that_does_not_say_what_it_looks_for_may_have_looked_for_anything(tmp_path: Path):
+    silent = guard(guardrail_action="allowed")
+    found = guard(safety_category="pii", guardrail_action="redacted", pii_detected=True)
+
+    answer = report(tmp_path, silent, silent, silent, found, by="")
+
+    assert answer["pii", "redacted"]["checked_calls"] == 4
+    assert answer["pii", "redacted"]["event_rate"] == 0.25
+    assert answer["pii", "redacted"]["checked_over"] == "checks for it + guardrail runs"
+
+
+def test_a_guard_without_a_result_is_no_check():
+    assert roll(guard()) == []
 
 
 def test_a_suppressed_duplicate_tells_nothing_twice():
     twin = call(safety_category="hate", guardrail_action="blocked", billable=False, suppressed_by=b"12345678")
 
     assert roll(twin) == []
+
+
+def test_each_rate_says_over_what_it_is(tmp_path: Path):
+    rows = [
+        *[call(tenant="a", feature="f", finish_reason="stop", pii_detected=False) for _ in range(3)],
+        call(tenant="a", feature="f", finish_reason="stop", pii_detected=True),
+        *[call(tenant="a", feature="g", finish_reason="stop") for _ in range(5)],
+        call(
+            tenant="a", feature="g", finish_reason="content_filter", safety_category="hate", guardrail_action="blocked"
+        ),
+        call(tenant="b", status="error", error_class="timeout"),
+    ]
+
+    answer = report(tmp_path, *rows, by="tenant,feature")
+
+    pii, hate = answer["a", "f", "pii", None], answer["a", "g", "hate", "blocked"]
+    assert (pii["events"], pii["checked_calls"], pii["event_rate"], pii["checked_over"]) == (
+        1,
+        4,
+        0.25,
+        "checks for it",
+    )
+    assert (hate["events"], hate["checked_calls"], hate["trigger_rate"]) == (1, 6, 1 / 6)
+    assert (hate["checked_over"], hate["calls"]) == ("finished calls", 6)
+    assert ("b", None) not in {key[:2] for key in answer}
+
+
+def test_an_injection_is_contained_where_it_was_blocked(tmp_path: Path):
+    caught = guard(safety_category="prompt_injection", injection_detected=True, guardrail_action="blocked")
+    missed = call(injection_detected=True, guardrail_action="flagged")
+    clean = guard(safety_category="prompt_injection", injection_detected=False, guardrail_action="allowed")
+
+    answer = report(tmp_path, caught, caught, caught, missed, clean, clean, by="")
+
+    row = answer["prompt_injection", "blocked"]
+    assert (row["events"], row["checked_calls"], row["triggered"], row["contained_rate"]) == (3, 6, 4, 0.75)
+    assert (row["event_rate"], row["trigger_rate"]) == (0.5, 4 / 6)
+    assert answer["prompt_injection", "allowed"]["events"] == 2
+
+
+@pytest.mark.parametrize("category", ["hate", "toxicity", "topic", "ungrounded", "pii", "prompt_injection", "other"])
+@pytest.mark.parametrize("by", ["", "tenant", "tenant,feature", "service"])
+def test_no_rate_is_above_one(category: str, by: str, tmp_path: Path):
+    told = {"safety_category": category, "guardrail_action": "blocked"}
+    seen = {"pii_detected": category == "pii" or None, "injection_detected": category == "prompt_injection" or None}
+    rows = [
+        call(tenant="a", **told, **seen),
+        guard(tenant="a", service="g", **told, **seen),
+        call(tenant="b", status="error", **told, **seen),
+    ]
+
+    rates = [row["event_rate"] for row in report(tmp_path, *rows, by=by).values()]
+
+    assert rates
+    assert all(0 < rate <= 1 for rate in rates)
 
 
 def test_calls_of_other_tenants_features_and_models_are_counted_apart():
@@ -45,13 +164,25 @@ def test_calls_of_other_tenants_features_and_models_are_counted_apart():
         call(tenant="a", request_model="n"),
     ]
 
-    table = roll_up_safety(spans(*rows)).to_pylist()
+    table = [row for row in roll_up_safety(spans(*rows)).to_pylist() if row["category"] is None]
 
     assert [(row["tenant"], row["model"], row["checked_calls"]) for row in table] == [
         ("a", "m", 1),
         ("b", "m", 1),
         ("a", "n", 1),
     ]
+
+
+def test_parts_add_up_to_the_whole():
+    rows = [call(pii_detected=number % 2 == 0, finish_reason="stop") for number in range(6)]
+
+    whole, parts = roll(*rows), [*roll(*rows[:2]), *roll(*rows[2:])]
+
+    def sums(found: list[tuple[Any, ...]]) -> dict[tuple[Any, Any], tuple[int, int]]:
+        keys = {row[:2] for row in found}
+        return {key: tuple(sum(row[i] for row in found if row[:2] == key) for i in (2, 3)) for key in keys}  # type: ignore[misc]
+
+    assert sums(whole) == sums(parts)
 
 
 def test_the_table_has_exactly_the_columns_of_the_schema():

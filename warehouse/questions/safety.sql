@@ -1,26 +1,71 @@
--- Safety events by category and action, beside the calls that were checked.
+-- Guardrail and filter events by category and action, each rate beside what it is a rate of.
 -- reads safety in window
 -- takes by: dimensions of safety = tenant; what to group by, besides category and action
 -- takes start: time = ; first minute
 -- takes end: time = ; first minute after
+-- gives category: what was found or, beside allowed, what was looked for
+-- gives action: blocked, redacted, flagged or allowed; null = nobody says
 -- gives events: events of this category and action
--- gives checked_calls: calls that were checked at all, of the same group
+-- gives checked_calls: calls and guardrail runs that were checked for this category, of the same group
 -- gives event_rate: events / checked_calls
+-- gives triggered: events of this category with any action but allowed
+-- gives trigger_rate: triggered / checked_calls
+-- gives contained_rate: blocked / triggered of this category; of prompt_injection: attacks that went no further
+-- gives checked_over: what checked_calls counts: finished calls, checks for the category, guardrail runs
+-- gives calls: billable calls of the same group, checked or not
+-- table category, action, events, checked_calls, event_rate, trigger_rate, contained_rate, checked_over, calls
 WITH facts AS (
     SELECT {columns} category, action, events, checked_calls
     FROM safety
     WHERE ($start IS NULL OR minute >= $start) AND ($end IS NULL OR minute < $end)
 ),
 sums AS (
-    SELECT {keys} category, action, sum(events)::BIGINT AS events, sum(checked_calls) AS checked_
+    SELECT {keys} category, action, sum(events)::BIGINT AS events, sum(checked_calls)::BIGINT AS checks
     FROM facts
     GROUP BY ALL
 ),
-rated AS (
-    SELECT {keys} category, action, events, sum(checked_) OVER (PARTITION BY {keys} true)::BIGINT AS checked_calls
+based AS (
+    SELECT
+        {keys} category, action, events,
+        sum(checks) OVER (PARTITION BY {keys} category) AS own,
+        sum(events) OVER (PARTITION BY {keys} category) AS told,
+        sum(events) FILTER (action IS DISTINCT FROM 'allowed') OVER (PARTITION BY {keys} category) AS triggered,
+        sum(events) FILTER (action = 'blocked') OVER (PARTITION BY {keys} category) AS blocked,
+        sum(checks) FILTER (category = 'content_filter') OVER (PARTITION BY {keys} true) AS finished,
+        sum(checks) FILTER (category = 'guardrail') OVER (PARTITION BY {keys} true) AS unnamed,
+        sum(checks) FILTER (category IS NULL) OVER (PARTITION BY {keys} true) AS calls
     FROM sums
+),
+filtered AS (
+    SELECT
+        *,
+        category IN ('hate', 'harassment', 'sexual', 'violence', 'self_harm', 'dangerous', 'protected_material')
+            OR (category NOT IN ('content_filter', 'pii', 'prompt_injection') AND told > own) AS by_filter
+    FROM based
+),
+rated AS (
+    SELECT
+        {keys} category, action, events, triggered, blocked, calls,
+        coalesce(own, 0)
+            + CASE WHEN by_filter THEN coalesce(finished, 0) ELSE 0 END
+            + CASE WHEN category IN ('content_filter', 'guardrail') THEN 0 ELSE coalesce(unnamed, 0) END AS known,
+        concat_ws(
+            ' + ',
+            CASE WHEN category = 'content_filter' OR (by_filter AND finished > 0) THEN 'finished calls' END,
+            CASE WHEN category <> 'content_filter' AND own > 0 THEN 'checks for it' END,
+            CASE WHEN category NOT IN ('content_filter', 'guardrail') AND unnamed > 0 THEN 'guardrail runs' END
+        ) AS checked_over
+    FROM filtered
 )
-SELECT {keys} category, action, events, checked_calls, events::DOUBLE / nullif(checked_calls, 0) AS event_rate
+SELECT
+    {keys} category, action, events,
+    coalesce(nullif(known, 0), calls, 0)::BIGINT AS checked_calls,
+    events::DOUBLE / nullif(coalesce(nullif(known, 0), calls), 0) AS event_rate,
+    coalesce(triggered, 0)::BIGINT AS triggered,
+    coalesce(triggered, 0)::DOUBLE / nullif(coalesce(nullif(known, 0), calls), 0) AS trigger_rate,
+    coalesce(blocked, 0)::DOUBLE / nullif(triggered, 0) AS contained_rate,
+    CASE WHEN known > 0 THEN checked_over ELSE 'billable calls' END AS checked_over,
+    coalesce(calls, 0)::BIGINT AS calls
 FROM rated
-WHERE category IS NOT NULL OR events > 0
+WHERE events > 0
 ORDER BY events DESC, {keys} category, action
