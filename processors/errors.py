@@ -45,7 +45,7 @@ def error_class() -> pl.Expr:
     evidence = [
         read(classes)
         for strength in STRENGTHS
-        for kind, read in _EVIDENCE.items()
+        for kind, read in EVIDENCE.items()
         if (classes := _classes(kind, strength))
     ]
     return pl.coalesce(*evidence, finish_class(), pl.lit("unknown"))
@@ -88,5 +88,5 @@ def _messages(classes: Mapping[str, str]) -> pl.Expr:
     )
 
 
-_EVIDENCE = {"code": _codes, "http": _http, "exception": _exceptions, "message": _messages}
+EVIDENCE = {"code": _codes, "http": _http, "exception": _exceptions, "message": _messages}
 """Kinds of evidence, the best first."""

@@ -45,10 +45,11 @@ def describe_calls(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _first_role(read: Callable[[Role], str | bool | None]) -> pl.Expr:
-    return pl.coalesce(*[pl.when(_holds(role)).then(pl.lit(read(role))) for role in roles()])
+    return pl.coalesce(*[pl.when(role_holds(role)).then(pl.lit(read(role))) for role in roles()])
 
 
-def _holds(role: Role) -> pl.Expr:
+def role_holds(role: Role) -> pl.Expr:
+    """Whether the rule is about this span: its scope, its name, what a field says."""
     holds = scope_starts(role.scope)
     if role.name.endswith("*"):
         holds &= pl.col("name").str.starts_with(role.name[:-1])
