@@ -17,7 +17,7 @@ from alerts.watch import Watcher
 from ingest.kafka import bootstrap_servers, tls_context
 from ingest.settings import KafkaSettings
 from processors.agents.alerts import add_alerts_agent
-from processors.agents.spans import FlushLoop, add_spans_agent
+from processors.agents.spans import FlushLoop, add_flush_ticker, add_otlp_agent
 from processors.flush import Flusher
 from processors.group import group_id
 from processors.pending import Pending
@@ -70,7 +70,9 @@ def build_app(parts: Parts) -> faust.App:
         flusher=parts.flusher,
         pending=Pending(settings=parts.worker, clock=time.monotonic),
     )
-    add_spans_agent(app, _topic(app, parts.kafka.spans_topic), loop)
+    add_otlp_agent(app, _topic(app, parts.kafka.spans_topic), loop, name="spans")
+    add_otlp_agent(app, _topic(app, parts.kafka.logs_topic), loop, name="logs")
+    add_flush_ticker(app, loop)
     if parts.watcher is not None:
         add_alerts_agent(app, _topic(app, parts.kafka.commits_topic), parts.watcher)
     return app

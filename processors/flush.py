@@ -176,7 +176,10 @@ class Flusher:
         self.metrics.observe("flush_seconds", seconds)
         self.metrics.count("processed_spans", spans)
         self.metrics.count("billable_spans", billable)
+        for (topic, _), one in chosen.items():
+            self.metrics.count("outcomes", processed[one.app_id].tables["outcomes"].num_rows, topic=topic)
         for made in processed.values():
+            self.metrics.count("ignored_log_records", made.ignored)
             for reason, count in made.dropped.items():
                 self.metrics.count("dropped", count, reason=reason)
             for rule, count in made.repaired.items():

@@ -1,4 +1,7 @@
-"""The spans agent: gathers Kafka messages, flushes them in a thread, acknowledges what is durable.
+"""The agents of spans and of logs: gather Kafka messages, flush them in a thread, acknowledge what is durable.
+
+Both topics share one ``FlushLoop``, so one commit takes what has come of either; each has a stream, and so a buffer, of
+its own: a flood of logs does not stand before the spans.
 
 ``noack_take`` hands over messages unacknowledged; they are acknowledged in order after the lake has them. A poison
 message never crashes the agent (it is dead-lettered inside the flush); a lake or broker that is away makes it back off
@@ -145,14 +148,18 @@ class FlushLoop:
                 self.flusher.metrics.gauge("freshness_seconds", time.time() - max(done) / 1e6, **labels)
 
 
-def add_spans_agent(app: faust.App, topic: faust.TopicT, loop: FlushLoop) -> None:
-    """Register the agent and its ticker on the app."""
+def add_otlp_agent(app: faust.App, topic: faust.TopicT, loop: FlushLoop, *, name: str) -> None:
+    """Register an agent that hands the messages of a topic to the loop."""
 
-    @app.agent(topic, name="spans")
-    async def spans(stream: Any) -> AsyncIterator[None]:
+    @app.agent(topic, name=name)
+    async def gather(stream: Any) -> AsyncIterator[None]:
         async for events in stream.noack_take(TAKE_MESSAGES, within=TAKE_WITHIN_S):
             await loop.arrive(events)
             yield
+
+
+def add_flush_ticker(app: faust.App, loop: FlushLoop) -> None:
+    """Register the clock of the loop on the app."""
 
     async def flush_ticker() -> None:
         while True:  # until it is cancelled, after the consumer has been drained

@@ -1,0 +1,149 @@
+"""The commit protocol with two topics: what holds for spans under faults holds for logs, also in one flush of both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pytest
+
+from ingest.errors import BrokerUnavailable
+from processors.engine import Engine
+from processors.flush import Flusher
+from processors.messages import Drop, Message
+from processors.metrics import WorkerMetrics
+from processors.pending import Stream
+from processors.settings import WorkerSettings
+from tests.flows.payloads import payload
+from tests.flows.test_crashes import STEPS
+from tests.processors.logs import log_message, logs, record
+from tests.processors.test_flush import MemorySink
+from tests.warehouse.contents import stored
+from warehouse.lake import Lake
+from warehouse.reader import ALL, Warehouse
+from warehouse.settings import LakeSettings
+
+SPANS, LOGS = ("otlp_spans", 0), ("otlp_logs", 0)
+RECEIVED_US = 1_780_000_000_000_000
+
+
+class Died(Exception):
+    """The worker, between two steps."""
+
+
+class Streams:
+    """Two topics of one cluster."""
+
+    def app_ids(self, streams: Iterable[Stream]) -> dict[Stream, str]:
+        return {stream: f"cluster/{stream[0]}/{stream[1]}" for stream in streams}
+
+    def earliest(self, stream: Stream) -> int:
+        del stream
+        return 0
+
+
+def flusher(place: Path, *, dies_after: str | None = None, sink: MemorySink | None = None) -> Flusher:
+    """A worker that has just started; it dies when that step of its flush is done."""
+
+    def on_step(step: str) -> None:
+        if step == dies_after:
+            raise Died
+
+    return Flusher(
+        lake=Lake.open(LakeSettings(url=str(place))),
+        engine=Engine.of(WorkerSettings(), user_key=b"k" * 32),
+        sink=sink or MemorySink(),
+        streams=Streams(),
+        worker="test",
+        metrics=WorkerMetrics(),
+        on_step=on_step,
+    )
+
+
+def log(offset: int) -> Message:
+    """A message with two outcomes and a record that is none."""
+    told = {"spanledger.outcome.name": "helpful", "spanledger.outcome.score": 1.0}
+    two = [record("spanledger.outcome", {**told, "spanledger.outcome.id": f"{offset}-{i}"}) for i in range(2)]
+    return log_message(logs(*two, record("app.log")), offset=offset, received_at_us=RECEIVED_US)
+
+
+def span(offset: int) -> Message:
+    value = payload(offset, spans=2, ended_ns=RECEIVED_US * 1000).value
+    return Message(topic=SPANS[0], partition=0, offset=offset, received_at_us=RECEIVED_US, value=value)
+
+
+def batch(last: int) -> Mapping[Stream, list[Message]]:
+    return {SPANS: [span(n) for n in range(last)], LOGS: [log(n) for n in range(last)]}
+
+
+def test_a_flush_of_spans_and_logs_releases_both_and_accounts_for_each(tmp_path: Path):
+    released = flusher(tmp_path).flush(batch(2), {}).released
+
+    accounts = Warehouse(LakeSettings(url=str(tmp_path))).ask("pipeline", ALL).to_pylist()
+    assert released == {SPANS: 2, LOGS: 2}
+    assert {(row["topic"], row["next_offset"], row["spans"]) for row in accounts} == {
+        ("otlp_logs", 2, 0),
+        ("otlp_spans", 2, 4),
+    }
+    assert len(stored(LakeSettings(url=str(tmp_path)), "outcomes")) == 4
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> LakeSettings:
+    """A lake that nobody died over."""
+    place = tmp_path_factory.mktemp("undisturbed")
+    flusher(place).flush(batch(3), {})
+    return LakeSettings(url=str(place))
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_death_after_any_step_of_a_flush_of_spans_and_logs_changes_no_row(
+    tmp_path: Path, step: str, undisturbed: LakeSettings
+):
+    place = LakeSettings(url=str(tmp_path))
+    with pytest.raises(Died):
+        flusher(Path(place.url), dies_after=step).flush(batch(2), {})
+
+    next_worker = flusher(Path(place.url))
+    next_worker.flush(batch(3), {})  # takes what the death left
+    released = next_worker.flush(batch(3), {}).released  # and then the rest
+
+    assert released == {SPANS: 3, LOGS: 3}
+    assert all(stored(place, table) == stored(undisturbed, table) for table in ("outcomes", "spans"))
+
+
+def test_poison_logs_are_dead_lettered_before_anything_is_committed(tmp_path: Path):
+    sink = MemorySink()
+    poison = [log_message(value, offset=offset) for offset, value in ((1, b"\xff\xff nonsense"), (2, b""))]
+
+    flusher(tmp_path, sink=sink).flush({LOGS: [log(0), *poison, log(3)]}, {})
+
+    assert sink.letters == [(1, Drop.BAD_PAYLOAD), (2, Drop.EMPTY)]
+    assert len(stored(LakeSettings(url=str(tmp_path)), "outcomes")) == 4
+
+
+def test_nothing_is_committed_while_dead_letters_of_logs_cannot_be_delivered(tmp_path: Path):
+    with pytest.raises(BrokerUnavailable):
+        flusher(tmp_path, sink=MemorySink(down=True)).flush({LOGS: [log(0), log_message(b"\xff", offset=1)]}, {})
+
+    assert stored(LakeSettings(url=str(tmp_path)), "outcomes") == []
+
+
+def test_an_idle_logs_partition_holds_no_watermark_back(tmp_path: Path):
+    flusher(tmp_path).flush({LOGS: [log(0)]}, {LOGS: 1})
+    flusher(tmp_path).flush({SPANS: [span(0)]}, {SPANS: 1})
+
+    (caught_up,) = Warehouse(LakeSettings(url=str(tmp_path))).ask("watermark", ALL).to_pylist()
+
+    assert (caught_up["streams"], caught_up["streams_behind"], caught_up["lag_messages"]) == (2, 0, 0)
+    assert caught_up["watermark"] > caught_up["last_record_at"]
+
+
+def test_a_logs_partition_that_is_behind_holds_the_watermark_back(tmp_path: Path):
+    flusher(tmp_path).flush({LOGS: [log(0)]}, {LOGS: 5})
+    flusher(tmp_path).flush({SPANS: [span(0)]}, {SPANS: 1})
+
+    (behind,) = Warehouse(LakeSettings(url=str(tmp_path))).ask("watermark", ALL).to_pylist()
+
+    assert (behind["streams_behind"], behind["lag_messages"]) == (1, 4)
+    assert behind["watermark"] == behind["last_record_at"]
