@@ -43,7 +43,7 @@ class Engine:
     def of(cls, settings: WorkerSettings, *, user_key: bytes, logs_topic: str = "otlp_logs") -> Engine:
         """Engine of a worker."""
         return cls(
-            table=load_table(settings.tags),
+            table=load_table(settings.tags, scan_pii=settings.scan_pii),
             rules=Rules(user_key=user_key, trusted_topics=settings.trust_span_tenant),
             book=PriceBook.from_settings(settings.prices),
             logs_topic=logs_topic,

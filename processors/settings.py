@@ -47,6 +47,10 @@ class WorkerSettings:
     tags: tuple[str, ...] = field(
         default=(), metadata={"help": "Attribute keys to keep in the `tags` column of spans and usage."}
     )
+    scan_pii: bool = field(
+        default=False,
+        metadata={"help": "Look at prompts and answers for personal data; only whether there is some is kept."},
+    )
     user_key: str | None = field(
         default=None,
         metadata={

@@ -79,6 +79,7 @@ class AliasTable:
     resource: Keys
     events: Mapping[str, Keys]
     tags: tuple[str, ...]
+    scan_pii: bool = False  # look at the content for personal data
 
     def event_keys(self, name: str) -> Keys | None:
         """Keys of an event: under its own name, else under ``PREFIX.*``; None = an event that is not read."""
@@ -97,7 +98,7 @@ def read_rows(name: str) -> list[dict[str, str]]:
 
 
 @functools.cache
-def load_table(tags: tuple[str, ...] = ()) -> AliasTable:
+def load_table(tags: tuple[str, ...] = (), *, scan_pii: bool = False) -> AliasTable:
     """Read the table and expand it into exact keys; ``tags`` are attribute keys that settings want kept."""
     fields = [Field(name=row["field"], kind=row["kind"]) for row in read_rows("fields.csv")]
     fields += [Field(name=TAG + tag, kind="text") for tag in tags]
@@ -114,6 +115,7 @@ def load_table(tags: tuple[str, ...] = ()) -> AliasTable:
         resource=_by_key(a for a in aliases if a.place == "resource"),
         events={event: _by_key(found) for event, found in in_events.items()},
         tags=tags,
+        scan_pii=scan_pii,
     )
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
 
 from processors.conventions.table import MANY, Alias, AliasTable, Keys
-from processors.decode import values
+from processors.decode import content, values, verdicts
 from processors.decode.columns import Columns, Found, to_table
 from processors.decode.decoded import MESSAGES, Decoded
 from processors.decode.otlp_json import parse_json
@@ -63,7 +63,8 @@ class Walk:
         self.bad_spans = 0
         self._pointers = {key[1:]: aliases for key, aliases in table.span.items() if key.startswith("@")}
         self._converters = {
-            field.name: values.CONVERTERS["message" if field.name == "error_message" else field.kind]
+            field.name: verdicts.READERS.get(field.name)
+            or values.CONVERTERS["message" if field.name == "error_message" else field.kind]
             for field in table.fields
         }
 
@@ -94,6 +95,8 @@ class Walk:
         for event in span.events:
             if keys := self.table.event_keys(event.name):
                 evaluations += self._event(event, keys, found)
+        if self.table.scan_pii and (personal := content.scan(span)) is not None:
+            found[content.FIELD] = (content.NO_ALIAS, personal)
         scope = scope_spans.scope
         self.columns.add(
             structure=(
@@ -147,7 +150,8 @@ class Walk:
             if aliases[-1].path or aliases[0].path:
                 structured.append((aliases, value))
         for aliases, value in structured:
-            self._offer_members([alias for alias in aliases if alias.path], value, found, groups)
+            worth = [a for a in aliases if a.path and (a.field != verdicts.FIELD or verdicts.mentioned(value))]
+            self._offer_members(worth, value, found, groups)
 
     def _offer_members(
         self, aliases: Sequence[Alias], value: Any, found: Found, groups: dict[str, Found] | None
@@ -169,6 +173,8 @@ class Walk:
         if value is None or not _may_win(alias, target):
             return
         converted = self._converters[alias.field](values.unquote(value) if alias.unit == "json" else value)
+        if converted is not None and alias.field == verdicts.FIELD and alias.field in target:
+            converted = verdicts.merge(target[alias.field][1], converted)
         if converted is not None:
             target[alias.field] = (alias.index, converted * alias.factor if alias.unit in ("s", "ms") else converted)
 
@@ -182,7 +188,7 @@ def name_by_event(groups: dict[str, Found], event: str) -> None:
 
 
 def _may_win(alias: Alias, found: Mapping[str, tuple[int, Any]]) -> bool:
-    return alias.field not in found or alias.index <= found[alias.field][0]
+    return alias.field == verdicts.FIELD or alias.field not in found or alias.index <= found[alias.field][0]
 
 
 def _keep_first_time(found: Found, alias: Alias, time_ns: int) -> None:

@@ -93,7 +93,7 @@ def to_canonical(decoded: Decoded, rules: Rules) -> pl.DataFrame:
         .pipe(place_in_time)
         .pipe(judge)
         .pipe(measure_speed)
-        .pipe(note_safety)
+        .pipe(note_safety, decoded)
         .pipe(identify, rules)
         .with_columns(*_remaining())
     )

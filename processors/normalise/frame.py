@@ -54,7 +54,7 @@ def to_frame(decoded: Decoded) -> pl.DataFrame:
 
 def scope_starts(prefix: str) -> pl.Expr:
     """Whether the instrumentation scope's name begins so."""
-    return pl.col("scope_name").str.starts_with(prefix).fill_null(value=False)
+    return pl.col("scope_name").fill_null("").str.starts_with(prefix)
 
 
 def _by_scope(read: Callable[[Scope], str | int]) -> pl.Expr:

@@ -1,55 +1,200 @@
-"""What was blocked, flagged or redacted, and why: from guardrail attributes, finish reasons and error classes."""
+"""What was blocked, redacted, flagged or let through, and why.
+
+Evidence: guardrail attributes, provider filter results (``decode.verdicts``), finish reasons, error classes and the
+results in error bodies, safety evaluations, our own look at the content (``processors.pii``). Of several the strongest
+counts: blocked, redacted, flagged, allowed. An enforced action goes before a guard's verdict; where it let through what
+the verdict had found, that is ``flagged``.
+
+``safety_category`` is what was found or, beside ``allowed``, what was looked for; NULL: nobody says. ``pii_detected``
+and ``injection_detected`` are NULL where nobody looked: unknown is not false. An injection is *contained* where it was
+detected and the action is ``blocked``.
+"""
 
 from __future__ import annotations
 
 import polars as pl
 
-from processors.normalise.words import closed, opened
+from processors.conventions.rules import words
+from processors.decode import Decoded
+from processors.decode.verdicts import ACTIONS
+from processors.normalise.frame import to_polars
+from processors.normalise.words import closed
 
 _FILTERED = ("content_filter", "guardrail_blocked")
+_TRIGGERED = ("blocked", "redacted", "flagged")
+_BODY_KEYS = {
+    "jailbreak": "prompt_injection",
+    "indirect_attack": "prompt_injection",
+    "self_harm": "self_harm",
+    "sexual": "sexual",
+    "violence": "violence",
+    "hate": "hate",
+    "profanity": "toxicity",
+    "protected_material_text": "protected_material",
+    "protected_material_code": "protected_material",
+}
+"""Members of Azure's ``content_filter_result`` in the body of a refused request, and their categories."""
 
 
-def note_safety(frame: pl.DataFrame) -> pl.DataFrame:
+def note_safety(frame: pl.DataFrame, decoded: Decoded) -> pl.DataFrame:
     """Replaces ``guardrail_action safety_category pii_detected injection_detected``; adds ``_safety_checked``."""
-    return (
-        frame.with_columns(
-            closed("guardrail_action").alias("guardrail_action"),
-            opened("safety_category").alias("safety_category"),
-        )
-        .with_columns(
-            _or_seen("injection_detected", pl.col("safety_category") == "prompt_injection"),
-            _or_seen("pii_detected", (pl.col("safety_category") == "pii") | (pl.col("masked_entities") > 0)),
-        )
-        .with_columns(_action().alias("guardrail_action"), _category().alias("safety_category"))
-        .with_columns(_checked().alias("_safety_checked"))
+    told = (
+        frame.hstack([_evaluated(decoded, len(frame))])
+        .with_columns(_is_guard().alias("is_guard"), _looked_for().alias("looked_for"))
+        .with_columns(_own_action().alias("own_action"))
     )
+    known = told.with_columns(
+        _strongest(_evidence()).alias("guardrail_action"),
+        pl.coalesce(_found_category(), _finished_category()).alias("safety_category"),
+    ).with_columns(
+        _seen("pii", "pii_detected", pl.col("masked_entities") > 0, "pii_scanned").alias("pii_detected"),
+        _seen("prompt_injection", "injection_detected").alias("injection_detected"),
+    )
+    return known.with_columns(_category().alias("safety_category")).with_columns(_checked().alias("_safety_checked"))
 
 
-def _or_seen(column: str, seen: pl.Expr) -> pl.Expr:
-    return pl.coalesce(column, pl.when(seen).then(pl.lit(value=True))).alias(column)
+def _is_guard() -> pl.Expr:
+    return (pl.col("operation") == "guardrail").fill_null(value=False)
+
+
+def _looked_for() -> pl.Expr:
+    """The category that a guard's name speaks of; not of what wraps a guard and repeats its result."""
+    wraps = pl.col("_role") == "aggregate"
+    name = pl.col("guardrail_name").str.to_lowercase().str.replace_all(r"[^a-z0-9]+", "_")
+    patterns = words("guard_name").items()
+    told = pl.coalesce(*[pl.when(name.str.contains(pattern)).then(pl.lit(word)) for pattern, word in patterns])
+    return pl.when(~wraps).then(told)
+
+
+def _own_action() -> pl.Expr:
+    """What was done, by the guard's own words: the enforced action, its verdict, a tripwire, a validation."""
+    output = pl.when("is_guard").then(closed("guardrail_action", pl.col("guardrail_output")))
+    verdict = pl.coalesce(closed("guardrail_action", pl.col("guardrail_verdict")), output)
+    action = closed("guardrail_action")
+    tripped = pl.when("is_guard").then(_choose("guardrail_triggered", "blocked", "allowed"))
+    passed = pl.when("is_guard").then(_choose("guardrail_passed", "allowed", "flagged"))
+    overruled = (action == "allowed") & verdict.is_in(_TRIGGERED)
+    return pl.coalesce(pl.when(overruled).then(pl.lit("flagged")), action, verdict, tripped, passed)
+
+
+def _choose(column: str, if_true: str, if_false: str) -> pl.Expr:
+    told = pl.when(pl.col(column)).then(pl.lit(if_true)).otherwise(pl.lit(if_false))
+    return pl.when(pl.col(column).is_not_null()).then(told)
 
 
 def _filtered() -> pl.Expr:
     return (pl.col("finish_reason") == "content_filter") | pl.col("error_class").is_in(_FILTERED)
 
 
-def _action() -> pl.Expr:
+def _evidence() -> list[pl.Expr]:
     masked = pl.when(pl.col("masked_entities") > 0).then(pl.lit("redacted"))
-    return pl.coalesce("guardrail_action", pl.when(_filtered()).then(pl.lit("blocked")), masked)
+    blocked = pl.when(_filtered()).then(pl.lit("blocked"))
+    return [pl.col("own_action"), _of_verdicts("safety_verdicts"), _of_verdicts("evaluated"), masked, blocked]
+
+
+def _of_verdicts(column: str) -> pl.Expr:
+    """The strongest action of a verdict; the first, as ``decode.verdicts`` writes them."""
+    action = pl.col(column).str.extract(r"^\w+=(\w*)")
+    return pl.when(action != "").then(action)
+
+
+def _strongest(evidence: list[pl.Expr]) -> pl.Expr:
+    any_says = [pl.any_horizontal(*[(one == action).fill_null(value=False) for one in evidence]) for action in ACTIONS]
+    said = zip(any_says, ACTIONS, strict=True)
+    return pl.coalesce(*[pl.when(says).then(pl.lit(action)) for says, action in said if action])
+
+
+def _found_category() -> pl.Expr:
+    """What a verdict names first, unless it is only what was looked for."""
+    found = [pl.col(name).str.extract(r"^(\w+)=(?:blocked|redacted|flagged|(?: |$))") for name in _VERDICTS]
+    return pl.coalesce(*found, _in_body())
+
+
+_VERDICTS = ("safety_verdicts", "evaluated")
+
+
+def _in_body() -> pl.Expr:
+    """The first member that is ``filtered`` in the body of an error."""
+    body = pl.when(pl.col("error_class") == "content_filter").then(pl.col("error_text"))
+    quote = r"""\\*["']"""
+    patterns = {key: rf"{quote}{key}{quote}\s*:\s*\{{[^}}]*{quote}filtered{quote}\s*:\s*[tT]rue" for key in _BODY_KEYS}
+    held = [pl.when(body.str.contains(patterns[key])).then(pl.lit(name)) for key, name in _BODY_KEYS.items()]
+    return pl.coalesce(*held)
+
+
+def _finished_category() -> pl.Expr:
+    """``RECITATION`` and kin say more than that the answer was filtered."""
+    return closed("safety_finish", pl.col("finish_word"))
+
+
+def _seen(category: str, told: str, *more: pl.Expr | str) -> pl.Expr:
+    """True where anything found it; False where somebody looked and found nothing; NULL where nobody looked."""
+    yes = [
+        (pl.col("safety_category") == category),
+        pl.col(told),
+        *(pl.col(m) if isinstance(m, str) else m for m in more),
+    ]
+    yes += [pl.col(name).str.contains(rf"\b{category}=(?:blocked|redacted|flagged| |$)") for name in _VERDICTS]
+    yes.append((pl.col("looked_for") == category) & pl.col("own_action").is_in(_TRIGGERED))
+    no = [pl.col(told).is_not_null(), *(pl.col(m).is_not_null() for m in more if isinstance(m, str))]
+    no += [pl.col(name).str.contains(rf"\b{category}=allowed") for name in _VERDICTS]
+    no.append((pl.col("looked_for") == category) & (pl.col("own_action") == "allowed"))
+    return pl.when(_any(yes)).then(pl.lit(value=True)).when(_any(no)).then(pl.lit(value=False))
+
+
+def _any(conditions: list[pl.Expr]) -> pl.Expr:
+    return pl.any_horizontal(*[condition.fill_null(value=False) for condition in conditions])
 
 
 def _category() -> pl.Expr:
+    """What was found, by the best evidence; for a guard that found nothing, what its name says it looks for."""
     return pl.coalesce(
         "safety_category",
-        pl.when(pl.col("error_class") == "guardrail_blocked").then(pl.lit("guardrail")),
-        pl.when(_filtered()).then(pl.lit("content_filter")),
+        pl.when(pl.col("own_action").is_not_null()).then(pl.col("looked_for")),
         pl.when("injection_detected").then(pl.lit("prompt_injection")),
         pl.when("pii_detected").then(pl.lit("pii")),
+        pl.when(pl.col("error_class") == "guardrail_blocked").then(pl.lit("guardrail")),
+        pl.when(_filtered()).then(pl.lit("content_filter")),
+        pl.when(pl.col("is_guard") & pl.col("guardrail_action").is_in(_TRIGGERED)).then(pl.lit("guardrail")),
     )
 
 
 def _checked() -> pl.Expr:
     told = [pl.col(name).is_not_null() for name in ("guardrail_action", "safety_category", "pii_detected")]
     finished = pl.col("_model_call") & pl.col("finish_reason").is_not_null()
-    is_guardrail = (pl.col("operation") == "guardrail").fill_null(value=False)
-    return pl.any_horizontal(*told, pl.col("injection_detected").is_not_null(), finished, is_guardrail)
+    return pl.any_horizontal(*told, pl.col("injection_detected").is_not_null(), finished, pl.col("is_guard"))
+
+
+def _evaluated(decoded: Decoded, rows: int) -> pl.Series:
+    """Verdict of the safety evaluations of each span: what their names look for, and what their labels say."""
+    given = to_polars(decoded.evaluations).select(
+        "row",
+        _name_category().alias("category"),
+        _label_action().alias("action"),
+    )
+    ranks = {action: rank for rank, action in enumerate(ACTIONS)}
+    verdicts = (
+        given.drop_nulls()
+        .with_columns(pl.col("action").replace_strict(ranks, return_dtype=pl.Int8).alias("rank"))
+        .sort("row", "rank", "category")
+        .unique(["row", "category"], keep="first", maintain_order=True)
+        .group_by("row", maintain_order=True)
+        .agg(pl.concat_str("category", "action", separator="=").str.join(" ").alias("evaluated"))
+    )
+    all_rows = pl.DataFrame({"row": pl.int_range(rows, dtype=pl.Int64, eager=True)})
+    return all_rows.join(verdicts, on="row", how="left", maintain_order="left")["evaluated"]
+
+
+def _name_category() -> pl.Expr:
+    name = pl.col("evaluation_name").str.to_lowercase().str.replace_all(r"[^a-z0-9]+", "_")
+    return pl.coalesce(closed("safety_category", name), *[
+        pl.when(name.str.contains(pattern)).then(pl.lit(category))
+        for pattern, category in words("guard_name").items()
+    ])  # fmt: skip
+
+
+def _label_action() -> pl.Expr:
+    """Yes and no speak of what an evaluator is named after; groundedness is named after the good."""
+    label = pl.col("evaluation_label").str.to_lowercase().str.replace_all(r"[^a-z0-9]+", "_")
+    about_harm = _name_category() != "ungrounded"
+    return pl.coalesce(closed("safety_label", label), pl.when(about_harm).then(closed("safety_answer", label)))

@@ -1,0 +1,389 @@
+"""What guards, filters and safety evaluations say, convention by convention, comes to one small vocabulary."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from processors.conventions.rules import words
+from processors.conventions.table import load_table
+from processors.decode import decode, verdicts
+from processors.normalise import Rules, normalise
+from tests.processors.otlp import event, message, request, span
+
+CHAT = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o", "gen_ai.usage.input_tokens": 5}
+GUARD = {"openinference.span.kind": "GUARDRAIL"}
+OTEL_GUARD = {"gen_ai.operation.name": "run_guardrail"}
+SECRET = "the secret words of a user"
+
+
+def noted(given: dict[str, Any], **fields: Any) -> tuple[Any, ...]:
+    """Category, action, personal data, injection of a span with these attributes."""
+    scope = fields.pop("scope", "")
+    decoded = decode([message(request(span(given, **fields), scope=scope))], load_table())
+    spans = normalise(decoded, Rules(user_key=b"k", trusted_topics=None)).spans
+    assert SECRET not in str(spans.to_pylist())
+    (row,) = spans.to_pylist()
+    return tuple(row[name] for name in ("safety_category", "guardrail_action", "pii_detected", "injection_detected"))
+
+
+# ---- finish reasons
+
+
+@pytest.mark.parametrize(
+    ("word", "category", "pii"),
+    [
+        ("content_filter", "content_filter", None),
+        ("content-filter", "content_filter", None),
+        ("SAFETY", "content_filter", None),
+        ("RECITATION", "protected_material", None),
+        ("IMAGE_RECITATION", "protected_material", None),
+        ("BLOCKLIST", "topic", None),
+        ("PROHIBITED_CONTENT", "content_filter", None),
+        ("IMAGE_PROHIBITED_CONTENT", "content_filter", None),
+        ("SPII", "pii", True),
+        ("IMAGE_SAFETY", "content_filter", None),
+        ("MODEL_ARMOR", "content_filter", None),
+        ("LANGUAGE", "content_filter", None),
+        ("guardrail_intervened", "content_filter", None),
+        ("content_filtered", "content_filter", None),
+        ("refusal", "content_filter", None),
+    ],
+)
+def test_every_providers_word_for_a_filtered_answer_is_a_block(word: str, category: str, pii: bool | None):
+    assert noted(CHAT | {"gen_ai.response.finish_reasons": [word]}) == (category, "blocked", pii, None)
+
+
+@pytest.mark.parametrize("word", ["stop", "length", "tool_calls", "end_turn", "MAX_TOKENS"])
+def test_an_answer_that_ended_otherwise_is_no_event(word: str):
+    assert noted(CHAT | {"gen_ai.response.finish_reasons": [word]}) == (None, None, None, None)
+
+
+# ---- results of providers' filters
+
+SAFE = {"filtered": False, "severity": "safe"}
+PROMPT_SAFE = [
+    {"prompt_index": 0, "content_filter_results": {"hate": SAFE, "jailbreak": {"filtered": False, "detected": False}}}
+]
+ATTACK = [
+    {"prompt_index": 0, "content_filter_results": {"hate": SAFE, "jailbreak": {"filtered": True, "detected": True}}}
+]
+ANSWER = {
+    "sexual": {"filtered": True, "severity": "high"},
+    "protected_material_text": {"filtered": False, "detected": False},
+}
+RATINGS = [
+    {"category": "HARM_CATEGORY_HATE_SPEECH", "probability": "NEGLIGIBLE"},
+    {"category": "HARM_CATEGORY_DANGEROUS_CONTENT", "probability": "HIGH", "blocked": True},
+]
+TRACE = {
+    "guardrail": {
+        "inputAssessment": {
+            "gr-1": {
+                "contentPolicy": {"filters": [{"type": "PROMPT_ATTACK", "confidence": "HIGH", "action": "BLOCKED"}]},
+                "topicPolicy": {"topics": [{"name": SECRET, "type": "DENY", "action": "BLOCKED"}]},
+            }
+        },
+        "outputAssessments": {
+            "gr-1": [
+                {
+                    "sensitiveInformationPolicy": {
+                        "piiEntities": [{"match": SECRET, "type": "EMAIL", "action": "ANONYMIZED"}]
+                    }
+                }
+            ]
+        },
+    }
+}
+MODERATION = {
+    "results": [
+        {"flagged": True, "categories": {"hate": False, "self-harm/intent": True}, "category_scores": {"hate": 0.1}}
+    ]
+}
+AZURE = {
+    "id": "chatcmpl-9",
+    "prompt_filter_results": ATTACK,
+    "choices": [{"message": {"content": SECRET}, "content_filter_results": {"hate": SAFE}}],
+}
+GEMINI = {"candidates": [{"content": {"parts": [{"text": SECRET}]}, "safetyRatings": RATINGS}]}
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"gen_ai.prompt.prompt_filter_results": json.dumps(PROMPT_SAFE)}, (None, "allowed", None, False)),
+        ({"gen_ai.prompt.prompt_filter_results": json.dumps(ATTACK)}, ("prompt_injection", "blocked", None, True)),
+        ({"gen_ai.completion.0.content_filter_results": json.dumps(ANSWER)}, ("sexual", "blocked", None, None)),
+        ({"gen_ai.completion.3.content_filter_results": repr(ANSWER)}, ("sexual", "blocked", None, None)),
+        (
+            {
+                "gen_ai.prompt.prompt_filter_results": json.dumps(PROMPT_SAFE),
+                "gen_ai.completion.1.content_filter_results": json.dumps(ANSWER),
+            },
+            ("sexual", "blocked", None, False),
+        ),
+        (
+            {
+                "gen_ai.output.messages": json.dumps(
+                    [{"role": "assistant", "parts": [], "content_filter_results": ANSWER}]
+                )
+            },
+            ("sexual", "blocked", None, None),
+        ),
+        ({"output.value": json.dumps(AZURE)}, ("prompt_injection", "blocked", None, True)),
+        ({"output.value": json.dumps(GEMINI)}, ("dangerous", "blocked", None, None)),
+        (
+            {"output.value": json.dumps({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}})},
+            ("content_filter", "blocked", None, None),
+        ),
+        (
+            {"output.value": json.dumps({"promptFeedback": {"blockReason": "BLOCKED_REASON_UNSPECIFIED"}})},
+            (None, None, None, None),
+        ),
+        ({"output.value": json.dumps({"trace": TRACE})}, ("prompt_injection", "blocked", True, True)),
+        (
+            {"output.value": json.dumps({"output": "fine", "trace": {"guardrail": {"inputAssessment": {}}}})},
+            (None, None, None, None),
+        ),
+        ({"llm.azure.choices": str(AZURE["choices"])}, (None, "allowed", None, None)),
+        (
+            {"ai.response.providerMetadata": json.dumps({"google": {"safetyRatings": RATINGS}})},
+            ("dangerous", "blocked", None, None),
+        ),
+        (
+            {"ai.response.providerMetadata": json.dumps({"bedrock": {"trace": TRACE}})},
+            ("prompt_injection", "blocked", True, True),
+        ),
+        ({"langfuse.observation.output": json.dumps(MODERATION)}, ("self_harm", "flagged", None, None)),
+        (
+            {
+                "gen_ai.bedrock.guardrail.input_filter": json.dumps(
+                    {"sensitive": ["EMAIL"], "topic": [], "content": ["HATE"], "words": []}
+                )
+            },
+            ("hate", None, True, None),
+        ),
+    ],
+)
+def test_filter_results_are_read_wherever_instrumentations_put_them(given: dict[str, Any], expected: tuple[Any, ...]):
+    assert noted(CHAT | given) == expected
+
+
+def test_a_structured_value_reads_like_its_json():
+    plain = {"gen_ai.completion.0.content_filter_results": ANSWER}
+
+    assert noted(CHAT | plain) == noted(CHAT | {"gen_ai.completion.0.content_filter_results": json.dumps(ANSWER)})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps({"choices": [{"message": {"content": {"hate": True, "filtered": True}}}]}),
+        json.dumps({"answer": {"prompt_filter_results": ATTACK}}),
+        json.dumps({"hate": {"filtered": True}, "flagged": True, "guardrail": True}),
+        "{'choices': [{'message': 'prompt_filter_results jailbreak filtered true'}]}",
+        "prompt_filter_results: jailbreak filtered=true",
+    ],
+)
+def test_what_an_answer_says_about_filters_is_content_and_no_result(text: str):
+    assert noted(CHAT | {"output.value": text}) == (None, None, None, None)
+
+
+def test_a_prompt_that_was_refused_says_why_in_the_body_of_the_error():
+    body = {
+        "code": "ResponsibleAIPolicyViolation",
+        "content_filter_result": {"hate": SAFE, "jailbreak": {"detected": True, "filtered": True}},
+    }
+    text = f"Error code: 400 - {{'error': {{'code': 'content_filter', 'message': '{SECRET}', 'innererror': {body}}}}}"
+    refused = event("exception", after_ms=1, exception__type="openai.BadRequestError", exception__message=text)
+
+    assert noted(CHAT, status=2, message=text) == ("prompt_injection", "blocked", None, True)
+    assert noted(CHAT, status=2, events=[refused]) == ("prompt_injection", "blocked", None, True)
+
+
+# ---- guards
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        # OpenTelemetry's proposal: the enforced action goes before the verdict
+        ({"gen_ai.guardrail.verdict.type": "allow"}, (None, "allowed", None, None)),
+        (
+            {"gen_ai.guardrail.verdict.type": "warn", "gen_ai.guardrail.action.type": "block"},
+            ("guardrail", "blocked", None, None),
+        ),
+        (
+            {"gen_ai.guardrail.verdict.type": "deny", "gen_ai.guardrail.action.type": "allow"},
+            ("guardrail", "flagged", None, None),
+        ),
+        (
+            {
+                "gen_ai.guardrail.verdict.type": "modify",
+                "gen_ai.guardrail.security.risk.category": "sensitive_info_disclosure",
+            },
+            ("pii", "redacted", True, None),
+        ),
+        (
+            {"gen_ai.guardrail.action.type": "block", "gen_ai.guardrail.security.risk.category": "jailbreak"},
+            ("prompt_injection", "blocked", None, True),
+        ),
+        (
+            {"gen_ai.guardrail.verdict.type": "allow", "gen_ai.guardrail.component.name": "Custom PII Filter"},
+            ("pii", "allowed", False, None),
+        ),
+        (
+            {"gen_ai.guardrail.verdict.type": "deny", "gen_ai.guardrail.security.risk.category": f"custom:{SECRET}"},
+            ("other", "blocked", None, None),
+        ),
+        # the Agents SDK
+        (
+            {"gen_ai.guardrail.name": "jailbreak_guard", "gen_ai.guardrail.triggered": True},
+            ("prompt_injection", "blocked", None, True),
+        ),
+        (
+            {"gen_ai.guardrail.name": "jailbreak_guard", "gen_ai.guardrail.triggered": False},
+            ("prompt_injection", "allowed", None, False),
+        ),
+        ({"guardrail.triggered": True}, ("guardrail", "blocked", None, None)),
+        # litellm, both versions
+        ({"litellm.guardrail.status": "success"}, (None, "allowed", None, None)),
+        (
+            {"litellm.guardrail.status": "success", "litellm.guardrail.masked_entity_count": 2},
+            ("pii", "redacted", True, None),
+        ),
+        (
+            {"guardrail_status": "success", "masked_entity_count": '{"CREDIT_CARD": 2, "PHONE": 1}'},
+            ("pii", "redacted", True, None),
+        ),
+        (
+            {"guardrail_status": "guardrail_intervened", "guardrail_violation_categories": '["VIOLENCE", "INSULTS"]'},
+            ("harassment", "blocked", None, None),
+        ),
+        (
+            {"litellm.guardrail.status": "guardrail_flagged", "litellm.guardrail.name": "toxicity-check"},
+            ("toxicity", "flagged", None, None),
+        ),
+        (
+            {"litellm.guardrail.status": "guardrail_failed_to_respond", "litellm.guardrail.name": "presidio-pii"},
+            (None, None, None, None),
+        ),
+        ({"litellm.guardrail.status": "not_run"}, (None, None, None, None)),
+        # OpenLLMetry's SDK
+        ({"gen_ai.guardrail.status": "PASSED", "gen_ai.guardrail.name": "pii_guard"}, ("pii", "allowed", False, None)),
+        (
+            {"gen_ai.guardrail.status": "FAILED", "gen_ai.guardrail.name": "toxicity_guard"},
+            ("toxicity", "flagged", None, None),
+        ),
+        # openlit
+        (
+            {"guard.action": "redact", "guard.classification": "EMAIL, PHONE", "guard.name": "pii"},
+            ("pii", "redacted", True, None),
+        ),
+        # guardrails-ai, and what stands in the output of a guardrail span
+        ({"validation_passed": False}, ("guardrail", "flagged", None, None)),
+        ({"validation_passed": True}, (None, "allowed", None, None)),
+        (
+            {"output.value": json.dumps({"tripwire_triggered": True, "output_info": SECRET})},
+            ("guardrail", "blocked", None, None),
+        ),
+        (
+            {
+                "output.value": json.dumps(
+                    {"action": "GUARDRAIL_INTERVENED", "assessments": [TRACE["guardrail"]["inputAssessment"]["gr-1"]]}
+                )
+            },
+            ("prompt_injection", "blocked", None, True),
+        ),
+        # Langfuse: the type alone says that a guard ran, not what came of it
+        ({"langfuse.observation.type": "guardrail"}, (None, None, None, None)),
+    ],
+)
+def test_guards_of_every_kind_tell_what_they_did(given: dict[str, Any], expected: tuple[Any, ...]):
+    assert noted((OTEL_GUARD if any(key.startswith("gen_ai.") for key in given) else GUARD) | given) == expected
+
+
+def test_rails_of_nemo_guardrails_and_guards_of_logfire_are_known_by_their_spans():
+    rail = {"rail.type": "input", "rail.name": "jailbreak detection model"}
+
+    assert noted(rail | {"rail.stop": True}, name="guardrails.rail") == ("prompt_injection", "blocked", None, True)
+    assert noted(rail | {"rail.stop": False}, name="guardrails.rail")[1:] == ("allowed", None, False)
+    named = "Guardrail {name!r} {triggered=}"
+    assert noted({"triggered": True}, name=named, scope="logfire.openai_agents")[:2] == ("guardrail", "blocked")
+
+
+@pytest.mark.parametrize("key", ["triggered", "validation_passed", "rail.stop", "output.value"])
+def test_a_word_that_only_guards_use_says_nothing_elsewhere(key: str):
+    value = json.dumps({"action": "block", "triggered": True}) if key == "output.value" else True
+
+    assert noted(CHAT | {key: value}) == (None, None, None, None)
+
+
+def test_a_finding_is_an_event_of_a_guardrail_span():
+    findings = [
+        event("gen_ai.guardrail.security.finding", after_ms=1, gen_ai__guardrail__security__risk__category=category)
+        for category in ("toxicity", "prompt_injection")
+    ]
+
+    given = OTEL_GUARD | {"gen_ai.guardrail.action.type": "block"}
+
+    assert noted(given, events=findings)[1:] == ("blocked", None, True)
+
+
+# ---- evaluations
+
+
+@pytest.mark.parametrize(
+    ("name", "label", "expected"),
+    [
+        ("toxicity", "toxic", ("toxicity", "flagged", None, None)),
+        ("Toxicity", "pass", (None, "allowed", None, None)),
+        ("jailbreak", "detected", ("prompt_injection", "flagged", None, True)),
+        ("prompt_injection_check", "no", (None, "allowed", None, False)),
+        ("pii_detection", "yes", ("pii", "flagged", True, None)),
+        ("PII", "false", (None, "allowed", False, None)),
+        ("groundedness", "hallucinated", ("ungrounded", "flagged", None, None)),
+        ("groundedness", "yes", (None, None, None, None)),
+        ("hallucination", "factual", (None, "allowed", None, None)),
+        ("helpfulness", "fail", (None, None, None, None)),
+        ("toxicity", SECRET, (None, None, None, None)),
+    ],
+)
+def test_a_safety_evaluation_flags_by_its_label(name: str, label: str, expected: tuple[Any, ...]):
+    given = {"gen_ai__evaluation__name": name, "gen_ai__evaluation__score__label": label}
+    evaluation = event("gen_ai.evaluation.result", after_ms=5, **given)
+
+    assert noted(CHAT, events=[evaluation]) == expected
+
+
+# ---- verdicts
+
+
+def test_a_verdict_is_made_of_words_of_the_table_alone():
+    known = {*words("safety_category").values(), *words("guard_name").values()} - {None}
+    held = {
+        "content_filter_results": {"hate": {"filtered": True, SECRET: SECRET}, SECRET: {"filtered": True}},
+        SECRET: SECRET,
+    }
+
+    found = verdicts.read([held, {"categories": [SECRET, "violence"]}, SECRET])
+
+    assert found is not None
+    assert {pair.partition("=")[0] for pair in found.split(" ")} <= known
+    assert {pair.partition("=")[2] for pair in found.split(" ")} <= set(verdicts.ACTIONS)
+
+
+def test_merging_is_the_same_in_any_order_and_keeps_the_stronger():
+    one, other = "hate=flagged pii=allowed", "pii=redacted hate=allowed sexual="
+
+    assert verdicts.merge(one, other) == verdicts.merge(other, one) == "pii=redacted hate=flagged sexual="
+
+
+def test_a_value_nested_without_end_is_given_up():
+    deep: Any = {"filtered": True, "severity": "high"}
+    for _ in range(500):
+        deep = {"content_filter_results": deep}
+
+    assert verdicts.read(deep) is None
