@@ -39,7 +39,7 @@ ITEMS = Metric(
     name="spanledger_gateway_items",
     kind="counter",
     unit="1",
-    help="Spans, data points and log records acknowledged, by signal.",
+    help="Spans, data points, log records and outcomes acknowledged, by signal.",
 )
 REJECTED = Metric(
     name="spanledger_gateway_rejected_items",

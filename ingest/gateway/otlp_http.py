@@ -1,4 +1,4 @@
-"""OTLP/HTTP: POST /v1/traces, /v1/metrics, /v1/logs in protobuf or JSON, as it is or gzipped.
+"""OTLP/HTTP: POST /v1/traces, /v1/metrics, /v1/logs in protobuf or JSON, as it is or gzipped; and POST /v1/outcomes.
 
 The key is checked before the body is read. aiohttp would unpack bodies by itself and without a bound, so that is turned
 off: pieces are unpacked and counted as they arrive.
@@ -11,17 +11,19 @@ import contextlib
 
 from aiohttp import web
 
-from ingest.gateway import answers
+from ingest.gateway import answers, outcomes
 from ingest.gateway.inflate import unpacker
-from ingest.gateway.keys import presented_key
+from ingest.gateway.keys import Client, presented_key
 from ingest.gateway.limits import OVERLOAD_RETRY_S, Charge
 from ingest.gateway.payload import Encoding
 from ingest.gateway.receiver import Receiver
-from ingest.gateway.refusals import Reason, Refused
+from ingest.gateway.refusals import CODES, Reason, Refused
 from ingest.gateway.signals import SIGNALS
 
 LAST_WORDS_S = 1.0  # for answers that are written when a drain closes the connections
 BY_PATH = {signal.path: signal for signal in SIGNALS}
+NAMES = {outcomes.PATH: "outcomes", **{signal.path: signal.name for signal in SIGNALS}}
+"""What the metrics call the paths."""
 
 
 class HttpExport:
@@ -67,9 +69,8 @@ class HttpExport:
         try:
             return await self._export(request, encoding)
         except Refused as refused:
-            signal = BY_PATH.get(request.path)
             self._receiver.meters.count_refused(
-                signal=signal.name if signal else "none", protocol="http", reason=refused.reason.value
+                signal=NAMES.get(request.path, "none"), protocol="http", reason=refused.reason.value
             )
             return web.Response(
                 status=refused.codes.http,
@@ -79,12 +80,14 @@ class HttpExport:
             )
 
     async def _export(self, request: web.Request, encoding: Encoding) -> web.Response:
-        signal = BY_PATH.get(request.path)
-        if signal is None:
-            raise Refused(Reason.NOT_FOUND, f"no such path; there are {', '.join(BY_PATH)}")
+        if request.path not in NAMES:
+            raise Refused(Reason.NOT_FOUND, f"no such path; there are {', '.join(sorted(NAMES))}")
         if request.method != "POST":
             raise Refused(Reason.BAD_METHOD, "OTLP requests are POST requests")
         client = self._receiver.admit(presented_key(request.headers))
+        signal = BY_PATH.get(request.path)
+        if signal is None:
+            return await self._take_outcomes(request, client)
         if request.content_type != encoding.value:
             raise Refused(Reason.BAD_TYPE, f"Content-Type must be {' or '.join(Encoding)}")
         with self._receiver.in_flight.charge() as charge:
@@ -101,6 +104,30 @@ class HttpExport:
         )
         answer = answers.encode(answers.exported(signal, accepted), encoding)
         return web.Response(body=answer, content_type=encoding.value)
+
+    async def _take_outcomes(self, request: web.Request, client: Client) -> web.Response:
+        """200 where any outcome was taken, or none was sent; 400 where none is right: either way each error is told."""
+        if request.content_type != Encoding.JSON.value:
+            raise Refused(Reason.BAD_TYPE, f"Content-Type must be {Encoding.JSON}")
+        with self._receiver.in_flight.charge() as charge:
+            body = await self._read(request, charge)
+            posted = await self._receiver.accept_outcomes(client=client, body=body, charge=charge)
+        meters, none_right = self._receiver.meters, posted.rejected and not posted.accepted
+        if none_right:
+            meters.count_refused(signal="outcomes", protocol="http", reason=Reason.MALFORMED.value)
+        else:
+            meters.count_accepted(
+                signal="outcomes",
+                protocol="http",
+                body_bytes=len(body),
+                items=posted.accepted + posted.rejected,
+                rejected=posted.rejected,
+            )
+        return web.Response(
+            status=CODES[Reason.MALFORMED].http if none_right else 200,
+            body=posted.answer(),
+            content_type=Encoding.JSON.value,
+        )
 
     async def _read(self, request: web.Request, charge: Charge) -> bytes:
         limit = self._receiver.limits.request_bytes

@@ -21,10 +21,11 @@ from ingest.gateway.kafka_outlet import unavailable
 from ingest.gateway.keys import Client, KeyRing
 from ingest.gateway.limits import OVERLOAD_RETRY_S, Charge, InFlight, RateLimit
 from ingest.gateway.metrics import Meters
+from ingest.gateway.outcomes import Posted, read_outcomes
 from ingest.gateway.outlet import Outlet, Record
 from ingest.gateway.payload import Encoding, Payload, read_json, read_protobuf
 from ingest.gateway.refusals import Reason, Refused
-from ingest.gateway.signals import Signal
+from ingest.gateway.signals import LOGS, Signal
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +92,17 @@ class Receiver:
         record = Record(topic=self._topics[signal], key=payload.key, value=body, headers=headers)
         await self._store(record, charge)
         return Accepted(items=payload.items, rejected=payload.rejected, warning=_about_rejected(payload))
+
+    async def accept_outcomes(self, *, client: Client, body: bytes, charge: Charge) -> Posted:
+        """Verdict on posted outcomes, once Kafka has those that are right; raises Refused."""
+        self._rate.spend(client, len(body))
+        loop = asyncio.get_running_loop()
+        posted = await loop.run_in_executor(self._json_thread, read_outcomes, body, client, time.time_ns())
+        if posted.accepted:
+            charge.grow(len(posted.value))
+            headers = [*client.headers(), ("content-type", Encoding.PROTOBUF.value.encode())]
+            await self._store(Record(topic=self._topics[LOGS], key=None, value=posted.value, headers=headers), charge)
+        return posted
 
     def close(self) -> None:
         """End the thread that reads JSON."""
