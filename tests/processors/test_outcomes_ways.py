@@ -1,0 +1,188 @@
+"""The same outcome as span event, log record and POST request gives the same row; told twice, it has one id."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ingest.gateway.keys import ANYBODY
+from ingest.gateway.outcomes import ATTRIBUTES, SOURCES, read_outcomes
+from processors.engine import Engine, process_range
+from processors.messages import Message
+from processors.settings import WorkerSettings
+from tests.processors.logs import log_message, logs, record
+from tests.processors.otlp import START_NS, attributes, message, request, span
+from warehouse.schemas import OUTCOMES
+
+ENGINE = Engine.of(WorkerSettings(), user_key=b"a key of the tests")
+WORDS = st.text("abcdefghij klmnöß🜚-", min_size=1, max_size=64).map(str.strip).filter(bool)
+NAMES = WORDS | st.sampled_from(["success", "safe", "review", "user_feedback"])
+LABELS = WORDS | st.sampled_from(["failed", "Success", "unsafe", "true", "no", "0.5", "7"])
+OUTCOME = st.fixed_dictionaries(
+    {"name": NAMES},
+    optional={
+        "score": st.floats(allow_nan=False, allow_infinity=False) | st.integers(-1000, 1000),
+        "label": LABELS,
+        "review_minutes": st.floats(0, 600),
+        "source": st.sampled_from(SOURCES),
+        "task_id": WORDS,
+        "session_id": WORDS,
+        "outcome_id": WORDS,
+        "tenant": WORDS,
+        "feature": WORDS,
+    },
+).filter(lambda told: told.keys() & {"score", "label", "review_minutes"})
+PLACE = ("source_topic", "source_partition", "source_offset", "received_at")
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+OBSERVED_NS = START_NS + 250_000_000
+
+
+def rows(*messages: Message) -> list[dict[str, Any]]:
+    return list(process_range(messages, ENGINE).tables["outcomes"].to_pylist())
+
+
+def as_attributes(told: dict[str, Any]) -> dict[str, Any]:
+    return {ATTRIBUTES[name]: value for name, value in told.items()}
+
+
+def as_log(told: dict[str, Any]) -> Message:
+    about = {"trace_id": bytes.fromhex(TRACE), "span_id": bytes.fromhex(SPAN), "time_unix_nano": OBSERVED_NS}
+    return log_message(logs(record("spanledger.outcome", as_attributes(told), **about)))
+
+
+def as_post(told: dict[str, Any]) -> Message:
+    at = datetime.fromtimestamp(OBSERVED_NS / 1e9, UTC).isoformat()
+    body = json.dumps({**told, "trace_id": TRACE, "span_id": SPAN, "observed_at": at}).encode()
+    posted = read_outcomes(body, ANYBODY, OBSERVED_NS + 10**9)
+    assert posted.problems == ()
+    return log_message(posted.value, offset=1)
+
+
+def as_event(told: dict[str, Any]) -> Message:
+    """Of the span, which has tenant and feature as its own."""
+    whose = {key: value for key, value in as_attributes(told).items() if not key.startswith("spanledger.outcome")}
+    given = {key: value for key, value in as_attributes(told).items() if key.startswith("spanledger.outcome")}
+    made = span(whose, trace_id=bytes.fromhex(TRACE), span_id=bytes.fromhex(SPAN))
+    made.events.add(name="spanledger.outcome", time_unix_nano=OBSERVED_NS, attributes=attributes(given))
+    return message(request(made), offset=2)
+
+
+@settings(max_examples=60, deadline=None)
+@given(OUTCOME)
+def test_the_three_ways_give_the_same_row(told: dict[str, Any]):
+    found = [rows(way(told)) for way in (as_log, as_post, as_event)]
+
+    assert [len(each) for each in found] == [1, 1, 1]
+    said = [{name: value for name, value in each[0].items() if name not in PLACE} for each in found]
+    assert said[0] == said[1] == said[2]
+
+
+@settings(max_examples=40, deadline=None)
+@given(OUTCOME)
+def test_what_is_told_twice_has_one_id_and_stands_in_the_schema(told: dict[str, Any]):
+    table = process_range([as_log(told), as_post(told), as_log(told)], ENGINE).tables["outcomes"]
+
+    assert table.schema == OUTCOMES
+    assert (table.num_rows, len(set(table["outcome_id"].to_pylist()))) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"name": "b"}, {"score": 0.5}, {"label": "x"}, {"source": "human"}, {"task_id": "T"}, {"tenant": "globex"}],
+)
+def test_outcomes_that_differ_in_anything_have_different_ids(other: dict[str, Any]):
+    told = {"name": "a", "score": 1.0, "tenant": "acme"}
+
+    one, another = rows(as_log(told), as_log({**told, **other}))
+
+    assert one["outcome_id"] != another["outcome_id"]
+
+
+def test_the_producers_own_id_holds_whatever_else_is_told_but_within_its_tenant_only():
+    told = {"name": "a", "score": 1.0, "outcome_id": "mine", "tenant": "acme"}
+
+    first, corrected, others = rows(as_log(told), as_log({**told, "score": 0.0}), as_log({**told, "tenant": "globex"}))
+
+    assert first["outcome_id"] == corrected["outcome_id"] != others["outcome_id"]
+
+
+# ---- spans
+
+
+def of_span(given: dict[str, Any], **fields: Any) -> list[dict[str, Any]]:
+    return rows(message(request(span(given, **fields))))
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (True, ("correct", "true", 1.0)),
+        (False, ("correct", "false", 0.0)),
+        (4, ("correct", None, 4.0)),
+        ("mostly", ("correct", "mostly", None)),
+    ],
+)
+def test_logfires_feedback_is_the_value_under_its_name_and_is_about_the_parent(value: Any, told: tuple[Any, ...]):
+    given = {"logfire.span_type": "annotation", "logfire.feedback.name": "correct", "correct": value}
+
+    (row,) = of_span({**given, "logfire.feedback.comment": "well"}, parent_span_id=b"\x09" * 8)
+
+    assert (row["name"], row["label"], row["score"], row["source"]) == (*told, "human")
+    assert row["span_id"] == b"\x09" * 8
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"langfuse.score.name": "tone", "langfuse.score.value": 0.9}, ("tone", None, 0.9, "evaluator")),
+        ({"langfuse.score.name": "ok", "langfuse.score.value": True}, ("ok", "true", 1.0, "evaluator")),
+        (
+            {
+                "langfuse.score.name": "tone",
+                "langfuse.score.value": 1,
+                "langfuse.score.string_value": "polite",
+                "langfuse.score.source": "API",
+            },
+            ("tone", "polite", 1.0, "explicit"),
+        ),
+        ({"gen_ai.evaluation.name": "ok", "gen_ai.evaluation.score.value": "0.5"}, ("ok", None, 0.5, "evaluator")),
+        ({"task.outcome": "passed"}, ("success", "success", 1.0, "explicit")),
+        ({"task_success": False}, ("success", "failure", 0.0, "explicit")),
+        ({"langfuse.trace.metadata.task_success": "true"}, ("success", "success", 1.0, "explicit")),
+        ({"task.safe": "false"}, ("safe", "unsafe", 0.0, "explicit")),
+        ({"task.review_minutes": "2.5"}, ("review", None, None, "human")),
+        (
+            {"session.evaluations.3.evaluation.name": "calm", "session.evaluations.3.evaluation.score": 1},
+            ("calm", None, 1.0, "evaluator"),
+        ),
+    ],
+)
+def test_scores_and_task_outcomes_on_spans_are_read(given: dict[str, Any], told: tuple[Any, ...]):
+    (row,) = of_span(given)
+
+    assert (row["name"], row["label"], row["score"], row["source"]) == told
+
+
+def test_several_evaluations_of_one_span_are_told_apart_and_one_without_a_name_is_counted():
+    given = {
+        "evaluations.0.evaluation.name": "a",
+        "evaluations.0.evaluation.score": 1,
+        "evaluations.1.evaluation.name": "a",
+        "evaluations.1.evaluation.score": 1,
+        "evaluations.2.evaluation.score": 1,
+    }
+
+    made = process_range([message(request(span(given)))], ENGINE)
+
+    assert len(set(made.tables["outcomes"]["outcome_id"].to_pylist())) == 2
+    assert made.dropped == {"bad_outcome": 1}
+
+
+def test_minutes_that_cannot_be_are_unknown():
+    assert of_span({"spanledger.review.minutes": -1}) == []
+    assert of_span({"spanledger.review.minutes": 1e12}) == []
