@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 
 import pytest
@@ -10,10 +12,13 @@ from ingest.delivery import wait_acknowledged
 from ingest.kafka import make_producer
 from ingest.topics import ensure_topics
 from tests.flows.deployment import Deployment
+from tests.flows.entrance import gateway_of
 from tests.flows.payloads import payload
 from tests.flows.test_faults import dead_letters
+from tests.ingest.gateway.serving import JSON, PROTOBUF, Answer, GatewayProcess, request
 from tests.processors.logs import SECRET, logs, record
 
+OTLP = {"Content-Type": PROTOBUF}
 POISON = b"\xff\xff not a log at all"
 
 
@@ -56,5 +61,45 @@ def test_logs_beside_spans_reach_the_lake_exactly_once_through_kills_of_the_work
 
     assert names(deployment) == expected
     deployment.verify()
-    assert {letter for letter in dead_letters(deployment.kafka)} == {("bad_payload", POISON)}
+    assert set(dead_letters(deployment.kafka)) == {("bad_payload", POISON)}
     assert SECRET not in str(deployment.table("outcomes").to_pylist())
+
+
+def posted(gateway: GatewayProcess, outcomes: list[dict[str, object]], key: str) -> Answer:
+    """One request to the gateway."""
+    headers = {"Content-Type": JSON, "x-api-key": key}
+    return request(gateway.http_port, "POST", "/v1/outcomes", json.dumps(outcomes).encode(), headers)
+
+
+@pytest.mark.timeout(300)
+def test_outcomes_over_http_and_logs_over_otlp_are_in_the_lake_once_after_a_kill_of_the_worker(deployment: Deployment):
+    keys = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("acme", "globex")}
+    setting = ",".join(f"{name}={name}:{sha256}" for name, sha256 in keys.items())
+    told = {"name": "helpful", "score": 1, "task_id": "T"}
+    with gateway_of(deployment, GATEWAY_API_KEYS=setting) as gateway:
+        first = deployment.start_worker()
+        for number in range(10):
+            one = {**told, "outcome_id": str(number)}
+            assert posted(gateway, [one, {"name": 7}], "acme").status == 200
+            assert posted(gateway, [one], "globex").status == 200
+            exported = request(
+                gateway.http_port, "POST", "/v1/logs", event(f"log-{number}"), OTLP | {"x-api-key": "acme"}
+            )
+            assert exported.status == 200
+            if number == 5:
+                deployment.wait(lambda: names(deployment).total() > 0, "a first outcome")
+                deployment.kill(first)
+        assert posted(gateway, [{**told, "outcome_id": "0"}], "acme").status == 200  # a client's retry
+        refused = posted(gateway, [told], "nobody")
+
+    deployment.start_worker()
+    deployment.wait(lambda: names(deployment).total() >= 31, "all outcomes")
+    deployment.stop()
+
+    rows = deployment.table("outcomes").to_pylist()
+    helpful = [row for row in rows if row["name"] == "helpful"]
+    assert refused.status == 401
+    assert names(deployment) == Counter({"helpful": 21, **{f"log-{number}": 1 for number in range(10)}})
+    assert Counter(row["tenant"] for row in rows) == {"acme": 21, "globex": 10}
+    assert len({row["outcome_id"] for row in helpful}) == 20
+    assert {row["source_topic"] for row in rows} == {deployment.kafka.logs_topic}
