@@ -62,6 +62,10 @@ class WorkerSettings:
         default_factory=dict,
         metadata={"help": "Own prices, table `provider/model` -> USD per million tokens by kind.", "default": ""},
     )
+    price_book: str | None = field(
+        default=None,
+        metadata={"help": "TOML file of contract discounts, committed prices, self-hosted models and markups."},
+    )
 
     def __post_init__(self) -> None:
         """Refuse own prices that cannot be read, before anything starts."""

@@ -1,44 +1,154 @@
-"""The price book: own prices first, then the catalogue; one version names both."""
+"""The prices in force: entries of the book and of the settings over the catalogue; one version names them all.
+
+Of the entries that hold for a call and have begun when it started, one *price* wins (else the list price stands), one
+*discount*, taken off the list price alone, and one *markup*, put on whatever the price is. The largest ``Entry.rank``
+wins. Discounts and markups multiply the rates exactly; the cost is rounded once, after them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
-from processors.pricing.catalogue import CATALOGUE_VERSION, Tariff, find_tariff, flat
-from processors.pricing.own import TOKENS_PER_PRICE, OwnPrice, fingerprint, read_own_prices
-from processors.pricing.rates import Price, make_rates
+from processors.pricing.catalogue import CATALOGUE_VERSION, STANDARD_TIERS, Tariff, find_model, find_tariff
+from processors.pricing.entries import BookFile, Entry, read_book
+from processors.pricing.kinds import KINDS
+from processors.pricing.names import DEPLOYMENTS, provider_id
+from processors.pricing.own import fingerprint, read_own_prices
+from processors.pricing.rates import Adjustment, Rates, make_rates
 
 CACHED_TARIFFS = 16_384
 """Keys kept resolved: a workload has hundreds; more are looked up again."""
 
+LAYERS = ("price", "discount", "markup")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Whose and which call a price is for; ``answered``: the model's name is the response's, not the request's."""
+
+    provider: str | None
+    model: str
+    tier: str | None = None
+    tenant: str | None = None
+    answered: bool = True
+
 
 class PriceBook:
-    """Prices by (provider, model, service tier, tenant); resolved once per key.
+    """Prices by provider, model, service tier and tenant; resolved once per key.
 
-    An own price holds for every service tier of its model. ``version`` stands on every row that was priced:
-    ``genai-prices/0.2.3``, and ``+own/3f2a9c01`` where there are own prices.
+    ``version`` stands on every row that was priced: ``genai-prices/0.2.3``, then ``+book/3f2a9c01`` where there is a
+    book and ``+own/…`` where there are own prices in the settings. ``tenants``: those that have entries of their own.
     """
 
-    def __init__(self, own: tuple[OwnPrice, ...] = ()) -> None:
-        self._own = own
-        self.version = CATALOGUE_VERSION + (f"+own/{fingerprint(own)}" if own else "")
-        self._tariff = lru_cache(maxsize=CACHED_TARIFFS)(self._resolve)
+    def __init__(self, own: tuple[Entry, ...] = (), book: BookFile | None = None) -> None:
+        book = book or BookFile()
+        self.entries = (*own, *book.entries)
+        self.fingerprints = book.fingerprints
+        self.tenants = frozenset(entry.tenant for entry in book.entries if entry.tenant is not None)
+        self.version = CATALOGUE_VERSION
+        self.version += f"+book/{book.fingerprints[-1]}" if book.entries else ""
+        self.version += f"+own/{fingerprint(own)}" if own else ""
+        self._resolve_once = lru_cache(maxsize=CACHED_TARIFFS)(self._resolve)
 
     @classmethod
-    def from_settings(cls, prices: Mapping[str, object]) -> PriceBook:
-        """Book with the own prices of the setting ``worker.prices``. Raises ValueError."""
-        return cls(read_own_prices(prices))
+    def from_settings(cls, prices: Mapping[str, object], file: str | None = None) -> PriceBook:
+        """Book of the settings ``worker.prices`` and ``worker.price_book``. Raises BadPriceBook."""
+        return cls(read_own_prices(prices), read_book(Path(file).expanduser()) if file else None)
 
-    def tariff(self, provider: str | None, model: str, tier: str | None, tenant: str | None = None) -> Tariff | None:
-        """Rates of a call; None where no price is known at any time. No entry is for one tenant yet."""
-        del tenant
-        return self._tariff(provider, model, tier)
+    def tariff(self, asked: Asked) -> Tariff | None:
+        """Rates of a call; None where no price is known at any time."""
+        return self._resolve_once(asked)
 
-    def _resolve(self, provider: str | None, model: str, tier: str | None) -> Tariff | None:
-        name = f"{provider or ''}/{model}".lower()
-        for entry in self._own:
-            if entry.covers(name):
-                prices = {kind: Price(usd=usd, per=TOKENS_PER_PRICE) for kind, usd in entry.usd_by_unit.items()}
-                return flat(make_rates(prices, source=f"worker.prices {entry.name}"))
-        return find_tariff(provider, model, tier)
+    def holding(self, asked: Asked) -> list[Entry]:
+        """Entries that hold for a call at some time, the strongest first, layer by layer."""
+        providers, models = _names(asked)
+        tier = _tier(asked.tier)
+        held = [entry for entry in self.entries if entry.covers(providers, models, tier, asked.tenant)]
+        return sorted(sorted(held, key=Entry.rank, reverse=True), key=lambda entry: LAYERS.index(entry.layer))
+
+    def _resolve(self, asked: Asked) -> Tariff | None:
+        held = self.holding(asked)
+        listed = list_tariff(asked)
+        if not held:
+            return listed
+        bases = {entry: _base(entry, listed, asked.tier) for entry in held if entry.layer == "price"}
+        tariffs = [tariff for tariff in (listed, *bases.values()) if tariff is not None]
+        starts = {entry.starts_us for entry in held if entry.starts_us is not None}
+        epochs = sorted(starts.union(*(tariff.epochs_us for tariff in tariffs)))
+        times = sorted(set().union(*(tariff.day_micros for tariff in tariffs)))
+        sizes = sorted(set().union(*(tariff.context_tokens for tariff in tariffs)))
+
+        def cell(start: int | None, time: int, above: int) -> Rates | None:
+            begun = in_force(held, start)
+            price = begun.get("price")
+            base = bases[price] if price else listed
+            rates = base.at(start, time, above) if base else None
+            return _adjust(rates, begun) if rates is not None else None
+
+        return Tariff(
+            epochs_us=tuple(epochs),
+            day_micros=tuple(times),
+            context_tokens=tuple(sizes),
+            rates=tuple(
+                tuple(tuple(cell(start, time, above) for above in (-1, *sizes)) for time in (0, *times))
+                for start in (None, *epochs)
+            ),
+        )
+
+
+def in_force(held: Sequence[Entry], at_us: int | None) -> dict[str, Entry]:
+    """The winner of each layer at an instant (None = before all dates), of entries with the strongest first."""
+    found: dict[str, Entry] = {}
+    for entry in held:
+        if entry.starts_us is None or (at_us is not None and entry.starts_us <= at_us):
+            found.setdefault(entry.layer, entry)
+    return found
+
+
+def is_off_list(price: Entry | None) -> bool:
+    """Whether a discount applies: the price is one of the catalogue."""
+    return price is None or not (price.prices or price.gpu)
+
+
+def list_tariff(asked: Asked) -> Tariff | None:
+    """What the catalogue says; nothing of a deployment whose model did not answer."""
+    if not asked.answered and provider_id(asked.provider) in DEPLOYMENTS:
+        return None
+    return find_tariff(asked.provider, asked.model, asked.tier)
+
+
+def _base(entry: Entry, listed: Tariff | None, tier: str | None) -> Tariff | None:
+    """Where the rates of a price entry come from."""
+    if entry.like:
+        return find_tariff(*entry.like, tier)
+    if entry.prices or entry.gpu:
+        return Tariff(rates=(((make_rates(entry.prices, source=f"{entry.title()}, {entry.meaning()}"),),),))
+    return listed
+
+
+def _adjust(rates: Rates, begun: Mapping[str, Entry]) -> Rates:
+    price, discount, markup = (begun.get(layer) for layer in LAYERS)
+    applied = [discount] if discount and is_off_list(price) else []
+    applied += [markup] if markup and not (price and price.gpu) else []
+    adjustments = tuple(
+        Adjustment(kind=entry.layer, percent=entry.percent, source=entry.title()) for entry in applied if entry.percent
+    )
+    source = f"{rates.source} ({price.title()})" if price and is_off_list(price) and price.like else rates.source
+    least = {KINDS[column]: amount for column, amount in rates.least}
+    return make_rates(rates.prices, adjustments=adjustments, source=source, least=least)
+
+
+def _names(asked: Asked) -> tuple[set[str], set[str]]:
+    """What provider and model of a call may be called: as the span has it, and as the catalogue has it."""
+    found = find_model(asked.provider, asked.model)
+    owner = provider_id(asked.provider) or (found[0].id if found else None)
+    providers = {name for name in ((asked.provider or "").lower(), owner) if name}
+    return providers, {asked.model.strip().lower()} | ({found[1].id.lower()} if found else set())
+
+
+def _tier(tier: str | None) -> str:
+    plain = (tier or "").strip().lower()
+    return "standard" if plain in STANDARD_TIERS else plain

@@ -8,6 +8,7 @@ The choice itself is always the package's own (``ModelInfo.get_prices``), asked 
 from __future__ import annotations
 
 import datetime as dt
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -26,24 +27,14 @@ from genai_prices.types import (
 )
 from genai_prices.units import _get_registry
 
-from processors.pricing.rates import Price, Rates, make_rates
+from processors.pricing.amounts import Price
+from processors.pricing.names import candidates, is_unknown, provider_id
+from processors.pricing.rates import Rates, make_rates
 
 CATALOGUE_VERSION = f"genai-prices/{version('genai-prices')}"
 
 STANDARD_TIERS = frozenset({"", "default", "standard", "standard_only", "auto", "on_demand", "ondemand"})
 """Names under which providers report that no special tier was used."""
-
-PROVIDER_IDS = {
-    "azure.ai.inference": "azure",
-    "azure.ai.openai": "azure",
-    "fireworks_ai": "fireworks",
-    "gcp.gemini": "google",
-    "gcp.gen_ai": "google",
-    "gcp.vertex_ai": "google",
-    "x_ai": "x-ai",
-    "xai": "x-ai",
-}
-"""Provider names of the conventions where genai-prices would find another provider or none."""
 
 _TIER_KEYS = ("processing", "service_tier", "speed")  # request contexts that a service tier may name
 _MIDNIGHT = dt.time(tzinfo=dt.UTC)
@@ -74,10 +65,10 @@ class Tariff:
         """All rates, in the order of their index."""
         return [rate for times in self.rates for brackets in times for rate in brackets]
 
-
-def flat(rates: Rates) -> Tariff:
-    """One set of rates at all times and sizes."""
-    return Tariff(rates=(((rates,),),))
+    def at(self, epoch_us: int | None, day_us: int, above: int) -> Rates | None:
+        """Rates from an instant on (None = before all epochs), from a time of day on, above a size (-1 = any)."""
+        epoch = 0 if epoch_us is None else bisect_right(self.epochs_us, epoch_us)
+        return self.rates[epoch][bisect_right(self.day_micros, day_us)][bisect_right(self.context_tokens, above)]
 
 
 def find_tariff(provider: str | None, model: str, tier: str | None) -> Tariff | None:
@@ -85,12 +76,21 @@ def find_tariff(provider: str | None, model: str, tier: str | None) -> Tariff | 
 
     Without a provider the model's name decides. ``tier`` is the service tier as reported.
     """
-    name = PROVIDER_IDS.get(provider.lower(), provider) if provider else None
-    try:
-        found = get_snapshot().find_provider_model(model, None, name, None)
-    except LookupError:
+    found = find_model(provider, model)
+    return _tariff(*found, (tier or "").strip().lower()) if found else None
+
+
+def find_model(provider: str | None, model: str) -> tuple[Provider, ModelInfo] | None:
+    """The package's entry for the names of a call, by the rules of ``processors.pricing.names``."""
+    owner = provider_id(provider)
+    if owner is not None and is_unknown(owner):
         return None
-    return _tariff(*found, (tier or "").strip().lower())
+    for name, asked in candidates(owner, model):
+        try:
+            return get_snapshot().find_provider_model(asked, None, name, None)
+        except LookupError:
+            continue
+    return None
 
 
 def _tariff(provider: Provider, info: ModelInfo, tier: str) -> Tariff:

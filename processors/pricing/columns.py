@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from processors.pricing.book import PriceBook
+from processors.pricing.book import Asked, PriceBook
 from processors.pricing.catalogue import Tariff
 from processors.pricing.exact import calculate
 from processors.pricing.kinds import subject
@@ -51,7 +51,7 @@ _DAY_US = 86_400_000_000
 def price_spans(spans: pa.Table, book: PriceBook) -> pa.Table:
     """The table with the columns ``ADDED``; needs ``billable`` and the columns ``NEEDED``."""
     rows = np.flatnonzero(_bools(spans["billable"]))
-    calls = Calls.of(spans.select(NEEDED).take(pa.array(rows)))
+    calls = Calls.of(spans.select(NEEDED).take(pa.array(rows)), book.tenants)
     which, rates = choose_rates(calls, book)
     status, cost = _price(calls, which, rates)
     place = np.full(spans.num_rows, -1, np.int64)
@@ -75,14 +75,19 @@ class Calls:
     operation: NDArray[np.int64]  # index into operations
     operations: list[str | None]
     key: NDArray[np.int64]  # index into keys
-    keys: list[tuple[Any, ...]]  # distinct (tenant, provider, model, service_tier)
+    keys: list[Asked | None]  # None: no model is named
 
     @classmethod
-    def of(cls, table: pa.Table) -> Calls:
-        """From a table with the columns ``NEEDED``."""
+    def of(cls, table: pa.Table, tenants: frozenset[str]) -> Calls:
+        """From a table with the columns ``NEEDED``; ``tenants``: those whose prices may differ from the others'."""
         used = read_quantities(table)
         model = pc.coalesce(_text(table["response_model"]), _text(table["request_model"]))
-        key, keys = _distinct([table["tenant"], table["provider"], model, table["service_tier"]])
+        tenant = _text(table["tenant"])
+        tenant = pc.if_else(
+            pc.is_in(tenant, pa.array(sorted(tenants), pa.string())), tenant, pa.scalar(None, pa.string())
+        )
+        answered = pc.is_valid(table["response_model"])
+        key, keys = _distinct([table["provider"], model, table["service_tier"], tenant, answered])
         operation, operations = _distinct([table["operation"]])
         started = pc.coalesce(table["started_at"], table["ended_at"])
         return cls(
@@ -93,8 +98,12 @@ class Calls:
             operation=operation,
             operations=[one[0] for one in operations],
             key=key,
-            keys=keys,
+            keys=[None if one[1] is None else _asked(*one) for one in keys],
         )
+
+
+def _asked(provider: str | None, model: str, tier: str | None, tenant: str | None, answered: str) -> Asked:
+    return Asked(provider=provider, model=model, tier=tier, tenant=tenant, answered=answered == "true")
 
 
 def _whole(used: Quantities) -> NDArray[np.bool_]:
@@ -115,8 +124,8 @@ def choose_rates(calls: Calls, book: PriceBook) -> tuple[NDArray[np.int64], list
     rates: list[Rates] = []
     order = np.argsort(calls.key, kind="stable")
     sizes = np.bincount(calls.key, minlength=len(calls.keys))
-    for (tenant, provider, model, tier), end, size in zip(calls.keys, np.cumsum(sizes), sizes, strict=True):
-        tariff = None if model is None else book.tariff(provider, model, tier, tenant)
+    for asked, end, size in zip(calls.keys, np.cumsum(sizes), sizes, strict=True):
+        tariff = book.tariff(asked) if asked else None
         if tariff is None:
             continue
         rows = order[end - size : end]

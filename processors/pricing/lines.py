@@ -55,7 +55,7 @@ def price_lines(call: Mapping[str, Any], book: PriceBook) -> tuple[PriceLine, ..
 
     ``started_at`` and ``ended_at`` are aware datetimes or RFC 3339 text; ``units`` is a mapping or a list of pairs.
     """
-    calls = Calls.of(pa.Table.from_pylist([_row(call)], schema=_NEEDED))
+    calls = Calls.of(pa.Table.from_pylist([_row(call)], schema=_NEEDED), book.tenants)
     which, rates = choose_rates(calls, book)
     able = usable(calls, which, rates)
     if not calculate(calls.used, rates, np.where(able, which, -1)).consistent[0]:

@@ -15,22 +15,11 @@ from fractions import Fraction
 
 from genai_prices.units import UnitDef, _get_registry
 
+from processors.pricing.amounts import Price
 from processors.pricing.kinds import INDEX, KINDS, UNITS, USAGE_KEYS
 from warehouse.schemas import COST_KINDS
 
 PICODOLLARS_PER_USD = 10**12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
-    """``usd`` for ``per`` of something, as the price list writes it."""
-
-    usd: Decimal
-    per: int
-
-    def of_one(self) -> Fraction:
-        """USD for one."""
-        return Fraction(self.usd) / self.per
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

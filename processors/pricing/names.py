@@ -1,0 +1,104 @@
+"""Names of providers and models as instrumentations write them, made into those of the catalogue.
+
+genai-prices is asked first with the names as they are. Where it knows no price, ``names.csv`` (pattern of the whole
+name, in lower case, for one provider) and a provider written before the model (``openai/gpt-4o``, as LiteLLM does) are
+tried. Nothing is tried that could be another product:
+
+* a provider that nobody knows is not replaced by the maker of the model: a proxy has prices of its own;
+* nor is one that only resembles another (``openai-compatible``): any model may hide behind it;
+* a prefix counts where it names the provider of the call, or where the call names none; open-weight models are served
+  by many under their maker's name, so without a provider they have no price;
+* a fine-tuned model has its own price or none, never that of its base;
+* what is asked of Azure is the name of a deployment, so only the model that answered is priced.
+
+A price book settles the rest: ``like = "azure/gpt-4o"``.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib import resources
+
+from genai_prices.data_snapshot import find_provider_by_id, get_snapshot
+
+PROVIDER_IDS = {
+    "az.ai.inference": "azure",
+    "az.ai.openai": "azure",
+    "azure.ai.inference": "azure",
+    "azure.ai.openai": "azure",
+    "azure-openai": "azure",
+    "azure_ai": "azure",
+    "azure_openai": "azure",
+    "fireworks_ai": "fireworks",
+    "gcp.gemini": "google",
+    "gcp.gen_ai": "google",
+    "gcp.vertex_ai": "google",
+    "vertex_ai-anthropic_models": "google",
+    "x_ai": "x-ai",
+    "xai": "x-ai",
+}
+"""Provider names of the conventions where genai-prices would find another provider or none."""
+
+DEPLOYMENTS = frozenset({"azure"})
+"""Providers whose requests name deployments, not models."""
+
+_ENDPOINTS = re.compile(r"\.(?:chat|responses|completion|completions|messages|embedding|embeddings|image)$")
+_IN_BETWEEN = re.compile(r"compatible|[_-]like|custom|proxy|gateway|hosted|self|local")
+_OPEN_WEIGHTS = re.compile(r"gemma|gpt-oss|kimi")
+_ROUTES = frozenset({"bedrock", "gemini", "vertex_ai"})  # how LiteLLM calls some providers
+
+
+def provider_id(name: str | None) -> str | None:
+    """Name under which the catalogue knows a provider; the name itself where nobody does. None where none is named."""
+    if not name:
+        return None
+    plain = _ENDPOINTS.sub("", name.strip().lower())
+    if plain in PROVIDER_IDS:
+        return PROVIDER_IDS[plain]
+    if plain == "litellm" or _IN_BETWEEN.search(plain):
+        return plain
+    found = find_provider_by_id(get_snapshot().providers, plain)
+    return found.id if found else plain
+
+
+def is_unknown(provider: str) -> bool:
+    """Whether the catalogue has nothing of a provider, or another one that is only called alike."""
+    return provider != "litellm" and all(provider != one.id for one in get_snapshot().providers)
+
+
+def candidates(provider: str | None, model: str) -> Iterator[tuple[str | None, str]]:
+    """Providers and models to ask the catalogue for, the names as they are first. ``provider``: of ``provider_id``."""
+    name = model.strip().lower()
+    yield provider, name
+    prefix, slash, rest = name.partition("/")
+    owner = provider_id(prefix) if slash and rest else None
+    if owner is not None and not is_unknown(owner) and (provider in (owner, "litellm") or _alone(provider, name)):
+        yield owner, rest
+        yield from _by_rule(owner, rest)
+    yield from _by_rule(provider, name)
+
+
+def _alone(provider: str | None, model: str) -> bool:
+    """No provider is named, and the prefix of the model is one, not only the maker of a model that many serve."""
+    prefix, _, rest = model.partition("/")
+    return provider is None and (prefix in _ROUTES or not is_unknown(prefix)) and not _OPEN_WEIGHTS.search(rest)
+
+
+def _by_rule(provider: str | None, model: str) -> Iterator[tuple[str | None, str]]:
+    for owner, pattern, replacement in _rules():
+        match = pattern.fullmatch(model) if owner == provider else None
+        if match is not None:
+            simpler = match.expand(replacement)
+            yield provider, simpler
+            yield from _by_rule(provider, simpler)
+
+
+@cache
+def _rules() -> tuple[tuple[str, re.Pattern[str], str], ...]:
+    text = resources.files("processors.pricing").joinpath("names.csv").read_text("utf-8")
+    return tuple(
+        (row["provider"], re.compile(row["pattern"]), row["model"]) for row in csv.DictReader(text.splitlines())
+    )
