@@ -72,6 +72,7 @@ def build_app(parts: Parts) -> faust.App:
     )
     add_otlp_agent(app, _topic(app, parts.kafka.spans_topic), loop, name="spans")
     add_otlp_agent(app, _topic(app, parts.kafka.logs_topic), loop, name="logs")
+    add_otlp_agent(app, _topic(app, parts.kafka.metrics_topic), loop, name="metrics")
     add_flush_ticker(app, loop)
     if parts.watcher is not None:
         add_alerts_agent(app, _topic(app, parts.kafka.commits_topic), parts.watcher)

@@ -15,6 +15,7 @@ import pyarrow as pa
 from processors.conventions.table import AliasTable, load_table
 from processors.decode import decode
 from processors.messages import Message, Processed
+from processors.metered import read_metrics
 from processors.normalise import Rules, normalise
 from processors.normalise.parts import count_rules, refuse_contradictions
 from processors.outcomes import read_logs
@@ -25,7 +26,7 @@ from processors.safety import roll_up_safety
 from processors.settings import WorkerSettings
 from processors.users import hash_users
 from warehouse import once
-from warehouse.schemas import GPU_SAMPLES, OUTCOMES, SPANS
+from warehouse.schemas import GPU_SAMPLES, OUTCOMES, SPANS, TOKEN_SAMPLES
 
 _INHERITED = ("tenant", "feature", "session_id", "task_id")
 
@@ -38,22 +39,32 @@ class Engine:
     rules: Rules
     book: PriceBook
     logs_topic: str = "otlp_logs"
+    metrics_topic: str = "otlp_metrics"
 
     @classmethod
-    def of(cls, settings: WorkerSettings, *, user_key: bytes, logs_topic: str = "otlp_logs") -> Engine:
+    def of(
+        cls,
+        settings: WorkerSettings,
+        *,
+        user_key: bytes,
+        logs_topic: str = "otlp_logs",
+        metrics_topic: str = "otlp_metrics",
+    ) -> Engine:
         """Engine of a worker."""
         return cls(
             table=load_table(settings.tags, scan_pii=settings.scan_pii),
             rules=Rules(user_key=user_key, trusted_topics=settings.trust_span_tenant),
-            book=PriceBook.from_settings(settings.prices, settings.price_book),
+            book=PriceBook.from_settings(settings.prices),
             logs_topic=logs_topic,
+            metrics_topic=metrics_topic,
         )
 
 
 def process_range(messages: Sequence[Message], engine: Engine) -> Processed:
     """Tables, dead letters and counts of one partition's range of messages."""
-    if messages and messages[0].topic == engine.logs_topic:
-        return read_logs(messages, engine.table, engine.rules)
+    read = {engine.logs_topic: read_logs, engine.metrics_topic: read_metrics}.get(messages[0].topic if messages else "")
+    if read is not None:
+        return read(messages, engine.table, engine.rules)
     normalised = normalise(decode(messages, engine.table), engine.rules)
     spans = bill(normalised.spans, engine)
     stored = spans.select(SPANS.names).cast(SPANS)
@@ -63,6 +74,7 @@ def process_range(messages: Sequence[Message], engine: Engine) -> Processed:
             "usage": roll_up_usage(stored),
             "safety": roll_up_safety(stored),
             "gpu_samples": GPU_SAMPLES.empty_table(),
+            "token_samples": TOKEN_SAMPLES.empty_table(),
             "spans": stored,
         },
         dead=normalised.dead,

@@ -15,6 +15,7 @@ class Drop(enum.StrEnum):
     BAD_PAYLOAD = "bad_payload"  # neither protobuf nor JSON of an ExportTraceServiceRequest
     EMPTY = "empty"  # parses, holds no spans: foreign bytes such as Jaeger
     BAD_OUTCOME = "bad_outcome"  # an evaluation or outcome event without a name, or that tells no outcome
+    BAD_POINT = "bad_point"  # a metric's data point that counts tokens, but not how many, of what kind or until when
     BAD_SPAN = "bad_span"  # a span without valid ids, or with a field of impossible type; the message's others stand
 
 
@@ -46,12 +47,12 @@ class DeadLetter:
 class Processed:
     """What one partition's range becomes.
 
-    ``tables``: outcomes, usage, safety, gpu_samples, spans, each in the schema of ``warehouse.schemas``.
+    ``tables``: outcomes, usage, safety, gpu_samples, token_samples, spans, each in the schema of ``warehouse.schemas``.
     """
 
     tables: Mapping[str, pa.Table]
     dead: tuple[DeadLetter, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)  # by Drop value, dead letters included
     suppressed: Mapping[str, int] = field(default_factory=dict)  # spans not billed, by once rule
-    ignored: int = 0  # log records that tell no outcome
+    ignored: int = 0  # log records that tell no outcome, metrics that count no tokens
     repaired: Mapping[str, int] = field(default_factory=dict)  # spans whose token counts were, by usage rule

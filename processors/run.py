@@ -60,11 +60,11 @@ def run_worker(
     opened = Lake.open(lake)
     user_key = load_user_key(worker.user_key, data)
     opened.claim_user_key(fingerprint(user_key))
-    rewound = align(kafka, opened, [kafka.spans_topic, kafka.logs_topic])
+    rewound = align(kafka, opened, [kafka.spans_topic, kafka.logs_topic, kafka.metrics_topic])
     sink = KafkaSink(kafka, dlq_payload=worker.dlq_payload)
     flusher = Flusher(
         lake=opened,
-        engine=Engine.of(worker, user_key=user_key, logs_topic=kafka.logs_topic),
+        engine=Engine.of(worker, user_key=user_key, logs_topic=kafka.logs_topic, metrics_topic=kafka.metrics_topic),
         sink=sink,
         streams=KafkaStreams(settings=kafka),
         worker=f"{socket.gethostname()}/{os.getpid()}",

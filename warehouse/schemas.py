@@ -178,6 +178,25 @@ GPU_SAMPLES = pa.schema(
 )
 """One GPU at ``sampled_at``: ``utilisation`` and ``kv_cache_utilisation`` are 0..1; NULL where nobody says."""
 
+TOKEN_SAMPLES = pa.schema(
+    [
+        pa.field("day", pa.date32()),
+        *_fields("counted_since sampled_at", TIME),
+        *_fields("series tenant feature environment service provider model operation token_type", pa.string()),
+        pa.field("cumulative", pa.bool_()),
+        *_fields("tokens calls", pa.int64()),
+        pa.field("source_partition", pa.int32()),
+        pa.field("source_offset", pa.int64()),
+        pa.field("received_at", TIME),
+    ]
+)
+"""What a metric says that ``series`` counted up to ``sampled_at``: never added to the tokens of spans.
+
+``cumulative``: since ``counted_since``, where a later sample of the series contains an earlier one; else between the
+two. ``token_type``: input, output, cached_input, cache_write or reasoning. ``calls``: observations; NULL where the
+metric is a counter.
+"""
+
 FLUSHES = pa.schema(
     [
         pa.field("day", pa.date32()),
@@ -246,10 +265,11 @@ TABLES: dict[str, TableSpec] = {
     "usage": TableSpec(schema=USAGE, time="minute"),
     "safety": TableSpec(schema=SAFETY, time="minute"),
     "gpu_samples": TableSpec(schema=GPU_SAMPLES, time="sampled_at"),
+    "token_samples": TableSpec(schema=TOKEN_SAMPLES, time="sampled_at"),
     "spans": TableSpec(schema=SPANS, time="ended_at"),
     "flushes": TableSpec(schema=FLUSHES, time="flushed_at"),
     "incidents": TableSpec(schema=INCIDENTS, time="recorded_at"),
 }
 
-COMMIT_ORDER = ("outcomes", "usage", "safety", "gpu_samples", "spans", "flushes")
+COMMIT_ORDER = ("outcomes", "usage", "safety", "gpu_samples", "token_samples", "spans", "flushes")
 """The order in which one flush commits its tables (design, section 4, step 3)."""

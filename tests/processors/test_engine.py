@@ -75,21 +75,21 @@ def test_a_call_with_an_impossible_side_has_no_cost_and_is_counted(side: str, co
 def test_every_table_is_there_in_its_schema():
     processed = process_range([message(request(span(CHAT)))], ENGINE)
 
-    assert set(processed.tables) == {"outcomes", "usage", "safety", "gpu_samples", "spans"}
+    assert set(processed.tables) == {"outcomes", "usage", "safety", "gpu_samples", "token_samples", "spans"}
     assert all(table.schema == TABLES[name].schema for name, table in processed.tables.items())
 
 
 def test_a_range_without_any_span_gives_empty_tables_and_its_dead_letters():
     processed = process_range([message(b"\xff\xff not a request")], ENGINE)
 
-    assert [table.num_rows for table in processed.tables.values()] == [0] * 5
+    assert [table.num_rows for table in processed.tables.values()] == [0] * 6
     assert all(table.schema == TABLES[name].schema for name, table in processed.tables.items())
     assert [letter.index for letter in processed.dead] == [0]
     assert sum(processed.dropped.values()) == 1
 
 
 def test_no_message_at_all_gives_empty_tables():
-    assert [table.num_rows for table in process_range([], ENGINE).tables.values()] == [0] * 5
+    assert [table.num_rows for table in process_range([], ENGINE).tables.values()] == [0] * 6
 
 
 def test_the_same_range_gives_equal_tables_and_counts():

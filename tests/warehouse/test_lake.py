@@ -121,6 +121,7 @@ def test_next_offsets_tell_where_tables_disagree(local: LakeSettings):
         "usage": 7,
         "safety": None,
         "gpu_samples": None,
+        "token_samples": None,
         "spans": None,
         "flushes": None,
     }

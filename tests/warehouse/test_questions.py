@@ -468,3 +468,51 @@ def test_a_name_cannot_smuggle_sql(holding: Holding):
 def test_a_header_that_cannot_be_read_says_which_line():
     with pytest.raises(ValueError, match=r"odd\.sql: cannot read `takes colour`"):
         parse_question("odd", "-- Odd.\n-- takes colour\nSELECT 1")
+
+
+def sample(minute: int, tokens: int, **values: Any) -> dict[str, Any]:
+    """One record of ``token_samples``: what a counter of input tokens said some minutes after noon."""
+    plain = {"series": "a", "tenant": "acme", "service": "shop", "model": "m", "token_type": "input"}
+    times = {"counted_since": NOON, "sampled_at": NOON + timedelta(minutes=minute)}
+    return plain | times | {"cumulative": True, "tokens": tokens, "calls": tokens // 10} | values
+
+
+def test_a_service_that_counts_tokens_and_sends_no_spans_is_named(holding: Holding):
+    ask = holding(token_samples=[sample(1, 100), sample(1, 30, series="b", token_type="output")])
+
+    (row,) = ask("metered")
+
+    assert (row["service"], row["model"], row["tokens_in"], row["tokens_out"], row["calls"]) == (
+        "shop",
+        "m",
+        100,
+        30,
+        10,
+    )
+
+
+def test_metrics_of_a_service_that_sends_spans_are_left_out(holding: Holding):
+    ask = holding(
+        token_samples=[sample(1, 100), sample(1, 50, series="b", service="desk")], usage=[usage(service="shop")]
+    )
+
+    assert pick(ask("metered"), "service", "tokens_in") == [("desk", 50)]
+
+
+def test_a_cumulative_count_is_taken_once_also_when_it_is_sent_again_or_starts_anew(holding: Holding):
+    restarted = {"counted_since": NOON + timedelta(minutes=4)}
+    ask = holding(
+        token_samples=[sample(1, 100), sample(2, 150), sample(2, 150), sample(3, 150), sample(5, 20, **restarted)]
+    )
+
+    assert pick(ask("metered"), "tokens_in", "calls") == [(170, 17)]
+    later = ask("metered", start=NOON + timedelta(minutes=2), end=NOON + timedelta(minutes=5))
+    assert pick(later, "tokens_in") == [(50,)]
+
+
+def test_delta_counts_add_and_one_sent_again_does_not(holding: Holding):
+    deltas = [
+        sample(minute, 10, cumulative=False, counted_since=NOON + timedelta(minutes=minute - 1)) for minute in (1, 2, 2)
+    ]
+
+    assert pick(holding(token_samples=deltas)("metered"), "tokens_in") == [(20,)]
