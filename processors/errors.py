@@ -16,8 +16,16 @@ import polars as pl
 
 from processors.conventions.rules import error_rules
 
-_IN_MESSAGE = r"""(?i)['"](?:code|type|status)['"]\s*:\s*['"]({})['"]"""
-_STATUS_IN_MESSAGE = r"""(?i)(?:error code|status[_ ]code|http(?:/[\d.]+)?|['"]status['"])\s*[:=]?\s*([1-5]\d\d)\b"""
+_IN_MESSAGE = (
+    r"""(?i)['"](?:code|type|status|reason)['"]\s*:\s*['"]({})['"]""",
+    r"(?i)an error occurred \(({})\)",
+    r"""(?i)(?:^|[\s'"])[45]\d\d ({})\b""",
+)
+"""A code in an error's text: in JSON or a dict, as botocore writes it, behind the status as Google writes it."""
+_STATUS_IN_MESSAGE = (
+    r"""(?i)(?:error code|status(?:[_ ]?code)?|http(?:/[\d.]+)?|['"]code['"])['"]?\s*[:=]?\s*['"]?([1-5]\d\d)\b""",
+    r"""(?:^|\n|: |['"])([45]\d\d)[ :-]+[A-Z]""",
+)
 _NUMBER = r"^([1-5]\d\d)$"
 STRENGTHS = ("strong", "weak", "vague")
 _LAST_NAME = r"(?:^|\.)(?:AI_)?(\w+)$"
@@ -32,7 +40,7 @@ def http_status() -> pl.Expr:
     told = (
         pl.col("error_code").str.extract(_NUMBER),
         pl.col("error_type").str.extract(_NUMBER),
-        pl.col("error_text").str.extract(_STATUS_IN_MESSAGE),
+        *[pl.col("error_text").str.extract(pattern) for pattern in _STATUS_IN_MESSAGE],
     )
     return pl.coalesce(pl.when(given.is_between(100, 599)).then(given), *[text.cast(pl.Int64) for text in told])
 
@@ -66,9 +74,11 @@ def _looked_up(words: pl.Expr, classes: Mapping[str, str]) -> pl.Expr:
 
 
 def _codes(classes: Mapping[str, str]) -> pl.Expr:
-    in_message = _IN_MESSAGE.format("|".join(map(re.escape, classes)))
+    """In an attribute, in the text, or as the class that a client makes of it (``botocore.errorfactory.…``)."""
+    either = "|".join(map(re.escape, classes))
     words = [pl.col(name) for name in ("error_code", "error_type", "grpc_status")]
-    words.append(pl.col("error_text").str.extract(in_message))
+    words += [pl.col("error_text").str.extract(pattern.format(either)) for pattern in _IN_MESSAGE]
+    words += _class_names()
     return pl.coalesce(*[_looked_up(word.str.to_lowercase(), classes) for word in words])
 
 
@@ -77,15 +87,22 @@ def _http(classes: Mapping[str, str]) -> pl.Expr:
 
 
 def _exceptions(classes: Mapping[str, str]) -> pl.Expr:
-    names = [pl.col(name).str.extract(_LAST_NAME) for name in ("error_type", "exception_type")]
-    return pl.coalesce(*[_looked_up(name, classes) for name in names])
+    return pl.coalesce(*[_looked_up(name, classes) for name in _class_names()])
+
+
+def _class_names() -> list[pl.Expr]:
+    return [pl.col(name).str.extract(_LAST_NAME) for name in ("error_type", "exception_type")]
 
 
 def _messages(classes: Mapping[str, str]) -> pl.Expr:
+    """One search a class, not one a pattern: many calls fail at once."""
     text = pl.col("error_text")
-    return pl.coalesce(
-        *[pl.when(text.str.contains(f"(?i){pattern}")).then(pl.lit(name)) for pattern, name in classes.items()]
-    )
+    patterns = {
+        name: "|".join(pattern for pattern, of in classes.items() if of == name)
+        for name in dict.fromkeys(classes.values())
+    }
+    found = [pl.when(text.str.contains(f"(?i){either}")).then(pl.lit(name)) for name, either in patterns.items()]
+    return pl.coalesce(*found)
 
 
 EVIDENCE = {"code": _codes, "http": _http, "exception": _exceptions, "message": _messages}

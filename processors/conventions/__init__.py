@@ -9,7 +9,8 @@
 ``values.csv``    word on the wire (lower case) -> canonical word; empty = no value
 ``scopes.csv``    instrumentation scope (prefix) -> convention, how good its token counts are, where its streams end
 ``roles.csv``     spans that are not what they look like: raw copies, usage records, start records
-``usage.csv``     token counts that exclude the cached part, by scope, version, provider and key
+``providers.csv`` who serves a call that is reported under another name or none: by scope, host or model
+``usage.csv``     token counts without their cached part or reasoning, by scope, version, provider, key, name, model
 ``errors.csv``    provider code, HTTP status, exception class, message pattern, finish reason -> error class
 ``apart.csv``     keys of known conventions that are left out, or mean something else here, each with its reason
 ================  ====================================================================================================

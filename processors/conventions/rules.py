@@ -34,14 +34,39 @@ class Role:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageRule:
-    """Token counts that leave out the cached part (input) or the reasoning (output); empty conditions hold always."""
+    """Token counts that leave out the cached part (input) or the reasoning (output); empty conditions hold always.
+
+    ``key`` gave the input count; ``name`` is the start of the span's name, ``model`` a part of the model's.
+    """
 
     scope: str
-    version_below: str
-    provider: str
-    key: str
     input: str
     output: str
+    version_below: str = ""
+    provider: str = ""
+    key: str = ""
+    name: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderRule:
+    """Who serves a call that its client reports under another name, or under none; empty conditions hold always.
+
+    ``reported`` is a canonical word, ``NONE`` where none is reported; ``field`` must have a value; ``host`` is the end
+    of the server's name, ``*`` any part of it; ``model`` a regular expression of the model that was asked for.
+    """
+
+    reported: str
+    scope: str
+    field: str
+    host: str
+    model: str
+    provider: str
+
+
+NONE = "-"
+"""In ``ProviderRule.reported``: no provider is reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,17 +120,13 @@ def roles() -> tuple[Role, ...]:
 @functools.cache
 def usage_rules() -> tuple[UsageRule, ...]:
     """In the order of the file: the first that holds wins."""
-    return tuple(
-        UsageRule(
-            scope=row["scope"],
-            version_below=row["version_below"],
-            provider=row["provider"],
-            key=row["key"],
-            input=row["input"],
-            output=row["output"],
-        )
-        for row in read_rows("usage.csv")
-    )
+    return tuple(UsageRule(**row) for row in read_rows("usage.csv"))
+
+
+@functools.cache
+def provider_rules() -> tuple[ProviderRule, ...]:
+    """In the order of the file: the first that holds wins."""
+    return tuple(ProviderRule(**row) for row in read_rows("providers.csv"))
 
 
 @functools.cache

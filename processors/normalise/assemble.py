@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from processors.conventions.table import TAG
 from processors.decode import Decoded
-from processors.messages import DeadLetter
+from processors.messages import DeadLetter, Drop
 from processors.normalise.calls import describe_calls
 from processors.normalise.frame import to_frame
 from processors.normalise.guardrails import note_safety
@@ -55,7 +55,6 @@ HELPERS = pa.schema(
 UNITS = ("searches", "images", "audio_seconds", "pages", "characters")
 
 _SCHEMA = pa.schema([*(field for field in SPANS if field.name not in ADDED_LATER), *HELPERS])
-_HOST = r"^(?:\w+://)?(?:[^/@]*@)?(\[[^\]]+\]|[^/:?#]+)"
 _MOST_USD = 1e9
 
 
@@ -75,6 +74,8 @@ def normalise(decoded: Decoded, rules: Rules) -> Normalised:
     dropped = Counter(letter.reason.value for letter in decoded.dead)
     dropped.update(decoded.dropped)
     dropped.update(count_nameless(decoded))
+    if hidden := int(frame["_hidden"].sum()):
+        dropped[Drop.HIDDEN_VALUE.value] = hidden
     return Normalised(
         spans=_in_schema(frame, decoded.table.tags),
         outcomes=find_outcomes(decoded, frame),
@@ -107,7 +108,6 @@ def _remaining() -> list[pl.Expr]:
     return [
         pl.when(cost.is_between(0, _MOST_USD)).then(cost).cast(pl.Decimal(38, 12)).alias("reported_cost_usd"),
         pl.when(attempt < 2**31).then(attempt).cast(pl.Int32).alias("attempt"),
-        pl.col("server_address").str.extract(_HOST).alias("server_address"),
         pl.col("service_tier").str.to_lowercase().alias("service_tier"),
         pl.col("partition").alias("source_partition"),
         pl.col("offset").alias("source_offset"),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import polars as pl
 
-from processors.conventions.rules import Role, roles
+from processors.conventions.rules import NONE, ProviderRule, Role, provider_rules, roles
 from processors.normalise.frame import scope_starts
 from processors.normalise.words import closed, opened
 from warehouse.schemas import BILLABLE_OPERATIONS
 
 _AGGREGATES = ("invoke_agent", "task")
+_HOST = r"^(?:\w+://)?(?:[^/@]*@)?(\[[^\]]+\]|[^/:?#]+)"
+_LAST_WORD = r"^\s*(?:\w+\.)*(.*?)\s*$"
 _HAS_TOKENS = pl.col("input_tokens").is_not_null() | pl.col("output_tokens").is_not_null()
 
 
@@ -19,19 +22,21 @@ def describe_calls(frame: pl.DataFrame) -> pl.DataFrame:
     """Replace the wire's words by canonical ones; adds ``_role _model_call _genai finish_word``."""
     return (
         frame.with_columns(
-            _first_role(lambda role: role.role).alias("_role"),
+            _first_role(lambda role: role.role or None).alias("_role"),
             _first_role(lambda role: role.operation or None).alias("role_operation"),
             _first_role(lambda role: role.stream or None).alias("role_stream"),
-            pl.col("finish_reason").str.strip_chars().str.to_lowercase().alias("finish_word"),
+            pl.col("finish_reason").str.extract(_LAST_WORD).str.to_lowercase().alias("finish_word"),
+            pl.col("server_address").str.extract(_HOST).alias("server_address"),
         )
         .with_columns(_operation().alias("operation"))
         .with_columns(
             pl.coalesce(pl.col("_role"), _role_of_operation()).alias("_role"),
             _provider().alias("provider"),
-            pl.coalesce("request_model", pl.col("provider_model").str.extract(r"/(.+)$")).alias("request_model"),
-            closed("finish_reason").alias("finish_reason"),
+            _request_model().alias("request_model"),
+            closed("finish_reason", pl.col("finish_word")).alias("finish_reason"),
             _stream().alias("stream"),
         )
+        .with_columns(_server().alias("provider"))
         .with_columns(
             (pl.col("operation").is_in(BILLABLE_OPERATIONS) & pl.col("_role").is_in(["call", "usage_record", "repeat"]))
             .fill_null(value=False)
@@ -83,17 +88,42 @@ def _role_of_operation() -> pl.Expr:
     )
 
 
+def _request_model() -> pl.Expr:
+    """A span with one name only says which model was asked for: the one that answered may be it, or none did."""
+    return pl.coalesce("request_model", pl.col("provider_model").str.extract(r"/(.+)$"), "response_model")
+
+
 def _provider() -> pl.Expr:
-    """``openai.chat`` is openai; ``openai/gpt-4o`` names its provider too."""
-    suffixed = pl.col("provider").str.extract(r"^\s*([^.]+)\.")
-    in_model = pl.col("provider_model").str.extract(r"^([^/]+)/")
-    known = [closed("provider", word) for word in (pl.col("provider"), suffixed, in_model)]
-    return pl.coalesce(*known, opened("provider"))
+    """``openai.chat`` is openai, ``google.vertex.chat`` google.vertex; ``openai/gpt-4o`` names its provider too."""
+    whole, in_model = pl.col("provider"), pl.col("provider_model").str.extract(r"^([^/]+)/")
+    cut = [whole.str.extract(pattern) for pattern in (r"^\s*(.+)\.[^.]+$", r"^\s*([^.]+)\.")]
+    return pl.coalesce(*[closed("provider", word) for word in (whole, *cut, in_model)], opened("provider"))
+
+
+def _server() -> pl.Expr:
+    """Who serves the call in truth: ``conventions/providers.csv``, else as reported."""
+    return pl.coalesce(*[pl.when(_serves(rule)).then(pl.lit(rule.provider)) for rule in provider_rules()], "provider")
+
+
+def _serves(rule: ProviderRule) -> pl.Expr:
+    serves = scope_starts(rule.scope)
+    if rule.reported == NONE:
+        serves &= pl.col("provider").is_null()
+    elif rule.reported:
+        serves &= pl.col("provider") == rule.reported
+    if rule.field:
+        serves &= pl.col(rule.field).is_not_null()
+    if rule.host:
+        host = re.escape(rule.host).replace(r"\*", ".*")
+        serves &= pl.col("server_address").str.contains(rf"(?i)(?:^|[.-]){host}$")
+    if rule.model:
+        serves &= pl.col("request_model").str.contains(rule.model)
+    return serves.fill_null(value=False)
 
 
 def _stream() -> pl.Expr:
     """Told, or seen by its first chunk."""
-    seen = pl.col("ttft").is_not_null() | pl.col("first_chunk_at").is_not_null()
+    seen = pl.col("ttft").is_not_null() | pl.col("first_chunk_at").is_not_null() | pl.col("stream_asked")
     return pl.coalesce("role_stream", "stream", pl.when(seen).then(pl.lit(value=True)))
 
 

@@ -1,8 +1,8 @@
 """Token counts with one meaning: input includes what was cached, output includes reasoning; unknown is NULL, never 0.
 
-Whether a count was written with or without its cached part is told by the alias it came from and by
-``conventions/usage.csv`` (scope, version, provider), and stored as ``usage_semantics``. Where the counts contradict
-what was told, a named rule repairs or refuses them; its name stands in ``_repair`` and behind ``usage_semantics``
+Whether a count was written with or without its cached part is told by the alias it came from and by ``semantics``
+(scope, version, provider, total), and stored as ``usage_semantics``. Where the counts contradict what was told, a named
+rule repairs or refuses them; its name stands in ``_repair`` and behind ``usage_semantics``
 (``inclusive+cache_outside_input``, ``refused+impossible_count``), several in the order of application.
 
 Repaired, because a way is known in which such counts come about:
@@ -23,9 +23,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from processors.conventions.rules import UsageRule, usage_rules
-from processors.normalise.frame import scope_starts
 from processors.normalise.parts import REFUSED, exceeds, name_rules, refuse_parts
+from processors.normalise.semantics import cached, told
 from warehouse.schemas import TOKEN_KINDS
 
 MOST_TOKENS = 1_000_000_000
@@ -44,8 +43,8 @@ def settle_usage(frame: pl.DataFrame) -> pl.DataFrame:
         .with_columns(
             pl.col("input_tokens").alias("_input_tokens_reported"),
             pl.col("output_tokens").alias("_output_tokens_reported"),
-            pl.coalesce(_told("input"), pl.col("input_includes"), pl.lit("inclusive")).alias("input_includes"),
-            pl.coalesce(_told("output"), pl.col("output_includes"), pl.lit("inclusive")).alias("output_includes"),
+            pl.coalesce(told("input"), pl.col("input_includes"), pl.lit("inclusive")).alias("input_includes"),
+            pl.coalesce(told("output"), pl.col("output_includes"), pl.lit("inclusive")).alias("output_includes"),
         )
         .with_columns(_input().alias("input_tokens"), _output().alias("output_tokens"))
         .pipe(_repair_sums)
@@ -85,55 +84,25 @@ def _reported() -> pl.Expr:
     return pl.col("input_tokens").is_not_null() | pl.col("output_tokens").is_not_null()
 
 
-def _told(side: str) -> pl.Expr:
-    rules = [pl.when(holds(rule)).then(pl.lit(getattr(rule, side))) for rule in usage_rules()]
-    return pl.coalesce(*rules)
-
-
-def holds(rule: UsageRule) -> pl.Expr:
-    """Whether the rule is about this span: its scope, version, provider and the key that gave its input count."""
-    about = scope_starts(rule.scope)
-    if rule.provider:
-        about &= (pl.col("provider") == rule.provider).fill_null(value=False)
-    if rule.key:
-        about &= (pl.col("input_key") == rule.key).fill_null(value=False)
-    if rule.version_below:
-        older = _version("scope_version") < _version_number(rule.version_below)
-        about &= older.fill_null(value=False)
-    return about
-
-
-def _version(column: str) -> pl.Expr:
-    """Major and minor version as one number, so that they compare; NULL where there is none."""
-    parts = [pl.col(column).str.extract(r"^(\d{1,6})\.(\d{1,6})", i).cast(pl.Int64) for i in (1, 2)]
-    return parts[0] * 1_000_000 + parts[1]
-
-
-def _version_number(text: str) -> int:
-    major, minor = text.split(".")[:2]
-    return int(major) * 1_000_000 + int(minor)
-
-
-def _cached() -> pl.Expr:
-    return pl.col("cached_input_tokens").fill_null(0) + pl.col("cache_write_tokens").fill_null(0)
-
-
 def _input() -> pl.Expr:
     """As reported and understood; else from the uncached part; else from the total."""
     exclusive = pl.col("input_includes") == "exclusive"
-    known = pl.when(exclusive).then(pl.col("input_tokens") + _cached()).otherwise(pl.col("input_tokens"))
+    known = pl.when(exclusive).then(pl.col("input_tokens") + cached()).otherwise(pl.col("input_tokens"))
     rest = pl.col("total_tokens") - pl.col("output_tokens")
     all_input = pl.when(pl.col("operation") == "embeddings").then(pl.col("total_tokens"))
-    return pl.coalesce(known, pl.col("uncached_input_tokens") + _cached(), pl.when(rest >= 0).then(rest), all_input)
+    return pl.coalesce(known, pl.col("uncached_input_tokens") + cached(), pl.when(rest >= 0).then(rest), all_input)
 
 
 def _output() -> pl.Expr:
+    """As reported and understood; reasoning that was left out and is not told is the rest of the total."""
     exclusive = pl.col("output_includes") == "exclusive"
-    return (
-        pl.when(exclusive)
-        .then(pl.col("output_tokens") + pl.col("reasoning_tokens").fill_null(0))
-        .otherwise(pl.col("output_tokens"))
+    rest = pl.col("total_tokens") - pl.col("input_tokens")
+    whole = pl.coalesce(
+        pl.col("output_tokens") + pl.col("reasoning_tokens"),
+        pl.when(rest > pl.col("output_tokens")).then(rest),
+        "output_tokens",
     )
+    return pl.when(exclusive).then(whole).otherwise(pl.col("output_tokens"))
 
 
 def _repair_sums(frame: pl.DataFrame) -> pl.DataFrame:
@@ -141,7 +110,7 @@ def _repair_sums(frame: pl.DataFrame) -> pl.DataFrame:
     outside_output = exceeds(("reasoning_tokens",), "output_tokens")
     reasoning = pl.col("reasoning_tokens").fill_null(0)
     return frame.with_columns(
-        (pl.col("input_tokens") + pl.when(outside_input).then(_cached()).otherwise(0)).alias("input_tokens"),
+        (pl.col("input_tokens") + pl.when(outside_input).then(cached()).otherwise(0)).alias("input_tokens"),
         (pl.col("output_tokens") + pl.when(outside_output).then(reasoning).otherwise(0)).alias("output_tokens"),
         name_rules({"cache_outside_input": outside_input, "reasoning_outside_output": outside_output}).alias("_repair"),
     )
@@ -151,5 +120,5 @@ def _semantics() -> pl.Expr:
     """``inclusive`` or ``exclusive`` as the input was written, or ``refused``; rules are named behind it."""
     nothing_left = ~pl.col("_has_usage") & pl.col("_repair").is_not_null()
     refused = pl.when(pl.col("_refused") | nothing_left).then(pl.lit(REFUSED))
-    told = refused.when("_has_usage").then(pl.col("input_includes"))
-    return pl.when(told.is_not_null()).then(pl.concat_str(told, "_repair", separator="+", ignore_nulls=True))
+    said = refused.when("_has_usage").then(pl.col("input_includes"))
+    return pl.when(said.is_not_null()).then(pl.concat_str(said, "_repair", separator="+", ignore_nulls=True))

@@ -23,6 +23,7 @@ SAME = {
     "duration": "reported_duration",
     "retry_count": "resend_count",
     "provider_model": "provider_model",
+    "stream": "stream|stream_asked",
     "guardrail_verdict": "guardrail_action",
     "guardrail_status": "guardrail_action",
     "guardrail_category": "safety_category",
@@ -153,7 +154,15 @@ def test_scopes_are_tried_longest_first():
 def test_roles_and_usage_rules_speak_known_words():
     fields = {field.name for field in TABLE.fields}
 
-    assert {role.role for role in roles()} <= {"call", "usage_record", "repeat", "aggregate", "pending", "fetch", "other"}
+    assert {role.role for role in roles()} - {""} <= {
+        "call",
+        "usage_record",
+        "repeat",
+        "aggregate",
+        "pending",
+        "fetch",
+        "other",
+    }
     assert {role.field for role in roles()} - {""} <= fields
     assert {side for rule in usage_rules() for side in (rule.input, rule.output)} == {"inclusive", "exclusive"}
 

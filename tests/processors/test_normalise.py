@@ -12,7 +12,7 @@ from processors.conventions.table import load_table
 from processors.decode import decode
 from processors.normalise import HELPERS, Normalised, Rules, normalise
 from processors.normalise.assemble import ADDED_LATER
-from processors.normalise.usage import holds
+from processors.normalise.semantics import holds
 from processors.users import hash_user
 from tests.processors.otlp import RECEIVED_US, SECOND_NS, START_NS, event, message, request, span
 from warehouse.schemas import OUTCOMES, SPANS
@@ -234,7 +234,7 @@ def test_a_count_without_its_cached_part_gets_it_back():
     bedrock = {"llm.token_count.prompt": 176, "llm.token_count.prompt_details.cache_read": 1024}
     langfuse = {"langfuse.observation.usage_details": '{"input": 176, "input_cached_tokens": 1024}'}
 
-    assert _tokens(bedrock, scope="openinference.instrumentation.bedrock") == (1200, None, "exclusive", None)
+    assert _tokens(bedrock, scope="opentelemetry.instrumentation.bedrock") == (1200, None, "exclusive", None)
     assert _tokens(langfuse) == (1200, None, "exclusive", None)
     assert _row(langfuse)["_input_tokens_reported"] == 176
 
@@ -248,7 +248,7 @@ def test_a_semantics_rule_may_ask_for_the_provider():
 
 @pytest.mark.parametrize(("version", "old"), [("0.49.9", True), ("0.50.0", False), ("1.0", False), ("dev", False)])
 def test_a_semantics_rule_may_end_with_a_version(version: str, old: bool):
-    rule = UsageRule(scope="x.", version_below="0.50", provider="", key="", input="exclusive", output="inclusive")
+    rule = UsageRule(scope="x.", version_below="0.50", input="exclusive", output="inclusive")
     frame = pl.DataFrame({"scope_name": ["x.y"], "scope_version": [version], "provider": ["p"], "input_key": ["k"]})
 
     assert frame.select(holds(rule)).item() is old

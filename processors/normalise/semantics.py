@@ -1,0 +1,59 @@
+"""Whether token counts were written with or without their parts: rules of ``conventions/usage.csv``, else the total.
+
+A producer's own total is a witness: where it is input + cached parts + output, the input leaves them out; where it is
+input + output + reasoning, the output does. No other reading gives that sum, so it goes before rule and alias. A total
+that is input + output says nothing: some add up what they have.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from processors.conventions.rules import UsageRule, usage_rules
+from processors.normalise.frame import scope_starts
+
+_EXCLUSIVE = "exclusive"
+
+
+def told(side: str) -> pl.Expr:
+    """``inclusive`` or ``exclusive`` as the total or a rule says of a side (input, output); NULL where neither does."""
+    rules = [pl.when(holds(rule)).then(pl.lit(getattr(rule, side))) for rule in usage_rules()]
+    return pl.coalesce(_witness(side), *rules)
+
+
+def holds(rule: UsageRule) -> pl.Expr:
+    """Whether the rule is about this span."""
+    about = scope_starts(rule.scope)
+    if rule.provider:
+        about &= (pl.col("provider") == rule.provider).fill_null(value=False)
+    if rule.key:
+        about &= (pl.col("input_key") == rule.key).fill_null(value=False)
+    if rule.name:
+        about &= pl.col("name").str.starts_with(rule.name).fill_null(value=False)
+    if rule.model:
+        model = pl.coalesce("request_model", "response_model")
+        about &= model.str.contains(rule.model, literal=True).fill_null(value=False)
+    if rule.version_below:
+        about &= _is_older("scope_version", rule.version_below).fill_null(value=False)
+    return about
+
+
+def cached() -> pl.Expr:
+    """Tokens read from or written to a cache, as far as they are told."""
+    return pl.col("cached_input_tokens").fill_null(0) + pl.col("cache_write_tokens").fill_null(0)
+
+
+def _witness(side: str) -> pl.Expr:
+    reasoning = pl.col("reasoning_tokens").fill_null(0)
+    beyond = pl.col("total_tokens") - pl.col("input_tokens") - pl.col("output_tokens")
+    own, other = (cached(), reasoning) if side == "input" else (reasoning, cached())
+    left_out = (own > 0) & (own != other) & ((beyond == own) | (beyond == own + other))
+    return pl.when(left_out.fill_null(value=False)).then(pl.lit(_EXCLUSIVE))
+
+
+def _is_older(column: str, than: str) -> pl.Expr:
+    """Compares major, minor and patch; NULL where the column holds no version."""
+    parts = [pl.col(column).str.extract(r"^(\d{1,6})\.(\d{1,6})(?:\.(\d{1,6}))?", i).cast(pl.Int64) for i in (1, 2, 3)]
+    major, minor, patch = (int(part) for part in (*than.split("."), "0")[:3])
+    number = (parts[0] * 1_000_000 + parts[1]) * 1_000_000 + parts[2].fill_null(0)
+    return number < (major * 1_000_000 + minor) * 1_000_000 + patch

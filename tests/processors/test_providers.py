@@ -1,0 +1,324 @@
+"""Providers as instrumentations report them: who serves, what the counts mean, how it failed.
+
+Attributes as real libraries wrote them against a server on loopback that answered 176 input tokens, 924 from a cache,
+100 to a cache, 345 output tokens of which 128 reasoning.
+"""
+
+from typing import Any
+
+import pytest
+
+from processors.conventions.rules import NONE, provider_rules, words
+from processors.conventions.table import load_table
+from processors.decode import decode
+from processors.normalise import Rules, normalise
+from tests.processors.otlp import event, message, request, span
+
+TABLE = load_table()
+OPEN = Rules(user_key=b"key", trusted_topics=None)
+CLAUDE = "anthropic.claude-3-5-sonnet-20241022-v2:0"
+TRACELOOP, OPENINFERENCE = "opentelemetry.instrumentation.", "openinference.instrumentation."
+
+
+def _row(given: dict[str, Any], scope: str, version: str = "", **more: Any) -> dict[str, Any]:
+    """The one row of a span with these attributes."""
+    sent = request(span(given, **more), scope=scope, version=version)
+    return normalise(decode([message(sent)], TABLE), OPEN).spans.to_pylist()[0]
+
+
+def _openinference(prompt: int, model: str = CLAUDE, **more: int) -> dict[str, Any]:
+    details = {f"llm.token_count.prompt_details.{name}": count for name, count in more.items()}
+    told = {"openinference.span.kind": "LLM", "llm.provider": "aws", "llm.model_name": model}
+    return {**told, "llm.token_count.prompt": prompt, "llm.token_count.completion": 345, **details}
+
+
+def _chat(provider: str | None = None, model: str = "m", **more: Any) -> dict[str, Any]:
+    told = {"gen_ai.operation.name": "chat", "gen_ai.request.model": model}
+    named = {"gen_ai.provider.name": provider} if provider else {}
+    return {**told, **named, **{key.replace("__", "."): value for key, value in more.items()}}
+
+
+# ---- what the counts mean
+
+
+@pytest.mark.parametrize(
+    ("name", "version", "model", "prompt", "semantics"),
+    [
+        ("bedrock.converse", "0.1.36", CLAUDE, 176, "exclusive"),
+        ("bedrock.converse_stream", "0.1.59", CLAUDE, 176, "exclusive"),
+        ("bedrock.converse", "0.1.60", CLAUDE, 1200, "inclusive"),
+        ("bedrock.converse", "0.2.0", CLAUDE, 1200, "inclusive"),
+        ("bedrock.invoke_model", "0.1.28", CLAUDE, 1200, "inclusive"),
+        ("bedrock.invoke_model", "0.1.61", CLAUDE, 1200, "inclusive"),
+        ("bedrock.invoke_model", "0.1.44", "amazon.nova-pro-v1:0", 176, "exclusive"),
+        ("bedrock.invoke_model_with_response_stream", "0.1.61", "us.amazon.nova-lite-v1:0", 176, "exclusive"),
+    ],
+)
+def test_openinference_bedrock_counts_input_by_version_method_and_model(
+    name: str, version: str, model: str, prompt: int, semantics: str
+):
+    given = _openinference(prompt, model, cache_read=924, cache_write=100)
+
+    row = _row(given, OPENINFERENCE + "bedrock", version, name=name)
+
+    assert (row["input_tokens"], row["usage_semantics"]) == (1200, semantics)
+
+
+def test_a_small_cache_is_no_reason_to_believe_a_wrong_semantics():
+    old = _row(_openinference(900, cache_read=30), OPENINFERENCE + "bedrock", "0.1.57", name="bedrock.converse")
+    new = _row(_openinference(930, cache_read=30), OPENINFERENCE + "bedrock", "0.1.61", name="bedrock.converse")
+
+    assert (old["input_tokens"], new["input_tokens"]) == (930, 930)
+
+
+@pytest.mark.parametrize("scope", ["botocore.bedrock-runtime", "bedrock"])
+def test_bedrock_by_botocore_and_traceloop_leaves_the_cache_out(scope: str):
+    given = _chat("aws.bedrock", CLAUDE, gen_ai__usage__input_tokens=900, gen_ai__usage__cache_read__input_tokens=300)
+
+    row = _row(given, TRACELOOP + scope, "0.62.4")
+
+    assert (row["input_tokens"], row["usage_semantics"]) == (1200, "exclusive")
+
+
+def test_gemini_by_traceloop_leaves_thoughts_out_and_the_total_has_them():
+    given = _chat("gcp.gen_ai", gen_ai__usage__input_tokens=1100, gen_ai__usage__output_tokens=217)
+
+    with_total = _row({**given, "gen_ai.usage.total_tokens": 1445}, TRACELOOP + "google_generativeai", "0.21.5")
+    without = _row(given, TRACELOOP + "google_generativeai", "0.21.5")
+    thoughtless = _row({**given, "gen_ai.usage.total_tokens": 1317}, TRACELOOP + "google_generativeai", "0.21.5")
+
+    assert [row["output_tokens"] for row in (with_total, without, thoughtless)] == [345, 217, 217]
+    assert [row["reasoning_tokens"] for row in (with_total, without, thoughtless)] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("total", "counts", "sides"),
+    [
+        (1545, (900, 300, 345, 0), (1200, 345)),
+        (1245, (900, 300, 345, 0), (900, 345)),
+        (1245, (900, 0, 217, 128), (900, 345)),
+        (1545, (900, 300, 217, 128), (1200, 345)),
+        (1117, (900, 300, 217, 128), (900, 217)),
+        (1237, (900, 120, 217, 120), (900, 217)),
+    ],
+)
+def test_a_total_that_has_more_than_both_sides_tells_what_they_leave_out(
+    total: int, counts: tuple[int, int, int, int], sides: tuple[int, int]
+):
+    keys = ("input_tokens", "cache_read.input_tokens", "output_tokens", "reasoning.output_tokens", "total_tokens")
+    given = {f"gen_ai.usage.{key}": count for key, count in zip(keys, (*counts, total), strict=True)}
+
+    row = _row({**_chat("any"), **given}, "an instrumentation of ours")
+
+    assert (row["input_tokens"], row["output_tokens"]) == sides
+
+
+def test_pydantic_ai_tells_geminis_thoughts_among_the_details():
+    given = _chat("google", gen_ai__usage__output_tokens=345, gen_ai__usage__details__thoughts_tokens=128)
+
+    row = _row(given, "pydantic-ai", "2.68.0")
+
+    assert (row["provider"], row["output_tokens"], row["reasoning_tokens"]) == ("gcp.gemini", 345, 128)
+
+
+# ---- who serves
+
+
+@pytest.mark.parametrize(
+    ("given", "scope", "provider"),
+    [
+        (_chat("anthropic", "claude-3-5-sonnet-20241022-v2:0"), TRACELOOP + "bedrock", "aws.bedrock"),
+        (_chat("meta", "llama3-70b-instruct-v1:0"), TRACELOOP + "bedrock", "aws.bedrock"),
+        (_chat("Anthropic", CLAUDE), TRACELOOP + "anthropic", "aws.bedrock"),
+        (_chat("Anthropic", "us." + CLAUDE), TRACELOOP + "anthropic", "aws.bedrock"),
+        (_chat("anthropic", "claude-sonnet-4@20250514"), TRACELOOP + "anthropic", "gcp.vertex_ai"),
+        (_chat("anthropic", "claude-sonnet-4-20250514"), TRACELOOP + "anthropic", "anthropic"),
+        (_chat(None, "err-429"), OPENINFERENCE + "mistralai", "mistral_ai"),
+        (_chat(None, "m"), OPENINFERENCE + "vertexai", "gcp.vertex_ai"),
+        (_chat("amazon_bedrock"), OPENINFERENCE + "langchain", "aws.bedrock"),
+        (_chat("google.vertex.chat"), "ai", "gcp.vertex_ai"),
+        (_chat("vertex.anthropic.messages"), "ai", "gcp.vertex_ai"),
+        (_chat("azure-openai.responses"), "ai", "azure.ai.openai"),
+        (_chat(None), "ours", None),
+    ],
+)
+def test_the_provider_is_who_serves_the_model(given: dict[str, Any], scope: str, provider: str | None):
+    assert _row(given, scope)["provider"] == provider
+
+
+@pytest.mark.parametrize(
+    ("key", "address", "provider"),
+    [
+        ("server.address", "api.openai.com", "openai"),
+        ("server.address", "127.0.0.1", "openai"),
+        ("server.address", "api.groq.com", "groq"),
+        ("server.address", "API.DeepSeek.com", "deepseek"),
+        ("server.address", "notapi.groq.company", "openai"),
+        ("gen_ai.openai.api_base", "https://openrouter.ai/api/v1", "openrouter"),
+        ("gen_ai.openai.api_base", "https://acme.openai.azure.com/openai/", "azure.ai.openai"),
+        ("gen_ai.openai.api_base", "https://us-east5-aiplatform.googleapis.com/v1/x", "gcp.vertex_ai"),
+        ("server.address", "bedrock-runtime.us-west-2.amazonaws.com", "aws.bedrock"),
+        ("gen_ai.openai.api_version", "2024-10-21", "azure.ai.openai"),
+    ],
+)
+def test_a_compatible_server_is_named_by_its_address(key: str, address: str, provider: str):
+    assert _row({**_chat("openai"), key: address}, TRACELOOP + "openai.v1")["provider"] == provider
+
+
+def test_an_address_names_nobody_who_is_named_already():
+    assert _row(_chat("litellm_proxy", server__address="api.groq.com"), "ours")["provider"] == "litellm_proxy"
+
+
+def test_provider_rules_speak_of_fields_and_words_that_there_are():
+    fields, known = {field.name for field in TABLE.fields}, set(words("provider").values())
+
+    assert {rule.field for rule in provider_rules()} - {""} <= fields
+    assert {rule.reported for rule in provider_rules()} - {"", NONE} <= known
+    assert all(rule.scope or rule.field or rule.host or rule.model for rule in provider_rules())
+
+
+# ---- which model, which stream, which end
+
+
+def test_one_model_name_only_is_the_one_that_was_asked_for():
+    worked = _row(_openinference(10), OPENINFERENCE + "bedrock")
+    failed = _row(_openinference(10), OPENINFERENCE + "bedrock", status=2)
+
+    assert (worked["request_model"], worked["response_model"]) == (CLAUDE, CLAUDE)
+    assert (failed["request_model"], failed["response_model"]) == (CLAUDE, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "scope"),
+    [
+        ("GenerateContentStream", {}, OPENINFERENCE + "google_genai"),
+        ("AsyncGenerateContentStream", {}, OPENINFERENCE + "google_genai"),
+        ("bedrock.converse_stream", {}, OPENINFERENCE + "bedrock"),
+        ("chat m", {"rpc.method": "ConverseStream"}, TRACELOOP + "botocore.bedrock-runtime"),
+        ("chat m", {"rpc.method": "InvokeModelWithResponseStream"}, TRACELOOP + "botocore.bedrock-runtime"),
+    ],
+)
+def test_a_streaming_method_is_a_stream(name: str, given: dict[str, Any], scope: str):
+    assert _row({**_chat(), **given}, scope, name=name)["stream"] is True
+
+
+def test_a_client_that_is_not_set_to_stream_may_stream_all_the_same():
+    given = _chat(llm__invocation_parameters='{"model": "gpt-4o-mini", "stream": false}')
+
+    assert _row(given, OPENINFERENCE + "langchain", "0.1.80", name="ChatOpenAI")["stream"] is None
+
+
+def test_a_stream_that_openinference_groq_does_not_follow_was_not_cancelled():
+    given = {"openinference.span.kind": "LLM", "llm.invocation_parameters": '{"model": "m", "stream": true}'}
+
+    row = _row(given, OPENINFERENCE + "groq", "0.1.33")
+
+    assert (row["stream"], row["status"]) == (True, "ok")
+
+
+def test_anthropic_messages_are_a_chat_even_where_an_old_traceloop_says_completion():
+    row = _row({**_chat(), "gen_ai.operation.name": None, "llm.request.type": "completion"}, TRACELOOP + "anthropic")
+    chat = _row(
+        {"llm.request.type": "completion", "gen_ai.request.model": "m"}, TRACELOOP + "anthropic", name="anthropic.chat"
+    )
+
+    assert (row["operation"], chat["operation"]) == ("text_completion", "chat")
+
+
+@pytest.mark.parametrize(
+    ("reason", "canonical"),
+    [
+        ("FinishReason.MAX_TOKENS", "length"),
+        ("STOP", "stop"),
+        ("FINISH", "stop"),
+        ("COMPLETE", "stop"),
+        ("ERROR_TOXIC", "content_filter"),
+        ("ERROR_LIMIT", "length"),
+        ("endoftext", "stop"),
+        ("MALFORMED_FUNCTION_CALL", "error"),
+        ("insufficient_system_resource", "error"),
+        ("other", None),
+        ("in_progress", None),
+    ],
+)
+def test_finish_reasons_of_every_provider_get_one_word(reason: str, canonical: str | None):
+    assert _row(_chat(gen_ai__response__finish_reasons=[reason]), "ours")["finish_reason"] == canonical
+
+
+def test_botocore_tells_how_often_it_sent_again():
+    assert _row(_chat(retry_attempts=2), TRACELOOP + "botocore.bedrock-runtime")["attempt"] == 3
+
+
+# ---- how it failed
+
+
+@pytest.mark.parametrize(
+    ("exception", "text", "error_class", "http_status"),
+    [
+        (
+            "botocore.errorfactory.AccessDeniedException",
+            "An error occurred (AccessDeniedException) when calling the Converse operation: no",
+            "permission",
+            None,
+        ),
+        (
+            "botocore.exceptions.ClientError",
+            "An error occurred (ThrottlingException) when calling the InvokeModel operation: slow down",
+            "rate_limit",
+            None,
+        ),
+        ("botocore.errorfactory.ModelTimeoutException", "", "timeout", None),
+        ("botocore.errorfactory.ModelErrorException", "", "server_error", None),
+        (
+            "botocore.errorfactory.ValidationException",
+            "An error occurred (ValidationException): Input is too long for requested model.",
+            "context_length_exceeded",
+            None,
+        ),
+        ("google.genai.errors.ServerError", "503 UNAVAILABLE. {'error': {'code': 503}}", "overloaded", 503),
+        ("google.genai.errors.ClientError", "429 RESOURCE_EXHAUSTED. {'error': {'code': 429}}", "rate_limit", 429),
+        (
+            "google.genai.errors.ClientError",
+            "400 INVALID_ARGUMENT. {'error': {'code': 400, 'details': [{'reason': 'API_KEY_INVALID'}]}}",
+            "auth",
+            400,
+        ),
+        ("google.api_core.exceptions.ResourceExhausted", "429 Resource has been exhausted", "rate_limit", 429),
+        (
+            "mistralai.client.errors.sdkerror.SDKError",
+            'API error occurred: Status 401. Body: {"error": {}}',
+            "auth",
+            401,
+        ),
+        ("cohere.errors.TooManyRequestsError", "status_code: 429, body: {'message': 'x'}", "rate_limit", 429),
+        ("cohere.errors.UnauthorizedError", "", "auth", None),
+        ("ollama._types.ResponseError", "model not there (status code: 404)", "not_found", 404),
+        ("langchain_openai.chat_models.base.OpenAIRateLimitError", "Error code: 429 - x", "rate_limit", 429),
+        (
+            "langchain_anthropic.chat_models.AnthropicContextOverflowError",
+            "Error code: 400 - {'error': {'type': 'invalid_request_error'}}",
+            "context_length_exceeded",
+            400,
+        ),
+        ("pydantic_ai.exceptions.ModelQuotaExceededError", "status_code: 429, x", "quota_exceeded", 429),
+        ("pydantic_ai.exceptions.ModelUnavailableError", "status_code: 503, x", "overloaded", 503),
+        ("httpx.HTTPStatusError", "Client error '429 Too Many Requests' for url 'http://x/'", "rate_limit", 429),
+        ("AI_APICallError", "404 Not here", "not_found", 404),
+        ("APIConnectionTimeoutError", "Request timed out.", "timeout", None),
+        ("APIUserAbortError", "Request was aborted.", "cancelled", None),
+        ("aiohttp.client_exceptions.ClientConnectorError", "Cannot connect to host x:443", "network", None),
+        ("TypeError", "fetch failed", "network", None),
+        ("openai.BadRequestError", "Your prompt had 500 Tokens and 400 words", "invalid_request", None),
+        ("builtins.Exception", "exit code 137", "unknown", None),
+    ],
+)
+def test_every_clients_errors_get_their_class(exception: str, text: str, error_class: str, http_status: int | None):
+    told = event("exception", after_ms=5, exception__type=exception, exception__message=text)
+
+    row = _row(_chat(), "ours", status=2, message=text, events=[told])
+
+    assert (row["status"], row["error_class"], row["http_status"]) == (
+        "cancelled" if error_class == "cancelled" else "error",
+        error_class,
+        http_status,
+    )
