@@ -2,6 +2,7 @@
 
     spanledger inspect trace.json spans.pb --format jsonl
     spanledger inspect trace.json --all
+    spanledger inspect trace.json --explain
 
 A file holds one OTLP export request, as protobuf or JSON, or one JSON request a line (the Collector's file exporter
 writes that). Each file is a closed ledger of its own: calls told twice inside it are billed once, other files are not
@@ -12,19 +13,27 @@ split_stream, wire_copy or repeated_record; `suppressed_by` is the span that is 
 key of this installation, or with one of this run where there is none yet. A file that cannot be read, or that holds no
 spans, is told on stderr and makes the exit code 2; the others are shown all the same. Spans that had to be
 dropped (bad_span: no valid ids, or a field of impossible type) are counted on stderr too, in one line a file.
+
+With --explain each call, and each span that is suppressed in favour of one, says which attribute gave every field and
+what lost against it, how its tokens were counted, why it is billed or not, and its price line by line: as text, or with
+--format json|jsonl as `explanation` of its object (docs/inspect.md). Content is never shown.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from processors.decode import Decoded
     from processors.engine import Engine
+    from processors.explain import Explanation
     from processors.messages import DeadLetter, Message
+    from processors.normalise import Rules
     from spanledger.settings import Settings
 
 KEYS = (
@@ -55,6 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of ``spanledger inspect``."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="OTLP trace export, protobuf or JSON")
     parser.add_argument("--all", action="store_true", help="every span, with why it is not billed")
+    parser.add_argument("--explain", action="store_true", help="how each value and cost came about")
     parser.add_argument(
         "--format", choices=("table", "json", "jsonl", "csv"), default="table", help="of stdout; default: table"
     )
@@ -67,14 +77,20 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     from processors.engine import Engine
 
+    if args.explain and args.format == "csv":
+        print("spanledger inspect: --explain goes with --format table, json or jsonl, not csv", file=sys.stderr)
+        return 2
     engine = Engine.of(settings.worker, user_key=_user_key(settings))
     messages, unreadable = _read(args.files, now_us=time.time_ns() // 1000)
-    calls, dead, dropped = _inspect(messages, engine, args.files)
-    unreadable |= {args.files[messages[letter.index].partition]: _reason(letter) for letter in dead}
-    _write(calls if args.all else _billed(calls), args.format, sys.stdout)
+    found = _inspect(messages, engine, args.files, explained=args.explain)
+    unreadable |= {args.files[messages[letter.index].partition]: _reason(letter) for letter in found.dead}
+    if args.explain:
+        _write_explained(found if args.all else _concerning(found), args.format, sys.stdout)
+    else:
+        _write(found.calls if args.all else _billed(found.calls), args.format, sys.stdout)
     for file, reason in unreadable.items():
         print(f"spanledger inspect: {file}: {reason}", file=sys.stderr)
-    for file, count in dropped.items():
+    for file, count in found.bad_spans.items():
         print(f"spanledger inspect: {file}: bad_span: {count} of its spans dropped", file=sys.stderr)
     return 2 if unreadable else 0
 
@@ -123,10 +139,20 @@ def _requests(content: bytes) -> list[bytes]:
     return [content]
 
 
-def _inspect(
-    messages: list[Message], engine: Engine, files: list[str]
-) -> tuple[pa.Table, tuple[DeadLetter, ...], dict[str, int]]:
-    """All spans with ``KEYS``, ``source_file`` and ``why``, file by file, the messages without any, and bad spans."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """``calls``: all spans with ``KEYS``, ``source_file`` and ``why``, file by file; ``dead``: messages without any.
+
+    ``bad_spans``: how many were dropped, by file; ``explanations``: one per row of ``calls``, where they are wanted.
+    """
+
+    calls: pa.Table
+    dead: tuple[DeadLetter, ...]
+    bad_spans: dict[str, int]
+    explanations: list[Explanation]
+
+
+def _inspect(messages: list[Message], engine: Engine, files: list[str], *, explained: bool) -> _Found:
     import dataclasses
 
     import pyarrow as pa
@@ -141,7 +167,8 @@ def _inspect(
     decoded = decode(messages, engine.table)
     normalised = normalise(decoded, rules)
     ledger = normalised.spans["source_partition"].cast(pa.int64())
-    spans = bill(normalised.spans.append_column(LEDGER, ledger), engine)
+    before = normalised.spans.append_column(LEDGER, ledger)
+    spans = bill(before, engine)
     known = [name for name in KEYS if name not in _OF_A_RECORD]
     calls = pa.table([pa.array(files, pa.string()).take(ledger)], ["source_file"])
     for name in known:
@@ -149,7 +176,20 @@ def _inspect(
     for name in _OF_A_RECORD:
         calls = calls.append_column(name, pa.nulls(spans.num_rows, SPANS.field(name).type))
     bad_spans = _count_bad(messages, engine, files) if decoded.dropped else {}
-    return calls.append_column("why", spans["_why"]), normalised.dead, bad_spans
+    return _Found(
+        calls=calls.append_column("why", spans["_why"]),
+        dead=normalised.dead,
+        bad_spans=bad_spans,
+        explanations=_explain(messages, decoded, rules, (before, spans), engine) if explained else [],
+    )
+
+
+def _explain(
+    messages: list[Message], decoded: Decoded, rules: Rules, spans: tuple[pa.Table, pa.Table], engine: Engine
+) -> list[Explanation]:
+    from processors.explain import explain
+
+    return explain(messages, decoded, rules, spans, engine)
 
 
 def _count_bad(messages: list[Message], engine: Engine, files: list[str]) -> dict[str, int]:
@@ -167,6 +207,39 @@ def _reason(letter: DeadLetter) -> str:
 
 def _billed(calls: pa.Table) -> pa.Table:
     return calls.filter(calls["billable"]).drop_columns(["why"])
+
+
+def _concerning(found: _Found) -> _Found:
+    """The calls that are billed, and the spans that are suppressed in favour of one."""
+    import dataclasses
+
+    import pyarrow.compute as pc
+
+    chosen = pc.or_(found.calls["billable"], found.calls["suppressed_by"].is_valid())
+    kept = [one for one, keep in zip(found.explanations, chosen.to_pylist(), strict=True) if keep]
+    return dataclasses.replace(found, calls=found.calls.filter(chosen), explanations=kept)
+
+
+def _write_explained(found: _Found, form: str, out: TextIO) -> None:
+    import json
+    import shutil
+
+    from spanledger.answers import plain, records
+    from spanledger.explanation import write_explanation
+
+    told = [
+        {**call, "explanation": plain(explanation)}
+        for call, explanation in zip(records(found.calls), found.explanations, strict=True)
+    ]
+    match form:
+        case "jsonl":
+            out.writelines(json.dumps(one, ensure_ascii=False) + "\n" for one in told)
+        case "json":
+            out.write("[" + ",\n ".join(json.dumps(one, ensure_ascii=False) for one in told) + "]\n")
+        case _:
+            width = shutil.get_terminal_size((120, 24)).columns
+            for one in told:
+                write_explanation(one, out, width=width)
 
 
 def _write(calls: pa.Table, form: str, out: TextIO) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from processors.explain.meanings import meanings
 from spanledger.__main__ import main
 from spanledger.inspect import KEYS
 from tests.processors.captures import HERE, load, unexplained
@@ -192,3 +193,68 @@ def test_nothing_is_written_but_what_is_printed(capsys: pytest.CaptureFixture[st
     calls(capsys, capture("logfire-chat"))
 
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_explanation_is_one_more_key_of_the_calls_and_of_what_they_stand_for(capsys: pytest.CaptureFixture[str]):
+    file = capture("combo-pydantic-ai+genai-openai-stream")
+
+    plain, told, every = (calls(capsys, file, *words) for words in ([], ["--explain"], ["--explain", "--all"]))
+
+    by_id = {one["span_id"]: one for one in told}
+    assert [one["why"] for one in told if not one["billable"]] == ["wraps_call"]
+    assert len(every) == 3
+    assert all(by_id[one["span_id"]].items() >= one.items() for one in plain)
+    assert all(set(one["explanation"]) >= {"convention", "billing", "tokens", "fields"} for one in told)
+
+
+def test_explanations_are_one_array_in_json(capsys: pytest.CaptureFixture[str]):
+    array = json.loads(inspect(capsys, capture("logfire-chat"), "--explain", "--format", "json")[1])
+
+    assert array[0]["explanation"]["price"]["cost_usd"] == array[0]["cost_usd"]
+
+
+def test_a_person_reads_who_told_what_and_the_price_line_by_line_within_the_width(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("COLUMNS", "100")
+    file = write("told.pb", request(span(CHAT | {"llm.usage.prompt_tokens": 7})).SerializeToString())
+
+    code, out, err = inspect(capsys, file, "--explain")
+
+    assert (code, err) == (0, "")
+    assert out.splitlines()[0] == "■ chat gpt-4o-mini (openai)  USD 0.000210000000"
+    assert "1,000 input x 0.15 / 1,000,000  = 0.00015" in out
+    assert re.search(r"input_tokens +1,000  ← span gen_ai.usage.input_tokens = 1,000 \(rank 10\)", out)
+    assert "not span llm.usage.prompt_tokens = 7" in out
+    assert max(map(len, out.splitlines())) <= 100
+
+
+def test_explanations_of_all_captures_can_be_read_and_show_no_content(capsys: pytest.CaptureFixture[str]):
+    files = [str(path) for path in sorted((HERE / "pb").iterdir())]
+
+    code, out, err = inspect(capsys, *files, "--explain", "--all")
+
+    leaks = [word for one in load("pb") for word in one.must_not_contain if word.lower() in out.lower()]
+    assert (code, err, leaks) == (0, "", [])
+    assert "None" not in out
+
+
+def test_explanations_do_not_fit_into_csv(capsys: pytest.CaptureFixture[str]):
+    code, out, err = inspect(capsys, capture("logfire-chat"), "--explain", "--format", "csv")
+
+    assert (code, out) == (2, "")
+    assert err == "spanledger inspect: --explain goes with --format table, json or jsonl, not csv\n"
+
+
+def test_the_documentation_names_every_rule_and_every_key_of_an_explanation(capsys: pytest.CaptureFixture[str]):
+    text = (Path(__file__).resolve().parents[2] / "docs" / "inspect.md").read_text(encoding="utf-8")
+    rules = {word for kind, word in meanings() if kind in ("repaired", "refused")}
+    keys = {
+        key
+        for name in ("logfire-stream", "combo-pydantic-ai+genai-openai-stream", "logfire-error-500")
+        for one in calls(capsys, capture(name), "--explain", "--all")
+        for part in one["explanation"].items()
+        for key in (part[0], *(part[1] if part[0] != "fields" else next(iter(part[1].values()))))
+    }
+
+    assert {word for word in rules | keys if f"`{word}`" not in text} == set()

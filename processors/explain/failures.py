@@ -1,0 +1,68 @@
+"""The evidence for an error class: which rules of ``errors.csv`` hold, never the text that they read."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from processors.conventions.rules import ErrorRule, error_rules
+from processors.errors import EVIDENCE, STRENGTHS
+from processors.explain.case import Case
+from processors.explain.wire import Json
+
+HELD = "error_rules_held"
+"""Column that ``note_error_rules`` adds: numbers of the rules that hold for a failed span."""
+
+
+def note_error_rules(steps: pl.DataFrame) -> pl.DataFrame:
+    """The frame of normalise with ``HELD``."""
+    held = [
+        pl.when(_holds(rule)).then(pl.lit(number, pl.Int64)).alias(f"rule{number}")
+        for number, rule in enumerate(error_rules())
+    ]
+    return steps.with_columns(pl.concat_list(held).list.drop_nulls().alias(HELD))
+
+
+def _holds(rule: ErrorRule) -> pl.Expr:
+    if rule.kind == "finish":
+        return pl.col("finish_word") == rule.pattern
+    return EVIDENCE[rule.kind]({rule.pattern: rule.error_class}).is_not_null()
+
+
+def explain_failure(case: Case, row: int) -> Json | None:
+    """``status``, ``error_class`` and the evidence, the best first; None of a span that worked."""
+    span = case.spans[row]
+    if span["error_class"] is None and span["status"] == "ok":
+        return None
+    at = case.source(row, "error_class")
+    at = row if at is None else at
+    evidence = sorted((error_rules()[number] for number in case.steps[at][HELD]), key=_precedence)
+    json: Json = {"status": span["status"], "error_class": span["error_class"]}
+    if at != row:
+        json["taken_from"] = {"span_id": case.spans[at]["span_id"]}
+    told = [
+        {"kind": rule.kind, "pattern": rule.pattern, "strength": rule.strength, "error_class": rule.error_class}
+        for rule in evidence
+    ]
+    if told:
+        return json | {"evidence": [one | {"decides": _decides(one, told, json)} for one in told]}
+    return json | {"by": _without_evidence(case, at)}
+
+
+def _decides(one: Json, told: list[Json], json: Json) -> bool:
+    """The best evidence decides, but for classes that the operation gives (tools, retrieval)."""
+    return one is told[0] and one["error_class"] == json["error_class"]
+
+
+def _precedence(rule: ErrorRule) -> tuple[int, int]:
+    kinds = (*EVIDENCE, "finish")
+    strength = len(STRENGTHS) if rule.kind == "finish" else STRENGTHS.index(rule.strength)
+    return (strength, kinds.index(rule.kind))
+
+
+def _without_evidence(case: Case, at: int) -> str:
+    error_class = case.spans[at]["error_class"]
+    if error_class == "cancelled":
+        return "a stream that shows neither finish reason nor output"
+    if error_class in ("tool_error", "retrieval_error"):
+        return "the operation of the failed span"
+    return "no rule holds"

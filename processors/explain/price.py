@@ -1,0 +1,51 @@
+"""The cost of a call line by line: what was counted x its rate, the sum, and the one rounding."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from processors.explain.case import Case
+from processors.explain.meanings import meaning
+from processors.explain.wire import Json
+from processors.pricing.book import PriceBook
+from processors.pricing.lines import PriceLine, as_text, price_lines, sum_lines
+
+
+def explain_price(case: Case, row: int, book: PriceBook) -> Json | None:
+    """``lines`` and their exact ``sum_usd``; None of a span that is not billed."""
+    span = case.spans[row]
+    if not span["billable"]:
+        return None
+    lines = price_lines(_call(span), book)
+    json: Json = {
+        "status": span["price_status"],
+        "meaning": meaning("price", span["price_status"]),
+        "model": span["response_model"] or span["request_model"],
+        "model_from": "response_model" if span["response_model"] else "request_model",
+        "at": span["started_at"],
+        "lines": [_line(line) for line in lines],
+        "price_version": span["price_version"],
+        "cost_usd": span["cost_usd"],
+    }
+    if lines:
+        total = sum((line.usd for line in lines), Fraction(0))
+        json |= {"sum_usd": as_text(total), "rounded": Fraction(sum_lines(lines) or 0) != total}
+    return json
+
+
+def _call(span: dict[str, Any]) -> dict[str, Any]:
+    return span | {"units": dict(span["units"] or ())}
+
+
+def _line(line: PriceLine) -> Json:
+    json = {
+        "kind": line.kind,
+        "quantity": line.quantity,
+        "rate_usd": line.rate_usd,
+        "per": line.per,
+        "percent": line.percent,
+        "usd": as_text(line.usd),
+        "source": line.source,
+    }
+    return {name: value for name, value in json.items() if value is not None}

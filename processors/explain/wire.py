@@ -1,0 +1,127 @@
+"""What stood on the wire: per span and wire field, the attribute that won and those that lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from processors.conventions.rules import words
+from processors.conventions.table import MANY, TAG, Alias, AliasTable, Keys
+from processors.decode import Decoded, decode
+from processors.messages import Message
+
+Json = dict[str, Any]
+
+_SHOWN = frozenset(
+    (
+        *("request_model", "response_model", "provider", "provider_model", "response_id", "service_tier"),
+        *("tenant", "feature", "session_id", "task_id", "service", "service_version", "environment", "host", "pod"),
+        *("provider_account", "prompt_name", "prompt_version", "route", "tool_name", "agent_name"),
+    )
+)
+"""Text fields whose value the ledger keeps as it is; of others only words of ``values.csv`` are shown."""
+
+_NUMBERS = ("integer", "count", "real", "bool")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """One attribute that could fill a wire field, its value as written, and whether it did fill it."""
+
+    field: str
+    alias: Alias
+    value: Any
+    won: bool
+
+    @property
+    def number(self) -> float | None:
+        """The value in the field's own unit, where it is a number."""
+        return self.value * self.alias.factor if isinstance(self.value, int | float) else None
+
+
+def read_wire(messages: Sequence[Message], decoded: Decoded) -> list[dict[str, list[Said]]]:
+    """Per span of ``decoded``, by wire field: the winner first, then what lost, the best first."""
+    table = decoded.table
+    each = decode(messages, _split(table)).spans
+    winners = decoded.winners.to_pylist()
+    found: list[dict[str, list[Said]]] = [{} for _ in winners]
+    for alias in table.aliases:
+        column = each[str(alias.index)] if alias.field not in MANY else None
+        if column is None or column.null_count == len(column):
+            continue
+        for row, value in enumerate(column.to_pylist()):
+            if value is not None:
+                won = winners[row][alias.field] == alias.index
+                said = Said(field=alias.field, alias=alias, value=value, won=won)
+                found[row].setdefault(alias.field, []).append(said)
+    for row, fields in enumerate(found):
+        for rivals in fields.values():
+            rivals.sort(key=lambda one: not one.won)
+        _add_unread(fields, winners[row], table)
+    return found
+
+
+def _add_unread(fields: dict[str, list[Said]], winners: Mapping[str, int | None], table: AliasTable) -> None:
+    """Winners whose value only their own field can read (long messages)."""
+    for field, index in winners.items():
+        if index is not None and index >= 0 and not any(one.won for one in fields.get(field, ())):
+            said = Said(field=field, alias=table.aliases[index], value=None, won=True)
+            fields[field] = [said, *fields.get(field, [])]
+
+
+def describe(said: Said, kinds: Mapping[str, str]) -> Json:
+    """Where the attribute stands and what it says, without content; absent = not applicable, or not shown."""
+    alias = said.alias
+    json = {
+        "key": alias.key or None,
+        "path": ".".join(alias.path) or None,
+        "place": alias.place,
+        "event": alias.event or None,
+        "convention": alias.convention,
+        "rank": alias.rank,
+        "reported": _shown(said, kinds[said.field]),
+        "unit": alias.unit if alias.unit in ("s", "ms", "USD") else None,
+        "times": alias.factor if alias.factor != 1 else None,
+    }
+    return {name: value for name, value in json.items() if value is not None}
+
+
+def _shown(said: Said, kind: str) -> Any:
+    if kind in _NUMBERS:
+        return said.value
+    if kind == "time":
+        return datetime.fromtimestamp(said.value / 1e9, UTC).isoformat() if said.value is not None else None
+    if said.field in _SHOWN or said.field.startswith(TAG):
+        return said.value
+    known = isinstance(said.value, str) and said.value.strip().lower() in words(said.field)
+    return said.value if known else None
+
+
+def _split(table: AliasTable) -> AliasTable:
+    """The table with every alias as a field of its own, in the unit in which it is written."""
+    kinds = {field.name: field for field in table.fields}
+    own = {a.index: replace(kinds[a.field], name=str(a.index)) for a in table.aliases if a.field not in MANY}
+    return replace(
+        table,
+        fields=(*own.values(), *(field for field in table.fields if field.name in MANY)),
+        aliases=tuple(_alone(table.aliases)),
+        span=_keys(table.span),
+        scope=_keys(table.scope),
+        resource=_keys(table.resource),
+        events={event: _keys(keys) for event, keys in table.events.items()},
+    )
+
+
+def _keys(keys: Keys) -> Keys:
+    return {key: tuple(_alone(aliases)) for key, aliases in keys.items()}
+
+
+def _alone(aliases: Iterable[Alias]) -> list[Alias]:
+    return [
+        alias
+        if alias.field in MANY
+        else replace(alias, field=str(alias.index), unit="" if alias.unit in ("s", "ms") else alias.unit)
+        for alias in aliases
+    ]
