@@ -17,6 +17,7 @@ class Drop(enum.StrEnum):
     BAD_OUTCOME = "bad_outcome"  # an evaluation or outcome event without a name, or that tells no outcome
     BAD_POINT = "bad_point"  # a metric's data point that counts tokens, but not how many, of what kind or until when
     BAD_SPAN = "bad_span"  # a span without valid ids, or with a field of impossible type; the message's others stand
+    HIDDEN_VALUE = "hidden_value"  # a credential or e-mail address where a name should stand; its span stands, hashed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

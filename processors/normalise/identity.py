@@ -11,6 +11,7 @@ from typing import cast
 import polars as pl
 
 from processors.normalise.rules import Rules
+from processors.normalise.secrets import hide_secrets
 from processors.users import hash_users
 
 _HEADER = 0
@@ -34,6 +35,7 @@ def identify(frame: pl.DataFrame, rules: Rules) -> pl.DataFrame:
             pl.col("user_id").alias("_user"),
         )
         .pipe(_hash, rules)
+        .pipe(hide_secrets, rules.user_key)
     )
 
 

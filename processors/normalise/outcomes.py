@@ -23,6 +23,7 @@ import pyarrow as pa
 from processors.decode import Decoded
 from processors.messages import Drop
 from processors.normalise.frame import to_polars
+from processors.normalise.secrets import public
 from processors.normalise.times import SKEW
 from processors.normalise.words import closed
 from warehouse.schemas import OUTCOMES
@@ -67,8 +68,8 @@ def _evaluations(decoded: Decoded, spans: pl.DataFrame) -> pl.DataFrame:
         given.hstack(spans[given["row"]])
         .with_columns((pl.col("observed_ns") // 1000).cast(pl.Int64).alias("observed_us"))
         .with_columns(
-            pl.coalesce("evaluation_task_id", "task_id").alias("task_id"),
-            pl.coalesce("evaluation_session_id", "session_id").alias("session_id"),
+            pl.coalesce(public(pl.col("evaluation_task_id")), "task_id").alias("task_id"),
+            pl.coalesce(public(pl.col("evaluation_session_id")), "session_id").alias("session_id"),
         )
         .select(
             "_row",
@@ -120,7 +121,7 @@ def _minutes(column: str) -> pl.Expr:
 
 
 def _short(column: str) -> pl.Expr:
-    text = pl.col(column).str.strip_chars()
+    text = public(pl.col(column)).str.strip_chars()
     return pl.when(text.str.len_chars().is_between(1, LABEL_CHARACTERS)).then(text)
 
 
