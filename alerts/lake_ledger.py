@@ -31,7 +31,7 @@ class LakeLedger:
     def watermark(self, now: datetime) -> datetime | None:
         """See ``Ledger``."""
         answer = self._warehouse.ask("watermark", ALL, now=now)
-        found: datetime | None = answer["watermark"][0].as_py() if answer.num_rows else None
+        found: datetime | None = answer["spans_watermark"][0].as_py() if answer.num_rows else None
         return found
 
     def usage(self, start: datetime, end: datetime, by: Sequence[str], scope: Scope | None = None) -> pa.Table:
