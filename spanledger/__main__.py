@@ -26,6 +26,7 @@ VERBS = {
     "inspect": "show what we make of captured span files",
     "report": "ask the lake a question",
     "alerts": "list incidents",
+    "prices": "show, check and compare prices; list what has none",
     "lake": "attach the lake to a DuckDB file",
 }
 
@@ -52,6 +53,7 @@ def build_parser(chosen: str | None) -> argparse.ArgumentParser:
 def main(argv: list[str] | None = None) -> int:
     """Run one verb and return its exit code."""
     from ingest.errors import IngestError
+    from processors.pricing.errors import BadPriceBook
     from warehouse.errors import WarehouseError
 
     words = sys.argv[1:] if argv is None else argv
@@ -59,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     flags = {name: value for name, value in vars(args).items() if "." in name}
     try:
         return int(args.run(args, load(file=args.settings, flags=flags)) or 0)
-    except (SettingsError, CannotRun, IngestError, WarehouseError) as error:
+    except (SettingsError, CannotRun, IngestError, WarehouseError, BadPriceBook) as error:
         print(f"spanledger {args.verb}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

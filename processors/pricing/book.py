@@ -14,6 +14,7 @@ from pathlib import Path
 
 from processors.pricing.catalogue import CATALOGUE_VERSION, STANDARD_TIERS, Tariff, find_model, find_tariff
 from processors.pricing.entries import BookFile, Entry, read_book
+from processors.pricing.errors import BadPriceBook
 from processors.pricing.kinds import KINDS
 from processors.pricing.names import DEPLOYMENTS, provider_id
 from processors.pricing.own import fingerprint, read_own_prices
@@ -58,6 +59,17 @@ class PriceBook:
         """Book of the settings ``worker.prices`` and ``worker.price_book``. Raises BadPriceBook."""
         return cls(read_own_prices(prices), read_book(Path(file).expanduser()) if file else None)
 
+    def as_of(self, catalogue: str, fingerprint: str | None, *, own: bool) -> PriceBook:
+        """The book as rows have it in their version. Raises BadPriceBook where that is not at hand."""
+        if f"genai-prices/{catalogue}" != CATALOGUE_VERSION:
+            raise BadPriceBook(f"genai-prices {catalogue} is not installed; to compare with it, install it")
+        if fingerprint and fingerprint not in self.fingerprints:
+            raise BadPriceBook(f"the price book does not begin with the entries of {fingerprint}")
+        known = 1 + self.fingerprints.index(fingerprint) if fingerprint else 0
+        ours = tuple(entry for entry in self.entries if not entry.number) if own else ()
+        entries = tuple(entry for entry in self.entries if 0 < entry.number <= known)
+        return PriceBook(ours, BookFile(entries=entries, fingerprints=self.fingerprints[:known]))
+
     def tariff(self, asked: Asked) -> Tariff | None:
         """Rates of a call; None where no price is known at any time."""
         return self._resolve_once(asked)
@@ -76,6 +88,8 @@ class PriceBook:
             return listed
         bases = {entry: _base(entry, listed, asked.tier) for entry in held if entry.layer == "price"}
         tariffs = [tariff for tariff in (listed, *bases.values()) if tariff is not None]
+        if not tariffs:
+            return None
         starts = {entry.starts_us for entry in held if entry.starts_us is not None}
         epochs = sorted(starts.union(*(tariff.epochs_us for tariff in tariffs)))
         times = sorted(set().union(*(tariff.day_micros for tariff in tariffs)))

@@ -1,0 +1,271 @@
+"""``spanledger prices``: what it shows, what it refuses, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from processors.pricing.book import PriceBook
+from spanledger.__main__ import main
+from tests.warehouse.samples import APP, rows, span, stretch
+from warehouse.lake import Flush, Lake
+from warehouse.settings import LakeSettings
+
+FIRST = """
+[[price]]
+provider = "openai"
+model = "gpt-4o*"
+from = 2026-01-01
+discount_percent = "12.5"
+note = "contract 4711"
+"""
+SECOND = """
+[[price]]
+model = "gpt-4o"
+tenant = "acme"
+from = 2026-07-01
+usd_per_mtok = {input = "1", output = "4"}
+"""
+GPT = {"provider": "openai", "request_model": "gpt-4o", "response_model": "gpt-4o-2024-08-06"}
+UNPRICED: dict[str, Any] = {"price_status": "unpriced_model", "cost_usd": None, "input_tokens": 7}
+
+
+@pytest.fixture
+def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A price book that the settings name."""
+    file = tmp_path / "prices.toml"
+    file.write_text(FIRST)
+    monkeypatch.setenv("SPANLEDGER_WORKER_PRICE_BOOK", str(file))
+    monkeypatch.setenv("SPANLEDGER_LAKE", str(tmp_path / "lake"))
+    return file
+
+
+def fill(tmp_path: Path, *spans: dict[str, Any]) -> None:
+    part = stretch(0, len(spans))
+    lake = Lake.open(LakeSettings(url=str(tmp_path / "lake")))
+    lake.commit(Flush(ranges=(part,), tables={"spans": {APP: rows("spans", *spans)}}))
+
+
+def ask(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, list[dict[str, Any]], str]:
+    code = main(["prices", *words, "--format", "json"])
+    printed = capsys.readouterr()
+    return code, json.loads(printed.out or "[]"), printed.err
+
+
+def test_show_says_what_is_paid_and_what_the_list_says(book: Path, capsys: pytest.CaptureFixture[str]):
+    book.write_text(FIRST + SECOND)
+
+    _, everyone, _ = ask(capsys, "show", "gpt-4o", "--provider", "openai")
+    _, acme, _ = ask(capsys, "show", "gpt-4o", "--provider", "openai", "--tenant", "acme", "--at", "2026-07-01")
+
+    assert [(row["kind"], row["usd"], row["list_usd"]) for row in everyone][:2] == [
+        ("input", "2.1875", "2.5"),
+        ("cached_input", "1.09375", "1.25"),
+    ]
+    assert [(row["kind"], row["usd"], row["overrode"]) for row in acme] == [
+        ("input", "1", ["book entry 1 openai/gpt-4o*, from 2026-01-01: discount 12.5 %"]),
+        ("output", "4", ["book entry 1 openai/gpt-4o*, from 2026-01-01: discount 12.5 %"]),
+    ]
+
+
+def test_show_prints_every_entry_and_what_became_of_it(book: Path, capsys: pytest.CaptureFixture[str]):
+    book.write_text(FIRST + SECOND)
+
+    code = main(["prices", "show", "gpt-4o", "--tenant", "acme", "--at", "2026-06-30T23:59:59Z"])
+
+    printed = capsys.readouterr().out
+    assert code == 0
+    assert "committed price  not yet" in printed
+    assert "discount 12.5 %  applies  contract 4711" in printed
+
+
+@pytest.mark.usefixtures("book")
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["gpt-4oo"], "unknown model; nearest names: openai/gpt-4o"),
+        (["gpt-4o", "--provider", "acme-llm"], "unknown provider; nearest names: openai/gpt-4o"),
+        (["gpt-4o", "--provider", "openai", "--tier", "scale"], "no price for the service tier 'scale'"),
+    ],
+)
+def test_show_of_what_has_no_price_says_why(words: list[str], said: str, capsys: pytest.CaptureFixture[str]):
+    code, answer, told = ask(capsys, "show", *words)
+
+    assert (code, answer) == (0, [])
+    assert said in told
+
+
+def test_show_has_a_row_for_every_context_bracket(capsys: pytest.CaptureFixture[str]):
+    _, answer, _ = ask(capsys, "show", "claude-sonnet-4-5", "--provider", "anthropic")
+
+    assert [(row["above_input_tokens"], row["usd"]) for row in answer if row["kind"] == "input"] == [
+        (None, "3"),
+        (200_000, "6"),
+    ]
+
+
+def test_check_passes_a_book_that_was_only_appended_to(book: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    fill(tmp_path, span(1, **GPT, price_version=PriceBook.from_settings({}, str(book)).version))
+    book.write_text("# signed in December\n" + FIRST.replace('"12.5"', "12.50") + SECOND)
+
+    code, answer, _ = ask(capsys, "check")
+
+    assert code == 0
+    assert [row["level"] for row in answer] == ["ok"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [FIRST.replace("12.5", "13"), SECOND, SECOND + FIRST, "", FIRST.replace("2026-01-01", "2026-01-02")],
+    ids=["changed", "removed", "put before", "emptied", "dated otherwise"],
+)
+def test_check_refuses_a_book_whose_used_entries_are_no_longer_its_first(
+    text: str, book: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    fill(tmp_path, span(1, **GPT, price_version=PriceBook.from_settings({}, str(book)).version))
+    old = tmp_path / "old.toml"
+    old.write_text(FIRST)
+    book.write_text(text)
+
+    code, answer, _ = ask(capsys, "check", "--against", str(old))
+
+    problems = [row for row in answer if row["level"] == "problem"]
+    assert code == 1
+    assert len(problems) == 2
+    assert all("append" in row["finding"] for row in problems)
+
+
+def test_check_notes_an_entry_for_a_time_that_is_priced_already(
+    book: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    fill(tmp_path, span(1, **GPT, price_version=PriceBook.from_settings({}, str(book)).version))
+    book.write_text(FIRST + SECOND.replace("2026-07-01", "2026-02-01"))
+
+    code, answer, _ = ask(capsys, "check")
+
+    assert code == 0
+    assert [(row["level"], row["about"]) for row in answer] == [("note", "entry 2"), ("ok", str(book))]
+
+
+@pytest.mark.usefixtures("book")
+@pytest.mark.parametrize(
+    ("version", "code", "level"),
+    [("genai-prices/99.0.1", 1, "problem"), ("genai-prices/0.0.9", 0, "note"), ("guesswork", 1, "problem")],
+)
+def test_check_compares_the_installed_catalogue_with_what_rows_were_priced_with(
+    version: str, code: int, level: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    fill(tmp_path, span(1, **GPT, price_version=version))
+
+    ended, answer, _ = ask(capsys, "check")
+
+    assert ended == code
+    assert level in [row["level"] for row in answer if row["about"] == version]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[[price]]\nmodel = 'a'\nfrom = 2026-01-01\ndiscount_percent = 200", "must be from 0 to 100"),
+        ("[[price]]\nmodel = 'a'\nfrom = 2026-01-01\nlike = 'azure/gpt-4oo'", "nearest names: azure/gpt-4o"),
+    ],
+)
+def test_check_refuses_what_cannot_be_meant(text: str, said: str, book: Path, capsys: pytest.CaptureFixture[str]):
+    book.write_text(text)
+
+    code, answer, _ = ask(capsys, "check")
+
+    assert code == 1
+    assert said in next(row["finding"] for row in answer if row["level"] == "problem")
+
+
+def test_a_book_that_cannot_be_read_stops_the_others_with_one_line(book: Path, capsys: pytest.CaptureFixture[str]):
+    book.write_text("[[price]]\nmodel = 'a'")
+
+    code = main(["prices", "show", "gpt-4o"])
+
+    printed = capsys.readouterr()
+    assert (code, printed.out) == (2, "")
+    assert printed.err.startswith(f"spanledger prices: price book {book}: entry 1")
+    assert printed.err.count("\n") == 1
+
+
+def test_diff_lists_what_changes_for_the_models_in_use(book: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    fill(tmp_path, span(1, **GPT), span(2, **GPT), span(3, provider="anthropic", request_model="claude-sonnet-4-5"))
+
+    code, answer, _ = ask(capsys, "diff", "list", str(book))
+
+    assert code == 0
+    assert {row["model"] for row in answer} == {"gpt-4o-2024-08-06"}
+    (change,) = [row for row in answer if row["kind"] == "input"]
+    assert (change["before_usd"], change["after_usd"], change["change_percent"]) == ("2.5", "2.1875", "-12.50")
+    assert change["calls"] == 2
+
+
+def test_diff_compares_dates_and_versions_of_one_book(book: Path, capsys: pytest.CaptureFixture[str]):
+    version = PriceBook.from_settings({}, str(book)).version
+    book.write_text(FIRST + SECOND.replace('tenant = "acme"\n', "").replace("2026-07-01", "2026-02-01"))
+
+    dates = ask(capsys, "diff", "2026-01-31", "2026-02-01", "--model", "openai/gpt-4o")[1]
+    versions = ask(capsys, "diff", version, str(book), "--model", "openai/gpt-4o")[1]
+
+    assert {(row["kind"], row["before_usd"], row["after_usd"]) for row in dates} >= {("input", "2.1875", "1")}
+    assert dates == versions
+
+
+@pytest.mark.usefixtures("book")
+@pytest.mark.parametrize(
+    ("side", "said"),
+    [
+        ("soon", "must be a book's FILE.toml"),
+        ("genai-prices/0.0.9", "is not installed"),
+        ("genai-prices/0.2.3+book/00000000", "does not begin with the entries"),
+        ("none.toml", "No such file"),
+    ],
+)
+def test_diff_says_what_a_side_may_be(side: str, said: str, capsys: pytest.CaptureFixture[str]):
+    code, _, told = ask(capsys, "diff", "list", side)
+
+    assert code == 2
+    assert said in told
+
+
+@pytest.mark.usefixtures("book")
+def test_unpriced_says_why_how_much_since_when_and_the_nearest_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    fill(
+        tmp_path,
+        span(1, provider="openai", response_model="gpt-4o-turbid", **UNPRICED),
+        span(2, provider="openai", response_model="gpt-4o-turbid", **UNPRICED),
+        span(3, provider="azure", request_model="gpt-4o", **UNPRICED),
+        span(4, provider="openai", response_model="gpt-4o", service_tier="scale", **UNPRICED),
+        span(5, tenant="beta", provider="openai", response_model="gpt-4o", price_status="usage_missing", cost_usd=None),
+        span(6, **GPT),
+    )
+
+    _, everyone, _ = ask(capsys, "unpriced")
+    _, beta, _ = ask(capsys, "unpriced", "--tenant", "beta")
+    _, later, _ = ask(capsys, "unpriced", "--from", "2026-04-01")
+
+    assert {(row["model"], row["why"], row["calls"], row["input_tokens"]) for row in everyone} == {
+        ("gpt-4o-turbid", "unknown model", 2, 14),
+        ("gpt-4o", "name of a deployment: the model that answered is not reported", 1, 7),
+        ("gpt-4o", "no price for the service tier 'scale'", 1, 7),
+        ("gpt-4o", "usage not reported", 1, None),
+    }
+    assert everyone[0]["nearest"][0].startswith("openai/gpt-4")
+    assert everyone[0]["first_at"] == "2026-03-01T12:00:01Z"
+    assert [row["why"] for row in beta] == ["usage not reported"]
+    assert later == []
+
+
+@pytest.mark.parametrize("action", ["show", "check", "diff", "unpriced"])
+def test_every_action_has_an_example(action: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        main(["prices", action, "--help"])
+
+    assert f"example: spanledger prices {action}" in capsys.readouterr().out

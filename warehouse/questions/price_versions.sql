@@ -1,0 +1,18 @@
+-- The price tables that calls were priced with: since when, until when, how many.
+-- reads spans in window
+-- takes start: time = ; first end of a call
+-- takes end: time = ; first end of a call after
+-- gives price_version: catalogue, then fingerprints of the price book and of the own prices
+-- gives calls: billable calls
+-- gives first_started_at: earliest start of one of them, which is the instant of its price
+-- gives cost_usd: USD, exact; NULL where nothing is priced
+SELECT
+    price_version,
+    count(*) AS calls,
+    sum(cost_usd) AS cost_usd,
+    min(started_at) AS first_started_at,
+    max(started_at) AS last_started_at
+FROM spans
+WHERE billable AND ($start IS NULL OR ended_at >= $start) AND ($end IS NULL OR ended_at < $end)
+GROUP BY ALL
+ORDER BY last_started_at DESC, price_version
