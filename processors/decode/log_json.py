@@ -44,9 +44,14 @@ def _resource_logs(item: Mapping[str, Any]) -> Any:
 
 
 def _record(item: Mapping[str, Any]) -> Any:
-    """One record; where a field of it cannot be read it has its event's name alone, so that it is counted as bad."""
+    """One record; empty where it is no event.
+
+    Where a field of an event cannot be read it has its name alone, so that it is counted as bad.
+    """
     try:
         name = _text(_get(item, "eventName", "event_name")).encode()
+        if not name and not any(pair.get("key") == "event.name" for pair in item.get("attributes") or ()):
+            return LogRecord()
     except _UNREADABLE:
         return LogRecord()
     try:
