@@ -2,7 +2,7 @@
 
 A record counts where its event name (field ``event_name``, else the attribute ``event.name``) is one that the alias
 table has outcome fields for, such as ``gen_ai.evaluation.result`` or ``spanledger.outcome``. All logs of all
-applications may come this way, so the others cost about 0.6 µs each (1.5 ms a MB), and no body is ever read (``log_wire``).
+applications may come this way: the others cost 0.6 µs each (1.5 ms a MB), and no body is ever read (``log_wire``).
 
 The rows stand in a ``Decoded`` whose "spans" are log records: ``trace_id span_id`` are what the record is about (NULL
 where it does not say, other than with spans), ``ended_ns`` is its time; attributes fill the same fields as on a span.

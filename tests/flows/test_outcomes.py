@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from ingest.delivery import wait_acknowledged
-from ingest.kafka import make_producer
+from ingest.kafka import admin_client, make_producer
 from ingest.topics import ensure_topics
 from tests.flows.deployment import Deployment
 from tests.flows.entrance import gateway_of
@@ -103,3 +103,26 @@ def test_outcomes_over_http_and_logs_over_otlp_are_in_the_lake_once_after_a_kill
     assert Counter(row["tenant"] for row in rows) == {"acme": 21, "globex": 10}
     assert len({row["outcome_id"] for row in helpful}) == 20
     assert {row["source_topic"] for row in rows} == {deployment.kafka.logs_topic}
+
+
+def test_a_worker_beside_a_kafka_that_has_spans_alone_makes_the_topic_of_logs_and_reads_both(deployment: Deployment):
+    with admin_client(deployment.kafka) as admin:  # with partitions of its own number, as somebody else made it
+        admin.create_topics({deployment.kafka.spans_topic: {"num_partitions": 3, "replication_factor": 1}})
+        admin.wait_for_topics([deployment.kafka.spans_topic])
+    deployment.start_worker()
+    deployment.wait(lambda: has_topic(deployment.kafka.logs_topic, deployment), "the topic of logs")
+
+    deployment.send([payload(1), payload(2)])
+    put(deployment, [event("one"), event("two")])
+
+    deployment.wait(lambda: names(deployment).total() >= 2, "two outcomes")
+    deployment.wait_for_rows(40)
+    deployment.stop()
+    assert names(deployment) == Counter(one=1, two=1)
+    deployment.verify()
+
+
+def has_topic(name: str, deployment: Deployment) -> bool:
+    """Whether Kafka has a topic."""
+    with admin_client(deployment.kafka) as admin:
+        return name in admin.list_topics()
