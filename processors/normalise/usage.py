@@ -11,7 +11,9 @@ Repaired, because a way is known in which such counts come about:
   them, and some who pass that on say they do not: they are added;
 * ``reasoning_outside_output``: more reasoning than output. Gemini counts candidates without thoughts: likewise;
 * ``impossible_part``: a detail, or a total, that is negative, no whole number, or more than ``MOST_TOKENS``, is not
-  believed (-1 is some producers' word for "not counted"); the sums stand.
+  believed (-1 is some producers' word for "not counted"); the sums stand;
+* ``nothing_counted``: a text call without a token of input, cached ones too, has no prompt, so nobody counted: such a 0,
+  and those beside it, are unknown. LangChain's streams and old streams of Traceloop come like that.
 
 Refused, so that there is no cost (``parts`` has the rules for parts beyond their whole):
 
@@ -30,6 +32,7 @@ from warehouse.schemas import TOKEN_KINDS
 MOST_TOKENS = 1_000_000_000
 """Beyond any context window by a factor of a hundred: such a count is not a count of tokens."""
 
+_PROMPTED = ("chat", "text_completion")
 _SIDES = ("input_tokens", "output_tokens")
 _READ = (*TOKEN_KINDS, "uncached_input_tokens", "total_tokens")
 
@@ -73,10 +76,13 @@ def _beyond(names: tuple[str, ...]) -> pl.Expr:
 def _measured(frame: pl.DataFrame) -> pl.DataFrame:
     nothing = (pl.col("input_tokens").fill_null(0) == 0) & (pl.col("output_tokens").fill_null(0) == 0)
     void = (pl.col("failed") & nothing & _reported()).fill_null(value=False)
+    no_prompt = (pl.col("input_tokens") == 0) & (cached() == 0) & pl.col("operation").is_in(_PROMPTED)
+    uncounted = (pl.col("_model_call") & no_prompt & ~void).fill_null(value=False)
+    kept = {name: ~void & ~(uncounted & ((pl.col(name) == 0) | (name == "total_tokens"))) for name in _READ}
     return frame.with_columns(
-        name_rules({"no_usage_on_error": void}).alias("_repair"),
+        name_rules({"no_usage_on_error": void, "nothing_counted": uncounted}).alias("_repair"),
         (pl.col("_refused") | void).alias("_refused"),
-        *[pl.when(~void).then(pl.col(name)).alias(name) for name in _READ],
+        *[pl.when(keep).then(pl.col(name)).alias(name) for name, keep in kept.items()],
     )
 
 

@@ -227,7 +227,7 @@ def _tokens(given: dict[str, Any], **more: Any) -> tuple[Any, ...]:
 
 def test_missing_counts_are_null_and_reported_zeroes_are_zero():
     assert _tokens({}) == (None, None, None, None)
-    assert _tokens({"gen_ai.usage.input_tokens": 0}) == (0, None, "inclusive", None)
+    assert _tokens({"gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 0}) == (7, 0, "inclusive", None)
 
 
 def test_a_count_without_its_cached_part_gets_it_back():
@@ -274,7 +274,7 @@ def test_a_failed_call_that_reports_nothing_measured_nothing():
     zero = {"gen_ai.usage.input_tokens": 0, "gen_ai.usage.output_tokens": 0}
 
     assert _tokens(zero, status=2)[:2] == (None, None)
-    assert _tokens(zero)[:2] == (0, 0)
+    assert _tokens(zero, status=2)[3] == "no_usage_on_error"
     assert _tokens({"gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 0}, status=2)[:2] == (7, 0)
 
 

@@ -121,6 +121,30 @@ def test_pydantic_ai_tells_geminis_thoughts_among_the_details():
     assert (row["provider"], row["output_tokens"], row["reasoning_tokens"]) == ("gcp.gemini", 345, 128)
 
 
+def test_a_text_call_without_a_token_of_input_was_not_counted():
+    langchain = _chat("anthropic", gen_ai__usage__input_tokens=0, gen_ai__usage__output_tokens=345)
+    told = _row({**langchain, "gen_ai.usage.total_tokens": 345}, TRACELOOP + "langchain", "0.62.4")
+    keys = ("prompt_tokens", "completion_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+    empty = _row({**_chat(), **{f"gen_ai.usage.{key}": 0 for key in keys}}, TRACELOOP + "anthropic", "0.33.12")
+    cached = _row(
+        _chat("aws.bedrock", gen_ai__usage__input_tokens=0, gen_ai__usage__cache_read__input_tokens=924),
+        TRACELOOP + "bedrock",
+    )
+    embedded = _row({**_chat(), "gen_ai.operation.name": "embeddings", "gen_ai.usage.input_tokens": 0}, "ours")
+
+    assert (told["input_tokens"], told["output_tokens"], told["_repair"]) == (None, 345, "nothing_counted")
+    assert (empty["input_tokens"], empty["output_tokens"], empty["cached_input_tokens"]) == (None, None, None)
+    assert (cached["input_tokens"], cached["_repair"]) == (924, None)
+    assert embedded["input_tokens"] == 0
+
+
+@pytest.mark.parametrize(("version", "cached", "counted"), [("0.47.3", 30, 930), ("0.62.4", 30, 900)])
+def test_bedrock_by_an_old_traceloop_langchain_leaves_the_cache_out(version: str, cached: int, counted: int):
+    given = _chat("AWS", gen_ai__usage__prompt_tokens=900, gen_ai__usage__cache_read_input_tokens=cached)
+
+    assert _row(given, TRACELOOP + "langchain", version)["input_tokens"] == counted
+
+
 # ---- who serves
 
 
