@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from processors.decode import decode
 from processors.engine import Engine, bill
@@ -18,10 +19,14 @@ from processors.explain import explain
 from processors.explain.meanings import meanings
 from processors.messages import Message
 from processors.normalise import normalise, parts, usage
+from processors.pricing.columns import STATUSES
 from processors.settings import WorkerSettings
 from spanledger.answers import plain
 from tests.processors import captures
 from tests.processors.otlp import event, message, request, span
+from tests.processors.test_normalise_laws import attribute_sets
+from tests.processors.test_usage_parts import CHAT as COUNTED
+from tests.processors.test_usage_parts import KEYS, counts_on_the_wire, scopes
 from warehouse import once
 
 ENGINE = Engine.of(WorkerSettings(tags=("team.color",)), user_key=b"key")
@@ -123,7 +128,7 @@ def test_no_explanation_of_a_capture_holds_content(everything: Any):
 
 
 def test_every_verdict_role_and_usage_rule_has_a_meaning(everything: Any):
-    rules = set(re.findall(r"^\* ``(\w+)``", f"{usage.__doc__}\n{parts.__doc__}", re.MULTILINE))
+    rules = set(re.findall(r"^\* ``(\w+)``", f"{usage.__doc__}\n{parts.__doc__}", re.MULTILINE)) | set(STATUSES)
     verdicts = set(re.findall(r"``(\w+)``: ", once.__doc__ or ""))
     known = {word for _, word in meanings()}
 
@@ -291,3 +296,21 @@ def test_a_merged_call_keeps_its_own_start():
     rows, _ = explained([message(request(span(CHAT, **OUTER), span(CHAT, **INNER)))])
 
     assert all(row["started_at"] is not None for row in rows)
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(counts=counts_on_the_wire, scope=scopes)
+def test_whatever_counts_say_the_terms_add_up(counts: dict[str, Any], scope: str):
+    (one,) = told(span({**COUNTED, **{KEYS[name]: count for name, count in counts.items()}}), scope=scope)
+
+    for side in ("input", "output"):
+        shown = one.get("tokens", {}).get(side, {})
+        assert sum(term["tokens"] for term in shown.get("terms", ())) == shown.get("tokens", 0)
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(given_span=attribute_sets, given_resource=attribute_sets)
+def test_whatever_attributes_say_there_is_an_explanation(given_span: dict[str, Any], given_resource: dict[str, Any]):
+    (one,) = told(span(given_span, status=2), resource=given_resource)
+
+    assert one["billing"]["meaning"]

@@ -150,7 +150,7 @@ counts_on_the_wire = st.dictionaries(
 scopes = st.sampled_from(["", "litellm", "openinference.instrumentation.bedrock", "pydantic-ai"])
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(told=st.lists(counts_on_the_wire, min_size=1, max_size=3), scope=scopes, status=st.sampled_from([0, 2]))
 def test_whatever_the_wire_says_rows_are_possible_or_refused_and_unknown_is_never_zero(
     told: list[dict[str, Any]], scope: str, status: int
