@@ -9,7 +9,7 @@ import polars as pl
 from processors.conventions.rules import roles, scopes
 from processors.explain.case import Case
 from processors.explain.meanings import meaning
-from processors.explain.wire import Json, Said
+from processors.explain.wire import Json, Said, is_secret
 from processors.normalise.calls import role_holds
 from processors.normalise.frame import scope_starts
 
@@ -33,7 +33,8 @@ def note_billing_rules(decoded: pl.DataFrame) -> pl.DataFrame:
 def explain_convention(case: Case, row: int) -> Json:
     """Whose words the span speaks, and who says so."""
     step, span = case.steps[row], case.spans[row]
-    json: Json = {"name": span["convention"], "scope": step["scope_name"], "scope_version": span["scope_version"]}
+    scope = None if is_secret(step["scope_name"]) else step["scope_name"]
+    json: Json = {"name": span["convention"], "scope": scope, "scope_version": span["scope_version"]}
     if step[SCOPE] is not None:
         return json | {"told_by": {"table": "scopes.csv", "scope": scopes()[step[SCOPE]].prefix}}
     told = next((one for said in case.said[row].values() for one in said if _speaks(one, span["convention"])), None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -11,6 +12,8 @@ from processors.conventions.rules import words
 from processors.conventions.table import MANY, TAG, Alias, AliasTable, Keys
 from processors.decode import Decoded, decode
 from processors.messages import Message
+from processors.normalise.secrets import holds_secret
+from processors.normalise.secrets import SECRETS
 
 Json = dict[str, Any]
 
@@ -23,17 +26,23 @@ _SHOWN = frozenset(
 )
 """Text fields whose value the ledger keeps as it is; of others only words of ``values.csv`` are shown."""
 
+_PERSONAL = ("session_id", "task_id")
+_SECRET = re.compile("|".join(f"(?:{pattern})" for pattern in SECRETS.values()), re.IGNORECASE)
 _NUMBERS = ("integer", "count", "real", "bool")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """One attribute that could fill a wire field, its value as written, and whether it did fill it."""
+    """One attribute that could fill a wire field, its value as written, and whether it did fill it.
+
+    ``hidden``: the value is a secret, or names a person, as normalise judges.
+    """
 
     field: str
     alias: Alias
     value: Any
     won: bool
+    hidden: bool = False
 
     @property
     def number(self) -> float | None:
@@ -54,13 +63,27 @@ def read_wire(messages: Sequence[Message], decoded: Decoded) -> list[dict[str, l
         for row, value in enumerate(column.to_pylist()):
             if value is not None:
                 won = winners[row][alias.field] == alias.index
-                said = Said(field=alias.field, alias=alias, value=value, won=won)
+                said = Said(field=alias.field, alias=alias, value=value, won=won, hidden=is_secret(value))
                 found[row].setdefault(alias.field, []).append(said)
     for row, fields in enumerate(found):
         for rivals in fields.values():
             rivals.sort(key=lambda one: not one.won)
         _add_unread(fields, winners[row], table)
+        _hide_users(fields)
     return found
+
+
+def is_secret(value: Any) -> bool:
+    """Whether a text holds a credential or an e-mail address."""
+    return isinstance(value, str) and _SECRET.search(value) is not None
+
+
+def _hide_users(fields: dict[str, list[Said]]) -> None:
+    """A session or a task that is called after its end user names a person."""
+    users = {one.value for one in fields.get("user_id", ())}
+    for name in _PERSONAL:
+        if name in fields:
+            fields[name] = [replace(one, hidden=one.hidden or one.value in users) for one in fields[name]]
 
 
 def _add_unread(fields: dict[str, list[Said]], winners: Mapping[str, int | None], table: AliasTable) -> None:
@@ -89,12 +112,14 @@ def describe(said: Said, kinds: Mapping[str, str]) -> Json:
 
 
 def _shown(said: Said, kind: str) -> Any:
+    if said.hidden:
+        return None
     if kind in _NUMBERS:
         return said.value
     if kind == "time":
         return datetime.fromtimestamp(said.value / 1e9, UTC).isoformat() if said.value is not None else None
     if said.field in _SHOWN or said.field.startswith(TAG):
-        return said.value
+        return None if holds_secret(said.value) else said.value
     known = isinstance(said.value, str) and said.value.strip().lower() in words(said.field)
     return said.value if known else None
 
@@ -111,6 +136,7 @@ def _split(table: AliasTable) -> AliasTable:
         scope=_keys(table.scope),
         resource=_keys(table.resource),
         events={event: _keys(keys) for event, keys in table.events.items()},
+        scan_pii=False,
     )
 
 

@@ -267,6 +267,17 @@ def test_of_attributes_that_may_hold_anything_only_the_key_is_shown(key: str):
     assert "jane" not in text
 
 
+def test_a_name_that_is_a_secret_or_a_person_is_hidden_here_too():
+    mail = {"tenant.id": "jane@acme.example", "customer.id": "sk-proj-0123456789abcdef0123", "service.name": "shop"}
+    person = {"user.id": "jane", "session.id": "jane"}
+    (one,) = told(span(CHAT | mail | person, **INNER), scope="jane@acme.example")
+
+    text = json.dumps(one)
+    assert one["fields"]["tenant"]["from"]["key"] == "tenant.id"
+    assert "jane" not in text
+    assert "0123456789abcdef" not in text
+
+
 def test_the_price_of_a_call_is_shown_line_by_line():
     (one,) = told(span(CHAT | {"gen_ai.usage.cache_read.input_tokens": 600}))
 
