@@ -36,7 +36,7 @@ def describe_calls(frame: pl.DataFrame) -> pl.DataFrame:
             closed("finish_reason", pl.col("finish_word")).alias("finish_reason"),
             _stream().alias("stream"),
         )
-        .with_columns(_server().alias("provider"))
+        .pipe(_name_servers)
         .with_columns(
             (pl.col("operation").is_in(BILLABLE_OPERATIONS) & pl.col("_role").is_in(["call", "usage_record", "repeat"]))
             .fill_null(value=False)
@@ -100,9 +100,14 @@ def _provider() -> pl.Expr:
     return pl.coalesce(*[closed("provider", word) for word in (whole, *cut, in_model)], opened("provider"))
 
 
-def _server() -> pl.Expr:
-    """Who serves the call in truth: ``conventions/providers.csv``, else as reported."""
-    return pl.coalesce(*[pl.when(_serves(rule)).then(pl.lit(rule.provider)) for rule in provider_rules()], "provider")
+def _name_servers(frame: pl.DataFrame) -> pl.DataFrame:
+    """``provider`` is who serves the call: ``conventions/providers.csv``, else as reported; asked once a combination."""
+    rules = provider_rules()
+    about = ["provider", "scope_name", "server_address", "request_model", *sorted({r.field for r in rules} - {""})]
+    told = [pl.when(_serves(rule)).then(pl.lit(rule.provider)) for rule in rules]
+    combinations = frame.select(about).unique().with_columns(pl.coalesce(*told, "provider").alias("server"))
+    named = frame.join(combinations, on=about, how="left", nulls_equal=True, maintain_order="left")
+    return named.with_columns(pl.col("server").alias("provider")).drop("server")
 
 
 def _serves(rule: ProviderRule) -> pl.Expr:

@@ -35,6 +35,7 @@ def judge(frame: pl.DataFrame) -> pl.DataFrame:
     copied = pl.col("failed") & pl.col("response_model").eq_missing(pl.col("request_model"))
     return (
         frame.with_columns(errors.http_status().alias("http_status"))
+        .pipe(_classify)
         .with_columns(_error_class().alias("error_class"))
         .with_columns(
             _status().alias("status"),
@@ -43,11 +44,17 @@ def judge(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _classify(frame: pl.DataFrame) -> pl.DataFrame:
+    """Adds ``_failure``, the class of a failed call; only their texts are searched."""
+    classes = frame.filter("failed").select("_row", errors.error_class().alias("_failure"))
+    return frame.join(classes, on="_row", how="left", maintain_order="left")
+
+
 def _error_class() -> pl.Expr:
     of_operation = pl.col("operation").replace_strict(_OWN_CLASSES, default=None, return_dtype=pl.String)
     return (
         pl.when("failed")
-        .then(pl.coalesce(of_operation, errors.error_class()))
+        .then(pl.coalesce(of_operation, "_failure"))
         .when(_abandoned())
         .then(pl.lit("cancelled"))
         .when(_ended_in_error())

@@ -12,8 +12,8 @@ Repaired, because a way is known in which such counts come about:
 * ``reasoning_outside_output``: more reasoning than output. Gemini counts candidates without thoughts: likewise;
 * ``impossible_part``: a detail, or a total, that is negative, no whole number, or more than ``MOST_TOKENS``, is not
   believed (-1 is some producers' word for "not counted"); the sums stand;
-* ``nothing_counted``: a text call without a token of input, cached ones too, has no prompt, so nobody counted: such a 0,
-  and those beside it, are unknown. LangChain's streams and old streams of Traceloop come like that.
+* ``nothing_counted``: a text call without a token of input, cached ones too, has no prompt, so nobody counted: such a
+  0, and those beside it, are unknown. LangChain's streams and old streams of Traceloop come like that.
 
 Refused, so that there is no cost (``parts`` has the rules for parts beyond their whole):
 
