@@ -18,6 +18,7 @@ How many values were hidden is counted (``Drop.HIDDEN_VALUE``). What the gateway
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import cast
 
@@ -41,6 +42,7 @@ SECRETS: Mapping[str, str] = {
 HIDDEN = "hidden-"
 _DIGITS = 16
 _ANY = "(?i)" + "|".join(f"(?:{pattern})" for pattern in SECRETS.values())
+_READ = re.compile(_ANY, re.ASCII)
 _VERSION = r"^[\w.+!-]{1,64}$"
 _NAMES = (
     *("tenant", "feature", "principal", "environment", "service", "session_id", "task_id", "provider"),
@@ -54,6 +56,11 @@ _PERSONAL = ("session_id", "task_id")
 def is_secret(value: pl.Expr) -> pl.Expr:
     """Whether a text holds a credential or an e-mail address; NULL where there is none."""
     return value.str.contains(_ANY)
+
+
+def holds_secret(text: str) -> bool:
+    """Likewise of one text."""
+    return _READ.search(text) is not None
 
 
 def public(value: pl.Expr) -> pl.Expr:
