@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from processors.conventions.table import load_table
 from processors.decode.log_wire import LogRecord, LogsRequest
-from processors.decode.logs import decode_logs
+from processors.decode.logs import OUTCOME_FIELDS, decode_logs
 from processors.engine import Engine, process_range
 from processors.messages import Drop, Message, Processed
 from processors.settings import WorkerSettings
@@ -208,3 +209,14 @@ def test_foreign_records_are_skipped_without_a_look_at_their_attributes(monkeypa
     found = decode_logs([foreign], load_table())
 
     assert (found.ignored, found.decoded.spans.num_rows) == (1000, 0)
+
+
+def test_every_event_that_tells_outcomes_is_documented():
+    page = (Path(__file__).parents[2] / "docs" / "outcomes.md").read_text(encoding="utf-8")
+    events = {
+        event
+        for event, keys in load_table().events.items()
+        if any(alias.field in OUTCOME_FIELDS for some in keys.values() for alias in some)
+    }
+
+    assert {event for event in events if f"`{event}`" not in page} == set()

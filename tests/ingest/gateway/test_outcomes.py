@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -316,3 +318,18 @@ def test_a_clock_that_is_a_little_ahead_is_believed():
     soon = datetime.fromtimestamp(NOW_NS / 1e9, UTC) + timedelta(minutes=5)
 
     assert read({**GOOD, "observed_at": soon.isoformat()}).rejected == 0
+
+
+def test_the_documentation_has_every_field_and_no_other():
+    page = (Path(__file__).parents[3] / "docs" / "outcomes.md").read_text(encoding="utf-8")
+    table = page.partition("| field |")[2].partition("\n\n")[0]
+    names = re.findall(r"`(\w+)`", "\n".join(line.split("|")[1] for line in table.splitlines()[2:]))
+
+    assert sorted(names) == sorted(FIELDS)
+
+
+def test_the_readmes_example_is_right():
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    (body,) = re.findall(r"-d '(\{.*\})'", readme)
+
+    assert read_outcomes(body.encode(), ANYBODY, NOW_NS).problems == ()
