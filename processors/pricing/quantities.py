@@ -62,7 +62,8 @@ def read_quantities(calls: pa.Table) -> Quantities:
     known[:, :_TOKENS], known[:, -1] = told, True
     place = np.searchsorted(kinds, columns)
     possible = np.isfinite(amounts) & (amounts >= 0) & (amounts <= _MOST)
-    counts[rows, place] = np.where(possible, np.where(possible, amounts, 0), -1).astype(np.int64)
+    amounts = np.where(possible, amounts, -1)
+    counts[rows, place] = amounts.astype(np.int64)
     known[rows, place] = True
     odd = possible & (amounts % 1 != 0)
     broken = np.unique(rows[odd])

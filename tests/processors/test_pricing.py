@@ -16,7 +16,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from processors.pricing.book import PriceBook
-from processors.pricing.catalogue import find_tariff
 from processors.pricing.columns import price_spans
 from processors.pricing.kinds import USAGE_KEYS
 from tests.processors.calls import call, calls
@@ -45,12 +44,6 @@ def theirs(row: dict[str, Any], **context: str) -> Decimal | None:
     except (LookupError, ValueError):
         return None
     return found.total_price.quantize(PICO)
-
-
-def by_tokens(row: dict[str, Any]) -> bool:
-    """Whether a token count can tell the price at all: models billed by the second or the page give 0 there."""
-    tariff = find_tariff(row["provider"], row["response_model"], None)
-    return tariff is None or all("tokens" in rate.families or not rate.families for rate in tariff.cells() if rate)
 
 
 def random_call(random: random.Random, provider: str, model: Any) -> dict[str, Any]:
@@ -83,17 +76,6 @@ def instants(model: Any) -> list[dt.datetime]:
     dated = model.prices if isinstance(model.prices, list) else []
     days = [one.constraint.start_date for one in dated if isinstance(one.constraint, StartDateConstraint)]
     return [dt.datetime.combine(day, dt.time(), dt.UTC) for day in [dt.date(2026, 1, 1), *days]]
-
-
-def test_every_model_of_the_catalogue_costs_what_genai_prices_says_at_date_and_size_boundaries():
-    seeded = random.Random(20261120)
-    rows = [random_call(seeded, *one) for one in MODELS for _ in range(4)]
-
-    priced = price(*rows)
-
-    wrong = [(row, got["cost_usd"]) for row, got in zip(rows, priced, strict=True) if got["cost_usd"] != theirs(row)]
-    assert not [(row, cost) for row, cost in wrong if by_tokens(row)]
-    assert sum(one["cost_usd"] is not None for one in priced) > 8_000
 
 
 @given(
