@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -13,7 +12,6 @@ from processors.conventions.table import MANY, TAG, Alias, AliasTable, Keys
 from processors.decode import Decoded, decode
 from processors.messages import Message
 from processors.normalise.secrets import holds_secret
-from processors.normalise.secrets import SECRETS
 
 Json = dict[str, Any]
 
@@ -27,7 +25,6 @@ _SHOWN = frozenset(
 """Text fields whose value the ledger keeps as it is; of others only words of ``values.csv`` are shown."""
 
 _PERSONAL = ("session_id", "task_id")
-_SECRET = re.compile("|".join(f"(?:{pattern})" for pattern in SECRETS.values()), re.IGNORECASE)
 _NUMBERS = ("integer", "count", "real", "bool")
 
 
@@ -75,7 +72,7 @@ def read_wire(messages: Sequence[Message], decoded: Decoded) -> list[dict[str, l
 
 def is_secret(value: Any) -> bool:
     """Whether a text holds a credential or an e-mail address."""
-    return isinstance(value, str) and _SECRET.search(value) is not None
+    return isinstance(value, str) and holds_secret(value)
 
 
 def _hide_users(fields: dict[str, list[Said]]) -> None:
@@ -119,7 +116,7 @@ def _shown(said: Said, kind: str) -> Any:
     if kind == "time":
         return datetime.fromtimestamp(said.value / 1e9, UTC).isoformat() if said.value is not None else None
     if said.field in _SHOWN or said.field.startswith(TAG):
-        return None if holds_secret(said.value) else said.value
+        return said.value
     known = isinstance(said.value, str) and said.value.strip().lower() in words(said.field)
     return said.value if known else None
 
