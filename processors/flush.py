@@ -27,11 +27,12 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from processors.engine import Engine, process_range
+from processors.engine import Engine
 from processors.messages import DeadLetter, Message, Processed
 from processors.metrics import WorkerMetrics
 from processors.pending import Stream
 from processors.plan import Take, have, take
+from processors.sieve import process_surely
 from warehouse import schemas
 from warehouse.lake import Flush, Lake, Range
 
@@ -97,7 +98,7 @@ class Flusher:
         released = {
             stream: had[ids[stream]].nearest or 0 for stream, one in takes.items() if one is None
         }  # these wait, or every table has them
-        processed = {one.app_id: process_range(one.messages, self.engine) for one in chosen.values()}
+        processed = {one.app_id: process_surely(one.messages, self.engine) for one in chosen.values()}
         self.on_step("processed")
         self.sink.dead_letters(
             [(one.messages[dead.index], dead) for one in chosen.values() for dead in processed[one.app_id].dead]

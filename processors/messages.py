@@ -13,6 +13,7 @@ class Drop(enum.StrEnum):
     """Why a message was dead-lettered or dropped; each is counted under this name."""
 
     BAD_PAYLOAD = "bad_payload"  # neither protobuf nor JSON of an ExportTraceServiceRequest
+    UNPROCESSABLE = "unprocessable"  # can be read, and still stops the engine: a fault of ours, its neighbours stand
     EMPTY = "empty"  # parses, holds no spans: foreign bytes such as Jaeger
     BAD_OUTCOME = "bad_outcome"  # an evaluation or outcome event without a name, or that tells no outcome
     BAD_POINT = "bad_point"  # a metric's data point that counts tokens, but not how many, of what kind or until when

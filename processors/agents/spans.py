@@ -38,7 +38,7 @@ BACK_OFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 def as_message(event: faust.EventT[Any]) -> Message:
     """One Kafka record as the engine knows it."""
     record = event.message
-    headers = {name: bytes(value) for name, value in _pairs(record.headers)}
+    headers = {name: bytes(value) for name, value in _pairs(record.headers) if value is not None}
     tenants = _text(headers.get("spanledger-tenants"))
     return Message(
         topic=record.topic,
@@ -169,10 +169,10 @@ def add_flush_ticker(app: faust.App, loop: FlushLoop) -> None:
     app.task(flush_ticker)
 
 
-def _pairs(headers: Any) -> Iterable[tuple[str, bytes]]:
+def _pairs(headers: Any) -> Iterable[tuple[str, bytes | None]]:
     if not headers:
         return ()
-    pairs: Iterable[tuple[str, bytes]] = headers.items() if isinstance(headers, Mapping) else headers
+    pairs: Iterable[tuple[str, bytes | None]] = headers.items() if isinstance(headers, Mapping) else headers
     return pairs
 
 

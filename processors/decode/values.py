@@ -80,14 +80,22 @@ def unquote(value: Any) -> Any:
 
 
 def to_text(value: Any) -> str | None:
-    """Text, or a number or boolean as text."""
+    """Text, or a number within 64 bits or a boolean as text."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
-        return str(value)
+        return str(value) if isinstance(value, float) or to_integer(value) is not None else None
     if not isinstance(value, str) or not value.strip():
         return None
-    return value if len(value) <= TEXT_BYTES // 4 or len(value.encode()) <= TEXT_BYTES else None
+    text = _whole_characters(value)
+    return text if len(text) <= TEXT_BYTES // 4 or len(text.encode()) <= TEXT_BYTES else None
+
+
+def _whole_characters(text: str) -> str:
+    """Text that UTF-8 can say: surrogates, which JSON may escape, are joined to characters; a lone one is U+FFFD."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def to_first(value: Any) -> str | None:
@@ -137,7 +145,9 @@ def to_bool(value: Any) -> bool | None:
     """A boolean, also as text or as 0 and 1."""
     if isinstance(value, bool):
         return value
-    return _WORDS.get(str(value).strip().lower()) if isinstance(value, str | int) else None
+    if isinstance(value, int):
+        return bool(value) if value in (0, 1) else None
+    return _WORDS.get(value.strip().lower()) if isinstance(value, str) else None
 
 
 def to_time(value: Any) -> int | None:
@@ -160,7 +170,7 @@ def to_message(value: Any) -> str | None:
     """The start of a text that is read and then dropped."""
     if not isinstance(value, str) or not value:
         return None
-    return value.encode()[:MESSAGE_BYTES].decode("utf-8", "ignore")
+    return _whole_characters(value[:MESSAGE_BYTES]).encode()[:MESSAGE_BYTES].decode("utf-8", "ignore")
 
 
 CONVERTERS: Mapping[str, Callable[[Any], Any]] = {

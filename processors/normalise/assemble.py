@@ -56,6 +56,7 @@ UNITS = ("searches", "images", "audio_seconds", "pages", "characters")
 
 _SCHEMA = pa.schema([*(field for field in SPANS if field.name not in ADDED_LATER), *HELPERS])
 _MOST_USD = 1e9
+_MOST_ATTEMPTS = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,11 +104,11 @@ def to_canonical(decoded: Decoded, rules: Rules) -> pl.DataFrame:
 def _remaining() -> list[pl.Expr]:
     """Columns that need no step of their own."""
     cost = pl.col("reported_cost")
-    sent_again = pl.when(pl.col("resend_count") >= 0).then(pl.col("resend_count") + 1)
+    sent_again = pl.when(pl.col("resend_count").is_between(0, _MOST_ATTEMPTS - 1)).then(pl.col("resend_count") + 1)
     attempt = pl.coalesce(pl.when(pl.col("attempt") > 0).then(pl.col("attempt")), sent_again)
     return [
         pl.when(cost.is_between(0, _MOST_USD)).then(cost).cast(pl.Decimal(38, 12)).alias("reported_cost_usd"),
-        pl.when(attempt < 2**31).then(attempt).cast(pl.Int32).alias("attempt"),
+        pl.when(attempt <= _MOST_ATTEMPTS).then(attempt).cast(pl.Int32).alias("attempt"),
         pl.col("service_tier").str.to_lowercase().alias("service_tier"),
         pl.col("partition").alias("source_partition"),
         pl.col("offset").alias("source_offset"),

@@ -1,0 +1,59 @@
+"""A message that stops the engine must not stop its partition: it is sifted out, and its neighbours stand.
+
+What cannot be read is dead-lettered by decode. This is for what nobody foresaw: where a range makes the engine raise,
+each message is tried alone, those that raise alone become dead letters (``unprocessable``), and the range is processed
+without them. Deterministic, like the engine: the same range gives the same tables and the same dead letters.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from polars.exceptions import PanicException
+
+from processors.engine import Engine, process_range
+from processors.messages import DeadLetter, Drop, Message, Processed
+
+log = logging.getLogger("spanledger.worker")
+
+Process = Callable[[Sequence[Message], Engine], Processed]
+
+
+def process_surely(messages: Sequence[Message], engine: Engine, process: Process = process_range) -> Processed:
+    """Tables of a range without the messages that stop the engine; those are among ``dead`` and ``dropped``.
+
+    Raises what the engine raised where no message does so alone (a fault between messages, or of the machine).
+    """
+    try:
+        return process(messages, engine)
+    except (Exception, PanicException) as error:
+        if isinstance(error, MemoryError):
+            raise
+        stopping = {index: reason for index, m in enumerate(messages) if (reason := _stops(m, engine, process))}
+        if not stopping:
+            raise
+    log.error("the engine stops at messages offsets=%s kinds=%s", [messages[i].offset for i in stopping],
+              sorted(set(stopping.values())))  # fmt: skip
+    kept = [index for index in range(len(messages)) if index not in stopping]
+    processed = process([messages[index] for index in kept], engine)
+    dead = [replace(letter, index=kept[letter.index]) for letter in processed.dead]
+    dead += [DeadLetter(index=i, reason=Drop.UNPROCESSABLE, detail=kind) for i, kind in stopping.items()]
+    count = processed.dropped.get(Drop.UNPROCESSABLE.value, 0) + len(stopping)
+    return replace(
+        processed,
+        dead=tuple(sorted(dead, key=lambda letter: letter.index)),
+        dropped={**processed.dropped, Drop.UNPROCESSABLE.value: count},
+    )
+
+
+def _stops(message: Message, engine: Engine, process: Process) -> str | None:
+    """The kind of error that the message raises alone; never its text, which may hold content."""
+    try:
+        process([message], engine)
+    except MemoryError:
+        raise
+    except (Exception, PanicException) as error:  # noqa: BLE001 -- whatever it is, it is this message's
+        return type(error).__name__
+    return None
