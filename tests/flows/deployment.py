@@ -64,9 +64,13 @@ class Deployment:
             **self.environment,
         }
 
-    def start_worker(self, *, exit_after: str | None = None) -> subprocess.Popen[bytes]:
-        """A worker process; with ``exit_after`` it ends, as by kill -9, when that step of a flush is done."""
+    def start_worker(self, *, exit_after: str | None = None, module: str | None = None) -> subprocess.Popen[bytes]:
+        """A worker process; with ``exit_after`` it ends, as by kill -9, when that step of a flush is done.
+
+        ``module`` is run instead of the verb.
+        """
         words = ["-m", "tests.flows.crashing_worker", exit_after] if exit_after else ["-m", "spanledger", "worker"]
+        words = ["-m", module] if module else words
         with self.log.open("ab") as out:
             process = subprocess.Popen(
                 [sys.executable, *words], env=self.variables(), stdout=out, stderr=subprocess.STDOUT
