@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -265,3 +266,13 @@ def test_a_book_that_cannot_be_read_says_which_entry_what_and_why(text: str, sai
 def test_a_book_that_is_not_there_is_refused(tmp_path: Path):
     with pytest.raises(BadPriceBook, match="No such file"):
         read_book(tmp_path / "none.toml")
+
+
+def test_the_book_in_the_docs_can_be_read_and_says_what_the_docs_say(tmp_path: Path):
+    docs = (Path(__file__).parents[2] / "docs" / "prices.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", docs, re.DOTALL)
+    book = book_of(tmp_path, example)
+
+    assert price(book)["cost_usd"] == Decimal("2.5") * Decimal("0.875") * Decimal("1.1")
+    assert price(book, provider="my-proxy", response_model="gpt-4o")["cost_usd"] == Decimal("2.75")
+    assert price(book, provider="vllm", response_model="llama-3")["price_status"] == "free"
