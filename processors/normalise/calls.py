@@ -101,7 +101,7 @@ def _provider() -> pl.Expr:
 
 
 def _name_servers(frame: pl.DataFrame) -> pl.DataFrame:
-    """``provider`` is who serves the call: ``conventions/providers.csv``, else as reported; asked once a combination."""
+    """``provider`` is who serves the call: by ``conventions/providers.csv``, else as reported; asked once a mixture."""
     rules = provider_rules()
     about = ["provider", "scope_name", "server_address", "request_model", *sorted({r.field for r in rules} - {""})]
     told = [pl.when(_serves(rule)).then(pl.lit(rule.provider)) for rule in rules]

@@ -1,8 +1,9 @@
 """Whether token counts were written with or without their parts: rules of ``conventions/usage.csv``, else the total.
 
-A producer's own total is a witness: where it is input + cached parts + output, the input leaves them out; where it is
-input + output + reasoning, the output does. No other reading gives that sum, so it goes before rule and alias. A total
-that is input + output says nothing: some add up what they have.
+A count of the uncached input beside it settles the matter: the input is it, or is it and what was cached. Where no rule
+speaks, a producer's own total is a witness: where it is input + cached parts + output, the input leaves
+them out; where it is input + output + reasoning, the output does. A total that is input + output says nothing: some add
+up what they have.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ _EXCLUSIVE = "exclusive"
 
 
 def told(side: str) -> pl.Expr:
-    """``inclusive`` or ``exclusive`` as the total or a rule says of a side (input, output); NULL where neither does."""
+    """``inclusive`` or ``exclusive`` as a rule or the total says of a side (input, output); NULL where neither does."""
     rules = [pl.when(holds(rule)).then(pl.lit(getattr(rule, side))) for rule in usage_rules()]
-    return pl.coalesce(_witness(side), *rules)
+    return pl.coalesce(*([_beside()] if side == "input" else []), *rules, _witness(side))
 
 
 def holds(rule: UsageRule) -> pl.Expr:
@@ -41,6 +42,12 @@ def holds(rule: UsageRule) -> pl.Expr:
 def cached() -> pl.Expr:
     """Tokens read from or written to a cache, as far as they are told."""
     return pl.col("cached_input_tokens").fill_null(0) + pl.col("cache_write_tokens").fill_null(0)
+
+
+def _beside() -> pl.Expr:
+    uncached = pl.col("uncached_input_tokens")
+    without = pl.when((cached() > 0) & (pl.col("input_tokens") == uncached)).then(pl.lit(_EXCLUSIVE))
+    return without.when(pl.col("input_tokens") == uncached + cached()).then(pl.lit("inclusive"))
 
 
 def _witness(side: str) -> pl.Expr:

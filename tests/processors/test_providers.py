@@ -113,6 +113,70 @@ def test_a_total_that_has_more_than_both_sides_tells_what_they_leave_out(
     assert (row["input_tokens"], row["output_tokens"]) == sides
 
 
+@pytest.mark.parametrize(
+    ("provider", "counts", "semantics"),
+    [
+        ("anthropic", {"gen_ai.usage.input_tokens": 900, "ai.usage.cachedInputTokens": 300}, "exclusive"),
+        ("amazon-bedrock", {"ai.usage.inputTokens": 900, "ai.usage.cachedInputTokens": 300}, "exclusive"),
+        ("vertex.anthropic.messages", {"ai.usage.inputTokens": 900, "ai.usage.cachedInputTokens": 300}, "exclusive"),
+        (
+            "anthropic.messages",
+            {
+                "ai.usage.inputTokens": 1200,
+                "ai.usage.cachedInputTokens": 300,
+                "ai.usage.inputTokenDetails.noCacheTokens": 900,
+            },
+            "inclusive",
+        ),
+        (
+            "anthropic.messages",
+            {
+                "ai.usage.promptTokens": 900,
+                "ai.response.providerMetadata": '{"anthropic": {"cacheReadInputTokens": 300}}',
+            },
+            "exclusive",
+        ),
+        (
+            "anthropic.messages",
+            {
+                "ai.usage.promptTokens": 1200,
+                "ai.response.providerMetadata": (
+                    '{"anthropic": {"usage": {"input_tokens": 900, "cache_read_input_tokens": 300}}}'
+                ),
+            },
+            "inclusive",
+        ),
+        ("openai.chat", {"ai.usage.inputTokens": 1200, "ai.usage.cachedInputTokens": 300}, "inclusive"),
+    ],
+)
+def test_vercels_sdk_leaves_the_cache_out_before_version_6(provider: str, counts: dict[str, Any], semantics: str):
+    given = {"ai.operationId": "ai.generateText.doGenerate", "ai.model.provider": provider, "ai.model.id": "claude-x"}
+
+    row = _row({**given, **counts}, "ai")
+
+    assert (row["input_tokens"], row["cached_input_tokens"], row["usage_semantics"]) == (1200, 300, semantics)
+
+
+@pytest.mark.parametrize(
+    ("provider", "input_tokens", "output_tokens"),
+    [("anthropic", 1200, 217), ("aws.bedrock", 1200, 217), ("gcp.gemini", 900, 345), ("openai", 900, 217)],
+)
+def test_openlit_passes_on_what_each_provider_counts(provider: str, input_tokens: int, output_tokens: int):
+    keys = ("input_tokens", "cache_read.input_tokens", "output_tokens", "reasoning_tokens", "total_tokens")
+    counts = {f"gen_ai.usage.{key}": n for key, n in zip(keys, (900, 300, 217, 128, 1245), strict=True)}
+
+    row = _row({**_chat(provider), **counts}, "openlit.otel.tracing")
+
+    assert (row["input_tokens"], row["output_tokens"]) == (input_tokens, output_tokens)
+
+
+def test_openlits_old_failures_say_nothing_but_the_name():
+    told = event("exception", after_ms=5, exception__type="openai.RateLimitError", exception__message="")
+    row = _row({}, "openlit", name="openai.chat.completions", status=2, events=[told])
+
+    assert (row["operation"], row["error_class"], row["_model_call"]) == ("chat", "rate_limit", True)
+
+
 def test_pydantic_ai_tells_geminis_thoughts_among_the_details():
     given = _chat("google", gen_ai__usage__output_tokens=345, gen_ai__usage__details__thoughts_tokens=128)
 
