@@ -151,7 +151,7 @@ OUTCOMES = pa.schema(
         pa.field("outcome_id", pa.string()),
         pa.field("observed_at", TIME),
         *_fields("trace_id span_id", pa.binary()),
-        *_fields("task_id session_id tenant feature name label", pa.string()),
+        *_fields("response_id task_id session_id tenant feature name label", pa.string()),
         pa.field("score", pa.float64()),
         pa.field("source", pa.string()),  # human, explicit, evaluator, heuristic
         pa.field("review_minutes", pa.float64()),

@@ -34,7 +34,7 @@ NAME_CHARACTERS = 256
 MOST_MINUTES = 366 * 24 * 60
 AHEAD = timedelta(minutes=10)
 SOURCES = ("human", "explicit", "evaluator", "heuristic")
-ABOUT = ("trace_id", "span_id", "task_id", "session_id")
+ABOUT = ("trace_id", "span_id", "response_id", "task_id", "session_id")
 VERDICTS = ("score", "label", "review_minutes")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -200,6 +200,7 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "source": _source,
     "trace_id": _identifier(16),
     "span_id": _identifier(8),
+    "response_id": _text(NAME_CHARACTERS),
     "task_id": _text(NAME_CHARACTERS),
     "session_id": _text(NAME_CHARACTERS),
     "observed_at": _time,
@@ -215,6 +216,7 @@ ATTRIBUTES = {
     "label": "spanledger.outcome.label",
     "review_minutes": "spanledger.outcome.review_minutes",
     "source": "spanledger.outcome.source",
+    "response_id": "gen_ai.response.id",
     "task_id": "spanledger.outcome.task_id",
     "session_id": "spanledger.outcome.session_id",
     "outcome_id": "spanledger.outcome.id",

@@ -34,12 +34,12 @@ MOST_MINUTES = 366 * 24 * 60.0
 """No review takes longer than a year."""
 
 _KEPT = (
-    *("trace_id", "span_id", "task_id", "session_id", "tenant", "feature"),
+    *("trace_id", "span_id", "response_id", "task_id", "session_id", "tenant", "feature"),
     *("topic", "partition", "offset", "received_at", "ended_at", "ended_ns"),
 )
 _SAID = (  # what tells outcomes apart
-    *("tenant", "trace_id", "span_id", "task_id", "session_id", "name", "label", "score", "source", "review_minutes"),
-    "observed_ns",
+    *("tenant", "trace_id", "span_id", "response_id", "task_id", "session_id"),
+    *("name", "label", "score", "source", "review_minutes", "observed_ns"),
 )
 _TIME = pl.Datetime("us", "UTC")
 

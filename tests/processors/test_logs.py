@@ -220,3 +220,11 @@ def test_every_event_that_tells_outcomes_is_documented():
     }
 
     assert {event for event in events if f"`{event}`" not in page} == set()
+
+
+def test_an_evaluation_may_be_about_a_response_alone():
+    about = GROUNDED | {"gen_ai.response.id": "chatcmpl-abc123"}
+
+    (row,) = rows(log_message(logs(record("gen_ai.evaluation.result", about, trace_id=b"", span_id=b""))))
+
+    assert (row["trace_id"], row["span_id"], row["response_id"]) == (None, None, "chatcmpl-abc123")
