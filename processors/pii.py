@@ -31,21 +31,26 @@ class Kind:
 
     name: str
     pattern: re.Pattern[str]
+    needs: str  # a text without it need not be searched
     check: Callable[[str], bool]
 
 
 def kinds(text: str) -> frozenset[str]:
     """Names of all kinds that are in the text."""
-    return frozenset(kind.name for kind in KINDS if _has(kind, text))
+    return frozenset(kind.name for kind in _worth_while(text) if _has(kind, text))
 
 
 def is_personal(text: str) -> bool:
     """Whether any kind is in the text."""
-    return any(_has(kind, text) for kind in KINDS)
+    return any(_has(kind, text) for kind in _worth_while(text))
+
+
+def _worth_while(text: str) -> tuple[Kind, ...]:
+    return (*KINDS, *NUMBERS) if _SEVEN_DIGITS.search(text) else KINDS
 
 
 def _has(kind: Kind, text: str) -> bool:
-    return any(kind.check(match.group()) for match in kind.pattern.finditer(text))
+    return kind.needs in text and any(kind.check(match.group()) for match in kind.pattern.finditer(text))
 
 
 def _always(_: str) -> bool:
@@ -88,6 +93,8 @@ def _is_ssn(text: str) -> bool:
 
 
 def _is_address(text: str) -> bool:
+    if ":" in text and "::" not in text and text.count(":") != 7:  # noqa: PLR2004 -- eight groups
+        return False
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
@@ -173,26 +180,38 @@ _PRIVATE = tuple(
 )
 
 
-def _kind(name: str, pattern: str, check: Callable[[str], bool] = _always, flags: int = 0) -> Kind:
-    return Kind(name=name, pattern=re.compile(pattern, re.ASCII | flags), check=check)
+def _kind(name: str, pattern: str, needs: str = "", check: Callable[[str], bool] = _always) -> Kind:
+    return Kind(name=name, pattern=re.compile(pattern, re.ASCII), needs=needs, check=check)
 
 
-_START, _END = r"(?<![\w.+-])", r"(?![\w-]|\.\d)"
+# A pattern begins with a set or a literal, so that the engine can skip to it, and looks behind itself only then.
+_NEW = r"(?<![\w.+-].)"
+_END = r"(?![\w-]|\.\d)"
+_SEVEN_DIGITS = re.compile(r"\d(?:[ .+A-]?\d){6}", re.ASCII)
+_REST = r"(?:[ .\-/()]{0,2}\d){7,14}(?!\d)"
 
 KINDS = (
-    _kind("email", r"[A-Za-z0-9._%+'-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})\.){1,8}[A-Za-z]{2,24}(?![\w-])"),
-    _kind("phone", r"(?<![\w.+])(?:\+|(?<!\d[ .-])00)[1-9](?:[ .\-/()]{0,2}\d){7,14}(?!\d)", _is_phone),
-    _kind("payment_card", rf"{_START}[2-6]\d{{3}}(?:{_SPLIT}\d){{9,15}}{_END}", _is_card),
-    _kind("iban", rf"{_START}[A-Z]{{2}}\d\d(?: ?[A-Z0-9]){{11,30}}(?![A-Za-z0-9])", _is_iban),
-    _kind("iban", rf"{_START}[A-Z]{{2}}\d\d(?: [A-Z0-9]{{4}}){{2,7}}(?: [A-Z0-9]{{1,3}})?(?![A-Za-z0-9])", _is_iban),
-    _kind("us_ssn", rf"{_START}\d{{3}}([- ])\d\d\1\d{{4}}{_END}", _is_ssn),
-    _kind("ip_address", r"(?<![\w.:-])(?<!version )(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\d)", _is_address),
-    _kind("ip_address", r"(?<![\w.:])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{1,4}(?![\w:])", _is_address),
-    _kind("national_id", rf"{_START}(?:\d{{8}}|[XYZ]-?\d{{7}})-?[A-Z]{_END}", _is_spanish),
-    _kind("national_id", rf"{_START}[A-Z]{{6}}\d\d[A-EHLMPRST]\d\d[A-Z]\d{{3}}[A-Z]{_END}", _is_italian, re.IGNORECASE),
-    _kind("national_id", rf"{_START}[12] ?\d\d ?\d\d ?(?:\d\d|2[AB]) ?\d{{3}} ?\d{{3}} ?\d\d{_END}", _is_french),
-    _kind("national_id", rf"{_START}\d\d\.\d\d\.\d\d-\d{{3}}\.\d\d{_END}", _is_belgian),
-    _kind("national_id", rf"{_START}\d{{11}}{_END}", _is_polish),
-    _kind("national_id", rf"{_START}\d{{3}}\.\d{{3}}\.\d{{3}}-\d\d{_END}", _is_brazilian),
-    _kind("national_id", rf"{_START}\d{{6}}[-+A]\d{{3}}[0-9A-FHJ-NPR-Y]{_END}", _is_finnish),
+    _kind("email", r"[A-Za-z0-9._%+'-]{1,64}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,62})\.){1,8}[A-Za-z]{2,24}(?![\w-])", "@"),
+    _kind("phone", rf"\+(?<![\w.+].)[1-9]{_REST}", "+", _is_phone),
+    _kind("phone", rf"00(?<![\w.+]..)(?<!\d[ .-]..)[1-9]{_REST}", "00", _is_phone),
+    _kind("iban", rf"[A-Z]{_NEW}[A-Z]\d\d(?: ?[A-Z0-9]){{11,30}}(?![A-Za-z0-9])", check=_is_iban),
+    _kind(
+        "iban", rf"[A-Z]{_NEW}[A-Z]\d\d(?: [A-Z0-9]{{4}}){{2,7}}(?: [A-Z0-9]{{1,3}})?(?![A-Za-z0-9])", check=_is_iban
+    ),
+    _kind("ip_address", r"\d(?<![\w.:-].)(?<!version .)\d{0,2}(?:\.\d{1,3}){3}(?![\w-]|\.\d)", ".", _is_address),
+    _kind("ip_address", r"[0-9A-Fa-f:](?<![\w.:].)[0-9A-Fa-f:]{2,38}(?![\w:])", ":", _is_address),
+    _kind("national_id", rf"[A-Z]{_NEW}[A-Z]{{5}}\d\d[A-EHLMPRST]\d\d[A-Z]\d{{3}}[A-Z]{_END}", check=_is_italian),
 )
+
+NUMBERS = (
+    _kind("payment_card", rf"[2-6]{_NEW}\d{{3}}(?:{_SPLIT}\d){{9,15}}{_END}", check=_is_card),
+    _kind("us_ssn", rf"\d{_NEW}\d\d([- ])\d\d\1\d{{4}}{_END}", check=_is_ssn),
+    _kind("national_id", rf"\d{_NEW}\d{{7}}-?[A-Z]{_END}", check=_is_spanish),
+    _kind("national_id", rf"[XYZ]{_NEW}-?\d{{7}}-?[A-Z]{_END}", check=_is_spanish),
+    _kind("national_id", rf"[12]{_NEW} ?\d\d ?\d\d ?(?:\d\d|2[AB]) ?\d{{3}} ?\d{{3}} ?\d\d{_END}", check=_is_french),
+    _kind("national_id", rf"\d{_NEW}\d\.\d\d\.\d\d-\d{{3}}\.\d\d{_END}", ".", _is_belgian),
+    _kind("national_id", rf"\d{_NEW}\d{{10}}{_END}", check=_is_polish),
+    _kind("national_id", rf"\d{_NEW}\d\d\.\d{{3}}\.\d{{3}}-\d\d{_END}", ".", _is_brazilian),
+    _kind("national_id", rf"\d{_NEW}\d{{5}}[-+A]\d{{3}}[0-9A-FHJ-NPR-Y]{_END}", check=_is_finnish),
+)
+"""Kinds that have at least seven digits, perhaps with a separator between any two."""
