@@ -13,11 +13,11 @@ SELECT
     convention = 'logfire' AND duration_ms * 1000 > epoch_us(ended_at) - epoch_us(started_at) + 1 AS is_usage_record,
     operation = 'task' AND response_id IS NOT NULL AS is_fetch,  -- asks for a response that another call has made
     operation IN ('execute_tool', 'retrieval', 'guardrail', 'evaluation') AND suppressed_by IS NULL AS is_work,
-    convention, service, operation, provider, request_model, response_model,
+    convention, concat_ws(' ', convention, scope_version) AS teller,  -- which instrumentation speaks
+    service, operation, provider, request_model, response_model,
     response_model IS NOT DISTINCT FROM request_model AS model_may_be_copy,  -- written where no answer came
     response_id,
-    epoch_us(started_at) AS started_us,
-    epoch_us(ended_at) AS ended_us,
+    started_at, ended_at, original_ended_at, clock_skew,
     duration_ms AS reported_ms,  -- of a usage record: how long the call took that it belongs to
     status, error_class, http_status, finish_reason, stream, ttft_ms, tpot_ms,
     input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens, audio_input_tokens,

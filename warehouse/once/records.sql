@@ -45,6 +45,11 @@ SELECT
         CASE WHEN coalesce(input_tokens, output_tokens) IS NOT NULL
              THEN coalesce(usage_rank, rank_of(convention)) END AS usage_rank
     ),
+    -- As its producer's clock said, also where the ledger does not believe it; else spans that were put to the time of
+    -- their record would all seem to be at once. Of one without a time (or with one that runs backwards) nothing is known.
+    epoch_us(started_at) + coalesce(epoch_us(original_ended_at) - epoch_us(ended_at), 0) AS started_us,
+    epoch_us(coalesce(original_ended_at, ended_at)) AS ended_us,
+    NOT coalesce(clock_skew AND original_ended_at IS NULL, false) AS has_time,
     kind_of(operation) AS kind,
     family_of(request_model) AS asked_model,
     family_of(coalesce(response_model, request_model)) AS given_model,

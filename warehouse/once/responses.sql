@@ -5,26 +5,26 @@
 -- An id that stands for two responses is worn: some proxies answer every call with one constant, or with the id of the
 -- request around it. One teller counts one response in one way; two tellers may count differently, but at the same time.
 CREATE TEMP TABLE worn AS
-WITH teller AS (
+WITH telling AS (
     SELECT
-        ledger, kind, made_id, service, convention,
+        ledger, kind, made_id, service, teller,
         min(some_input) AS least_input, max(some_input) AS most_input,
         min(some_output) AS least_output, max(some_output) AS most_output,
         min(started_us) AS started_us, max(ended_us) AS ended_us
     FROM leaf
     WHERE made_id IS NOT NULL
-    GROUP BY ledger, kind, made_id, service, convention
+    GROUP BY ledger, kind, made_id, service, teller
 )
 SELECT DISTINCT ledger, kind, made_id
-FROM teller
+FROM telling
 WHERE CASE WHEN service IS NULL
     THEN most_input > least_input + 1 AND most_output > least_output + 1
     ELSE coalesce(most_input > least_input + 1, false) OR coalesce(most_output > least_output + 1, false)
 END
 UNION
 SELECT DISTINCT a.ledger, a.kind, a.made_id
-FROM teller AS a
-JOIN teller AS b
+FROM telling AS a
+JOIN telling AS b
     ON b.ledger = a.ledger AND b.kind = a.kind AND b.made_id = a.made_id
     AND b.started_us > a.ended_us + 10_000_000
     AND (b.least_input > a.most_input + 1 OR b.most_input < a.least_input - 1)

@@ -30,8 +30,9 @@ _TAKEN_WITH = {
 }
 """Columns that come from one row together."""
 
-_SELECTING = ("trace_id", "response_id", "_model_call", "_role", "service", "convention")
+_SELECTING = ("trace_id", "response_id", "_model_call", "_role", "service", "convention", "_scope_name")
 _PART_OF_RESPONSE = r"^([A-Za-z]+[-_][0-9a-f]{32})-[0-9A-Za-z-]+$"  # as made_id of records.sql
+_TELLER = pl.coalesce("_scope_name", "convention").alias("convention")
 _NOT_READ = ("units", "tags")  # map columns: no rule reads them
 _VERDICT = {"row": pl.Int64, "billable": pl.Boolean, "suppressed_by": pl.Binary, "why": pl.String}
 
@@ -96,7 +97,7 @@ def _told_twice(spans: pa.Table) -> pl.Series:
         pl.col("response_id").str.replace(_PART_OF_RESPONSE, "$1"),
     )
     calls = rows.filter("_model_call")
-    services = calls.group_by("service").agg(pl.col("convention").n_unique() > 1).filter("convention")["service"]
+    services = calls.group_by("service").agg(_TELLER.n_unique() > 1).filter("convention")["service"]
     split = calls.filter(pl.col("_role") == "usage_record")["convention"].unique()
     again = pl.col("trace_id").is_duplicated() | (
         pl.col("response_id").is_duplicated() & pl.col("response_id").is_not_null()

@@ -85,7 +85,8 @@ SELECT
 FROM (
     SELECT
         told.*,
-        told.input_tokens IS NOT DISTINCT FROM sum_told.input_tokens AS same_input,
+        told.input_tokens IS NOT DISTINCT FROM sum_told.input_tokens
+            AND coalesce(abs(told.output_tokens - sum_told.output_tokens) <= 1, true) AS same_input,
         told.output_tokens IS NOT DISTINCT FROM sum_told.output_tokens AS same_output,
         coalesce(told.stamp = sum_told.stamp, true) AS at_home
     FROM told

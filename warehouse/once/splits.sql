@@ -1,7 +1,7 @@
 -- split_stream: one stream told twice without a common id: a span for the request, which ends when the stream begins,
 -- and a record that carries the usage when the stream has ended, `reported_ms` later. The record is billed, from the
--- start of the request on. Among streams at the same time each record takes the request whose end is nearest; those that
--- began in the same instant are taken in order.
+-- start of the request on. The request knows no usage, or was lent the same by a span around it. Among streams at the
+-- same time each record takes the request whose end is nearest; those that began in the same instant are taken in order.
 CREATE TEMP TABLE split AS
 WITH RECURSIVE
 stream AS (
@@ -11,7 +11,7 @@ stream AS (
         ORDER BY trace_id, span_id
     ) AS nth
     FROM told_once
-    WHERE is_usage_record OR (usage_rank IS NULL AND stream IS DISTINCT FROM false AND convention IN (
+    WHERE has_time AND (is_usage_record OR stream IS DISTINCT FROM false AND convention IN (
         SELECT convention FROM told_once WHERE is_usage_record
     ))
 ),
@@ -27,6 +27,7 @@ edge AS (
         AND c.service IS NOT DISTINCT FROM r.service
         AND c.request_model IS NOT DISTINCT FROM r.request_model
         AND NOT c.is_usage_record
+        AND (c.usage_rank IS NULL OR (c.stream AND c.input_tokens = r.input_tokens AND c.output_tokens = r.output_tokens))
         AND abs(r.started_us - c.ended_us) <= 100_000
     WHERE r.is_usage_record
 ),

@@ -1,19 +1,30 @@
 -- same_call: two instrumentations of one process report one call side by side, in one trace or in two, and no id says so
--- (an SDK's own span beside an instrumentor's, embeddings, errors). They are one call where the conventions differ;
+-- (an SDK's own span beside an instrumentor's, embeddings, errors). They are one call where the instrumentations differ;
 -- service, kind and model agree; one lies within the other to 10 ms and they begin or end together to 250 ms; both worked
 -- or both failed; the tokens are equal where both have some; and both stand where one call can stand: in one trace below
 -- the same span, or one of them below an ancestor of the other (a tracer that does not follow the context), in two traces
--- if one of them has no parent. Sequential calls never lie within each other; calls of one instrumentation are no twins.
+-- not below two requests or jobs (spans that are none of GenAI, or that are not here). Sequential calls never lie within
+-- each other; calls of one instrumentation are no twins, nor are two of which one was told by the other's instrumentation.
 CREATE TEMP TABLE party AS
 SELECT *, row_number() OVER (
-    PARTITION BY ledger, service, kind, asked, convention ORDER BY started_us, ended_us, trace_id, span_id
+    PARTITION BY ledger, service, kind, asked, teller ORDER BY started_us, ended_us, trace_id, span_id
 ) AS nth
 FROM (SELECT *, coalesce(asked_model, given_model) AS asked FROM told_once WHERE row NOT IN (SELECT request FROM split))
-WHERE asked IS NOT NULL;
+WHERE asked IS NOT NULL AND has_time;
+
+CREATE TEMP TABLE spoken AS
+WITH known AS (
+    SELECT row, last FROM stands_for
+    UNION
+    SELECT row, billed FROM answered WHERE row <> billed
+    UNION
+    SELECT f.row, a.billed FROM stands_for AS f JOIN answered AS a ON a.row = f.last WHERE a.row <> a.billed
+)
+SELECT DISTINCT k.last AS row, s.teller FROM known AS k JOIN span AS s ON s.row = k.row;
 
 CREATE TEMP TABLE near AS
 SELECT
-    a.row AS one, b.row AS other, a.convention AS one_by, b.convention AS other_by,
+    a.row AS one, b.row AS other, a.teller AS one_by, b.teller AS other_by,
     a.has_id AS one_has_id, b.has_id AS other_has_id,
     a.trace_id = b.trace_id AS one_trace, a.parent_span_id AS one_parent, b.parent_span_id AS other_parent,
     row_number() OVER (ORDER BY
@@ -27,7 +38,7 @@ JOIN party AS b
     AND a.service IS NOT DISTINCT FROM b.service
     AND a.kind = b.kind
     AND a.asked = b.asked
-    AND a.convention < b.convention
+    AND a.teller < b.teller
     AND NOT (a.has_id AND b.has_id)
     AND (a.provider IS NULL OR b.provider IS NULL OR a.provider = b.provider)
     AND (a.status = 'error') = (b.status = 'error')
@@ -37,23 +48,24 @@ JOIN party AS b
     )
     AND (abs(a.started_us - b.started_us) <= 250_000 OR abs(a.ended_us - b.ended_us) <= 250_000)
     AND coalesce(a.some_input = b.some_input, true) AND coalesce(a.some_output = b.some_output, true)
-WHERE CASE WHEN a.trace_id = b.trace_id THEN true ELSE a.parent_span_id IS NULL OR b.parent_span_id IS NULL END;
+WHERE NOT EXISTS (FROM spoken WHERE spoken.row = a.row AND spoken.teller = b.teller)
+    AND NOT EXISTS (FROM spoken WHERE spoken.row = b.row AND spoken.teller = a.teller);
 
--- The spans above those of `near` that stand in one trace below different parents.
+-- The spans above those of `near` that do not stand below the same span.
 CREATE TEMP TABLE above AS
 WITH RECURSIVE up AS (
-    SELECT s.row, s.ledger, s.trace_id, s.parent_span_id, 0 AS steps
+    SELECT s.row, s.ledger, s.trace_id, s.parent_span_id, 0 AS steps, false AS is_job
     FROM span AS s
     WHERE s.row IN (
-        SELECT unnest([one, other]) FROM near WHERE one_trace AND one_parent IS DISTINCT FROM other_parent
+        SELECT unnest([one, other]) FROM near WHERE NOT one_trace OR one_parent IS DISTINCT FROM other_parent
     )
     UNION ALL
-    SELECT up.row, up.ledger, up.trace_id, p.parent_span_id, up.steps + 1
+    SELECT up.row, up.ledger, up.trace_id, p.parent_span_id, up.steps + 1, p.row IS NULL OR p.operation IS NULL
     FROM up
-    JOIN span AS p ON p.ledger = up.ledger AND p.trace_id = up.trace_id AND p.span_id = up.parent_span_id
-    WHERE up.steps < 64
+    LEFT JOIN span AS p ON p.ledger = up.ledger AND p.trace_id = up.trace_id AND p.span_id = up.parent_span_id
+    WHERE up.steps < 64 AND up.parent_span_id IS NOT NULL
 )
-SELECT DISTINCT row, parent_span_id AS span_id FROM up;
+SELECT row, parent_span_id AS span_id, bool_or(is_job) OVER (PARTITION BY row) AS below_job FROM up;
 
 -- Each call takes one twin of every other convention: the pairs that fit best first, then the best of what is left. One
 -- without an id takes one with an id only once.
@@ -62,10 +74,14 @@ WITH RECURSIVE
 edge AS (
     SELECT one, other, one_by, other_by, one_has_id, other_has_id, place
     FROM near
-    WHERE NOT one_trace
-        OR one_parent IS NOT DISTINCT FROM other_parent
+    WHERE CASE WHEN one_trace THEN
+        one_parent IS NOT DISTINCT FROM other_parent
         OR EXISTS (FROM above WHERE above.row = one AND above.span_id IS NOT DISTINCT FROM other_parent)
         OR EXISTS (FROM above WHERE above.row = other AND above.span_id IS NOT DISTINCT FROM one_parent)
+    ELSE
+        NOT EXISTS (FROM above WHERE above.row = one AND below_job)
+        OR NOT EXISTS (FROM above WHERE above.row = other AND below_job)
+    END
 ),
 pick AS (
     SELECT *, false AS chosen FROM edge

@@ -1,8 +1,9 @@
 -- wraps_call: a model call that encloses others of its kind mostly repeats what they used, so the innermost ones are
 -- billed. It is a call of its own only where it cannot be told from outside what the inner ones did: they are of another
 -- kind (a chat that embeds), a tool or a guardrail lies between, or both its token counts differ from theirs and so does
--- the model, or the teller is the same (a model that is asked while another one still streams). An equal response id, and
--- counts that are the sum of the inner ones, say that it repeats.
+-- the model, or the teller is the same (a model that is asked while another one still streams), or it worked and was
+-- counted, and all that is seen inside are attempts that failed. An equal response id, and counts that are the sum of the
+-- inner ones, say that it repeats.
 -- It stands for the leaf with the same response id, else with the same tokens, else the only one that worked (a retry
 -- inside), else the first. `repeats` = it is that leaf's own call seen from outside: then each may fill the other's gaps.
 CREATE TEMP TABLE inside AS
@@ -21,7 +22,9 @@ SELECT
     coalesce(o.made_id = i.made_id, false) AS same_id,
     coalesce(o.input_tokens = i.input_tokens AND o.output_tokens IS NOT DISTINCT FROM i.output_tokens, false) AS same_usage,
     coalesce(o.some_input <> i.some_input AND coalesce(o.some_output <> i.some_output, o.kind <> 'chat'), false) AS differs,
-    o.convention IS NOT DISTINCT FROM i.convention AND o.service IS NOT DISTINCT FROM i.service AS same_teller,
+    coalesce(o.input_tokens, o.output_tokens) IS NOT NULL AND o.status = 'ok'
+        AND coalesce(i.input_tokens, i.output_tokens) IS NULL AND i.status = 'error' AS other_attempt,
+    o.teller IS NOT DISTINCT FROM i.teller AND o.service IS NOT DISTINCT FROM i.service AS same_teller,
     coalesce(
         o.asked_model <> i.asked_model AND o.asked_model <> i.given_model
         AND o.given_model <> i.asked_model AND o.given_model <> i.given_model, false
@@ -30,7 +33,8 @@ SELECT
     i.input_tokens, coalesce(i.output_tokens, 0) AS output_tokens
 FROM up
 JOIN call AS o ON o.row = up.outer_row
-JOIN call AS i ON i.row = up.inner_row;
+JOIN call AS i ON i.row = up.inner_row
+WHERE i.successor_id IS DISTINCT FROM o.span_id;  -- else it was decided already which of the two is billed
 
 CREATE TEMP TABLE summed AS
 SELECT
@@ -56,7 +60,7 @@ FROM inside
 JOIN summed USING (outer_row)
 WHERE same_kind AND (
     same_id OR is_sum OR (
-        NOT apart AND (NOT differs OR may_be_sum OR some_unknown OR NOT (other_model OR same_teller))
+        NOT apart AND NOT other_attempt AND (NOT differs OR may_be_sum OR some_unknown OR NOT (other_model OR same_teller))
     )
 );
 
