@@ -9,6 +9,19 @@ from fractions import Fraction
 
 from processors.pricing.errors import BadPriceBook
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """``usd`` for ``per`` of something, as the price list writes it."""
+
+    usd: Decimal
+    per: int
+
+    def of_one(self) -> Fraction:
+        """USD for one."""
+        return Fraction(self.usd) / self.per
+
+
 PER_MTOK = {
     "input": "input_tokens",
     "cached_input": "cache_read_tokens",
@@ -39,22 +52,13 @@ PER_UNIT = {
 }
 """What else a price can be given for: the kind that it prices, and how many of it."""
 
+REPORTED = {"reported_usd": Price(usd=Decimal(1), per=1)}
+"""The cost that the producer reports, taken as it is."""
+
 REQUIRED = ("input", "output")
 TOKENS_PER_PRICE = 1_000_000
 _MAX_USD = 1_000_000
 _MAX_DECIMALS = 12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
-    """``usd`` for ``per`` of something, as the price list writes it."""
-
-    usd: Decimal
-    per: int
-
-    def of_one(self) -> Fraction:
-        """USD for one."""
-        return Fraction(self.usd) / self.per
 
 
 def read_token_prices(where: str, table: object) -> dict[str, Price]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from processors.pricing.catalogue import CATALOGUE_VERSION, STANDARD_TIERS, Tariff, find_model, find_tariff
 from processors.pricing.entries import BookFile, Entry, read_book
 from processors.pricing.errors import BadPriceBook
-from processors.pricing.kinds import KINDS
+from processors.pricing.kinds import KINDS, REPORTED
 from processors.pricing.names import DEPLOYMENTS, provider_id
 from processors.pricing.own import fingerprint, read_own_prices
 from processors.pricing.rates import Adjustment, Rates, make_rates
@@ -41,7 +41,8 @@ class PriceBook:
     """Prices by provider, model, service tier and tenant; resolved once per key.
 
     ``version`` stands on every row that was priced: ``genai-prices/0.2.3``, then ``+book/3f2a9c01`` where there is a
-    book and ``+own/…`` where there are own prices in the settings. ``tenants``: those that have entries of their own.
+    book and ``+own/…`` where there are own prices in the settings. ``tenants``: those that have entries of their own;
+    ``takes_reported``: an entry says that reported costs are prices.
     """
 
     def __init__(self, own: tuple[Entry, ...] = (), book: BookFile | None = None) -> None:
@@ -49,6 +50,7 @@ class PriceBook:
         self.entries = (*own, *book.entries)
         self.fingerprints = book.fingerprints
         self.tenants = frozenset(entry.tenant for entry in book.entries if entry.tenant is not None)
+        self.takes_reported = any(REPORTED in entry.prices for entry in book.entries)
         self.version = CATALOGUE_VERSION
         self.version += f"+book/{book.fingerprints[-1]}" if book.entries else ""
         self.version += f"+own/{fingerprint(own)}" if own else ""

@@ -51,7 +51,7 @@ _DAY_US = 86_400_000_000
 def price_spans(spans: pa.Table, book: PriceBook) -> pa.Table:
     """The table with the columns ``ADDED``; needs ``billable`` and the columns ``NEEDED``."""
     rows = np.flatnonzero(_bools(spans["billable"]))
-    calls = Calls.of(spans.select(NEEDED).take(pa.array(rows)), book.tenants)
+    calls = Calls.of(spans.select(NEEDED).take(pa.array(rows)), book)
     which, rates = choose_rates(calls, book)
     status, cost = _price(calls, which, rates)
     place = np.full(spans.num_rows, -1, np.int64)
@@ -78,13 +78,13 @@ class Calls:
     keys: list[Asked | None]  # None: no model is named
 
     @classmethod
-    def of(cls, table: pa.Table, tenants: frozenset[str]) -> Calls:
-        """From a table with the columns ``NEEDED``; ``tenants``: those whose prices may differ from the others'."""
-        used = read_quantities(table)
+    def of(cls, table: pa.Table, book: PriceBook) -> Calls:
+        """From a table with the columns ``NEEDED``; only tenants with prices of their own are told apart."""
+        used = read_quantities(table, reported=book.takes_reported)
         model = pc.coalesce(_text(table["response_model"]), _text(table["request_model"]))
         tenant = _text(table["tenant"])
         tenant = pc.if_else(
-            pc.is_in(tenant, pa.array(sorted(tenants), pa.string())), tenant, pa.scalar(None, pa.string())
+            pc.is_in(tenant, pa.array(sorted(book.tenants), pa.string())), tenant, pa.scalar(None, pa.string())
         )
         answered = pc.is_valid(table["response_model"])
         key, keys = _distinct([table["provider"], model, table["service_tier"], tenant, answered])

@@ -17,6 +17,7 @@ Exactly one of these says what holds from then on:
 ``usd_per_mtok``             a committed price by kind of token (``amounts.PER_MTOK``), perhaps together with …
 ``usd_per``                  … a committed price by ``request``, ``search``, ``audio_minute`` … (``amounts.PER_UNIT``)
 ``like = "azure/gpt-4o"``    the list price of another model: for deployments, proxies and names of one's own
+``reported = true``          the cost that the producer reports; a call that reports none has none
 ``gpu = true``               self-hosted and paid by the GPU: the call itself is free
 ``list = true``              the list price again
 ===========================  ========================================================================================
@@ -37,10 +38,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from processors.pricing.amounts import Price, read_number, read_token_prices, read_unit_prices
+from processors.pricing.amounts import REPORTED, Price, read_number, read_token_prices, read_unit_prices
 from processors.pricing.errors import BadPriceBook
 
-SAYS = ("discount_percent", "markup_percent", "usd_per_mtok", "usd_per", "like", "gpu", "list")
+SAYS = ("discount_percent", "markup_percent", "usd_per_mtok", "usd_per", "like", "reported", "gpu", "list")
 """What an entry may say, of which it says one; the two tables of prices go together."""
 
 _NAMES = ("model", "provider", "tenant", "tier", "note")
@@ -109,7 +110,7 @@ class Entry:
         if self.layer != "price":
             return f"{self.layer} {abs(self.percent):f} %"
         if self.prices:
-            return "committed price"
+            return "reported cost" if self.prices is REPORTED else "committed price"
         return "paid by GPU" if self.gpu else f"list price of {'/'.join(self.like)}" if self.like else "list price"
 
 
@@ -175,10 +176,10 @@ def _said(where: str, table: Mapping[str, object]) -> dict[str, Any]:
             return {"layer": "markup", "percent": read_number(f"{where}: {said[0]}", value, most=_MOST_MARKUP)}
         case "like":
             return {"like": _like(where, value)}
-        case "gpu" | "list":
+        case "gpu" | "list" | "reported":
             if value is not True:
                 raise BadPriceBook(f"{where}: {said[0]} = {value!r}: must be true, or left out")
-            return {"gpu": said[0] == "gpu"}
+            return {"gpu": said[0] == "gpu", "prices": REPORTED if said[0] == "reported" else {}}
     tokens = read_token_prices(f"{where}: usd_per_mtok", table["usd_per_mtok"]) if "usd_per_mtok" in table else {}
     units = read_unit_prices(f"{where}: usd_per", table["usd_per"]) if "usd_per" in table else {}
     return {"prices": tokens | units}

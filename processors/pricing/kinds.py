@@ -1,7 +1,8 @@
 """What can be counted on a call: the columns of the matrices that prices are multiplied with.
 
-A kind is a usage key of genai-prices (``input_tokens``, ``web_searches``, ``input_audio_seconds`` …) or ``images``,
-for which only price books have a rate. The token columns of a span fill the first kinds, its map ``units`` the others.
+A kind is a usage key of genai-prices (``input_tokens``, ``web_searches``, ``input_audio_seconds`` …) or ``images``
+and ``reported_usd``, for which only price books have a rate. The token columns of a span fill the first kinds, its
+map ``units`` the others.
 """
 
 from __future__ import annotations
@@ -32,15 +33,17 @@ USAGE_KEYS = dict(
 
 REQUESTS = "requests"
 IMAGES = "images"
+REPORTED = "reported_usd"
 UNITS: Mapping[str, UnitDef] = {
     **_get_registry().units,
     IMAGES: UnitDef(usage_key=IMAGES, price_key=IMAGES, per=1, dimensions={"family": "images"}),
+    REPORTED: UnitDef(usage_key=REPORTED, price_key=REPORTED, per=1, dimensions={"family": "reported"}),
 }
 """Every kind with its family, direction and so on; a kind with more of them is a part of one with fewer."""
 
-_BY_UNITS = tuple(key for key in UNITS if key not in USAGE_KEYS.values() and key != REQUESTS)
-KINDS = (*USAGE_KEYS.values(), *_BY_UNITS, REQUESTS)
-"""Columns: the token counts, then what ``units`` may hold, then 1 for the call itself."""
+_BY_UNITS = tuple(key for key in UNITS if key not in USAGE_KEYS.values() and key not in (REQUESTS, REPORTED))
+KINDS = (*USAGE_KEYS.values(), *_BY_UNITS, REPORTED, REQUESTS)
+"""Columns: the token counts, then what ``units`` may hold, the cost that the producer reports, 1 for the call."""
 
 INDEX = {kind: column for column, kind in enumerate(KINDS)}
 

@@ -55,7 +55,7 @@ def price_lines(call: Mapping[str, Any], book: PriceBook) -> tuple[PriceLine, ..
 
     ``started_at`` and ``ended_at`` are aware datetimes or RFC 3339 text; ``units`` is a mapping or a list of pairs.
     """
-    calls = Calls.of(pa.Table.from_pylist([_row(call)], schema=_NEEDED), book.tenants)
+    calls = Calls.of(pa.Table.from_pylist([_row(call)], schema=_NEEDED), book)
     which, rates = choose_rates(calls, book)
     able = usable(calls, which, rates)
     if not calculate(calls.used, rates, np.where(able, which, -1)).consistent[0]:
@@ -94,7 +94,8 @@ def _row(call: Mapping[str, Any]) -> dict[str, Any]:
             row[name] = dt.datetime.fromisoformat(text)
     if isinstance(row["units"], Mapping):
         row["units"] = list(row["units"].items())
-    row["reported_cost_usd"] = None  # stands beside the price, never in it
+    if row["reported_cost_usd"] is not None:
+        row["reported_cost_usd"] = Decimal(str(row["reported_cost_usd"]))
     return row
 
 

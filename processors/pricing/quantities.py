@@ -7,6 +7,7 @@ Python integers, together with the power of ten that they were multiplied with.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from processors.pricing.kinds import INDEX, REQUESTS, kinds_of_unit
+from processors.pricing.kinds import INDEX, REPORTED, REQUESTS, kinds_of_unit
 from warehouse.schemas import TOKEN_KINDS
 
 _MOST = 2.0**53
@@ -28,10 +29,10 @@ _TOKENS = len(TOKEN_KINDS)
 class Quantities:
     """Counts of n calls.
 
-    ``kinds``: (k,) ascending columns of ``KINDS`` that occur in any row: all tokens, units where one row has them, and
-    the call itself. ``counts``: (n, k) int64, unreported = 0, negative = impossible; in ``broken`` rows without
-    fractions. ``known``: (n, k), what is reported. ``broken``: (m,) rows, their exact counts times ``grain`` in
-    ``exact`` (m, k) and ``grain`` (m,), both Python integers.
+    ``kinds``: (k,) ascending columns of ``KINDS`` that occur in any row: all tokens, units where one row has them, the
+    reported cost where it is asked for, and the call itself. ``counts``: (n, k) int64, unreported = 0, negative =
+    impossible; in ``broken`` rows without fractions. ``known``: (n, k), what is reported. ``broken``: (m,) rows; their
+    exact counts times ``grain`` stand in ``exact`` (m, k) and ``grain`` (m,), both Python integers.
     """
 
     kinds: NDArray[np.int64]
@@ -50,12 +51,15 @@ class Quantities:
         return counts, grain
 
 
-def read_quantities(calls: pa.Table) -> Quantities:
-    """Counts of a table with the token columns, ``units`` and ``operation``."""
+def read_quantities(calls: pa.Table, *, reported: bool) -> Quantities:
+    """Counts of a table with the token columns, ``units``, ``operation`` and, where asked for, the reported costs."""
     tokens = np.column_stack([_ints(pc.fill_null(calls[kind].cast(pa.int64()), 0)) for kind in TOKEN_KINDS])
     told = np.column_stack([_bools(pc.is_valid(calls[kind])) for kind in TOKEN_KINDS])
     rows, columns, amounts = _units(calls)
-    kinds = np.unique(np.concatenate([np.arange(_TOKENS), columns, [INDEX[REQUESTS]]]).astype(np.int64))
+    costs, cost_rows = _reported(calls) if reported else ([], np.zeros(0, np.int64))
+    kinds = np.unique(
+        np.concatenate([np.arange(_TOKENS), columns, [INDEX[REQUESTS]], [INDEX[REPORTED]] * reported]).astype(np.int64)
+    )
     counts = np.zeros((len(tokens), len(kinds)), np.int64)
     known = np.zeros(counts.shape, np.bool_)
     counts[:, :_TOKENS], counts[:, -1] = tokens, 1
@@ -65,10 +69,19 @@ def read_quantities(calls: pa.Table) -> Quantities:
     amounts = np.where(possible, amounts, -1)
     counts[rows, place] = amounts.astype(np.int64)
     known[rows, place] = True
+    if reported:
+        known[cost_rows, -2] = True
     odd = possible & (amounts % 1 != 0)
-    broken = np.unique(rows[odd])
+    broken = np.unique(np.concatenate([rows[odd], cost_rows]))
     among = np.isin(rows, broken) & possible
-    exact, grain = _exact(counts[broken], np.searchsorted(broken, rows[among]), place[among], amounts[among])
+    values, index = np.unique(amounts[among], return_inverse=True)
+    exact, grain = _exact(
+        counts[broken],
+        np.searchsorted(broken, np.concatenate([rows[among], cost_rows])),
+        np.concatenate([place[among], np.full(len(cost_rows), len(kinds) - 2)]),
+        [Decimal(repr(float(value))) for value in values] + costs,
+        np.concatenate([index, len(values) + np.arange(len(costs))]),
+    )
     return Quantities(kinds=kinds, counts=counts, known=known, broken=broken, exact=exact, grain=grain)
 
 
@@ -102,26 +115,32 @@ def _entries(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.Array, pa.M
     return np.repeat(np.arange(len(lengths)), lengths), pa.array(places), units
 
 
+def _reported(calls: pa.Table) -> tuple[list[Decimal], NDArray[np.int64]]:
+    """The costs that producers report, and their rows."""
+    column = calls["reported_cost_usd"]
+    return column.drop_null().to_pylist(), np.flatnonzero(_bools(pc.is_valid(column)))
+
+
 def _exact(
-    counts: NDArray[np.int64], rows: NDArray[np.int64], columns: NDArray[np.int64], amounts: NDArray[np.float64]
+    counts: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    values: Sequence[Decimal],
+    index: NDArray[np.int64],
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Counts of the broken rows times a power of ten each, so that all of them are whole."""
-    values, index = np.unique(amounts, return_inverse=True)
-    decimals = [Decimal(repr(float(value))) for value in values]
-    places = np.array([max(0, -int(value.as_tuple().exponent)) for value in decimals], np.int64)[index]
+    """Counts of the broken rows times a power of ten each, so that all of them are whole.
+
+    In (``rows``, ``columns``) stand ``values[index]`` instead of the counts.
+    """
+    each = np.array([max(0, -int(value.as_tuple().exponent)) for value in values], np.int64)
     most = np.zeros(len(counts), np.int64)
-    np.maximum.at(most, rows, places)
+    np.maximum.at(most, rows, each[index])
     grain = np.array([10 ** int(place) for place in most], dtype=object)
     exact = counts.astype(object) * grain[:, None]
-    numerators = np.array([int(value.scaleb(place)) for value, place in zip(decimals, _places(decimals), strict=True)])
-    exact[rows, columns] = numerators.astype(object)[index] * np.array(
-        [10 ** int(place) for place in most[rows] - places], dtype=object
-    )
+    numerators = np.array([int(v.scaleb(int(place))) for v, place in zip(values, each, strict=True)], dtype=object)
+    missing = np.array([10 ** int(place) for place in most[rows] - each[index]], dtype=object)
+    exact[rows, columns] = numerators[index] * missing
     return exact, grain
-
-
-def _places(decimals: list[Decimal]) -> list[int]:
-    return [max(0, -int(value.as_tuple().exponent)) for value in decimals]
 
 
 def _bools(column: Any) -> NDArray[np.bool_]:

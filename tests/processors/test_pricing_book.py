@@ -276,3 +276,21 @@ def test_the_book_in_the_docs_can_be_read_and_says_what_the_docs_say(tmp_path: P
     assert price(book)["cost_usd"] == Decimal("2.5") * Decimal("0.875") * Decimal("1.1")
     assert price(book, provider="my-proxy", response_model="gpt-4o")["cost_usd"] == Decimal("2.75")
     assert price(book, provider="vllm", response_model="llama-3")["price_status"] == "free"
+
+
+def test_a_reported_cost_is_the_price_only_where_the_book_says_so(tmp_path: Path):
+    book = book_of(
+        tmp_path, entry(model="*", provider="my-router", reported=True) + entry(model="*", markup_percent=10)
+    )
+    routed = {"provider": "my-router", "response_model": "any", "units": [("searches", 0.25)]}
+
+    told = price(book, **routed, reported_cost_usd=Decimal("0.012345678901"))
+    silent = price(book, **routed)
+    listed = price(book, reported_cost_usd=Decimal(7))
+
+    assert (told["cost_usd"], told["other_cost_usd"], told["price_status"]) == (
+        *[Decimal("0.013580246791")] * 2,  # 0.0135802467911, half-even
+        "priced",
+    )
+    assert (silent["cost_usd"], silent["price_status"]) == (None, "usage_missing")
+    assert listed["cost_usd"] == Decimal("2.75")
