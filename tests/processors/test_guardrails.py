@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -387,3 +389,13 @@ def test_a_value_nested_without_end_is_given_up():
         deep = {"content_filter_results": deep}
 
     assert verdicts.read(deep) is None
+
+
+def test_every_category_and_action_is_documented():
+    text = (Path(__file__).parent.parent.parent / "docs" / "safety.md").read_text(encoding="utf-8")
+    categories = {word for word in words("safety_category").values() if word}
+    documented = set(re.findall(r"[a-z_]+", " ".join(re.findall(r"`([^`]+)`", text))))
+
+    assert categories | {*words("guardrail_action").values()} <= documented
+    assert {*words("guard_name").values(), *words("safety_finish").values()} <= categories
+    assert {*words("safety_label").values(), *words("safety_answer").values()} == {"flagged", "allowed"}
