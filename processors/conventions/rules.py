@@ -36,7 +36,8 @@ class Role:
 class UsageRule:
     """Token counts that leave out the cached part (input) or the reasoning (output); empty conditions hold always.
 
-    ``key`` gave the input count; ``name`` is the start of the span's name, ``model`` a part of the model's.
+    ``key`` gave the input count and ``cached_key`` the cached one, each with its path behind it; ``name`` is the start
+    of the span's name, ``model`` a part of the model's.
     """
 
     scope: str
@@ -45,6 +46,7 @@ class UsageRule:
     version_below: str = ""
     provider: str = ""
     key: str = ""
+    cached_key: str = ""
     name: str = ""
     model: str = ""
 

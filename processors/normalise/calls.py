@@ -89,8 +89,9 @@ def _role_of_operation() -> pl.Expr:
 
 
 def _request_model() -> pl.Expr:
-    """A span with one name only says which model was asked for: the one that answered may be it, or none did."""
-    return pl.coalesce("request_model", pl.col("provider_model").str.extract(r"/(.+)$"), "response_model")
+    """One name only, on a failed call, is the model that was asked for: none answered."""
+    asked_only = pl.when("failed").then(pl.col("response_model"))
+    return pl.coalesce("request_model", pl.col("provider_model").str.extract(r"/(.+)$"), asked_only)
 
 
 def _provider() -> pl.Expr:

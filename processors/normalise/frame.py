@@ -34,7 +34,7 @@ def to_frame(decoded: Decoded) -> pl.DataFrame:
     """One row per span.
 
     Beside the decoded columns: those of its message; ``tenant_class feature_class`` (tens of the winner's rank);
-    ``input_includes output_includes input_key``; ``convention usage_rank stream_ends`` of the scope.
+    ``input_includes output_includes input_key cached_key``; ``convention usage_rank stream_ends`` of the scope.
     """
     frame = to_polars(decoded.spans)
     messages = to_polars(decoded.messages)[frame["message_index"]]
@@ -46,6 +46,7 @@ def to_frame(decoded: Decoded) -> pl.DataFrame:
         _told(decoded, "input_tokens", _includes).alias("input_includes"),
         _told(decoded, "output_tokens", _includes).alias("output_includes"),
         _told(decoded, "input_tokens", _key).alias("input_key"),
+        _told(decoded, "cached_input_tokens", _key).alias("cached_key"),
         pl.coalesce(_by_scope(lambda scope: scope.convention), *told).alias("convention"),
         _by_scope(lambda scope: scope.usage_rank).cast(pl.Int8).alias("usage_rank"),
         _by_scope(lambda scope: scope.stream_ends).alias("stream_ends"),
@@ -81,4 +82,4 @@ def _includes(alias: Alias) -> str:
 
 
 def _key(alias: Alias) -> str:
-    return alias.key
+    return ".".join((alias.key, *alias.path))

@@ -29,6 +29,8 @@ def holds(rule: UsageRule) -> pl.Expr:
         about &= (pl.col("provider") == rule.provider).fill_null(value=False)
     if rule.key:
         about &= (pl.col("input_key") == rule.key).fill_null(value=False)
+    if rule.cached_key:
+        about &= (pl.col("cached_key") == rule.cached_key).fill_null(value=False)
     if rule.name:
         about &= pl.col("name").str.starts_with(rule.name).fill_null(value=False)
     if rule.model:

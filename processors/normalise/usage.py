@@ -102,7 +102,7 @@ def _input() -> pl.Expr:
 def _output() -> pl.Expr:
     """As reported and understood; reasoning that was left out and is not told is the rest of the total."""
     exclusive = pl.col("output_includes") == "exclusive"
-    rest = pl.col("total_tokens") - pl.col("input_tokens")
+    rest = pl.when(pl.col("input_includes") == "inclusive").then(pl.col("total_tokens") - pl.col("input_tokens"))
     whole = pl.coalesce(
         pl.col("output_tokens") + pl.col("reasoning_tokens"),
         pl.when(rest > pl.col("output_tokens")).then(rest),

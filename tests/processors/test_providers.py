@@ -170,6 +170,40 @@ def test_openlit_passes_on_what_each_provider_counts(provider: str, input_tokens
     assert (row["input_tokens"], row["output_tokens"]) == (input_tokens, output_tokens)
 
 
+@pytest.mark.parametrize(
+    ("usage", "sides"),
+    [
+        ('{"input": 276, "output": 217, "total": 1545, "input_cache_read": 924, "output_reasoning": 128}', (1200, 345)),
+        ('{"input": 276, "output": 217, "total": 1545}', (276, 217)),
+        ('{"input_tokens": 900, "output_tokens": 345, "cache_read_input_tokens": 300}', (1200, 345)),
+        ('{"input_tokens": 1200, "output_tokens": 345, "input_tokens_details": {"cached_tokens": 300}}', (1200, 345)),
+        ('{"prompt_tokens": 1200, "completion_tokens": 345, "cache_read_input_tokens": 300}', (1200, 345)),
+    ],
+)
+def test_langfuse_keeps_usage_as_it_was_given(usage: str, sides: tuple[int, int]):
+    given = {"langfuse.observation.type": "generation", "langfuse.observation.usage_details": usage}
+
+    row = _row(given, "langfuse-sdk", "5.0.4")
+
+    assert (row["input_tokens"], row["output_tokens"]) == sides
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("langfuse.observation.metadata.{}", '"{}"'),
+        ("traceloop.association.properties.{}", "{}"),
+    ],
+)
+def test_langchain_names_provider_and_model_in_its_metadata(key: str, value: str):
+    told = {"ls_provider": "amazon_bedrock", "ls_model_name": CLAUDE}
+    given = {key.format(name): value.format(word) for name, word in told.items()}
+
+    row = _row({"gen_ai.operation.name": "chat", **given}, "langfuse-sdk")
+
+    assert (row["provider"], row["request_model"]) == ("aws.bedrock", CLAUDE)
+
+
 def test_openlits_old_failures_say_nothing_but_the_name():
     told = event("exception", after_ms=5, exception__type="openai.RateLimitError", exception__message="")
     row = _row({}, "openlit", name="openai.chat.completions", status=2, events=[told])
@@ -268,12 +302,16 @@ def test_provider_rules_speak_of_fields_and_words_that_there_are():
 # ---- which model, which stream, which end
 
 
-def test_one_model_name_only_is_the_one_that_was_asked_for():
+def test_one_model_name_only_on_a_failed_call_is_the_one_that_was_asked_for():
     worked = _row(_openinference(10), OPENINFERENCE + "bedrock")
     failed = _row(_openinference(10), OPENINFERENCE + "bedrock", status=2)
+    langfuse = {"langfuse.observation.type": "generation", "langfuse.observation.model.name": "m"}
+    answered, refused = _row(langfuse, "langfuse-sdk"), _row(langfuse, "langfuse-sdk", status=2)
 
     assert (worked["request_model"], worked["response_model"]) == (CLAUDE, CLAUDE)
     assert (failed["request_model"], failed["response_model"]) == (CLAUDE, None)
+    assert (answered["request_model"], answered["response_model"]) == (None, "m")
+    assert (refused["request_model"], refused["response_model"]) == ("m", None)
 
 
 @pytest.mark.parametrize(
