@@ -3,7 +3,7 @@
 A tenant, a feature, a session or a tool is called whatever its producer says. Where that is an e-mail address or a
 credential, or where a session or task is called after its end user, the column holds ``hidden-`` and the value's keyed
 hash: the same value has the same name everywhere, so it can still be counted and compared, and nobody can read it.
-How many values were hidden is counted (``Drop.HIDDEN_VALUE``). What the gateway's key says is never touched.
+How many secrets were hidden is counted (``Drop.HIDDEN_VALUE``). What the gateway's key says is never touched.
 
 ===============  ====================================================================================================
 ``api_key``      ``sk-``, ``pk-`` or ``rk-`` with a long random part (OpenAI, Anthropic, Stripe, LiteLLM, Langfuse)
@@ -69,11 +69,12 @@ def public(value: pl.Expr) -> pl.Expr:
 
 
 def hide_secrets(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
-    """Replaces names that are secrets, and scope versions that are none; adds ``_hidden``: how many a row had."""
+    """Replaces names that are secrets or users, and scope versions that are none; adds ``_hidden``: secrets a row."""
     names = [name for name in frame.columns if name in _NAMES or name.startswith(TAG)]
-    secret = frame.select(_is_hidden(name).fill_null(value=False).alias(name) for name in names)
-    found = [name for name in names if secret[name].any()]
-    hidden = [_hide(frame[name], secret[name], key) for name in found]
+    secret = frame.select(_is_secret_name(name).fill_null(value=False).alias(name) for name in names)
+    user = frame.select((pl.col(name) == pl.col("_user")).fill_null(value=False) for name in _PERSONAL)
+    replaced = secret.with_columns((secret[name] | user[name]).alias(name) for name in _PERSONAL)
+    hidden = [_hide(frame[name], replaced[name], key) for name in names if replaced[name].any()]
     return frame.with_columns(
         *hidden,
         secret.select(pl.sum_horizontal(pl.all().cast(pl.Int32)).alias("_hidden")).to_series(),
@@ -81,11 +82,9 @@ def hide_secrets(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
     )
 
 
-def _is_hidden(name: str) -> pl.Expr:
-    hidden = is_secret(pl.col(name))
-    if name in _PERSONAL:
-        hidden |= pl.col(name) == pl.col("_user")
-    return hidden & pl.col(_STAMPED[name]).is_null() if name in _STAMPED else hidden
+def _is_secret_name(name: str) -> pl.Expr:
+    secret = is_secret(pl.col(name))
+    return secret & pl.col(_STAMPED[name]).is_null() if name in _STAMPED else secret
 
 
 def _hide(values: pl.Series, secret: pl.Series, key: bytes) -> pl.Series:

@@ -158,3 +158,4 @@ def test_a_scope_version_is_a_version(version: str, kept: str | None):
 
 def test_nothing_is_counted_where_nothing_was_hidden():
     assert "hidden_value" not in processed({"tenant.id": "acme", "session.id": "s-1", "user.id": "jane"}).dropped
+    assert "hidden_value" not in processed({"session.id": "jane", "user.id": "jane"}).dropped  # a user, no secret
