@@ -17,6 +17,7 @@ class Scope:
     convention: str
     usage_rank: int  # how good its token counts are, 0 is best
     stream_ends: str  # "here", or "elsewhere": on a usage record
+    models: str  # "plain", or "prefixed": the provider's name and a slash stand before the model's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +97,7 @@ def scopes() -> tuple[Scope, ...]:
             convention=row["convention"],
             usage_rank=int(row["usage_rank"]),
             stream_ends=row["stream_ends"],
+            models=row["models"],
         )
         for row in read_rows("scopes.csv")
     ]

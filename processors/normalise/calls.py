@@ -36,6 +36,7 @@ def describe_calls(frame: pl.DataFrame) -> pl.DataFrame:
             closed("finish_reason", pl.col("finish_word")).alias("finish_reason"),
             _stream().alias("stream"),
         )
+        .with_columns(*[_bare(name).alias(name) for name in ("request_model", "response_model")])
         .pipe(_name_servers)
         .with_columns(
             (pl.col("operation").is_in(BILLABLE_OPERATIONS) & pl.col("_role").is_in(["call", "usage_record", "repeat"]))
@@ -92,6 +93,14 @@ def _request_model() -> pl.Expr:
     """One name only, on a failed call, is the model that was asked for: none answered."""
     asked_only = pl.when("failed").then(pl.col("response_model"))
     return pl.coalesce("request_model", pl.col("provider_model").str.extract(r"/(.+)$"), asked_only)
+
+
+def _bare(model: str) -> pl.Expr:
+    """``gemini/gemini-2.5-flash`` of Gemini is gemini-2.5-flash, where a scope writes models like that."""
+    prefixed = (pl.col("models") == "prefixed") & (
+        closed("provider", pl.col(model).str.extract(r"^([^/]+)/.")) == pl.col("provider")
+    )
+    return pl.when(prefixed).then(pl.col(model).str.extract(r"^[^/]+/(.+)$")).otherwise(pl.col(model))
 
 
 def _provider() -> pl.Expr:

@@ -34,7 +34,7 @@ def to_frame(decoded: Decoded) -> pl.DataFrame:
     """One row per span.
 
     Beside the decoded columns: those of its message; ``tenant_class feature_class`` (tens of the winner's rank);
-    ``input_includes output_includes input_key cached_key``; ``convention usage_rank stream_ends`` of the scope.
+    ``input_includes output_includes input_key cached_key``; ``convention usage_rank stream_ends models`` of the scope.
     """
     frame = to_polars(decoded.spans)
     messages = to_polars(decoded.messages)[frame["message_index"]]
@@ -50,6 +50,7 @@ def to_frame(decoded: Decoded) -> pl.DataFrame:
         pl.coalesce(_by_scope(lambda scope: scope.convention), *told).alias("convention"),
         _by_scope(lambda scope: scope.usage_rank).cast(pl.Int8).alias("usage_rank"),
         _by_scope(lambda scope: scope.stream_ends).alias("stream_ends"),
+        _by_scope(lambda scope: scope.models).alias("models"),
     )
 
 

@@ -315,6 +315,36 @@ def test_one_model_name_only_on_a_failed_call_is_the_one_that_was_asked_for():
 
 
 @pytest.mark.parametrize(
+    ("scope", "provider", "model", "bare"),
+    [
+        (OPENINFERENCE + "litellm", "google", "gemini/gemini-2.5-flash", "gemini-2.5-flash"),
+        (OPENINFERENCE + "litellm", "aws", "bedrock/" + CLAUDE, CLAUDE),
+        (OPENINFERENCE + "litellm", "openrouter", "anthropic/claude-sonnet-4", "anthropic/claude-sonnet-4"),
+        (OPENINFERENCE + "openai", "openai", "openai/gpt-oss-20b", "openai/gpt-oss-20b"),
+        ("litellm", "ollama", "ollama_chat/llama3.2", "llama3.2"),
+    ],
+)
+def test_litellm_writes_the_provider_before_the_model(scope: str, provider: str, model: str, bare: str):
+    given = {"openinference.span.kind": "LLM", "llm.provider": provider, "llm.model_name": model}
+
+    row = _row(given, scope)
+
+    assert (row["request_model"], row["response_model"]) == (bare, bare)
+
+
+def test_an_embedding_by_litellm_names_its_provider_in_its_parameters():
+    given = {
+        "openinference.span.kind": "EMBEDDING",
+        "embedding.model_name": "text-embedding-3-small",
+        "embedding.invocation_parameters": '{"model": "openai/text-embedding-3-small"}',
+    }
+
+    row = _row(given, OPENINFERENCE + "litellm", "0.1.51")
+
+    assert (row["provider"], row["request_model"]) == ("openai", "text-embedding-3-small")
+
+
+@pytest.mark.parametrize(
     ("name", "given", "scope"),
     [
         ("GenerateContentStream", {}, OPENINFERENCE + "google_genai"),
