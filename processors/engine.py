@@ -54,7 +54,7 @@ class Engine:
         return cls(
             table=load_table(settings.tags, scan_pii=settings.scan_pii),
             rules=Rules(user_key=user_key, trusted_topics=settings.trust_span_tenant),
-            book=PriceBook.from_settings(settings.prices),
+            book=PriceBook.from_settings(settings.prices, settings.price_book),
             logs_topic=logs_topic,
             metrics_topic=metrics_topic,
         )
