@@ -7,8 +7,8 @@
                   of cache or reasoning). Field ``*`` is a free map that is searched for every member of convention
                   ``custom_common``; ``{i}`` stands for 0, 1, …; an event row without key is the event's time
 ``values.csv``    word on the wire (lower case) -> canonical word; empty = no value
-``scopes.csv``    instrumentation scope (prefix) -> convention, how good its token counts are, where its streams end, how it
-                  writes models
+``scopes.csv``    instrumentation scope (prefix) -> convention, how good its token counts are, where its streams end,
+                  how it writes models
 ``roles.csv``     spans that are not what they look like: raw copies, usage records, start records
 ``providers.csv`` who serves a call that is reported under another name or none: by scope, host or model
 ``usage.csv``     token counts without their cached part or reasoning, by scope, version, provider, key, name, model

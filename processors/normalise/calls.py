@@ -15,6 +15,8 @@ from warehouse.schemas import BILLABLE_OPERATIONS
 _AGGREGATES = ("invoke_agent", "task")
 _HOST = r"^(?:\w+://)?(?:[^/@]*@)?(\[[^\]]+\]|[^/:?#]+)"
 _LAST_WORD = r"^\s*(?:\w+\.)*(.*?)\s*$"
+_CLIENT = 3
+_CLIENT_OF_A_MODEL = (pl.col("kind") == _CLIENT) & pl.col("usage_rank").is_not_null()
 _HAS_TOKENS = pl.col("input_tokens").is_not_null() | pl.col("output_tokens").is_not_null()
 
 
@@ -67,14 +69,14 @@ def role_holds(role: Role) -> pl.Expr:
 
 
 def _operation() -> pl.Expr:
-    """Told, or seen: a span with tokens and a model that nothing else explains is a chat."""
+    """Told, or seen: a model that nothing else explains is a chat, with tokens or in an instrumentation's client."""
     has_model = pl.col("request_model").is_not_null() | pl.col("response_model").is_not_null()
     unexplained = pl.col("_role").is_null() & pl.col("operation").is_null() & pl.col("operation_kind").is_null()
     return pl.coalesce(
         "role_operation",
         closed("operation"),
         closed("operation_kind"),
-        pl.when(unexplained & has_model & _HAS_TOKENS).then(pl.lit("chat")),
+        pl.when(unexplained & has_model & (_HAS_TOKENS | _CLIENT_OF_A_MODEL)).then(pl.lit("chat")),
         pl.when(pl.col("task_outcome").is_not_null()).then(pl.lit("task")),
     )
 

@@ -204,6 +204,21 @@ def test_langchain_names_provider_and_model_in_its_metadata(key: str, value: str
     assert (row["provider"], row["request_model"]) == ("aws.bedrock", CLAUDE)
 
 
+@pytest.mark.parametrize(
+    ("scope", "kind", "operation"),
+    [(TRACELOOP + "bedrock", 3, "chat"), (TRACELOOP + "bedrock", 1, None), ("ours", 3, None)],
+)
+def test_a_client_span_with_a_model_and_nothing_else_is_a_call_of_unknown_usage(
+    scope: str, kind: int, operation: str | None
+):
+    given = {"gen_ai.system": "mistral", "gen_ai.request.model": "mistral-large-2402-v1:0"}
+
+    row = _row(given, scope, "0.33.12", name="bedrock.completion", kind=kind)
+
+    assert (row["operation"], row["_model_call"]) == (operation, operation is not None)
+    assert row["input_tokens"] is None
+
+
 def test_openlits_old_failures_say_nothing_but_the_name():
     told = event("exception", after_ms=5, exception__type="openai.RateLimitError", exception__message="")
     row = _row({}, "openlit", name="openai.chat.completions", status=2, events=[told])
