@@ -19,7 +19,7 @@ from processors.messages import Message
 from processors.normalise import normalise
 from processors.settings import WorkerSettings
 from tests.processors.changes import CHANGES, Change, as_it_is, message
-from tests.processors.scenes import SCENES, Draw, play
+from tests.processors.scenes import SCENES, Draw, Scene, play
 from tests.processors.worlds import CLIENTS, Told, Usage, World, request
 from warehouse import once
 from warehouse.once.rules import _take
@@ -36,30 +36,37 @@ CALM = settings(
 Bill = Counter[tuple[Any, ...]]
 
 
-@st.composite
-def draws(draw: st.DrawFn) -> Draw:
+def draw(chance: random.Random) -> Draw:
     """The chances of one scene."""
-    one, other = draw(st.lists(st.sampled_from(CLIENTS), min_size=2, max_size=2, unique=True))
-    input_, output = draw(st.integers(1, 5000)), draw(st.integers(1, 900))
+    one, other = chance.sample(CLIENTS, 2)
+    input_, output = chance.randint(1, 5000), chance.randint(1, 900)
     return Draw(
         one=one,
         other=other,
         used=Usage(
             input=input_,
             output=output,
-            cached=input_ // draw(st.sampled_from([2, 10**6])),
-            reasoning=output // draw(st.sampled_from([3, 10**6])),
+            cached=input_ // chance.choice([2, 10**6]),
+            reasoning=output // chance.choice([3, 10**6]),
         ),
-        model=draw(st.sampled_from(["gpt-4o-mini", "gpt-4.1-mini"])),
-        count=draw(st.integers(1, 4)),
-        yes=draw(st.booleans()),
-        maybe=draw(st.booleans()),
-        lag=draw(st.sampled_from([0.0, 0.3, 2.0, 4.5])),
-        tenant=draw(st.sampled_from([None, "acme", "globex"])),
+        model=chance.choice(["gpt-4o-mini", "gpt-4.1-mini"]),
+        count=chance.randint(1, 4),
+        yes=chance.random() < 0.5,
+        maybe=chance.random() < 0.5,
+        lag=chance.choice([0.0, 0.3, 2.0, 4.5]),
+        tenant=chance.choice([None, "acme", "globex"]),
     )
 
 
-plays = st.tuples(*(st.tuples(st.just(scene), draws()) for scene in SCENES)).map(list)
+def every_scene(seed: int) -> list[tuple[Scene, Draw]]:
+    """Each scene twice, with chances of their own, in any order."""
+    chance = random.Random(seed)
+    scenes = [(scene, draw(chance)) for scene in SCENES * 2]
+    return chance.sample(scenes, len(scenes))
+
+
+# From a seed, not from strategies: an example is a whole world, so the first is to be as rich as any.
+plays = st.integers(0, 2**32).map(every_scene)
 chances = st.integers(0, 2**32).map(random.Random)
 
 
@@ -117,7 +124,7 @@ def without_costs(bill: Bill) -> Bill:
     return Counter(call[:-1] for call in bill.elements())
 
 
-@settings(CALM, max_examples=12)
+@settings(CALM, max_examples=4)
 @given(plays)
 def test_each_call_is_billed_once_at_its_tokens_and_its_price(scenes: list[Any]):
     world = play(scenes)
@@ -126,7 +133,7 @@ def test_each_call_is_billed_once_at_its_tokens_and_its_price(scenes: list[Any])
 
 
 @pytest.mark.parametrize("change", CHANGES)
-@settings(CALM, max_examples=2)
+@settings(CALM, max_examples=1)
 @given(scenes=plays, chance=chances)
 def test_nothing_on_the_way_changes_the_bill(change: Change, scenes: list[Any], chance: random.Random):
     world = play(scenes)
@@ -134,7 +141,7 @@ def test_nothing_on_the_way_changes_the_bill(change: Change, scenes: list[Any], 
     assert billed(rows_of(change(world, chance))) == truth(world)
 
 
-@settings(CALM, max_examples=3)
+@settings(CALM, max_examples=1)
 @given(scenes=plays, chance=chances)
 def test_which_instrumentations_tell_of_a_call_changes_nothing(scenes: list[Any], chance: random.Random):
     told_otherwise = [
@@ -148,7 +155,7 @@ def test_which_instrumentations_tell_of_a_call_changes_nothing(scenes: list[Any]
     assert billed(rows_of(as_it_is(one, chance))) == billed(rows_of(as_it_is(other, chance)))
 
 
-@settings(CALM, max_examples=4)
+@settings(CALM, max_examples=1)
 @given(scenes=plays, chance=chances)
 def test_what_replaces_a_span_is_billed(scenes: list[Any], chance: random.Random):
     rows = rows_of(CHANGES[3](play(scenes), chance)).to_pylist()
@@ -165,7 +172,7 @@ def test_what_replaces_a_span_is_billed(scenes: list[Any], chance: random.Random
     assert all(row["suppressed_by"] == row["span_id"] for row in rows if row["_why"] == "repeated_record")
 
 
-@settings(CALM, max_examples=5)
+@settings(CALM, max_examples=2)
 @given(scenes=plays, chance=chances)
 def test_settling_any_flushes_bills_what_one_flush_would_have(scenes: list[Any], chance: random.Random):
     world = play(scenes)

@@ -71,8 +71,10 @@ GROUP BY s.row;
 
 CREATE TEMP TABLE told_once AS
 SELECT
-    * REPLACE (CASE WHEN is_usage_record THEN ended_us - CAST(coalesce(reported_ms, 0) * 1000 AS BIGINT) ELSE started_us END
-        AS started_us),
+    row, ledger, trace_id, span_id, parent_span_id, has_time, ended_us, is_usage_record, usage_rank,
+    CASE WHEN is_usage_record THEN ended_us - CAST(coalesce(reported_ms, 0) * 1000 AS BIGINT) ELSE started_us END AS started_us,
+    service, teller, convention, kind, provider, request_model, asked_model, given_model, stream, status,
+    input_tokens, output_tokens, some_input, some_output,
     row IN (SELECT row FROM named) AS has_id
 FROM leaf
 WHERE row NOT IN (SELECT row FROM answered WHERE row <> billed);

@@ -32,6 +32,10 @@ _TAKEN_WITH = {
 
 _SELECTING = ("trace_id", "response_id", "_model_call", "_role", "service", "convention", "_scope_name")
 _PART_OF_RESPONSE = r"^([A-Za-z]+[-_][0-9a-f]{32})-[0-9A-Za-z-]+$"  # as made_id of records.sql
+_OWN_CHARACTERS = 8  # of an id; likewise
+_HAS_NO_ID = pl.col("response_id").is_null() | (
+    pl.col("response_id").str.replace(r"^[A-Za-z]+[-_]", "").str.len_chars() < _OWN_CHARACTERS
+)
 _TELLER = pl.coalesce("_scope_name", "convention").alias("convention")
 _NOT_READ = ("units", "tags")  # map columns: no rule reads them
 _VERDICT = {"row": pl.Int64, "billable": pl.Boolean, "suppressed_by": pl.Binary, "why": pl.String}
@@ -90,14 +94,19 @@ def _sql(name: str) -> str:
 
 
 def _told_twice(spans: pa.Table) -> pl.Series:
-    """Rows that a rule may touch: trace or response id occur again, or two instrumentations tell of their service."""
+    """Rows that a rule may touch: trace or response id occur again, or two instrumentations tell of one service.
+
+    Twins are sought only where a call of the service has no id: two with ids of their own are never one.
+    """
     rows = pl.DataFrame(spans.select(_SELECTING)).with_columns(
         pl.col("_model_call").fill_null(value=False),
         pl.col("service").fill_null(""),
         pl.col("response_id").str.replace(_PART_OF_RESPONSE, "$1"),
     )
     calls = rows.filter("_model_call")
-    services = calls.group_by("service").agg(_TELLER.n_unique() > 1).filter("convention")["service"]
+    services = (
+        calls.group_by("service").agg((_TELLER.n_unique() > 1) & _HAS_NO_ID.any()).filter("convention")["service"]
+    )
     split = calls.filter(pl.col("_role") == "usage_record")["convention"].unique()
     again = pl.col("trace_id").is_duplicated() | (
         pl.col("response_id").is_duplicated() & pl.col("response_id").is_not_null()

@@ -12,6 +12,24 @@ SELECT *, row_number() OVER (
 FROM (SELECT *, coalesce(asked_model, given_model) AS asked FROM told_once WHERE row NOT IN (SELECT request FROM split))
 WHERE asked IS NOT NULL AND has_time;
 
+-- Who began or ended in the same quarter of a second, or in the next one: only these are compared.
+CREATE TEMP TABLE met AS
+WITH moment AS (
+    SELECT row, ledger, service, kind, asked, teller, 'begin' AS edge, started_us // 250_000 AS quarter FROM party
+    UNION ALL
+    SELECT row, ledger, service, kind, asked, teller, 'end', ended_us // 250_000 FROM party
+)
+SELECT DISTINCT a.row AS one, b.row AS other
+FROM moment AS a
+JOIN (SELECT * REPLACE (unnest([quarter - 1, quarter, quarter + 1]) AS quarter) FROM moment) AS b
+    ON a.ledger = b.ledger
+    AND a.service IS NOT DISTINCT FROM b.service
+    AND a.kind = b.kind
+    AND a.asked = b.asked
+    AND a.edge = b.edge
+    AND a.quarter = b.quarter
+    AND a.teller < b.teller;
+
 CREATE TEMP TABLE spoken AS
 WITH known AS (
     SELECT row, last FROM stands_for
@@ -32,14 +50,10 @@ SELECT
         abs(a.started_us - b.started_us) + abs(a.ended_us - b.ended_us), abs(a.nth - b.nth),
         a.started_us, b.started_us, a.trace_id, a.span_id, b.trace_id, b.span_id
     ) AS place
-FROM party AS a
-JOIN party AS b
-    ON a.ledger = b.ledger
-    AND a.service IS NOT DISTINCT FROM b.service
-    AND a.kind = b.kind
-    AND a.asked = b.asked
-    AND a.teller < b.teller
-    AND NOT (a.has_id AND b.has_id)
+FROM met
+JOIN party AS a ON a.row = met.one
+JOIN party AS b ON b.row = met.other
+WHERE NOT (a.has_id AND b.has_id)
     AND (a.provider IS NULL OR b.provider IS NULL OR a.provider = b.provider)
     AND (a.status = 'error') = (b.status = 'error')
     AND (
@@ -48,7 +62,7 @@ JOIN party AS b
     )
     AND (abs(a.started_us - b.started_us) <= 250_000 OR abs(a.ended_us - b.ended_us) <= 250_000)
     AND coalesce(a.some_input = b.some_input, true) AND coalesce(a.some_output = b.some_output, true)
-WHERE NOT EXISTS (FROM spoken WHERE spoken.row = a.row AND spoken.teller = b.teller)
+    AND NOT EXISTS (FROM spoken WHERE spoken.row = a.row AND spoken.teller = b.teller)
     AND NOT EXISTS (FROM spoken WHERE spoken.row = b.row AND spoken.teller = a.teller);
 
 -- The spans above those of `near` that do not stand below the same span.
