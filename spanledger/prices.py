@@ -224,7 +224,6 @@ def _asked(row: dict[str, str], tenant: str | None = None) -> Asked:
         model=row["model"] or "",
         tier=row["service_tier"],
         tenant=tenant,
-        answered=bool(row["answered"]),
     )
 
 

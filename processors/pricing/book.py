@@ -16,7 +16,7 @@ from processors.pricing.catalogue import CATALOGUE_VERSION, STANDARD_TIERS, Tari
 from processors.pricing.entries import BookFile, Entry, read_book
 from processors.pricing.errors import BadPriceBook
 from processors.pricing.kinds import KINDS, REPORTED
-from processors.pricing.names import DEPLOYMENTS, provider_id
+from processors.pricing.names import provider_id
 from processors.pricing.own import fingerprint, read_own_prices
 from processors.pricing.rates import Adjustment, Rates, make_rates
 
@@ -28,13 +28,12 @@ LAYERS = ("price", "discount", "markup")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """Whose and which call a price is for; ``answered``: the model's name is the response's, not the request's."""
+    """Whose and which call a price is for."""
 
     provider: str | None
     model: str
     tier: str | None = None
     tenant: str | None = None
-    answered: bool = True
 
 
 class PriceBook:
@@ -130,9 +129,7 @@ def is_off_list(price: Entry | None) -> bool:
 
 
 def list_tariff(asked: Asked) -> Tariff | None:
-    """What the catalogue says; nothing of a deployment whose model did not answer."""
-    if not asked.answered and provider_id(asked.provider) in DEPLOYMENTS:
-        return None
+    """What the catalogue says."""
     return find_tariff(asked.provider, asked.model, asked.tier)
 
 

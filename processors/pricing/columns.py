@@ -86,8 +86,7 @@ class Calls:
         tenant = pc.if_else(
             pc.is_in(tenant, pa.array(sorted(book.tenants), pa.string())), tenant, pa.scalar(None, pa.string())
         )
-        answered = pc.is_valid(table["response_model"])
-        key, keys = _distinct([table["provider"], model, table["service_tier"], tenant, answered])
+        key, keys = _distinct([table["provider"], model, table["service_tier"], tenant])
         operation, operations = _distinct([table["operation"]])
         started = pc.coalesce(table["started_at"], table["ended_at"])
         return cls(
@@ -102,8 +101,8 @@ class Calls:
         )
 
 
-def _asked(provider: str | None, model: str, tier: str | None, tenant: str | None, answered: str) -> Asked:
-    return Asked(provider=provider, model=model, tier=tier, tenant=tenant, answered=answered == "true")
+def _asked(provider: str | None, model: str, tier: str | None, tenant: str | None) -> Asked:
+    return Asked(provider=provider, model=model, tier=tier, tenant=tenant)
 
 
 def _whole(used: Quantities) -> NDArray[np.bool_]:

@@ -8,8 +8,7 @@ tried. Nothing is tried that could be another product:
 * nor is one that only resembles another (``openai-compatible``): any model may hide behind it;
 * a prefix counts where it names the provider of the call, or where the call names none; open-weight models are served
   by many under their maker's name, so without a provider they have no price;
-* a fine-tuned model has its own price or none, never that of its base;
-* what is asked of Azure is the name of a deployment, so only the model that answered is priced.
+* a fine-tuned model has its own price or none, never that of its base.
 
 A price book settles the rest: ``like = "azure/gpt-4o"``.
 """
@@ -41,9 +40,6 @@ PROVIDER_IDS = {
     "xai": "x-ai",
 }
 """Provider names of the conventions where genai-prices would find another provider or none."""
-
-DEPLOYMENTS = frozenset({"azure"})
-"""Providers whose requests name deployments, not models."""
 
 _ENDPOINTS = re.compile(r"\.(?:chat|responses|completion|completions|messages|embedding|embeddings|image)$")
 _IN_BETWEEN = re.compile(r"compatible|[_-]like|custom|proxy|gateway|hosted|self|local")

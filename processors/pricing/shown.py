@@ -17,7 +17,7 @@ from processors.pricing.catalogue import find_model
 from processors.pricing.entries import Entry
 from processors.pricing.kinds import kind_name
 from processors.pricing.lines import as_text
-from processors.pricing.names import DEPLOYMENTS, is_unknown, provider_id
+from processors.pricing.names import is_unknown, provider_id
 from processors.pricing.rates import Rates
 
 DAY_US = 86_400_000_000
@@ -180,8 +180,6 @@ def why_unpriced(book: PriceBook, asked: Asked, price_status: str | None) -> str
     tariff = book.tariff(asked)
     if tariff is not None and any(tariff.cells()):
         return "priced at other times, or since"
-    if owner in DEPLOYMENTS and not asked.answered:
-        return "name of a deployment: the model that answered is not reported"
     if owner is not None and is_unknown(owner):
         return "unknown provider"
     known = find_model(asked.provider, asked.model) is not None

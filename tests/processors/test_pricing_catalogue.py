@@ -271,14 +271,17 @@ def test_what_could_be_another_product_has_no_price(provider: str | None, model:
     assert (priced["cost_usd"], priced["price_status"]) == (None, "unpriced_model")
 
 
-def test_what_is_asked_of_azure_is_a_deployment_and_only_the_model_that_answers_has_a_price():
+def test_a_deployment_is_priced_by_the_model_that_answers_else_by_its_own_name():
     azure = {"provider": "azure.ai.openai", "input_tokens": 10**6}
 
-    asked, answered = price(
-        call(**azure, request_model="gpt-4o"), call(**azure, request_model="x", response_model="gpt-4o")
+    asked, answered, own = price(
+        call(**azure, request_model="gpt-4o"),
+        call(**azure, request_model="gpt-4o", response_model="gpt-4o-mini"),
+        call(**azure, request_model="our-best"),
     )
 
-    assert (asked["price_status"], answered["cost_usd"]) == ("unpriced_model", Decimal("2.5"))
+    assert (asked["cost_usd"], answered["cost_usd"]) == (Decimal("2.5"), Decimal("0.15"))
+    assert own["price_status"] == "unpriced_model"
 
 
 def test_every_provider_of_the_catalogue_is_known_by_its_own_name():

@@ -241,7 +241,7 @@ def test_unpriced_says_why_how_much_since_when_and_the_nearest_names(
         tmp_path,
         span(1, provider="openai", response_model="gpt-4o-turbid", **UNPRICED),
         span(2, provider="openai", response_model="gpt-4o-turbid", **UNPRICED),
-        span(3, provider="azure", request_model="gpt-4o", **UNPRICED),
+        span(3, provider="azure", request_model="our-best", **UNPRICED),
         span(4, provider="openai", response_model="gpt-4o", service_tier="scale", **UNPRICED),
         span(5, tenant="beta", provider="openai", response_model="gpt-4o", price_status="usage_missing", cost_usd=None),
         span(6, **GPT),
@@ -253,7 +253,7 @@ def test_unpriced_says_why_how_much_since_when_and_the_nearest_names(
 
     assert {(row["model"], row["why"], row["calls"], row["input_tokens"]) for row in everyone} == {
         ("gpt-4o-turbid", "unknown model", 2, 14),
-        ("gpt-4o", "name of a deployment: the model that answered is not reported", 1, 7),
+        ("our-best", "unknown model", 1, 7),
         ("gpt-4o", "no price for the service tier 'scale'", 1, 7),
         ("gpt-4o", "usage not reported", 1, None),
     }

@@ -38,10 +38,10 @@ def pick(warehouse: Warehouse, question: str, *names: str, scope: Scope = ALL, *
     return [tuple(row[name] for name in names) for row in warehouse.ask(question, scope, **params).to_pylist()]
 
 
-def test_unpriced_calls_are_told_apart_by_tier_and_by_whether_the_model_answered(warehouse: Warehouse):
-    found = pick(warehouse, "unpriced", "model", "service_tier", "answered", "calls", "share", "input_tokens")
+def test_unpriced_calls_are_told_apart_by_tier(warehouse: Warehouse):
+    found = pick(warehouse, "unpriced", "model", "service_tier", "calls", "share", "input_tokens")
 
-    assert found == [("m-1", "odd", True, 1, 0.2, 3), ("m-1", None, False, 1, 0.2, None)]
+    assert found == [("m-1", "odd", 1, 0.2, 3), ("m-1", None, 1, 0.2, None)]
 
 
 def test_price_versions_say_which_calls_they_priced_and_when_these_started(warehouse: Warehouse):
@@ -55,14 +55,13 @@ def test_price_versions_say_which_calls_they_priced_and_when_these_started(wareh
 
 
 def test_models_in_use_stand_with_everything_that_decides_their_price(warehouse: Warehouse):
-    names = ("tenant", "provider", "model", "answered", "service_tier", "calls")
+    names = ("tenant", "provider", "model", "service_tier", "calls")
 
     assert pick(warehouse, "models", *names) == [
-        ("acme", "p", "m-1", False, None, 1),
-        ("acme", "p", "m-1", True, "batch", 1),
-        ("acme", "p", "m-1", True, "odd", 1),
-        ("acme", "p", "m-1", True, None, 1),
-        ("beta", "p", "m-1", True, None, 1),
+        ("acme", "p", "m-1", None, 2),
+        ("acme", "p", "m-1", "batch", 1),
+        ("acme", "p", "m-1", "odd", 1),
+        ("beta", "p", "m-1", None, 1),
     ]
 
 

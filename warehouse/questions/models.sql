@@ -3,13 +3,11 @@
 -- takes start: time = ; first end of a call
 -- takes end: time = ; first end of a call after
 -- gives model: response model, else the requested one
--- gives answered: whether it is the response model
 -- gives calls: billable calls
 -- gives cost_usd: USD, exact; NULL where nothing is priced
 SELECT
     tenant, provider,
     coalesce(response_model, request_model) AS model,
-    response_model IS NOT NULL AS answered,
     service_tier,
     count(*) AS calls,
     sum(input_tokens)::BIGINT AS input_tokens,
@@ -20,4 +18,4 @@ SELECT
 FROM spans
 WHERE billable AND ($start IS NULL OR ended_at >= $start) AND ($end IS NULL OR ended_at < $end)
 GROUP BY ALL
-ORDER BY calls DESC, tenant, provider, model, answered, service_tier
+ORDER BY calls DESC, tenant, provider, model, service_tier
