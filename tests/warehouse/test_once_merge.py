@@ -75,6 +75,56 @@ def test_a_tenant_of_a_header_is_inherited_where_a_span_has_none():
     assert told_once(*rows)["call"]["tenant"] == "stamped"
 
 
+def test_nothing_is_handed_down_from_one_stamped_tenant_to_another():
+    rows = [
+        tool("root", tenant="acme", _tenant_rank=0, session_id="S", feature="chat", user_id="u", task_id="T"),
+        tool("between", "root"),
+        span("own", "between", tenant="acme", _tenant_rank=0),
+        span("foreign", "between", tenant="globex", _tenant_rank=0),
+    ]
+
+    told = told_once(*rows)
+
+    names = ("tenant", "session_id", "feature", "user_id", "task_id")
+    assert [told["own"][name] for name in names] == ["acme", "S", "chat", "u", "T"]
+    assert [told["foreign"][name] for name in names] == ["globex", None, None, None, None]
+
+
+def test_of_two_stamped_tenants_the_client_s_is_taken_with_all_that_it_says():
+    stamped = {"_tenant_rank": 0, "response_id": "chatcmpl-12345678"}
+    billed = merged(
+        span("client", at=0, tenant="acme", session_id="S", **stamped),
+        span(
+            "gateway",
+            trace="u",
+            at=3,
+            tenant="platform",
+            user_id="proxy",
+            input_tokens=5,
+            output_tokens=1,
+            **stamped,
+        ),
+    )
+
+    assert [billed[name] for name in ("tenant", "session_id", "user_id", "input_tokens")] == ["acme", "S", None, 5]
+
+
+def test_a_fetched_response_lends_what_was_used():
+    billed = merged(
+        span("create", response_id="resp_12345678", tenant="acme"),
+        tool("fetch", trace="u", at=900, operation="task", _role="fetch", response_id="resp_12345678",
+             input_tokens=9, output_tokens=3),
+    )  # fmt: skip
+
+    assert (billed["tenant"], billed["input_tokens"], billed["output_tokens"]) == ("acme", 9, 3)
+
+
+def test_of_repeated_records_the_one_that_says_most_is_billed():
+    said = told_once(span("a", source_offset=1), span("a", source_offset=2, input_tokens=9, output_tokens=3))
+
+    assert (said["a"]["billable"], said["a"]["input_tokens"]) == (True, 9)
+
+
 def test_another_trace_and_a_circle_of_parents_lend_nothing():
     rows = [tool("root", tenant="acme"), span("call", "root", trace="u"), span("a", "b", tenant="x"), span("b", "a")]
 

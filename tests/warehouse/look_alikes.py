@@ -1,0 +1,93 @@
+"""Scenes for the once rules in which every call is billed, though some look alike."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from tests.warehouse.scenes import FAILED, NATIVE, REQUEST, USAGE, WRAPPED, record
+from tests.warehouse.told import START, span, tool
+
+APART: dict[str, list[dict[str, Any]]] = {
+    "sequential calls": [span(f"s{n}", "root", at=200 * n, request_model="m", **USAGE) for n in range(4)],
+    "concurrent calls": [span(f"s{n}", "root", at=n, request_model="m", **USAGE) for n in range(4)],
+    "concurrent calls in traces of their own": [span(f"s{n}", trace=f"t{n}", at=n, **USAGE) for n in range(4)],
+    "calls of a proxy that answers with one id for all": [
+        span(
+            f"s{n}", trace=f"t{n}", at=300 * n, response_id="chatcmpl-local-0001", input_tokens=50, output_tokens=5 * n
+        )
+        for n in (1, 2, 3)
+    ],
+    "calls with ids that are words or rows of one sign": [
+        span(
+            f"s{n}",
+            trace=f"t{n}",
+            at=300 * n,
+            response_id=("chatcmpl-xxxxxxxxxxxx", "response-unknown")[n % 2],
+            **USAGE,
+        )
+        for n in range(4)
+    ],
+    "an embedding and a chat with one id of the request around both": [
+        span("a", trace="t", response_id="req-12345678", operation="embeddings", input_tokens=5),
+        span("b", trace="u", at=300, response_id="req-12345678", **USAGE),
+    ],
+    "calls of two agents at once, told by two instrumentations": [
+        *(tool(f"agent{n}", "root", operation="invoke_agent", _role="aggregate") for n in (1, 2)),
+        span("a", "agent1", convention="openinference", request_model="m", **USAGE),
+        span("b", "agent2", at=1, ms=98, convention="openllmetry", request_model="m", **USAGE),
+    ],
+    "calls of two requests at once, told by two instrumentations": [
+        *(tool(f"web{n}", trace=f"w{n}", operation=None) for n in (1, 2)),
+        span("a", "web1", trace="w1", convention="openinference", request_model="m", **USAGE),
+        span("b", "web2", trace="w2", at=1, ms=98, convention="openllmetry", request_model="m", **USAGE),
+    ],
+    "calls whose clock is an hour ahead, which the ledger puts to the time of their record": [
+        span(
+            f"s{n}",
+            trace=f"t{n}",
+            convention=("openinference", "openllmetry")[n % 2],
+            request_model="m",
+            clock_skew=True,
+            original_ended_at=START + dt.timedelta(hours=1, minutes=n),
+            **USAGE,
+        )
+        for n in range(4)
+    ],
+    "calls of two instrumentations one after the other": [
+        span("a", trace="t", ms=30, **NATIVE, **USAGE),
+        span("b", trace="u", at=50, ms=30, **WRAPPED, **USAGE),
+    ],
+    "calls that overlap but do not lie within each other": [
+        span("a", trace="t", ms=100, **NATIVE, **FAILED),
+        span("b", trace="u", at=50, ms=100, **WRAPPED, **FAILED),
+    ],
+    "calls of two services": [
+        span("a", at=1, ms=20, **NATIVE, **FAILED),
+        span("b", trace="u", ms=30, **WRAPPED | {"service": "other"}, **FAILED),
+    ],
+    "calls of two models": [
+        span("a", at=1, ms=20, **NATIVE, **FAILED),
+        span("b", trace="u", ms=30, **WRAPPED | {"request_model": "claude-haiku-4-5"}, **FAILED),
+    ],
+    "a call that failed and one that worked": [
+        span("a", at=1, ms=20, **NATIVE, **FAILED),
+        span("b", trace="u", ms=30, **WRAPPED, **USAGE),
+    ],
+    "calls with other token counts": [
+        span("a", at=1, ms=20, input_tokens=7, output_tokens=1, **NATIVE),
+        span("b", trace="u", ms=30, input_tokens=8, output_tokens=1, **WRAPPED),
+    ],
+    "calls with two response ids": [
+        span("a", at=1, ms=20, response_id="msg_12345678", **NATIVE),
+        span("b", trace="u", ms=30, response_id="msg_87654321", **WRAPPED),
+    ],
+    "a stream and a usage record of another stream": [
+        span("request", trace="r", **REQUEST),
+        record("usage", at=900, took=277, **USAGE),
+    ],
+    "a stream and a usage record of another model": [
+        span("request", trace="r", **REQUEST),
+        record("usage", at=280, took=277, request_model="gpt-4o"),
+    ],
+}

@@ -1,0 +1,235 @@
+"""Scenes for the once rules: spans, and for each ``billed``, or the rule and the span that is billed instead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.warehouse.told import span, tool
+
+USAGE = {"input_tokens": 1200, "cached_input_tokens": 1024, "output_tokens": 345}
+FAILED = {"status": "error", "error_class": "rate_limit"}
+NATIVE = {"convention": "anthropic_sdk_native", "request_model": "claude-sonnet-4-5"}
+WRAPPED = {"convention": "openllmetry", "request_model": "claude-sonnet-4-5"}
+REQUEST = {"convention": "logfire", "request_model": "gpt-4o-mini", "stream": True, "ms": 2}
+RECORD = {"convention": "logfire", "request_model": "gpt-4o-mini", "stream": True, "_role": "usage_record", "ms": 0}
+
+
+def record(span_id: str, at: float, took: float, **fields: Any) -> dict[str, Any]:
+    return span(span_id, trace=span_id, at=at, **RECORD | {"_reported_duration_ms": took, "duration_ms": took} | fields)
+
+
+SCENES: dict[str, tuple[list[dict[str, Any]], dict[str, str]]] = {
+    "one call is billed, a tool and an agent are not": (
+        [tool("agent", operation="invoke_agent", _role="aggregate"), span("a", "agent"), tool("tool", "agent")],
+        {"agent": "no_model_call", "a": "billed", "tool": "no_model_call"},
+    ),
+    "failed calls and calls without usage are billed too": (
+        [span("a", **FAILED), span("b")],
+        {"a": "billed", "b": "billed"},
+    ),
+    "of nested calls the innermost is billed": (
+        [span("outer", **USAGE), span("middle", "outer", **USAGE), span("leaf", "middle", **USAGE)],
+        {"outer": "wraps_call>leaf", "middle": "wraps_call>leaf", "leaf": "billed"},
+    ),
+    "spans between two calls do not hide that one encloses the other": (
+        [span("outer", **USAGE), tool("http", "outer", operation=None), span("leaf", "http", **USAGE)],
+        {"outer": "wraps_call>leaf", "http": "no_model_call", "leaf": "billed"},
+    ),
+    "a wrapper of several calls stands for the first that worked": (
+        [span("outer", input_tokens=9), span("b", "outer", at=50, input_tokens=4), span("a", "outer", input_tokens=5)],
+        {"outer": "wraps_call>a", "a": "billed", "b": "billed"},
+    ),
+    "a wrapper stands for the call with its response id": (
+        [
+            span("outer", response_id="chatcmpl-12345678"),
+            span("a", "outer", response_id="chatcmpl-87654321"),
+            span("b", "outer", at=50, response_id="chatcmpl-12345678"),
+        ],
+        {"outer": "wraps_call>b", "a": "billed", "b": "billed"},
+    ),
+    "attempts inside a wrapper are calls of their own, and it stands for the one that worked": (
+        [span("outer", **USAGE), span("a", "outer", **FAILED), span("b", "outer", at=50)],
+        {"outer": "wraps_call>b", "a": "billed", "b": "billed"},
+    ),
+    "a server's span inside its client's is the same call": (
+        [span("client", **USAGE), span("server", "client", service="vllm", convention="vllm", **USAGE)],
+        {"client": "wraps_call>server", "server": "billed"},
+    ),
+    "the same response id in another trace is the same call": (
+        [
+            span("client", response_id="chatcmpl-12345678", input_tokens=5),
+            span("gateway", trace="u", at=3, service="proxy", response_id="chatcmpl-12345678", **USAGE),
+        ],
+        {"client": "same_response>gateway", "gateway": "billed"},
+    ),
+    "of equal responses the best token counts are billed": (
+        [
+            span("a", trace="t", response_id="msg_12345678", _usage_rank=2, **WRAPPED, **USAGE),
+            span("b", trace="u", at=1, response_id="msg_12345678", _usage_rank=0, **NATIVE, **USAGE),
+        ],
+        {"a": "same_response>b", "b": "billed"},
+    ),
+    "a response that is fetched again and again is one call": (
+        [
+            span("create", response_id="resp_12345678"),
+            *(span(f"poll{n}", trace=f"p{n}", at=1000 * n, response_id="resp_12345678") for n in (1, 2)),
+            span("done", trace="p3", at=3000, response_id="resp_12345678", **USAGE),
+        ],
+        dict.fromkeys(("create", "poll1", "poll2"), "same_response>done") | {"done": "billed"},
+    ),
+    "an id that is a dice roll is no evidence": (
+        [span("a", trace="t", response_id="chatcmpl-417"), span("b", trace="u", at=500, response_id="chatcmpl-417")],
+        {"a": "billed", "b": "billed"},
+    ),
+    "a wrapper lends its leaf the response id": (
+        [
+            span("outer", response_id="chatcmpl-12345678", **USAGE),
+            span("leaf", "outer", convention="openinference", **USAGE),
+            span("gateway", trace="u", at=3, service="proxy", response_id="chatcmpl-12345678", _usage_rank=2, **USAGE),
+        ],
+        {"outer": "wraps_call>leaf", "leaf": "billed", "gateway": "same_response>leaf"},
+    ),
+    "a gateway that answers with ids of its own is linked to its client by them": (
+        [
+            span("client", response_id="chatcmpl-own45678", input_tokens=1200),
+            span("gateway", trace="u", at=3, service="proxy", response_id="chatcmpl-own45678"),
+            span("sdk", "gateway", trace="u", at=4, service="proxy", response_id="msg_12345678", **USAGE),
+            span("native", trace="v", at=5, service="proxy", response_id="msg_12345678", _usage_rank=0, **USAGE),
+        ],
+        {
+            "client": "same_response>native",
+            "gateway": "wraps_call>native",
+            "sdk": "same_response>native",
+            "native": "billed",
+        },
+    ),
+    "a wrapper of a duplicate names the span that is billed in the end": (
+        [
+            span("outer", response_id="msg_12345678", _usage_rank=3, **USAGE),
+            span("leaf", "outer", response_id="msg_12345678", _usage_rank=2, **USAGE),
+            span("sdk", trace="u", response_id="msg_12345678", _usage_rank=0, **USAGE),
+        ],
+        {"outer": "wraps_call>sdk", "leaf": "same_response>sdk", "sdk": "billed"},
+    ),
+    "an SDK's own span and an instrumentor's are one call though nothing links them": (
+        [span("sdk", at=1, ms=27, **NATIVE, **FAILED), span("wrap", trace="u", ms=35, **WRAPPED, **FAILED)],
+        {"sdk": "same_call>wrap", "wrap": "billed"},
+    ),
+    "of two such the one with token counts is billed": (
+        [span("sdk", at=1, ms=27, **NATIVE, **USAGE), span("wrap", trace="u", ms=35, **WRAPPED)],
+        {"sdk": "billed", "wrap": "same_call>sdk"},
+    ),
+    "pairs at the same time are matched one to one": (
+        [
+            *(span(f"sdk{n}", trace=f"s{n}", at=n * 4 + 1, ms=90, **NATIVE, **FAILED) for n in (1, 2, 3)),
+            *(span(f"wrap{n}", trace=f"w{n}", at=n * 4, ms=92, **WRAPPED, **FAILED) for n in (1, 2, 3)),
+        ],
+        {f"sdk{n}": f"same_call>wrap{n}" for n in (1, 2, 3)} | {f"wrap{n}": "billed" for n in (1, 2, 3)},
+    ),
+    "a stream's request and its usage record are one call": (
+        [span("request", trace="r", **REQUEST), record("usage", at=280, took=277, **USAGE)],
+        {"request": "split_stream>usage", "usage": "billed"},
+    ),
+    "streams at the same time are matched by when they began": (
+        [
+            *(span(f"q{n}", trace=f"q{n}", at=n * 20, **REQUEST) for n in (1, 2, 3)),
+            *(record(f"r{n}", at=n * 20 + 2 + 100 * n, took=100 * n, **USAGE) for n in (1, 2, 3)),
+        ],
+        {f"q{n}": f"split_stream>r{n}" for n in (1, 2, 3)} | {f"r{n}": "billed" for n in (1, 2, 3)},
+    ),
+    "a usage record alone is billed": ([record("usage", at=280, took=277, **USAGE)], {"usage": "billed"}),
+    "a wire copy is its parent, also where the parent is not here": (
+        [
+            span("call", **USAGE),
+            tool("copy", "call", _role="repeat"),
+            tool("orphan", "away", trace="u", _role="repeat"),
+        ],
+        {"call": "billed", "copy": "wire_copy>call", "orphan": "wire_copy>away"},
+    ),
+    "the innermost call below a wire copy is billed": (
+        [span("outer", **USAGE), tool("copy", "outer", _role="repeat"), span("leaf", "copy", **USAGE)],
+        {"outer": "wraps_call>leaf", "copy": "wire_copy>leaf", "leaf": "billed"},
+    ),
+    "a model that a tool asks inside another one's stream is a call of its own": (
+        [
+            span("big", ms=900, request_model="gpt-4o", **USAGE),
+            tool("tool", "big", at=100),
+            span("small", "tool", at=110, request_model="gpt-4o-mini", input_tokens=50, output_tokens=7),
+        ],
+        {"big": "billed", "tool": "no_model_call", "small": "billed"},
+    ),
+    "so is one that an agent asks without a tool, where model and counts are others": (
+        [
+            span("big", ms=900, request_model="gpt-4o", **USAGE),
+            tool("agent", "big", operation="invoke_agent", _role="aggregate"),
+            span("small", "agent", at=110, request_model="gpt-4o-mini", input_tokens=50, output_tokens=7),
+        ],
+        {"big": "billed", "agent": "no_model_call", "small": "billed"},
+    ),
+    "an embedding inside a chat is no part of it": (
+        [span("chat", ms=900, **USAGE), span("embed", "chat", at=5, operation="embeddings", input_tokens=40)],
+        {"chat": "billed", "embed": "billed"},
+    ),
+    "a wrapper that counted differently is still the same call": (
+        [
+            span("outer", convention="litellm_v1", request_model="m", input_tokens=9, output_tokens=3),
+            span("leaf", "outer", convention="vllm", request_model="m", input_tokens=11, output_tokens=4),
+        ],
+        {"outer": "wraps_call>leaf", "leaf": "billed"},
+    ),
+    "a wrapper that worked is no repeat of an attempt that failed": (
+        [span("outer", **USAGE), span("a", "outer", **FAILED)],
+        {"outer": "billed", "a": "billed"},
+    ),
+    "a fallback bills both providers where both used tokens": (
+        [
+            span("client", ms=900, input_tokens=30, output_tokens=4),
+            span("first", "client", service="proxy", **FAILED, input_tokens=29, output_tokens=1),
+            span("second", "client", service="proxy", at=300, input_tokens=30, output_tokens=4),
+        ],
+        {"client": "wraps_call>second", "first": "billed", "second": "billed"},
+    ),
+    "asking for a response that was made is no call, and knows what was used": (
+        [
+            span("create", response_id="resp_12345678"),
+            tool("fetch", at=900, trace="u", operation="task", _role="fetch", response_id="resp_12345678", **USAGE),
+        ],
+        {"create": "billed", "fetch": "same_response>create"},
+    ),
+    "a model server numbers the parts of a response": (
+        [
+            span("client", response_id=f"chatcmpl-{'1a2b3c4d' * 4}", **USAGE),
+            span(
+                "server",
+                trace="u",
+                at=3,
+                service="vllm",
+                convention="vllm",
+                _usage_rank=4,
+                response_id=f"chatcmpl-{'1a2b3c4d' * 4}-0",
+                **USAGE,
+            ),
+        ],
+        {"client": "billed", "server": "same_response>client"},
+    ),
+    "three instrumentations side by side tell of one call": (
+        [
+            span("a", "root", ms=100, convention="openllmetry", request_model="m", _usage_rank=2, **USAGE),
+            span("b", "root", at=1, ms=98, convention="openinference", request_model="openai/m", **USAGE),
+            span("c", "root", at=2, ms=96, convention="langfuse", request_model="m", _usage_rank=2),
+        ],
+        {"a": "same_call>b", "b": "billed", "c": "same_call>b"},
+    ),
+    "a tracer that does not follow the context tells of the call beside its own agent": (
+        [
+            tool("chain", "root", operation="task", _role="aggregate"),
+            span("llm", "chain", convention="openinference", request_model="m", **USAGE),
+            span("sdk", "root", at=1, ms=98, convention="openllmetry", request_model="m", _usage_rank=2, **USAGE),
+        ],
+        {"chain": "no_model_call", "llm": "billed", "sdk": "same_call>llm"},
+    ),
+    "calls that are each other's parents are billed, not lost": (
+        [span("a", "b", **USAGE), span("b", "a", **USAGE), span("self", "self", trace="u")],
+        {"a": "billed", "b": "billed", "self": "billed"},
+    ),
+}
