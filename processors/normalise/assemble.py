@@ -52,7 +52,10 @@ HELPERS = pa.schema(
 )
 """The helper columns, as the package's docstring describes them."""
 
-UNITS = ("searches", "images", "audio_seconds", "pages", "characters")
+UNITS = (
+    *("searches", "images", "audio_seconds", "pages", "characters"),
+    *("image_input_tokens", "image_output_tokens", "image_cached_input_tokens"),
+)
 
 _SCHEMA = pa.schema([*(field for field in SPANS if field.name not in ADDED_LATER), *HELPERS])
 _MOST_USD = 1e9

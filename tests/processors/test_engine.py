@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
+from genai_prices import Usage, calc_price
 
 from processors.engine import Engine, process_range
 from processors.messages import Message
@@ -154,3 +156,41 @@ def test_a_declared_tag_reaches_spans_and_usage():
     tables = process_range([message(request(span(CHAT | {"team": "search"})))], engine).tables
 
     assert [tables[name].to_pylist()[0]["tags"] for name in ("spans", "usage")] == [[("team", "search")]] * 2
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "used"),
+    [
+        ("gcp.gemini", "gemini-2.5-flash-image", {"input_tokens": 40, "output_tokens": 99, "image.output_tokens": 90}),
+        (
+            "openai",
+            "gpt-image-1.5",
+            {
+                "input_tokens": 900,
+                "output_tokens": 1000,
+                "cache_read.input_tokens": 300,
+                "image.input_tokens": 700,
+                "image.output_tokens": 960,
+                "image.cache_read.input_tokens": 200,
+            },
+        ),
+    ],
+)
+def test_image_tokens_cost_what_the_catalogue_says(provider: str, model: str, used: dict[str, int]):
+    given = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": provider, "gen_ai.response.model": model}
+    wire = {f"gen_ai.usage.{name}": count for name, count in used.items()}
+    names = {
+        "input_tokens": "input_tokens",
+        "output_tokens": "output_tokens",
+        "cache_read.input_tokens": "cache_read_tokens",
+        "image.input_tokens": "input_image_tokens",
+        "image.output_tokens": "output_image_tokens",
+        "image.cache_read.input_tokens": "cache_image_read_tokens",
+    }
+    usage = Usage(**{names[name]: count for name, count in used.items()})
+
+    (call,) = process_range([message(request(span(given | wire)))], ENGINE).tables["spans"].to_pylist()
+
+    owner = "google" if provider == "gcp.gemini" else provider
+    expected = calc_price(usage, model, provider_id=owner, genai_request_timestamp=call["started_at"]).total_price
+    assert call["cost_usd"] == expected.quantize(Decimal("1e-12"))
