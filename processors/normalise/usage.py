@@ -11,14 +11,14 @@ Repaired, because a way is known in which such counts come about:
   them, and some who pass that on say they do not: they are added;
 * ``reasoning_outside_output``: more reasoning than output. Gemini counts candidates without thoughts: likewise;
 * ``impossible_part``: a detail, or a total, that is negative, no whole number, or more than ``MOST_TOKENS``, is not
-  believed (-1 is some producers' word for "not counted"); the sums stand;
-* ``nothing_counted``: a text call without a token of input, cached ones too, has no prompt, so nobody counted: such a
-  0, and those beside it, are unknown. LangChain's streams and old streams of Traceloop come like that.
+  believed (-1 is some producers' word for "not counted"); the sums stand.
 
 Refused, so that there is no cost (``parts`` has the rules for parts beyond their whole):
 
 * ``impossible_count``: likewise of input or output: all counts are unknown, half of a bill is no bill;
-* ``no_usage_on_error``: a failed call that reports 0 in and 0 out measured nothing.
+* ``no_usage_on_error``: a failed call that reports 0 in and 0 out measured nothing;
+* ``nothing_counted``: a text call without a token of input, cached ones too, has no prompt, so nobody counted it.
+  LangChain's streams and old streams of Traceloop come like that: half of a bill again.
 """
 
 from __future__ import annotations
@@ -78,11 +78,10 @@ def _measured(frame: pl.DataFrame) -> pl.DataFrame:
     void = (pl.col("failed") & nothing & _reported()).fill_null(value=False)
     no_prompt = (pl.col("input_tokens") == 0) & (cached() == 0) & pl.col("operation").is_in(_PROMPTED)
     uncounted = (pl.col("_model_call") & no_prompt & ~void).fill_null(value=False)
-    kept = {name: ~void & ~(uncounted & ((pl.col(name) == 0) | (name == "total_tokens"))) for name in _READ}
     return frame.with_columns(
         name_rules({"no_usage_on_error": void, "nothing_counted": uncounted}).alias("_repair"),
-        (pl.col("_refused") | void).alias("_refused"),
-        *[pl.when(keep).then(pl.col(name)).alias(name) for name, keep in kept.items()],
+        (pl.col("_refused") | void | uncounted).alias("_refused"),
+        *[pl.when(~(void | uncounted)).then(pl.col(name)).alias(name) for name in _READ],
     )
 
 

@@ -245,7 +245,8 @@ def test_a_text_call_without_a_token_of_input_was_not_counted():
     )
     embedded = _row({**_chat(), "gen_ai.operation.name": "embeddings", "gen_ai.usage.input_tokens": 0}, "ours")
 
-    assert (told["input_tokens"], told["output_tokens"], told["_repair"]) == (None, 345, "nothing_counted")
+    assert (told["input_tokens"], told["output_tokens"], told["_repair"]) == (None, None, "nothing_counted")
+    assert told["usage_semantics"] == "refused+nothing_counted"
     assert (empty["input_tokens"], empty["output_tokens"], empty["cached_input_tokens"]) == (None, None, None)
     assert (cached["input_tokens"], cached["_repair"]) == (924, None)
     assert embedded["input_tokens"] == 0
