@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from ipaddress import ip_address
@@ -65,11 +65,14 @@ def command(settings: DashboardSettings, handover: Path) -> list[str]:
 
 
 @contextmanager
-def serving(handover: Handover) -> Iterator[Serving]:
-    """Start the pages and wait until they answer; stop them at the end. Raises PortTaken and PagesFailed."""
+def serving(handover: Handover, *, leash: Sequence[str] = ()) -> Iterator[Serving]:
+    """Start the pages and wait until they answer; stop them at the end. Raises PortTaken and PagesFailed.
+
+    ``leash``: words before Streamlit's command that tie its life to this process.
+    """
     settings = replace(handover.dashboard, port=_claim_port(handover.dashboard.host, handover.dashboard.port))
     with written(replace(handover, dashboard=settings)) as path:
-        process = subprocess.Popen(command(settings, path), stdin=subprocess.DEVNULL, stdout=sys.stderr)
+        process = subprocess.Popen([*leash, *command(settings, path)], stdin=subprocess.DEVNULL, stdout=sys.stderr)
         try:
             _wait_until_answering(settings, process)
             yield Serving(url=f"http://{_bracketed(settings.host)}:{settings.port}", process=process)

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import FrameType
 
 from spanledger.settings import Settings
+from spanledger.signals import ending
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +35,8 @@ def run(_args: argparse.Namespace, settings: Settings) -> None:
 
     jars = Path(settings.broker.jars or settings.data / "jars")
     broker = LocalBroker(settings.broker, settings.data / "broker", jars)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in ending():
+        signal.signal(number, _interrupt)
     try:
         bootstrap = broker.start(_say)
         _create_topics(settings, bootstrap)

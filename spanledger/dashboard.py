@@ -30,11 +30,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from dashboards.errors import DashboardError
     from dashboards.handover import Handover
     from dashboards.serve import serving
+    from ingest.leash import leash
     from spanledger.errors import CannotRun
+    from spanledger.signals import ending
 
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    for number in ending():
+        signal.signal(number, lambda *_: sys.exit(0))
     try:
-        with serving(Handover(lake=settings.lake, dashboard=settings.dashboard)) as pages:
+        with serving(Handover(lake=settings.lake, dashboard=settings.dashboard), leash=leash()) as pages:
             print(f"The pages are at {pages.url}", flush=True)
             pages.wait()
     except DashboardError as error:

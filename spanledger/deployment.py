@@ -11,8 +11,14 @@ from ingest.broker.jars import locked_jars, ready_jars
 from spanledger.stack import Part, Stack
 
 LOOPBACK = "127.0.0.1"
-PART_WITHIN_S = 60.0
-WORKER_READY = "worker starts"  # its metrics port says nothing: a taken one makes it take the next
+PART_WITHIN_S = 90.0  # gateway and worker wait for Kafka themselves, and say so when they give up
+READY = {
+    "broker": "broker: topics: ",
+    "gateway": "gateway ready",
+    "worker": "worker starts",
+    "dashboard": "The pages are at",
+}
+"""What each part writes to its log once it serves; ports would not tell whose they are."""
 
 Say = Callable[[str], None]
 
@@ -65,20 +71,22 @@ class Deployment:
         if self.own_broker:
             ready_jars(locked_jars(), self.jars, say)  # here, where a person sees that something is fetched
             say("starting the broker: Apache Kafka 4.3.1")
-            self._listen(stack, "broker", self.ports.broker)
+            self._start_part(stack, "broker")
         say("starting gateway, worker and dashboard")
-        self._listen(stack, "gateway", self.ports.http)
-        stack.wait_until_said(self._part(stack, "worker", restarts=True), WORKER_READY, within_s=PART_WITHIN_S)
-        self._listen(stack, "dashboard", self.ports.dashboard)
+        for name in ("gateway", "worker", "dashboard"):
+            self._start_part(stack, name)
         say(f"all parts run after {time.monotonic() - began:.1f} s; logs in {self.data / 'logs'}")
 
-    def _listen(self, stack: Stack, name: str, port: int) -> None:
-        self._part(stack, name)
-        stack.wait_for_port(port, name, within_s=PART_WITHIN_S)
-
-    def _part(self, stack: Stack, name: str, *, restarts: bool = False) -> Part:
-        log = self.data / "logs" / f"{name}.log"
-        return stack.start(Part(name=name, words=(name,), environment=self.environment, log=log, restarts=restarts))
+    def _start_part(self, stack: Stack, name: str) -> None:
+        part = Part(
+            name=name,
+            words=(name,),
+            environment=self.environment,
+            log=self.data / "logs" / f"{name}.log",
+            ready=READY[name],
+            restarts=True,
+        )
+        stack.wait_until_said(stack.start(part), part.ready, within_s=PART_WITHIN_S)
 
 
 def environment(ports: Ports, *, data: Path, jars: Path, kafka: str, lake: str) -> dict[str, str]:

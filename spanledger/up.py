@@ -1,7 +1,7 @@
-"""Run broker, gateway, worker and dashboard together, until Ctrl-C or SIGTERM.
+"""Run broker, gateway, worker and dashboard together, until Ctrl-C, SIGTERM or the end of the terminal.
 
-The local broker is started only where kafka.bootstrap is its own address; any other cluster is used as it is. A worker
-that crashes is started again. Logs go to SPANLEDGER_DATA/logs.
+The local broker is started only where kafka.bootstrap is its own address; any other cluster is used as it is. A part
+that ends is started again; one that cannot start ends them all. Logs go to SPANLEDGER_DATA/logs.
 
 example:
   spanledger up
@@ -13,14 +13,13 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from spanledger.settings import Settings
 
-LOOK_EVERY_S = 0.5
+LOOK_FOR_S = 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,9 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Start all parts and look after them. Raises CannotRun when one ends."""
+    """Start all parts and look after them. Raises CannotRun when one cannot run."""
     del args
     from spanledger.deployment import Deployment, Ports, environment
+    from spanledger.signals import ending
     from spanledger.stack import Stack, free_port
 
     jars = Path(settings.broker.jars or settings.data / "jars")
@@ -52,14 +52,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         ),
         own_broker=settings.kafka.bootstrap == f"127.0.0.1:{settings.broker.port}",
     )
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    for number in ending():
+        signal.signal(number, lambda *_: sys.exit(0))
     with Stack() as stack:
         deployment.start(stack, _say)
         for name, url in deployment.urls().items():
             _say(f"{name:16s} {url}")
         while True:
-            stack.check()
-            time.sleep(LOOK_EVERY_S)
+            stack.look_after(LOOK_FOR_S)
 
 
 def _say(line: str) -> None:

@@ -25,8 +25,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Run until SIGTERM; exit 1 after a crash, so that a supervisor restarts it."""
     del args
     from processors.run import run_worker
+    from spanledger.signals import hang_up_is_sigterm
     from spanledger.telemetry import serve_metrics
 
+    hang_up_is_sigterm()  # Faust knows SIGTERM and SIGINT
     port = serve_metrics(settings.worker.metrics_port, service="spanledger-worker")
     return run_worker(
         kafka=settings.kafka,

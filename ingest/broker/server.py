@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -20,6 +19,7 @@ from ingest.broker.java import find_java
 from ingest.broker.ports import free_port, is_free
 from ingest.broker.properties import LOOPBACK, render, server_properties
 from ingest.errors import CannotStart
+from ingest.leash import leash
 from ingest.settings import BrokerSettings
 
 FORMAT_TIMEOUT_S = 60.0
@@ -169,10 +169,9 @@ class LocalBroker:
             raise CannotStart(f"Kafka's storage tool does not run: {error}") from error
 
     def _launch(self, command: list[str]) -> None:
-        leash = [sys.executable, "-m", "ingest.broker.leash", str(os.getpid())]
         with self._directory.console_log.open("wb") as console:
             self._process = subprocess.Popen(
-                [*leash, *command, "kafka.Kafka", str(self._directory.configuration)],
+                [*leash(), *command, "kafka.Kafka", str(self._directory.configuration)],
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,

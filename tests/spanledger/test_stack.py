@@ -7,11 +7,19 @@ from pathlib import Path
 import pytest
 
 from spanledger.errors import CannotRun
-from spanledger.stack import RESTART_PAUSE_S, Part, Stack, free_port, resident_mib
+from spanledger.stack import MOST_FAILED_STARTS, RESTART_PAUSE_S, Part, Stack, free_ports, resident_mib
 
 
-def part(tmp_path: Path, *words: str, restarts: bool = False) -> Part:
-    return Part(name="part", words=words, environment={}, log=tmp_path / "part.log", restarts=restarts)
+def part(tmp_path: Path, *words: str, restarts: bool = False, ready: str = "", **environment: str) -> Part:
+    log = tmp_path / "part.log"
+    return Part(name="part", words=words, environment=environment, log=log, restarts=restarts, ready=ready)
+
+
+def ended(stack: Stack, started: Part) -> Part:
+    stack.start(started)
+    assert started.process is not None
+    started.process.wait(60)
+    return started
 
 
 def test_a_part_that_ends_is_an_error_with_the_last_line_of_its_log(tmp_path: Path):
@@ -41,13 +49,51 @@ def test_a_part_that_crashes_is_started_again_after_a_pause(tmp_path: Path, caps
 
         assert (paused, crashed.restarted) == (0, 1)
         assert crashed.process.pid != first.pid
-        assert "part ended with exit code -9: again in 0.5 s" in capsys.readouterr().out
+        assert "part was killed by SIGKILL: again in 0.5 s; its log " in capsys.readouterr().out
 
 
-def test_a_port_that_nobody_opens_is_an_error(tmp_path: Path):
-    del tmp_path
-    with pytest.raises(CannotRun, match="nobody did not listen on port"):
-        Stack().wait_for_port(free_port(), "nobody", within_s=0.2)
+def test_a_part_that_is_never_ready_is_an_error(tmp_path: Path):
+    with Stack() as stack:
+        idle = stack.start(part(tmp_path, "simulate", "--for", "60", "--endpoint", "http://127.0.0.1:9"))
+
+        with pytest.raises(CannotRun, match="part was not ready within 0 s"):
+            stack.wait_until_said(idle, "ready", within_s=0.2)
+
+
+def test_a_part_that_ends_at_once_again_and_again_is_an_error_that_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr("spanledger.stack.RESTART_PAUSE_S", 0.01)
+    with Stack() as stack:
+        stack.start(part(tmp_path, "gateway", restarts=True, PYTHONHOME="/nowhere"))  # no Python starts with that
+
+        with pytest.raises(
+            CannotRun, match=f"part does not start: it ended with exit code 1, the {MOST_FAILED_STARTS}th"
+        ):
+            stack.look_after(30)
+
+    assert capsys.readouterr().out.count("\n") == MOST_FAILED_STARTS - 1
+
+
+def test_a_part_that_has_been_ready_is_started_again_whatever_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr("spanledger.stack.RESTART_PAUSE_S", 0.01)
+    with Stack() as stack:
+        refused = ended(stack, part(tmp_path, "report", "no-such-question", restarts=True, ready="spanledger report: "))
+
+        stack.check()
+
+        assert refused.failed_starts == 0
+    assert "part ended with exit code 2: again in 0.01 s" in capsys.readouterr().out
+
+
+def test_free_ports_differ_and_no_outgoing_connection_is_given_one():
+    low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    found = free_ports(20)
+
+    assert len(set(found)) == 20
+    assert max(found) < low
 
 
 def test_memory_of_this_process_is_measured():
