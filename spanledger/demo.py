@@ -35,11 +35,13 @@ MIN_EXCESS_USD = "0.25"  # a demo's features spend cents a minute; the default g
 LOOK_EVERY_S = 2.0
 DRAIN_WITHIN_S = 240.0
 NOTICE_WITHIN_S = 30.0
+SHORTEST_S = {"runaway_agent": 120}  # at rate 1 the detector saw each in 24 of 24 runs over a day
+SHORTEST_OTHERS_S = 60
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the demo."""
-    parser.add_argument("--for", dest="seconds", type=_seconds, metavar="SECONDS", help="live part, then end by itself")
+    parser.add_argument("--for", dest="seconds", type=float, metavar="SECONDS", help="live part, then end by itself")
     parser.add_argument("--headless", action="store_true", help="do not offer to open the pages")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the verdict as JSON")
     parser.add_argument("--rate", type=float, default=1.0, metavar="CALLS", help="model calls a second (default 1)")
@@ -49,9 +51,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Run the demo; 0 = lake and truth agree, 1 = they do not. Raises CannotRun."""
+    from spanledger.files import check_writable
+    from spanledger.signals import ending
     from spanledger.stack import Stack
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    _check(args)
+    check_writable(args.report, "the report")
+    for number in ending():
+        signal.signal(number, _interrupt)
     demo = Demo(args=args, settings=settings, deployment=_plan(settings), began=time.monotonic())
     with Stack() as stack:
         demo.deployment.start(stack, _say)
@@ -106,9 +113,8 @@ class Demo:
         shown = Counters(began=self.began)
         try:
             while simulator.pid:
-                stack.check()
+                stack.look_after(LOOK_EVERY_S)
                 shown.show(self.lake)
-                time.sleep(LOOK_EVERY_S)
         except KeyboardInterrupt:
             _say("stopping the simulator")
             simulator.stop()
@@ -131,10 +137,12 @@ class Demo:
             checks = compare(truth, measure(self.lake))
             if all(check.agrees for check in checks) or time.monotonic() > until:
                 return checks
-            time.sleep(LOOK_EVERY_S)
+            stack.look_after(LOOK_EVERY_S)
 
     def conclude(self, checks: list[Check], *, first_spend_s: float | None, memory: dict[str, float]) -> int:
         """Print the verdict, write the report, give the exit code."""
+        from spanledger.files import write
+
         agrees = all(check.agrees for check in checks)
         for check in checks:
             _say(check.line())
@@ -150,7 +158,7 @@ class Demo:
                 "resident_mib": memory,
                 "data": str(self.deployment.data),
             }
-            self.args.report.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+            write(self.args.report, json.dumps(report, indent=2) + "\n", "the report")
         return 0 if agrees else 1
 
     def offer_browser(self) -> None:
@@ -197,10 +205,11 @@ def _counters(row: dict[str, Any]) -> str:
 
 def _plan(settings: Settings) -> Deployment:
     from spanledger.deployment import Deployment, Ports, environment
-    from spanledger.stack import free_port
+    from spanledger.stack import free_ports
 
     data = settings.data / f"demo-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
-    ports = Ports(**{name: free_port() for name in Ports.__dataclass_fields__})
+    names = list(Ports.__dataclass_fields__)
+    ports = Ports(**dict(zip(names, free_ports(len(names)), strict=True)))
     jars = Path(settings.broker.jars or settings.data / "jars")
     kafka = f"127.0.0.1:{ports.broker}"
     variables = environment(ports, data=data, jars=jars, kafka=kafka, lake=str(data / "lake"))
@@ -208,11 +217,21 @@ def _plan(settings: Settings) -> Deployment:
     return Deployment(data=data, jars=jars, ports=ports, environment=variables, own_broker=True)
 
 
-def _seconds(text: str) -> float:
-    value = float(text)
-    if value <= INCIDENT_DELAY_S:
-        raise argparse.ArgumentTypeError(f"must be more than {INCIDENT_DELAY_S}")
-    return value
+def _check(args: argparse.Namespace) -> None:
+    """Refuse at once what could only fail later. Raises CannotRun."""
+    from ingest.simulator import IncidentSpec, Workload
+    from spanledger.errors import CannotRun
+
+    if "@" in args.incident:
+        raise CannotRun(f"--incident {args.incident}: the demo sets the time; give a kind, or kind:tenant/feature")
+    try:
+        spec = IncidentSpec.parse(f"{args.incident}@{INCIDENT_DELAY_S}+{INCIDENT_DURATION_S}")
+        Workload(calls_per_s=args.rate, seed=str(args.seed), live_s=args.seconds)
+    except ValueError as error:
+        raise CannotRun(str(error)) from error
+    shortest_s = SHORTEST_S.get(spec.kind, SHORTEST_OTHERS_S)
+    if args.seconds is not None and args.seconds < shortest_s:
+        raise CannotRun(f"--for {args.seconds:g}: too short to notice {spec.kind}; give it {shortest_s} s or more")
 
 
 def _say(line: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ingest.errors import BrokerUnavailable
 from ingest.kafka import end_offsets, streams
 from ingest.settings import KafkaSettings
 from spanledger.errors import CannotRun
@@ -22,13 +23,17 @@ POLL_S = 0.5
 def wait_drained(kafka: KafkaSettings, lake: Path, *, within_s: float, check: Callable[[], None]) -> None:
     """Return at lag 0: every table of the lake expects next what Kafka would give next, in every partition.
 
-    ``check`` is called while waiting and may raise. Raises CannotRun when it takes too long.
+    ``check`` is called while waiting and may raise. A broker that is away meanwhile is waited for. Raises CannotRun
+    when it takes too long.
     """
     opened = Lake.open(LakeSettings(url=str(lake)), create=False)
     until = time.monotonic() + within_s
     while time.monotonic() < until:
         check()
-        ids, ends = streams(kafka, [kafka.spans_topic]), end_offsets(kafka, [kafka.spans_topic])
+        try:
+            ids, ends = streams(kafka, [kafka.spans_topic]), end_offsets(kafka, [kafka.spans_topic])
+        except BrokerUnavailable:
+            continue
         expected = opened.next_offsets(ids.values())
         # a partition that never had a record has no offset in the lake
         if all(set(expected[app_id].values()) == {ends[partition] or None} for partition, app_id in ids.items()):

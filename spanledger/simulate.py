@@ -71,8 +71,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     import sys
 
     from ingest.simulator import Simulation
+    from spanledger.files import check_writable
     from spanledger.progress import ProgressLine
 
+    check_writable(args.truth, "the truth")
     workload, target = _workload(args), _target(args, settings)
     print(f"simulate: seed {workload.seed}, to {target.endpoint}", file=sys.stderr)
     line = ProgressLine(sys.stderr)
@@ -94,12 +96,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 @contextmanager
 def _stop_on_signals() -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set, instead of what they did before."""
+    """An event that SIGTERM, SIGHUP and SIGINT set, instead of what they did before."""
     import signal
     import threading
 
+    from spanledger.signals import ending
+
     stop = threading.Event()
-    numbers = (signal.SIGTERM, signal.SIGINT)
+    numbers = (*ending(), signal.SIGINT)
     before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
     try:
         yield stop
@@ -129,11 +133,15 @@ def _target(args: argparse.Namespace, settings: Settings) -> Target:
     from ingest.simulator import Target
 
     port = settings.gateway.grpc_port if args.grpc else settings.gateway.http_port
-    return Target(
-        endpoint=args.endpoint or f"http://{settings.gateway.host}:{port}",
-        grpc=args.grpc,
-        api_keys=dict(_tenant_and_key(text) for text in args.api_key),
-    )
+    host = f"[{settings.gateway.host}]" if ":" in settings.gateway.host else settings.gateway.host
+    try:
+        return Target(
+            endpoint=args.endpoint or f"http://{host}:{port}",
+            grpc=args.grpc,
+            api_keys=dict(_tenant_and_key(text) for text in args.api_key),
+        )
+    except ValueError as error:
+        raise CannotRun(f"--endpoint {error}") from error
 
 
 def _tenant_and_key(text: str) -> tuple[str, str]:
@@ -148,11 +156,10 @@ def _keep(truth: Truth, file: Path | None) -> None:
     """Say what arrived, and write it down."""
     import sys
 
+    from spanledger.files import write
+
     cost = "unknown" if truth.cost_usd is None else f"{truth.cost_usd:f}"
     print(f"acknowledged: {truth.spans} spans, {truth.calls} calls, {cost} USD", file=sys.stderr)
     if file is None:
         return
-    try:
-        file.write_text(truth.to_json() + "\n", encoding="utf-8")
-    except OSError as error:
-        raise CannotRun(f"cannot write the truth to {file}: {error.strerror}") from error
+    write(file, truth.to_json() + "\n", "the truth")

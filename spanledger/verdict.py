@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from ingest.simulator import Truth
+from ingest.simulator import IncidentTruth, Truth
 from ingest.simulator.truth import TOKEN_KINDS
 
 NOTICED_WITHIN = timedelta(minutes=10)
@@ -82,23 +82,20 @@ def differing(truth: Truth, by: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def incident_checks(truth: Truth, incidents: Sequence[Mapping[str, Any]]) -> list[Check]:
-    """Every incident of the truth was opened where it happened, and nothing else was."""
+    """Every incident of the truth was opened where and when it happened, exactly once, and nothing else was."""
     scopes = {(incident.tenant, incident.feature) for incident in truth.incidents}
-    opened = {
-        f"{incident.kind} of {incident.tenant}/{incident.feature} was opened": any(
-            row["tenant"] == incident.tenant
-            and row["feature"] == incident.feature
-            and _in_time(row["opened_at"], incident.started_at)
-            for row in incidents
-        )
-        for incident in truth.incidents
-    }
-    others = sorted(
-        f"{row['tenant']}/{row['feature']}" for row in incidents if (row["tenant"], row["feature"]) not in scopes
-    )
+    rest = [row for row in incidents if (row["tenant"], row["feature"]) in scopes]
+    checks = []
+    for incident in truth.incidents:
+        own = [row for row in rest if _is_of(row, incident)]
+        rest = [row for row in rest if row not in own]
+        name = f"{incident.kind} of {incident.tenant}/{incident.feature}: times opened"
+        checks.append(Check(name=name, expected=1, found=len(own)))
+    others = [row for row in incidents if (row["tenant"], row["feature"]) not in scopes]
     return [
-        *(Check(name=name, expected=True, found=found) for name, found in opened.items()),
-        Check(name="incidents elsewhere", expected=[], found=others),
+        *checks,
+        Check(name="incidents there at another time", expected=[], found=sorted(map(_opening, rest))),
+        Check(name="incidents elsewhere", expected=[], found=sorted(map(_opening, others))),
     ]
 
 
@@ -115,6 +112,16 @@ def _short(value: Any) -> str:
 
 def _tokens(counts: Mapping[str, Any]) -> tuple[int, ...]:
     return tuple(counts.get(kind) or 0 for kind in TOKEN_KINDS)
+
+
+def _is_of(row: Mapping[str, Any], incident: IncidentTruth) -> bool:
+    """Whether an incident of the lake can be this one of the truth."""
+    scope = (incident.tenant, incident.feature)
+    return (row["tenant"], row["feature"]) == scope and _in_time(row["opened_at"], incident.started_at)
+
+
+def _opening(row: Mapping[str, Any]) -> str:
+    return f"{row['tenant']}/{row['feature']} at {row['opened_at']:%Y-%m-%d %H:%M}"
 
 
 def _in_time(opened_at: datetime, started_at: datetime) -> bool:

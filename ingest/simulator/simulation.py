@@ -7,6 +7,7 @@ is stopped. Spans leave when they have ended: at once in the history, within a s
 from __future__ import annotations
 
 import heapq
+import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -38,8 +39,9 @@ class Workload:
     incidents: tuple[IncidentSpec, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.calls_per_s <= 0 or self.history_s < 0 or (self.live_s is not None and self.live_s < 0):
-            raise ValueError("the rate must be more than 0, times must not be negative")
+        times_s = (self.history_s, 0.0 if self.live_s is None else self.live_s)
+        if not all(map(math.isfinite, (self.calls_per_s, *times_s))) or self.calls_per_s <= 0 or min(times_s) < 0:
+            raise ValueError("the rate must be more than 0, times must not be negative, and all of them finite")
         for spec in self.incidents:
             if not -self.history_s <= spec.start_s < (FOREVER_S if self.live_s is None else self.live_s):
                 raise ValueError(f"{spec.kind}@{spec.start_s:g} lies outside of the history and the live part")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from opentelemetry.sdk.trace.export import SpanExporter
 
@@ -13,11 +14,19 @@ TIMEOUT_S = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where to send. ``api_keys`` maps tenants to keys; the one under EVERY_TENANT serves all that have none."""
+    """Where to send. ``api_keys`` maps tenants to keys; the one under EVERY_TENANT serves all that have none.
+
+    Raises ValueError where ``endpoint`` is no URL of http or https with a host.
+    """
 
     endpoint: str
     grpc: bool = False
     api_keys: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not _is_base_url(self.endpoint):
+            example = "http://127.0.0.1:4317" if self.grpc else "http://127.0.0.1:4318"
+            raise ValueError(f"{self.endpoint!r} is no URL of a gateway; write it like {example}")
 
     def exporter(self, tenant: str) -> SpanExporter:
         """A new stock exporter that sends as ``tenant``."""
@@ -43,3 +52,13 @@ class Target:
         return OTLPSpanExporter(
             endpoint=self.endpoint, headers=dict(headers), timeout=TIMEOUT_S, compression=Compression.Gzip
         )
+
+
+def _is_base_url(text: str) -> bool:
+    """Whether it is http(s)://host[:port][/path]."""
+    try:
+        parts = urlsplit(text)
+        port = parts.port  # raises where it is no number from 0 to 65535
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and port != 0

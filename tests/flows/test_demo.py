@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from spanledger.__main__ import main
 from spanledger.stack import free_port
 from tests.kafka import jars_cache
 
@@ -32,8 +33,14 @@ def wait_for_line(log: Path, text: str) -> None:
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize(("verb", "started"), [("demo", "simulator: "), ("up", "worker metrics")])
-def test_two_interrupts_in_a_row_leave_no_process_behind(verb: str, started: str, tmp_path: Path):
+@pytest.mark.parametrize(
+    ("verb", "started", "end"),
+    [("demo", "simulator: ", (signal.SIGINT, signal.SIGINT)), ("up", "worker metrics", (signal.SIGHUP, signal.SIGHUP))],
+    ids=["two interrupts", "the terminal is closed"],
+)
+def test_however_it_is_ended_no_process_stays_behind(
+    verb: str, started: str, end: tuple[signal.Signals, signal.Signals], tmp_path: Path
+):
     data, log, port = tmp_path / "data", tmp_path / "log", free_port()
     environment = {
         **os.environ,
@@ -55,9 +62,38 @@ def test_two_interrupts_in_a_row_leave_no_process_behind(verb: str, started: str
         )
     wait_for_line(log, started)
 
-    running.send_signal(signal.SIGINT)
+    running.send_signal(end[0])
     time.sleep(0.3)
-    running.send_signal(signal.SIGINT)
+    running.send_signal(end[1])
     running.wait(90)
 
     assert processes_of(data) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--report", "/nope/demo.json"], "cannot write the report to /nope/demo.json: No such file or directory"),
+        (["--for", "6"], "--for 6: too short to notice retry_loop; give it 60 s or more"),
+        (["--for", "90", "--incident", "runaway_agent"], "too short to notice runaway_agent; give it 120 s or more"),
+        (["--incident", "foo"], "there is no incident 'foo'; choose one of retry_loop, prompt_bloat, runaway_agent, "),
+        (["--incident", "retry_loop@20"], "--incident retry_loop@20: the demo sets the time"),
+        (["--rate", "0"], "the rate must be more than 0"),
+    ],
+)
+def test_what_could_only_fail_later_is_refused_before_anything_starts(
+    words: list[str],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    monkeypatch.setenv("SPANLEDGER_DATA", str(tmp_path))
+
+    code = main(["demo", *words])
+
+    printed = capsys.readouterr()
+    assert (code, printed.out, list(tmp_path.iterdir())) == (2, "", [])
+    assert printed.err.startswith("spanledger demo: ")
+    assert told in printed.err
+    assert printed.err.count("\n") == 1

@@ -52,7 +52,16 @@ def test_a_key_with_an_equals_sign_is_a_key_and_a_tenant_before_one_is_a_tenant(
     [
         (["--incident", "meltdown"], "there is no incident 'meltdown'"),
         (["--rate", "0"], "the rate must be more than 0"),
+        (["--rate", "nan"], "all of them finite"),
         (["--for", "5", "--incident", "retry_loop@20"], "lies outside of the history and the live part"),
+        (
+            ["--for", "3", "--endpoint", "nonsense"],
+            "--endpoint 'nonsense' is no URL of a gateway; write it like http://",
+        ),
+        (["--for", "3", "--endpoint", "127.0.0.1:4318"], "is no URL of a gateway"),
+        (["--for", "3", "--endpoint", "http://:4318"], "is no URL of a gateway"),
+        (["--for", "3", "--endpoint", "http://127.0.0.1:many", "--grpc"], "is no URL of a gateway"),
+        (["--for", "3", "--truth", "/nope/x"], "cannot write the truth to /nope/x: No such file or directory"),
     ],
 )
 def test_what_cannot_run_ends_with_2_and_one_line(
@@ -73,3 +82,14 @@ def test_a_run_too_short_for_any_task_is_no_success(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err.endswith(
         "spanledger simulate: nothing was sent: no task fits into that time; raise --for, --history or --rate\n"
     )
+
+
+def test_a_truth_that_cannot_be_written_is_refused_before_anything_is_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outlet = MemoryOutlet()
+    with serving(outlet=outlet) as gateway:
+        code = main(["simulate", *HISTORY, "--endpoint", gateway.url, "--truth", str(tmp_path)])
+
+    assert (code, outlet.records) == (2, [])
+    assert capsys.readouterr().err == f"spanledger simulate: cannot write the truth to {tmp_path}: Is a directory\n"

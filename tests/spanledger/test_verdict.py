@@ -73,12 +73,23 @@ def test_an_unknown_cost_is_not_zero():
     assert differences(dataclasses.replace(MEASURED, by=[line])) == ["lines that differ by tenant, feature, model"]
 
 
-def test_an_incident_that_was_not_opened_or_too_late_or_elsewhere_differs():
+def test_an_incident_that_was_not_opened_or_at_another_time_or_elsewhere_differs():
     late = {**MEASURED.incidents[0], "opened_at": NOON + timedelta(minutes=11)}
     elsewhere = {**MEASURED.incidents[0], "feature": "other"}
 
-    assert differences(dataclasses.replace(MEASURED, incidents=[])) == ["retry_loop of acme/chat was opened"]
-    assert differences(dataclasses.replace(MEASURED, incidents=[late])) == ["retry_loop of acme/chat was opened"]
+    opened, another_time = "retry_loop of acme/chat: times opened", "incidents there at another time"
+    assert differences(dataclasses.replace(MEASURED, incidents=[])) == [opened]
+    assert differences(dataclasses.replace(MEASURED, incidents=[late])) == [opened, another_time]
+    assert differences(dataclasses.replace(MEASURED, incidents=[*MEASURED.incidents, late])) == [another_time]
     assert differences(dataclasses.replace(MEASURED, incidents=[*MEASURED.incidents, elsewhere])) == [
         "incidents elsewhere"
     ]
+
+
+def test_an_incident_that_was_opened_twice_differs():
+    again = {**MEASURED.incidents[0], "opened_at": NOON + timedelta(minutes=3)}
+    twice = dataclasses.replace(MEASURED, incidents=[*MEASURED.incidents, again])
+
+    (check,) = [check for check in compare(TRUTH, twice) if not check.agrees]
+
+    assert (check.name, check.expected, check.found) == ("retry_loop of acme/chat: times opened", 1, 2)
