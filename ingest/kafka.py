@@ -23,6 +23,7 @@ from ingest.settings import MIB, KafkaSettings
 
 MAX_REQUEST_BYTES = 16 * MIB  # what our topics take; a gateway's request is smaller (gateway.max_request_bytes)
 BOOTSTRAP_TIMEOUT_MS = 10_000
+WAIT_FOR_BROKER_S = 60.0  # how long gateway and worker wait at their start for a broker that is not there yet
 RECONNECT_BACKOFF_MAX_MS = 1_000  # kafka-python's 30 s would outlast most restarts of a broker by far
 COORDINATOR_PATIENCE_S = 10.0
 COORDINATOR_POLL_S = 0.1

@@ -15,6 +15,7 @@ from faust import Worker
 
 from alerts.watch import Watcher
 from ingest.errors import BrokerUnavailable
+from ingest.kafka import WAIT_FOR_BROKER_S
 from ingest.topics import ensure_topics
 from processors.agents.membership import MembershipWatch
 from processors.app import Parts, build_app
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("spanledger.worker")
 
-WAIT_FOR_BROKER_S = 60.0
 LOG_EVERY_S = 10.0
 LOOK_EVERY_S = 0.5
 CHATTY = ("kafka", "aiokafka")

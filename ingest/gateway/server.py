@@ -32,6 +32,7 @@ from ingest.topics import ensure_topics
 
 BATCH_BYTES = 512 * 1024  # under the 1 MiB that a cluster takes by default, compressed or not
 RECORD_OVERHEAD_BYTES = 64 * 1024  # key, headers and framing beside the largest body
+NO_HOST_OF_OURS = (errno.EADDRNOTAVAIL, socket.EAI_NONAME, socket.EAI_AGAIN, socket.EAI_FAIL)
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ class Gateway:
         )
 
     async def _open_ports(self) -> None:
-        self.grpc_port = _bind(self._grpc, self._settings.host, self._settings.grpc_port)
+        self.grpc_port = bind(self._grpc, self._settings.host, self._settings.grpc_port)
         await self._http_runner.setup()
         site = web.TCPSite(self._http_runner, self._settings.host, self._settings.http_port)
         try:
@@ -138,7 +139,8 @@ class Gateway:
         await self._grpc.start()
 
 
-def _bind(server: grpc.aio.Server, host: str, port: int) -> int:
+def bind(server: grpc.Server | grpc.aio.Server, host: str, port: int) -> int:
+    """Give a gRPC server its address; returns the port, also where 0 was asked for. Raises CannotStart."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.create_server((host, port), family=family).close()  # gRPC would only print why it cannot
@@ -148,5 +150,10 @@ def _bind(server: grpc.aio.Server, host: str, port: int) -> int:
 
 
 def _cannot_listen(setting: str, host: str, port: int, error: Exception) -> CannotStart:
+    """Which of the two settings to change: the host where it is no address of this machine, else the port."""
+    if isinstance(error, OSError) and error.errno in NO_HOST_OF_OURS:
+        reason = str(error.strerror).partition(" (while")[0]
+        advice = "set gateway.host to an address of this machine, 0.0.0.0 = all of them"
+        return CannotStart(f"cannot listen on gateway.host = {host!r}: {reason}; {advice}")
     why = error.strerror if isinstance(error, OSError) and error.errno != errno.EADDRINUSE else "the port is taken"
     return CannotStart(f"cannot listen on {host}:{port}: {why}; set gateway.{setting} to another port, 0 = a free one")
