@@ -14,10 +14,11 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from warehouse.errors import LakeUnavailable, WarehouseError
-from warehouse.lake.place import Place, one_line
+from warehouse.damage import FAILURES, failure
+from warehouse.errors import WarehouseError
+from warehouse.lake.place import Place
 from warehouse.lake.snapshot import Snapshot, SnapshotTaker
-from warehouse.relations import parquet
+from warehouse.relations import EVER, parquet
 from warehouse.schemas import TABLES
 from warehouse.scope import identifier, literal
 from warehouse.settings import LakeSettings
@@ -33,7 +34,7 @@ class CannotAttach(WarehouseError):
 def attach(settings: LakeSettings, target: Path) -> Snapshot:
     """Write ``target`` anew, atomically: whoever has it open goes on reading the old one.
 
-    Raises CannotAttach (object store, something else stands at ``target``), LakeMissing, LakeUnavailable.
+    Raises CannotAttach (object store, something else stands at ``target``), LakeMissing, LakeUnavailable, LakeDamaged.
     """
     place = Place.of(settings)
     if place.directory is None:
@@ -47,8 +48,8 @@ def attach(settings: LakeSettings, target: Path) -> Snapshot:
     try:
         _write(draft, snapshot, taker.lake_id)
         draft.replace(target)
-    except (duckdb.IOException, OSError) as error:
-        raise LakeUnavailable(f"cannot write {target}: {one_line(error)}") from error
+    except FAILURES as error:
+        raise failure(f"cannot write {target}", error, snapshot, dict.fromkeys(TABLES, EVER), settings) from error
     finally:
         with contextlib.suppress(FileNotFoundError):
             draft.unlink()

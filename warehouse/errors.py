@@ -2,6 +2,7 @@
 
 WarehouseError
 ├── LakeUnavailable   the lake cannot be written or read now (disk full, read-only, store away): back off, do not commit
+│   └── LakeDamaged   one of its files cannot be read, and waiting does not help
 ├── LakeMissing       there is no lake at this place yet
 ├── LakeMismatch      the lake belongs to another key or version than this process
 └── BadQuestion       no such question, or a parameter it does not take
@@ -14,6 +15,10 @@ class WarehouseError(Exception):
 
 class LakeUnavailable(WarehouseError):
     """The lake cannot be written or read now."""
+
+
+class LakeDamaged(LakeUnavailable):
+    """A file of the lake is damaged; the text names it."""
 
 
 class LakeMissing(WarehouseError):

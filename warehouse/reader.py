@@ -1,28 +1,31 @@
 """Named questions to the lake: ``Warehouse(settings).ask("spend", ALL, by=("tenant", "feature"))``.
 
 Every question is answered from one snapshot, in which all tables agree with each other, and within a *scope*, which is
-required and enforced here: the tables that a question's SQL sees are views that hold nothing else. An empty lake gives
-empty answers with the right columns. Money is exact (decimal128), times are UTC, NULL is unknown or unattributed.
+required and enforced here: the tables that a question's SQL sees are views that hold nothing else, and what is about
+the whole deployment is for the scope ALL alone (``warehouse.scope``). An empty lake gives empty answers with the right
+columns. Money is exact (decimal128), times are UTC, NULL is unknown or unattributed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import duckdb
 import pyarrow as pa
 
-from warehouse.errors import LakeUnavailable
-from warehouse.lake.place import Place, one_line
+from warehouse.damage import FAILURES, failure
+from warehouse.errors import BadQuestion
+from warehouse.lake.place import Place
 from warehouse.lake.snapshot import Snapshot, SnapshotTaker
-from warehouse.questions import load_question
+from warehouse.questions import Question, load_question
 from warehouse.questions.parameters import Value
 from warehouse.relations import EVER, Window, connect, expose
-from warehouse.scope import ALL, Scope
+from warehouse.schemas import TABLES
+from warehouse.scope import ALL, Scope, is_whole
 from warehouse.settings import LakeSettings
 
-__all__ = ["ALL", "Scope", "Warehouse", "WarehouseSnapshot"]
+__all__ = ["ALL", "Scope", "Warehouse", "WarehouseSnapshot", "is_whole"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,18 +41,23 @@ class WarehouseSnapshot:
         return self.snapshot.taken_at
 
     def ask(self, question: str, scope: Scope, **params: object) -> pa.Table:
-        """The answer to a question. Raises BadQuestion, LakeUnavailable."""
+        """The answer to a question. Raises BadQuestion, LakeUnavailable, LakeDamaged."""
         asked = load_question(question)
         values = asked.parse(params)
+        whole = check_scope(asked, scope)
         if "now" in values and values["now"] is None:
             values["now"] = self.taken_at
+        windows = {table: _window(values) if in_window else EVER for table, in_window in asked.reads.items()}
         try:
             with connect(self.settings) as connection:
-                for table, in_window in asked.reads.items():
-                    expose(connection, self.snapshot, table, scope, _window(values) if in_window else EVER)
-                return connection.sql(asked.render(values), params=asked.bound(values)).to_arrow_table()
-        except (duckdb.IOException, OSError) as error:
-            raise LakeUnavailable(f"cannot read {self.snapshot.place.url}: {one_line(error)}") from error
+                for table, window in windows.items():
+                    expose(connection, self.snapshot, table, scope, window)
+                bound = asked.bound(values, whole=whole)
+                answer = connection.sql(asked.render(values), params=bound).to_arrow_table()
+        except FAILURES as error:
+            doing = f"cannot answer {question} from {self.snapshot.place.url}"
+            raise failure(doing, error, self.snapshot, windows, self.settings) from error
+        return answer if whole else _without(answer, asked.whole)
 
 
 class Warehouse:
@@ -66,13 +74,33 @@ class Warehouse:
         return WarehouseSnapshot(snapshot=self._taker.take(), settings=self._settings)
 
     def ask(self, question: str, scope: Scope, **params: object) -> pa.Table:
-        """The answer to a question as of now. Raises BadQuestion, LakeUnavailable."""
-        load_question(question).parse(params)
+        """The answer to a question as of now. Raises BadQuestion, LakeUnavailable, LakeDamaged."""
+        asked = load_question(question)
+        asked.parse(params)
+        check_scope(asked, scope)
         return self.snapshot().ask(question, scope, **params)
 
     def versions(self) -> dict[str, int]:
         """The version of each table now: cheap, and different as soon as anything was committed."""
         return self._taker.versions()
+
+
+def check_scope(question: Question, scope: Scope) -> bool:
+    """Whether the scope is ALL; BadQuestion where it is not and the question is about the whole deployment alone."""
+    if is_whole(scope):
+        return True
+    if not question.whole and any("tenant" not in TABLES[table].schema.names for table in question.reads):
+        raise BadQuestion(f"{question.name} is about the whole deployment and not about tenants; ask without --tenant")
+    return False
+
+
+def _without(answer: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """The answer with NULL in ``columns``."""
+    for name in columns:
+        index = answer.schema.get_field_index(name)
+        field = answer.schema.field(index)
+        answer = answer.set_column(index, field, pa.nulls(answer.num_rows, field.type))
+    return answer
 
 
 def _window(values: dict[str, Value]) -> Window:

@@ -46,15 +46,20 @@ def expose(
     files = snapshot.within(table, *window)
     connection.register(f"{table}_columns", pa.Table.from_batches([], schema=schema))
     sources = [f"FROM {table}_columns"]
-    if files.num_rows and snapshot.place.directory is not None:
-        sources.append(f"FROM {parquet(snapshot, table, files)}")
-    elif files.num_rows:
-        connection.register(f"{table}_files", _dataset(snapshot, table, files))
-        sources.append(f"FROM {table}_files")
+    if files.num_rows:
+        sources.append(f"FROM {source(connection, snapshot, table, files)}")
     rule = condition(scope) if "tenant" in schema.names else "true"
     columns = ", ".join(identifier(name) for name in schema.names)
     rows = f"FROM ({' UNION ALL BY NAME '.join(sources)}) SELECT {columns} WHERE {rule}"
     connection.execute(f"CREATE VIEW {table} AS {rows}")
+
+
+def source(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: str, files: pa.Table) -> str:
+    """What stands after FROM to read ``files``, of which there is at least one."""
+    if snapshot.place.directory is not None:
+        return parquet(snapshot, table, files)
+    connection.register(f"{table}_files", _dataset(snapshot, table, files))
+    return f"{table}_files"
 
 
 def parquet(snapshot: Snapshot, table: str, files: pa.Table) -> str:

@@ -2,6 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+STORES = ("s3", "s3a", "gs", "gcs", "az", "azure", "adl", "abfs", "abfss", "hdfs", "viewfs")
+"""Schemes of the object stores and file systems that a lake can stand on besides a directory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,3 +27,17 @@ class LakeSettings:
         default=512, metadata={"help": "Memory that one question may use before it spills to disk, in MiB.", "min": 64}
     )
     query_threads: int = field(default=2, metadata={"help": "Threads that one question may use.", "min": 1})
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a URL of no store that the lake can stand on."""
+        try:
+            scheme, netloc, *_ = urlsplit(self.url)
+            Path(self.url).expanduser()
+            self.url.encode()
+        except (ValueError, RuntimeError) as error:  # RuntimeError: `~name` of nobody
+            raise ValueError(f"url = {self.url!r}: must be a directory or a URL: {error}") from error
+        if scheme not in ("", "file", *STORES) or "\0" in self.url:
+            stores = ", ".join(f"{name}://" for name in STORES)
+            raise ValueError(f"url = {self.url!r}: must be a directory or begin with file://, {stores}")
+        if scheme in STORES and not netloc:
+            raise ValueError(f"url = {self.url!r}: must name a bucket, like {scheme}://bucket/lake")

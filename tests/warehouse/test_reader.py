@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from tests.warehouse.faults import away
-from tests.warehouse.samples import APP, NOON, flush_of, flush_record, rows, stretch, usage
+from tests.warehouse.samples import APP, NOON, flush_of, flush_record, rows, span, stretch, usage
 from tests.warehouse.steps import STEPS, at
-from warehouse.errors import BadQuestion, LakeUnavailable
+from warehouse.errors import BadQuestion, LakeDamaged, LakeUnavailable
 from warehouse.lake import Flush, Lake
 from warehouse.questions import load_question, question_names
 from warehouse.reader import ALL, Scope, Warehouse, WarehouseSnapshot
@@ -138,6 +140,164 @@ def test_an_answer_holds_what_the_scope_allows(scope: Scope, tenants: set[str | 
     assert set(answer["tenant"].to_pylist()) == tenants
 
 
+BILL = span(7, tenant="acme", cost_usd=None, price_status="unpriced_model", usage_semantics="as_is+some_rule")
+
+
+def tell(lake: Lake, app_id: str, tenant: str | None, spans: int) -> None:
+    """Commit one stream whose every table speaks of one tenant, at noon; and an incident of it."""
+    part = stretch(0, spans, app_id)
+    minute = {"minute": NOON, "tenant": tenant}
+    sample = {"series": app_id, "tenant": tenant, "service": "meter", "model": "m", "token_type": "input"}
+    told = {
+        "usage": [usage(tenant=tenant, feature="chat", calls=spans)],
+        "spans": [BILL | {"span_id": bytes([n] * 8), "tenant": tenant} for n in range(spans)],
+        "safety": [minute | {"category": "pii", "action": "blocked", "events": spans, "checked_calls": 0}],
+        "token_samples": [sample | {"sampled_at": NOON, "counted_since": NOON, "cumulative": True, "tokens": spans}],
+        "flushes": [flush_record(part, worker="host/1", dropped={"empty": spans}, gap_messages=spans)],
+    }
+    tables = {name: {app_id: rows(name, *records)} for name, records in told.items()}
+    lake.commit(Flush(ranges=(part,), tables=tables))
+    opened = {"event_id": app_id, "incident_id": app_id, "sequence": 0, "event": "opened", "tenant": tenant}
+    event = opened | {"recorded_at": NOON, "opened_at": NOON, "feature": "chat"}
+    lake.append_once("incidents", rows("incidents", event), app_id, 0)
+
+
+@pytest.fixture(scope="module")
+def shared_and_own(tmp_path_factory: pytest.TempPathFactory) -> tuple[WarehouseSnapshot, WarehouseSnapshot]:
+    """A lake of acme and others, and one that differs from it only in that there are no others."""
+    taken = []
+    for name in ("shared", "own"):
+        settings = LakeSettings(url=str(tmp_path_factory.mktemp(name) / "lake"))
+        lake = Lake.open(settings)
+        tell(lake, APP, "acme", 2)
+        if name == "shared":
+            tell(lake, OTHER, "beta", 5)
+            tell(lake, "cluster/topic/2", None, 11)
+        taken.append(Warehouse(settings).snapshot())
+    return taken[0], taken[1]
+
+
+def ask_at_noon(snapshot: WarehouseSnapshot, question: str, scope: Scope) -> list[dict[str, object]] | str:
+    """The answer, or why there is none."""
+    now = {"now": NOON} if any(parameter.name == "now" for parameter in load_question(question).takes) else {}
+    try:
+        return snapshot.ask(question, scope, **now).to_pylist()
+    except BadQuestion as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("question", question_names())
+def test_what_a_tenant_is_told_does_not_depend_on_any_other(
+    question: str, shared_and_own: tuple[WarehouseSnapshot, WarehouseSnapshot]
+):
+    shared, own = shared_and_own
+
+    assert ask_at_noon(shared, question, frozenset({"acme"})) == ask_at_noon(own, question, frozenset({"acme"}))
+    assert ask_at_noon(shared, question, ALL) != ask_at_noon(own, question, ALL)
+
+
+@pytest.mark.parametrize("question", ["pipeline", "dead_letters"])
+def test_a_question_about_the_whole_deployment_is_refused_to_tenants(
+    question: str, shared_and_own: tuple[WarehouseSnapshot, WarehouseSnapshot]
+):
+    with pytest.raises(BadQuestion, match=f"^{question} is about the whole deployment .*; ask without --tenant$"):
+        shared_and_own[0].ask(question, frozenset({"acme"}))
+
+
+@pytest.mark.parametrize("question", ["status", "integrity", "watermark"])
+def test_columns_about_the_whole_deployment_are_unknown_to_tenants(
+    question: str, shared_and_own: tuple[WarehouseSnapshot, WarehouseSnapshot]
+):
+    snapshot, whole = shared_and_own[0], load_question(question).whole
+
+    (everything,) = snapshot.ask(question, ALL).to_pylist()
+    (of_acme,) = snapshot.ask(question, frozenset({"acme"})).to_pylist()
+
+    assert whole
+    assert all(everything[name] is not None for name in whole)
+    assert [of_acme[name] for name in whole] == [None] * len(whole)
+
+
+def test_the_status_counts_the_spans_of_a_scope(shared_and_own: tuple[WarehouseSnapshot, WarehouseSnapshot]):
+    scopes: list[Scope] = [ALL, frozenset({"acme"}), frozenset({"acme", None}), frozenset({"nobody"})]
+
+    counted = [shared_and_own[0].ask("status", scope)["spans"].to_pylist() for scope in scopes]
+
+    assert counted == [[18], [2], [13], [0]]
+
+
+def test_a_tenant_that_is_no_text_is_refused(local: LakeSettings):
+    Lake.open(local)
+
+    with pytest.raises(BadQuestion, match="names are UTF-8"):
+        Warehouse(local).ask("spend", frozenset({"\udcff"}))
+
+
+EDGES: dict[str, list[object]] = {
+    "time": ["0001-01-01", "9999-12-31", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "0000-01-01", "NaN"],
+    "dimensions": [
+        "",
+        ",",
+        "tags.\udcff",
+        "tags.a\0b",
+        "tags.A,tags.a",
+        "tags." + "x" * 9999,
+        "TENANT",
+        7,
+        float("nan"),
+    ],
+    "bucket": ["minute", "day", "century", 0, "\0"],
+    "zone": [
+        "UTC",
+        "Factory",
+        "localtime",
+        "posix/UTC",
+        "../UTC",
+        "/etc/passwd",
+        "Europe",
+        "\0",
+        "\udcff",
+        "Asia/Kolkata",
+    ],
+    "filter": [
+        "tenant=\0",
+        "tenant=\udcff",
+        "=",
+        ",",
+        "tags.a\0=x",
+        {"tenant": "acme"},
+        {"tenant": [1]},
+        [],
+        1.5,
+        "tenant='",
+    ],
+    "state": ["OPEN", "", "\udcff", 1],
+    "text": ["", "\0", "\udcff", "'", "x" * 100_000, "NaN"],
+    "whole": ["0", "-1", "9" * 18, "9" * 20, "9" * 5000, "1e3", "NaN", "٣", " 7 ", 2**63 - 1, 2**63, True, 1.5],
+    "seconds": ["0", "1", "31622400", "31622401", "9" * 20, "-5", "NaN"],
+}
+
+
+@pytest.mark.parametrize("scope", [ALL, frozenset({"acme"})], ids=["all", "acme"])
+@pytest.mark.parametrize("question", question_names())
+def test_any_value_of_any_parameter_is_answered_or_refused_in_one_line(
+    question: str, scope: Scope, shared_and_own: tuple[WarehouseSnapshot, WarehouseSnapshot]
+):
+    if scope is not ALL and question in ("pipeline", "dead_letters"):
+        pytest.skip("refused to tenants whatever the parameters are")
+    answered, refused = 0, []
+    for parameter in load_question(question).takes:
+        for value in EDGES[parameter.kind]:
+            bucket = {"bucket": "day"} if parameter.kind == "zone" else {}
+            try:
+                answered += shared_and_own[0].ask(question, scope, **{parameter.name: value}, **bucket).num_columns > 0
+            except BadQuestion as error:
+                refused.append((parameter.name, str(error)))
+
+    assert all(text.startswith(f"{name} = ") and "\n" not in text for name, text in refused)
+    assert answered or not load_question(question).takes
+
+
 def test_a_scope_is_required_and_is_no_list(local: LakeSettings):
     Lake.open(local)
     warehouse = Warehouse(local)
@@ -211,6 +371,56 @@ def test_a_lake_that_went_away_is_unavailable(local: LakeSettings):
             warehouse.ask("spend", ALL)
         with pytest.raises(LakeUnavailable):
             snapshot.ask("spend", ALL)
+
+
+def middle(content: bytes) -> bytes:
+    """With noise over the data of its columns."""
+    return content[:8] + bytes(range(1, 101)) + content[108:]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda _: b"", lambda _: b"not Parquet", lambda content: content[: len(content) // 2], middle],
+    ids=["empty", "something else", "cut off", "noise"],
+)
+def test_a_damaged_file_is_named_with_what_to_do(damage: Callable[[bytes], bytes], local: LakeSettings):
+    lake = Lake.open(local)
+    lake.commit(flush_of(stretch(0, 300)))
+    lake.commit(flush_of(stretch(300, 303)))
+    path = max(Path(local.url, "spans").glob("day=*/*.parquet"), key=lambda one: one.stat().st_size)
+    path.write_bytes(damage(path.read_bytes()))
+
+    with pytest.raises(LakeDamaged) as caught:
+        Warehouse(local).ask("calls", ALL)
+    with pytest.raises(LakeDamaged, match=path.name):
+        Warehouse(local).ask("integrity", ALL)
+
+    assert str(caught.value).startswith(f"{path} is damaged (")
+    assert "put it back from a copy of the lake" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert Warehouse(local).ask("spend", ALL)["calls"].to_pylist() == [303]
+
+
+def test_a_damaged_commit_is_named(local: LakeSettings):
+    lake, warehouse = Lake.open(local), Warehouse(local)
+    lake.commit(flush_of(stretch(0, 3)))
+    log = Path(local.url, "usage", "_delta_log", f"{1:020d}.json")
+    warehouse._taker._handles["usage"].refresh()  # this commit is known; only the snapshot reads it again
+    log.write_text('{"add": 3}\n')
+
+    with pytest.raises(LakeDamaged, match=rf"{log.name} is damaged"):
+        warehouse.ask("spend", ALL)
+
+
+def test_a_question_that_needs_more_memory_says_which_setting(local: LakeSettings, monkeypatch: pytest.MonkeyPatch):
+    Lake.open(local).commit(flush_of(stretch(0, 3)))
+
+    def full(*_: object) -> None:
+        raise duckdb.OutOfMemoryException("could not allocate block")
+
+    monkeypatch.setattr("warehouse.reader.expose", full)
+    with pytest.raises(LakeUnavailable, match=r"needs more than lake\.query_memory_mib = 512; raise that"):
+        Warehouse(local).ask("spend", ALL)
 
 
 def test_questions_are_asked_by_several_threads_at_once(local: LakeSettings):

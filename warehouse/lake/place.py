@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ def unavailable(doing: str, where: str) -> Iterator[None]:
 
 
 def one_line(error: Exception) -> str:
-    """The text of an error of the stores without its line breaks, drawings and colours."""
-    words = str(error).replace("\x1b[31m↳\x1b[0m", ":").split()
+    """The text of an error of the stores without its line breaks, drawings, colours, stack and query."""
+    said = re.split(r"\n\s*(?:Stack backtrace|0: <unknown>|LINE \d+:)", str(error))[0]
+    words = said.replace("\x1b[31m↳\x1b[0m", ":").split()
     return " ".join(words) or type(error).__name__

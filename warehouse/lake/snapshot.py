@@ -12,11 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable
 
+from warehouse.errors import LakeDamaged
 from warehouse.lake.cut import HORIZON_MS, hidden_commits
 from warehouse.lake.handle import Handle
 from warehouse.lake.identity import read_identity
 from warehouse.lake.log import Commit, read_commit
-from warehouse.lake.place import Place, unavailable
+from warehouse.lake.place import Place, one_line, unavailable
 from warehouse.schemas import COMMIT_ORDER, TABLES, TIME
 
 FILES = pa.schema(
@@ -28,6 +29,11 @@ FILES = pa.schema(
         pa.field("latest", TIME),
     ]
 )
+
+
+_FIRST = datetime.min.replace(tzinfo=UTC)
+_CUT = timedelta(milliseconds=1)
+"""Delta may cut statistics to milliseconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +49,7 @@ class Snapshot:
         """The files that can hold rows of ``[start, end)``; None = no bound."""
         files = self.files[table]
         if start is not None:
-            bound = pa.scalar(start - timedelta(milliseconds=1), TIME)  # Delta may cut statistics to milliseconds
+            bound = pa.scalar(start - min(_CUT, start - _FIRST), TIME)
             files = files.filter(pc.fill_null(pc.greater_equal(files["latest"], bound), True))
         if end is not None:
             files = files.filter(pc.fill_null(pc.less(files["earliest"], pa.scalar(end, TIME)), True))
@@ -56,7 +62,8 @@ class SnapshotTaker:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._lock = threading.Lock()
-        self._logs = {name: place.filesystem(name) for name in TABLES}
+        with unavailable("open", place.url):
+            self._logs = {name: place.filesystem(name) for name in TABLES}
         self._commits: dict[tuple[str, int], Commit | None] = {}
         self._files: dict[str, tuple[int, pa.Table]] = {}
         self.lake_id = str(read_identity(place).metadata().id)
@@ -103,7 +110,13 @@ class SnapshotTaker:
 
     def _commit(self, table: str, version: int) -> Commit | None:
         if (table, version) not in self._commits:
-            self._commits[table, version] = read_commit(self._logs[table], version)
+            try:
+                self._commits[table, version] = read_commit(self._logs[table], version)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                log = f"{self._place.table_url(table)}/_delta_log/{version:020d}.json"
+                raise LakeDamaged(
+                    f"{log} is damaged ({one_line(error)}); put it back from a copy of the lake"
+                ) from error
         return self._commits[table, version]
 
     def _visible_files(self, table: str, hidden: list[Commit]) -> pa.Table:

@@ -6,16 +6,20 @@
     -- reads usage in window, flushes
     -- takes by: dimensions of usage = tenant; what to group by
     -- gives cost_usd: USD, exact; NULL where nothing is priced
+    -- whole messages
     -- table calls, cost_usd
     SELECT {columns} …
 
 ``reads`` names tables; ``in window`` lets the reader open only files that can hold rows of ``[start, end)`` (the SQL
 still states the bounds, on the table's time column). ``takes NAME: KIND = DEFAULT; HELP``; kinds are those of
-``warehouse.questions.parameters``. ``table`` names the measures that a person sees first, without it all columns.
+``warehouse.questions.parameters``. ``whole`` names columns about the whole deployment, NULL in every scope but ALL; a
+question that reads ``flushes`` (it knows no tenants) and has no ``whole`` is refused there. ``table`` names the
+measures that a person sees first, without it all columns.
 
-Values are bound as ``$name``; ``$now`` is the time of the snapshot, where no other is given. Dimensions and bucket
-become SQL at ``{columns}`` (expressions with their names, each followed by a comma), ``{keys}`` (the names alone,
-likewise) and ``{bucket}`` (the bucket's name alone, to order by); a filter becomes a condition at ``{name}``.
+Values are bound as ``$name``; ``$now`` is the time of the snapshot, where no other is given, and ``$whole`` whether the
+scope is ALL. Dimensions and bucket become SQL at ``{columns}`` (expressions with their names, each followed by a
+comma), ``{keys}`` (the names alone, likewise) and ``{bucket}`` (the bucket's name alone, to order by); a filter becomes
+a condition at ``{name}``.
 """
 
 from warehouse.questions.question import Question, load_question, question_names

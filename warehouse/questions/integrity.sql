@@ -6,8 +6,10 @@
 -- gives usage_calls: calls by `usage`, equal to billable_spans
 -- gives spans_cost_usd: USD by `spans`
 -- gives usage_cost_usd: USD by `usage`, equal to spans_cost_usd
--- gives flushed_spans: rows of `spans` by `flushes`, of all scopes
--- gives dropped: dead letters and other drops by `flushes`, of all scopes
+-- gives flushed_spans: rows of `spans` by `flushes`, of the whole deployment: NULL in every other scope
+-- gives dropped: dead letters and other drops by `flushes`, likewise
+-- gives gap_messages: offsets that Kafka no longer had, likewise
+-- whole flushed_spans, dropped, gap_messages
 WITH by_spans AS (
     SELECT
         count(*) AS spans,

@@ -10,16 +10,18 @@
                 like ``tenant=acme,tenant=,feature=chat`` (an empty value = NULL)
 ``state``       ``open``, ``resolved`` or ``all``
 ``text``        any text
-``whole``       a whole number ≥ 0
+``whole``       a whole number from 0 to 2^63 - 1
+``seconds``     a length of time: a whole number from 1 to 31,622,400 (366 days)
 ==============  ==========================================================================================
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import available_timezones
 
 from warehouse.errors import BadQuestion
 from warehouse.schemas import SAFETY, TABLES, USAGE_DIMENSIONS
@@ -27,7 +29,8 @@ from warehouse.scope import identifier, literal, one_of
 
 BUCKETS = ("minute", "hour", "day")
 STATES = ("open", "resolved", "all")
-_WHOLE = "must be a whole number, 0 or more"
+LARGEST = 2**63 - 1
+LONGEST_S = 366 * 86_400
 SAFETY_DIMENSIONS = tuple(SAFETY.names[SAFETY.names.index("tenant") : SAFETY.names.index("category")])
 DIMENSIONS = {"usage": USAGE_DIMENSIONS, "safety": SAFETY_DIMENSIONS}
 
@@ -45,14 +48,17 @@ class Parameter:
     default: str
     help: str
 
-    def parse(self, given: object) -> Value:
-        """The value, from Python or from text. Raises BadQuestion with what is allowed."""
+    def parse(self, given: object, named: Callable[[str], str] = str) -> Value:
+        """The value, from Python or from text. Raises BadQuestion with what is allowed.
+
+        ``named`` says how the asker wrote a parameter's name.
+        """
         if given is None or given == "":
             return () if self.kind in ("dimensions", "filter") else None
         try:
             return self._parse(given)
-        except (ValueError, TypeError) as error:
-            raise BadQuestion(f"{self.name} = {given!r}: {error}") from error
+        except (ValueError, TypeError, OverflowError) as error:
+            raise BadQuestion(f"{named(self.name)} = {given!r}: {error}") from error
 
     def _parse(self, given: object) -> Value:
         if self.kind == "dimensions":
@@ -70,7 +76,10 @@ def parse_time(given: object) -> datetime:
         return datetime.combine(given, time(), UTC)
     if not isinstance(given, datetime) or given.tzinfo is None:
         raise ValueError("must be a date, or a time with its zone like 2026-01-31T12:00:00Z")
-    return given.astimezone(UTC)
+    try:
+        return given.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("must be from the year 1 to the year 9999 in UTC") from error
 
 
 def _read_time(text: str) -> date:
@@ -84,14 +93,16 @@ def _read_time(text: str) -> date:
 def parse_dimensions(given: object, table: str) -> tuple[str, ...]:
     """Different dimensions of a table, in the order given."""
     names = given.split(",") if isinstance(given, str) else list(given) if isinstance(given, Iterable) else [given]
-    wanted = tuple(str(name).strip() for name in names)
+    wanted = tuple(parse_text(name).strip() for name in names)
     allowed = DIMENSIONS[table]
     for name in wanted:
         if name not in allowed and not ("tags" in allowed and name.startswith("tags.") and name != "tags."):
             tags = " or tags.KEY" if "tags" in allowed else ""
             raise ValueError(f"no dimension {name!r}; there are {', '.join(allowed)}{tags}")
-    if len(set(wanted)) != len(wanted):
-        raise ValueError("a dimension is named twice")
+        if "\0" in name:
+            raise ValueError("a dimension has no NUL in its name")
+    if len({name.lower() for name in wanted}) != len(wanted):
+        raise ValueError("a dimension is named twice, or two differ by upper and lower case only")
     return wanted
 
 
@@ -121,26 +132,53 @@ def parse_filter(given: object, table: str) -> Filter:
     if not isinstance(given, Mapping):
         raise TypeError("must be values by dimension")
     named = parse_dimensions(list(given), table) if given else ()
-    return tuple((name, frozenset(values)) for name, values in zip(named, given.values(), strict=True))
+    return tuple((name, _values(values)) for name, values in zip(named, given.values(), strict=True))
+
+
+def _values(given: Iterable[object]) -> frozenset[str | None]:
+    if isinstance(given, str):
+        raise TypeError("must be lists of values by dimension")
+    return frozenset(None if value is None else parse_text(value) for value in given)
+
+
+def parse_text(given: object) -> str:
+    """Any text that UTF-8 can say."""
+    text = str(given)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("must be UTF-8") from error
+    return text
+
+
+@functools.cache
+def _zones() -> frozenset[str]:
+    """What both Python and DuckDB know: without the files of a machine's own time zone."""
+    return frozenset(available_timezones() - {"Factory", "localtime"})
 
 
 def parse_zone(given: object) -> str:
     """Name of a time zone."""
-    try:
-        return ZoneInfo(str(given)).key
-    except (ZoneInfoNotFoundError, OSError) as error:
-        raise ValueError("must be a time zone like UTC or Europe/Berlin") from error
+    name = str(given)
+    if name not in _zones():
+        raise ValueError("must be a time zone like UTC or Europe/Berlin")
+    return name
 
 
-def parse_whole(given: object) -> int:
-    """A whole number ≥ 0."""
+def parse_whole(given: object, low: int = 0, high: int = LARGEST) -> int:
+    """A whole number from ``low`` to ``high``."""
     try:
-        number = int(given) if isinstance(given, (int, str)) and not isinstance(given, bool) else -1
-    except ValueError as error:
-        raise ValueError(_WHOLE) from error
-    if number < 0:
-        raise ValueError(_WHOLE)
+        number = int(given) if isinstance(given, (int, str)) and not isinstance(given, bool) else low - 1
+    except ValueError:
+        number = low - 1
+    if not low <= number <= high:
+        raise ValueError(f"must be a whole number from {low} to {high}")
     return number
+
+
+def parse_seconds(given: object) -> int:
+    """A length of time in seconds."""
+    return parse_whole(given, 1, LONGEST_S)
 
 
 PARSERS: Mapping[str, Callable[[object], Value]] = {
@@ -148,8 +186,9 @@ PARSERS: Mapping[str, Callable[[object], Value]] = {
     "bucket": parse_bucket,
     "zone": parse_zone,
     "whole": parse_whole,
+    "seconds": parse_seconds,
     "state": parse_state,
-    "text": str,
+    "text": parse_text,
 }
 """What reads the kinds that belong to no table."""
 

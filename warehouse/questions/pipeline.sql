@@ -1,7 +1,8 @@
 -- How far each partition has come, how fresh its rows are and how fast they arrive.
 -- reads flushes
+-- gives worker: which process, of which host; as all of this of the whole deployment: no question of tenants
 -- takes now: time = ; the time to judge by; nothing = that of the snapshot
--- takes rate_s: whole = 300; seconds before now that rates are taken over
+-- takes rate_s: seconds = 300; seconds before now that rates are taken over
 -- gives next_offset: the first offset that is not in the lake
 -- gives lag_messages: messages that were waiting in Kafka when the last flush began
 -- gives last_record_at: when Kafka took the last record that is in the lake

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib import resources
@@ -22,7 +22,8 @@ class Question:
     """One named question.
 
     ``reads`` maps tables to whether only files of the window are needed; ``gives`` explains columns that need it;
-    ``table`` names the measures that a person wants to see first, none = all columns.
+    ``whole`` names columns about the whole deployment, which nobody sees whose scope is not ALL; ``table`` names the
+    measures that a person wants to see first, none = all columns.
     """
 
     name: str
@@ -30,18 +31,24 @@ class Question:
     reads: Mapping[str, bool]
     takes: tuple[Parameter, ...]
     gives: Mapping[str, str]
+    whole: tuple[str, ...]
     table: tuple[str, ...]
     sql: str
 
-    def parse(self, given: Mapping[str, object]) -> dict[str, Value]:
-        """All parameters, those not given by their defaults. Raises BadQuestion."""
+    def parse(self, given: Mapping[str, object], named: Callable[[str], str] = str) -> dict[str, Value]:
+        """All parameters, those not given by their defaults. Raises BadQuestion.
+
+        ``named`` says how the asker wrote a parameter's name: a flag, on a command line.
+        """
         known = [parameter.name for parameter in self.takes]
         if unknown := sorted(set(given) - set(known)):
-            raise BadQuestion(f"{self.name} takes {', '.join(known) or 'nothing'}, not {', '.join(unknown)}")
-        values = {p.name: p.parse(given.get(p.name, p.default)) for p in self.takes}
+            takes, not_ = (", ".join(map(named, names)) for names in (known, unknown))
+            raise BadQuestion(f"{self.name} takes {takes or 'nothing'}, not {not_}")
+        values = {p.name: p.parse(given.get(p.name, p.default), named) for p in self.takes}
         start, end = values.get("start"), values.get("end")
         if isinstance(start, datetime) and isinstance(end, datetime) and start >= end:
-            raise BadQuestion(f"{self.name}: start {start.isoformat()} must be before end {end.isoformat()}")
+            first, after = named("start"), named("end")
+            raise BadQuestion(f"{first} {start.isoformat()} must be before {after} {end.isoformat()}")
         return values
 
     def keys(self, values: Mapping[str, Value]) -> dict[str, str]:
@@ -66,10 +73,10 @@ class Question:
         texts |= {f"{{{p.name}}}": filter_sql(cast("Filter", values[p.name])) for p in self.takes if p.kind == "filter"}
         return re.sub(r"\{\w+\}", lambda place: texts[place[0]], self.sql)
 
-    def bound(self, values: Mapping[str, Value]) -> dict[str, Value]:
-        """The values that the SQL takes as ``$name``."""
+    def bound(self, values: Mapping[str, Value], *, whole: bool) -> dict[str, Value]:
+        """The values that the SQL takes as ``$name``; ``$whole`` is whether the scope is ALL."""
         used = set(re.findall(r"\$(\w+)", self.sql))
-        return {name: value for name, value in values.items() if name in used}
+        return {name: value for name, value in {**values, "whole": whole}.items() if name in used}
 
 
 def question_names() -> list[str]:
@@ -100,9 +107,16 @@ def parse_question(name: str, text: str) -> Question:
         reads={table.removesuffix(" in window"): table.endswith(" in window") for table in tables},
         takes=tuple(takes),
         gives={column: help_ for column, _, help_ in gives},
-        table=tuple(word.strip() for line in header if line.startswith("table ") for word in line[6:].split(",")),
+        whole=_words(header, "whole "),
+        table=_words(header, "table "),
         sql="\n".join(line for line in lines if not line.startswith("--")).strip(),
     )
+
+
+def _words(header: list[str], key: str) -> tuple[str, ...]:
+    """The words of a list in the header."""
+    lists = [line.removeprefix(key) for line in header if line.startswith(key)]
+    return tuple(word.strip() for line in lists for word in line.split(","))
 
 
 def _parse_takes(question: str, line: str) -> Parameter:

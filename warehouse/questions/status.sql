@@ -1,12 +1,16 @@
 -- The ledger in one row: how much it holds, how much of that is priced, how fresh it is.
--- reads usage, flushes, incidents
+-- reads usage, spans, flushes, incidents
 -- takes now: time = ; nothing = the time of the snapshot
 -- gives calls: billable calls in scope
 -- gives priced_share: share of them whose cost is known
 -- gives cost_usd: USD, exact
--- gives spans: GenAI spans of all scopes, billable or not
+-- gives spans: GenAI spans in scope, billable or not
+-- gives messages: read from Kafka; like dropped and flushes of the whole deployment, NULL in every other scope
+-- gives last_record_at: when Kafka took the last record; of tenants the last one with a span of theirs
+-- gives last_flushed_at: how fresh the ledger is, the same to everybody: it names no volume
 -- gives open_incidents: in scope
 -- gives provisional: true until hours are settled
+-- whole messages, dropped, flushes
 WITH ledger AS (
     SELECT
         coalesce(sum(calls), 0)::BIGINT AS calls,
@@ -22,16 +26,29 @@ WITH ledger AS (
 pipeline AS (
     SELECT
         coalesce(sum(messages), 0)::BIGINT AS messages,
-        coalesce(sum(spans), 0)::BIGINT AS spans,
+        coalesce(sum(spans), 0)::BIGINT AS all_spans,
         coalesce(sum(list_sum(map_values(dropped))), 0)::BIGINT AS dropped,
         count(*) AS flushes,
-        max(last_record_at) AS last_record_at,
+        max(last_record_at) AS last_of_all,
         max(flushed_at) AS last_flushed_at
     FROM flushes
+),
+own AS (  -- only where `flushes` cannot tell: it costs more
+    SELECT count(*) AS own_spans, max(received_at) AS last_of_own FROM spans WHERE NOT $whole
 ),
 open_ AS (
     SELECT count(DISTINCT incident_id) AS open_incidents
     FROM incidents
     WHERE event = 'opened' AND incident_id NOT IN (SELECT incident_id FROM incidents WHERE event = 'resolved')
 )
-SELECT $now AS asked_at, *, true AS provisional FROM ledger, pipeline, open_
+SELECT
+    $now AS asked_at,
+    l.*,
+    p.messages,
+    if($whole, p.all_spans, o.own_spans) AS spans,
+    p.dropped, p.flushes,
+    if($whole, p.last_of_all, o.last_of_own) AS last_record_at,
+    p.last_flushed_at,
+    i.open_incidents,
+    true AS provisional
+FROM ledger AS l, pipeline AS p, own AS o, open_ AS i

@@ -4,9 +4,11 @@
 -- gives watermark: NULL where nothing was ever flushed
 -- gives spans_watermark: likewise of the streams that bring spans: a backlog of logs says nothing about spend
 -- gives as_of: the watermark, but no later than the last flush: what a reader is told, who cannot know if a worker runs
+-- gives last_flushed_at: like the three above how fresh the ledger is, the same to everybody: it names no volume
 -- gives streams: partitions, each as the stream that was flushed last (a recreated topic replaces the old one)
 -- gives lag_messages: messages that were waiting in all of them
 -- gives streams_behind: those that had messages waiting when their last flush began
+-- whole streams, streams_behind, lag_messages, last_record_at
 WITH latest AS (
     SELECT
         *,
