@@ -153,7 +153,7 @@ def hedged_requests(world: World, draw: Draw) -> None:
 def streams_told_by_request_and_record(world: World, draw: Draw) -> None:
     span, log = {"logfire.span_type": "span", "gen_ai.request.stream": True}, {"logfire.span_type": "log"}
     for n in range(draw.count):
-        at = n * 40 if draw.yes else 0
+        at = n * 120 if draw.yes else 0  # nearer ones may be paired crosswise by a flush that has not seen all
         wrapped = draw.maybe and draw.count == 1
         outer = world.tell("pydantic_ai", chat(draw), at=at - 1, ms=700) if wrapped else None
         world.tell("logfire", chat(draw), outer, at=at, ms=5, known=False, also=span)

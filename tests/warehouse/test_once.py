@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from processors.conventions.rules import scopes
 from tests.warehouse.look_alikes import APART
 from tests.warehouse.scenes import SCENES, USAGE
 from tests.warehouse.told import in_ledgers, settle, span, table, told_once, tool, verdicts
@@ -111,3 +113,14 @@ def test_the_rules_of_the_lake_know_every_billable_operation():
     listed = (Path(once.__file__).parent / "lake.sql").read_text().partition("operation IN (")[2].partition(")")[0]
 
     assert tuple(word.strip(" '") for word in listed.split(",")) == BILLABLE_OPERATIONS
+
+
+def test_the_rules_of_the_lake_know_how_good_the_counts_of_each_convention_are():
+    with duckdb.connect() as connection:
+        connection.execute(connection.extract_statements((Path(once.__file__).parent / "records.sql").read_text())[0])
+        ranks = {
+            scope.convention: connection.execute("SELECT rank_of(?)", [scope.convention]).fetchone()
+            for scope in scopes()
+        }
+
+    assert ranks == {scope.convention: (scope.usage_rank,) for scope in scopes()}

@@ -43,7 +43,7 @@ def _forest(seeded: random.Random) -> Rows:
                 at=at + number,
                 trace=seeded.choice("tu") if parent is None else "t",
                 tenant=seeded.choice(["acme", None]),
-                response_id=seeded.choice([None, None, "msg_11111111", "msg_22222222"]) if make is span else None,
+                response_id=seeded.choice([None, None, "msg_1a2b3c4d", "msg_5e6f7a8b"]) if make is span else None,
                 convention=seeded.choice(["otel_genai", "openinference"]),
                 status="error" if failed else "ok",
                 **usage,

@@ -8,9 +8,9 @@ The rules are SQL files, run here by DuckDB on the spans of one flush and at set
 
 ==================  ==============================================================================================
 ``flush.sql``       what the rules read, from the columns of a flush; ``lake.sql``: the same from those of the lake
-``records.sql``     ``repeated_record``: the same (trace id, span id) again
+``records.sql``     words that the rules share; ``repeated_record``: the same (trace id, span id) again
 ``lineage.sql``     tenant, feature, user, session, task and prompt from the nearest ancestor that has one
-``wrappers.sql``    ``wraps_call``: a model call that encloses others
+``wrappers.sql``    ``wraps_call``: a model call that encloses others and repeats them
 ``responses.sql``   ``same_response``: the same response id, within a trace or across
 ``splits.sql``      ``split_stream``: a stream told by two records without a common id
 ``twins.sql``       ``same_call``: two instrumentations side by side without a common id
@@ -19,6 +19,7 @@ The rules are SQL files, run here by DuckDB on the spans of one flush and at set
 ==================  ==============================================================================================
 
 Two calls are never one because they look alike: sequential and concurrent calls of one instrumentation are all billed.
+``docs/once.md`` says it rule by rule, with examples.
 """
 
 from warehouse.once.rules import LEDGER, WHY_NO_CALL, Decision, apply, decide, look
