@@ -14,7 +14,7 @@ from dashboards.grid import Row
 from dashboards.period import Period
 from dashboards.settings import DashboardSettings
 from dashboards.view import View
-from warehouse.reader import ALL, Scope, Warehouse, WarehouseSnapshot
+from warehouse.reader import ALL, Scope, Warehouse, WarehouseSnapshot, is_whole
 from warehouse.settings import LakeSettings
 
 
@@ -24,6 +24,11 @@ class Answers:
 
     snapshot: WarehouseSnapshot
     scope: Scope
+
+    @property
+    def whole(self) -> bool:
+        """Whether all tenants are shown, and with them what is about the whole deployment."""
+        return is_whole(self.scope)
 
     def ask(self, question: str, **parameters: object) -> list[Row]:
         """Rows of a named question. Raises LakeUnavailable."""

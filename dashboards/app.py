@@ -15,7 +15,7 @@ from dashboards.answers import Source
 from dashboards.controls import choose_time
 from dashboards.frame import dress
 from dashboards.handover import read
-from dashboards.pages import pipeline, spend
+from dashboards.screens import pipeline, spend
 
 
 @st.cache_resource(show_spinner=False)

@@ -57,11 +57,11 @@ def spend(total: Row, *, phrase: str, tenants: int, freshness: Freshness) -> str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """What decides whether the pipeline is healthy."""
+    """What decides whether the pipeline is healthy; None = not for this reader, who sees some tenants only."""
 
-    lag_messages: int
-    lost_offsets: bool
-    drop_reasons: int
+    lag_messages: int | None
+    lost_offsets: bool | None
+    drop_reasons: int | None
     open_incidents: int
 
 
@@ -73,12 +73,14 @@ def pipeline(health: Health, *, phrase: str, freshness: Freshness) -> str:
     reasons = (
         f"drops for {_bold(_counted(health.drop_reasons, 'reason'))}" if health.drop_reasons else "nothing dropped"
     )
-    parts = [
-        freshness.words(),
-        f"{_bold(_counted(health.lag_messages, 'message'))} waiting in Kafka",
-        f"{reasons} {escape(phrase)}",
-        _bold(_counted(health.open_incidents, "open incident")) if health.open_incidents else "no open incident",
-    ]
+    parts = [freshness.words()]
+    if health.lag_messages is not None:
+        parts.append(f"{_bold(_counted(health.lag_messages, 'message'))} waiting in Kafka")
+    if health.drop_reasons is not None:
+        parts.append(f"{reasons} {escape(phrase)}")
+    parts.append(
+        _bold(_counted(health.open_incidents, "open incident")) if health.open_incidents else "no open incident"
+    )
     return _lead(f"{judged}&ensp;{', '.join(parts)}")
 
 
@@ -95,6 +97,8 @@ def verdict(health: Health, freshness: Freshness) -> str:
         return badge("Data lost", "bad", "Kafka deleted messages before they were read: see the partitions below.")
     if health.open_incidents or health.drop_reasons:
         return badge("Needs attention", "warn", "An incident is open or messages were dropped: see below.")
+    if health.lag_messages is None:
+        return badge("All quiet", "good", "No incident of the tenants shown is open.")
     return badge("Healthy", "good", "Nothing was dropped or lost and no incident is open.")
 
 

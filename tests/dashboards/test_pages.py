@@ -1,6 +1,7 @@
 """The pages in a real browser, served by the real command on a lake with known rows."""
 
 import csv
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -154,9 +155,35 @@ def test_a_filter_cannot_widen_the_scope(reader: Reader, pages_of_acme: Dashboar
 def test_a_scope_hides_the_incidents_and_models_of_others(reader: Reader, pages_of_acme: Dashboard):
     page = reader.open(f"{pages_of_acme.url}/pipeline{EVERYTHING}")
 
+    expect(page.locator(".sl-lead")).to_contain_text("All quiet")
     expect(page.locator(".sl-lead")).to_contain_text("no open incident")
-    expect(page.get_by_role("table", name="Partitions")).to_be_visible()
+    expect(page.get_by_role("table", name="Calls without a price")).to_contain_text("in-house-7b")
     assert "globex" not in page.content()
+
+
+def test_a_scope_hides_what_is_about_the_whole_deployment(reader: Reader, pages_of_acme: Dashboard):
+    page = reader.open(f"{pages_of_acme.url}/pipeline{EVERYTHING}")
+
+    expect(page.locator(".sl-sub").first).to_contain_text(re.compile(r"^1 spans read · 20 billable calls · 100 %"))
+    for table in ("Partitions", "Dead letters and other drops"):
+        expect(page.get_by_text(table)).to_have_count(0)
+    assert "messages" not in page.locator("body").inner_text()
+
+
+LISTING = """window.listed = [];
+new MutationObserver(() => {
+  const found = document.querySelector('[data-testid^="stSidebar"]');
+  if (found) window.listed.push(found.innerText);
+}).observe(document, {childList: true, subtree: true});"""
+
+
+def test_whoever_comes_first_may_open_any_page_and_sees_no_list_of_files(browser: Browser, tmp_path: Path):
+    with serving(make_ledger(tmp_path / "lake")) as dashboard, reading(browser) as someone:
+        someone.context.add_init_script(LISTING)
+        page = someone.open(f"{dashboard.url}/pipeline{EVERYTHING}")
+
+        expect(page.get_by_role("table", name="Partitions")).to_be_visible()
+        assert page.evaluate("window.listed") == []
 
 
 def test_pages_served_before_there_is_a_lake_fill_by_themselves(reader: Reader, tmp_path: Path):

@@ -1,6 +1,7 @@
 """First lines."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html import unescape
@@ -11,6 +12,7 @@ from dashboards.sentences import Freshness, Health, pipeline, spend, verdict
 
 NOW = datetime(2026, 3, 1, 14, 3, 14, tzinfo=UTC)
 FRESH = Freshness(as_of=NOW - timedelta(seconds=2), now=NOW, zone=UTC)
+OF_TENANTS = Health(lag_messages=None, lost_offsets=None, drop_reasons=None, open_incidents=0)
 WELL = Health(lag_messages=0, lost_offsets=False, drop_reasons=0, open_incidents=0)
 
 
@@ -42,6 +44,18 @@ def test_a_healthy_pipeline_says_so():
     assert words(pipeline(WELL, phrase="today", freshness=FRESH)) == (
         "Healthy data as of 14:03:12 (2 s ago), 0 messages waiting in Kafka, nothing dropped today, no open incident"
     )
+
+
+def test_who_sees_some_tenants_only_is_told_of_their_incidents_and_nothing_of_the_deployment():
+    told = [
+        words(pipeline(replace(OF_TENANTS, open_incidents=number), phrase="today", freshness=FRESH))
+        for number in (0, 2)
+    ]
+
+    assert told == [
+        "All quiet data as of 14:03:12 (2 s ago), no open incident",
+        "Needs attention data as of 14:03:12 (2 s ago), 2 open incidents",
+    ]
 
 
 def test_an_unhealthy_pipeline_counts_what_is_wrong():

@@ -1,8 +1,13 @@
-"""Pipeline: is it healthy, how fresh; where it waits, what it dropped, what has no price, which incidents are open."""
+"""Pipeline: is it healthy, how fresh; where it waits, what it dropped, what has no price, which incidents are open.
+
+Pages that show some tenants only have their incidents, their calls without a price and the freshness; lag, throughput,
+drops and partitions are about the whole deployment.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import partial
 
@@ -14,6 +19,7 @@ from dashboards.controls import Time
 from dashboards.frame import readable, side_by_side
 from dashboards.grid import UNATTRIBUTED, Column, Row
 from dashboards.listing import draw_table
+from dashboards.period import Period
 from dashboards.view import View
 
 WAITING = """<div class="sl-empty"><h2>No worker has committed anything yet</h2>
@@ -31,36 +37,59 @@ def _live(source: Source, view: View) -> None:
         answers = source.answers()
         now = datetime.now(UTC)
         period = view.at(now)
-        partitions = answers.ask("pipeline")
         incidents = answers.ask("incidents", state="open")
-        dropped = answers.ask("dead_letters", start=period.start, end=period.end)
-        mark = answers.ask("watermark")[0]
-        health = sentences.Health(
-            lag_messages=mark["lag_messages"],
-            lost_offsets=any(row["gap_messages"] for row in partitions),
-            drop_reasons=len(dropped),
-            open_incidents=len(incidents),
-        )
-        freshness = sentences.Freshness(as_of=mark["as_of"], now=now, zone=view.zone)
-        lead = sentences.pipeline(health, phrase=period.phrase, freshness=freshness)
-        st.html(lead + (_second_line(answers, now) if partitions else WAITING))
-        if not partitions:
+        unpriced = answers.ask("unpriced", start=period.start, end=period.end)
+        freshness = sentences.Freshness(as_of=answers.ask("watermark")[0]["as_of"], now=now, zone=view.zone)
+        deployment = _deployment(answers, period) if answers.whole else None
+        lead = sentences.pipeline(_health(deployment, len(incidents)), phrase=period.phrase, freshness=freshness)
+        st.html(lead + (_second_line(answers, now) if freshness.as_of else WAITING))
+        if not freshness.as_of:
             return
         _draw_incidents(incidents, now, view.zone)
-        _draw_partitions(partitions, now)
+        if deployment is None:
+            _draw_unpriced(unpriced, period.phrase)
+            return
+        _draw_partitions(deployment.partitions, now)
         left, right = side_by_side(2)
         with left:
-            _draw_dropped(dropped, period.phrase, now, view.zone)
+            _draw_dropped(deployment.dropped, period.phrase, now, view.zone)
         with right:
-            _draw_unpriced(answers.ask("unpriced", start=period.start, end=period.end), period.phrase)
+            _draw_unpriced(unpriced, period.phrase)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """What is about the whole deployment: who may see some tenants only is not shown it."""
+
+    partitions: Sequence[Row]
+    dropped: Sequence[Row]
+    lag_messages: int
+
+
+def _deployment(answers: Answers, period: Period) -> Deployment:
+    return Deployment(
+        partitions=answers.ask("pipeline"),
+        dropped=answers.ask("dead_letters", start=period.start, end=period.end),
+        lag_messages=answers.ask("watermark")[0]["lag_messages"],
+    )
+
+
+def _health(deployment: Deployment | None, open_incidents: int) -> sentences.Health:
+    return sentences.Health(
+        lag_messages=deployment.lag_messages if deployment else None,
+        lost_offsets=any(row["gap_messages"] for row in deployment.partitions) if deployment else None,
+        drop_reasons=len(deployment.dropped) if deployment else None,
+        open_incidents=open_incidents,
+    )
 
 
 def _second_line(answers: Answers, now: datetime) -> str:
     status = answers.ask("status")[0]
+    messages = [(figures.count(status["messages"]), "messages")] if answers.whole else []
     return sentences.sub(
         [
             (figures.count(status["spans"]), "spans read"),
-            (figures.count(status["messages"]), "messages"),
+            *messages,
             (figures.count(status["calls"]), "billable calls"),
             (figures.share(status["priced_share"]), "of them priced"),
             (figures.ago(status["last_record_at"], now), "the last record"),
