@@ -158,6 +158,14 @@ SCENES: dict[str, tuple[list[dict[str, Any]], dict[str, str]]] = {
         ],
         {"big": "billed", "tool": "no_model_call", "small": "billed"},
     ),
+    "also where it is the same model, told by another instrumentation": (
+        [
+            span("first", ms=900, request_model="gpt-4o", **USAGE),
+            tool("tool", "first", at=100),
+            span("second", "tool", at=110, convention="openinference", request_model="gpt-4o", input_tokens=50),
+        ],
+        {"first": "billed", "tool": "no_model_call", "second": "billed"},
+    ),
     "so is one that an agent asks without a tool, where model and counts are others": (
         [
             span("big", ms=900, request_model="gpt-4o", **USAGE),
