@@ -50,6 +50,15 @@ def build_parser(chosen: str | None) -> argparse.ArgumentParser:
     return parser
 
 
+def _verb(words: list[str]) -> str | None:
+    """The first word that is neither a flag nor the value of one, where it is a verb."""
+    parser = argparse.ArgumentParser(prog="spanledger", add_help=False)
+    parser.add_argument("--settings")
+    parser.add_argument("words", nargs=argparse.REMAINDER)
+    found = parser.parse_known_args(words)[0].words
+    return found[0] if found and found[0] in VERBS else None
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one verb and return its exit code."""
     from ingest.errors import IngestError
@@ -57,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
     from warehouse.errors import WarehouseError
 
     words = sys.argv[1:] if argv is None else argv
-    args = build_parser(next((word for word in words if word in VERBS), None)).parse_args(words)
+    args = build_parser(_verb(words)).parse_args(words)
     flags = {name: value for name, value in vars(args).items() if "." in name}
     try:
         return int(args.run(args, load(file=args.settings, flags=flags)) or 0)
@@ -69,6 +78,11 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"spanledger {args.verb}: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """List incidents: whose spend spiked, by how much, why, and whether it is over.
 
     spanledger alerts list
-    spanledger alerts list --all --format json
+    spanledger alerts list --all --tenant acme --format json
 
 The worst open one comes first. JSON and CSV hold every column, contributors included, and exact money as decimal text.
 """
@@ -28,15 +28,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         epilog="example: spanledger alerts list --all --format json",
     )
     listing.add_argument("--all", action="store_true", help="resolved ones too")
+    listing.add_argument("--tenant", action="append", metavar="TENANT", help="only of this tenant; may be repeated")
     listing.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print incidents; 0 whatever they say."""
-    from spanledger.answers import write_csv, write_json, write_table
-    from warehouse.reader import ALL, Warehouse
+    from spanledger.answers import scope_of, write_csv, write_json, write_table
+    from warehouse.reader import Warehouse
 
-    found = Warehouse(settings.lake).ask("incidents", ALL, state="all" if args.all else "open")
+    found = Warehouse(settings.lake).ask("incidents", scope_of(args.tenant), state="all" if args.all else "open")
     if args.format == "json":
         write_json(found, sys.stdout)
     elif args.format == "csv":

@@ -11,16 +11,26 @@ import csv
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
-from decimal import Decimal
-from typing import TextIO
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import TYPE_CHECKING, TextIO
 
 import pyarrow as pa
+
+if TYPE_CHECKING:
+    from warehouse.reader import Scope
 
 ATTRIBUTION = ("tenant", "feature", "principal")
 UNATTRIBUTED = "unattributed"
 
 Plain = str | int | float | bool | None | list["Plain"] | dict[str, "Plain"]
 """What JSON can say."""
+
+
+def scope_of(tenants: Sequence[str] | None) -> Scope:
+    """What the flags --tenant allow; none of them = everything."""
+    from warehouse.reader import ALL
+
+    return ALL if tenants is None else frozenset(None if name == UNATTRIBUTED else name for name in tenants)
 
 
 def plain(value: object) -> Plain:
@@ -93,15 +103,33 @@ def is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind))
 
 
+SMALL_USD = Decimal("0.0001")
+SMALL = 0.001
+TENS = 10
+TWO_DIGITS = Context(prec=2, rounding=ROUND_HALF_UP)
+
+
+def _money(value: Decimal) -> str:
+    """Dollars; two significant digits of less than a hundredth of a cent: what is not zero never reads zero."""
+    return f"{TWO_DIGITS.create_decimal(value):f}" if 0 < abs(value) < SMALL_USD else f"{value:,.4f}"
+
+
+def _real(value: float) -> str:
+    """A number with four digits or so."""
+    if 0 < abs(value) < SMALL:
+        return f"{TWO_DIGITS.create_decimal(Decimal(value)):f}"
+    return f"{value:,.3f}" if abs(value) < TENS else f"{value:,.0f}"
+
+
 SHOWN: Mapping[type, Callable[..., str]] = {
     bool: lambda value: "yes" if value else "no",
     int: "{:,}".format,
-    Decimal: "{:,.4f}".format,
-    float: lambda value: f"{value:,.3f}" if abs(value) < 10 else f"{value:,.0f}",  # noqa: PLR2004 - four digits or so
-    datetime: lambda value: value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ"),
+    Decimal: _money,
+    float: _real,
+    datetime: lambda value: value.astimezone(UTC).isoformat(sep=" ", timespec="seconds").replace("+00:00", "Z"),
     str: str,
 }
-"""How a person reads a value: thousands apart, money to a hundredth of a cent."""
+"""How a person reads a value: thousands apart, money to a hundredth of a cent or, where it is less, to two digits."""
 
 
 def cell(value: object, null: str = "-") -> str:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from warehouse.reader import Scope, WarehouseSnapshot
 
 
+FLAGS = {"start": "--from", "end": "--to", "by": "--by", "bucket": "--bucket"}
+"""Parameters that have a flag of their own."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the verb."""
     parser.add_argument("question", nargs="?", metavar="NAME", help="the question; none = list all")
@@ -39,15 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print one answer; 0 whatever it says."""
-    from spanledger.answers import write_csv, write_json
+    from spanledger.answers import scope_of, write_csv, write_json
     from warehouse.questions import load_question
     from warehouse.reader import Warehouse
 
     if args.question is None:
         _list_questions()
         return 0
-    asked = Asked(question=load_question(args.question), scope=_scope(args.tenant), params=_parameters(args))
-    asked.question.parse(asked.params)
+    asked = Asked(question=load_question(args.question), scope=scope_of(args.tenant), params=_parameters(args))
+    asked.question.parse(asked.params, _flag)
     snapshot = Warehouse(settings.lake).snapshot()
     answer = snapshot.ask(asked.question.name, asked.scope, **asked.params)
     if args.format == "table":
@@ -82,31 +86,25 @@ def _list_questions() -> None:
         print(f"{question.name:16}{question.summary}")
         for parameter in question.takes:
             default = f" (default: {parameter.default})" if parameter.default else ""
-            print(f"{'':16}  {_flag(parameter.name):18}{parameter.help}{default}")
+            flag = _flag(parameter.name) + "=" * (parameter.name not in FLAGS)
+            print(f"{'':16}  {flag:18}{parameter.help}{default}")
 
 
 def _flag(parameter: str) -> str:
-    flags = {"start": "--from", "end": "--to", "by": "--by", "bucket": "--bucket"}
-    return flags.get(parameter, f"--param {parameter}=")
+    """A parameter as it is written on the command line."""
+    return FLAGS.get(parameter, f"--param {parameter}")
 
 
 def _parameters(args: argparse.Namespace) -> dict[str, str]:
     from warehouse.errors import BadQuestion
 
-    given = {name: getattr(args, name) for name in ("by", "bucket", "start", "end") if getattr(args, name) is not None}
+    given = {name: getattr(args, name) for name in FLAGS if getattr(args, name) is not None}
     for text in args.param:
         name, equals, value = text.partition("=")
         if not equals:
             raise BadQuestion(f"--param {text!r} must be NAME=VALUE")
         given[name] = value
     return given
-
-
-def _scope(tenants: list[str] | None) -> Scope:
-    from spanledger.answers import UNATTRIBUTED
-    from warehouse.reader import ALL
-
-    return ALL if tenants is None else frozenset(None if name == UNATTRIBUTED else name for name in tenants)
 
 
 def _print_table(asked: Asked, answer: pa.Table, snapshot: WarehouseSnapshot) -> None:
@@ -119,7 +117,7 @@ def _print_table(asked: Asked, answer: pa.Table, snapshot: WarehouseSnapshot) ->
     total = snapshot.ask(asked.question.name, asked.scope, **asked.in_total()) if grouped else None
     write_table(answer, sys.stdout, columns=columns, total=total if total is not None and total.num_rows == 1 else None)
     hidden = len(answer.column_names) - len(columns)
-    notes = [f"{answer.num_rows} rows, snapshot of {snapshot.taken_at:%Y-%m-%d %H:%M:%S}Z"]
+    notes = [f"{answer.num_rows} row{'s' * (answer.num_rows != 1)}, snapshot of {snapshot.taken_at:%Y-%m-%d %H:%M:%S}Z"]
     notes += ["provisional"] * ("provisional" in answer.column_names)
     notes += [f"{hidden} more columns with --format json or csv"] * (hidden > 0)
     print("; ".join(notes), file=sys.stderr)

@@ -110,18 +110,45 @@ def load(
     given: dict[str, tuple[Any, str]] = {}
     given.update(_from_file(file or Path("spanledger.toml"), required=file is not None))
     given.update(_from_environment(env))
-    given.update({name: (value, f"--{name}") for name, value in (flags or {}).items() if value is not None})
+    given.update({name: (value, _flag(name)) for name, value in (flags or {}).items() if value is not None})
     known = {row.name for row in describe()}
     for name, (_, origin) in given.items():
         if name not in known:
             raise SettingsError(f"{origin}: there is no setting {name!r}; the README's table lists them")
-    share = Path(env.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    data = Path(str(given["data"][0])).expanduser() if "data" in given else share / "spanledger"
-    data = data.absolute()
+    data = _data(given.get("data"), env)
     built = {section: _build(section, cls, given) for section, cls in SECTIONS.items()}
     if not built["lake"].url:
         built["lake"] = dataclasses.replace(built["lake"], url=str(data / "lake"))
+    elif "://" not in built["lake"].url:
+        url, origin = given["lake.url"]
+        _directory(str(url), origin)
     return Settings(data=data, **built)
+
+
+def _data(given: tuple[Any, str] | None, env: Mapping[str, str]) -> Path:
+    """The directory of data, which need not be there; empty = not given."""
+    raw, origin = given or ("", "data")
+    if raw != "":
+        return _directory(_parse(raw, str, {}, origin), origin)
+    return _directory(f"{env.get('XDG_DATA_HOME') or '~/.local/share'}/spanledger", origin)
+
+
+def _directory(text: str, origin: str) -> Path:
+    """The absolute path of a directory that is there or can be made."""
+    try:
+        path = Path(text).expanduser().absolute()
+        str(path).encode()
+        there = next(one for one in (path, *path.parents) if one.exists())
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a home that nobody has
+        raise SettingsError(f"{origin} = {text!r}: must be a directory: {error}") from error
+    if not there.is_dir():
+        raise SettingsError(f"{origin} = {text!r}: must be a directory, and {there} is a file")
+    return path
+
+
+def _flag(name: str) -> str:
+    """A setting as it is called on the command line: ``--grpc-port`` of ``gateway.grpc_port``."""
+    return "--" + name.rpartition(".")[2].replace("_", "-")
 
 
 def _from_file(path: Path, *, required: bool) -> dict[str, tuple[Any, str]]:
@@ -131,7 +158,9 @@ def _from_file(path: Path, *, required: bool) -> dict[str, tuple[Any, str]]:
         if required:
             raise SettingsError(f"settings file {path} does not exist") from error
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise SettingsError(f"settings file {path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SettingsError(f"settings file {path} is not TOML: {error}") from error
     found: dict[str, tuple[Any, str]] = {}
     for section, value in content.items():
@@ -218,6 +247,8 @@ def _number(raw: Any) -> float:
 def _words(raw: Any) -> str:
     if not isinstance(raw, str):
         raise TypeError("must be text")
+    if "\0" in raw:
+        raise ValueError("must be text without NUL")
     return raw
 
 

@@ -47,6 +47,19 @@ def test_all_means_resolved_ones_too(capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.usefixtures("lake")
+@pytest.mark.parametrize(
+    ("tenants", "found"), [(["acme"], 2), (["beta"], 0), (["beta", "acme"], 2), (["unattributed"], 0)]
+)
+def test_a_tenant_limits_the_list(tenants: list[str], found: int, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = [word for tenant in tenants for word in ("--tenant", tenant)]
+
+    code = main(["alerts", "list", "--all", "--format", "json", *flags])
+
+    assert code == 0
+    assert len(json.loads(capsys.readouterr().out)) == found
+
+
+@pytest.mark.usefixtures("lake")
 def test_json_holds_exact_money_and_the_contributors(capsys: pytest.CaptureFixture[str]) -> None:
     main(["alerts", "list", "--format", "json"])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 from spanledger.__main__ import main
+from spanledger.answers import cell
 from tests.warehouse.samples import APP, NOON, flush_record, rows, span, stretch, usage
 from warehouse.lake import Flush, Lake
 from warehouse.questions import question_names
@@ -56,13 +57,13 @@ def test_a_table_is_aligned_and_ends_with_a_total_that_says_how_much_is_priced(c
     printed = capsys.readouterr()
     assert code == 0
     assert printed.out.splitlines() == [
-        "tenant        feature       calls  errors  input_tokens  output_tokens    cost_usd  priced_share",
-        "────────────  ────────────  ─────  ──────  ────────────  ─────────────  ──────────  ────────────",
-        "acme          chat          1,000       0           100             10  1,234.5000         1.000",
-        "acme          unattributed      1       0           100             10      0.0000         1.000",
-        "unattributed  chat              1       0           100             10           -         0.000",
-        "────────────  ────────────  ─────  ──────  ────────────  ─────────────  ──────────  ────────────",
-        "total                       1,002       0           300             30  1,234.5000         0.999",
+        "tenant        feature       calls  errors  input_tokens  output_tokens        cost_usd  priced_share",
+        "────────────  ────────────  ─────  ──────  ────────────  ─────────────  ──────────────  ────────────",
+        "acme          chat          1,000       0           100             10      1,234.5000         1.000",
+        "acme          unattributed      1       0           100             10  0.000000000001         1.000",
+        "unattributed  chat              1       0           100             10               -         0.000",
+        "────────────  ────────────  ─────  ──────  ────────────  ─────────────  ──────────────  ────────────",
+        "total                       1,002       0           300             30      1,234.5000         0.999",
     ]
     assert "provisional" in printed.err
 
@@ -139,8 +140,24 @@ def test_every_question_prints_in_every_format(question: str, how: str, capsys: 
     [
         (["report", "spent"], "there is no question 'spent'"),
         (["report", "spend", "--by", "colour"], "no dimension 'colour'"),
-        (["report", "spend", "--from", "tomorrow"], "start = 'tomorrow'"),
-        (["report", "status", "--by", "tenant"], "status takes now, not by"),
+        (["report", "spend", "--from", "tomorrow"], "--from = 'tomorrow'"),
+        (
+            ["report", "spend", "--to", "0001-01-01T00:00+14:00"],
+            "--to = '0001-01-01T00:00+14:00': must be from the year 1",
+        ),
+        (
+            ["report", "spend", "--from", "2026-03-02", "--to", "2026-03-01"],
+            "--from 2026-03-02T00:00:00+00:00 must be before --to",
+        ),
+        (["report", "status", "--by", "tenant"], "status takes --param now, not --by"),
+        (
+            ["report", "calls", "--param", f"limit={2**64}"],
+            f"--param limit = '{2**64}': must be a whole number from 0 to",
+        ),
+        (["report", "spend", "--tenant", "\udcff"], "no tenant is called"),
+        (["report", "pipeline", "--tenant", "acme"], "ask without --tenant"),
+        (["--settings", "lake", "report"], "settings file lake does not exist"),
+        (["--settings", "/", "report"], "settings file / cannot be read: Is a directory"),
         (["report", "calls", "--param", "limit"], "must be NAME=VALUE"),
     ],
 )
@@ -170,6 +187,55 @@ def test_without_a_lake_it_says_what_to_do(
     assert "there is no lake at" in printed.err
     assert "spanledger worker" in printed.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_lake_ends_every_verb_that_reads_it_with_one_line(lake: Path, capsys: pytest.CaptureFixture[str]):
+    (file,) = (lake / "spans").glob("day=*/*.parquet")
+    file.write_bytes(b"not Parquet")
+
+    for words in (["report", "calls"], ["lake", "attach", str(lake.with_name("l.duckdb"))], ["prices", "unpriced"]):
+        code = main(words)
+
+        printed = capsys.readouterr()
+        assert (code, printed.out, printed.err.count("\n")) == (2, "", 1)
+        assert f"{file} is damaged" in printed.err
+
+
+@pytest.mark.usefixtures("lake")
+def test_any_time_there_is_may_be_asked_for(capsys: pytest.CaptureFixture[str]):
+    code = main(["report", "spend", "--from", "0001-01-01", "--to", "9999-12-31", "--by", "", "--format", "json"])
+
+    assert code == 0
+    assert json.loads(capsys.readouterr().out)[0]["calls"] == 1002
+
+
+@pytest.mark.usefixtures("lake")
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    codes = [main(["lake", "attach", str(tmp_path / where)]) for where in ("none/l.duckdb", "", "x" * 300)]
+
+    assert codes == [2, 2, 2]
+    assert capsys.readouterr().err.count("\n") == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (Decimal("0.000000000000"), "0.0000"),
+        (Decimal("0.000000000001"), "0.000000000001"),
+        (Decimal("-0.000004250000"), "-0.0000043"),
+        (Decimal("0.000099960000"), "0.00010"),
+        (Decimal("0.0001"), "0.0001"),
+        (Decimal("1234.56789"), "1,234.5679"),
+        (0.0, "0.000"),
+        (0.000012345, "0.000012"),
+        (1.5, "1.500"),
+        (12345.6, "12,346"),
+        (datetime(1, 1, 1, tzinfo=UTC), "0001-01-01 00:00:00Z"),
+        (datetime(2026, 3, 1, 12, 0, 0, 999999, tzinfo=UTC), "2026-03-01 12:00:00Z"),
+    ],
+)
+def test_what_is_not_zero_never_reads_zero(value: object, shown: str):
+    assert cell(value) == shown
 
 
 @pytest.mark.usefixtures("lake")
