@@ -5,7 +5,7 @@
 3. ``accept``: validate, stamp the tenant, send to Kafka, wait for its acknowledgement, and only then say yes.
 
 A request is forwarded whole or not at all. Spans with unusable ids are reported as rejected in a partial success; they
-stand in the record nevertheless and the worker dead-letters them, so both sides count the same spans.
+stand in the record nevertheless and the worker drops them, counted as ``bad_span``, so both sides count the same spans.
 """
 
 from __future__ import annotations
