@@ -28,7 +28,7 @@ STOP_WITHIN_S = 20.0
 LOOK_S = 0.1
 COULD_NOT_RUN = 2  # exit code of a verb that says what to do: starting it again would not help
 RESTART_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
-AT_ONCE_S = 20.0  # a part that ends so soon after a start, and before it is ready, has not started
+AT_ONCE_S = 20.0  # who ends so soon after a start waits longer for the next; who was not ready either has not started
 MOST_FAILED_STARTS = 5  # … in a row
 
 
@@ -60,7 +60,8 @@ class Part:
     restarted: int = 0
     was_ready: bool = False  # since the first start
     is_ready: bool = False  # since this start
-    failed_starts: int = 0  # in a row
+    quick_ends: int = 0  # in a row
+    failed_starts: int = 0  # likewise: quick ends before it was ready
     log_from: int = 0  # where this start's lines begin in the log
     started_at: float = 0.0  # monotonic time
     not_before: float = 0.0  # monotonic time of the next restart
@@ -100,14 +101,15 @@ class Part:
 
     def _pause(self, code: int) -> None:
         """Set the time of the next start and say so. Raises CannotRun after too many starts that were none."""
-        failed = not self.is_ready and time.monotonic() - self.started_at < AT_ONCE_S
-        self.failed_starts = self.failed_starts + 1 if failed else 0
+        quick = time.monotonic() - self.started_at < AT_ONCE_S
+        self.quick_ends = self.quick_ends + 1 if quick else 0
+        self.failed_starts = self.failed_starts + 1 if quick and not self.is_ready else 0
         if self.failed_starts >= MOST_FAILED_STARTS:
             raise CannotRun(
                 f"{self.name} does not start: it {_ending(code)}, the {self.failed_starts}th time in a row; "
                 f"{_last_line(self.log)}"
             )
-        pause_s = min(RESTART_PAUSE_S * 2 ** max(self.failed_starts - 1, 0), LONGEST_PAUSE_S)
+        pause_s = min(RESTART_PAUSE_S * 2 ** max(self.quick_ends - 1, 0), LONGEST_PAUSE_S)
         self.not_before = time.monotonic() + pause_s
         with contextlib.suppress(OSError):  # the terminal may be gone; the parts are not
             print(f"{self.name} {_ending(code)}: again in {pause_s:g} s; {_last_line(self.log)}", flush=True)

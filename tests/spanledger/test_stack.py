@@ -88,6 +88,20 @@ def test_a_part_that_has_been_ready_is_started_again_whatever_it_says(
     assert "part ended with exit code 2: again in 0.01 s" in capsys.readouterr().out
 
 
+def test_the_pause_grows_while_a_part_ends_soon_after_its_start_and_is_short_again_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    with Stack() as stack:
+        ready = ended(stack, part(tmp_path, "--help", restarts=True, ready="usage: spanledger"))
+        for quick in (True, True, True, False):
+            monkeypatch.setattr("spanledger.stack.AT_ONCE_S", 60 if quick else 0)
+            ready.not_before = 0.0
+            stack.check()
+
+    pauses = [line.partition("again in ")[2].partition(" s;")[0] for line in capsys.readouterr().out.splitlines()]
+    assert pauses == ["0.5", "1", "2", "0.5"]
+
+
 def test_free_ports_differ_and_no_outgoing_connection_is_given_one():
     low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     found = free_ports(20)
