@@ -130,6 +130,14 @@ SCENES: dict[str, tuple[list[dict[str, Any]], dict[str, str]]] = {
         [span("request", trace="r", **REQUEST), record("usage", at=280, took=277, **USAGE)],
         {"request": "split_stream>usage", "usage": "billed"},
     ),
+    "a stream told by request and record around the SDK's own span is that span's": (
+        [
+            span("request", **REQUEST | {"request_model": "claude-sonnet-4-5", "service": None}),
+            span("native", "request", at=0.3, ms=243, response_id="msg_12345678", **NATIVE | USAGE),
+            record("usage", 245, 242, **USAGE | {"request_model": "claude-sonnet-4-5", "service": None}),
+        ],
+        {"request": "wraps_call>native", "native": "billed", "usage": "split_stream>native"},
+    ),
     "streams at the same time are matched by when they began": (
         [
             *(span(f"q{n}", trace=f"q{n}", at=n * 20, **REQUEST) for n in (1, 2, 3)),

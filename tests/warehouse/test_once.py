@@ -80,6 +80,23 @@ def test_a_record_that_stands_twice_is_billed_where_it_came_first():
     ]
 
 
+def test_a_tenant_cannot_silence_a_span_of_another_by_its_ids():
+    stamped = {"_tenant_rank": 0, **USAGE}
+    rows = [
+        span("a", source_offset=4, tenant="mallory", **stamped | {"input_tokens": 1}),
+        span("a", source_offset=5, tenant="acme", **stamped),
+        span("a", source_offset=6, tenant="acme", **stamped),
+    ]
+
+    applied = once.apply(table(*rows)).to_pylist()
+
+    assert [(row["tenant"], row["_why"], row["input_tokens"]) for row in applied] == [
+        ("mallory", None, 1),
+        ("acme", None, 1200),
+        ("acme", "repeated_record", 1200),
+    ]
+
+
 def test_a_repeated_wrapper_wraps_nothing_twice():
     rows = [span("outer", **USAGE), span("leaf", "outer", **USAGE)]
 

@@ -226,6 +226,14 @@ def test_what_a_failure_was_is_told_by_spans_that_failed_too():
     assert (one["error_class"], one["http_status"]) == (None, None)
 
 
+def test_a_class_that_a_status_alone_tells_gives_way_to_one_that_says_more():
+    leaf = {"status": "error", "error_class": "invalid_request", "http_status": 400}
+    outer = leaf | {"error_class": "context_length_exceeded"}
+
+    assert merged(span("outer", **outer), span("leaf", "outer", **leaf))["error_class"] == "context_length_exceeded"
+    assert merged(span("outer", **leaf), span("leaf", "outer", **outer))["error_class"] == "context_length_exceeded"
+
+
 def test_a_stream_told_twice_lasts_from_its_request_to_its_usage():
     stream = {"convention": "logfire", "stream": True}
     rows = [

@@ -8,6 +8,13 @@ CREATE TEMP MACRO rank_of(convention) AS CASE convention  -- how good its token 
     ELSE 2
 END;
 
+-- How little a class of errors says: the first are what a status alone tells, and hide the others.
+CREATE TEMP MACRO vagueness(error_class) AS CASE
+    WHEN error_class = 'unknown' THEN 2
+    WHEN error_class IN ('invalid_request', 'server_error', 'rate_limit', 'network') THEN 1
+    ELSE 0
+END;
+
 -- What a call makes: one call is never told as two kinds.
 CREATE TEMP MACRO kind_of(operation) AS CASE WHEN operation = 'text_completion' THEN 'chat' ELSE operation END;
 
@@ -26,11 +33,29 @@ CREATE TEMP MACRO made_id(id) AS CASE
     THEN regexp_replace(id, '^([A-Za-z]+[-_][0-9a-f]{32})-[0-9A-Za-z-]+$', '\1')
 END;
 
+-- One tenant does not repeat what another one told: the same ids that the gateway stamped for two tenants are two spans,
+-- and the rules see the later one alone.
+CREATE TEMP TABLE usurped AS
+SELECT row, ledger - 1_000_000_000 * (nth - 1) AS own_ledger
+FROM (
+    SELECT row, ledger, dense_rank() OVER (PARTITION BY ledger, trace_id, span_id ORDER BY began, tenant) AS nth
+    FROM (
+        SELECT row, ledger, trace_id, span_id, tenant,
+            min(row) OVER (PARTITION BY ledger, trace_id, span_id, tenant) AS began
+        FROM given
+        WHERE tenant_rank = 0
+    )
+)
+WHERE nth > 1;
+
+CREATE TEMP VIEW entry AS
+SELECT given.* REPLACE (coalesce(usurped.own_ledger, ledger) AS ledger) FROM given LEFT JOIN usurped USING (row);
+
 CREATE TEMP TABLE again AS
 SELECT row
-FROM given
+FROM entry
 JOIN (
-    SELECT ledger, trace_id, span_id FROM given GROUP BY ledger, trace_id, span_id HAVING count(*) > 1
+    SELECT ledger, trace_id, span_id FROM entry GROUP BY ledger, trace_id, span_id HAVING count(*) > 1
 ) USING (ledger, trace_id, span_id)
 QUALIFY row_number() OVER (
     PARTITION BY ledger, trace_id, span_id
@@ -56,5 +81,5 @@ SELECT
     CASE WHEN is_call OR is_fetch THEN made_id(response_id) END AS made_id,
     nullif(input_tokens, 0) AS some_input,  -- 0 is often what was not measured
     nullif(output_tokens, 0) AS some_output
-FROM given
+FROM entry
 WHERE row NOT IN (SELECT row FROM again);

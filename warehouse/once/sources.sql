@@ -63,7 +63,7 @@ SELECT
     arg_min(t.row, nth) FILTER (stream IS NOT NULL) AS stream,
     arg_min(t.row, nth) FILTER (ttft_ms IS NOT NULL) AS ttft_ms,
     arg_min(t.row, nth) FILTER (tpot_ms IS NOT NULL) AS tpot_ms,
-    arg_min(t.row, nth + 1000 * (error_class = 'unknown')::INT) FILTER (error_class IS NOT NULL AND alike) AS error_class,
+    arg_min(t.row, nth + 1000 * vagueness(error_class)) FILTER (error_class IS NOT NULL AND alike) AS error_class,
     arg_min(t.row, nth) FILTER (http_status IS NOT NULL AND alike) AS http_status,
     arg_min(t.row, nth) FILTER (finish_reason IS NOT NULL AND alike) AS finish_reason,
     arg_min(t.row, nth) FILTER (reported_cost_usd IS NOT NULL) AS reported_cost_usd,

@@ -2,21 +2,31 @@
 -- and a record that carries the usage when the stream has ended, `reported_ms` later. The record is billed, from the
 -- start of the request on. The request knows no usage, or was lent the same by a span around it. Among streams at the
 -- same time each record takes the request whose end is nearest; those that began in the same instant are taken in order.
+-- A request may stand for a call that is told in full inside it (an SDK's own span): then that call is billed, and the
+-- record tells it again.
 CREATE TEMP TABLE split AS
 WITH RECURSIVE
+asked AS (
+    SELECT *, NULL::BIGINT AS inner_call FROM told_once
+    UNION ALL BY NAME
+    SELECT s.*, f.last AS inner_call
+    FROM stands_for AS f
+    JOIN span AS s ON s.row = f.row
+    WHERE s.is_call AND s.usage_rank IS NULL
+),
 stream AS (
     SELECT *, row_number() OVER (
         PARTITION BY ledger, convention, service, request_model, is_usage_record,
             CASE WHEN is_usage_record THEN started_us ELSE ended_us END
         ORDER BY trace_id, span_id
     ) AS nth
-    FROM told_once
+    FROM asked
     WHERE has_time AND (is_usage_record OR stream IS DISTINCT FROM false AND convention IN (
         SELECT convention FROM told_once WHERE is_usage_record
     ))
 ),
 edge AS (
-    SELECT c.row AS request, r.row AS record, row_number() OVER (
+    SELECT c.row AS request, r.row AS record, c.inner_call, row_number() OVER (
         ORDER BY c.trace_id <> r.trace_id, abs(r.started_us - c.ended_us), abs(r.nth - c.nth), r.started_us, c.nth, r.nth,
             c.trace_id, c.span_id, r.trace_id, r.span_id
     ) AS place
@@ -34,11 +44,11 @@ edge AS (
 pick AS (
     SELECT *, false AS chosen FROM edge
     UNION ALL
-    SELECT request, record, place, chosen
+    SELECT request, record, inner_call, place, chosen
     FROM (
         SELECT *, bool_or(chosen) OVER (PARTITION BY request) OR bool_or(chosen) OVER (PARTITION BY record) AS taken
         FROM (
-            SELECT request, record, place,
+            SELECT request, record, inner_call, place,
                 place = min(place) OVER (PARTITION BY request) AND place = min(place) OVER (PARTITION BY record) AS chosen
             FROM pick
             WHERE NOT chosen
@@ -46,4 +56,9 @@ pick AS (
     )
     WHERE chosen OR NOT taken
 )
-SELECT request, record FROM pick WHERE chosen;
+SELECT
+    request, record,
+    CASE WHEN inner_call IS NULL THEN request ELSE record END AS row,
+    coalesce(inner_call, record) AS billed
+FROM pick
+WHERE chosen;

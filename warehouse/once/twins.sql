@@ -9,7 +9,7 @@ CREATE TEMP TABLE party AS
 SELECT *, row_number() OVER (
     PARTITION BY ledger, service, kind, asked, teller ORDER BY started_us, ended_us, trace_id, span_id
 ) AS nth
-FROM (SELECT *, coalesce(asked_model, given_model) AS asked FROM told_once WHERE row NOT IN (SELECT request FROM split))
+FROM (SELECT *, coalesce(asked_model, given_model) AS asked FROM told_once WHERE row NOT IN (SELECT row FROM split))
 WHERE asked IS NOT NULL AND has_time;
 
 -- Who began or ended in the same quarter of a second, or in the next one: only these are compared.

@@ -7,7 +7,7 @@ step AS (
     UNION ALL
     SELECT row, billed, 'same_response', true FROM answered WHERE row <> billed
     UNION ALL
-    SELECT request, record, 'split_stream', true FROM split
+    SELECT row, billed, 'split_stream', true FROM split
     UNION ALL
     SELECT row, billed, 'same_call', true FROM twin
     UNION ALL
