@@ -263,6 +263,8 @@ def _convert(raw: Any, hint: Any) -> Any:
         return None if raw in (None, "") else _convert(raw, inner[0])
     if origin is tuple:
         items = [part.strip() for part in raw.split(",") if part.strip()] if isinstance(raw, str) else list(raw)
+        if isinstance(raw, str) and raw and not items:
+            raise ValueError("must name something between the commas")  # an empty scope would show everything
         return tuple(_convert(item, typing.get_args(hint)[0]) for item in items)
     if origin in (dict, Mapping):
         return _mapping(raw)

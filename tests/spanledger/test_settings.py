@@ -68,6 +68,8 @@ def test_flags_win_over_environment_over_file_over_default(tmp_path: Path):
         ("SPANLEDGER_DATA", "\udcff", "SPANLEDGER_DATA = '\\udcff': must be a directory"),
         ("SPANLEDGER_DATA", "a\0b", "SPANLEDGER_DATA = 'a\\x00b': must be text without NUL"),
         ("SPANLEDGER_DATA", "x" * 300, "SPANLEDGER_DATA = "),
+        ("SPANLEDGER_DASHBOARD_TENANTS", " , ", "SPANLEDGER_DASHBOARD_TENANTS = ' , ': must name something"),
+        ("SPANLEDGER_DASHBOARD_HOST", "", "[dashboard] host is empty: must be an address"),
         ("SPANLEDGER_GATEWAY_API_KEYS", "x", "SPANLEDGER_GATEWAY_API_KEYS = ***: must be text like key=value"),
     ],
 )
