@@ -112,7 +112,10 @@ class GatewaySettings:
     )
     max_in_flight_bytes: int = field(
         default=64 * MIB,
-        metadata={"help": "Bytes taken, not yet settled by Kafka; at its limit the gateway uses 5 to 7 times that.", "min": 1024},
+        metadata={
+            "help": "Bytes taken, not yet settled by Kafka; at its limit the gateway uses 5 to 7 times that.",
+            "min": 1024,
+        },
     )
     rate_limit_bytes_per_s: int = field(
         default=0, metadata={"help": "Bytes a second and API key; 0 = unlimited.", "min": 0}

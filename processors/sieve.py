@@ -31,21 +31,26 @@ def process_surely(messages: Sequence[Message], engine: Engine, process: Process
     except (Exception, PanicException) as error:
         if isinstance(error, MemoryError):
             raise
-        stopping = {index: reason for index, m in enumerate(messages) if (reason := _stops(m, engine, process))}
-        if not stopping:
+        stops = stopping(messages, engine, process)
+        if not stops:
             raise
-    log.error("the engine stops at messages offsets=%s kinds=%s", [messages[i].offset for i in stopping],
-              sorted(set(stopping.values())))  # fmt: skip
-    kept = [index for index in range(len(messages)) if index not in stopping]
+    log.error("the engine stops at messages offsets=%s kinds=%s", [messages[i].offset for i in stops],
+              sorted(set(stops.values())))  # fmt: skip
+    kept = [index for index in range(len(messages)) if index not in stops]
     processed = process([messages[index] for index in kept], engine)
     dead = [replace(letter, index=kept[letter.index]) for letter in processed.dead]
-    dead += [DeadLetter(index=i, reason=Drop.UNPROCESSABLE, detail=kind) for i, kind in stopping.items()]
-    count = processed.dropped.get(Drop.UNPROCESSABLE.value, 0) + len(stopping)
+    dead += [DeadLetter(index=i, reason=Drop.UNPROCESSABLE, detail=kind) for i, kind in stops.items()]
+    count = processed.dropped.get(Drop.UNPROCESSABLE.value, 0) + len(stops)
     return replace(
         processed,
         dead=tuple(sorted(dead, key=lambda letter: letter.index)),
         dropped={**processed.dropped, Drop.UNPROCESSABLE.value: count},
     )
+
+
+def stopping(messages: Sequence[Message], engine: Engine, process: Process = process_range) -> dict[int, str]:
+    """Index of each message that stops the engine alone, and the kind of error; empty where none does."""
+    return {index: kind for index, message in enumerate(messages) if (kind := _stops(message, engine, process))}
 
 
 def _stops(message: Message, engine: Engine, process: Process) -> str | None:

@@ -76,15 +76,27 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     import time
 
     from processors.engine import Engine
+    from processors.messages import Drop
+    from processors.sieve import stopping
 
     if args.explain and args.format == "csv":
         print("spanledger inspect: --explain goes with --format table, json or jsonl, not csv", file=sys.stderr)
         return 2
     engine = Engine.of(settings.worker, user_key=_user_key(settings))
     messages, unreadable = _read(args.files, now_us=time.time_ns() // 1000)
-    found = _inspect(messages, engine, args.files, explained=args.explain)
+    try:
+        found = _inspect(messages, engine, args.files, explained=args.explain)
+    except Exception:
+        stops = stopping(messages, engine)
+        if not stops:
+            raise
+        unreadable |= {args.files[messages[i].partition]: f"{Drop.UNPROCESSABLE}: {kind}" for i, kind in stops.items()}
+        messages = [message for index, message in enumerate(messages) if index not in stops]
+        found = _inspect(messages, engine, args.files, explained=args.explain)
     unreadable |= {args.files[messages[letter.index].partition]: _reason(letter) for letter in found.dead}
-    if args.explain:
+    if unreadable and args.format == "table" and not found.calls.num_rows:
+        pass  # an empty table would only hide what is wrong
+    elif args.explain:
         _write_explained(found if args.all else _concerning(found), args.format, sys.stdout)
     else:
         _write(found.calls if args.all else _billed(found.calls), args.format, sys.stdout)

@@ -166,10 +166,11 @@ def _table(findings: Sequence[Finding]) -> pa.Table:
 
 def _diff(args: argparse.Namespace, settings: Settings) -> int:
     from processors.pricing.shown import show_changes
+    from spanledger.answers import scope_of
 
     before, after = (_side(text, settings) for text in (args.before, args.after))
     tenants = before.book.tenants | after.book.tenants
-    calls = _named(args.model) if args.model else _in_use(_scope(args.tenant), tenants, settings)
+    calls = _named(args.model) if args.model else _in_use(scope_of(args.tenant), tenants, settings)
     changes = show_changes(before, after, calls.items())
     apart = changes["tenant"].null_count < changes.num_rows
     _write(changes, args.format, [name for name in changes.column_names if apart or name != "tenant"])
@@ -231,10 +232,13 @@ def _unpriced(args: argparse.Namespace, settings: Settings) -> int:
     import pyarrow as pa
 
     from processors.pricing.shown import nearest_names, why_unpriced
+    from spanledger.answers import scope_of
+    from warehouse.questions import load_question
     from warehouse.reader import Warehouse
 
     window = {name: value for name in ("start", "end") if (value := getattr(args, name)) is not None}
-    found = Warehouse(settings.lake).ask("unpriced", _scope(args.tenant), **window)
+    load_question("unpriced").parse(window, {"start": "--from", "end": "--to"}.__getitem__)
+    found = Warehouse(settings.lake).ask("unpriced", scope_of(args.tenant), **window)
     book, rows = _book(settings), found.to_pylist()
     why = [why_unpriced(book, _asked(row), row["price_status"]) for row in rows]
     unknown = [row["model"] and row["price_status"] != "usage_missing" for row in rows]
@@ -250,13 +254,6 @@ def _book(settings: Settings) -> PriceBook:
     from processors.pricing.book import PriceBook
 
     return PriceBook.from_settings(settings.worker.prices, settings.worker.price_book)
-
-
-def _scope(tenants: list[str] | None) -> Scope:
-    from spanledger.answers import UNATTRIBUTED
-    from warehouse.reader import ALL
-
-    return ALL if tenants is None else frozenset(None if name == UNATTRIBUTED else name for name in tenants)
 
 
 def _instant(text: str | None) -> datetime:

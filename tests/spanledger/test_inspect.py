@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from processors import engine
 from processors.explain.meanings import meanings
 from spanledger.__main__ import main
 from spanledger.inspect import KEYS
@@ -258,3 +259,31 @@ def test_the_documentation_names_every_rule_and_every_key_of_an_explanation(caps
     }
 
     assert {word for word in rules | keys if f"`{word}`" not in text} == set()
+
+
+def test_a_file_that_stops_the_engine_is_told_and_the_others_are_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    good, odd = tmp_path / "good.pb", tmp_path / "odd.pb"
+    for file in (good, odd):
+        file.write_bytes(request(span(CHAT)).SerializeToString())
+    bill = engine.bill
+
+    def stops(spans: Any, of: Any) -> Any:
+        if 1 in spans["source_partition"].to_pylist():
+            raise ZeroDivisionError
+        return bill(spans, of)
+
+    monkeypatch.setattr(engine, "bill", stops)
+
+    code, out, err = inspect(capsys, str(good), str(odd), "--format", "jsonl")
+
+    assert (code, [json.loads(line)["source_file"] for line in out.splitlines()]) == (2, [str(good)])
+    assert "odd.pb: unprocessable: ZeroDivisionError" in err
+
+
+def test_nothing_but_the_reason_is_printed_where_no_file_can_be_read(capsys: pytest.CaptureFixture[str]):
+    code, out, err = inspect(capsys, "no-such-file.json")
+
+    assert (code, out) == (2, "")
+    assert "no-such-file.json: No such file" in err
