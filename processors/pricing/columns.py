@@ -106,7 +106,7 @@ def _asked(provider: str | None, model: str, tier: str | None, tenant: str | Non
 
 
 def _whole(used: Quantities) -> NDArray[np.bool_]:
-    """No part of the input or the output above zero where the whole is not reported."""
+    """No part above zero where the whole is not reported, and not the bare word that there was no output."""
     known = dict(zip(TOKEN_KINDS, used.known.T, strict=False))
     count = dict(zip(TOKEN_KINDS, used.counts.T, strict=False))
     orphan = ~known["cache_write_tokens"] & (count["cache_write_1h_tokens"] > 0)
@@ -114,7 +114,8 @@ def _whole(used: Quantities) -> NDArray[np.bool_]:
         orphan |= ~known["input_tokens"] & (count[kind] > 0)
     for kind in ("reasoning_tokens", "audio_output_tokens"):
         orphan |= ~known["output_tokens"] & (count[kind] > 0)
-    return np.asarray(~orphan)
+    nothing = ~known["input_tokens"] & known["output_tokens"] & ~(used.counts[:, :-1] > 0).any(axis=1)
+    return np.asarray(~orphan & ~nothing)
 
 
 def choose_rates(calls: Calls, book: PriceBook) -> tuple[NDArray[np.int64], list[Rates]]:

@@ -48,7 +48,7 @@ CREATE TEMP TABLE merged AS
 SELECT
     t.billed AS row,
     coalesce(any_value(split.request), t.billed) AS started_at,
-    coalesce(any_value(s.input_from), t.billed) AS input_tokens,  -- none knows it: how it was read or refused stays
+    coalesce(any_value(s.input_from), any_value(s.output_from), t.billed) AS input_tokens,  -- with how it was read
     any_value(s.output_from) AS output_tokens,
     arg_min(t.row, nth) FILTER (cached_input_tokens IS NOT NULL AND same_input) AS cached_input_tokens,
     arg_min(t.row, nth) FILTER (cache_write_tokens IS NOT NULL AND same_input) AS cache_write_tokens,
