@@ -1,10 +1,10 @@
 """Error classes by the shared taxonomy: a pure function over columns, its rules are ``conventions/errors.csv``.
 
-Evidence in order: provider code > HTTP status > exception class > message pattern > finish reason. Evidence is strong,
-weak or vague: ``RateLimitError`` and 429 (weak) also stand for a used-up quota, which only the code or the message
-tells (strong); ``APIConnectionError`` (weak, network) is the parent class of a timeout; the code ``server_error``
-(vague) comes with 500 and with an overloaded 503. The first strong class wins, else the first weak one, else the first
-vague one, else ``unknown``. The text is read here and nowhere else; no part of it is kept.
+Evidence in order: package of a guard > provider code > HTTP status > exception class > message pattern > finish reason.
+Evidence is strong, weak or vague: ``RateLimitError`` and 429 (weak) also stand for a used-up quota, which only the code
+or the message tells (strong); ``APIConnectionError`` (weak, network) is the parent class of a timeout; the code
+``server_error`` (vague) comes with 500 and with an overloaded 503. The first strong class wins, else the first weak
+one, else the first vague one, else ``unknown``. The text is read here and nowhere else; no part of it is kept.
 """
 
 from __future__ import annotations
@@ -105,5 +105,13 @@ def _messages(classes: Mapping[str, str]) -> pl.Expr:
     return pl.coalesce(*found)
 
 
-EVIDENCE = {"code": _codes, "http": _http, "exception": _exceptions, "message": _messages}
+def _packages(classes: Mapping[str, str]) -> pl.Expr:
+    """Whatever a library raises that does one thing alone, by the start of the full name."""
+    names = [pl.col(name) for name in ("error_type", "exception_type")]
+    return pl.coalesce(
+        *[pl.when(name.str.starts_with(start)).then(pl.lit(of)) for start, of in classes.items() for name in names]
+    )
+
+
+EVIDENCE = {"package": _packages, "code": _codes, "http": _http, "exception": _exceptions, "message": _messages}
 """Kinds of evidence, the best first."""

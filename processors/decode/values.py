@@ -1,7 +1,8 @@
 """One attribute value as its field's kind, or None: nothing on the wire is trusted to have the right type.
 
 Accepted beside the plain type: numbers as text, booleans as text, lists as JSON text, JSON in JSON (quoted text),
-Python reprs of dicts. Refused: empty text, text beyond ``TEXT_BYTES``, NaN and infinities, numbers beyond 64 bits.
+Python reprs of dicts. Refused: empty text, a structure as text, text beyond ``TEXT_BYTES``, NaN and infinities, numbers
+beyond 64 bits.
 """
 
 from __future__ import annotations
@@ -85,8 +86,8 @@ def to_text(value: Any) -> str | None:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value) if isinstance(value, float) or to_integer(value) is not None else None
-    if not isinstance(value, str) or not value.strip():
-        return None
+    if not isinstance(value, str) or not value.strip() or value.lstrip()[0] == "{":
+        return None  # nothing, or a structure: content where a name should stand
     text = _whole_characters(value)
     return text if len(text) <= TEXT_BYTES // 4 or len(text.encode()) <= TEXT_BYTES else None
 

@@ -58,7 +58,7 @@ def _error_class() -> pl.Expr:
         .when(_abandoned())
         .then(pl.lit("cancelled"))
         .when(_ended_in_error())
-        .then(pl.lit("unknown"))
+        .then(pl.coalesce(errors.finish_class(), pl.lit("unknown")))
         .when("_model_call")
         .then(errors.finish_class())
     )

@@ -130,6 +130,18 @@ SCENES: dict[str, tuple[list[dict[str, Any]], dict[str, str]]] = {
         [span("request", trace="r", **REQUEST), record("usage", at=280, took=277, **USAGE)],
         {"request": "split_stream>usage", "usage": "billed"},
     ),
+    "calls that a leaking tracer hangs below each other are calls of their own": (
+        [
+            span("a", at=0, response_id="chatcmpl-12345678", **USAGE),
+            span("b", "a", at=101, **USAGE),
+            span("c", "b", at=202, response_id="chatcmpl-87654321", **USAGE),
+        ],
+        {"a": "billed", "b": "billed", "c": "billed"},
+    ),
+    "two ids that one instrumentation read are two calls, also inside each other": (
+        [span("a", response_id="chatcmpl-12345678", **USAGE), span("b", "a", response_id="chatcmpl-87654321", **USAGE)],
+        {"a": "billed", "b": "billed"},
+    ),
     "a stream told by request and record around the SDK's own span is that span's": (
         [
             span("request", **REQUEST | {"request_model": "claude-sonnet-4-5", "service": None}),

@@ -3,7 +3,9 @@
 -- kind (a chat that embeds), a tool or a guardrail lies between, or both its token counts differ from theirs and so does
 -- the model, or the teller is the same (a model that is asked while another one still streams), or it worked and was
 -- counted, and all that is seen inside are attempts that failed. An equal response id, and counts that are the sum of the
--- inner ones, say that it repeats.
+-- inner ones, say that it repeats. What began in its own process after it had ended is not inside: a tracer that leaks
+-- its context hangs each call below the one before. Two ids that one teller read off two counted
+-- responses are two calls.
 -- It stands for the leaf with the same response id, else with the same tokens, else the only one that worked (a retry
 -- inside), else the first. `repeats` = it is that leaf's own call seen from outside: then each may fill the other's gaps.
 CREATE TEMP TABLE inside AS
@@ -14,12 +16,25 @@ WITH RECURSIVE up AS (
     FROM up
     JOIN call AS c ON c.row = up.outer_row
     WHERE c.outer_call IS NOT NULL
+),
+enclosed AS (
+    SELECT up.*
+    FROM up
+    JOIN call AS o ON o.row = up.outer_row
+    JOIN call AS i ON i.row = up.inner_row
+    WHERE NOT (
+        o.service IS NOT DISTINCT FROM i.service AND o.has_time AND i.has_time AND i.started_us > o.ended_us
+    )
 )
 SELECT
     up.outer_row, up.inner_row, up.apart, up.direct,
     o.kind = i.kind AS same_kind,
-    i.row NOT IN (SELECT outer_call FROM call WHERE outer_call IS NOT NULL) AS innermost,
+    i.row NOT IN (SELECT outer_row FROM enclosed) AS innermost,
     coalesce(o.made_id = i.made_id, false) AS same_id,
+    coalesce(
+        o.made_id <> i.made_id AND o.teller = i.teller AND o.service IS NOT DISTINCT FROM i.service
+        AND o.usage_rank IS NOT NULL AND i.usage_rank IS NOT NULL, false
+    ) AS two_ids,
     coalesce(o.input_tokens = i.input_tokens AND o.output_tokens IS NOT DISTINCT FROM i.output_tokens, false) AS same_usage,
     coalesce(o.some_input <> i.some_input AND coalesce(o.some_output <> i.some_output, o.kind <> 'chat'), false) AS differs,
     coalesce(o.input_tokens, o.output_tokens) IS NOT NULL AND o.status = 'ok'
@@ -31,7 +46,7 @@ SELECT
     ) AS other_model,
     o.input_tokens AS outer_input, coalesce(o.output_tokens, 0) AS outer_output,
     i.input_tokens, coalesce(i.output_tokens, 0) AS output_tokens
-FROM up
+FROM enclosed AS up
 JOIN call AS o ON o.row = up.outer_row
 JOIN call AS i ON i.row = up.inner_row
 WHERE i.successor_id IS DISTINCT FROM o.span_id;  -- else it was decided already which of the two is billed
@@ -60,7 +75,7 @@ FROM inside
 JOIN summed USING (outer_row)
 WHERE same_kind AND (
     same_id OR is_sum OR (
-        NOT apart AND NOT other_attempt AND (NOT differs OR may_be_sum OR some_unknown OR NOT (other_model OR same_teller))
+        NOT apart AND NOT other_attempt AND NOT two_ids AND (NOT differs OR may_be_sum OR some_unknown OR NOT (other_model OR same_teller))
     )
 );
 
