@@ -72,7 +72,7 @@ def as_event(told: dict[str, Any]) -> Message:
     return message(request(made), offset=2)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(OUTCOME)
 def test_the_three_ways_give_the_same_row(told: dict[str, Any]):
     found = [rows(way(told)) for way in (as_log, as_post, as_event)]
@@ -82,7 +82,7 @@ def test_the_three_ways_give_the_same_row(told: dict[str, Any]):
     assert said[0] == said[1] == said[2]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(OUTCOME)
 def test_what_is_told_twice_has_one_id_and_stands_in_the_schema(told: dict[str, Any]):
     table = process_range([as_log(told), as_post(told), as_log(told)], ENGINE).tables["outcomes"]
