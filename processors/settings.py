@@ -38,7 +38,7 @@ class WorkerSettings:
         },
     )
     trust_span_tenant: tuple[str, ...] = field(
-        default=("otlp_spans", "otlp_logs"),
+        default=("otlp_spans", "otlp_logs", "otlp_metrics"),
         metadata={"help": "Topics whose attributes may name the tenant when no header does."},
     )
     dlq_payload: str = field(

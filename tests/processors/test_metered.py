@@ -99,6 +99,16 @@ def test_metrics_never_make_usage_or_spans_and_others_are_counted():
     assert (made.ignored, made.dropped) == (1, {})
 
 
+def test_without_a_header_the_topic_is_trusted_to_name_the_tenant():
+    value = request(usage(5), service="shop")
+    named = ExportMetricsServiceRequest.FromString(value)
+    named.resource_metrics[0].resource.attributes.extend(attributes({"tenant.id": "globex"}))
+
+    (row,) = samples(message(named.SerializeToString(), tenant=None))
+
+    assert row["tenant"] == "globex"
+
+
 def test_points_of_one_series_share_its_name_and_others_do_not():
     first, later, other, elsewhere = (
         samples(message(request(metric, service=service)))[0]["series"]
