@@ -18,6 +18,9 @@ from processors.messages import DeadLetter, Drop, Message, Processed
 
 log = logging.getLogger("spanledger.worker")
 
+STOPS = (Exception, PanicException)
+"""What a step of the engine may raise; polars panics with no Exception."""
+
 Process = Callable[[Sequence[Message], Engine], Processed]
 
 
@@ -28,7 +31,7 @@ def process_surely(messages: Sequence[Message], engine: Engine, process: Process
     """
     try:
         return process(messages, engine)
-    except (Exception, PanicException) as error:
+    except STOPS as error:
         if isinstance(error, MemoryError):
             raise
         stops = stopping(messages, engine, process)
@@ -59,6 +62,6 @@ def _stops(message: Message, engine: Engine, process: Process) -> str | None:
         process([message], engine)
     except MemoryError:
         raise
-    except (Exception, PanicException) as error:  # noqa: BLE001 -- whatever it is, it is this message's
+    except STOPS as error:
         return type(error).__name__
     return None

@@ -77,7 +77,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     from processors.engine import Engine
     from processors.messages import Drop
-    from processors.sieve import stopping
+    from processors.sieve import STOPS, stopping
 
     if args.explain and args.format == "csv":
         print("spanledger inspect: --explain goes with --format table, json or jsonl, not csv", file=sys.stderr)
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     messages, unreadable = _read(args.files, now_us=time.time_ns() // 1000)
     try:
         found = _inspect(messages, engine, args.files, explained=args.explain)
-    except Exception:
+    except STOPS:
         stops = stopping(messages, engine)
         if not stops:
             raise

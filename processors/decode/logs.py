@@ -23,8 +23,16 @@ from processors.decode.decoded import Decoded
 from processors.decode.log_json import parse_logs_json
 from processors.decode.log_wire import LogsRequest
 from processors.decode.payload import BadPayload, is_json, strip_mark
-from processors.decode.walk import SPAN_ID_BYTES, TRACE_ID_BYTES, Walk, is_valid, message_table, name_by_event
-from processors.messages import DeadLetter, Drop, Message
+from processors.decode.walk import (
+    SPAN_ID_BYTES,
+    TRACE_ID_BYTES,
+    Walk,
+    is_valid,
+    message_table,
+    name_by_event,
+    take_each,
+)
+from processors.messages import Drop, Message
 
 OUTCOME_FIELDS = frozenset((*MANY, "task_outcome", "task_safe", "review_minutes"))
 """Fields that make an outcome of the event that carries one of them."""
@@ -52,18 +60,14 @@ class _Event:
 def decode_logs(messages: Sequence[Message], table: AliasTable) -> DecodedLogs:
     """Columns of the outcome events of a range of messages; verdicts as ``decode`` gives them."""
     walk = _LogWalk(table)
-    dead: list[DeadLetter] = []
-    for index, message in enumerate(messages):
-        try:
-            seen = walk.logs(index, _parse(message), named=EVENT_NAME in message.value)
-        except BadPayload as error:
-            dead.append(DeadLetter(index=index, reason=Drop.BAD_PAYLOAD, detail=str(error)))
-            continue
-        if seen == 0:
-            dead.append(DeadLetter(index=index, reason=Drop.EMPTY, detail="no log records"))
+    dead = take_each(
+        messages,
+        lambda index, message: walk.logs(index, _parse(message), named=EVENT_NAME in message.value),
+        "no log records",
+    )
     decoded = walk.columns.finish(
         messages=message_table(messages),
-        dead=tuple(dead),
+        dead=dead,
         dropped={Drop.BAD_OUTCOME.value: walk.bad_outcomes} if walk.bad_outcomes else {},
     )
     return DecodedLogs(decoded=decoded, ignored=walk.ignored)

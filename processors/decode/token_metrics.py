@@ -25,8 +25,8 @@ from processors.conventions.table import AliasTable, read_rows
 from processors.decode.columns import Found, to_table
 from processors.decode.decoded import Decoded
 from processors.decode.payload import BadPayload, is_json, strip_mark
-from processors.decode.walk import Walk, message_table
-from processors.messages import DeadLetter, Drop, Message
+from processors.decode.walk import Walk, message_table, take_each
+from processors.messages import Drop, Message
 
 POINTS = pa.schema(
     [
@@ -73,18 +73,10 @@ def token_metrics() -> Mapping[str, str]:
 def decode_metrics(messages: Sequence[Message], table: AliasTable) -> DecodedMetrics:
     """Columns of the token counts of a range of messages; verdicts as ``decode`` gives them."""
     walk = _MetricWalk(table)
-    dead: list[DeadLetter] = []
-    for index, message in enumerate(messages):
-        try:
-            seen = walk.metrics(index, _parse(message))
-        except BadPayload as error:
-            dead.append(DeadLetter(index=index, reason=Drop.BAD_PAYLOAD, detail=str(error)))
-            continue
-        if seen == 0:
-            dead.append(DeadLetter(index=index, reason=Drop.EMPTY, detail="no metrics"))
+    dead = take_each(messages, lambda index, message: walk.metrics(index, _parse(message)), "no metrics")
     decoded = walk.columns.finish(
         messages=message_table(messages),
-        dead=tuple(dead),
+        dead=dead,
         dropped={Drop.BAD_POINT.value: walk.bad_points} if walk.bad_points else {},
     )
     return DecodedMetrics(decoded=decoded, points=to_table(walk.points, POINTS), ignored=walk.ignored)

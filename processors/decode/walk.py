@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -26,20 +26,26 @@ NO_ALIAS = -1
 def decode(messages: Sequence[Message], table: AliasTable) -> Decoded:
     """Columns of all spans of a range of messages; ``DeadLetter.index`` counts within ``messages``."""
     walk = Walk(table)
+    dead = take_each(messages, lambda index, message: walk.message(index, _parse(message)), "no spans")
+    return walk.columns.finish(
+        messages=message_table(messages),
+        dead=dead,
+        dropped={Drop.BAD_SPAN.value: walk.bad_spans} if walk.bad_spans else {},
+    )
+
+
+def take_each(messages: Sequence[Message], take: Callable[[int, Message], int], nothing: str) -> tuple[DeadLetter, ...]:
+    """Take every message; those that cannot be read, or in which ``take`` sees nothing, are dead letters."""
     dead: list[DeadLetter] = []
     for index, message in enumerate(messages):
         try:
-            seen = walk.message(index, _parse(message))
+            seen = take(index, message)
         except BadPayload as error:
             dead.append(DeadLetter(index=index, reason=Drop.BAD_PAYLOAD, detail=str(error)))
             continue
         if seen == 0:
-            dead.append(DeadLetter(index=index, reason=Drop.EMPTY, detail="no spans"))
-    return walk.columns.finish(
-        messages=message_table(messages),
-        dead=tuple(dead),
-        dropped={Drop.BAD_SPAN.value: walk.bad_spans} if walk.bad_spans else {},
-    )
+            dead.append(DeadLetter(index=index, reason=Drop.EMPTY, detail=nothing))
+    return tuple(dead)
 
 
 def _parse(message: Message) -> Payload:
