@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
@@ -17,26 +17,34 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 from processors.decode.payload import BadPayload, Payload
 
 _KINDS = {"UNSPECIFIED": 0, "INTERNAL": 1, "SERVER": 2, "CLIENT": 3, "PRODUCER": 4, "CONSUMER": 5}
+Made = TypeVar("Made")
+UNREADABLE = (TypeError, ValueError, KeyError, AttributeError, RecursionError)
+"""What reading a JSON value of the wrong form may raise."""
 _INT_BITS = 64
 _CODES = {"UNSET": 0, "OK": 1, "ERROR": 2}
 
 
 def parse_json(value: bytes) -> Payload:
     """The resource spans of one JSON payload; raises BadPayload."""
+    return read_json(value, ("resourceSpans", "resource_spans"), _payload)
+
+
+def read_json(value: bytes, names: tuple[str, str], make: Callable[[Iterator[Mapping[str, Any]]], Made]) -> Made:
+    """What ``make`` makes of the resources of a payload, which stand under one of ``names``; raises BadPayload."""
     try:
         found = json.loads(value)
     except (ValueError, RecursionError) as error:
         raise BadPayload(f"not JSON: {type(error).__name__}") from error
     try:
-        return _payload(_requests(found))
-    except (TypeError, ValueError, AttributeError, RecursionError) as error:
+        return make(_resources(found, names))
+    except UNREADABLE as error:
         raise BadPayload(f"not OTLP/JSON: {type(error).__name__}") from error
 
 
-def _requests(found: Any) -> Iterator[Mapping[str, Any]]:
-    """All ResourceSpans objects of the payload."""
+def _resources(found: Any, names: tuple[str, str]) -> Iterator[Mapping[str, Any]]:
+    """All resources of the payload: of one request, of a list of requests, or a bare list of resources."""
     for item in found if isinstance(found, list) else [found]:
-        nested = _get(item, "resourceSpans", "resource_spans")
+        nested = member(item, *names)
         if nested is not None:
             yield from nested
         elif isinstance(found, list):
@@ -48,8 +56,8 @@ def _payload(items: Iterator[Mapping[str, Any]]) -> Payload:
     bad_spans = 0
     for item in items:
         resource_spans = ResourceSpans()
-        resource_spans.resource.attributes.extend(_attributes(item.get("resource") or {}))
-        for group in _get(item, "scopeSpans", "scope_spans", "instrumentationLibrarySpans") or ():
+        resource_spans.resource.attributes.extend(read_attributes(item.get("resource") or {}))
+        for group in member(item, "scopeSpans", "scope_spans", "instrumentationLibrarySpans") or ():
             scope_spans, bad = _scope_spans(group)
             resource_spans.scope_spans.append(scope_spans)
             bad_spans += bad
@@ -58,9 +66,9 @@ def _payload(items: Iterator[Mapping[str, Any]]) -> Payload:
 
 
 def _scope_spans(group: Mapping[str, Any]) -> tuple[ScopeSpans, int]:
-    scope = _get(group, "scope", "instrumentationLibrary") or {}
-    name, version = _text(scope.get("name")), _text(scope.get("version"))
-    found = ScopeSpans(scope=InstrumentationScope(name=name, version=version, attributes=_attributes(scope)))
+    scope = member(group, "scope", "instrumentationLibrary") or {}
+    name, version = read_text(scope.get("name")), read_text(scope.get("version"))
+    found = ScopeSpans(scope=InstrumentationScope(name=name, version=version, attributes=read_attributes(scope)))
     bad = 0
     for item in group.get("spans") or ():
         try:
@@ -73,30 +81,30 @@ def _scope_spans(group: Mapping[str, Any]) -> tuple[ScopeSpans, int]:
 def _span(item: Mapping[str, Any]) -> Span:
     status = item.get("status") or {}
     span = Span(
-        trace_id=_id(_get(item, "traceId", "trace_id"), 16),
-        span_id=_id(_get(item, "spanId", "span_id"), 8),
-        parent_span_id=_id(_get(item, "parentSpanId", "parent_span_id"), 8),
-        name=_text(item.get("name")),
+        trace_id=read_id(member(item, "traceId", "trace_id"), 16),
+        span_id=read_id(member(item, "spanId", "span_id"), 8),
+        parent_span_id=read_id(member(item, "parentSpanId", "parent_span_id"), 8),
+        name=read_text(item.get("name")),
         kind=_enum(item.get("kind"), _KINDS, "SPAN_KIND_"),  # type: ignore[arg-type]  # protobuf takes the number
-        start_time_unix_nano=_whole(_get(item, "startTimeUnixNano", "start_time_unix_nano")),
-        end_time_unix_nano=_whole(_get(item, "endTimeUnixNano", "end_time_unix_nano")),
+        start_time_unix_nano=read_whole(member(item, "startTimeUnixNano", "start_time_unix_nano")),
+        end_time_unix_nano=read_whole(member(item, "endTimeUnixNano", "end_time_unix_nano")),
         status=Status(
-            message=_text(status.get("message")),
+            message=read_text(status.get("message")),
             code=_enum(status.get("code"), _CODES, "STATUS_CODE_"),  # type: ignore[arg-type]  # likewise
         ),
-        attributes=_attributes(item),
+        attributes=read_attributes(item),
     )
     for event in item.get("events") or ():
-        time_ns = _whole(_get(event, "timeUnixNano", "time_unix_nano"))
-        name = _text(event.get("name"))
-        span.events.append(Span.Event(name=name, time_unix_nano=time_ns, attributes=_attributes(event)))
+        time_ns = read_whole(member(event, "timeUnixNano", "time_unix_nano"))
+        name = read_text(event.get("name"))
+        span.events.append(Span.Event(name=name, time_unix_nano=time_ns, attributes=read_attributes(event)))
     return span
 
 
-def _attributes(item: Mapping[str, Any]) -> list[KeyValue]:
-    return [
-        KeyValue(key=_text(pair.get("key")), value=_value(pair.get("value"))) for pair in item.get("attributes") or ()
-    ]
+def read_attributes(item: Mapping[str, Any]) -> list[KeyValue]:
+    """The attributes of a resource, scope, span, event or log record."""
+    pairs = item.get("attributes") or ()
+    return [KeyValue(key=read_text(pair.get("key")), value=_value(pair.get("value"))) for pair in pairs]
 
 
 def _value(item: Any) -> AnyValue:
@@ -114,11 +122,11 @@ def _filled(item: Mapping[str, Any]) -> AnyValue:
     for name, inner in item.items():
         match name.replace("_", "").lower():
             case "stringvalue":
-                value.string_value = _text(inner)
+                value.string_value = read_text(inner)
             case "boolvalue":
                 value.bool_value = inner if isinstance(inner, bool) else {"true": True, "false": False}[str(inner)]
             case "intvalue":
-                whole = _whole(inner)
+                whole = read_whole(inner)
                 if whole.bit_length() < _INT_BITS or whole == -(2**63):
                     value.int_value = whole
                 else:
@@ -130,15 +138,16 @@ def _filled(item: Mapping[str, Any]) -> AnyValue:
             case "arrayvalue":
                 value.array_value.values.extend(_value(one) for one in inner.get("values") or ())
             case "kvlistvalue":
-                value.kvlist_value.values.extend(_attributes({"attributes": inner.get("values")}))
+                value.kvlist_value.values.extend(read_attributes({"attributes": inner.get("values")}))
     return value
 
 
-def _get(item: Mapping[str, Any], *names: str) -> Any:
+def member(item: Mapping[str, Any], *names: str) -> Any:
+    """The first of the names that is there; None where none is."""
     return next((item[name] for name in names if name in item), None)
 
 
-def _text(value: Any) -> str:
+def read_text(value: Any) -> str:
     """Text without lone surrogates, which protobuf does not take."""
     if value is None:
         return ""
@@ -147,7 +156,8 @@ def _text(value: Any) -> str:
     return value.encode("utf-8", "replace").decode("utf-8")
 
 
-def _whole(value: Any) -> int:
+def read_whole(value: Any) -> int:
+    """A whole number, also as text; 0 where nothing is told. Raises TypeError or ValueError."""
     if value is None or value == "":
         return 0
     if isinstance(value, bool):
@@ -160,12 +170,12 @@ def _whole(value: Any) -> int:
 def _enum(value: Any, names: Mapping[str, int], prefix: str) -> int:
     if isinstance(value, str) and not value.lstrip("-").isdigit():
         return names[value.upper().removeprefix(prefix)]
-    return _whole(value)
+    return read_whole(value)
 
 
-def _id(value: Any, size: int) -> bytes:
+def read_id(value: Any, size: int) -> bytes:
     """The raw id; other text comes back as bytes of a wrong length, which decode counts as a bad span."""
-    text = _text(value)
+    text = read_text(value)
     if not text:
         return b""
     try:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +23,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality, M
 from processors.conventions.table import AliasTable, read_rows
 from processors.decode.columns import Found, to_table
 from processors.decode.decoded import Decoded
+from processors.decode.otlp_json import read_json
 from processors.decode.payload import BadPayload, is_json, strip_mark
 from processors.decode.walk import Walk, message_table, take_each
 from processors.messages import Drop, Message
@@ -92,12 +92,15 @@ def _parse(message: Message) -> Any:
 
 
 def _parse_json(value: bytes) -> Any:
+    return read_json(value, ("resourceMetrics", "resource_metrics"), _request)
+
+
+def _request(resources: Iterable[Mapping[str, Any]]) -> Any:
+    given = {"resourceMetrics": list(resources)}
     try:
-        found = json.loads(value)
-        request = {"resourceMetrics": found} if isinstance(found, list) else found
-        return json_format.ParseDict(request, ExportMetricsServiceRequest(), ignore_unknown_fields=True)
-    except (ValueError, json_format.Error, RecursionError, AttributeError, TypeError) as error:
-        raise BadPayload(f"not OTLP/JSON of metrics: {type(error).__name__}") from error
+        return json_format.ParseDict(given, ExportMetricsServiceRequest(), ignore_unknown_fields=True)
+    except json_format.Error as error:
+        raise ValueError("not the form of the message") from error
 
 
 class _MetricWalk(Walk):

@@ -158,6 +158,7 @@ def test_json_says_the_same_as_protobuf():
     in_json = MessageToJson(ExportMetricsServiceRequest.FromString(value)).encode()
 
     assert samples(message(in_json)) == samples(message(value))
+    assert samples(message(b"[" + in_json + b"]")) == samples(message(value))
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in CAPTURES.glob("*-metrics.*")))

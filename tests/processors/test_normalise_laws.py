@@ -19,7 +19,7 @@ from tests.processors.otlp import START_NS, event, message, request, shuffled, s
 TABLE = load_table(("tag.key",))
 RULES = Rules(user_key=b"key", trusted_topics=None)
 KEYS = sorted(TABLE.span)
-SOMETIMES = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SOMETIMES = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def _normalise(messages: list[Message]) -> Normalised:
