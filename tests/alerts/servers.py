@@ -74,6 +74,16 @@ class RunningAlertmanager:
 
     url: str
     receiver: Receiver
+    log: Path
+
+    def statuses(self) -> list[str]:
+        """What it has notified of so far, in order."""
+        with self.receiver.came:
+            return [body["status"] for body in self.receiver.bodies]
+
+    def account(self) -> str:
+        """What it has to say for itself when a test fails."""
+        return f"alerts: {self.alerts()}\n{self.log.read_text()}"
 
     def alerts(self) -> list[dict[str, Any]]:
         """The alerts that are active now."""
@@ -96,10 +106,12 @@ def run_alertmanager(directory: Path) -> Iterator[RunningAlertmanager]:
             f"--storage.path={directory / 'data'}",
             f"--web.listen-address=127.0.0.1:{port}",
             "--cluster.listen-address=",
+            "--log.level=debug",
         ]
-        with (directory / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        told = directory / "log"
+        with told.open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
             try:
-                running = RunningAlertmanager(url=f"http://127.0.0.1:{port}", receiver=receiver)
+                running = RunningAlertmanager(url=f"http://127.0.0.1:{port}", receiver=receiver, log=told)
                 _wait_ready(f"{running.url}/-/ready", process)
                 yield running
             finally:
