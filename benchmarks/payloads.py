@@ -51,53 +51,57 @@ def payloads(shape: Shape, spans: int, seed: int = 1) -> Iterator[bytes]:
         yield request.SerializeToString()
 
 
+@dataclass(slots=True, kw_only=True)
+class Trace:
+    """A trace in the making: what all its spans share."""
+
+    shape: Shape
+    rng: random.Random
+    at_ns: int
+    trace_id: bytes
+    owner: dict[str, str]
+
+    def add(self, span: Span, name: str, parent: bytes, *, after_ns: int, long_ns: int) -> Span:
+        """Place a span in the trace."""
+        span.trace_id, span.span_id, span.parent_span_id = self.trace_id, self.rng.randbytes(8), parent
+        span.name, span.kind = name, Span.SPAN_KIND_CLIENT
+        span.start_time_unix_nano = self.at_ns + after_ns + self.rng.randrange(1_000_000)
+        span.end_time_unix_nano = span.start_time_unix_nano + self.rng.randrange(long_ns // 2, long_ns)
+        return span
+
+
 def _add_trace(scope: ScopeSpans, shape: Shape, rng: random.Random, at_ns: int) -> None:
-    trace_id = rng.randbytes(16)
     tenant, feature = f"tenant-{rng.randrange(shape.tenants)}", f"feature-{rng.randrange(shape.features)}"
+    owner = {"tenant.id": tenant, "feature": feature, "gen_ai.conversation.id": rng.randbytes(8).hex()}
+    trace = Trace(shape=shape, rng=rng, at_ns=at_ns, trace_id=rng.randbytes(16), owner=owner)
     if shape.kind == "chat":
-        _chat(scope.spans.add(), trace_id, b"", shape, rng, at_ns, tenant, feature)
+        _chat(trace, scope.spans.add(), b"", 0)
         return
-    root = scope.spans.add()
-    _place(root, trace_id, b"", rng, at_ns, 9 * SECOND_NS, "invoke_agent helper")
-    _put(root, {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "helper"})
-    _put(root, {"tenant.id": tenant, "feature": feature, "session.id": rng.randbytes(8).hex()})
+    root = trace.add(scope.spans.add(), "invoke_agent helper", b"", after_ns=0, long_ns=9 * SECOND_NS)
+    _put(root, {"gen_ai.operation.name": "invoke_agent", "gen_ai.agent.name": "helper", **owner})
     for turn in range(2):
-        _chat(scope.spans.add(), trace_id, root.span_id, shape, rng, at_ns + turn * SECOND_NS, tenant, feature)
-    embedding = scope.spans.add()
-    _place(
-        embedding, trace_id, root.span_id, rng, at_ns + 3 * SECOND_NS, 80_000_000, "embeddings text-embedding-3-small"
+        _chat(trace, scope.spans.add(), root.span_id, turn * SECOND_NS)
+    model = "text-embedding-3-small"
+    embedding = trace.add(
+        scope.spans.add(), f"embeddings {model}", root.span_id, after_ns=3 * SECOND_NS, long_ns=80_000_000
     )
     _put(embedding, {"gen_ai.operation.name": "embeddings", "gen_ai.provider.name": "openai"})
-    _put(
-        embedding, {"gen_ai.request.model": "text-embedding-3-small", "gen_ai.usage.input_tokens": rng.randrange(2000)}
+    _put(embedding, {"gen_ai.request.model": model, "gen_ai.usage.input_tokens": rng.randrange(2000)})
+    tool = trace.add(
+        scope.spans.add(), "execute_tool search", root.span_id, after_ns=4 * SECOND_NS, long_ns=300_000_000
     )
-    tool = scope.spans.add()
-    _place(tool, trace_id, root.span_id, rng, at_ns + 4 * SECOND_NS, 300_000_000, "execute_tool search")
-    _put(
-        tool,
-        {
-            "gen_ai.operation.name": "execute_tool",
-            "gen_ai.tool.name": "search",
-            "gen_ai.tool.call.id": rng.randbytes(8).hex(),
-        },
-    )
+    _put(tool, {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "search"})
+    _put(tool, {"gen_ai.tool.call.id": rng.randbytes(8).hex()})
 
 
-def _place(span: Span, trace_id: bytes, parent: bytes, rng: random.Random, at_ns: int, long_ns: int, name: str) -> None:
-    span.trace_id, span.span_id, span.parent_span_id = trace_id, rng.randbytes(8), parent
-    span.name, span.kind = name, Span.SPAN_KIND_CLIENT
-    span.start_time_unix_nano = at_ns + rng.randrange(1_000_000)
-    span.end_time_unix_nano = span.start_time_unix_nano + rng.randrange(long_ns // 2, long_ns)
-
-
-def _chat(
-    span: Span, trace_id: bytes, parent: bytes, shape: Shape, rng: random.Random, at_ns: int, tenant: str, feature: str
-) -> None:
+def _chat(trace: Trace, span: Span, parent: bytes, after_ns: int) -> None:
+    rng = trace.rng
     provider, model = rng.choice(MODELS)
-    _place(span, trace_id, parent, rng, at_ns, 4 * SECOND_NS, f"chat {model}")
+    trace.add(span, f"chat {model}", parent, after_ns=after_ns, long_ns=4 * SECOND_NS)
     cached = rng.randrange(0, 2000)
-    question = base64.b64encode(rng.randbytes(shape.content_bytes * 3 // 8)).decode()
-    answer = base64.b64encode(rng.randbytes(shape.content_bytes * 3 // 8)).decode()
+    random_bytes = trace.shape.content_bytes * 3 // 8
+    question = base64.b64encode(rng.randbytes(random_bytes)).decode()
+    answer = base64.b64encode(rng.randbytes(random_bytes)).decode()
     _put(
         span,
         {
@@ -113,13 +117,11 @@ def _chat(
             "gen_ai.usage.input_tokens": cached + rng.randrange(1, 4000),
             "gen_ai.usage.cache_read.input_tokens": cached,
             "gen_ai.usage.output_tokens": rng.randrange(1, 2000),
-            "gen_ai.conversation.id": rng.randbytes(8).hex(),
             "gen_ai.response.time_to_first_chunk": rng.random(),
             "gen_ai.request.stream": True,
             "server.address": "api.example.net",
             "server.port": 443,
-            "tenant.id": tenant,
-            "feature": feature,
+            **trace.owner,
             "user.id": f"user-{rng.randrange(100_000)}",
             "app.request.id": rng.randbytes(8).hex(),
             "app.region": "eu-west-1",
