@@ -1,7 +1,8 @@
 """One attribute value as its field's kind, or None: nothing on the wire is trusted to have the right type.
 
-Accepted beside the plain type: numbers as text, booleans as text, lists as JSON text, JSON in JSON (quoted text),
-Python reprs of dicts. Refused: empty text, a structure as text, text beyond ``TEXT_BYTES``, NaN and infinities, numbers
+Accepted beside the plain type: numbers as text (``100.0`` and ``1e2`` are whole), booleans as text, lists as JSON text,
+JSON in JSON (quoted text), Python reprs of dicts; of lists, tuples, sets and enums where the first of several is
+wanted. Refused: empty text, a structure as text, text beyond ``TEXT_BYTES``, NaN and infinities, numbers
 beyond 64 bits.
 """
 
@@ -13,6 +14,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 TEXT_BYTES = 1024
@@ -21,8 +23,12 @@ MESSAGE_BYTES = 4096
 STRUCTURE_BYTES = 1 << 20
 """Longest text that is parsed as JSON or Python repr."""
 
-_INTEGER = re.compile(r"[+-]?\d{1,18}(\.0*)?", re.ASCII)
+_MOST_DIGITS = 64
+"""Of a number as text; what is longer counts nothing."""
+_EXACT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_ENUM = re.compile(r"<([\w.]+): [^<>]*>", re.ASCII)
+_SET = re.compile(r"(?:frozenset|set)\((.*)\)", re.ASCII | re.DOTALL)
 _WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -100,23 +106,43 @@ def _whole_characters(text: str) -> str:
 
 
 def to_first(value: Any) -> str | None:
-    """Text, or the first text of a list."""
-    if isinstance(value, str) and value.lstrip()[:1] == "[":
-        value = structure(value)
-    if isinstance(value, list):
+    """Text, or the first text of a list, a tuple or (in the order of the alphabet) a set."""
+    if isinstance(value, str) and len(value) <= TEXT_BYTES:
+        value = _several(value.strip())
+    if isinstance(value, set):
+        value = sorted(value, key=repr)
+    if isinstance(value, list | tuple):
         return next((text for text in map(to_text, value) if text), None)
     return to_text(value)
+
+
+def _several(text: str) -> Any:
+    """Text that is the JSON or the Python repr of one or several texts, read; else the text."""
+    written = _SET.fullmatch(text)
+    inside = _ENUM.sub(r"'\1'", written[1] if written else text)
+    if inside[:1] not in ("[", "(", "{", '"', "'"):
+        return inside
+    parsed = structure(inside)
+    return _literal(inside) if parsed is None else parsed
 
 
 def to_integer(value: Any) -> int | None:
     """A whole number within 64 bits."""
     if isinstance(value, bool):
         return None
-    if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
-        value = int(value.strip().partition(".")[0])
+    if isinstance(value, str):
+        value = _exact(value.strip())
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, int) and -(2**63) <= value < 2**63 else None
+
+
+def _exact(text: str) -> int | None:
+    """Text of a number without a fraction, however it is written: ``100``, ``100.0``, ``1e2``."""
+    if len(text) > _MOST_DIGITS or not _EXACT.fullmatch(text):
+        return None
+    number = Decimal(text)
+    return int(number) if number == number.to_integral_value() else None
 
 
 def to_count(value: Any) -> int | None:

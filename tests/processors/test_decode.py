@@ -68,6 +68,15 @@ def test_nothing_in_nothing_out():
         (" 7 ", 7),
         (7.0, 7),
         ("7.0", 7),
+        ("1e2", 100),
+        ("1.5E+1", 15),
+        ("150e-1", 15),
+        ("9223372036854775807", 2**63 - 1),
+        ("1.5", -1),
+        ("1e-2", -1),
+        ("1e400", -1),
+        ("1e999999999", -1),
+        ("1e2 tokens", None),
         (-7, -7),
         (7.5, -1),
         ("many", None),
@@ -92,9 +101,33 @@ def test_booleans_are_read_from_text_and_numbers(written: Any, read: Any):
     assert _one({"llm.is_streaming": written})["stream"] == read
 
 
-@pytest.mark.parametrize("written", [["stop", "length"], '["stop"]', "['stop']", "stop", ["", "stop"], [None, "stop"]])
-def test_the_first_of_several_finish_reasons_is_read_from_lists_and_texts(written: Any):
+@pytest.mark.parametrize(
+    "written",
+    [
+        *(["stop", "length"], ["", "stop"], [None, "stop"]),
+        *('["stop"]', "['stop']", "[None, 'stop']", "stop", '"stop"', "'stop'", " stop "),
+        *("('stop',)", "('stop', 'length')", "{'stop'}", "{'stop', 'tool_calls'}", "frozenset({'stop'})"),
+    ],
+)
+def test_the_first_of_several_finish_reasons_is_read_from_lists_texts_and_reprs(written: Any):
     assert _one({"gen_ai.response.finish_reasons": written})["finish_reason"] == "stop"
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("<FinishReason.STOP: 'STOP'>", "FinishReason.STOP"),
+        ("[<FinishReason.STOP: 1>]", "FinishReason.STOP"),
+        ("[[['stop']]]", None),
+        ("[" * 900, None),
+        ("()", None),
+        ("set()", None),
+        ("{'stop': 1}", None),
+        ("(stop", None),
+    ],
+)
+def test_a_repr_of_enums_gives_their_names_and_one_of_no_text_gives_nothing(written: str, read: str | None):
+    assert _one({"gen_ai.response.finish_reasons": written})["finish_reason"] == read
 
 
 def test_an_empty_value_leaves_the_field_to_the_next_alias():
