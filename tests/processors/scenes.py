@@ -227,6 +227,21 @@ def a_tool_that_asks_another_model(world: World, draw: Draw) -> None:
     world.calls += [big, small]
 
 
+def a_cheap_model_asked_inside_a_dear_one(world: World, draw: Draw) -> None:
+    """Both may answer in one word: then only model, input and perhaps ids tell them apart."""
+    word = replace(draw.used, output=1, reasoning=0)
+    long = 1 if draw.lag < 2.5 else 300
+    big = chat(draw, model="gpt-4o", usage=replace(word, input=word.input * draw.count + 7_001, output=long))
+    outer = world.tell(draw.one, big, web(world, draw), ms=9000, id=world.response_id() if draw.yes else None)
+    small = chat(draw, model="gpt-4o-mini", usage=word)
+    for n in range(draw.count):
+        id_ = world.response_id() if draw.maybe else None
+        asked = world.tell(draw.other, small, outer, at=2000 * n + 100, ms=500, id=id_)
+        if draw.maybe:
+            world.tell(draw.one, small, asked, at=2000 * n + 101, ms=490, id=id_)
+    world.calls += [big, *([small] * draw.count)]
+
+
 def a_chat_that_embeds_first(world: World, draw: Draw) -> None:
     outer = world.tell(draw.one, chat(draw), web(world, draw), ms=2000)
     embedding = Call(model="text-embedding-3-small", operation="embeddings", usage=Usage(input=40), tenant=draw.tenant)
@@ -277,6 +292,7 @@ SCENES: tuple[Scene, ...] = (
     *(a_wrapper_that_adds_up, steps_of_the_vercel_sdk, attempts_in_a_framework, a_response_that_is_polled),
     *(a_proxy_with_one_id_for_all, ids_that_say_nothing, a_tool_that_asks_another_model, a_chat_that_embeds_first),
     *(two_agents_at_once, two_models_at_once, embeddings_told_by_two, calls_that_nobody_counted),
+    a_cheap_model_asked_inside_a_dear_one,
 )
 
 

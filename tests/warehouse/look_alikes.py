@@ -32,6 +32,54 @@ APART: dict[str, list[dict[str, Any]]] = {
         span("a", trace="t", response_id="req-12345678", operation="embeddings", input_tokens=5),
         span("b", trace="u", at=300, response_id="req-12345678", **USAGE),
     ],
+    "a cheap model asked inside a dear one, with equal output": [
+        span(
+            "dear", ms=900, request_model="gpt-4o", response_id="chatcmpl-12345678", input_tokens=5000, output_tokens=7
+        ),
+        span(
+            "cheap",
+            "dear",
+            at=10,
+            request_model="gpt-4o-mini",
+            response_id="chatcmpl-87654321",
+            input_tokens=50,
+            output_tokens=7,
+        ),
+    ],
+    "likewise without ids, told by two instrumentations": [
+        span("dear", ms=900, request_model="gpt-4o", input_tokens=5000, output_tokens=7),
+        span(
+            "cheap",
+            "dear",
+            at=10,
+            convention="openllmetry",
+            request_model="gpt-4o-mini",
+            input_tokens=50,
+            output_tokens=7,
+        ),
+    ],
+    "likewise with equal input and other ids": [
+        span(
+            "dear", ms=900, request_model="gpt-4o", response_id="chatcmpl-12345678", input_tokens=50, output_tokens=700
+        ),
+        span(
+            "cheap",
+            "dear",
+            at=10,
+            request_model="gpt-4o-mini",
+            response_id="msg_87654321",
+            input_tokens=50,
+            output_tokens=7,
+            convention="openllmetry",
+        ),
+    ],
+    "two cheap calls inside a dear one that used more than both": [
+        span("dear", ms=900, request_model="gpt-4o", input_tokens=5000, output_tokens=700),
+        *(
+            span(f"s{n}", "dear", at=90 * n, request_model="gpt-4o-mini", input_tokens=50, output_tokens=7)
+            for n in (1, 2)
+        ),
+    ],
     "calls of two agents at once, told by two instrumentations": [
         *(tool(f"agent{n}", "root", operation="invoke_agent", _role="aggregate") for n in (1, 2)),
         span("a", "agent1", convention="openinference", request_model="m", **USAGE),

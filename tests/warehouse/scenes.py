@@ -205,6 +205,13 @@ SCENES: dict[str, tuple[list[dict[str, Any]], dict[str, str]]] = {
         ],
         {"outer": "wraps_call>leaf", "leaf": "billed"},
     ),
+    "a client that knows a model by an alias, and read its tokens without the cached ones, tells of the same call": (
+        [
+            span("client", request_model="smart", response_id="chatcmpl-12345678", input_tokens=176, output_tokens=345),
+            span("leaf", "client", service="proxy", request_model="gpt-4o", response_id="msg_87654321", **USAGE),
+        ],
+        {"client": "wraps_call>leaf", "leaf": "billed"},
+    ),
     "a wrapper that worked is no repeat of an attempt that failed": (
         [span("outer", **USAGE), span("a", "outer", **FAILED)],
         {"outer": "billed", "a": "billed"},

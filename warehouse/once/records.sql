@@ -80,6 +80,9 @@ SELECT
     family_of(coalesce(response_model, request_model)) AS given_model,
     CASE WHEN is_call OR is_fetch THEN made_id(response_id) END AS made_id,
     nullif(input_tokens, 0) AS some_input,  -- 0 is often what was not measured
-    nullif(output_tokens, 0) AS some_output
+    nullif(output_tokens, 0) AS some_output,
+    coalesce(cached_input_tokens, 0) AS cached_part,
+    coalesce(cache_write_tokens, 0) AS write_part,
+    coalesce(reasoning_tokens, 0) AS thought_part
 FROM entry
 WHERE row NOT IN (SELECT row FROM again);

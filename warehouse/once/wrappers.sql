@@ -1,9 +1,10 @@
 -- wraps_call: a model call that encloses others of its kind mostly repeats what they used, so the innermost ones are
 -- billed. It is a call of its own only where it cannot be told from outside what the inner ones did: they are of another
--- kind (a chat that embeds), a tool or a guardrail lies between, or both its token counts differ from theirs and so does
--- the model, or the teller is the same (a model that is asked while another one still streams), or it worked and was
--- counted, and all that is seen inside are attempts that failed. An equal response id, and counts that are the sum of the
--- inner ones, say that it repeats. What began in its own process after it had ended is not inside: a tracer that leaks
+-- kind (a chat that embeds), a tool or a guardrail lies between, or what both tell contradicts that they are one:
+-- both token counts differ, told by one teller (a model that is asked while another one still streams); or the model is
+-- another one and so is the input, by more than its cached parts, or the output, by more than its reasoning, under
+-- another id. Or it worked and was counted, and all that is seen inside are attempts that failed. An equal response id,
+-- and counts that are the sum of the inner ones, say that it repeats. What began in its own process after it had ended is not inside: a tracer that leaks
 -- its context hangs each call below the one before. Two ids that one teller read off two counted
 -- responses are two calls.
 -- It stands for the leaf with the same response id, else with the same tokens, else the only one that worked (a retry
@@ -37,6 +38,15 @@ SELECT
     ) AS two_ids,
     coalesce(o.input_tokens = i.input_tokens AND o.output_tokens IS NOT DISTINCT FROM i.output_tokens, false) AS same_usage,
     coalesce(o.some_input <> i.some_input AND coalesce(o.some_output <> i.some_output, o.kind <> 'chat'), false) AS differs,
+    coalesce(
+        abs(o.some_input - i.some_input) > 1
+        AND abs(o.some_input - i.some_input) NOT IN (o.cached_part, o.write_part, o.cached_part + o.write_part)
+        AND abs(o.some_input - i.some_input) NOT IN (i.cached_part, i.write_part, i.cached_part + i.write_part), false
+    ) AS other_input,
+    coalesce(
+        o.made_id <> i.made_id AND abs(o.some_output - i.some_output) > 1
+        AND abs(o.some_output - i.some_output) NOT IN (o.thought_part, i.thought_part), false
+    ) AS other_output,
     coalesce(o.input_tokens, o.output_tokens) IS NOT NULL AND o.status = 'ok'
         AND coalesce(i.input_tokens, i.output_tokens) IS NULL AND i.status = 'error' AS other_attempt,
     o.teller IS NOT DISTINCT FROM i.teller AND o.service IS NOT DISTINCT FROM i.service AS same_teller,
@@ -61,6 +71,7 @@ SELECT
         (sum(input_tokens) FILTER (innermost AND same_kind), sum(output_tokens) FILTER (innermost AND same_kind))
     ) AS is_sum,
     count(*) FILTER (direct AND same_kind AND NOT apart) > 1
+        AND bool_or(NOT other_model) FILTER (direct AND same_kind AND NOT apart)
         AND coalesce(
             outer_input >= sum(input_tokens) FILTER (direct AND same_kind AND NOT apart)
             AND outer_output >= sum(output_tokens) FILTER (direct AND same_kind AND NOT apart), false
@@ -75,7 +86,8 @@ FROM inside
 JOIN summed USING (outer_row)
 WHERE same_kind AND (
     same_id OR is_sum OR (
-        NOT apart AND NOT other_attempt AND NOT two_ids AND (NOT differs OR may_be_sum OR some_unknown OR NOT (other_model OR same_teller))
+        NOT apart AND NOT other_attempt AND NOT two_ids
+        AND (may_be_sum OR some_unknown OR NOT (differs AND same_teller OR other_model AND (differs OR other_input OR other_output)))
     )
 );
 
