@@ -37,8 +37,8 @@ class Role:
 class UsageRule:
     """Token counts that leave out the cached part (input) or the reasoning (output); empty conditions hold always.
 
-    ``key`` gave the input count and ``cached_key`` the cached one, each with its path behind it; ``name`` is the start
-    of the span's name, ``model`` a part of the model's.
+    ``key`` gave the input count, with its path behind it; with ``cached_key`` begins the key and path that gave the
+    cached or the written count; ``name`` is the start of the span's name, ``model`` a part of the model's.
     """
 
     scope: str

@@ -34,7 +34,8 @@ def to_frame(decoded: Decoded) -> pl.DataFrame:
     """One row per span.
 
     Beside the decoded columns: those of its message; ``tenant_class feature_class`` (tens of the winner's rank);
-    ``input_includes output_includes input_key cached_key``; ``convention usage_rank stream_ends models`` of the scope.
+    ``input_includes output_includes input_key cached_key write_key``; ``convention usage_rank stream_ends models`` of
+    the scope.
     """
     frame = to_polars(decoded.spans)
     messages = to_polars(decoded.messages)[frame["message_index"]]
@@ -47,6 +48,7 @@ def to_frame(decoded: Decoded) -> pl.DataFrame:
         _told(decoded, "output_tokens", _includes).alias("output_includes"),
         _told(decoded, "input_tokens", _key).alias("input_key"),
         _told(decoded, "cached_input_tokens", _key).alias("cached_key"),
+        _told(decoded, "cache_write_tokens", _key).alias("write_key"),
         pl.coalesce(_by_scope(lambda scope: scope.convention), *told).alias("convention"),
         _by_scope(lambda scope: scope.usage_rank).cast(pl.Int8).alias("usage_rank"),
         _by_scope(lambda scope: scope.stream_ends).alias("stream_ends"),

@@ -30,7 +30,8 @@ def holds(rule: UsageRule) -> pl.Expr:
     if rule.key:
         about &= (pl.col("input_key") == rule.key).fill_null(value=False)
     if rule.cached_key:
-        about &= (pl.col("cached_key") == rule.cached_key).fill_null(value=False)
+        keys = pl.col("cached_key", "write_key")
+        about &= pl.any_horizontal(keys.str.starts_with(rule.cached_key)).fill_null(value=False)
     if rule.name:
         about &= pl.col("name").str.starts_with(rule.name).fill_null(value=False)
     if rule.model:
