@@ -10,6 +10,7 @@ from processors.explain.meanings import meaning
 from processors.explain.wire import Json
 from processors.pricing.book import PriceBook
 from processors.pricing.lines import PriceLine, as_text, price_lines, sum_lines
+from processors.pricing.snapshots import BY_REQUEST
 
 
 def explain_price(case: Case, row: int, book: PriceBook) -> Json | None:
@@ -18,11 +19,12 @@ def explain_price(case: Case, row: int, book: PriceBook) -> Json | None:
     if not span["billable"]:
         return None
     lines = price_lines(_call(span), book)
+    by_request = (span["price_version"] or "").endswith(BY_REQUEST)
     json: Json = {
         "status": span["price_status"],
         "meaning": meaning("price", span["price_status"]),
-        "model": span["response_model"] or span["request_model"],
-        "model_from": "response_model" if span["response_model"] else "request_model",
+        "model": (not by_request and span["response_model"]) or span["request_model"],
+        "model_from": "response_model" if span["response_model"] and not by_request else "request_model",
         "at": span["started_at"],
         "lines": [_line(line) for line in lines],
         "price_version": span["price_version"],

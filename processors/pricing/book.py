@@ -8,7 +8,7 @@ wins. Discounts and markups multiply the rates exactly; the cost is rounded once
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from processors.pricing.kinds import KINDS, REPORTED
 from processors.pricing.names import provider_id
 from processors.pricing.own import fingerprint, read_own_prices
 from processors.pricing.rates import Adjustment, Rates, make_rates
+from processors.pricing.served import is_told
+from processors.pricing.snapshots import BY_REQUEST, is_snapshot
 
 CACHED_TARIFFS = 16_384
 """Keys kept resolved: a workload has hundreds; more are looked up again."""
@@ -28,12 +30,18 @@ LAYERS = ("price", "discount", "markup")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """Whose and which call a price is for."""
+    """Whose and which call a price is for.
+
+    ``model``: the response's, else the requested one. ``requested``: what was asked for, where that is another name.
+    ``server``: whose host answered, of ``server_of``.
+    """
 
     provider: str | None
     model: str
     tier: str | None = None
     tenant: str | None = None
+    requested: str | None = None
+    server: str | None = None
 
 
 class PriceBook:
@@ -83,6 +91,13 @@ class PriceBook:
         return sorted(sorted(held, key=Entry.rank, reverse=True), key=lambda entry: LAYERS.index(entry.layer))
 
     def _resolve(self, asked: Asked) -> Tariff | None:
+        tariff = self._resolve_one(asked)
+        if tariff is not None or asked.requested is None or not is_snapshot(asked.model, asked.requested):
+            return tariff
+        instead = self._resolve_one(replace(asked, model=asked.requested, requested=None))
+        return _by_request(instead, asked) if instead else None
+
+    def _resolve_one(self, asked: Asked) -> Tariff | None:
         held = self.holding(asked)
         listed = list_tariff(asked)
         if not held:
@@ -129,7 +144,9 @@ def is_off_list(price: Entry | None) -> bool:
 
 
 def list_tariff(asked: Asked) -> Tariff | None:
-    """What the catalogue says."""
+    """What the catalogue says, where it is known who serves."""
+    if not is_told(asked.provider, asked.model, asked.server):
+        return None
     return find_tariff(asked.provider, asked.model, asked.tier)
 
 
@@ -152,6 +169,17 @@ def _adjust(rates: Rates, begun: Mapping[str, Entry]) -> Rates:
     source = f"{rates.source} ({price.title()})" if price and is_off_list(price) and price.like else rates.source
     least = {KINDS[column]: amount for column, amount in rates.least}
     return make_rates(rates.prices, adjustments=adjustments, source=source, least=least)
+
+
+def _by_request(tariff: Tariff, asked: Asked) -> Tariff:
+    """The tariff of the model that was asked for, which says so."""
+
+    def marked(rates: Rates | None) -> Rates | None:
+        said = f", as {asked.requested} was asked for and {asked.model} has no price"
+        return replace(rates, source=rates.source + said, basis=BY_REQUEST) if rates else None
+
+    cells = tuple(tuple(tuple(map(marked, brackets)) for brackets in times) for times in tariff.rates)
+    return replace(tariff, rates=cells)
 
 
 def _names(asked: Asked) -> tuple[set[str], set[str]]:

@@ -15,7 +15,9 @@ transcription, the tokens of a chat) where the model has a price for it, else an
 details like cached tokens: not reported = none. So a chat with a voice model costs its tokens, as
 ``genai_prices.calc_price`` has it, while a transcription without seconds, which is 0 there, has no cost here.
 
-The response's model is priced, else the request's. A span that is not billable has NULL in every column added here.
+The response's model is priced, else the request's; ``processors.pricing.snapshots`` says when the request's stands in
+for an answer without a price, which the row's ``price_version`` then shows. A span that is not billable has NULL in
+every column added here.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from processors.pricing.exact import calculate
 from processors.pricing.kinds import subject
 from processors.pricing.quantities import Quantities, read_quantities
 from processors.pricing.rates import Rates
+from processors.pricing.served import server_of
 from warehouse.schemas import COST_KINDS, TOKEN_KINDS
 
 PRICED, FREE, USAGE_MISSING, UNPRICED_MODEL, REPORTED_ONLY = range(5)
@@ -41,11 +44,12 @@ STATUSES = ("priced", "free", "usage_missing", "unpriced_model", "reported_only"
 ADDED = ("cost_usd", *COST_KINDS, "price_status", "price_version")
 NEEDED = (
     *("tenant", "operation", "provider", "request_model", "response_model", "service_tier", "started_at", "ended_at"),
-    *("reported_cost_usd", *TOKEN_KINDS, "units"),
+    *("server_address", "reported_cost_usd", *TOKEN_KINDS, "units"),
 )
 """Columns that decide what a call costs."""
 
 _DAY_US = 86_400_000_000
+_MOST_CODES = 2**62
 
 
 def price_spans(spans: pa.Table, book: PriceBook) -> pa.Table:
@@ -57,7 +61,7 @@ def price_spans(spans: pa.Table, book: PriceBook) -> pa.Table:
     place = np.full(spans.num_rows, -1, np.int64)
     place[rows] = np.arange(len(rows))
     spread = pa.array(place, mask=place < 0)
-    version = pa.array([book.version] * len(rows), pa.string())
+    version = _versions(book.version, which, rates)
     columns = (*cost, pa.array(STATUSES, pa.string()).take(pa.array(status)), version)
     for name, column in zip(ADDED, columns, strict=True):
         spans = spans.append_column(name, column.take(spread))
@@ -81,12 +85,13 @@ class Calls:
     def of(cls, table: pa.Table, book: PriceBook) -> Calls:
         """From a table with the columns ``NEEDED``; only tenants with prices of their own are told apart."""
         used = read_quantities(table, reported=book.takes_reported)
-        model = pc.coalesce(_text(table["response_model"]), _text(table["request_model"]))
+        answered, requested = (_text(table[name]) for name in ("response_model", "request_model"))
         tenant = _text(table["tenant"])
         tenant = pc.if_else(
             pc.is_in(tenant, pa.array(sorted(book.tenants), pa.string())), tenant, pa.scalar(None, pa.string())
         )
-        key, keys = _distinct([table["provider"], model, table["service_tier"], tenant])
+        server = _servers(table["server_address"])
+        key, keys = _distinct([table["provider"], answered, requested, table["service_tier"], tenant, server])
         operation, operations = _distinct([table["operation"]])
         started = pc.coalesce(table["started_at"], table["ended_at"])
         return cls(
@@ -97,12 +102,29 @@ class Calls:
             operation=operation,
             operations=[one[0] for one in operations],
             key=key,
-            keys=[None if one[1] is None else _asked(*one) for one in keys],
+            keys=[_asked(one) for one in keys],
         )
 
 
-def _asked(provider: str | None, model: str, tier: str | None, tenant: str | None) -> Asked:
-    return Asked(provider=provider, model=model, tier=tier, tenant=tenant)
+def _asked(key: tuple[str | None, ...]) -> Asked | None:
+    provider, answered, requested, tier, tenant, server = key
+    model = requested if answered is None else answered
+    if model is None:
+        return None
+    other = requested if requested != model else None
+    return Asked(provider=provider, model=model, tier=tier, tenant=tenant, requested=other, server=server)
+
+
+def _servers(hosts: Any) -> pa.Array:
+    """Whose each host is, as ``server_of`` says."""
+    encoded = pc.dictionary_encode(_flat(_text(hosts)))
+    return pa.array([server_of(host) for host in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
+
+
+def _versions(version: str, which: NDArray[np.int64], rates: list[Rates]) -> pa.Array:
+    """(n,) ``price_version``: the tables', and the basis of the rates where that is another than the answer's model."""
+    said = pa.array([version + basis for basis in ("", *(rate.basis for rate in rates))], pa.string())
+    return said.take(pa.array(which + 1))
 
 
 def _whole(used: Quantities) -> NDArray[np.bool_]:
@@ -178,11 +200,16 @@ def needed_kinds(rate: Rates, operation: str | None) -> list[int]:
 def _distinct(columns: list[Any]) -> tuple[NDArray[np.int64], list[tuple[Any, ...]]]:
     """Number rows by their values: (n,) index, and the distinct rows."""
     encoded = [pc.dictionary_encode(_flat(_text(column)), null_encoding="encode") for column in columns]
-    sizes = tuple(max(len(one.dictionary), 1) for one in encoded)
-    codes = np.ravel_multi_index(tuple(_ints(one.indices.cast(pa.int64())) for one in encoded), sizes)
-    found, index = np.unique(codes, return_inverse=True)
+    each = [_ints(one.indices.cast(pa.int64())) for one in encoded]
+    codes, span = np.zeros(len(each[0]), np.int64), 1
+    for one, indices in zip(encoded, each, strict=True):
+        if span * len(one.dictionary) > _MOST_CODES:
+            codes = np.unique(codes, return_inverse=True)[1]
+            span = len(codes)
+        codes, span = codes * len(one.dictionary) + indices, span * len(one.dictionary)
+    _, first, index = np.unique(codes, return_index=True, return_inverse=True)
     values = [one.dictionary.to_pylist() for one in encoded]
-    picks = zip(*np.unravel_index(found, sizes), strict=True)
+    picks = zip(*(indices[first] for indices in each), strict=True)
     return index, [tuple(value[i] for value, i in zip(values, pick, strict=True)) for pick in picks]
 
 

@@ -15,13 +15,13 @@ A price book settles the rest: ``like = "azure/gpt-4o"``.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
 from functools import cache
-from importlib import resources
 
 from genai_prices.data_snapshot import find_provider_by_id, get_snapshot
+
+from processors.pricing.tables import read_table
 
 PROVIDER_IDS = {
     "az.ai.inference": "azure",
@@ -94,7 +94,4 @@ def _by_rule(provider: str | None, model: str) -> Iterator[tuple[str | None, str
 
 @cache
 def _rules() -> tuple[tuple[str, re.Pattern[str], str], ...]:
-    text = resources.files("processors.pricing").joinpath("names.csv").read_text("utf-8")
-    return tuple(
-        (row["provider"], re.compile(row["pattern"]), row["model"]) for row in csv.DictReader(text.splitlines())
-    )
+    return tuple((row["provider"], re.compile(row["pattern"]), row["model"]) for row in read_table("names.csv"))

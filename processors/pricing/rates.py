@@ -48,6 +48,7 @@ class Rates:
     price of its own and must be reported.
     ``least``: smallest amount billed, by column, of what is above zero.
     ``families``: what the model is priced by, each with its columns.
+    ``basis``: what ``price_version`` says beside the tables where these are not the rates of the model that answered.
     """
 
     prices: Mapping[str, Price]
@@ -62,6 +63,7 @@ class Rates:
     scale: int
     free: bool  # every rate is zero
     families: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    basis: str = ""
 
 
 def make_rates(

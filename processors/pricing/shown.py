@@ -19,6 +19,7 @@ from processors.pricing.kinds import kind_name
 from processors.pricing.lines import as_text
 from processors.pricing.names import is_unknown, provider_id
 from processors.pricing.rates import Rates
+from processors.pricing.served import ELSEWHERE, is_told
 
 DAY_US = 86_400_000_000
 
@@ -170,6 +171,11 @@ def _maker(model: str) -> tuple[str, str] | None:
     return (found[0].id, found[1].id) if found else None
 
 
+def _may_be_anywhere(asked: Asked) -> bool:
+    """Whether a host of nobody's would leave the call without a list price."""
+    return not is_told(asked.provider, asked.model, asked.server or ELSEWHERE)
+
+
 def why_unpriced(book: PriceBook, asked: Asked, price_status: str | None) -> str:
     """In a few words, why a call has no price."""
     owner = provider_id(asked.provider)
@@ -178,8 +184,10 @@ def why_unpriced(book: PriceBook, asked: Asked, price_status: str | None) -> str
     if not asked.model:
         return "no model named"
     tariff = book.tariff(asked)
-    if tariff is not None and any(tariff.cells()):
+    if tariff is not None and any(tariff.cells()) and not (price_status and _may_be_anywhere(asked)):
         return "priced at other times, or since"
+    if _may_be_anywhere(asked):
+        return "open weights, and nobody says that their maker serves them: give them a price in the book"
     if owner is not None and is_unknown(owner):
         return "unknown provider"
     known = find_model(asked.provider, asked.model) is not None

@@ -15,8 +15,11 @@ from processors.pricing.book import Asked, list_tariff
 from processors.pricing.catalogue import CATALOGUE_VERSION
 from processors.pricing.entries import BookFile, Entry, show_instant
 from processors.pricing.shown import nearest_names
+from processors.pricing.snapshots import BY_REQUEST
 
-_VERSION = re.compile(r"genai-prices/(?P<catalogue>[^+]+)(?:\+book/(?P<book>\w+))?(?:\+own/(?P<own>\w+))?")
+_VERSION = re.compile(
+    rf"genai-prices/(?P<catalogue>[^+]+)(?:\+book/(?P<book>\w+))?(?:\+own/(?P<own>\w+))?(?:{re.escape(BY_REQUEST)})?"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

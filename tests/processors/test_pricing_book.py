@@ -278,6 +278,22 @@ def test_the_book_in_the_docs_can_be_read_and_says_what_the_docs_say(tmp_path: P
     assert price(book, provider="vllm", response_model="llama-3")["price_status"] == "free"
 
 
+def test_the_entry_for_search_units_in_the_docs_prices_a_rerank(tmp_path: Path):
+    docs = (Path(__file__).parents[2] / "docs" / "prices.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```toml\n(.*?)```", docs, re.DOTALL)
+    (alone,) = ["[[price]]" + one for one in example.split("[[price]]") if 'provider = "cohere"' in one]
+    asked = {"provider": "cohere", "operation": "rerank", "response_model": None, "request_model": "rerank-v3.5"}
+    counted = asked | {"input_tokens": None, "units": [("searches", 3.0)]}
+
+    costs = [price(book_of(tmp_path, text), **counted)["cost_usd"] for text in (alone, example)]
+
+    assert costs == [Decimal("0.006"), Decimal("0.0066")]
+    assert "cost 0.006 USD, 0.0066 USD with the markup" in docs
+    silent = price(book_of(tmp_path, alone), **counted | {"units": None})
+    assert (silent["cost_usd"], silent["price_status"]) == (None, "usage_missing")
+    assert price(PriceBook(), **counted)["price_status"] == "unpriced_model"
+
+
 def test_a_reported_cost_is_the_price_only_where_the_book_says_so(tmp_path: Path):
     book = book_of(
         tmp_path, entry(model="*", provider="my-router", reported=True) + entry(model="*", markup_percent=10)
