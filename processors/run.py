@@ -24,6 +24,7 @@ from processors.flush import Flusher
 from processors.group import align
 from processors.kafka import KafkaChannel, KafkaSink, KafkaStreams
 from processors.metrics import WorkerMetrics
+from processors.pricing.start import hold_book
 from processors.users import fingerprint, load_user_key
 from warehouse.lake import Lake
 from warehouse.reader import Warehouse
@@ -54,8 +55,12 @@ def run_worker(
     metrics_port: int,
     on_step: Callable[[str], None] = lambda _: None,
 ) -> int:
-    """Run until SIGTERM or a crash and return the exit code. Raises IngestError or WarehouseError before the start."""
+    """Run until SIGTERM or a crash and return the exit code.
+
+    Raises IngestError, WarehouseError or BadPriceBook before the start.
+    """
     data.mkdir(parents=True, exist_ok=True)
+    hold_book(worker.price_book, lake)
     made = _wait_for_broker(kafka)
     opened = Lake.open(lake)
     user_key = load_user_key(worker.user_key, data)

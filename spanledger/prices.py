@@ -132,26 +132,18 @@ def _no_book() -> BookFile:
 
 def _findings(book: BookFile, args: argparse.Namespace, settings: Settings) -> list[Finding]:
     from processors.pricing.entries import read_book
-    from processors.pricing.verdicts import Finding, UsedVersion, check_entries, check_prefix, check_used
+    from processors.pricing.start import used_versions
+    from processors.pricing.verdicts import Finding, check_entries, check_prefix, check_used
     from warehouse.errors import LakeMissing
-    from warehouse.reader import ALL, Warehouse
+    from warehouse.reader import Warehouse
 
     findings = check_entries(book)
     if args.against and (old := read_book(Path(args.against).expanduser())).entries:
         findings += check_prefix(book, old.fingerprints[-1], args.against)
     try:
-        rows = Warehouse(settings.lake).ask("price_versions", ALL).to_pylist()
+        used = used_versions(Warehouse(settings.lake))
     except LakeMissing:
         return [*findings, Finding(level="note", about="lake", finding="there is none yet: no price was used")]
-    used = [
-        UsedVersion(
-            version=row["price_version"],
-            calls=row["calls"],
-            last_us=_micros(row["last_started_at"]) if row["last_started_at"] else 0,
-        )
-        for row in rows
-        if row["price_version"]
-    ]
     return findings + check_used(book, used)
 
 

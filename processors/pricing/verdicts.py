@@ -93,6 +93,12 @@ def check_used(book: BookFile, used: Iterable[UsedVersion]) -> list[Finding]:
     return findings
 
 
+def rewritten(book: BookFile, used: Iterable[UsedVersion]) -> list[UsedVersion]:
+    """The versions whose entries are not the first of the book any more."""
+    parts = [(one, take_apart(one.version)) for one in used]
+    return [one for one, part in parts if part is not None and part.book and part.book not in book.fingerprints]
+
+
 def _check_catalogue(catalogue: str, one: UsedVersion) -> list[Finding]:
     installed = CATALOGUE_VERSION.removeprefix("genai-prices/")
     if _number(catalogue) > _number(installed):
