@@ -41,8 +41,8 @@ def used_versions(warehouse: Warehouse) -> list[UsedVersion]:
 def hold_book(file: str | None, lake: LakeSettings) -> None:
     """Raises BadPriceBook where used entries of the book are not what they were: the text says what to change.
 
-    Reads three columns of all spans. A lake that is not there yet has used nothing; one that cannot be read, or a file of
-    it, is told in the log and stops nobody here. Raises LakeMismatch.
+    Reads three columns of all spans. A lake that is not there yet has used nothing; one that cannot be read is told in
+    the log and stops nobody here. Raises LakeMismatch.
     """
     book = read_book(Path(file).expanduser()) if file else BookFile()
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -87,16 +88,14 @@ def test_a_worker_does_not_start_with_a_book_whose_used_entries_changed_and_says
 def test_a_worker_does_not_start_without_the_book_that_was_used(tmp_path: Path):
     lake = lake_of(tmp_path, version(tmp_path, FIRST))
 
-    with pytest.raises(BadPriceBook, match="worker.price_book is not set: 1 calls"):
+    with pytest.raises(BadPriceBook, match=r"worker\.price_book is not set: 1 calls"):
         start(tmp_path, None, lake)
 
 
 def test_a_book_that_was_appended_to_starts_also_where_a_row_has_the_price_asked_for(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
-    lake = lake_of(
-        tmp_path, version(tmp_path, FIRST), version(tmp_path, FIRST) + "+request_model", "genai-prices/0.2.3"
-    )
+    lake = lake_of(tmp_path, version(tmp_path, FIRST), version(tmp_path, FIRST) + "+request_model")
 
     with caplog.at_level(logging.WARNING, "spanledger.worker"):
         hold_book(book(tmp_path, "# signed\n" + FIRST.replace("10", "10.0") + THIRD), lake)
@@ -121,10 +120,13 @@ def test_a_lake_that_is_not_there_yet_has_used_nothing(tmp_path: Path):
     assert not (tmp_path / "none").exists()
 
 
-def test_a_lake_with_a_damaged_file_is_told_and_stops_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_bytes(b"no parquet")], ids=["gone", "cut"])
+def test_a_lake_with_a_damaged_file_is_told_and_stops_nobody(
+    damage: Callable[[Path], object], tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
     lake = lake_of(tmp_path, version(tmp_path, FIRST))
     for file in (tmp_path / "lake" / "spans").rglob("*.parquet"):
-        file.unlink()
+        damage(file)
 
     with caplog.at_level(logging.WARNING, "spanledger.worker"):
         hold_book(book(tmp_path, FIRST), lake)
