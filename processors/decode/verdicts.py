@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from processors.conventions.rules import words
+from processors.decode import refusals
 from processors.decode.values import structure, to_integer
 
 FIELD = "safety_verdicts"
@@ -201,5 +202,5 @@ def _is_high(level: Any) -> bool:
     return isinstance(level, int) and not isinstance(level, bool) and level >= _FLAG_SEVERITY
 
 
-READERS: Mapping[str, Callable[[Any], Any]] = {FIELD: read, "masked_entities": total}
+READERS: Mapping[str, Callable[[Any], Any]] = {FIELD: read, refusals.FIELD: refusals.read, "masked_entities": total}
 """What reads the fields that no kind fits."""

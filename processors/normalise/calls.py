@@ -38,6 +38,7 @@ def describe_calls(frame: pl.DataFrame) -> pl.DataFrame:
             closed("finish_reason", pl.col("finish_word")).alias("finish_reason"),
             _stream().alias("stream"),
         )
+        .with_columns(_last_word().alias("finish_word"))
         .with_columns(*[_bare(name).alias(name) for name in ("request_model", "response_model")])
         .pipe(_name_servers)
         .with_columns(
@@ -142,6 +143,12 @@ def _stream() -> pl.Expr:
     """Told, or seen by its first chunk."""
     seen = pl.col("ttft").is_not_null() | pl.col("first_chunk_at").is_not_null() | pl.col("stream_asked")
     return pl.coalesce("role_stream", "stream", pl.when(seen).then(pl.lit(value=True)))
+
+
+def _last_word() -> pl.Expr:
+    """Why it stopped, for the error class: a model that refused in words has stopped like one that answered."""
+    ended = pl.col("finish_reason").is_null() | (pl.col("finish_reason") == "stop")
+    return pl.when(pl.col("refused") & ended).then(pl.lit("refusal")).otherwise("finish_word")
 
 
 def _own_response_id() -> pl.Expr:
