@@ -15,12 +15,12 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationSc
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
 from processors.decode.payload import BadPayload, Payload
+from processors.decode.values import to_count, to_integer
 
 _KINDS = {"UNSPECIFIED": 0, "INTERNAL": 1, "SERVER": 2, "CLIENT": 3, "PRODUCER": 4, "CONSUMER": 5}
 Made = TypeVar("Made")
 UNREADABLE = (TypeError, ValueError, KeyError, AttributeError, RecursionError)
 """What reading a JSON value of the wrong form may raise."""
-_INT_BITS = 64
 _CODES = {"UNSET": 0, "OK": 1, "ERROR": 2}
 
 
@@ -126,11 +126,7 @@ def _filled(item: Mapping[str, Any]) -> AnyValue:
             case "boolvalue":
                 value.bool_value = inner if isinstance(inner, bool) else {"true": True, "false": False}[str(inner)]
             case "intvalue":
-                whole = read_whole(inner)
-                if whole.bit_length() < _INT_BITS or whole == -(2**63):
-                    value.int_value = whole
-                else:
-                    value.string_value = str(whole)  # as text it reaches the rule that refuses and counts it
+                _fill_whole(value, inner)
             case "doublevalue":
                 value.double_value = float(inner)
             case "bytesvalue":
@@ -140,6 +136,15 @@ def _filled(item: Mapping[str, Any]) -> AnyValue:
             case "kvlistvalue":
                 value.kvlist_value.values.extend(read_attributes({"attributes": inner.get("values")}))
     return value
+
+
+def _fill_whole(value: AnyValue, told: Any) -> None:
+    """As protobuf's own JSON writes it: 12, "12", "1e2". Another number goes on as text, to be refused and counted."""
+    whole = to_integer(told)
+    if whole is not None:
+        value.int_value = whole
+    elif to_count(told) is not None:
+        value.string_value = str(told)
 
 
 def member(item: Mapping[str, Any], *names: str) -> Any:

@@ -1,9 +1,9 @@
 """One attribute value as its field's kind, or None: nothing on the wire is trusted to have the right type.
 
-Accepted beside the plain type: numbers as text (``100.0`` and ``1e2`` are whole), booleans as text, lists as JSON text,
-JSON in JSON (quoted text), Python reprs of dicts; of lists, tuples, sets and enums where the first of several is
-wanted. Refused: empty text, a structure as text, text beyond ``TEXT_BYTES``, NaN and infinities, numbers
-beyond 64 bits.
+Accepted beside the plain type: numbers as text (``100.0``, ``1e2`` and ``1,200`` are whole), booleans as text, lists as
+JSON text, JSON in JSON (quoted text), Python reprs of dicts; of lists, tuples, sets and enums where the first of several
+is wanted. Refused: empty text, a structure as text, text beyond ``TEXT_BYTES``, NaN and infinities, numbers beyond 64
+bits.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ STRUCTURE_BYTES = 1 << 20
 _MOST_DIGITS = 64
 """Of a number as text; what is longer counts nothing."""
 _EXACT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_GROUPED = re.compile(r"[+-]?\d{1,3}(?:[,_]\d{3})+(?:\.0*)?", re.ASCII)
+"""Thousands set apart: of a count, so a comma is no decimal point."""
+_TOLD = re.compile(r"\d|\bnan\b|\binf(?:inity)?\b", re.ASCII | re.IGNORECASE)
+"""A text that meant to tell a number."""
 _ENUM = re.compile(r"<([\w.]+): [^<>]*>", re.ASCII)
 _SET = re.compile(r"(?:frozenset|set)\((.*)\)", re.ASCII | re.DOTALL)
 _WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
@@ -138,22 +141,26 @@ def to_integer(value: Any) -> int | None:
 
 
 def _exact(text: str) -> int | None:
-    """Text of a number without a fraction, however it is written: ``100``, ``100.0``, ``1e2``."""
-    if len(text) > _MOST_DIGITS or not _EXACT.fullmatch(text):
+    """Text of a number without a fraction, however it is written: ``100``, ``100.0``, ``1e2``, ``1,200``, ``1_200``."""
+    if len(text) > _MOST_DIGITS:
+        return None
+    if _GROUPED.fullmatch(text):
+        text = text.replace(",", "").replace("_", "")
+    if not _EXACT.fullmatch(text):
         return None
     number = Decimal(text)
     return int(number) if number == number.to_integral_value() else None
 
 
 def to_count(value: Any) -> int | None:
-    """A whole number; -1 for a number that counts nothing (a fraction, beyond 64 bits): told, and to be refused."""
+    """A whole number; -1 for one that counts nothing (a fraction, beyond 64 bits, a unit): told, and to be refused."""
     whole = to_integer(value)
-    return -1 if whole is None and _is_number(value) else whole
+    return -1 if whole is None and _tells_number(value) else whole
 
 
-def _is_number(value: Any) -> bool:
+def _tells_number(value: Any) -> bool:
     if isinstance(value, str):
-        return _NUMBER.fullmatch(value.strip()) is not None
+        return _TOLD.search(value) is not None
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

@@ -67,18 +67,33 @@ def test_enums_are_taken_by_name_and_times_as_text_or_number():
     assert (row["kind"], row["status_code"], row["started_ns"], row["ended_ns"]) == (3, 2, START_NS, START_NS + 5)
 
 
-@pytest.mark.parametrize("value", [{"intValue": "12"}, {"intValue": 12}, {"int_value": 12}, {"doubleValue": 12}])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *({"intValue": "12"}, {"intValue": 12}, {"int_value": 12}, {"doubleValue": 12}),
+        *({"intValue": "1.2e1"}, {"intValue": "12.0"}, {"intValue": 12.0}),
+    ],
+)
 def test_integers_are_taken_as_text_or_number(value: Any):
     attributes = [{"key": "gen_ai.usage.input_tokens", "value": value}]
 
     assert _decode(_json(_request(attributes=attributes))).spans["input_tokens"].to_pylist() == [12]
 
 
-@pytest.mark.parametrize("value", [{"intValue": 2**70}, {"intValue": str(2**70)}, {"intValue": -(2**63) - 1}])
-def test_a_count_beyond_64_bits_is_told_and_refused_like_any_impossible_count(value: Any):
+@pytest.mark.parametrize("told", [2**70, str(2**70), -(2**63) - 1, "1.5", 1.5, "1e-2", "1e99"])
+def test_a_count_beyond_64_bits_or_with_a_fraction_is_told_and_refused_like_any_impossible_count(told: Any):
+    value = {"intValue": told}
+
     attributes = [{"key": "gen_ai.usage.input_tokens", "value": value}]
 
     assert _decode(_json(_request(attributes=attributes))).spans["input_tokens"].to_pylist() == [-1]
+
+
+@pytest.mark.parametrize("told", [None, "", {}, []])
+def test_an_integer_that_is_not_told_is_unknown_and_not_zero(told: Any):
+    attributes = [{"key": "gen_ai.usage.input_tokens", "value": {"intValue": told}}]
+
+    assert _decode(_json(_request(attributes=attributes))).spans["input_tokens"].to_pylist() == [None]
 
 
 def test_an_attribute_of_impossible_type_is_left_out_and_its_span_stands():
