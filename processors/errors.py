@@ -5,6 +5,10 @@ Evidence is strong, weak or vague: ``RateLimitError`` and 429 (weak) also stand 
 or the message tells (strong); ``APIConnectionError`` (weak, network) is the parent class of a timeout; the code
 ``server_error`` (vague) comes with 500 and with an overloaded 503. The first strong class wins, else the first weak
 one, else the first vague one, else ``unknown``. The text is read here and nowhere else; no part of it is kept.
+
+A text may begin with a class or a code (``openai.RateLimitError: …``, ``<class 'TimeoutError'>``, ``UNAVAILABLE``), as
+many instrumentations write a status message: that is the evidence it would be as an attribute. A class that is only
+mentioned further on counts where nothing else does, for a text may also quote what it is not.
 """
 
 from __future__ import annotations
@@ -28,7 +32,14 @@ _STATUS_IN_MESSAGE = (
 )
 _NUMBER = r"^([1-5]\d\d)$"
 STRENGTHS = ("strong", "weak", "vague")
-_LAST_NAME = r"(?:^|\.)(?:AI_)?(\w+)$"
+_LAST_NAME = r"""(?:^|[.:$'"])(?:AI_)?(\w+)['">]*$"""
+_HEAD = r"(?m)^\W{{0,3}}(?:class\W{{1,3}})?(?:\w+(?:\.|::|\$))*(?:AI_)?({})\W{{0,2}}(?:[:(\[,;]|\s*$)"
+"""A name at the start of a line, behind the module it comes from, that a colon, a bracket or the end follows."""
+_IN_FRONT = r"(?m)^\W{{0,3}}(?:class\W{{1,3}})?{}(?:\w+\.)*\w+\W{{0,2}}(?:[:(\[]|\s*$)"
+"""Likewise any name of a package."""
+_MENTIONED = r"\b({})\b"
+_CLASS = re.compile(r"\w*[a-z](?:Error|Exception|Timeout)")
+"""A name that is no word of a language."""
 
 
 def http_status() -> pl.Expr:
@@ -56,7 +67,7 @@ def error_class() -> pl.Expr:
         for kind, read in EVIDENCE.items()
         if (classes := _classes(kind, strength))
     ]
-    return pl.coalesce(*evidence, finish_class(), pl.lit("unknown"))
+    return pl.coalesce(*evidence, _mentioned(), finish_class(), pl.lit("unknown"))
 
 
 def finish_class() -> pl.Expr:
@@ -78,7 +89,7 @@ def _codes(classes: Mapping[str, str]) -> pl.Expr:
     either = "|".join(map(re.escape, classes))
     words = [pl.col(name) for name in ("error_code", "error_type", "grpc_status")]
     words += [pl.col("error_text").str.extract(pattern.format(either)) for pattern in _IN_MESSAGE]
-    words += _class_names()
+    words += [*_class_names(), _head(either, "(?i)")]
     return pl.coalesce(*[_looked_up(word.str.to_lowercase(), classes) for word in words])
 
 
@@ -87,7 +98,20 @@ def _http(classes: Mapping[str, str]) -> pl.Expr:
 
 
 def _exceptions(classes: Mapping[str, str]) -> pl.Expr:
-    return pl.coalesce(*[_looked_up(name, classes) for name in _class_names()])
+    names = [*_class_names(), _head("|".join(map(re.escape, classes)))]
+    return pl.coalesce(*[_looked_up(name, classes) for name in names])
+
+
+def _head(either: str, flags: str = "") -> pl.Expr:
+    """The first of these names that a line of the text begins with."""
+    return pl.col("error_text").str.extract(flags + _HEAD.format(either))
+
+
+def _mentioned() -> pl.Expr:
+    """A class anywhere in the text, told by its spelling."""
+    rules = (rule for rule in error_rules() if rule.kind == "exception" and _CLASS.fullmatch(rule.pattern))
+    classes = {rule.pattern: rule.error_class for rule in rules}
+    return _looked_up(pl.col("error_text").str.extract(_MENTIONED.format("|".join(classes))), classes)
 
 
 def _class_names() -> list[pl.Expr]:
@@ -108,9 +132,10 @@ def _messages(classes: Mapping[str, str]) -> pl.Expr:
 def _packages(classes: Mapping[str, str]) -> pl.Expr:
     """Whatever a library raises that does one thing alone, by the start of the full name."""
     names = [pl.col(name) for name in ("error_type", "exception_type")]
-    return pl.coalesce(
-        *[pl.when(name.str.starts_with(start)).then(pl.lit(of)) for start, of in classes.items() for name in names]
-    )
+    held = [(name.str.starts_with(start), of) for start, of in classes.items() for name in names]
+    text = pl.col("error_text")
+    held += [(text.str.contains(_IN_FRONT.format(re.escape(start))), of) for start, of in classes.items()]
+    return pl.coalesce(*[pl.when(holds).then(pl.lit(of)) for holds, of in held])
 
 
 EVIDENCE = {"package": _packages, "code": _codes, "http": _http, "exception": _exceptions, "message": _messages}

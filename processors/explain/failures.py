@@ -65,4 +65,4 @@ def _without_evidence(case: Case, at: int) -> str:
         return "a stream that shows neither finish reason nor output"
     if error_class in ("tool_error", "retrieval_error"):
         return "the operation of the failed span"
-    return "no rule holds"
+    return "no rule holds" if error_class == "unknown" else "a class that the error's text mentions"

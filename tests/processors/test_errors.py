@@ -34,6 +34,8 @@ def _judge(**evidence: Any) -> tuple[str, int | None]:
         ({"http_status": 400}, "invalid_request"),
         ({"error_type": "rate_limit_error", "http_status": 429}, "rate_limit"),
         ({"error_type": "openai.RateLimitError"}, "rate_limit"),
+        ({"error_type": "<class 'openai.RateLimitError'>"}, "rate_limit"),
+        ({"error_type": "the matter is internal"}, "unknown"),
         ({"exception_type": "litellm.exceptions.ContextWindowExceededError"}, "context_length_exceeded"),
         ({"exception_type": "AI_APICallError", "http_status": 429}, "rate_limit"),
         ({"exception_type": "asyncio.exceptions.CancelledError"}, "cancelled"),
@@ -51,6 +53,67 @@ def _judge(**evidence: Any) -> tuple[str, int | None]:
 )
 def test_each_kind_of_evidence_is_understood(evidence: dict[str, Any], expected: Any):
     assert _judge(**evidence)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("RateLimitError", "rate_limit"),
+        ("openai.RateLimitError", "rate_limit"),
+        ("APITimeoutError: Request failed.", "timeout"),
+        ("anthropic.OverloadedError", "overloaded"),
+        ("anthropic.OverloadedError('x')", "overloaded"),
+        ("<class 'openai.NotFoundError'>", "not_found"),
+        ("litellm.exceptions.ContextWindowExceededError: litellm.BadRequestError: x", "context_length_exceeded"),
+        ("AI_LoadAPIKeyError: x", "auth"),
+        ("OpenAI::Errors::PermissionDeniedError: x", "permission"),
+        ("java.util.concurrent.TimeoutException: x", "timeout"),
+        ("Error [AbortError]: x", "cancelled"),
+        ("guardrails.errors.ValidationError: x", "guardrail_blocked"),
+        ("ThrottlingException: x", "rate_limit"),
+        ("UNAVAILABLE: x", "overloaded"),
+        ("StatusCode.DEADLINE_EXCEEDED", "timeout"),
+        ("insufficient_quota", "quota_exceeded"),
+        ("Traceback (most recent call last):\n  File x\nhttpx.ReadTimeout: x", "timeout"),
+        ("MyOwnError: no answer\nopenai.AuthenticationError", "auth"),
+        ("the agent gave up: openai.RateLimitError", "rate_limit"),
+        ("failed with APITimeoutError('x')", "timeout"),
+    ],
+)
+def test_a_class_or_code_in_the_message_alone_is_evidence(text: str, expected: str):
+    assert _judge(error_text=text)[0] == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "it failed",
+        "please forbid what is NotFound here",
+        "guardrails. are no classes",
+        "Timeouts are rare",
+        "an internal matter",
+        "MyRateLimitErrors",
+    ],
+)
+def test_a_word_in_a_sentence_is_no_class(text: str):
+    assert _judge(error_text=text)[0] == "unknown"
+
+
+def test_a_class_that_a_message_mentions_gives_way_to_all_other_evidence():
+    text = "a tool raised ValidationError, said the model"
+
+    assert _judge(error_text=text, http_status=429)[0] == "rate_limit"
+    assert _judge(error_text=text, error_code="server_error")[0] == "server_error"
+    assert _judge(error_text=text)[0] == "parse_error"
+
+
+def test_a_class_in_front_of_the_message_ranks_below_code_and_strong_status():
+    assert _judge(error_text="openai.RateLimitError: x", error_code="insufficient_quota")[0] == "quota_exceeded"
+    assert _judge(error_text="InternalServerError: x", http_status=529)[0] == "overloaded"
+    assert _judge(error_text="openai.RateLimitError: You exceeded your current quota")[0] == "quota_exceeded"
+    assert _judge(error_text="openai.BadRequestError: Error code: 400 - prompt is too long")[0] == (
+        "context_length_exceeded"
+    )
 
 
 def test_a_used_up_quota_is_told_from_a_rate_limit_by_code_or_message():
