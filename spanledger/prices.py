@@ -23,10 +23,8 @@ if TYPE_CHECKING:
 
     from processors.pricing.book import Asked, PriceBook
     from processors.pricing.entries import BookFile
-    from processors.pricing.shown import Side
     from processors.pricing.verdicts import Finding
     from spanledger.settings import Settings
-    from warehouse.reader import Scope
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -75,24 +73,28 @@ def _action(actions: argparse._SubParsersAction, name: str, summary: str, exampl
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Do one; only ``check`` gives a verdict."""
-    return {"show": _show, "check": _check, "diff": _diff, "unpriced": _unpriced}[args.action](args, settings)
+    from spanledger.price_changes import diff
+
+    return {"show": _show, "check": _check, "diff": diff, "unpriced": _unpriced}[args.action](args, settings)
 
 
 def _show(args: argparse.Namespace, settings: Settings) -> int:
     from processors.pricing.book import Asked
     from processors.pricing.shown import show_entries, show_rates
 
-    book = _book(settings)
+    book = book_of(settings)
     asked = Asked(provider=args.provider, model=args.model, tier=args.tier, tenant=args.tenant)
-    at_us = _micros(_instant(args.at))
+    at_us = micros(instant(args.at))
     rates, entries = show_rates(book, asked, at_us), show_entries(book, asked, at_us)
     if not rates.num_rows:
         _explain_nothing(book, asked)
+        if args.format == "table":
+            return 0
     shown = ("kind", "above_input_tokens", "usd", "per", "list_usd", "source")
-    _write(rates, args.format, shown)
+    write(rates, args.format, shown)
     if args.format == "table" and entries.num_rows:
         print()
-        _write(entries, "table", entries.column_names)
+        write(entries, "table", entries.column_names)
     print(f"price version {book.version}", file=sys.stderr)
     return 0
 
@@ -120,7 +122,7 @@ def _check(args: argparse.Namespace, settings: Settings) -> int:
     if not problems:
         about = f"{len(book.entries)} entries" if file else "no price book is set: list prices and own prices hold"
         findings.append(Finding(level="ok", about=str(file or "worker.price_book"), finding=about))
-    _write(_table(findings), args.format, ("level", "about", "finding"))
+    write(_table(findings), args.format, ("level", "about", "finding"))
     return 1 if problems else 0
 
 
@@ -156,60 +158,8 @@ def _table(findings: Sequence[Finding]) -> pa.Table:
     return pa.Table.from_pylist([dataclasses.asdict(one) for one in findings], schema=schema)
 
 
-def _diff(args: argparse.Namespace, settings: Settings) -> int:
-    from processors.pricing.shown import show_changes
-    from spanledger.answers import scope_of
-
-    before, after = (_side(text, settings) for text in (args.before, args.after))
-    tenants = before.book.tenants | after.book.tenants
-    calls = _named(args.model) if args.model else _in_use(scope_of(args.tenant), tenants, settings)
-    changes = show_changes(before, after, calls.items())
-    apart = changes["tenant"].null_count < changes.num_rows
-    _write(changes, args.format, [name for name in changes.column_names if apart or name != "tenant"])
-    print(f"{changes.num_rows} changes in {len(calls)} models", file=sys.stderr)
-    return 0
-
-
-def _side(text: str, settings: Settings) -> Side:
-    """A side of a comparison, from what the command line says."""
-    from processors.pricing.book import PriceBook
-    from processors.pricing.shown import Side
-    from processors.pricing.verdicts import take_apart
-    from spanledger.errors import CannotRun
-
-    now = _micros(_instant(None))
-    if text == "list":
-        return Side(book=PriceBook(), at_us=now)
-    if text.endswith(".toml") or Path(text).is_file():
-        return Side(book=PriceBook.from_settings(settings.worker.prices, text), at_us=now)
-    if (parts := take_apart(text)) is not None:
-        return Side(book=_book(settings).as_of(parts.catalogue, parts.book, own=parts.own is not None), at_us=now)
-    try:
-        return Side(book=_book(settings), at_us=_micros(_instant(text)))
-    except CannotRun as error:
-        raise CannotRun(f"{text!r} must be a book's FILE.toml, a date or time, a price version, or `list`") from error
-
-
-def _named(models: Sequence[str]) -> dict[Asked, int]:
-    from processors.pricing.book import Asked
-
-    pairs = [name.partition("/") if "/" in name else ("", "", name) for name in models]
-    return {Asked(provider=provider or None, model=model): 0 for provider, _, model in pairs}
-
-
-def _in_use(scope: Scope, tenants: frozenset[str], settings: Settings) -> dict[Asked, int]:
-    """What was asked of the lake's models, and how often; tenants apart only where a book sets them apart."""
-    from warehouse.reader import Warehouse
-
-    calls: dict[Asked, int] = {}
-    for row in Warehouse(settings.lake).ask("models", scope).to_pylist():
-        if row["model"] is not None:
-            asked = _asked(row, row["tenant"] if row["tenant"] in tenants else None)
-            calls[asked] = calls.get(asked, 0) + row["calls"]
-    return calls
-
-
-def _asked(row: dict[str, str], tenant: str | None = None) -> Asked:
+def asked_of(row: dict[str, str], tenant: str | None = None) -> Asked:
+    """What the row of a question asks for."""
     from processors.pricing.book import Asked
 
     return Asked(
@@ -231,24 +181,26 @@ def _unpriced(args: argparse.Namespace, settings: Settings) -> int:
     window = {name: value for name in ("start", "end") if (value := getattr(args, name)) is not None}
     load_question("unpriced").parse(window, {"start": "--from", "end": "--to"}.__getitem__)
     found = Warehouse(settings.lake).ask("unpriced", scope_of(args.tenant), **window)
-    book, rows = _book(settings), found.to_pylist()
-    why = [why_unpriced(book, _asked(row), row["price_status"]) for row in rows]
+    book, rows = book_of(settings), found.to_pylist()
+    why = [why_unpriced(book, asked_of(row), row["price_status"]) for row in rows]
     unknown = [row["model"] and row["price_status"] != "usage_missing" for row in rows]
     near = [nearest_names(row["provider"], row["model"]) if n else [] for row, n in zip(rows, unknown, strict=True)]
     found = found.append_column("why", pa.array(why, pa.string()))
     found = found.append_column("nearest", pa.array(near, pa.list_(pa.string())))
     shown = ("provider", "model", "why", "calls", "input_tokens", "output_tokens", "first_at", "last_at", "nearest")
-    _write(found, args.format, shown)
+    write(found, args.format, shown)
     return 0
 
 
-def _book(settings: Settings) -> PriceBook:
+def book_of(settings: Settings) -> PriceBook:
+    """The price book of the settings. Raises BadPriceBook."""
     from processors.pricing.book import PriceBook
 
     return PriceBook.from_settings(settings.worker.prices, settings.worker.price_book)
 
 
-def _instant(text: str | None) -> datetime:
+def instant(text: str | None) -> datetime:
+    """An instant as a person writes it; none = now. Raises CannotRun."""
     from spanledger.errors import CannotRun
     from warehouse.questions.parameters import parse_time
 
@@ -260,11 +212,13 @@ def _instant(text: str | None) -> datetime:
         raise CannotRun(f"{text!r}: {error}") from error
 
 
-def _micros(instant: datetime) -> int:
+def micros(instant: datetime) -> int:
+    """Microseconds since 1970."""
     return int((instant - _EPOCH).total_seconds()) * 1_000_000 + instant.microsecond
 
 
-def _write(answer: pa.Table, form: str, columns: Sequence[str]) -> None:
+def write(answer: pa.Table, form: str, columns: Sequence[str]) -> None:
+    """An answer in a form; the table shows some columns."""
     from spanledger.answers import write_csv, write_json, write_table
 
     plain: dict[str, Callable[..., None]] = {"json": write_json, "csv": write_csv}

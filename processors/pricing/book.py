@@ -8,6 +8,7 @@ wins. Discounts and markups multiply the rates exactly; the cost is rounded once
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -78,6 +79,17 @@ class PriceBook:
         ours = tuple(entry for entry in self.entries if not entry.number) if own else ()
         entries = tuple(entry for entry in self.entries if 0 < entry.number <= known)
         return PriceBook(ours, BookFile(entries=entries, fingerprints=self.fingerprints[:known]))
+
+    def standing(self, at_us: int) -> PriceBook:
+        """The book whose prices at an instant hold at all times; of times of day each keeps its own."""
+
+        def resolve(asked: Asked) -> Tariff | None:
+            tariff = self.tariff(asked)
+            return tariff.standing(at_us) if tariff else None
+
+        other = copy(self)
+        other._resolve_once = lru_cache(maxsize=CACHED_TARIFFS)(resolve)  # noqa: SLF001 - a book like this one
+        return other
 
     def tariff(self, asked: Asked) -> Tariff | None:
         """Rates of a call; None where no price is known at any time."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from importlib.metadata import version
 
@@ -69,6 +69,10 @@ class Tariff:
         """Rates from an instant on (None = before all epochs), from a time of day on, above a size (-1 = any)."""
         epoch = 0 if epoch_us is None else bisect_right(self.epochs_us, epoch_us)
         return self.rates[epoch][bisect_right(self.day_micros, day_us)][bisect_right(self.context_tokens, above)]
+
+    def standing(self, epoch_us: int) -> Tariff:
+        """At all times as from an instant on; times of day and sizes stay."""
+        return replace(self, epochs_us=(), rates=(self.rates[bisect_right(self.epochs_us, epoch_us)],))
 
 
 def find_tariff(provider: str | None, model: str, tier: str | None) -> Tariff | None:

@@ -42,9 +42,11 @@ CHANGES = pa.schema(
         pa.field("above_input_tokens", pa.int64()),
         pa.field("per", pa.int64()),
         *(pa.field(name, pa.string()) for name in ("before_usd", "after_usd", "change_percent")),
-        pa.field("calls", pa.int64()),
+        *(pa.field(name, pa.int64()) for name in ("calls", "input_tokens", "output_tokens")),
+        *(pa.field(name, pa.int64()) for name in ("before_unpriced_calls", "after_unpriced_calls")),
     ]
 )
+"""``kind`` is that of a rate, in USD for ``per``; or ``total``: what ``calls`` cost altogether (``pricing.money``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import pytest
 
 from processors.pricing.book import PriceBook
 from spanledger.__main__ import main
-from tests.warehouse.samples import APP, rows, span, stretch
+from tests.warehouse.samples import APP, NOON, rows, span, stretch
 from warehouse.lake import Flush, Lake
 from warehouse.settings import LakeSettings
 
@@ -96,6 +98,16 @@ def test_show_of_what_has_no_price_says_why(words: list[str], said: str, capsys:
 
     assert (code, answer) == (0, [])
     assert said in told
+
+
+@pytest.mark.usefixtures("book")
+def test_show_of_an_unknown_model_is_one_line_with_the_nearest_names(capsys: pytest.CaptureFixture[str]):
+    code = main(["prices", "show", "gpt-4oo"])
+
+    printed = capsys.readouterr()
+    assert (code, printed.out) == (0, "")
+    assert printed.err.startswith("spanledger prices: gpt-4oo: unknown model; nearest names: openai/gpt-4o")
+    assert printed.err.count("\n") == 1
 
 
 def test_show_has_a_row_for_every_context_bracket(capsys: pytest.CaptureFixture[str]):
@@ -203,6 +215,94 @@ def test_diff_lists_what_changes_for_the_models_in_use(book: Path, tmp_path: Pat
     (change,) = [row for row in answer if row["kind"] == "input"]
     assert (change["before_usd"], change["after_usd"], change["change_percent"]) == ("2.5", "2.1875", "-12.50")
     assert change["calls"] == 2
+
+
+def test_diff_says_what_the_last_thirty_days_would_have_cost_at_either_side(
+    book: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    book.write_text(FIRST + SECOND.replace("2026-07-01", "2026-02-01"))
+    used = {**GPT, "input_tokens": 1_000_003, "output_tokens": 7}
+    at = {f"{name}_at": NOON - timedelta(days=30, seconds=1) for name in ("started", "ended")}
+    fill(
+        tmp_path,
+        span(1, **used),
+        span(2, **used, tenant="beta"),
+        span(3, **used, tenant="beta", **{name: when + timedelta(days=1) for name, when in at.items()}),
+        span(4, **used, **at),
+        span(5, provider="openai", response_model="gpt-4o-turbid", **UNPRICED),
+        span(6, **used, billable=False),
+        span(7, provider="anthropic", request_model="claude-sonnet-4-5", input_tokens=10**6),
+    )
+
+    _, answer, told = ask(capsys, "diff", "list", str(book))
+    _, of_beta, _ = ask(capsys, "diff", "list", str(book), "--tenant", "beta")
+
+    (money,) = [row for row in answer if row["kind"] == "total"]
+    assert (money["provider"], money["model"]) == ("openai", "gpt-4o-2024-08-06")
+    assert (money["calls"], money["input_tokens"], money["output_tokens"]) == (3, 3_000_009, 21)
+    one = Decimal("2.5000775")
+    both = [Decimal(money[name]) for name in ("before_usd", "after_usd")]
+    assert both == [3 * one, 2 * one * Decimal("0.875") + Decimal("1.000031")]
+    (money,) = [row for row in of_beta if row["kind"] == "total"]
+    assert (money["calls"], Decimal(money["after_usd"])) == (2, 2 * one * Decimal("0.875"))
+    assert "the lake's last 30 days, 5 calls: USD 13.500232500000 before, USD 11.375166625000 after" in told
+    assert "(1 and 1 calls without a price)" in told
+
+
+def test_diff_counts_the_calls_that_get_a_price_or_lose_one(
+    book: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    book.write_text("[[price]]\nprovider = 'acme'\nmodel = 'x'\nfrom = 2026-01-01\nlike = 'openai/gpt-4o'\n")
+    fill(tmp_path, *(span(n, provider="acme", request_model="x", input_tokens=10**6) for n in (1, 2)))
+
+    (got,) = [row for row in ask(capsys, "diff", "list", str(book))[1] if row["kind"] == "total"]
+    (lost,) = [row for row in ask(capsys, "diff", str(book), "list")[1] if row["kind"] == "total"]
+
+    names = ("before_usd", "after_usd", "before_unpriced_calls", "after_unpriced_calls", "change_percent")
+    assert [got[name] for name in names] == [None, "5.000000000000", 2, 0, None]
+    assert [lost[name] for name in names] == ["5.000000000000", None, 0, 2, None]
+
+
+def test_the_money_of_a_diff_is_of_the_models_that_are_named(
+    book: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    fill(tmp_path, span(1, **GPT, input_tokens=100), span(2, provider="openai", request_model="gpt-4o", input_tokens=1))
+
+    _, answer, told = ask(capsys, "diff", "list", str(book), "--model", "openai/gpt-4o")
+
+    assert [row["calls"] for row in answer if row["kind"] == "total"] == [1]
+    assert "1 calls: USD 0.000002500000 before" in told
+
+
+def test_a_diff_as_a_table_shows_rates_and_money_apart(book: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    fill(tmp_path, span(1, **GPT, input_tokens=1000))
+
+    main(["prices", "diff", "list", str(book)])
+
+    rates, money = capsys.readouterr().out.strip().split("\n\n")
+    assert "above_input_tokens" not in money
+    assert "total" not in rates
+    assert "gpt-4o-2024-08-06" in rates
+    assert "gpt-4o-2024-08-06" in money
+
+
+def test_a_diff_without_a_lake_says_that_the_money_is_not_known(book: Path, capsys: pytest.CaptureFixture[str]):
+    code, answer, told = ask(capsys, "diff", "list", str(book), "--model", "openai/gpt-4o")
+    assert (code, {row["kind"] for row in answer} >= {"input", "output"}) == (0, True)
+    assert "there is no lake: what the change means in money" in told
+
+    code, answer, told = ask(capsys, "diff", "list", str(book))
+    assert (code, answer) == (2, [])
+    assert "there is no lake at" in told
+
+
+def test_a_diff_of_an_empty_lake_has_no_calls(book: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    Lake.open(LakeSettings(url=str(tmp_path / "lake")))
+
+    code, answer, told = ask(capsys, "diff", "list", str(book))
+
+    assert (code, answer) == (0, [])
+    assert "0 calls: no known cost before, no known cost after (0 and 0 calls without a price)" in told
 
 
 def test_diff_compares_dates_and_versions_of_one_book(book: Path, capsys: pytest.CaptureFixture[str]):
