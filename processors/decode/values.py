@@ -1,9 +1,9 @@
 """One attribute value as its field's kind, or None: nothing on the wire is trusted to have the right type.
 
 Accepted beside the plain type: numbers as text (``100.0``, ``1e2`` and ``1,200`` are whole), booleans as text, lists as
-JSON text, JSON in JSON (quoted text), Python reprs of dicts; of lists, tuples, sets and enums where the first of several
-is wanted. Refused: empty text, a structure as text, text beyond ``TEXT_BYTES``, NaN and infinities, numbers beyond 64
-bits.
+JSON text, JSON in JSON (quoted text), Python reprs of dicts; where the first of several is wanted, also of lists,
+tuples, sets and enums. Refused: empty text, a structure as text, text beyond ``TEXT_BYTES``, NaN and infinities,
+numbers beyond 64 bits.
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ of a rule: it leaves all counts of its span unknown, because nobody can say whic
   together they do not fit into the sum.
 
 ``part_without_sum`` names a part above zero whose sum no span of the call knows: it stands, but there is no cost.
+``input_missing`` and ``output_missing`` name the side of a billed text call that no span of it tells, while the other
+one is told: that one stands and is priced, so the cost is of what is reported, and how often that is so is counted.
 """
 
 from __future__ import annotations
@@ -36,6 +38,12 @@ _BEYOND = {
 }
 """Rule -> part and whole."""
 
+PROMPTED = ("chat", "text_completion")
+"""Operations that have both an input and an output."""
+
+_MISSING = {"input_missing": ("input_tokens", "output_tokens"), "output_missing": ("output_tokens", "input_tokens")}
+"""Rule -> the side that is not told, and the one that is."""
+
 _WHOLES = {part: whole for whole, parts in _SUMS.items() for part in parts} | dict(_BEYOND.values())
 
 
@@ -50,27 +58,40 @@ def refuse_parts(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def refuse_contradictions(spans: pa.Table) -> pa.Table:
-    """Spans after the once rules, which fill gaps from other spans: what now exceeds its sum, or still has none."""
-    frame = pl.DataFrame(spans.select([*TOKEN_KINDS, "usage_semantics"]))
+    """Spans after the once rules, which fill gaps from other spans: what now exceeds its sum, or still lacks some."""
+    frame = pl.DataFrame(spans.select([*TOKEN_KINDS, "usage_semantics", "operation", "billable"]))
     disagree = pl.any_horizontal(*[exceeds(parts, whole) for whole, parts in _SUMS.items()], *_beyond().values())
     orphan = pl.any_horizontal(*[(pl.col(part) > 0) & pl.col(whole).is_null() for part, whole in _WHOLES.items()])
-    frame = frame.with_columns(disagree.alias("_disagree"), orphan.fill_null(value=False).alias("_orphan"))
-    if not (frame["_disagree"] | frame["_orphan"]).any():
+    found = {
+        "parts_disagree": disagree,
+        "part_without_sum": orphan.fill_null(value=False),
+        **{rule: _lacks(*sides) for rule, sides in _MISSING.items()},
+    }
+    first = pl.coalesce(*[pl.when(holds).then(pl.lit(rule)) for rule, holds in found.items()])
+    frame = frame.with_columns(first.alias("_rule"))
+    if frame["_rule"].is_null().all():
         return spans
-    earlier = pl.col("usage_semantics").str.extract(r"(\+.+)$")
     known = frame.select(
-        *[pl.when(~pl.col("_disagree")).then(pl.col(name)).alias(name) for name in TOKEN_KINDS],
-        pl.when("_disagree")
-        .then(pl.concat_str(pl.lit(REFUSED), earlier, pl.lit("+parts_disagree"), ignore_nulls=True))
-        .when("_orphan")
-        .then(pl.concat_str(pl.lit(REFUSED), earlier, pl.lit("+part_without_sum"), ignore_nulls=True))
-        .otherwise("usage_semantics")
-        .alias("usage_semantics"),
+        *[pl.when(pl.col("_rule").ne_missing("parts_disagree")).then(pl.col(name)).alias(name) for name in TOKEN_KINDS],
+        _name_rule().alias("usage_semantics"),
     ).to_arrow()
     for name in known.column_names:
         index = spans.schema.get_field_index(name)
         spans = spans.set_column(index, spans.field(index), known[name].cast(spans.field(index).type))
     return spans
+
+
+def _lacks(missing: str, told: str) -> pl.Expr:
+    billed = pl.col("billable") & pl.col("operation").is_in(PROMPTED)
+    return (billed & pl.col(missing).is_null() & pl.col(told).is_not_null()).fill_null(value=False)
+
+
+def _name_rule() -> pl.Expr:
+    """``usage_semantics`` with ``_rule`` behind it; what contradicts itself is refused, whatever was done before."""
+    before = pl.col("usage_semantics")
+    refused = pl.concat_str(pl.lit(REFUSED), before.str.extract(r"(\+.+)$"), ignore_nulls=True)
+    said = pl.when(pl.col("_rule").is_in(list(_MISSING))).then(before).otherwise(refused)
+    return pl.when(pl.col("_rule").is_not_null()).then(pl.concat_str(said, "_rule", separator="+")).otherwise(before)
 
 
 def _beyond() -> dict[str, pl.Expr]:

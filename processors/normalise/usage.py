@@ -25,14 +25,13 @@ from __future__ import annotations
 
 import polars as pl
 
-from processors.normalise.parts import REFUSED, exceeds, name_rules, refuse_parts
+from processors.normalise.parts import PROMPTED, REFUSED, exceeds, name_rules, refuse_parts
 from processors.normalise.semantics import cached, told
 from warehouse.schemas import TOKEN_KINDS
 
 MOST_TOKENS = 1_000_000_000
 """Beyond any context window by a factor of a hundred: such a count is not a count of tokens."""
 
-_PROMPTED = ("chat", "text_completion")
 _SIDES = ("input_tokens", "output_tokens")
 _READ = (*TOKEN_KINDS, "uncached_input_tokens", "total_tokens")
 
@@ -76,7 +75,7 @@ def _beyond(names: tuple[str, ...]) -> pl.Expr:
 def _measured(frame: pl.DataFrame) -> pl.DataFrame:
     nothing = (pl.col("input_tokens").fill_null(0) == 0) & (pl.col("output_tokens").fill_null(0) == 0)
     void = (pl.col("failed") & nothing & _reported()).fill_null(value=False)
-    no_prompt = (pl.col("input_tokens") == 0) & (cached() == 0) & pl.col("operation").is_in(_PROMPTED)
+    no_prompt = (pl.col("input_tokens") == 0) & (cached() == 0) & pl.col("operation").is_in(PROMPTED)
     uncounted = (pl.col("_model_call") & no_prompt & ~void).fill_null(value=False)
     return frame.with_columns(
         name_rules({"no_usage_on_error": void, "nothing_counted": uncounted}).alias("_repair"),

@@ -184,6 +184,7 @@ def test_who_told_how_tokens_are_counted_is_named_and_the_sum_is_shown_term_by_t
         "openinference.span.kind": "LLM",
         "llm.model_name": "m",
         "llm.token_count.prompt": 176,
+        "llm.token_count.completion": 5,
         "llm.token_count.prompt_details.cache_read": 1024,
     }
     (one,) = told(span(given, name="bedrock.converse"), scope=scope, version="0.1.2")

@@ -30,11 +30,11 @@ KEYS = {
 }
 
 
-def processed(*told: dict[str, Any], scope: str = "", status: int = 0) -> Processed:
+def processed(*told: dict[str, Any], scope: str = "", status: int = 0, operation: str = "chat") -> Processed:
     """What spans come to, each the child of the one before, with these counts."""
     spans = [
         span(
-            {**CHAT, **{KEYS[name]: count for name, count in counts.items()}},
+            {**CHAT, "gen_ai.operation.name": operation, **{KEYS[name]: count for name, count in counts.items()}},
             span_id=bytes([n + 1] * 8),
             parent_span_id=bytes([n] * 8) if n else b"",
             status=status,
@@ -107,6 +107,31 @@ def test_a_part_whose_sum_nobody_knows_is_told_and_has_no_cost(counts: dict[str,
     assert {name: call[name] for name in counts} == counts
 
 
+@pytest.mark.parametrize(("told", "missing"), [("input", "output"), ("output", "input")])
+def test_a_side_that_nobody_tells_is_unknown_named_and_counted_and_the_other_is_billed(told: str, missing: str):
+    result = processed({f"{told}_tokens": 100})
+    (call,) = result.tables["spans"].to_pylist()
+    (usage,) = result.tables["usage"].to_pylist()
+
+    assert (call[f"{told}_tokens"], call[f"{missing}_tokens"]) == (100, None)
+    assert call["usage_semantics"] == f"inclusive+{missing}_missing"
+    assert result.repaired == {f"{missing}_missing": 1}
+    assert (call["cost_usd"], usage[f"{missing}_cost_usd"]) == (usage[f"{told}_cost_usd"], 0)
+
+
+@pytest.mark.parametrize("operation", ["embeddings", "rerank"])
+def test_a_call_that_has_no_output_lacks_none(operation: str):
+    call = processed({"input_tokens": 100}, operation=operation).tables["spans"].to_pylist()[0]
+
+    assert call["usage_semantics"] == "inclusive"
+
+
+def test_a_side_that_another_span_of_the_call_tells_is_not_missing():
+    call = row({"input_tokens": 100}, {"output_tokens": 50})
+
+    assert (call["input_tokens"], call["output_tokens"], call["usage_semantics"]) == (100, 50, "inclusive")
+
+
 def test_a_failed_call_that_measured_nothing_says_so():
     call = row({"input_tokens": 0, "output_tokens": 0}, status=2)
 
@@ -137,7 +162,8 @@ def test_parts_of_two_spans_that_do_not_fit_into_the_sum_together_are_refused():
 
 
 def test_every_rule_counts_the_rows_that_it_touched():
-    told = processed({"input_tokens": -1}, {"input_tokens": 1, "cached_input_tokens": 2, "audio_output_tokens": -1})
+    cached = {"input_tokens": 1, "output_tokens": 1, "cached_input_tokens": 2, "audio_output_tokens": -1}
+    told = processed({"input_tokens": -1}, cached)
 
     assert told.repaired == {"cache_outside_input": 1, "impossible_count": 1, "impossible_part": 1}
 
