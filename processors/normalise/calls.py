@@ -14,6 +14,8 @@ from warehouse.schemas import BILLABLE_OPERATIONS
 
 _AGGREGATES = ("invoke_agent", "task")
 _HOST = r"^(?:\w+://)?(?:[^/@]*@)?(\[[^\]]+\]|[^/:?#]+)"
+_MEMBER = r"^\s*(?:\w+\.)*[A-Z]\w*\.([A-Z][A-Z0-9_]*)\s*$"
+"""``GenAiOperationNameValues.CHAT``: what Python writes of an enum that was never asked for its value."""
 _LAST_WORD = r"^\s*(?:\w+\.)*(.*?)\s*$"
 _CLIENT = 3
 _CLIENT_OF_A_MODEL = (pl.col("kind") == _CLIENT) & pl.col("usage_rank").is_not_null()
@@ -75,11 +77,15 @@ def _operation() -> pl.Expr:
     unexplained = pl.col("_role").is_null() & pl.col("operation").is_null() & pl.col("operation_kind").is_null()
     return pl.coalesce(
         "role_operation",
-        closed("operation"),
-        closed("operation_kind"),
+        *_closed_or_member("operation"),
+        *_closed_or_member("operation_kind"),
         pl.when(unexplained & has_model & (_HAS_TOKENS | _CLIENT_OF_A_MODEL)).then(pl.lit("chat")),
         pl.when(pl.col("task_outcome").is_not_null()).then(pl.lit("task")),
     )
+
+
+def _closed_or_member(field: str) -> tuple[pl.Expr, pl.Expr]:
+    return closed(field), closed(field, pl.col(field).str.extract(_MEMBER))
 
 
 def _role_of_operation() -> pl.Expr:
@@ -109,7 +115,7 @@ def _bare(model: str) -> pl.Expr:
 def _provider() -> pl.Expr:
     """``openai.chat`` is openai, ``google.vertex.chat`` google.vertex; ``openai/gpt-4o`` names its provider too."""
     whole, in_model = pl.col("provider"), pl.col("provider_model").str.extract(r"^([^/]+)/")
-    cut = [whole.str.extract(pattern) for pattern in (r"^\s*(.+)\.[^.]+$", r"^\s*([^.]+)\.")]
+    cut = [whole.str.extract(pattern) for pattern in (r"^\s*(.+)\.[^.]+$", r"^\s*([^.]+)\.", _MEMBER)]
     return pl.coalesce(*[closed("provider", word) for word in (whole, *cut, in_model)], opened("provider"))
 
 

@@ -543,3 +543,18 @@ def test_a_label_that_is_a_text_is_not_kept():
     given = {"gen_ai.evaluation.name": "helpful", "gen_ai.evaluation.score.label": "because " * 20}
 
     assert _normalise(message(request(span(given)))).outcomes["label"].to_pylist() == [None]
+
+
+@pytest.mark.parametrize(
+    ("given", "operation", "provider"),
+    [
+        ({"gen_ai.operation.name": "GenAiOperationNameValues.EMBEDDINGS"}, "embeddings", None),
+        ({"gen_ai.operation.name": "", "openinference.span.kind": "OpenInferenceSpanKindValues.LLM"}, "chat", None),
+        ({"gen_ai.system": "GenAiSystemValues.ANTHROPIC"}, "chat", "anthropic"),
+        ({"gen_ai.provider.name": "semconv.GenAiProviderNameValues.OPENAI"}, "chat", "openai"),
+    ],
+)
+def test_the_name_of_an_enums_member_is_read_as_its_value(given: dict[str, str], operation: str, provider: str | None):
+    row = _row(given)
+
+    assert (row["operation"], row["provider"], row["_model_call"]) == (operation, provider, True)
