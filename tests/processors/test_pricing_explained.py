@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import re
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -132,3 +134,16 @@ def test_the_printed_tokens_are_those_that_were_reported(blocks: list[str]):
         tokens = sum(number(amount) for amount, _, per, _ in USAGE.findall(block) if per == "1,000,000")
 
         assert tokens == told, (provider, model)
+
+
+def test_a_call_that_vllm_itself_reports_is_served_by_vllm_whoever_it_says_it_speaks_like(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    told = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-oss-120b"}
+    file = tmp_path / "vllm.pb"
+    file.write_bytes(request(span(told | TOKENS, kind=2), scope="vllm.llm_engine").SerializeToString())
+
+    assert main(["inspect", str(file), "--format", "jsonl"]) == 0
+
+    (row,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (row["provider"], row["cost_usd"], row["price_status"]) == ("vllm", None, "unpriced_model")
