@@ -1,0 +1,148 @@
+"""Libraries as they were run against a server on loopback: frameworks, agents, SDKs of other languages.
+
+The attributes are those that the libraries wrote; the server answered 1,200 input tokens, 924 of them from a cache, and
+345 output tokens, 128 of them reasoning.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from processors.engine import Engine, process_range
+from processors.settings import WorkerSettings
+from tests.processors.otlp import message, request, span
+
+ENGINE = Engine.of(WorkerSettings(), user_key=b"key")
+GEMINI_USAGE = {"promptTokenCount": 1200, "candidatesTokenCount": 217, "cachedContentTokenCount": 924}
+
+
+def _rows(given: dict[str, Any], scope: str, **more: Any) -> list[dict[str, Any]]:
+    """The billed rows of one span with these attributes."""
+    sent = request(span(given, **more), scope=scope)
+    return [row for row in process_range([message(sent)], ENGINE).tables["spans"].to_pylist() if row["billable"]]
+
+
+def _counts(row: dict[str, Any]) -> tuple[int | None, ...]:
+    return tuple(row[f"{name}_tokens"] for name in ("input", "cached_input", "output", "reasoning"))
+
+
+# ---- who serves
+
+
+@pytest.mark.parametrize(
+    ("framework", "model", "provider"),
+    [
+        ("strands-agents", "gpt-4o-mini", None),
+        ("strands-agents", "anthropic.claude-3-5-sonnet-20241022-v2:0", "aws.bedrock"),
+        ("strands-agents", "us.amazon.nova-pro-v1:0", "aws.bedrock"),
+        ("microsoft.agent_framework", "gpt-4o-mini", None),
+        ("autogen", "claude-sonnet-4-20250514", None),
+        ("gcp.vertex.agent", "gemini-2.5-flash", None),
+        ("openai_responses_llm", "gpt-4o-mini", "openai"),
+        ("", "claude-3-5-sonnet@20241022", "gcp.vertex_ai"),
+    ],
+)
+def test_a_framework_in_the_providers_place_serves_nothing_and_hides_no_price(
+    framework: str, model: str, provider: str | None
+):
+    told = {"gen_ai.operation.name": "chat", "gen_ai.system": framework, "gen_ai.request.model": model}
+    counts = {"gen_ai.usage.input_tokens": 1200, "gen_ai.usage.output_tokens": 345}
+
+    [row] = _rows({**told, **counts}, "strands.telemetry.tracer")
+
+    assert (row["provider"], row["price_status"]) == (provider, "priced")
+
+
+@pytest.mark.parametrize("model", ["openai.yml", "my.model", "gpt-4.1-mini", "claude-sonnet-4", "x.anthropic-model"])
+def test_a_dot_in_a_models_name_does_not_make_it_bedrocks(model: str):
+    told = {"gen_ai.operation.name": "chat", "gen_ai.request.model": model, "gen_ai.usage.input_tokens": 5}
+
+    [row] = _rows(told, "an instrumentation of ours")
+
+    assert row["provider"] is None
+
+
+# ---- what was counted
+
+
+@pytest.mark.parametrize("name", ["google", "vertex"])
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"ai.usage.promptTokens": 1200, "ai.usage.completionTokens": 217},
+        {"ai.usage.inputTokens": 1200, "ai.usage.outputTokens": 217, "ai.usage.totalTokens": 1545},
+        {"ai.usage.inputTokens": 1200, "ai.usage.outputTokens": 345, "ai.usage.totalTokens": 1545},
+    ],
+)
+def test_gemini_by_vercels_sdk_has_its_cache_and_thoughts_in_the_providers_metadata(name: str, told: dict[str, int]):
+    usage = {**GEMINI_USAGE, "thoughtsTokenCount": 128, "totalTokenCount": 1545}
+    given = {
+        "ai.operationId": "ai.generateText.doGenerate",
+        "ai.model.provider": "google.generative-ai",
+        "ai.model.id": "gemini-2.5-flash",
+        "ai.response.providerMetadata": json.dumps({name: {"usageMetadata": usage}}),
+    }
+
+    [row] = _rows({**given, **told}, "ai")
+
+    assert _counts(row) == (1200, 924, 345, 128)
+
+
+def test_logfires_agents_tell_cache_and_reasoning_in_the_usage_they_were_given():
+    usage = {
+        "input_tokens": 1200,
+        "input_tokens_details": {"cache_write_tokens": 0, "cached_tokens": 924},
+        "output_tokens": 345,
+        "output_tokens_details": {"reasoning_tokens": 128},
+    }
+    given = {"gen_ai.system": "openai", "gen_ai.request.model": "gpt-4o-mini", "logfire.span_type": "span"}
+    counts = {"gen_ai.usage.input_tokens": 1200, "gen_ai.usage.output_tokens": 345, "usage": json.dumps(usage)}
+
+    [row] = _rows({**given, **counts}, "logfire.openai_agents", name="Chat completion with {gen_ai.request.model!r}")
+
+    assert (_counts(row), str(row["cost_usd"])) == ((1200, 924, 345, 128), "0.000317700000")
+
+
+# ---- how it failed
+
+
+@pytest.mark.parametrize(
+    "name", ["Chat completion with {gen_ai.request.model!r}", "Responses API with {gen_ai.request.model!r}"]
+)
+def test_a_failed_call_of_logfires_agents_is_a_call(name: str):
+    given = {"gen_ai.system": "openai", "gen_ai.request.model": "gpt-4o-mini", "logfire.span_type": "span"}
+
+    [row] = _rows(given, "logfire.openai_agents", name=name, status=2, message="RateLimitError: Error code: 429")
+
+    assert (row["operation"], row["status"], row["error_class"], row["cost_usd"]) == (
+        "chat",
+        "error",
+        "rate_limit",
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "error_class"),
+    [
+        ("Resource has been exhausted (e.g. check quota).", "rate_limit"),
+        ("Request had invalid authentication credentials. Expected OAuth 2 access token.", "auth"),
+        ("Internal server error", "server_error"),
+        ("An internal error has occurred. Please retry.", "server_error"),
+        ("The server had an error while processing your request. Sorry about that!", "server_error"),
+        ("The system encountered an unexpected error during processing.", "server_error"),
+        (
+            "Prompt contains 40000 tokens, too large for model with 32768 maximum context length",
+            "context_length_exceeded",
+        ),
+    ],
+)
+def test_what_providers_say_classifies_an_error_that_has_no_code(text: str, error_class: str):
+    given = {"ai.operationId": "ai.generateText.doGenerate", "ai.model.id": "m", "ai.model.provider": "openai.chat"}
+
+    [row] = _rows(given, "ai", status=2, message=text)
+
+    assert row["error_class"] == error_class
