@@ -72,7 +72,7 @@ def process_range(messages: Sequence[Message], engine: Engine) -> Processed:
         tables={
             "outcomes": _place_outcomes(normalised.outcomes, stored),
             "usage": roll_up_usage(stored),
-            "safety": roll_up_safety(stored),
+            "safety": roll_up_safety(spans),
             "gpu_samples": GPU_SAMPLES.empty_table(),
             "token_samples": TOKEN_SAMPLES.empty_table(),
             "spans": stored,

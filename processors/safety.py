@@ -1,8 +1,9 @@
 """The safety table: what guards and filters did, beside how many checks could have done it.
 
-An **event** is a span and a category: the span's own, ``pii`` where personal data was detected and
-``prompt_injection`` where an injection was, each with the span's action. ``allowed`` beside a category is an event too:
-looked for, and let through. Spans that another one replaces tell nothing twice and are left out.
+An **event** is a span and a category that it tells of: its own, every other one that a filter or guard named beside it
+(``_safety``), ``pii`` where personal data was detected and ``prompt_injection`` where an injection was. Each has the
+action that was told of it, else the span's. ``allowed`` beside a category is an event too: looked for, and let through;
+of calls only where it is the span's own. Spans that another one replaces tell nothing twice and are left out.
 
 A **check** is a span that looked for a category, whatever came of it; every event is one, so no rate is above 1. Which
 spans are checks of which category stands on the rows without an action (``docs/safety.md``):
@@ -14,9 +15,11 @@ spans are checks of which category stands on the rows without an action (``docs/
                       those that tell of any category but the two above
 ``guardrail``         guards with a result that do not say what they looked for: they may have looked for anything
 other categories      guards that name the category, found or not
+``any``               spans that are a check of anything, once each
 NULL                  every billable call: what share of the traffic is checked at all
 ====================  ===============================================================================================
 
+Events of ``any`` are spans that make an event of whatever categories, once each, with the span's action: the totals.
 Event rows and rows of checks stand apart, so both may be added over any dimensions and any time.
 """
 
@@ -25,28 +28,44 @@ from __future__ import annotations
 import polars as pl
 import pyarrow as pa
 
+from processors.decode.verdicts import ACTIONS
 from warehouse.schemas import SAFETY
 
 PII = "pii"
 INJECTION = "prompt_injection"
 FILTER = "content_filter"
 GUARD = "guardrail"
+ANY = "any"
+"""Whatever category: counts spans, where the others count what spans tell of."""
 
 _PLACE = ["minute", "tenant", "feature", "service", "model"]
-_STORED = (
+_READ = (
     *("tenant", "feature", "service", "request_model", "response_model", "ended_at", "billable", "suppressed_by"),
     *("operation", "status", "finish_reason"),
-    *("safety_category", "guardrail_action", "pii_detected", "injection_detected"),
+    *("safety_category", "guardrail_action", "pii_detected", "injection_detected", "_safety"),
 )
+_STRENGTH = {action: rank for rank, action in enumerate(ACTIONS)}
 
 
 def roll_up_safety(spans: pa.Table) -> pa.Table:
-    """Rows of ``SAFETY`` from the spans of one range: events, then checks by category, then billable calls."""
+    """Rows of ``SAFETY`` from the spans of one range: events, then checks by category, then billable calls.
+
+    Reads columns of ``SPANS``, and ``_safety`` of normalise.
+    """
     rows = _rows(spans)
-    events = _counted(rows, _events(), ["category", "action"], "events")
-    checks = _counted(rows, _checks(), ["category"], "checked_calls")
-    calls = rows.filter(pl.col("billable")).group_by(_PLACE, maintain_order=True)
-    table = pl.concat([events, checks, calls.agg(pl.len().alias("checked_calls"))], how="diagonal")
+    events = _events(rows)
+    hit = rows.join(events.select("row").unique(), on="row", how="semi", maintain_order="left")
+    totals = hit.select(*_PLACE, pl.lit(ANY).alias("category"), "action")
+    told = pl.concat([events.select(totals.columns), totals])
+    calls = rows.filter(pl.col("billable")).select(*_PLACE, pl.lit(None, pl.String).alias("category"))
+    table = pl.concat(
+        [
+            _counted(told, ["category", "action"], "events"),
+            _counted(_checks(rows), ["category"], "checked_calls"),
+            _counted(calls, ["category"], "checked_calls"),
+        ],
+        how="diagonal",
+    )
     counts = (pl.col(name).fill_null(0).cast(pl.Int64) for name in ("events", "checked_calls"))
     return (
         table.with_columns(pl.col("minute").dt.date().alias("day"), *counts)
@@ -57,11 +76,12 @@ def roll_up_safety(spans: pa.Table) -> pa.Table:
 
 
 def _rows(spans: pa.Table) -> pl.DataFrame:
-    texts = ("tenant", "feature", "service", "operation", "status", "finish_reason", "safety_category")
+    texts = ("tenant", "feature", "service", "operation", "status", "finish_reason", "safety_category", "_safety")
     return (
-        pl.DataFrame(spans.select(_STORED))
+        pl.DataFrame(spans.select(_READ))
         .filter(pl.col("suppressed_by").is_null())
         .with_columns(
+            pl.int_range(pl.len()).alias("row"),
             pl.col("ended_at").dt.truncate("1m").alias("minute"),
             pl.coalesce(pl.col("response_model", "request_model").cast(pl.String)).alias("model"),
             pl.col("guardrail_action").cast(pl.String).alias("action"),
@@ -70,36 +90,70 @@ def _rows(spans: pa.Table) -> pl.DataFrame:
     )
 
 
-def _counted(rows: pl.DataFrame, categories: list[pl.Expr], keys: list[str], name: str) -> pl.DataFrame:
-    """How many rows there are of each category that they name; each names one at most once."""
-    each = rows.with_columns(
-        pl.concat_list(categories).list.drop_nulls().list.unique(maintain_order=True).alias("category")
-    )
-    named = each.filter(pl.col("category").list.len() > 0).explode("category")
-    return named.group_by([*_PLACE, *keys], maintain_order=True).agg(pl.len().alias(name))
+def _counted(rows: pl.DataFrame, keys: list[str], name: str) -> pl.DataFrame:
+    return rows.group_by([*_PLACE, *keys], maintain_order=True).agg(pl.len().alias(name))
 
 
-def _events() -> list[pl.Expr]:
-    return [
-        pl.col("safety_category"),
-        pl.when(pl.col("pii_detected")).then(pl.lit(PII)),
-        pl.when(pl.col("injection_detected")).then(pl.lit(INJECTION)),
+def _events(rows: pl.DataFrame) -> pl.DataFrame:
+    """One row per span and category that it tells of: ``_PLACE``, ``row``, ``category``, ``action``.
+
+    Of several actions of one category the strongest; an action that nobody told is the span's.
+    """
+    own = pl.col("safety_category")
+    pairs = [
+        pl.col("_safety"),
+        own + "=" + pl.col("action").fill_null(""),
+        pl.when(pl.col("pii_detected")).then(pl.lit(f"{PII}=")),
+        pl.when(pl.col("injection_detected")).then(pl.lit(f"{INJECTION}=")),
     ]
+    told = (
+        own.is_not_null()
+        | pl.col("pii_detected")
+        | pl.col("injection_detected")
+        | (_is_guard() & pl.col("_safety").is_not_null())
+    )
+    pair = pl.col("pair").str.splitn("=", 2).struct.rename_fields(["category", "told"])
+    of_call = (pl.col("told") == "allowed") & ~_is_guard() & pl.col("category").ne_missing(own)
+    return (
+        rows.filter(told.fill_null(value=False))
+        .with_columns(pl.concat_str(*pairs, separator=" ", ignore_nulls=True).str.split(" ").alias("pair"))
+        .explode("pair")
+        .with_columns(pair.alias("pair"))
+        .unnest("pair")
+        .filter(~of_call.fill_null(value=False))
+        .with_columns(pl.col("told").replace_strict(_STRENGTH, return_dtype=pl.Int8).alias("strength"))
+        .sort("row", "strength", maintain_order=True)
+        .unique(["row", "category"], keep="first", maintain_order=True)
+        .with_columns(pl.when(pl.col("told") != "").then("told").otherwise("action").alias("action"))
+    )
 
 
-def _checks() -> list[pl.Expr]:
-    """Categories that a row is a check of."""
-    told = pl.col("safety_category")
-    by_filter = (pl.col("billable") & ~told.is_in([PII, INJECTION])).fill_null(value=False)
-    guard = (pl.col("operation") == GUARD) & told.is_null() & pl.col("action").is_not_null()
+def _checks(rows: pl.DataFrame) -> pl.DataFrame:
+    """One row per span and category that it is a check of: ``_PLACE``, ``category``."""
+    named = pl.col("_safety").str.extract_all(r"\w+=").list.eval(pl.element().str.strip_suffix("="))
+    told = pl.concat_list(named.fill_null([]), pl.concat_list("safety_category")).list.drop_nulls()
+    beside = told.list.set_difference(pl.lit([PII, INJECTION])).list.len() > 0
+    found = pl.col("safety_category").is_not_null() & beside
+    by_filter = pl.col("billable") & found
+    other = pl.col("safety_category").is_in([PII, INJECTION])
+    guard = _is_guard() & (told.list.len() == 0) & pl.col("action").is_not_null()
     known = pl.any_horizontal(pl.col("pii_detected").is_not_null(), pl.col("injection_detected").is_not_null())
-    return [
+    one = [
         pl.when(pl.col("billable") & (_ended() | by_filter)).then(pl.lit(FILTER)),
-        pl.when(~by_filter).then(told),
+        pl.when(pl.col("billable") & other).then("safety_category"),
         pl.when(pl.col("pii_detected").is_not_null()).then(pl.lit(PII)),
         pl.when(pl.col("injection_detected").is_not_null()).then(pl.lit(INJECTION)),
         pl.when(guard & ~known).then(pl.lit(GUARD)),
     ]
+    of_guard = pl.when(~pl.col("billable").fill_null(value=False)).then(told).otherwise(pl.lit([], pl.List(pl.String)))
+    each = pl.concat_list(of_guard, pl.concat_list(one)).list.drop_nulls().list.unique(maintain_order=True)
+    checked = rows.with_columns(each.alias("category")).filter(pl.col("category").list.len() > 0)
+    whole = pl.concat_list("category", pl.lit([ANY])).alias("category")
+    return checked.with_columns(whole).explode("category").select(*_PLACE, "category")
+
+
+def _is_guard() -> pl.Expr:
+    return pl.col("operation").eq_missing(GUARD)
 
 
 def _ended() -> pl.Expr:

@@ -142,7 +142,8 @@ SAFETY = pa.schema(
 )
 """Events have an action or a category and ``checked_calls`` = 0; rows of checks have no action and ``events`` = 0.
 
-Without a category: all billable calls. Which spans are checks of which category: ``docs/safety.md``.
+Without a category: all billable calls. Category ``any``: spans, each once, whatever they tell; the other categories
+count what spans tell of, which may be several, and are not added to each other. Which spans are checks of which category: ``docs/safety.md``.
 """
 
 OUTCOMES = pa.schema(

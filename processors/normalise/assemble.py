@@ -47,7 +47,7 @@ HELPERS = pa.schema(
         pa.field("_tenant_rank", pa.int8()),
         pa.field("_feature_rank", pa.int8()),
         pa.field("_user", pa.string()),
-        pa.field("_safety_checked", pa.bool_()),
+        pa.field("_safety", pa.string()),
     ]
 )
 """The helper columns, as the package's docstring describes them."""

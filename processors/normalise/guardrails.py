@@ -8,6 +8,9 @@ the verdict had found, that is ``flagged``.
 ``safety_category`` is what was found or, beside ``allowed``, what was looked for; NULL: nobody says. ``pii_detected``
 and ``injection_detected`` are NULL where nobody looked: unknown is not false. An injection is *contained* where it was
 detected and the action is ``blocked``.
+
+A span has one ``safety_category``, that of the strongest action, and may tell of more: ``_safety`` has a pair
+``category=action`` for each piece of evidence that names a category, in the words of ``decode.verdicts``.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ _BODY_KEYS = {
 
 
 def note_safety(frame: pl.DataFrame, decoded: Decoded) -> pl.DataFrame:
-    """Replaces ``guardrail_action safety_category pii_detected injection_detected``; adds ``_safety_checked``."""
+    """Replaces ``guardrail_action safety_category pii_detected injection_detected``; adds ``_safety``."""
     told = (
         frame.hstack([_evaluated(decoded, len(frame))])
         .with_columns(_is_guard().alias("is_guard"), _looked_for().alias("looked_for"))
@@ -45,12 +48,12 @@ def note_safety(frame: pl.DataFrame, decoded: Decoded) -> pl.DataFrame:
     )
     known = told.with_columns(
         _strongest(_evidence()).alias("guardrail_action"),
-        pl.coalesce(_found_category(), _finished_category()).alias("safety_category"),
+        pl.coalesce(_found("blocked"), _in_body(), _finished_category(), _found(_ANY_FOUND)).alias("safety_category"),
     ).with_columns(
         _seen("pii", "pii_detected", pl.col("masked_entities") > 0, "pii_scanned").alias("pii_detected"),
         _seen("prompt_injection", "injection_detected").alias("injection_detected"),
     )
-    return known.with_columns(_category().alias("safety_category")).with_columns(_checked().alias("_safety_checked"))
+    return known.with_columns(_category().alias("safety_category"), _all_told().alias("_safety"))
 
 
 def _is_guard() -> pl.Expr:
@@ -104,22 +107,42 @@ def _strongest(evidence: list[pl.Expr]) -> pl.Expr:
     return pl.coalesce(*[pl.when(says).then(pl.lit(action)) for says, action in said if action])
 
 
-def _found_category() -> pl.Expr:
-    """What a verdict names first, unless it is only what was looked for."""
-    found = [pl.col(name).str.extract(r"^(\w+)=(?:blocked|redacted|flagged|(?: |$))") for name in _VERDICTS]
-    return pl.coalesce(*found, _in_body())
+def _found(actions: str) -> pl.Expr:
+    """What a verdict names first, where it has one of these actions."""
+    return pl.coalesce(*[pl.col(name).str.extract(rf"^(\w+)=(?:{actions})(?: |$)") for name in _VERDICTS])
 
 
+_ANY_FOUND = "blocked|redacted|flagged|"
 _VERDICTS = ("safety_verdicts", "evaluated")
 
 
 def _in_body() -> pl.Expr:
     """The first member that is ``filtered`` in the body of an error."""
+    return pl.coalesce(*[pl.when(holds).then(pl.lit(category)) for category, holds in _filtered_in_body()])
+
+
+def _filtered_in_body() -> list[tuple[str, pl.Expr]]:
+    """Categories, and whether the body of an error says that they were filtered."""
     body = pl.when(pl.col("error_class") == "content_filter").then(pl.col("error_text"))
     quote = r"""\\*["']"""
     patterns = {key: rf"{quote}{key}{quote}\s*:\s*\{{[^}}]*{quote}filtered{quote}\s*:\s*[tT]rue" for key in _BODY_KEYS}
-    held = [pl.when(body.str.contains(patterns[key])).then(pl.lit(name)) for key, name in _BODY_KEYS.items()]
-    return pl.coalesce(*held)
+    return [(category, body.str.contains(patterns[key])) for key, category in _BODY_KEYS.items()]
+
+
+def _all_told() -> pl.Expr:
+    """Every category that anything names, with its action; what a guard as a whole enforced holds for all it found."""
+    verdicts = pl.concat_str(*_VERDICTS, separator=" ", ignore_nulls=True)
+    for action in ("blocked", "redacted"):
+        enforced = verdicts.str.replace_all(r"=(?:flagged)?( |$)", f"={action}${{1}}")
+        verdicts = pl.when(pl.col("own_action") == action).then(enforced).otherwise(verdicts)
+    pairs = [
+        pl.when(verdicts != "").then(verdicts),
+        pl.concat_str("looked_for", "own_action", separator="="),
+        *(pl.when(holds).then(pl.lit(f"{category}=blocked")) for category, holds in _filtered_in_body()),
+        _finished_category() + "=blocked",
+    ]
+    told = pl.concat_str(*pairs, separator=" ", ignore_nulls=True)
+    return pl.when(told != "").then(told)
 
 
 def _finished_category() -> pl.Expr:
@@ -157,12 +180,6 @@ def _category() -> pl.Expr:
         pl.when(_filtered()).then(pl.lit("content_filter")),
         pl.when(pl.col("is_guard") & pl.col("guardrail_action").is_in(_TRIGGERED)).then(pl.lit("guardrail")),
     )
-
-
-def _checked() -> pl.Expr:
-    told = [pl.col(name).is_not_null() for name in ("guardrail_action", "safety_category", "pii_detected")]
-    finished = pl.col("_model_call") & pl.col("finish_reason").is_not_null()
-    return pl.any_horizontal(*told, pl.col("injection_detected").is_not_null(), finished, pl.col("is_guard"))
 
 
 def _evaluated(decoded: Decoded, rows: int) -> pl.Series:

@@ -12,13 +12,23 @@ import pytest
 from processors.conventions.rules import words
 from processors.conventions.table import load_table
 from processors.decode import decode, verdicts
+from processors.engine import Engine, process_range
 from processors.normalise import Rules, normalise
+from processors.settings import WorkerSettings
 from tests.processors.otlp import event, message, request, span
 
 CHAT = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o", "gen_ai.usage.input_tokens": 5}
 GUARD = {"openinference.span.kind": "GUARDRAIL"}
 OTEL_GUARD = {"gen_ai.operation.name": "run_guardrail"}
 SECRET = "the secret words of a user"
+
+
+def events(given: dict[str, Any], **fields: Any) -> dict[str, str]:
+    """Category -> action of the rows of ``safety`` that a span with these attributes makes."""
+    engine = Engine.of(WorkerSettings(), user_key=b"k")
+    table = process_range([message(request(span(given, **fields)))], engine).tables["safety"]
+    assert SECRET not in str(table.to_pylist())
+    return {row["category"]: row["action"] for row in table.to_pylist() if row["events"]}
 
 
 def noted(given: dict[str, Any], **fields: Any) -> tuple[Any, ...]:
@@ -203,6 +213,58 @@ def test_a_prompt_that_was_refused_says_why_in_the_body_of_the_error():
 
     assert noted(CHAT, status=2, message=text) == ("prompt_injection", "blocked", None, True)
     assert noted(CHAT, status=2, events=[refused]) == ("prompt_injection", "blocked", None, True)
+
+
+# ---- several categories of one span
+
+
+def test_a_call_that_was_filtered_for_two_reasons_is_an_event_of_both():
+    bad = {"filtered": True, "severity": "high"}
+    answer = {"choices": [{"content_filter_results": {"hate": bad, "violence": bad, "sexual": SAFE, "self_harm": {
+        "filtered": False, "severity": "medium"}}}]}  # fmt: skip
+
+    told = events(CHAT | {"gen_ai.completion.0.content_filter_results": json.dumps(answer)})
+
+    assert told == {"hate": "blocked", "violence": "blocked", "self_harm": "flagged", "any": "blocked"}
+
+
+def test_a_prompt_that_was_refused_for_two_reasons_is_an_event_of_both():
+    body = {"content_filter_result": {name: {"filtered": True} for name in ("hate", "jailbreak")} | {"sexual": SAFE}}
+    text = f"Error code: 400 - {{'error': {{'code': 'content_filter', 'message': '{SECRET}', 'innererror': {body}}}}}"
+
+    told = events(CHAT, status=2, message=text)
+
+    assert told == {"hate": "blocked", "prompt_injection": "blocked", "any": "blocked"}
+
+
+def test_what_a_guard_enforced_holds_for_all_that_it_found():
+    told = events(OTEL_GUARD | {"gen_ai.guardrail.verdict.type": "deny", "spanledger.safety.category": "hate,violence"})
+
+    assert told == {"hate": "blocked", "violence": "blocked", "any": "blocked"}
+
+
+def test_a_reason_to_finish_stands_beside_what_a_filter_said():
+    given = {
+        "gen_ai.response.finish_reasons": ["RECITATION"],
+        "gen_ai.completion.0.content_filter_results": json.dumps({"hate": {"filtered": False, "severity": "high"}}),
+    }
+
+    assert events(CHAT | given) == {"hate": "flagged", "protected_material": "blocked", "any": "blocked"}
+
+
+def test_the_categories_of_a_call_that_two_instrumentations_tell_of_count_once():
+    bad = {"filtered": True, "severity": "high"}
+    given = CHAT | {"gen_ai.response.id": "chatcmpl-0123456789abcdef"}
+    told = given | {"gen_ai.completion.0.content_filter_results": json.dumps({"hate": bad, "violence": bad})}
+    outer = span(told, span_id=b"\x01" * 8)
+    inner = span(given, span_id=b"\x02" * 8, parent_span_id=b"\x01" * 8)
+    engine = Engine.of(WorkerSettings(), user_key=b"k")
+
+    rows = process_range([message(request(outer, inner))], engine).tables["safety"].to_pylist()
+
+    assert {(row["category"], row["action"], row["events"]) for row in rows if row["events"]} == {
+        ("hate", "blocked", 1), ("violence", "blocked", 1), ("any", "blocked", 1),
+    }  # fmt: skip
 
 
 # ---- guards

@@ -452,20 +452,20 @@ def test_an_answer_that_ended_in_error_is_an_error():
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({"gen_ai.response.finish_reasons": ["content_filter"]}, ("content_filter", "blocked", None, None, True)),
+        ({"gen_ai.response.finish_reasons": ["content_filter"]}, ("content_filter", "blocked", None, None)),
         (
             {"gen_ai.guardrail.action.type": "modify", "litellm.guardrail.masked_entity_count": 2},
-            ("pii", "redacted", True, None, True),
+            ("pii", "redacted", True, None),
         ),
-        ({"gen_ai.guardrail.security.risk.category": "jailbreak"}, ("prompt_injection", None, None, True, True)),
-        ({"spanledger.pii.detected": False}, (None, None, False, None, True)),
-        ({"gen_ai.response.finish_reasons": ["stop"]}, (None, None, None, None, True)),
-        ({}, (None, None, None, None, False)),
+        ({"gen_ai.guardrail.security.risk.category": "jailbreak"}, ("prompt_injection", None, None, True)),
+        ({"spanledger.pii.detected": False}, (None, None, False, None)),
+        ({"gen_ai.response.finish_reasons": ["stop"]}, (None, None, None, None)),
+        ({}, (None, None, None, None)),
     ],
 )
 def test_what_guardrails_did_is_told_by_attributes_and_finish_reasons(given: dict[str, Any], expected: Any):
     row = _row(given)
-    names = ("safety_category", "guardrail_action", "pii_detected", "injection_detected", "_safety_checked")
+    names = ("safety_category", "guardrail_action", "pii_detected", "injection_detected")
 
     assert tuple(row[name] for name in names) == expected
 

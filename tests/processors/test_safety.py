@@ -8,8 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from processors.safety import roll_up_safety
-from tests.processors.calls import call, spans
+from processors.safety import ANY, roll_up_safety
+from tests.processors import calls
+from tests.processors.calls import call
 from tests.warehouse.samples import stretch
 from warehouse.lake import Flush, Lake
 from warehouse.reader import ALL, Warehouse
@@ -22,9 +23,18 @@ def guard(**fields: Any) -> dict[str, Any]:
     return call(operation="guardrail", billable=False) | fields
 
 
-def roll(*rows: dict[str, Any]) -> list[tuple[Any, ...]]:
+def spans(*rows: dict[str, Any]) -> pa.Table:
+    """Spans as the engine has them; ``_safety`` of a row is every category that it tells of."""
+    plain = [{name: value for name, value in row.items() if name != "_safety"} for row in rows]
+    told = pa.array([row.get("_safety") for row in rows], pa.string())
+    return calls.spans(*plain).append_column("_safety", told)
+
+
+def roll(*rows: dict[str, Any], totals: bool = False) -> list[tuple[Any, ...]]:
+    """Rows by category; with ``totals`` those of whatever category instead."""
     names = ("category", "action", "events", "checked_calls")
-    return [tuple(row[name] for name in names) for row in roll_up_safety(spans(*rows)).to_pylist()]
+    table = roll_up_safety(spans(*rows)).to_pylist()
+    return [tuple(row[name] for name in names) for row in table if (row["category"] == ANY) is totals]
 
 
 def report(tmp_path: Path, *rows: dict[str, Any], by: str = "tenant") -> dict[tuple[Any, ...], dict[str, Any]]:
@@ -52,6 +62,87 @@ def test_one_span_may_tell_of_several_categories_each_once():
     row = call(safety_category="pii", pii_detected=True, injection_detected=True, guardrail_action="redacted")
 
     assert roll(row)[:2] == [("pii", "redacted", 1, 0), ("prompt_injection", "redacted", 1, 0)]
+
+
+def test_a_call_that_was_blocked_for_two_reasons_counts_in_both_and_once_in_all():
+    both = call(safety_category="hate", guardrail_action="blocked", _safety="hate=blocked violence=blocked")
+
+    assert roll(both, call()) == [
+        ("hate", "blocked", 1, 0),
+        ("violence", "blocked", 1, 0),
+        ("content_filter", None, 0, 2),
+        (None, None, 0, 2),
+    ]
+    assert roll(both, call(), totals=True) == [(ANY, "blocked", 1, 0), (ANY, None, 0, 2)]
+
+
+def test_each_category_has_its_own_action_and_one_that_nobody_told_is_the_spans():
+    row = call(safety_category="hate", guardrail_action="blocked", _safety="hate=blocked violence=flagged pii= topic=")
+
+    assert [line[:3] for line in roll(row) if line[2]] == [
+        ("hate", "blocked", 1),
+        ("violence", "flagged", 1),
+        ("pii", "blocked", 1),
+        ("topic", "blocked", 1),
+    ]
+    assert roll(row, totals=True) == [(ANY, "blocked", 1, 0), (ANY, None, 0, 1)]
+
+
+def test_what_was_let_through_beside_what_was_found_is_an_event_of_guards_alone():
+    told = {"safety_category": "hate", "guardrail_action": "blocked", "_safety": "hate=blocked violence=allowed"}
+
+    assert [line for line in roll(guard(**told)) if line[0] == "violence"] == [
+        ("violence", "allowed", 1, 0),
+        ("violence", None, 0, 1),
+    ]
+    assert [line for line in roll(call(**told)) if line[0] == "violence"] == []
+
+
+def test_a_guard_that_names_all_that_it_let_through_is_a_check_of_each():
+    silent = guard(guardrail_action="allowed", _safety="hate=allowed violence=allowed")
+
+    assert roll(silent) == [
+        ("hate", "allowed", 1, 0),
+        ("violence", "allowed", 1, 0),
+        ("hate", None, 0, 1),
+        ("violence", None, 0, 1),
+    ]
+    assert roll(silent, totals=True) == [(ANY, "allowed", 1, 0), (ANY, None, 0, 1)]
+
+
+def test_rates_of_categories_overlap_and_the_total_counts_each_call_once(tmp_path: Path):
+    both = call(
+        finish_reason="content_filter",
+        safety_category="hate",
+        guardrail_action="blocked",
+        _safety="hate=blocked violence=blocked",
+    )
+    one = call(finish_reason="content_filter", safety_category="violence", guardrail_action="blocked")
+
+    answer = report(tmp_path, both, both, one, *[call(finish_reason="stop")] * 5, by="")
+
+    told = {key[0]: (row["triggered"], row["checked_calls"], row["trigger_rate"]) for key, row in answer.items()}
+    assert told == {"any": (3, 8, 3 / 8), "hate": (2, 8, 2 / 8), "violence": (3, 8, 3 / 8)}
+    assert next(iter(answer))[0] == "any"
+    assert answer["any", "blocked"]["checked_over"] == "all checks"
+    assert answer["hate", "blocked"]["checked_over"] == "finished calls"
+
+
+@pytest.mark.parametrize("category", ["hate", "topic", "pii", "prompt_injection", "secrets"])
+def test_no_rate_of_several_categories_is_above_one(category: str, tmp_path: Path):
+    told = {"guardrail_action": "blocked", "_safety": f"{category}=blocked other=flagged violence=allowed"}
+    seen = {"pii_detected": category == "pii" or None, "injection_detected": category == "prompt_injection" or None}
+    rows = [
+        call(safety_category=category, **told, **seen),
+        guard(safety_category=category, **told, **seen),
+        guard(guardrail_action="allowed"),
+        call(status="error", safety_category=category, **told, **seen),
+    ]
+
+    answer = report(tmp_path, *rows, by="")
+
+    assert {key[0] for key in answer} >= {"any", category, "other"}
+    assert all(0 < row["event_rate"] <= 1 and row["trigger_rate"] <= 1 for row in answer.values())
 
 
 def test_a_guardrail_span_is_an_event_and_a_check_but_no_call():

@@ -27,6 +27,7 @@ _TAKEN_WITH = {
     "user_id": ("user_id", "_user"),
     "prompt_name": ("prompt_name", "prompt_version"),
     "input_tokens": ("input_tokens", "usage_semantics"),
+    "safety_category": ("safety_category", "_safety"),
 }
 """Columns that come from one row together."""
 

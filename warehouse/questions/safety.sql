@@ -1,9 +1,9 @@
--- Guardrail and filter events by category and action, each rate beside what it is a rate of.
+-- Guardrail and filter events by category and action, each rate beside what it is a rate of; first those of any category.
 -- reads safety in window
 -- takes by: dimensions of safety = tenant; what to group by, besides category and action
 -- takes start: time = ; first minute
 -- takes end: time = ; first minute after
--- gives category: what was found or, beside allowed, what was looked for
+-- gives category: what was found or, beside allowed, what was looked for; any = spans with an event, once each: the total
 -- gives action: blocked, redacted, flagged or allowed; null = nobody says
 -- gives events: events of this category and action
 -- gives checked_calls: calls and guardrail runs that were checked for this category, of the same group
@@ -11,7 +11,7 @@
 -- gives triggered: events of this category with any action but allowed
 -- gives trigger_rate: triggered / checked_calls
 -- gives contained_rate: blocked / triggered of this category; of prompt_injection: attacks that went no further
--- gives checked_over: what checked_calls counts: finished calls, checks for the category, guardrail runs
+-- gives checked_over: what checked_calls counts: finished calls, checks for the category, guardrail runs, or all of them
 -- gives calls: billable calls of the same group, checked or not
 -- table category, action, events, checked_calls, event_rate, trigger_rate, contained_rate, checked_over, calls
 WITH facts AS (
@@ -40,7 +40,7 @@ filtered AS (
     SELECT
         *,
         category IN ('hate', 'harassment', 'sexual', 'violence', 'self_harm', 'dangerous', 'protected_material')
-            OR (category NOT IN ('content_filter', 'pii', 'prompt_injection') AND told > own) AS by_filter
+            OR (category NOT IN ('any', 'content_filter', 'pii', 'prompt_injection') AND told > own) AS by_filter
     FROM based
 ),
 rated AS (
@@ -48,12 +48,13 @@ rated AS (
         {keys} category, action, events, triggered, blocked, calls,
         coalesce(own, 0)
             + CASE WHEN by_filter THEN coalesce(finished, 0) ELSE 0 END
-            + CASE WHEN category IN ('content_filter', 'guardrail') THEN 0 ELSE coalesce(unnamed, 0) END AS known,
+            + CASE WHEN category IN ('any', 'content_filter', 'guardrail') THEN 0 ELSE coalesce(unnamed, 0) END AS known,
         concat_ws(
             ' + ',
             CASE WHEN category = 'content_filter' OR (by_filter AND finished > 0) THEN 'finished calls' END,
-            CASE WHEN category <> 'content_filter' AND own > 0 THEN 'checks for it' END,
-            CASE WHEN category NOT IN ('content_filter', 'guardrail') AND unnamed > 0 THEN 'guardrail runs' END
+            CASE WHEN category NOT IN ('any', 'content_filter') AND own > 0 THEN 'checks for it' END,
+            CASE WHEN category NOT IN ('any', 'content_filter', 'guardrail') AND unnamed > 0 THEN 'guardrail runs' END,
+            CASE WHEN category = 'any' THEN 'all checks' END
         ) AS checked_over
     FROM filtered
 )
@@ -68,4 +69,4 @@ SELECT
     coalesce(calls, 0)::BIGINT AS calls
 FROM rated
 WHERE events > 0
-ORDER BY events DESC, {keys} category, action
+ORDER BY category = 'any' DESC, events DESC, {keys} category, action
