@@ -10,10 +10,12 @@ import json
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from processors.engine import Engine, process_range
 from processors.settings import WorkerSettings
-from tests.processors.otlp import message, request, span
+from tests.processors.otlp import START_NS, message, request, span
 
 ENGINE = Engine.of(WorkerSettings(), user_key=b"key")
 GEMINI_USAGE = {"promptTokenCount": 1200, "candidatesTokenCount": 217, "cachedContentTokenCount": 924}
@@ -146,3 +148,46 @@ def test_what_providers_say_classifies_an_error_that_has_no_code(text: str, erro
     [row] = _rows(given, "ai", status=2, message=text)
 
     assert row["error_class"] == error_class
+
+
+# ---- billed once
+
+LLAMA_INDEX, OPENAI = "openinference.instrumentation.llama_index", "openinference.instrumentation.openai"
+
+
+def _stream(number: int, *, start_ms: int, end_ms: int, output: int = 345, **more: Any) -> Span:
+    """A stream in a trace of its own, told by OpenInference."""
+    given = {
+        "openinference.span.kind": "LLM",
+        "llm.model_name": "gpt-4o-mini",
+        "llm.invocation_parameters": '{"model": "gpt-4o-mini", "stream": true}',
+        "llm.token_count.prompt": 1200,
+        "llm.token_count.completion": output,
+        **more,
+    }
+    times = {"start_time_unix_nano": START_NS + start_ms * 10**6, "end_time_unix_nano": START_NS + end_ms * 10**6}
+    return span(given, trace_id=bytes([number] * 16), span_id=bytes([number] * 8), **times)
+
+
+def _billed(*sent: ExportTraceServiceRequest) -> int:
+    rows = process_range([message(one) for one in sent], ENGINE).tables["spans"].to_pylist()
+    return sum(row["billable"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("start_ms", "output", "scope", "calls"),
+    [
+        (22, 345, OPENAI, 1),
+        (80, 345, OPENAI, 1),
+        (22, 344, OPENAI, 2),
+        (400, 345, OPENAI, 2),
+        (22, 345, LLAMA_INDEX, 2),
+    ],
+)
+def test_a_span_that_ended_as_it_handed_its_stream_over_is_that_stream(
+    start_ms: int, output: int, scope: str, calls: int
+):
+    outer = request(_stream(1, start_ms=0, end_ms=21), scope=LLAMA_INDEX)
+    inner = request(_stream(2, start_ms=start_ms, end_ms=900, output=output), scope=scope)
+
+    assert [_billed(outer, inner), _billed(inner, outer)] == [calls, calls]

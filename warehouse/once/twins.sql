@@ -1,6 +1,7 @@
 -- same_call: two instrumentations of one process report one call side by side, in one trace or in two, and no id says so
 -- (an SDK's own span beside an instrumentor's, embeddings, errors). They are one call where the instrumentations differ;
--- service, kind and model agree; one lies within the other to 10 ms and they begin or end together to 250 ms; both worked
+-- service, kind and model agree; one lies within the other to 10 ms, or of two streams that counted the same one ended when
+-- it handed its stream over (LlamaIndex), where the other began; they begin or end together to 250 ms; both worked
 -- or both failed; the tokens are equal where both have some; and both stand where one call can stand: in one trace below
 -- the same span, or one of them below an ancestor of the other (a tracer that does not follow the context), in two traces
 -- not below two requests or jobs (spans that are none of GenAI, or that are not here). Sequential calls never lie within
@@ -59,6 +60,10 @@ WHERE NOT (a.has_id AND b.has_id)
     AND (
         (a.started_us <= b.started_us + 10_000 AND b.ended_us <= a.ended_us + 10_000)
         OR (b.started_us <= a.started_us + 10_000 AND a.ended_us <= b.ended_us + 10_000)
+        OR (
+            a.stream AND b.stream AND a.some_input = b.some_input AND a.some_output = b.some_output
+            AND (abs(a.ended_us - b.started_us) <= 100_000 OR abs(b.ended_us - a.started_us) <= 100_000)
+        )
     )
     AND (abs(a.started_us - b.started_us) <= 250_000 OR abs(a.ended_us - b.ended_us) <= 250_000)
     AND coalesce(a.some_input = b.some_input, true) AND coalesce(a.some_output = b.some_output, true)
