@@ -25,13 +25,17 @@ MODELS = (("openai", "gpt-4o-mini"), ("openai", "gpt-4o"), ("anthropic", "claude
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """``content_bytes``: random text on each chat span; about 900 bytes of a span are no content."""
+    """``content_bytes``: random text on each chat span; about 900 bytes of a span are no content.
+
+    ``hosts``: as many resources take turns, message by message (a gateway keeps one resource in one partition).
+    """
 
     kind: str = "chat"
     spans_per_message: int = 50
     content_bytes: int = 550
     tenants: int = 10
     features: int = 8
+    hosts: int = 1
 
 
 def payloads(shape: Shape, spans: int, seed: int = 1) -> Iterator[bytes]:
@@ -41,7 +45,8 @@ def payloads(shape: Shape, spans: int, seed: int = 1) -> Iterator[bytes]:
     while made < spans:
         request = ExportTraceServiceRequest()
         resource = request.resource_spans.add()
-        for key, value in (("service.name", "assistant"), ("telemetry.sdk.language", "python"), ("host.name", "h1")):
+        host = f"h{made // shape.spans_per_message % shape.hosts + 1}"
+        for key, value in (("service.name", "assistant"), ("telemetry.sdk.language", "python"), ("host.name", host)):
             resource.resource.attributes.add(key=key).value.string_value = value
         scope = resource.scope_spans.add()
         scope.scope.name, scope.scope.version = "opentelemetry.instrumentation.openai_v2", "2.1b0"
