@@ -191,3 +191,32 @@ def test_a_span_that_ended_as_it_handed_its_stream_over_is_that_stream(
     inner = request(_stream(2, start_ms=start_ms, end_ms=900, output=output), scope=scope)
 
     assert [_billed(outer, inner), _billed(inner, outer)] == [calls, calls]
+
+
+def _agents_stream(seen: dict[str, Any]) -> list[dict[str, Any]]:
+    """A stream of OpenAI's agents, told as a whole and, inside, by one who saw its start only."""
+    told = {"openinference.span.kind": "LLM", "llm.model_name": "gpt-4o-mini"}
+    asked = {**told, "llm.invocation_parameters": '{"model": "gpt-4o-mini", "stream": true}'}
+    whole = span({**told, **seen}, span_id=b"\x03" * 8)
+    start = span(asked, parent_span_id=b"\x03" * 8, end_time_unix_nano=START_NS + 3 * 10**6)
+    sent = [request(whole, scope="openinference.instrumentation.openai_agents"), request(start, scope=OPENAI)]
+    rows = process_range([message(one) for one in sent], ENGINE).tables["spans"].to_pylist()
+    return [row for row in rows if row["billable"]]
+
+
+@pytest.mark.parametrize(
+    ("seen", "status", "error_class"),
+    [
+        ({"llm.token_count.completion": 345, "llm.finish_reason": "stop"}, "ok", None),
+        ({"llm.token_count.completion": 345}, "cancelled", "cancelled"),
+        ({"llm.finish_reason": "stop"}, "cancelled", "cancelled"),
+    ],
+)
+def test_a_stream_of_which_one_saw_the_start_worked_where_another_saw_usage_and_end(
+    seen: dict[str, Any], status: str, error_class: str | None
+):
+    told = {"llm.token_count.prompt": 1200, **seen}
+
+    rows = _agents_stream(told)
+
+    assert [(row["status"], row["error_class"]) for row in rows] == [(status, error_class)]

@@ -1,6 +1,7 @@
 -- Where each value of a row is taken from: its own row, an ancestor's (lineage), or that of a span that tells of the same
 -- call. Columns hold row numbers. Details of tokens come from spans that agree on their sum only; what a failure was is
--- told by spans that failed alike. A token count of 0 gives way to a positive one. Whose call it is, is told by the best
+-- told by spans that failed alike; a stream that looks given up, as one who watched its start saw neither usage nor end,
+-- worked where another saw both. A token count of 0 gives way to a positive one. Whose call it is, is told by the best
 -- rank, then by the trace that began first (the client's, not the gateway's), then by the nearest; where the gateway has
 -- stamped two tenants, the one that is taken lends the rest too.
 CREATE TEMP TABLE member AS
@@ -16,7 +17,13 @@ WHERE u.repeats;
 CREATE TEMP TABLE told AS
 SELECT
     m.billed, m.nth, s.*,
-    s.status IS NOT DISTINCT FROM b.status AS alike,
+    s.status IS NOT DISTINCT FROM CASE
+        WHEN b.status = 'cancelled' AND b.finish_reason IS NULL AND b.output_tokens IS NULL
+            AND bool_or(s.status = 'ok' AND s.finish_reason IS NOT NULL AND s.output_tokens IS NOT NULL)
+                OVER (PARTITION BY m.billed)
+        THEN 'ok'
+        ELSE b.status
+    END AS alike,
     coalesce(l.tenant_from, CASE WHEN s.tenant IS NOT NULL THEN s.row END) AS tenant_from,
     coalesce(l.tenant_rank, s.tenant_rank) AS best_tenant,
     coalesce(l.feature_from, CASE WHEN s.feature IS NOT NULL THEN s.row END) AS feature_from,
@@ -63,6 +70,7 @@ SELECT
     arg_min(t.row, nth) FILTER (stream IS NOT NULL) AS stream,
     arg_min(t.row, nth) FILTER (ttft_ms IS NOT NULL) AS ttft_ms,
     arg_min(t.row, nth) FILTER (tpot_ms IS NOT NULL) AS tpot_ms,
+    arg_min(t.row, nth) FILTER (alike) AS status,
     arg_min(t.row, nth + 1000 * vagueness(error_class)) FILTER (error_class IS NOT NULL AND alike) AS error_class,
     arg_min(t.row, nth) FILTER (http_status IS NOT NULL AND alike) AS http_status,
     arg_min(t.row, nth) FILTER (finish_reason IS NOT NULL AND alike) AS finish_reason,
