@@ -220,3 +220,41 @@ def test_a_stream_of_which_one_saw_the_start_worked_where_another_saw_usage_and_
     rows = _agents_stream(told)
 
     assert [(row["status"], row["error_class"]) for row in rows] == [(status, error_class)]
+
+
+VLLM = {
+    "gen_ai.usage.prompt_tokens": 1200,
+    "gen_ai.usage.completion_tokens": 345,
+    "gen_ai.latency.time_to_first_token": 0.15,
+    "gen_ai.latency.e2e": 0.9,
+    "gen_ai.request.id": "chatcmpl-7d1f0e2c9a3b4f5a",
+    "gen_ai.request.n": 1,
+}
+
+
+def test_vllms_own_span_names_no_model_and_is_a_call_of_known_tokens_without_a_price():
+    [row] = _rows(VLLM, "vllm.tracing.otel", name="llm_request", kind=2)
+
+    assert (row["operation"], row["provider"], row["request_model"]) == ("chat", "vllm", None)
+    assert (row["input_tokens"], row["output_tokens"], row["cost_usd"]) == (1200, 345, None)
+
+
+def test_other_work_of_vllm_is_no_call():
+    assert not _rows({"gen_ai.request.n": 1}, "vllm.tracing.otel", name="Dynamo bytecode transform")
+
+
+def test_vllms_own_span_takes_its_model_from_the_client_around_it():
+    told = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "meta-llama/Llama-3-8B", "tenant.id": "acme"}
+    counts = {"gen_ai.usage.input_tokens": 1200, "gen_ai.usage.output_tokens": 345}
+    client = span({**told, **counts}, span_id=b"\x03" * 8, kind=3)
+    server = span(VLLM, name="llm_request", kind=2, parent_span_id=b"\x03" * 8)
+    sent = [
+        request(client, scope="opentelemetry.instrumentation.openai_v2"),
+        request(server, scope="vllm.tracing.otel"),
+    ]
+
+    rows = process_range([message(one) for one in sent], ENGINE).tables["spans"].to_pylist()
+
+    [row] = [row for row in rows if row["billable"]]
+    assert (row["request_model"], row["tenant"]) == ("meta-llama/Llama-3-8B", "acme")
+    assert (row["input_tokens"], row["output_tokens"]) == (1200, 345)
