@@ -150,6 +150,15 @@ def test_what_providers_say_classifies_an_error_that_has_no_code(text: str, erro
     assert row["error_class"] == error_class
 
 
+@pytest.mark.parametrize(("name", "operation"), [("chat gpt-4o-mini", "chat"), ("embeddings m", "embeddings")])
+def test_a_failed_call_of_openlit_tells_by_its_name_only_that_it_is_one(name: str, operation: str):
+    text = "BadRequestError: Error code: 400 - prompt is too long: 210000 tokens > 200000 maximum"
+
+    [row] = _rows({}, "openlit.instrumentation.anthropic", name=name, kind=3, status=2, message=text)
+
+    assert (row["operation"], row["status"], row["error_class"]) == (operation, "error", "context_length_exceeded")
+
+
 # ---- billed once
 
 LLAMA_INDEX, OPENAI = "openinference.instrumentation.llama_index", "openinference.instrumentation.openai"
