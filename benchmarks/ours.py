@@ -128,6 +128,11 @@ def compact(folder: Path, into: Path) -> dict[str, int]:
     return sizes
 
 
+def rows_in(directory: Path) -> list[int]:
+    """Rows of every Parquet file below a directory."""
+    return [pq.read_metadata(file).num_rows for file in directory.rglob("*.parquet")]
+
+
 def _with_day(file: Path, name: str) -> pa.Table:
     """A file's rows with the day that its directory names, in the columns of the table's schema."""
     spec = parquet.TABLES[name]
