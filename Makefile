@@ -41,15 +41,17 @@ clean: ## remove what make made (not your data)
 .venv/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "SpanLedger needs Python 3.11 to 3.13; $$($(PYTHON) --version) was found. Say PYTHON=python3.13 make …"; exit 2; }
-	@echo "[1/3] virtual environment .venv ($$($(PYTHON) --version))"
+	@echo "[1/4] virtual environment .venv ($$($(PYTHON) --version))"
 	@$(PYTHON) -m venv .venv
 	@touch $@
 
 .venv/.run-ready: .venv/.made requirements.lock pyproject.toml
-	@echo "[2/3] locked wheels: $$(grep -c '^[a-z0-9].*==' requirements.lock) packages, about 1.3 GB unpacked"
+	@echo "[2/4] locked wheels: $$(grep -c '^[a-z0-9].*==' requirements.lock) packages, about 1.3 GB unpacked"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@echo "[3/3] the command spanledger"
+	@echo "[3/4] the command spanledger"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@echo "[4/4] the decoder, compiled for this machine"
+	@$(BIN)/python -m processors.decode.wire
 	@touch $@
 
 .venv/.dev-ready: .venv/.run-ready requirements-dev.lock

@@ -15,15 +15,19 @@ FIELD = "refused"
 MOST_DEEP = 8
 """Levels of a structured value that are looked into."""
 
-_WORD = "refusal"
+WORD = "refusal"
+"""What a text must hold to be looked into."""
 _INSIDE = ("choices", "message", "messages", "output", "content", "contents", "parts", "provider_specific_fields")
+
+
+def mentioned(value: Any) -> bool:
+    """Whether it is worth while to look into a value; most texts of models have no word of it."""
+    return not isinstance(value, str) or WORD in value
 
 
 def read(value: Any) -> bool | None:
     """True where a response, a choice, a message or a list of them holds a refusal; None where none is seen."""
-    if isinstance(value, str) and _WORD not in value:
-        return None
-    return _holds(structure(value), MOST_DEEP) or None
+    return (mentioned(value) and _holds(structure(value), MOST_DEEP)) or None
 
 
 def _holds(value: Any, levels: int) -> bool:
@@ -33,7 +37,7 @@ def _holds(value: Any, levels: int) -> bool:
         return any(_holds(item, levels - 1) for item in value)
     if not isinstance(value, dict):
         return False
-    said = value.get(_WORD)
-    if value.get("type") == _WORD or (isinstance(said, str) and said.strip() != ""):
+    said = value.get(WORD)
+    if value.get("type") == WORD or (isinstance(said, str) and said.strip() != ""):
         return True
     return any(_holds(value.get(name), levels - 1) for name in _INSIDE)

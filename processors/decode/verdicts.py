@@ -33,7 +33,7 @@ ACTIONS = ("blocked", "redacted", "flagged", "", "allowed")
 MOST_DEEP = 12
 """Levels of a structured value that are looked into."""
 
-_MENTIONS = ("filter_result", "content_filters", "afety", "rompt", "uardrail", "ssessment", "flagged")
+MENTIONS = ("filter_result", "content_filters", "afety", "rompt", "uardrail", "ssessment", "flagged")
 _FLAG_SEVERITY = 4  # Azure: 0, 2, 4 = medium, 6 = high
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _BETWEEN = re.compile(r"[^a-z0-9]+")
@@ -80,7 +80,7 @@ def normal(word: str) -> str:
 
 def mentioned(value: Any) -> bool:
     """Whether it is worth while to parse a value for a verdict; texts without any of the members are not parsed."""
-    return not isinstance(value, str) or any(mention in value for mention in _MENTIONS)
+    return not isinstance(value, str) or any(mention in value for mention in MENTIONS)
 
 
 def read(value: Any) -> str | None:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
 
 from processors.conventions.table import MANY, Alias, AliasTable, Keys
-from processors.decode import content, values, verdicts
+from processors.decode import content, refusals, values, verdicts
 from processors.decode.columns import Columns, Found, to_table
 from processors.decode.decoded import MESSAGES, Decoded
 from processors.decode.otlp_json import parse_json
@@ -26,7 +27,7 @@ NO_ALIAS = -1
 def decode(messages: Sequence[Message], table: AliasTable) -> Decoded:
     """Columns of all spans of a range of messages; ``DeadLetter.index`` counts within ``messages``."""
     walk = Walk(table)
-    dead = take_each(messages, lambda index, message: walk.message(index, _parse(message)), "no spans")
+    dead = take_each(messages, lambda index, message: walk.message(index, parse(message)), "no spans")
     return walk.columns.finish(
         messages=message_table(messages),
         dead=dead,
@@ -48,7 +49,8 @@ def take_each(messages: Sequence[Message], take: Callable[[int, Message], int], 
     return tuple(dead)
 
 
-def _parse(message: Message) -> Payload:
+def parse(message: Message) -> Payload:
+    """One message as protobuf objects; raises BadPayload."""
     if is_json(message.value, message.content_type):
         return parse_json(strip_mark(message.value))
     return parse_protobuf(message.value)
@@ -79,17 +81,31 @@ class Walk:
         seen = payload.bad_spans
         self.bad_spans += payload.bad_spans
         for resource_spans in payload.resource_spans:
-            resource: Found = {}
-            self._look_up(resource_spans.resource.attributes, self.table.resource, resource)
             for scope_spans in resource_spans.scope_spans:
-                shared = dict(resource)
-                self._look_up(scope_spans.scope.attributes, self.table.scope, shared)
+                shared = self.shared(resource_spans.resource.attributes, scope_spans.scope)
                 for span in scope_spans.spans:
-                    self._span(index, seen, span, scope_spans, dict(shared))
+                    self.span(index, seen, span, scope_spans, dict(shared))
                     seen += 1
         return seen
 
-    def _span(self, index: int, position: int, span: Span, scope_spans: ScopeSpans, found: Found) -> None:
+    def shared(self, resource: Iterable[Any], scope: InstrumentationScope) -> Found:
+        """What resource and scope tell of all their spans."""
+        found: Found = {}
+        self._look_up(resource, self.table.resource, found)
+        self._look_up(scope.attributes, self.table.scope, found)
+        return found
+
+    def inside(self, aliases: Iterable[Alias], value: Any) -> Found:
+        """What aliases find in a structured value by their paths."""
+        found: Found = {}
+        told = worth(aliases, value)
+        parsed = values.structure(value) if told else None
+        for alias in told if parsed is not None else ():
+            self._offer(alias, values.follow(parsed, alias.path), found, None)
+        return found
+
+    def span(self, index: int, position: int, span: Span, scope_spans: ScopeSpans, found: Found) -> None:
+        """Take one span; ``found``: what is shared, which this fills up."""
         if not (is_valid(span.trace_id, TRACE_ID_BYTES) and is_valid(span.span_id, SPAN_ID_BYTES)):
             self.bad_spans += 1
             return
@@ -156,8 +172,7 @@ class Walk:
             if aliases[-1].path or aliases[0].path:
                 structured.append((aliases, value))
         for aliases, value in structured:
-            worth = [a for a in aliases if a.path and (a.field != verdicts.FIELD or verdicts.mentioned(value))]
-            self._offer_members(worth, value, found, groups)
+            self._offer_members(worth(aliases, value), value, found, groups)
 
     def _offer_members(
         self, aliases: Sequence[Alias], value: Any, found: Found, groups: dict[str, Found] | None
@@ -183,6 +198,18 @@ class Walk:
             converted = verdicts.merge(target[alias.field][1], converted)
         if converted is not None:
             target[alias.field] = (alias.index, converted * alias.factor if alias.unit in ("s", "ms") else converted)
+
+
+MENTIONS: Mapping[str, Callable[[Any], bool]] = {
+    verdicts.FIELD: verdicts.mentioned,
+    refusals.FIELD: refusals.mentioned,
+}
+"""Fields that stand in long texts if they stand anywhere: what says quickly that they do not."""
+
+
+def worth(aliases: Iterable[Alias], value: Any) -> list[Alias]:
+    """The aliases that may find something in a structured value."""
+    return [a for a in aliases if a.path and (a.field not in MENTIONS or MENTIONS[a.field](value))]
 
 
 def name_by_event(groups: dict[str, Found], event: str) -> None:

@@ -1,0 +1,228 @@
+"""Random payloads at both decoders: the compiled one and the one through the protobuf library must give the same.
+
+``python -m benchmarks.fuzz --payloads 1000000``; exit 1 and the payload's seed at the first disagreement. With
+``SPANLEDGER_CHECKED=1`` the compiled code checks every index against its array, and ends with an error where it would
+read outside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from processors.conventions.table import AliasTable, load_table
+from processors.decode import walk, wire
+from processors.decode.decoded import Decoded
+from processors.messages import Message
+
+BATCH = 50
+TEXTS = (
+    *("", " ", "gpt-4o", "12", "-7", "1e2", "1.5", "true", "False", "stop", "['stop']", '["stop", "length"]', "('a',)"),
+    *('{"a": 1}', ' {"tenant": "x"}', '{"tenant.id": "acme", "feature": "chat", "user_id": 7}', "nan", "a" * 1030),
+    *("ä", "\u00a0x", "\u3000", "日本", "\U0001f600", "<Finish.STOP: 1>", '"quoted"', "x" * 5000, "refusal", "é" * 600),
+    *('[{"finish_reason": "stop", "refusal": "no"}]', '{"choices": [{"content_filter_results": {"hate": true}}]}'),
+    *("2026-01-01T00:00:00Z", "pii=redacted", '{"prompt_tokens": 5, "completion_tokens": 7, "total": 12}'),
+)
+NUMBERS = (0, 1, -1, 7, 127, 128, 2**31, 2**53, 2**63 - 1, -(2**63), 1_790_000_000_000_000_000)
+REALS = (0.0, 1.0, -0.5, 1e300, float("inf"), float("nan"), 12.0)
+
+
+def random_payload(rng: random.Random, table: AliasTable) -> bytes:
+    """A request of a few spans with keys that are known, and perhaps a few bytes that are wrong."""
+    request = ExportTraceServiceRequest()
+    for _ in range(rng.randint(0, 2)):
+        resource_spans = request.resource_spans.add(schema_url=rng.choice(("", "s")))
+        _fill(resource_spans.resource.attributes, list(table.resource), rng, 3)
+        for _ in range(rng.randint(0, 2)):
+            scope_spans = resource_spans.scope_spans.add()
+            scope_spans.scope.name = rng.choice(("", "openinference.instrumentation.openai", "ai", "litellm"))
+            _fill(scope_spans.scope.attributes, list(table.scope) or ["x"], rng, 1)
+            for _ in range(rng.randint(0, 3)):
+                _fill_span(scope_spans.spans.add(), rng, table)
+    written = request.SerializeToString()
+    if rng.random() < 0.3:
+        written = shuffle_fields(written, rng)
+    for _ in range(rng.choice((0, 0, 0, 1, 1, 2, 5))):
+        written = _damage(written, rng)
+    return written
+
+
+def _fill_span(span: Span, rng: random.Random, table: AliasTable) -> None:
+    span.trace_id = rng.choice((rng.randbytes(16), rng.randbytes(16), bytes(16), b"", rng.randbytes(5)))
+    span.span_id = rng.choice((rng.randbytes(8), rng.randbytes(8), rng.randbytes(8), bytes(8)))
+    span.parent_span_id = rng.choice((b"", rng.randbytes(8), bytes(8), b"1"))
+    span.name = rng.choice(TEXTS)
+    span.kind = rng.choice((0, 1, 3, 5, 9, -1))  # type: ignore[assignment]  # the wire may hold any number
+    span.start_time_unix_nano, span.end_time_unix_nano = rng.choice(NUMBERS[:4]) % 2**64, rng.choice(NUMBERS) % 2**64
+    span.trace_state, span.flags = rng.choice(("", "k=v")), rng.choice((0, 1))
+    span.status.code = rng.choice((0, 1, 2, 2, 7))  # type: ignore[assignment]  # likewise
+    span.status.message = rng.choice(TEXTS)
+    _fill(span.attributes, list(table.span), rng, 12)
+    for _ in range(rng.choice((0, 0, 1, 2))):
+        name = rng.choice((*table.events, "gen_ai.evaluation.x", "unread", ""))
+        event = span.events.add(name=name, time_unix_nano=rng.choice((0, 5, 9, 2**64 - 1)))
+        _fill(event.attributes, [*(table.event_keys(name) or ()), "exception.type", "x"], rng, 3)
+    if rng.random() < 0.1:
+        _fill(span.links.add(trace_id=b"1").attributes, ["a"], rng, 2)
+
+
+def _fill(attributes: object, keys: list[str], rng: random.Random, most: int) -> None:
+    for _ in range(rng.randint(0, most)):
+        key = rng.choice(keys) if rng.random() < 0.8 else rng.choice(("x", "", "ünknown", "tenant.id", "metadata"))
+        _fill_value(attributes.add(key=key).value, rng, 3)  # type: ignore[attr-defined]  # a repeated field
+
+
+def _fill_value(value: AnyValue, rng: random.Random, levels: int) -> None:
+    match rng.choice("sssssiiidbyakn" if levels else "sidb"):
+        case "s":
+            value.string_value = rng.choice(TEXTS)
+        case "i":
+            value.int_value = rng.choice(NUMBERS)
+        case "d":
+            value.double_value = rng.choice(REALS)
+        case "b":
+            value.bool_value = rng.random() < 0.5
+        case "y":
+            value.bytes_value = rng.randbytes(3)
+        case "a":
+            for _ in range(rng.randint(0, 3)):
+                _fill_value(value.array_value.values.add(), rng, levels - 1)
+        case "k":
+            for _ in range(rng.randint(0, 3)):
+                _fill_value(
+                    value.kvlist_value.values.add(key=rng.choice(("tenant", "id", "choices"))).value, rng, levels - 1
+                )
+        case _:
+            pass
+
+
+def shuffle_fields(message: bytes, rng: random.Random) -> bytes:
+    """The same request with the fields of its upper levels in another order; repeated ones keep theirs."""
+    return _shuffle(message, rng, _REQUEST)
+
+
+_Inside = dict[int, Any]
+"""The fields of a message that are messages themselves."""
+_SPAN: _Inside = {9: {}, 11: {3: {}}, 15: {}}
+_REQUEST: _Inside = {1: {1: {1: {}}, 2: {1: {3: {}}, 2: _SPAN}}}
+
+
+def _shuffle(message: bytes, rng: random.Random, inside: _Inside) -> bytes:
+    by_field: dict[int, list[bytes]] = {}
+    at = 0
+    while at < len(message):
+        begin = at
+        tag, at = _varint(message, at)
+        if tag & 7 == 2:
+            size, at = _varint(message, at)
+            body = message[at : at + size]
+            at += size
+            if tag >> 3 in inside:
+                body = _shuffle(body, rng, inside[tag >> 3])
+            whole = _write(tag) + _write(len(body)) + body
+        else:
+            at = _varint(message, at)[1] if tag & 7 == 0 else at + (8 if tag & 7 == 1 else 4)
+            whole = message[begin:at]
+        by_field.setdefault(tag >> 3, []).append(whole)
+    order = [field for field, found in by_field.items() for _ in found]
+    rng.shuffle(order)
+    left = {field: iter(found) for field, found in by_field.items()}
+    return b"".join(next(left[field]) for field in order)
+
+
+def _varint(message: bytes, at: int) -> tuple[int, int]:
+    number = shift = 0
+    while True:
+        byte = message[at]
+        at += 1
+        number |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return number, at
+
+
+def _write(number: int) -> bytes:
+    written = bytearray()
+    while number >= 0x80:
+        written.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*written, number])
+
+
+def _damage(message: bytes, rng: random.Random) -> bytes:
+    at = rng.randrange(len(message) + 1)
+    other = rng.randrange(len(message) + 1)
+    match rng.randrange(6):
+        case 0:
+            return message[:at] + bytes([rng.randrange(256)]) + message[at + 1 :]
+        case 1:
+            return message[:at]
+        case 2:
+            return message[:at] + rng.randbytes(rng.randint(1, 4)) + message[at:]
+        case 3:
+            return message[: min(at, other)] + message[max(at, other) :]
+        case 4:
+            return message + message
+        case _:
+            return (
+                message[:at] + rng.choice((b"\x0b\x0c", b"\x98\x06\x01", b"\xc2\x0c\x01x", b"\x80\x00")) + message[at:]
+            )
+
+
+def differences(one: Decoded, other: Decoded) -> list[str]:
+    """What two decoders do not agree on; empty where they agree."""
+    found = [name for name in ("dead", "dropped") if getattr(one, name) != getattr(other, name)]
+    for table in ("spans", "winners", "evaluations", "messages"):
+        left, right = getattr(one, table), getattr(other, table)
+        if left.schema != right.schema or left.num_rows != right.num_rows:
+            found.append(f"{table}: {left.num_rows} and {right.num_rows} rows")
+            continue
+        found += [
+            f"{table}.{name}"
+            for name in left.column_names
+            if not left[name].equals(right[name]) and repr(left[name].to_pylist()) != repr(right[name].to_pylist())
+        ]
+    return found
+
+
+def compare(payloads: Sequence[bytes], table: AliasTable) -> list[str]:
+    """Differences between both decoders on one range of payloads."""
+    messages = [
+        Message(topic="otlp_spans", partition=0, offset=offset, received_at_us=0, value=payload)
+        for offset, payload in enumerate(payloads)
+    ]
+    return differences(wire.decode(messages, table), walk.decode(messages, table))
+
+
+def main() -> int:
+    """Run until the number is reached, or until they disagree."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--payloads", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    table = load_table()
+    started = time.monotonic()
+    for done in range(0, asked.payloads, BATCH):
+        rng = random.Random(asked.seed * 1_000_003 + done)
+        payloads = [random_payload(rng, table) for _ in range(BATCH)]
+        found = compare(payloads, table)
+        if found:
+            print(f"seed={asked.seed} done={done}: {', '.join(found)}")
+            alone = [one.hex() for one in payloads if compare([one], table)]
+            print("\n".join(alone[:3]))
+            return 1
+        if done % 10_000 == 0:
+            print(f"{done + BATCH} payloads, no disagreement, {time.monotonic() - started:.0f} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

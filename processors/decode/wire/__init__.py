@@ -1,0 +1,33 @@
+"""The way over the wire bytes: ``decode(messages, table) -> Decoded``, the same as ``processors.decode.walk`` gives.
+
+1. ``frames``: messages to groups (one resource, one scope) and spans.
+2. ``templates``: what resource and scope say, in Python, once for each pair of them.
+3. ``spans``: compiled, without the GIL: rows, and the best attribute of every field. It is modest: a span with anything
+   that only Python can read is *left* to the walk, a message that protobuf might read in another way is *odd*.
+4. ``structures``: JSON that may tell what no attribute told, parsed once for each.
+5. ``columns``: Arrow; then the rows of the walk take their places.
+"""
+
+import logging
+import time
+
+from processors.conventions.table import load_table
+from processors.decode.wire.compiled import CACHE, is_ready
+from processors.decode.wire.decode import decode
+from processors.decode.wire.sample import sample
+from processors.messages import Message
+
+__all__ = ["decode", "load"]
+
+log = logging.getLogger("spanledger.decode")
+
+
+def load() -> None:
+    """Read the compiled code from the disk, or compile it: about half a minute, once for each version of it."""
+    started = time.monotonic()
+    was_ready = is_ready()
+    if not was_ready:
+        log.info("compiling the decoder, about half a minute, once cache=%s", CACHE)
+    decode([Message(topic="", partition=0, offset=0, received_at_us=0, value=sample())], load_table())
+    if not was_ready:
+        log.info("compiled the decoder seconds=%.1f", time.monotonic() - started)

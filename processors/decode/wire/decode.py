@@ -1,0 +1,233 @@
+"""The five steps, and the way back to the walk for what they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from processors.conventions.table import AliasTable
+from processors.decode.decoded import STRUCTURE, Decoded
+from processors.decode.payload import BadPayload, is_json
+from processors.decode.walk import Walk, message_table, parse
+from processors.decode.wire import columns
+from processors.decode.wire.columns import Walked
+from processors.decode.wire.frames import GROUP_COLUMNS, SPAN_COLUMNS, find_spans
+from processors.decode.wire.keys import keys_of
+from processors.decode.wire.room import Room
+from processors.decode.wire.spans import (
+    BEGIN,
+    END,
+    GROUP,
+    INNER_COLUMNS,
+    IS_LEFT,
+    LOG_COLUMNS,
+    MESSAGE,
+    POSITION,
+    ROW_COLUMNS,
+    Found,
+    check_room,
+    make_scratch,
+    walk,
+)
+from processors.decode.wire.structures import Structures
+from processors.decode.wire.templates import Template, Templates
+from processors.decode.wire.words import PADDING
+from processors.messages import DeadLetter, Drop, Message
+
+_SIDE_BYTES = 1 << 16
+_SPARE_BYTES = 4 * _SIDE_BYTES
+_LOG_PER_SPAN = 20
+
+
+class Reader:
+    """A decoder for one alias table, with what it keeps between ranges."""
+
+    def __init__(self, table: AliasTable) -> None:
+        self._table = table
+        self._keys, self._texts = keys_of(table)
+        check_room(len(table.aliases), self._keys)
+        self._room = Room()
+        self._templates = Templates(table)
+        self._structures = Structures(table)
+
+    def decode(self, messages: Sequence[Message]) -> Decoded:
+        """Columns of all spans of a range of messages; ``DeadLetter.index`` counts within ``messages``."""
+        wire = _Wire.of(messages, self._room, len(self._texts) + _SPARE_BYTES)
+        groups, spans = _find(wire, self._room)
+        templates, template_of = self._read_templates(wire, groups)
+        walked, found, bad_spans = self._walk(wire, groups, spans, templates, template_of)
+        told, verdicts = self._structures.read(memoryview(wire.buffer), found)
+        slow = _Slow(Walk(self._table))
+        left = set(np.flatnonzero(walked.rows[:, IS_LEFT]).tolist()) | verdicts
+        for row in sorted(left):
+            slow.span(wire.buffer, walked.rows[row], templates[walked.template[row]])
+        seen = np.bincount(spans[:, 0], minlength=len(messages))
+        for index in np.flatnonzero(wire.odd).tolist():
+            seen[index] = slow.message(index, messages[index])
+        return _join(walked, self._table, told, slow, left, messages, seen, bad_spans)
+
+    def _read_templates(self, wire: _Wire, groups: NDArray[np.int64]) -> tuple[list[Template], NDArray[np.int64]]:
+        """The distinct templates of the groups, and the number of each group's; -1 where protobuf refuses it."""
+        view = memoryview(wire.buffer)
+        pairs = [(view[a:b].tobytes(), view[c:d].tobytes()) for a, b, c, d in groups[:, 1:].tolist()]
+        distinct = {pair: self._templates.read(*pair) for pair in dict.fromkeys(pairs)}
+        numbers: dict[Any, int] = {}
+        templates: list[Template] = []
+        for pair, template in distinct.items():
+            numbers[pair] = -1 if template is None else len(templates)
+            templates += [] if template is None else [template]
+        return templates, np.array([numbers[pair] for pair in pairs], np.int64)
+
+    def _walk(
+        self, wire: _Wire, groups: NDArray[np.int64], spans: NDArray[np.int64], templates: list[Template],
+        template_of: NDArray[np.int64],
+    ) -> tuple[Walked, NDArray[np.int64], int]:  # fmt: skip
+        keys, room = self._keys, self._room
+        placed, texts = self._templates.place(templates, wire.end + len(self._texts))
+        side = wire.put(self._texts + texts)
+        room.take("log", len(spans) * _LOG_PER_SPAN + keys.fields, np.int64, LOG_COLUMNS)
+        room.take("inner", len(spans) + 64, np.int64, INNER_COLUMNS)
+        rows = room.take("rows", max(len(spans), 1), np.int64, ROW_COLUMNS)
+        at = (0, 0, 0, 0, side, 0)
+        scratch = make_scratch(keys.fields)
+        while True:
+            found = Found(rows=rows, log=room.all_of("log"), inner=room.all_of("inner"))
+            at = walk(
+                wire.buffer, groups, spans, template_of, placed.alias, wire.odd, keys, wire.end, at[4],
+                side + _SIDE_BYTES, found, scratch, at,
+            )  # fmt: skip
+            if at[0] == len(spans):
+                break
+            room.grow("log")
+            room.grow("inner")
+        rows = rows[: at[1]]
+        walked = Walked(
+            buffer=wire.buffer,
+            rows=rows,
+            log=found.log[: at[2]],
+            template=template_of[rows[:, GROUP]] if len(rows) else np.zeros(0, np.int64),
+            templates=templates,
+            placed=placed,
+            room=room,
+        )
+        return walked, found.inner[: at[3]], at[5]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Wire:
+    """All payloads, one behind the other; behind ``end`` stands what does not come from them."""
+
+    buffer: NDArray[np.uint8]
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    odd: NDArray[np.uint8]  # messages that the protobuf library or the JSON reader takes
+    end: int
+
+    @classmethod
+    def of(cls, messages: Sequence[Message], room: Room, more: int) -> _Wire:
+        """``more``: bytes that ``put`` will want."""
+        json = [is_json(message.value, message.content_type) for message in messages]
+        values = [b"" if is_odd else message.value for message, is_odd in zip(messages, json, strict=True)]
+        ends = np.cumsum([0, *map(len, values)], dtype=np.int64)
+        size = int(ends[-1])
+        buffer = room.take("buffer", size + PADDING + more, np.uint8)
+        view = memoryview(buffer)
+        at = 0
+        for value in values:
+            view[at : at + len(value)] = value
+            at += len(value)
+        return cls(buffer=buffer, starts=ends[:-1], ends=ends[1:], odd=np.array(json, np.uint8), end=size + PADDING)
+
+    def put(self, more: bytes) -> int:
+        """Place bytes at ``end``; -> where they end. ``_SIDE_BYTES`` are free behind them, and the padding."""
+        stop = self.end + len(more)
+        if stop + _SIDE_BYTES + PADDING > len(self.buffer):
+            self.buffer = np.concatenate(
+                [self.buffer[: self.end], np.empty(len(more) + _SIDE_BYTES + PADDING, np.uint8)]
+            )
+        self.buffer[self.end : stop] = np.frombuffer(more, np.uint8)
+        return stop
+
+
+def _find(wire: _Wire, room: Room) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    room.take("groups", len(wire.starts) * 2 + 8, np.int64, GROUP_COLUMNS)
+    room.take("spans", wire.end // 256 + len(wire.starts) + 64, np.int64, SPAN_COLUMNS)
+    while True:
+        odd, groups, spans = wire.odd.copy(), room.all_of("groups"), room.all_of("spans")
+        group_count, span_count, taken = find_spans(wire.buffer, wire.starts, wire.ends, groups, spans, odd)
+        if taken == len(wire.starts):
+            wire.odd = odd
+            return groups[:group_count], spans[:span_count]
+        room.grow("groups")
+        room.grow("spans")
+
+
+class _Slow:
+    """What the kernel left, taken by the walk."""
+
+    def __init__(self, walk: Walk) -> None:
+        self.walk = walk
+        self.dead: dict[int, DeadLetter] = {}
+
+    def span(self, buffer: NDArray[np.uint8], row: NDArray[np.int64], template: Template) -> None:
+        span = Span.FromString(buffer[row[BEGIN] : row[END]].tobytes())
+        self.walk.span(int(row[MESSAGE]), int(row[POSITION]), span, template.scope_spans, dict(template.found))
+
+    def message(self, index: int, message: Message) -> int:
+        """-> how many spans were seen."""
+        try:
+            return self.walk.message(index, parse(message))
+        except BadPayload as error:
+            self.dead[index] = DeadLetter(index=index, reason=Drop.BAD_PAYLOAD, detail=str(error))
+            return 0
+
+
+def _join(
+    walked: Walked, table: AliasTable, told: dict[int, list[columns.Offer]], slow: _Slow, left: set[int],
+    messages: Sequence[Message], seen: NDArray[np.int64], bad_spans: int,
+) -> Decoded:  # fmt: skip
+    """Both kinds of rows in the order of the wire."""
+    values, winners = columns.fields(walked, table, told)
+    fast = pa.table([*columns.structure(walked), *values.columns], names=[*STRUCTURE.names, *values.column_names])
+    rest = slow.walk.columns.finish(messages=message_table(messages), dead=(), dropped={})
+    spans, evaluations = fast, rest.evaluations
+    if len(left) or rest.spans.num_rows:
+        kept = np.setdiff1d(np.arange(fast.num_rows), np.fromiter(left, np.int64, len(left)))
+        spans = pa.concat_tables([fast.take(pa.array(kept)), rest.spans])
+        winners = pa.concat_tables([winners.take(pa.array(kept)), rest.winners])
+        order = pc.sort_indices(spans, sort_keys=[("message_index", "ascending"), ("span_index", "ascending")])
+        spans, winners = spans.take(order).combine_chunks(), winners.take(order).combine_chunks()
+        place = np.empty(len(order), np.int64)
+        place[order.to_numpy()] = np.arange(len(order))
+        moved = pa.array(place[evaluations["row"].to_numpy() + len(kept)])
+        evaluations = evaluations.set_column(0, evaluations.schema.field(0), moved).sort_by("row")
+    dead = dict(slow.dead)
+    for index in np.flatnonzero(seen == 0).tolist():
+        dead.setdefault(index, DeadLetter(index=index, reason=Drop.EMPTY, detail="no spans"))
+    bad = bad_spans + slow.walk.bad_spans
+    return Decoded(
+        table=table,
+        spans=spans,
+        winners=winners,
+        evaluations=evaluations,
+        messages=rest.messages,
+        dead=tuple(dead[index] for index in sorted(dead)),
+        dropped={Drop.BAD_SPAN.value: bad} if bad else {},
+    )
+
+
+_readers: dict[int, tuple[AliasTable, Reader]] = {}
+
+
+def decode(messages: Sequence[Message], table: AliasTable) -> Decoded:
+    """See ``processors.decode``."""
+    if id(table) not in _readers:
+        _readers[id(table)] = (table, Reader(table))
+    return _readers[id(table)][1].decode(messages)

@@ -1,0 +1,189 @@
+"""The alias table as arrays: known keys and what they may fill, by place.
+
+Keys of spans and keys of events share one list of *slots*; each slot has the aliases that a plain value fills (best
+first) and those that lead into a structured value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from processors.conventions.table import MANY, Alias, AliasTable
+from processors.decode import refusals, values, verdicts
+from processors.decode.wire.compiled import compiled, inlined
+from processors.decode.wire.words import PADDING, hash_bytes, is_same
+
+TEXT, FIRST, INTEGER, COUNT, REAL, BOOL, TIME, MESSAGE_TEXT, REFUSAL, PYTHON = range(10)
+"""What a field takes; REFUSAL: see ``decode.refusals``; PYTHON: only ``decode.walk`` knows."""
+_KINDS = {"text": TEXT, "first": FIRST, "integer": INTEGER, "count": COUNT, "real": REAL, "bool": BOOL, "time": TIME}
+
+NO_SLOT = -1
+_MENTIONED = ((verdicts.FIELD, verdicts.MENTIONS), (refusals.FIELD, (refusals.WORD,)))
+"""Fields that stand in long texts, and the words of which one stands there too."""
+REFUSALS = 1
+"""Number of the refusals' words."""
+_LOAD = 4
+"""Places in the hash table per known key."""
+
+
+class Keys(NamedTuple):
+    """Arrays that the kernel looks keys up in; ``AT`` counts from where the known texts begin in the buffer."""
+
+    table: NDArray[np.int32]  # hash -> slot of a span's key, NO_SLOT where empty
+    slots: NDArray[np.int64]  # (slots + 1, 4): AT, SIZE, first of PLAIN, first of INNER; the last row ends the lists
+    plain: NDArray[np.int64]  # (n, 4): ALIAS, FIELD, WANTED, QUOTED (text may be a JSON string)
+    inner: NDArray[np.int64]  # (n, 3): ALIAS, FIELD, ABOUT (which words must be mentioned; -1: none)
+    events: NDArray[np.int64]  # (events + 1, 5): AT, SIZE, first of its slots, first of TIMES, IS_OPEN (a beginning)
+    times: NDArray[np.int64]  # (n, 2): ALIAS, FIELD that the time of an event fills
+    mentions: NDArray[np.int64]  # (n, 3): AT, SIZE, ABOUT
+    bigrams: NDArray[np.bool_]  # two bytes, folded -> whether they may stand in a mention
+    fields: int
+    text_bytes: int
+    message_bytes: int
+
+
+AT, SIZE, PLAIN, INNER = range(4)
+ALIAS, FIELD, WANTED, QUOTED = range(4)
+ABOUT = 2
+SLOTS, TIMES, IS_OPEN = 2, 3, 4
+
+
+class _Slots:
+    """Slots in the making."""
+
+    def __init__(self, table: AliasTable) -> None:
+        self.kinds = {field.name: _KINDS[field.kind] for field in table.fields}
+        self.kinds["error_message"] = MESSAGE_TEXT
+        self.kinds |= dict.fromkeys((*verdicts.READERS, *MANY), PYTHON) | {refusals.FIELD: REFUSAL}
+        self.numbers = {field.name: number for number, field in enumerate(table.fields)}
+        self.text = bytearray()
+        self.at: list[int] = []
+        self.size: list[int] = []
+        self.plain: list[list[Alias]] = []
+        self.inner: list[list[Alias]] = []
+
+    def note(self, text: str) -> tuple[int, int]:
+        """Put a text to the others."""
+        at = len(self.text)
+        self.text += text.encode()
+        return at, len(self.text) - at
+
+    def add(self, key: str, aliases: Sequence[Alias]) -> None:
+        """One more slot."""
+        at, size = self.note(key)
+        self.at.append(at)
+        self.size.append(size)
+        self.plain.append([alias for alias in aliases if not alias.path or alias.field in MANY])
+        self.inner.append([alias for alias in aliases if alias.path])
+
+    def kind(self, alias: Alias) -> int:
+        """What the alias takes; factors and paths in events are left to the walk."""
+        kind = self.kinds[alias.field]
+        odd = (alias.factor != 1.0 and kind != REAL) or (alias.place == "event" and bool(alias.path))
+        return PYTHON if odd else kind
+
+
+_made: dict[int, tuple[AliasTable, Keys, bytes]] = {}
+
+
+def keys_of(table: AliasTable) -> tuple[Keys, bytes]:
+    """The arrays of a table, and the known texts one behind the other; made once for each, and kept with it."""
+    if id(table) not in _made:
+        _made[id(table)] = (table, *_make(table))
+    _, keys, text = _made[id(table)]
+    return keys, text
+
+
+def _make(table: AliasTable) -> tuple[Keys, bytes]:
+    slots = _Slots(table)
+    for key, aliases in table.span.items():
+        slots.add(key, aliases)
+    span_slots = len(slots.at)
+    events: list[tuple[int, ...]] = []
+    times: list[tuple[int, ...]] = []
+    for name, by_key in table.events.items():
+        events.append((*slots.note(name.removesuffix("*")), len(slots.at), len(times), name.endswith(".*")))
+        times += [(alias.index, slots.numbers[alias.field]) for alias in by_key.get("", ())]
+        for key, aliases in by_key.items():
+            if key:
+                slots.add(key, aliases)
+    events.append((0, 0, len(slots.at), len(times), False))
+    words = {word: number for number, (_, words) in enumerate(_MENTIONED) for word in words}
+    mentions = [(*slots.note(word), number) for word, number in words.items()]
+    about = {field: number for number, (field, _) in enumerate(_MENTIONED)}
+    plain, inner = [a for one in slots.plain for a in one], [a for one in slots.inner for a in one]
+    starts = [np.cumsum([0, *map(len, lists)]) for lists in (slots.plain, slots.inner)]
+    lookup = np.full(1 << (span_slots * _LOAD - 1).bit_length(), NO_SLOT, np.int32)
+    slot_rows = np.column_stack([[*slots.at, 0], [*slots.size, 0], *starts]).astype(np.int64)
+    _fill_table(np.frombuffer(slots.text + bytes(PADDING), np.uint8), slot_rows[:span_slots], lookup)
+    keys = Keys(
+        table=lookup,
+        slots=slot_rows,
+        plain=_rows([(a.index, slots.numbers[a.field], slots.kind(a), a.unit == "json") for a in plain], 4),
+        inner=_rows([(a.index, slots.numbers[a.field], about.get(a.field, -1)) for a in inner], 3),
+        events=_rows(events, 5),
+        times=_rows(times, 2),
+        mentions=_rows(mentions, 3),
+        bigrams=_bigrams(list(words)),
+        fields=len(table.fields),
+        text_bytes=values.TEXT_BYTES,
+        message_bytes=values.MESSAGE_BYTES,
+    )
+    return keys, bytes(slots.text)
+
+
+def _rows(rows: Sequence[tuple[int, ...]], columns: int) -> NDArray[np.int64]:
+    return np.array(rows, np.int64).reshape(len(rows), columns)
+
+
+STRIDE = 4
+"""Every so many bytes a text is looked at; a mention is longer by one at least, so it cannot slip through."""
+
+
+_FOLDS = 1 << 12
+
+
+@inlined
+def fold(pair: int) -> int:
+    """Two bytes as a number below ``_FOLDS``: a table of that size stays in the nearest cache."""
+    return np.int64((pair ^ pair >> np.uint64(5)) & np.uint64(_FOLDS - 1))
+
+
+def _bigrams(mentions: Sequence[str]) -> NDArray[np.bool_]:
+    """By ``fold``: whether two bytes stand at one of the first ``STRIDE`` places of a mention."""
+    found = np.zeros(_FOLDS, np.bool_)
+    for mention in mentions:
+        word = mention.encode()
+        if len(word) <= STRIDE:
+            raise ValueError(f"{mention!r}: a mention needs more than {STRIDE} bytes")
+        for at in range(STRIDE):
+            found[fold(np.uint64(word[at] | word[at + 1] << 8))] = True
+    return found
+
+
+@compiled
+def _fill_table(text: Any, slots: Any, table: Any) -> None:
+    mask = np.uint64(len(table) - 1)
+    for slot in range(len(slots)):
+        place = hash_bytes(text, slots[slot, AT], slots[slot, SIZE]) & mask
+        while table[place] != NO_SLOT:
+            place = (place + np.uint64(1)) & mask
+        table[place] = slot
+
+
+@inlined
+def find_slot(buffer: Any, at: int, size: int, keys: Any, base: int) -> int:
+    """The slot of a span's key; the known texts stand at ``base`` of the buffer."""
+    mask = np.uint64(len(keys.table) - 1)
+    place = hash_bytes(buffer, at, size) & mask
+    while True:
+        slot = keys.table[place]
+        if slot == NO_SLOT:
+            return NO_SLOT
+        if keys.slots[slot, SIZE] == size and is_same(buffer, at, base + keys.slots[slot, AT], size):
+            return slot
+        place = (place + np.uint64(1)) & mask

@@ -1,0 +1,154 @@
+"""Bytes read as words of eight: loads, compares, hashes, varints and the check that text is UTF-8.
+
+Every array that is read here ends in ``PADDING`` bytes that belong to nobody, so a load of eight bytes that begins
+inside a payload stays inside the array. Lengths are checked against their parents before anything is read.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import types, uint64
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from processors.decode.wire.compiled import CHECKED, compiled, inlined
+
+PADDING = 16
+_PRIME = np.uint64(0x9E3779B97F4A7C15)
+_HIGH_BITS = np.uint64(0x8080808080808080)
+_SHIFT = np.uint64(32)
+
+
+if CHECKED:
+
+    @compiled
+    def load64(buffer: Any, at: int) -> Any:
+        """Eight bytes from ``at`` on, the first one lowest; every one of them checked."""
+        word = np.uint64(0)
+        for i in range(8):
+            word |= np.uint64(buffer[at + i]) << np.uint64(8 * i)
+        return word
+
+else:
+
+    @intrinsic
+    def load64(_typing: Any, buffer: Any, at: Any) -> Any:
+        """Eight bytes from ``at`` on, the first one lowest, wherever they stand."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            array = context.make_array(signature.args[0])(context, builder, arguments[0])
+            place = builder.gep(array.data, [arguments[1]])
+            word = cgutils.pointer_add(builder, place, context.get_constant(types.intp, 0))
+            pointer = builder.bitcast(word, cgutils.ir.IntType(64).as_pointer())
+            load = builder.load(pointer)
+            load.align = 1
+            return load
+
+        return uint64(buffer, types.intp), generate
+
+
+@inlined
+def is_same(buffer: Any, one: int, other: int, size: int) -> bool:
+    """Whether two stretches of the buffer hold the same bytes."""
+    done = 0
+    while done + 8 <= size:
+        if load64(buffer, one + done) != load64(buffer, other + done):
+            return False
+        done += 8
+    if done == size:
+        return True
+    mask = (np.uint64(1) << np.uint64(8 * (size - done))) - np.uint64(1)
+    return ((load64(buffer, one + done) ^ load64(buffer, other + done)) & mask) == np.uint64(0)
+
+
+@inlined
+def hash_bytes(buffer: Any, at: int, size: int) -> Any:
+    """A hash of a stretch of the buffer."""
+    mixed = np.uint64(size) * _PRIME
+    done = 0
+    while done + 8 <= size:
+        mixed = (mixed ^ load64(buffer, at + done)) * _PRIME
+        mixed ^= mixed >> _SHIFT
+        done += 8
+    if done < size:
+        mask = (np.uint64(1) << np.uint64(8 * (size - done))) - np.uint64(1)
+        mixed = (mixed ^ (load64(buffer, at + done) & mask)) * _PRIME
+        mixed ^= mixed >> _SHIFT
+    return mixed
+
+
+@compiled
+def read_varint(buffer: Any, at: int, end: int) -> Any:
+    """The number, and where it ends; -1 where it does not end in ten bytes or before ``end``."""
+    number = np.uint64(0)
+    shift = np.uint64(0)
+    while at < end:
+        byte = np.uint64(buffer[at])
+        at += 1
+        number |= (byte & np.uint64(0x7F)) << shift
+        if byte < np.uint64(0x80):
+            if shift == np.uint64(63) and byte > np.uint64(1):
+                return number, -1
+            return number, at
+        shift += np.uint64(7)
+        if shift > np.uint64(63):
+            return number, -1
+    return number, -1
+
+
+@inlined
+def read_length(buffer: Any, at: int, end: int) -> Any:
+    """The end of a stretch whose length stands at ``at``, and its beginning; -1 where it goes beyond ``end``."""
+    if at < end and buffer[at] < 0x80:
+        begin = at + 1
+        stop = begin + np.int64(buffer[at])
+        return (stop, begin) if stop <= end else (np.int64(-1), begin)
+    number, begin = read_varint(buffer, at, end)
+    if begin < 0 or number > np.uint64(end - begin):
+        return np.int64(-1), np.int64(begin)
+    return np.int64(begin) + np.int64(number), np.int64(begin)
+
+
+@inlined
+def skip_ascii(buffer: Any, at: int, end: int) -> int:
+    """Where the word stands that holds the first byte that is not ASCII; ``end`` where all are."""
+    while at + 8 <= end:
+        if load64(buffer, at) & _HIGH_BITS:
+            return at
+        at += 8
+    if at < end and load64(buffer, at) & (_HIGH_BITS >> np.uint64(8 * (at + 8 - end))):
+        return at
+    return end
+
+
+@inlined
+def is_utf8(buffer: Any, at: int, end: int) -> bool:
+    """Whether a stretch is UTF-8 as protobuf wants it: no overlong forms, no surrogates, nothing past U+10FFFF."""
+    at = skip_ascii(buffer, at, end)
+    return at == end or _is_utf8(buffer, at, end)
+
+
+@compiled
+def _is_utf8(buffer: Any, at: int, end: int) -> bool:
+    while at < end:
+        lead = buffer[at]
+        if lead < 0x80:
+            at += 1
+            continue
+        if lead < 0xC2 or lead > 0xF4:
+            return False
+        more = 1 if lead < 0xE0 else (2 if lead < 0xF0 else 3)
+        if at + more >= end:
+            return False
+        second = buffer[at + 1]
+        low = 0xA0 if lead == 0xE0 else (0x90 if lead == 0xF0 else 0x80)
+        high = 0x9F if lead == 0xED else (0x8F if lead == 0xF4 else 0xBF)
+        if second < low or second > high:
+            return False
+        for i in range(2, more + 1):
+            if buffer[at + i] & 0xC0 != 0x80:
+                return False
+        at += more + 1
+    return True

@@ -1,0 +1,89 @@
+"""The compiled decoder beside the one through the protobuf library: the same columns, the same verdicts."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.fuzz import compare, random_payload, shuffle_fields
+from benchmarks.payloads import Shape, payloads
+from processors import decode
+from processors.conventions.table import load_table
+from processors.decode import walk, wire
+from processors.messages import Message
+
+ROOT = Path(__file__).parents[2]
+CAPTURES = sorted((ROOT / "tests/data/captures").glob("*pb/*.pb"))
+TABLE = load_table()
+
+
+def test_the_captures_of_sdks_and_of_the_collector_decode_alike_in_one_range() -> None:
+    assert len(CAPTURES) > 200
+    assert compare([file.read_bytes() for file in CAPTURES], TABLE) == []
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_payloads_decode_alike_whole_or_damaged(seed: int) -> None:
+    rng = random.Random(seed)
+    for _ in range(4):
+        assert compare([random_payload(rng, TABLE) for _ in range(100)], TABLE) == []
+
+
+@pytest.mark.parametrize("kind", ["chat", "traces"])
+def test_fields_in_any_order_give_the_same_columns(kind: str) -> None:
+    rng = random.Random(1)
+    shuffled = [shuffle_fields(one, rng) for one in payloads(Shape(kind=kind), 500)]
+
+    assert compare(shuffled, TABLE) == []
+
+
+def test_one_bad_payload_never_fails_its_neighbours() -> None:
+    good = list(payloads(Shape(spans_per_message=3), 30))
+    made = [one for pair in zip(good, [b"\xff" * 9, b"", b"\x0a\x02\x0b\x0c", b"{", good[0][:-1]] * 2) for one in pair]  # noqa: B905  # the shorter one ends it
+    messages = [Message(topic="", partition=0, offset=i, received_at_us=0, value=one) for i, one in enumerate(made)]
+
+    decoded = wire.decode(messages, TABLE)
+
+    assert [(letter.index, letter.reason.value) for letter in decoded.dead][:5] == [
+        (1, "bad_payload"), (3, "empty"), (5, "empty"), (7, "bad_payload"), (9, "bad_payload"),
+    ]  # fmt: skip
+    assert decoded.spans.num_rows == 3 * 10
+
+
+def test_tags_of_settings_are_read_too() -> None:
+    table = load_table(("app.region", "service.name"))
+
+    assert compare(list(payloads(Shape(), 200)), table) == []
+
+
+def test_a_small_range_does_not_load_the_compiled_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode, "_fast", [])
+    message = Message(topic="", partition=0, offset=0, received_at_us=0, value=next(payloads(Shape(), 1)))
+
+    assert decode.decode([message], TABLE).spans.equals(walk.decode([message], TABLE).spans)
+    assert decode._fast == []
+
+
+def test_without_numba_the_objects_give_the_columns_and_a_warning_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(decode, "_fast", [])
+    monkeypatch.setitem(sys.modules, "processors.decode.wire", None)
+
+    assert decode.prepare() is False
+    assert "numba is not available" in caplog.text
+
+
+def test_the_kernel_never_reads_outside_a_payload() -> None:
+    """A build that checks every index: reading outside would end it with an error."""
+    checked = {**os.environ, "SPANLEDGER_CHECKED": "1", "NUMBA_OPT": "0"}
+    command = [sys.executable, "-m", "benchmarks.fuzz", "--payloads", "1500", "--seed", "7"]
+
+    run = subprocess.run(command, cwd=ROOT, env=checked, capture_output=True, text=True, timeout=170, check=False)
+
+    assert run.returncode == 0, run.stdout + run.stderr
