@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
@@ -12,8 +10,11 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-RULES = ("records", "lineage", "wrappers", "responses", "splits", "twins", "verdicts", "sources")
-"""The files of the rules, in the order in which they build on each other."""
+from warehouse.once.doubt import find_doubt
+from warehouse.once.facts import Facts, state_facts
+from warehouse.once.kernels import Bools, is_shared
+from warehouse.once.lineage import find_family, trace_lineage
+from warehouse.once.statements import RULES, read_columns, read_sql, with_book
 
 WHY_NO_CALL = "no_model_call"
 """What ``_why`` says of tools, agents and other spans that are no model call: nothing replaces them."""
@@ -27,17 +28,9 @@ _TAKEN_WITH = {
     "user_id": ("user_id", "_user"),
     "prompt_name": ("prompt_name", "prompt_version"),
     "input_tokens": ("input_tokens", "usage_semantics"),
-    "safety_category": ("safety_category", "_safety"),
 }
 """Columns that come from one row together."""
 
-_SELECTING = ("trace_id", "response_id", "_model_call", "_role", "service", "convention", "_scope_name")
-_PART_OF_RESPONSE = r"^([A-Za-z]+[-_][0-9a-f]{32})-[0-9A-Za-z-]+$"  # as made_id of records.sql
-_OWN_CHARACTERS = 8  # of an id; likewise
-_HAS_NO_ID = pl.col("response_id").is_null() | (
-    pl.col("response_id").str.replace(r"^[A-Za-z]+[-_]", "").str.len_chars() < _OWN_CHARACTERS
-)
-_TELLER = pl.coalesce("_scope_name", "convention").alias("convention")
 _NOT_READ = ("units", "tags")  # map columns: no rule reads them
 _VERDICT = {"row": pl.Int64, "billable": pl.Boolean, "suppressed_by": pl.Binary, "why": pl.String}
 
@@ -61,70 +54,83 @@ def apply(spans: pa.Table) -> pa.Table:
     """
     if LEDGER not in spans.column_names:
         spans = spans.append_column(LEDGER, pa.repeat(0, spans.num_rows))
-    if not spans.num_rows:
-        return _append(spans, pl.DataFrame(schema=_VERDICT))
-    decision = look(spans)
     verdict = _verdict_alone(spans)
-    if decision is not None:
-        verdict = verdict.update(decision.verdict.sort("row"), on="row", how="left", include_nulls=True)
+    if spans.num_rows:
+        decision = look(spans)
+        place = np.arange(verdict.height)
+        place[decision.verdict["row"].to_numpy()] = verdict.height + np.arange(decision.verdict.height)
+        verdict = (
+            pl.concat([verdict, decision.verdict.cast(verdict.schema)])[place] if decision.verdict.height else verdict
+        )
         for taken in decision.taken:
             spans = _take(spans, taken)
     return _append(spans, verdict)
 
 
-def look(spans: pa.Table) -> Decision | None:
-    """What ``apply`` goes by, for whoever must explain it; None where nothing is told twice."""
-    touched = _told_twice(spans)
-    return decide(spans.filter(touched.to_arrow()), "flush") if touched.any() else None
+def look(spans: pa.Table) -> Decision:
+    """What ``apply`` goes by, for whoever must explain it: rows that are left out stand alone and inherit nothing.
+
+    1. Records whose ids stand again are told apart by the rules; the first of each stays.
+    2. What each span inherits is walked along the array of parents.
+    3. The rules judge the spans about which there is doubt.
+    """
+    facts, alive, repeated = _tell_records_apart(state_facts(spans, spans[LEDGER].to_numpy()))
+    lineage = trace_lineage(facts, find_family(facts, alive)[1])
+    doubt = find_doubt(lineage, alive)
+    inherited = lineage.inherited
+    if not doubt.why:
+        return Decision(verdict=repeated, taken=(inherited,))
+    part = _read(facts, doubt.rows)
+    verdict, merged = with_book(part, lambda book: book.judge(part, lineage.table(doubt.rows), doubt.why))
+    inherited = inherited.join(merged, on="row", how="anti", maintain_order="left") if merged.height else inherited
+    return Decision(verdict=pl.concat([repeated, verdict]), taken=(inherited, merged))
 
 
 def decide(spans: pa.Table, source: str) -> Decision:
-    """Run the rules over all rows given. ``source``: ``flush`` or ``lake``, whose columns the table has."""
+    """Run all rules over all rows given. ``source``: ``flush`` or ``lake``, whose columns the table has."""
     with duckdb.connect() as connection:
         connection.execute("SET threads = 1; SET TimeZone = 'UTC'")
         connection.register("spans", spans.drop_columns([name for name in _NOT_READ if name in spans.column_names]))
         for name in (source, *RULES):
-            connection.execute(_sql(name))
+            connection.execute(read_sql(name))
         verdict, *taken = (connection.sql(f"FROM {table}").pl() for table in ("verdict", "inherited", "merged"))
     return Decision(verdict=verdict, taken=tuple(taken))
 
 
-@cache
-def _sql(name: str) -> str:
-    return files("warehouse.once").joinpath(f"{name}.sql").read_text(encoding="utf-8")
+def _tell_records_apart(facts: Facts) -> tuple[Facts, Bools, pl.DataFrame]:
+    """Facts without the spans that stand again, which rows these leave, and the verdict on them."""
+    alive = np.ones(len(facts.ledger), np.bool_)
+    again = is_shared(find_family(facts, alive)[0])
+    if not again.any():
+        return facts, alive, pl.DataFrame(schema=_VERDICT)
+    part = _read(facts, np.flatnonzero(again))
+    verdict, usurped = with_book(part, lambda book: book.tell_records_apart(part))
+    alive[verdict["row"].to_numpy()] = False
+    ledger = facts.ledger.copy()
+    ledger[usurped["row"].to_numpy()] = usurped["own_ledger"].to_numpy()
+    left = {name: getattr(facts, name) & alive for name in ("is_call", "is_work", "is_repeat", "is_fetch", "is_record")}
+    return replace(facts, ledger=ledger, **left), alive, verdict
 
 
-def _told_twice(spans: pa.Table) -> pl.Series:
-    """Rows that a rule may touch: trace or response id occur again, or two instrumentations tell of one service.
-
-    Twins are sought only where a call of the service has no id: two with ids of their own are never one.
-    """
-    rows = pl.DataFrame(spans.select(_SELECTING)).with_columns(
-        pl.col("_model_call").fill_null(value=False),
-        pl.col("service").fill_null(""),
-        pl.col("response_id").str.replace(_PART_OF_RESPONSE, "$1"),
-    )
-    calls = rows.filter("_model_call")
-    services = (
-        calls.group_by("service").agg((_TELLER.n_unique() > 1) & _HAS_NO_ID.any()).filter("convention")["service"]
-    )
-    split = calls.filter(pl.col("_role") == "usage_record")["convention"].unique()
-    again = pl.col("trace_id").is_duplicated() | (
-        pl.col("response_id").is_duplicated() & pl.col("response_id").is_not_null()
-    )
-    beside = pl.col("service").is_in(services.implode()) | pl.col("convention").is_in(split.implode())
-    return rows.select(again | (pl.col("_model_call") & beside).fill_null(value=False)).to_series()
+def _read(facts: Facts, rows: NDArray[np.int64]) -> pa.Table:
+    """What the rules read of these rows."""
+    spans = facts.spans
+    index = spans.schema.get_field_index(LEDGER)
+    spans = spans.set_column(index, LEDGER, pa.array(facts.ledger))
+    return spans.select(read_columns(tuple(spans.column_names))).take(pa.array(rows))
 
 
 def _verdict_alone(spans: pa.Table) -> pl.DataFrame:
     """The verdict on spans that nothing else tells of."""
     rows = pl.DataFrame(spans.select(["_row", "_model_call", "_role", "parent_span_id"]))
-    copy = pl.col("_role") == "repeat"
+    copy = (pl.col("_role") == "repeat") & pl.col("parent_span_id").is_not_null()
+    billable = (pl.col("_model_call") & (pl.col("_role") != "repeat")).fill_null(value=False)
+    why = pl.when(copy).then(pl.lit("wire_copy")).when(~billable).then(pl.lit(WHY_NO_CALL))
     return rows.select(
         pl.col("_row").alias("row"),
-        (pl.col("_model_call") & ~copy).fill_null(value=False).alias("billable"),
+        billable.alias("billable"),
         pl.when(copy).then("parent_span_id").alias("suppressed_by"),
-        pl.when(copy).then(pl.lit("wire_copy")).when(~pl.col("_model_call")).then(pl.lit(WHY_NO_CALL)).alias("why"),
+        why.alias("why"),
     )
 
 

@@ -7,9 +7,7 @@
 -- not below two requests or jobs (spans that are none of GenAI, or that are not here). Sequential calls never lie within
 -- each other; calls of one instrumentation are no twins, nor are two of which one was told by the other's instrumentation.
 CREATE TEMP TABLE party AS
-SELECT *, row_number() OVER (
-    PARTITION BY ledger, service, kind, asked, teller ORDER BY started_us, ended_us, trace_id, span_id
-) AS nth
+SELECT *
 FROM (SELECT *, coalesce(asked_model, given_model) AS asked FROM told_once WHERE row NOT IN (SELECT row FROM split))
 WHERE asked IS NOT NULL AND has_time;
 
@@ -41,34 +39,50 @@ WITH known AS (
 )
 SELECT DISTINCT k.last AS row, s.teller FROM known AS k JOIN span AS s ON s.row = k.row;
 
+-- Among equals the first of one teller is the first of the other: counted among those only that may be twins.
 CREATE TEMP TABLE near AS
 SELECT
-    a.row AS one, b.row AS other, a.teller AS one_by, b.teller AS other_by,
-    a.has_id AS one_has_id, b.has_id AS other_has_id,
-    a.trace_id = b.trace_id AS one_trace, a.parent_span_id AS one_parent, b.parent_span_id AS other_parent,
+    one, other, one_by, other_by, one_has_id, other_has_id, one_trace, one_parent, other_parent,
     row_number() OVER (ORDER BY
-        a.usage_rank IS NULL OR b.usage_rank IS NULL,
-        abs(a.started_us - b.started_us) + abs(a.ended_us - b.ended_us), abs(a.nth - b.nth),
-        a.started_us, b.started_us, a.trace_id, a.span_id, b.trace_id, b.span_id
+        uncounted, apart_us, abs(one_nth - other_nth),
+        one_started_us, other_started_us, one_trace_id, one_span_id, other_trace_id, other_span_id
     ) AS place
-FROM met
-JOIN party AS a ON a.row = met.one
-JOIN party AS b ON b.row = met.other
-WHERE NOT (a.has_id AND b.has_id)
-    AND (a.provider IS NULL OR b.provider IS NULL OR a.provider = b.provider)
-    AND (a.status = 'error') = (b.status = 'error')
-    AND (
-        (a.started_us <= b.started_us + 10_000 AND b.ended_us <= a.ended_us + 10_000)
-        OR (b.started_us <= a.started_us + 10_000 AND a.ended_us <= b.ended_us + 10_000)
-        OR (
-            a.stream AND b.stream AND a.some_input = b.some_input AND a.some_output = b.some_output
-            AND (abs(a.ended_us - b.started_us) <= 100_000 OR abs(b.ended_us - a.started_us) <= 100_000)
+FROM (
+    SELECT
+        a.row AS one, b.row AS other, a.teller AS one_by, b.teller AS other_by,
+        a.has_id AS one_has_id, b.has_id AS other_has_id,
+        a.trace_id = b.trace_id AS one_trace, a.parent_span_id AS one_parent, b.parent_span_id AS other_parent,
+        a.usage_rank IS NULL OR b.usage_rank IS NULL AS uncounted,
+        abs(a.started_us - b.started_us) + abs(a.ended_us - b.ended_us) AS apart_us,
+        a.started_us AS one_started_us, b.started_us AS other_started_us,
+        a.trace_id AS one_trace_id, a.span_id AS one_span_id, b.trace_id AS other_trace_id, b.span_id AS other_span_id,
+        dense_rank() OVER (
+            PARTITION BY a.ledger, a.service, a.kind, a.asked, a.teller, b.teller
+            ORDER BY a.started_us, a.ended_us, a.trace_id, a.span_id
+        ) AS one_nth,
+        dense_rank() OVER (
+            PARTITION BY a.ledger, a.service, a.kind, a.asked, a.teller, b.teller
+            ORDER BY b.started_us, b.ended_us, b.trace_id, b.span_id
+        ) AS other_nth
+    FROM met
+    JOIN party AS a ON a.row = met.one
+    JOIN party AS b ON b.row = met.other
+    WHERE NOT (a.has_id AND b.has_id)
+        AND (a.provider IS NULL OR b.provider IS NULL OR a.provider = b.provider)
+        AND (a.status = 'error') = (b.status = 'error')
+        AND (
+            (a.started_us <= b.started_us + 10_000 AND b.ended_us <= a.ended_us + 10_000)
+            OR (b.started_us <= a.started_us + 10_000 AND a.ended_us <= b.ended_us + 10_000)
+            OR (
+                a.stream AND b.stream AND a.some_input = b.some_input AND a.some_output = b.some_output
+                AND (abs(a.ended_us - b.started_us) <= 100_000 OR abs(b.ended_us - a.started_us) <= 100_000)
+            )
         )
-    )
-    AND (abs(a.started_us - b.started_us) <= 250_000 OR abs(a.ended_us - b.ended_us) <= 250_000)
-    AND coalesce(a.some_input = b.some_input, true) AND coalesce(a.some_output = b.some_output, true)
-    AND NOT EXISTS (FROM spoken WHERE spoken.row = a.row AND spoken.teller = b.teller)
-    AND NOT EXISTS (FROM spoken WHERE spoken.row = b.row AND spoken.teller = a.teller);
+        AND (abs(a.started_us - b.started_us) <= 250_000 OR abs(a.ended_us - b.ended_us) <= 250_000)
+        AND coalesce(a.some_input = b.some_input, true) AND coalesce(a.some_output = b.some_output, true)
+        AND NOT EXISTS (FROM spoken WHERE spoken.row = a.row AND spoken.teller = b.teller)
+        AND NOT EXISTS (FROM spoken WHERE spoken.row = b.row AND spoken.teller = a.teller)
+);
 
 -- The spans above those of `near` that do not stand below the same span.
 CREATE TEMP TABLE above AS

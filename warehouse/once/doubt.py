@@ -1,0 +1,123 @@
+"""Which spans of a flush the rules must look at: all of which anything but the verdict on a span alone may come out.
+
+Each test asks less than the rule that it stands for, so what is left out has no part in any rule: it encloses no call
+and no call encloses it, shares no response id, is no copy of a span that is here, and no other instrumentation or
+record tells of a like call at that time. ``Doubt.why`` says which rules have something to look at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from warehouse.once.facts import Facts, texts
+from warehouse.once.kernels import Bools, Numbers, add_ancestors, beside, first_of, made_ids, pointed_at
+from warehouse.once.lineage import Lineage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """``rows``: what the rules look at. ``why``: of nested, copied, shared, split, twins."""
+
+    rows: Numbers
+    why: frozenset[str]
+
+
+def find_doubt(lineage: Lineage, alive: Bools) -> Doubt:
+    """The rows among those ``alive``, ascending."""
+    facts = lineage.facts
+    nested = facts.is_call & (lineage.outer_call >= 0)
+    nested[lineage.outer_call[nested]] = True
+    has_id, shared = _find_ids(facts)
+    found = {
+        "nested": nested,
+        "copied": _find_copied(facts, alive),
+        "shared": shared,
+        "split": _find_split(facts),
+        "twins": _find_twins(facts, has_id, lineage.parent),
+    }
+    why = frozenset(name for name, rows in found.items() if rows.any())
+    return Doubt(rows=np.flatnonzero(np.logical_or.reduce(list(found.values()))), why=why)
+
+
+def _find_ids(facts: Facts) -> tuple[Bools, Bools]:
+    """Calls whose id is surely theirs alone, and rows that may share one."""
+    at, data, known = facts.texts("response_id")
+    surely, shared = made_ids(facts.ledger, at, data, known & (facts.is_call | facts.is_fetch))
+    return surely & ~shared, shared
+
+
+def _find_copied(facts: Facts, alive: Bools) -> Bools:
+    """Copies of spans that are here, and those spans."""
+    if not facts.is_repeat.any():
+        return np.zeros(len(alive), np.bool_)
+    at, data, known = facts.texts("span_id")
+    above, texts_, has_parent = facts.texts("parent_span_id")
+    named, names = pointed_at(
+        facts.ledger, (at, data, known & alive), (above, texts_, has_parent & facts.is_repeat & alive)
+    )
+    return named | names
+
+
+def _find_split(facts: Facts) -> Bools:
+    """Records of usage and the requests of their convention that ended when a record's reckoning begins."""
+    found = np.zeros(len(facts.is_call), np.bool_)
+    records = facts.is_call & facts.is_record
+    if not records.any():
+        return found
+    at, data, known = facts.texts("convention")
+    key = first_of(facts.ledger, at, data, known & facts.is_call)
+    rows = np.flatnonzero(facts.is_call & np.isin(key, key[records]) & _has_time(facts))
+    began, ended = _times(facts)
+    edge = np.where(records, began, ended)
+    nothing, never = np.zeros(len(found), np.int64), np.zeros(len(found), np.bool_)
+    told = (records.astype(np.int64), never, never)
+    beside(rows[np.lexsort((edge[rows], key[rows]))], edge, key, told, (nothing, nothing), found)
+    return found
+
+
+def _find_twins(facts: Facts, has_id: Bools, parent: Numbers) -> Bools:
+    """Calls of one service and kind that two instrumentations may have told side by side, and all spans above them."""
+    found = np.zeros(len(facts.is_call), np.bool_)
+    names = pl.DataFrame(facts.spans.select(["service", "_scope_name", "convention"]))
+    service = _first_of(facts.ledger, names["service"], facts.is_call)
+    teller = _first_of(service, names.select(pl.coalesce("_scope_name", "convention")).to_series(), facts.is_call)
+    mixed = facts.is_call & (teller != teller[service])
+    if not mixed.any():
+        return found
+    operation = pl.Series(facts.spans["operation"]).replace("text_completion", "chat")
+    several = facts.is_call & np.isin(service, service[mixed]) & _has_time(facts)
+    key = _first_of(service, operation, several)
+    rows = np.flatnonzero(several)
+    failed = pl.Series(facts.spans["status"]).eq("error").fill_null(value=False).to_numpy()
+    usage = (facts.count("input_tokens"), facts.count("output_tokens"))
+    for edge in _times(facts):
+        order = rows[np.lexsort((edge[rows], key[rows]))]
+        beside(order, edge, key, (teller, has_id, failed), usage, found)
+    add_ancestors(parent, found)
+    return found
+
+
+def _first_of(prefix: Numbers, names: pl.Series, asked: Bools) -> Numbers:
+    """The first row with the same prefix and name; NULL is a name too."""
+    at, data, _ = texts(pa.chunked_array([names.cast(pl.String).fill_null("").to_arrow().cast(pa.string())]))
+    return first_of(prefix, at, data, asked)
+
+
+def _has_time(facts: Facts) -> Bools:
+    """As records.sql: a time that is the producer's own."""
+    skewed = pl.Series(facts.spans["clock_skew"]).fill_null(value=False).to_numpy()
+    return np.asarray(~skewed | facts.known("original_ended_at"), np.bool_)
+
+
+def _times(facts: Facts) -> tuple[Numbers, Numbers]:
+    """When a call began and ended by its producer's clock, microseconds; a record began when its reckoning does."""
+    began, ended, original = (facts.microseconds(name) for name in ("started_at", "ended_at", "original_ended_at"))
+    shift = np.where(original[1], original[0] - ended[0], 0)
+    ended_us = ended[0] + shift
+    reported_ms = pl.Series(facts.spans["_reported_duration_ms"]).fill_null(0.0).to_numpy()
+    reckoned = ended_us - np.rint(np.where(facts.is_record, reported_ms, 0.0) * 1000).astype(np.int64)
+    return np.where(facts.is_record, reckoned, began[0] + shift), ended_us
