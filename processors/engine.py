@@ -81,6 +81,7 @@ def process_range(messages: Sequence[Message], engine: Engine) -> Processed:
         dropped=normalised.dropped,
         suppressed=_count_suppressed(spans),
         repaired=count_rules(stored["usage_semantics"]),
+        hidden=normalised.hidden,
     )
 
 

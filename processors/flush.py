@@ -157,6 +157,7 @@ class Flusher:
                 "rows": [(table, made.tables[table].num_rows) for table in made.tables],
                 "dropped": list(made.dropped.items()),
                 "suppressed": list(made.suppressed.items()),
+                "hidden": list(made.hidden.items()),
                 "duration_ms": seconds * 1000.0,
                 "worker": self.worker,
             }
@@ -185,6 +186,8 @@ class Flusher:
                 self.metrics.count("dropped", count, reason=reason)
             for rule, count in made.repaired.items():
                 self.metrics.count("repaired_spans", count, rule=rule)
+            for rule, count in made.hidden.items():
+                self.metrics.count("hidden_names", count, rule=rule)
         return Flushed(
             released={**released, **{stream: one.next for stream, one in chosen.items()}},
             spans=spans,

@@ -18,7 +18,6 @@ class Drop(enum.StrEnum):
     BAD_OUTCOME = "bad_outcome"  # an evaluation or outcome event without a name, or that tells no outcome
     BAD_POINT = "bad_point"  # a metric's data point that counts tokens, but not how many, of what kind or until when
     BAD_SPAN = "bad_span"  # a span without valid ids, or with a field of impossible type; the message's others stand
-    HIDDEN_VALUE = "hidden_value"  # a credential or e-mail address where a name should stand; its span stands, hashed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,3 +57,4 @@ class Processed:
     suppressed: Mapping[str, int] = field(default_factory=dict)  # spans not billed, by once rule
     ignored: int = 0  # log records that tell no outcome, metrics that count no tokens
     repaired: Mapping[str, int] = field(default_factory=dict)  # spans whose token counts were, by usage rule
+    hidden: Mapping[str, int] = field(default_factory=dict)  # names replaced by their hash, by rule; their rows stand

@@ -20,6 +20,7 @@ from processors.normalise.calls import describe_calls
 from processors.normalise.frame import to_frame, to_polars
 from processors.normalise.identity import identify
 from processors.normalise.rules import Rules
+from processors.normalise.secrets import count_hidden
 from processors.normalise.status import find_failures
 from processors.normalise.times import place_in_time
 from warehouse.schemas import COMMIT_ORDER, TABLES, TOKEN_SAMPLES
@@ -33,17 +34,20 @@ def read_metrics(messages: Sequence[Message], table: AliasTable, rules: Rules) -
     dropped = Counter(letter.reason.value for letter in found.decoded.dead)
     dropped.update(found.decoded.dropped)
     empty = {name: TABLES[name].schema.empty_table() for name in COMMIT_ORDER if name not in _OWN}
+    samples, hidden = _samples(found, rules)
     return Processed(
-        tables={"token_samples": _samples(found, rules), **empty},
+        tables={"token_samples": samples, **empty},
         dead=found.decoded.dead,
         dropped=dict(dropped),
         ignored=found.ignored,
+        hidden=hidden,
     )
 
 
-def _samples(found: DecodedMetrics, rules: Rules) -> pa.Table:
+def _samples(found: DecodedMetrics, rules: Rules) -> tuple[pa.Table, dict[str, int]]:
+    """The rows, and how many names were hidden by rule."""
     if not found.decoded.spans.num_rows:
-        return TOKEN_SAMPLES.empty_table()
+        return TOKEN_SAMPLES.empty_table(), {}
     frame = to_frame(found.decoded).pipe(find_failures).pipe(describe_calls).pipe(place_in_time).pipe(identify, rules)
     samples = frame.hstack(to_polars(found.points)).with_columns(
         pl.coalesce("response_model", "request_model").alias("model"),
@@ -55,4 +59,4 @@ def _samples(found: DecodedMetrics, rules: Rules) -> pa.Table:
         pl.col("partition").alias("source_partition"),
         pl.col("offset").alias("source_offset"),
     )
-    return samples.select(TOKEN_SAMPLES.names).to_arrow().cast(TOKEN_SAMPLES)
+    return samples.select(TOKEN_SAMPLES.names).to_arrow().cast(TOKEN_SAMPLES), count_hidden(frame)

@@ -39,6 +39,8 @@ INSTRUMENTS = (
                help="Dead letters and dropped spans, by reason."),
     Instrument(name="spanledger_worker_repaired_spans", kind="counter", unit="{span}",
                help="Committed spans whose token counts were repaired or refused, by rule."),
+    Instrument(name="spanledger_worker_hidden_names", kind="counter", unit="{name}",
+               help="Names that were replaced by their hash, by rule; their rows stand."),
     Instrument(name="spanledger_worker_lost_messages", kind="counter", unit="{message}",
                help="Offsets that Kafka no longer had when the worker came to them, by partition."),
     Instrument(name="spanledger_worker_flushes", kind="counter", unit="{flush}",

@@ -20,6 +20,7 @@ from processors.normalise.frame import to_frame
 from processors.normalise.identity import identify
 from processors.normalise.outcomes import count_nameless, find_outcomes
 from processors.normalise.rules import Rules
+from processors.normalise.secrets import count_hidden
 from processors.normalise.times import place_in_time
 from warehouse.schemas import COMMIT_ORDER, OUTCOMES, TABLES
 
@@ -32,16 +33,19 @@ def read_logs(messages: Sequence[Message], table: AliasTable, rules: Rules) -> P
     dropped.update(decoded.dropped)
     dropped.update(count_nameless(decoded))
     empty = {name: TABLES[name].schema.empty_table() for name in COMMIT_ORDER if name not in ("outcomes", "flushes")}
+    outcomes, hidden = _outcomes(decoded, rules)
     return Processed(
-        tables={"outcomes": _outcomes(decoded, rules), **empty},
+        tables={"outcomes": outcomes, **empty},
         dead=decoded.dead,
         dropped=dict(dropped),
         ignored=found.ignored,
+        hidden=hidden,
     )
 
 
-def _outcomes(decoded: Decoded, rules: Rules) -> pa.Table:
+def _outcomes(decoded: Decoded, rules: Rules) -> tuple[pa.Table, dict[str, int]]:
+    """The rows, and how many names were hidden by rule."""
     if not decoded.spans.num_rows:
-        return OUTCOMES.empty_table()
-    frame = to_frame(decoded).with_columns(pl.lit("other").alias("_role"))
-    return find_outcomes(decoded, frame.pipe(place_in_time).pipe(identify, rules)).cast(OUTCOMES)
+        return OUTCOMES.empty_table(), {}
+    frame = to_frame(decoded).with_columns(pl.lit("other").alias("_role")).pipe(place_in_time).pipe(identify, rules)
+    return find_outcomes(decoded, frame).cast(OUTCOMES), count_hidden(frame)

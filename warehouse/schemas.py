@@ -143,7 +143,8 @@ SAFETY = pa.schema(
 """Events have an action or a category and ``checked_calls`` = 0; rows of checks have no action and ``events`` = 0.
 
 Without a category: all billable calls. Category ``any``: spans, each once, whatever they tell; the other categories
-count what spans tell of, which may be several, and are not added to each other. Which spans are checks of which category: ``docs/safety.md``.
+count what spans tell of, which may be several, and are not added to each other. Which spans are checks of which
+category: ``docs/safety.md``.
 """
 
 OUTCOMES = pa.schema(
@@ -211,6 +212,7 @@ FLUSHES = pa.schema(
         pa.field("suppressed", COUNTS),  # spans not billed, by once rule
         pa.field("duration_ms", pa.float64()),
         pa.field("worker", pa.string()),
+        pa.field("hidden", COUNTS),  # names replaced by their hash, by rule
     ]
 )
 """One flush of one partition: offsets ``[first_offset, next_offset)`` of stream ``app_id``.
@@ -218,7 +220,8 @@ FLUSHES = pa.schema(
 ``app_id``: cluster id / topic id / partition. ``end_offset``: the partition's end when the flush began, NULL = unknown;
 lag = ``end_offset - next_offset``. ``gap_messages``: offsets that Kafka no longer had. ``first_record_at
 last_record_at``: record times, the source of the watermark. ``rows`` by table, ``dropped`` by reason (dead letters and
-others), ``suppressed`` by once rule. ``duration_ms``: making the rows, before the commit. ``worker``: who.
+others), ``suppressed`` by once rule, ``hidden``: names that were credentials, addresses or texts, by rule; their rows
+stand. ``duration_ms``: making the rows, before the commit. ``worker``: who.
 """
 
 CONTRIBUTOR = pa.struct(

@@ -30,7 +30,8 @@ MOST_OUTCOMES = 10_000
 MOST_ERRORS = 100
 """So many errors are spelled out; the others are counted."""
 WORD_CHARACTERS = 64
-NAME_CHARACTERS = 256
+NAME_CHARACTERS = 128
+ID_CHARACTERS = 256
 MOST_MINUTES = 366 * 24 * 60
 AHEAD = timedelta(minutes=10)
 SOURCES = ("human", "explicit", "evaluator", "heuristic")
@@ -200,12 +201,12 @@ FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "source": _source,
     "trace_id": _identifier(16),
     "span_id": _identifier(8),
-    "response_id": _text(NAME_CHARACTERS),
-    "task_id": _text(NAME_CHARACTERS),
-    "session_id": _text(NAME_CHARACTERS),
+    "response_id": _text(ID_CHARACTERS),
+    "task_id": _text(ID_CHARACTERS),
+    "session_id": _text(ID_CHARACTERS),
     "observed_at": _time,
-    "outcome_id": _text(NAME_CHARACTERS),
-    "tenant": _text(NAME_CHARACTERS),
+    "outcome_id": _text(ID_CHARACTERS),
+    "tenant": _text(ID_CHARACTERS),
     "feature": _text(NAME_CHARACTERS),
 }
 """Field -> its check, which gives the value in its own type or raises ValueError saying what it must be."""

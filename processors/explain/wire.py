@@ -11,7 +11,7 @@ from processors.conventions.rules import words
 from processors.conventions.table import MANY, TAG, Alias, AliasTable, Keys
 from processors.decode import Decoded, decode
 from processors.messages import Message
-from processors.normalise.secrets import holds_secret
+from processors.normalise.secrets import holds_secret, is_hidden
 
 Json = dict[str, Any]
 
@@ -32,7 +32,7 @@ _NUMBERS = ("integer", "count", "real", "bool")
 class Said:
     """One attribute that could fill a wire field, its value as written, and whether it did fill it.
 
-    ``hidden``: the value is a secret, or names a person, as normalise judges.
+    ``hidden``: the value is a secret or a text, or names a person, as normalise judges.
     """
 
     field: str
@@ -60,7 +60,8 @@ def read_wire(messages: Sequence[Message], decoded: Decoded) -> list[dict[str, l
         for row, value in enumerate(column.to_pylist()):
             if value is not None:
                 won = winners[row][alias.field] == alias.index
-                said = Said(field=alias.field, alias=alias, value=value, won=won, hidden=is_secret(value))
+                hidden = isinstance(value, str) and is_hidden(alias.field, value)
+                said = Said(field=alias.field, alias=alias, value=value, won=won, hidden=hidden)
                 found[row].setdefault(alias.field, []).append(said)
     for row, fields in enumerate(found):
         for rivals in fields.values():

@@ -7,6 +7,7 @@
   (also spans that are no GenAI spans: they pass on tenant, feature, user, session and task to their descendants).
 * ``Normalised.outcomes``: a table in ``warehouse.schemas.OUTCOMES``, from evaluation events and outcome attributes.
 * ``Normalised.dead``, ``Normalised.dropped``: taken over from decode.
+* ``Normalised.hidden``: names that were replaced by their hash, by rule (``normalise.secrets``).
 
 ``provider`` is OpenTelemetry's word (``openai``, ``anthropic``, ``aws.bedrock``, ``azure.ai.openai``, ``gcp.vertex_ai``
 …) or, where that has none, the producer's in lower case. ``user_id`` is hashed with the span's own tenant.

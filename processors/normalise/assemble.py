@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from processors.conventions.table import TAG
 from processors.decode import Decoded
-from processors.messages import DeadLetter, Drop
+from processors.messages import DeadLetter
 from processors.normalise.calls import describe_calls
 from processors.normalise.frame import to_frame
 from processors.normalise.guardrails import note_safety
@@ -19,6 +19,7 @@ from processors.normalise.identity import identify
 from processors.normalise.maps import to_map
 from processors.normalise.outcomes import count_nameless, find_outcomes
 from processors.normalise.rules import Rules
+from processors.normalise.secrets import count_hidden
 from processors.normalise.speed import measure_speed
 from processors.normalise.status import find_failures, judge
 from processors.normalise.times import place_in_time
@@ -64,12 +65,16 @@ _MOST_ATTEMPTS = 2**31 - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Normalised:
-    """Spans and outcomes of a range, and verdicts on the rest; ``dropped`` counts dead letters too."""
+    """Spans and outcomes of a range, and verdicts on the rest; ``dropped`` counts dead letters too.
+
+    ``hidden``: names that were replaced by their hash, by rule.
+    """
 
     spans: pa.Table
     outcomes: pa.Table
     dead: tuple[DeadLetter, ...]
     dropped: Mapping[str, int]
+    hidden: Mapping[str, int]
 
 
 def normalise(decoded: Decoded, rules: Rules) -> Normalised:
@@ -78,13 +83,12 @@ def normalise(decoded: Decoded, rules: Rules) -> Normalised:
     dropped = Counter(letter.reason.value for letter in decoded.dead)
     dropped.update(decoded.dropped)
     dropped.update(count_nameless(decoded))
-    if hidden := int(frame["_hidden"].sum()):
-        dropped[Drop.HIDDEN_VALUE.value] = hidden
     return Normalised(
         spans=_in_schema(frame, decoded.table.tags),
         outcomes=find_outcomes(decoded, frame),
         dead=decoded.dead,
         dropped=dict(dropped),
+        hidden=count_hidden(frame),
     )
 
 

@@ -121,7 +121,7 @@ def _minutes(column: str) -> pl.Expr:
 
 
 def _short(column: str) -> pl.Expr:
-    text = public(pl.col(column)).str.strip_chars()
+    text = public(pl.col(column).str.strip_chars())
     return pl.when(text.str.len_chars().is_between(1, LABEL_CHARACTERS)).then(text)
 
 

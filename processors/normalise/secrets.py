@@ -1,9 +1,10 @@
-"""Names are kept, credentials and addresses are not: values that look like one are replaced before they are stored.
+"""Names are kept, credentials, addresses and texts are not: what looks like one is replaced before it is stored.
 
 A tenant, a feature, a session or a tool is called whatever its producer says. Where that is an e-mail address or a
 credential, or where a session or task is called after its end user, the column holds ``hidden-`` and the value's keyed
 hash: the same value has the same name everywhere, so it can still be counted and compared, and nobody can read it.
-How many secrets were hidden is counted (``Drop.HIDDEN_VALUE``). What the gateway's key says is never touched.
+So does what is too long for a name, or of several lines: a prompt in a feature's place is content. How many were hidden
+is counted by rule (``RULES``); the spans, outcomes and samples stand. What the gateway's key says is never touched.
 
 ===============  ====================================================================================================
 ``api_key``      ``sk-``, ``pk-`` or ``rk-`` with a long random part (OpenAI, Anthropic, Stripe, LiteLLM, Langfuse)
@@ -39,16 +40,27 @@ SECRETS: Mapping[str, str] = {
 }
 """What no name is; read in any case, by an engine without look-around."""
 
+NAME_CHARACTERS = 128
+"""Most characters of a name that people give: longer ones are texts."""
+ID_CHARACTERS = 256
+"""Most characters of a name that machines make: ids, models, hosts."""
+RULES = {"hidden_value": "_secrets", "long_name": "_long_names"}
+"""Why a name is hidden -> column of how many a row has: a credential or e-mail address; a text."""
+
 HIDDEN = "hidden-"
 _DIGITS = 16
 _ANY = "(?i)" + "|".join(f"(?:{pattern})" for pattern in SECRETS.values())
 _READ = re.compile(_ANY, re.ASCII)
 _VERSION = r"^[\w.+!-]{1,64}$"
-_NAMES = (
-    *("tenant", "feature", "principal", "environment", "service", "session_id", "task_id", "provider"),
-    *("request_model", "response_model", "response_id", "prompt_name", "prompt_version", "route", "tool_name"),
-    *("agent_name", "service_version", "service_tier", "host", "pod", "provider_account"),
+_GIVEN = (
+    *("feature", "environment", "service", "provider", "prompt_name", "prompt_version", "route", "tool_name"),
+    *("agent_name", "service_version", "service_tier", "principal"),
 )
+_MADE = (
+    *("tenant", "session_id", "task_id", "request_model", "response_model", "response_id"),
+    *("server_address", "host", "pod", "provider_account"),
+)
+_NAMES = (*_GIVEN, *_MADE)
 _STAMPED = {"tenant": "header_tenant", "principal": "header_principal"}
 _PERSONAL = ("session_id", "task_id")
 
@@ -63,28 +75,56 @@ def holds_secret(text: str) -> bool:
     return _READ.search(text) is not None
 
 
-def public(value: pl.Expr) -> pl.Expr:
-    """The text, unless it holds a secret: then nothing."""
-    return pl.when(~is_secret(value)).then(value)
+def public(value: pl.Expr, most: int = ID_CHARACTERS) -> pl.Expr:
+    """The text, unless it holds a secret or is too long for a name: then nothing."""
+    return pl.when(~is_secret(value) & ~_is_long(value, most)).then(value)
+
+
+def is_hidden(field: str, text: str) -> bool:
+    """Whether a name of this field is replaced."""
+    return holds_secret(text) or len(text) > _most(field) or "\n" in text or "\r" in text
+
+
+def count_hidden(frame: pl.DataFrame) -> dict[str, int]:
+    """How many names were replaced, by rule; of a frame that ``hide_secrets`` has seen."""
+    sums = {rule: int(frame[column].sum()) for rule, column in RULES.items()}
+    return {rule: count for rule, count in sums.items() if count}
 
 
 def hide_secrets(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
-    """Replaces names that are secrets or users, and scope versions that are none; adds ``_hidden``: secrets a row."""
+    """Replaces names that are secrets, texts or users, and scope versions that are none; adds the columns of RULES."""
     names = [name for name in frame.columns if name in _NAMES or name.startswith(TAG)]
-    secret = frame.select(_is_secret_name(name).fill_null(value=False).alias(name) for name in names)
+    secret = frame.select(_unless_stamped(name, is_secret(pl.col(name))) for name in names)
+    long = frame.select(_unless_stamped(name, _is_long(pl.col(name), _most(name))) for name in names)
     user = frame.select((pl.col(name) == pl.col("_user")).fill_null(value=False) for name in _PERSONAL)
-    replaced = secret.with_columns((secret[name] | user[name]).alias(name) for name in _PERSONAL)
+    replaced = {name: secret[name] | long[name] for name in names}
+    replaced |= {name: replaced[name] | user[name] for name in _PERSONAL}
     hidden = [_hide(frame[name], replaced[name], key) for name in names if replaced[name].any()]
+    text_alone = long.select((pl.col(name) & ~secret[name]).alias(name) for name in names)
     return frame.with_columns(
         *hidden,
-        secret.select(pl.sum_horizontal(pl.all().cast(pl.Int32)).alias("_hidden")).to_series(),
+        _in_each_row(secret).alias(RULES["hidden_value"]),
+        _in_each_row(text_alone).alias(RULES["long_name"]),
         pl.when(pl.col("scope_version").str.contains(_VERSION)).then(pl.col("scope_version")).alias("scope_version"),
     )
 
 
-def _is_secret_name(name: str) -> pl.Expr:
-    secret = is_secret(pl.col(name))
-    return secret & pl.col(_STAMPED[name]).is_null() if name in _STAMPED else secret
+def _unless_stamped(name: str, holds: pl.Expr) -> pl.Expr:
+    told = holds & pl.col(_STAMPED[name]).is_null() if name in _STAMPED else holds
+    return told.fill_null(value=False).alias(name)
+
+
+def _is_long(value: pl.Expr, most: int) -> pl.Expr:
+    lines = value.str.contains("\n", literal=True) | value.str.contains("\r", literal=True)
+    return (value.str.len_chars() > most) | lines
+
+
+def _most(name: str) -> int:
+    return ID_CHARACTERS if name in _MADE else NAME_CHARACTERS
+
+
+def _in_each_row(held: pl.DataFrame) -> pl.Series:
+    return held.select(pl.sum_horizontal(pl.all().cast(pl.Int32))).to_series()
 
 
 def _hide(values: pl.Series, secret: pl.Series, key: bytes) -> pl.Series:

@@ -173,3 +173,22 @@ def test_a_real_export_of_two_calls_tells_the_tokens_that_its_server_answered(na
 def test_the_table_is_in_its_schema_and_kinds_are_known():
     assert read(message(request(usage(5)))).tables["token_samples"].schema == TABLES["token_samples"].schema
     assert {row["token_type"] for row in read_rows("metrics.csv")} - {""} <= set(TOKEN_TYPES.values())
+
+
+def test_a_credential_or_a_text_in_a_names_place_is_hidden_and_counted():
+    key, text = "sk-proj-AbCdEf0123456789AbCdEf", "what shall I do about my neighbour? " * 5
+    point = NumberDataPoint(
+        attributes=attributes(ATTRIBUTES | {"gen_ai.request.model": key, "feature": text}),
+        time_unix_nano=START_NS,
+        as_int=5,
+    )
+    told = Metric(
+        name="gen_ai.client.inference.usage.input_tokens", sum=Sum(aggregation_temporality=DELTA, data_points=[point])
+    )
+
+    made = read(message(request(told)))
+
+    (row,) = made.tables["token_samples"].to_pylist()
+    assert row["model"].startswith("hidden-")
+    assert row["feature"].startswith("hidden-")
+    assert (made.hidden, made.dropped) == ({"hidden_value": 1, "long_name": 1}, {})

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from processors.engine import Engine, process_range
-from processors.normalise.secrets import HIDDEN, SECRETS
+from processors.normalise.secrets import HIDDEN, ID_CHARACTERS, NAME_CHARACTERS, SECRETS
 from processors.settings import WorkerSettings
+from tests.processors.logs import log_message, logs, record
 from tests.processors.otlp import event, message, request, span
 
 ENGINE = Engine.of(WorkerSettings(tags=("my.tag",)), user_key=b"k")
@@ -62,7 +63,8 @@ def test_a_secret_in_a_name_is_replaced_and_counted(kind: str):
     rows = made.tables["spans"].to_pylist()
     names = [row[column] for row, column in zip(rows, COLUMNS.values(), strict=True)]
     assert [name for name in names if not name.startswith(HIDDEN)] == []
-    assert made.dropped["hidden_value"] >= len(COLUMNS)  # an agent also names a feature
+    assert made.hidden["hidden_value"] >= len(COLUMNS)  # an agent also names a feature
+    assert (made.dropped, set(made.hidden)) == ({}, {"hidden_value"})
     assert EXAMPLES[kind].lower() not in str({name: table.to_pylist() for name, table in made.tables.items()}).lower()
 
 
@@ -157,5 +159,75 @@ def test_a_scope_version_is_a_version(version: str, kept: str | None):
 
 
 def test_nothing_is_counted_where_nothing_was_hidden():
-    assert "hidden_value" not in processed({"tenant.id": "acme", "session.id": "s-1", "user.id": "jane"}).dropped
-    assert "hidden_value" not in processed({"session.id": "jane", "user.id": "jane"}).dropped  # a user, no secret
+    assert processed({"tenant.id": "acme", "session.id": "s-1", "user.id": "jane"}).hidden == {}
+    assert processed({"session.id": "jane", "user.id": "jane"}).hidden == {}  # a user, no secret
+
+
+# ---- texts in the place of names
+
+
+PROMPT = "please tell me what I should do about my neighbour who " * 3
+MADE = ("tenant", "session_id", "task_id", "response_model", "response_id", "provider_account")
+LONGEST = {name: ID_CHARACTERS if name in MADE else NAME_CHARACTERS for name in COLUMNS.values()}
+
+
+@pytest.mark.parametrize(("key", "column"), COLUMNS.items())
+def test_a_text_in_a_names_place_is_replaced_and_counted(key: str, column: str):
+    text = PROMPT * 2
+
+    made = processed({key: text})
+
+    assert made.tables["spans"].to_pylist()[0][column].startswith(HIDDEN)
+    assert made.hidden["long_name"] >= 1
+    assert (made.dropped, "hidden_value" in made.hidden) == ({}, False)
+    assert PROMPT[:20].lower() not in str({name: table.to_pylist() for name, table in made.tables.items()}).lower()
+
+
+@pytest.mark.parametrize(("key", "column"), COLUMNS.items())
+def test_a_name_of_the_longest_length_stays_and_one_more_character_does_not(key: str, column: str):
+    most = LONGEST[column]
+
+    assert stored({key: "ü" * most})[column] == "ü" * most
+    assert stored({key: "ü" * (most + 1)})[column].startswith(HIDDEN)
+
+
+@pytest.mark.parametrize("text", ["first line\nsecond", "first\r\nsecond"])
+def test_a_name_stands_in_one_line(text: str):
+    made = processed({"feature": text})
+
+    assert made.tables["spans"].to_pylist()[0]["feature"].startswith(HIDDEN)
+    assert made.hidden == {"long_name": 1}
+
+
+def test_a_service_that_is_a_text_is_no_principal_either():
+    (row,) = (
+        process_range([message(request(span(CHAT), resource={"service.name": PROMPT}))], ENGINE)
+        .tables["spans"]
+        .to_pylist()
+    )
+
+    assert row["service"].startswith(HIDDEN)
+    assert row["principal"] == row["service"]
+
+
+def test_a_host_that_is_a_text_and_a_declared_tag_are_hidden_too():
+    row = stored({"server.address": PROMPT * 2, "my.tag": PROMPT})
+
+    assert row["server_address"].startswith(HIDDEN)
+    assert dict(row["tags"])["my.tag"].startswith(HIDDEN)
+
+
+def test_a_text_that_holds_a_secret_is_counted_once():
+    assert processed({"feature": PROMPT + EXAMPLES["email"]}).hidden == {"hidden_value": 1}
+
+
+def test_names_of_log_records_are_hidden_and_counted():
+    given = {"spanledger.outcome.name": "success", "spanledger.outcome.score": 1.0}
+    told = record("spanledger.outcome", given | {"feature": PROMPT, "tenant.id": EXAMPLES["email"]})
+
+    made = process_range([log_message(logs(told))], ENGINE)
+
+    (row,) = made.tables["outcomes"].to_pylist()
+    assert row["feature"].startswith(HIDDEN)
+    assert row["tenant"].startswith(HIDDEN)
+    assert (made.hidden, made.dropped) == ({"hidden_value": 1, "long_name": 1}, {})
