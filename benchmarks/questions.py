@@ -209,6 +209,7 @@ def measure(settings: LakeSettings, load: Workload, rounds: int) -> dict[str, An
             "cpu_s": round(one.cpu_s, 3),
             "rows": answers[-1].num_rows,
         }
+        print(f"{name}: {found[name]}", file=sys.stderr, flush=True)
     return found
 
 
