@@ -1,7 +1,7 @@
-"""Pipeline: is it healthy, how fresh; where it waits, what it dropped, what has no price, which incidents are open.
+"""Pipeline: is it healthy, how fresh; where it waits, what it dropped or changed, what it lacks, what was judged.
 
-Pages that show some tenants only have their incidents, their calls without a price and the freshness; lag, throughput,
-drops and partitions are about the whole deployment.
+Pages that show some tenants only have their incidents, calls without a price, repairs, metered services, outcomes and
+the freshness; lag, throughput, drops, hidden names and partitions are about the whole deployment.
 """
 
 from __future__ import annotations
@@ -48,13 +48,9 @@ def _live(source: Source, view: View) -> None:
         _draw_incidents(incidents, now, view.zone)
         if deployment is None:
             _draw_unpriced(unpriced, period.phrase)
-            return
-        _draw_partitions(deployment.partitions, now)
-        left, right = side_by_side(2)
-        with left:
-            _draw_dropped(deployment.dropped, period.phrase, now, view.zone)
-        with right:
-            _draw_unpriced(unpriced, period.phrase)
+        else:
+            _draw_deployment(deployment, unpriced, period.phrase, now, view.zone)
+        _draw_ledger(answers, period, now, view.zone)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +59,7 @@ class Deployment:
 
     partitions: Sequence[Row]
     dropped: Sequence[Row]
+    hidden: Sequence[Row]
     lag_messages: int
 
 
@@ -70,6 +67,7 @@ def _deployment(answers: Answers, period: Period) -> Deployment:
     return Deployment(
         partitions=answers.ask("pipeline"),
         dropped=answers.ask("dead_letters", start=period.start, end=period.end),
+        hidden=answers.ask("hidden", start=period.start, end=period.end),
         lag_messages=answers.ask("watermark")[0]["lag_messages"],
     )
 
@@ -128,6 +126,23 @@ def _cause(row: Row) -> str:
     return ", ".join(f"{dimension} {value}" for dimension, value in first.items() if dimension != "feature")
 
 
+def _draw_deployment(deployment: Deployment, unpriced: Sequence[Row], phrase: str, now: datetime, zone: tzinfo) -> None:
+    _draw_partitions(deployment.partitions, now)
+    left, right = side_by_side(2)
+    with left:
+        _draw_dropped(deployment.dropped, phrase, now, zone)
+        _draw_hidden(deployment.hidden, phrase, now, zone)
+    with right:
+        _draw_unpriced(unpriced, phrase)
+
+
+def _draw_ledger(answers: Answers, period: Period, now: datetime, zone: tzinfo) -> None:
+    """What the ledger changed, what it only has from metrics, and how the calls were judged."""
+    _draw_repairs(answers.ask("repairs", start=period.start, end=period.end), period.phrase, now, zone)
+    _draw_metered(answers.ask("metered", start=period.start, end=period.end), period.phrase, now, zone)
+    _draw_outcomes(answers.ask("outcomes", start=period.start, end=period.end), period.phrase, now, zone)
+
+
 def _draw_partitions(rows: Sequence[Row], now: datetime) -> None:
     draw_table(
         "Partitions",
@@ -165,6 +180,81 @@ def _draw_dropped(rows: Sequence[Row], phrase: str, now: datetime, zone: tzinfo)
         name="dead-letters",
         note=f"By reason, {phrase}",
         none="None: everything that was read stands in the ledger.",
+    )
+
+
+def _draw_hidden(rows: Sequence[Row], phrase: str, now: datetime, zone: tzinfo) -> None:
+    draw_table(
+        "Names hidden",
+        rows,
+        [
+            Column(name="rule", title="Rule"),
+            Column(name="topic", title="Topic"),
+            Column(name="last_at", title="Last", shown=partial(figures.moment, now=now, zone=zone)),
+            Column(name="names", title="Names", shown=figures.count, bar=True),
+        ],
+        name="hidden",
+        note=f"Credentials, addresses and texts in the place of names, {phrase}: nothing is lost with them",
+        none="None: every name is a name.",
+    )
+
+
+def _draw_repairs(rows: Sequence[Row], phrase: str, now: datetime, zone: tzinfo) -> None:
+    draw_table(
+        "Token counts repaired or refused",
+        rows,
+        [
+            Column(name="rule", title="Rule"),
+            Column(name="outcome", title="Outcome"),
+            Column(name="convention", title="Convention", unknown="unknown"),
+            Column(name="scope_version", title="Version", unknown="unknown"),
+            Column(name="last_at", title="Last", shown=partial(figures.moment, now=now, zone=zone)),
+            Column(name="share", title="Of its calls", shown=figures.share),
+            Column(name="calls", title="Calls", shown=figures.count),
+            Column(name="spans", title="Spans", shown=figures.count, bar=True),
+        ],
+        name="repairs",
+        note=f"Counts that contradicted themselves, by rule and who wrote them, {phrase}: what is refused has no cost",
+        none="None: every count agrees with itself.",
+    )
+
+
+def _draw_metered(rows: Sequence[Row], phrase: str, now: datetime, zone: tzinfo) -> None:
+    draw_table(
+        "Services that count tokens and send no spans",
+        rows,
+        [
+            Column(name="tenant", title="Tenant"),
+            Column(name="service", title="Service", unknown="unknown"),
+            Column(name="provider", title="Provider", unknown="unknown"),
+            Column(name="model", title="Model", unknown="unknown"),
+            Column(name="last_at", title="Last", shown=partial(figures.moment, now=now, zone=zone)),
+            Column(name="calls", title="Calls", shown=figures.count),
+            Column(name="tokens_out", title="Output tokens", shown=figures.count),
+            Column(name="tokens_in", title="Input tokens", shown=figures.count, bar=True),
+        ],
+        name="metered",
+        note=f"From their metrics, {phrase}: they are in no total",
+        none="None: every service that counts tokens sends spans.",
+    )
+
+
+def _draw_outcomes(rows: Sequence[Row], phrase: str, now: datetime, zone: tzinfo) -> None:
+    draw_table(
+        "Outcomes, evaluations and feedback",
+        rows,
+        [
+            Column(name="name", title="Judged"),
+            Column(name="source", title="By"),
+            Column(name="last_at", title="Last", shown=partial(figures.moment, now=now, zone=zone)),
+            Column(name="good", title="Good", shown=figures.count),
+            Column(name="bad", title="Bad", shown=figures.count),
+            Column(name="scored", title="With a score", shown=figures.count),
+            Column(name="outcomes", title="Outcomes", shown=figures.count, bar=True),
+        ],
+        name="outcomes",
+        note=f"As they were told, {phrase}",
+        none="None was told. See POST /v1/outcomes of the gateway.",
     )
 
 

@@ -62,6 +62,32 @@ def make_ledger(directory: Path) -> LakeSettings:
         for tenant, feature, model, cost in CALLS
     ]
     unpriced = span(1, provider="ollama", request_model="in-house-7b", ended_at=now, price_status="unpriced_model")
+    repaired = span(
+        2, tenant="globex", convention="litellm_v1", ended_at=now, usage_semantics="otel+cache_outside_input"
+    )
+    judged = [
+        {
+            "outcome_id": f"o{n}",
+            "observed_at": now,
+            "tenant": who,
+            "name": "success",
+            "label": label,
+            "source": "explicit",
+        }
+        for n, (who, label) in enumerate((("acme", "success"), ("acme", "success"), ("globex", "failure")))
+    ]
+    counted = {
+        "sampled_at": now,
+        "series": "s1",
+        "tenant": "globex",
+        "service": "silent-desk",
+        "provider": "openai",
+        "model": "gpt-4o",
+        "token_type": "input",
+        "cumulative": False,
+        "tokens": 4_200,
+        "calls": 7,
+    }
     flushed = flush_record(
         part,
         first_record_at=now - timedelta(minutes=1),
@@ -69,13 +95,16 @@ def make_ledger(directory: Path) -> LakeSettings:
         flushed_at=now,
         dropped={"bad_payload": 3},
         suppressed={"same_span": 7},
+        hidden={"hidden_value": 2, "long_name": 1},
     )
     lake.commit(
         Flush(
             ranges=(part,),
             tables={
                 "usage": {part.app_id: rows("usage", *spent)},
-                "spans": {part.app_id: rows("spans", unpriced | {"cost_usd": None})},
+                "spans": {part.app_id: rows("spans", unpriced | {"cost_usd": None}, repaired)},
+                "outcomes": {part.app_id: rows("outcomes", *judged)},
+                "token_samples": {part.app_id: rows("token_samples", counted)},
                 "flushes": {part.app_id: rows("flushes", flushed)},
             },
         )

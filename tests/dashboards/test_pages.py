@@ -124,6 +124,38 @@ def test_the_pipeline_page_answers_whether_it_is_healthy_and_how_fresh(reader: R
     expect(page.get_by_role("table", name="Calls without a price")).to_contain_text("in-house-7b")
 
 
+def test_the_pipeline_page_shows_what_was_changed_what_is_only_metered_and_what_was_judged(
+    reader: Reader, pages: Dashboard
+):
+    page = reader.open(f"{pages.url}/pipeline{EVERYTHING}")
+
+    hidden = page.get_by_role("table", name="Names hidden").locator("tbody tr")
+    repairs = page.get_by_role("table", name="Token counts repaired or refused").locator("tbody tr")
+    metered = page.get_by_role("table", name="Services that count tokens and send no spans").locator("tbody tr")
+    judged = page.get_by_role("table", name="Outcomes, evaluations and feedback").locator("tbody tr")
+    expect(hidden).to_have_count(2)
+    expect(hidden.first).to_contain_text("hidden_value")
+    expect(repairs).to_have_count(1)
+    expect(repairs.first).to_contain_text("cache_outside_inputrepairedlitellm_v1")
+    expect(metered).to_have_count(1)
+    expect(metered.first).to_contain_text("globexsilent-deskopenaigpt-4o")
+    expect(judged).to_have_count(1)
+    expect(judged.first).to_contain_text("successexplicit")
+    expect(judged.first.locator("td").nth(6)).to_have_text("3")
+
+
+def test_the_pipeline_page_of_some_tenants_shows_no_other_tenants_repairs_or_outcomes(
+    reader: Reader, pages_of_acme: Dashboard
+):
+    page = reader.open(f"{pages_of_acme.url}/pipeline{EVERYTHING}")
+
+    judged = page.get_by_role("table", name="Outcomes, evaluations and feedback").locator("tbody tr")
+    expect(judged.first.locator("td").nth(6)).to_have_text("2")
+    expect(page.locator("body")).not_to_contain_text("silent-desk")
+    expect(page.locator("body")).not_to_contain_text("cache_outside_input")
+    expect(page.locator("body")).not_to_contain_text("Names hidden")
+
+
 def test_pages_are_one_click_apart_and_keep_the_period(reader: Reader, pages: Dashboard):
     page = reader.open(f"{pages.url}/{EVERYTHING}")
 

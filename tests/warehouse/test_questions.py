@@ -214,6 +214,43 @@ def test_unpriced_calls_are_listed_by_model_and_reason(holding: Holding):
     ]
 
 
+def test_outcomes_are_counted_once_by_what_was_judged_and_by_whom(holding: Holding):
+    plain = {"observed_at": NOON, "received_at": NOON, "tenant": "acme", "name": "success", "source": "explicit"}
+    ask = holding(
+        outcomes=[
+            plain | {"outcome_id": "1", "label": "failure", "score": 0.0},
+            plain | {"outcome_id": "1", "label": "success", "score": 1.0, "received_at": NOON + HOUR},  # told again
+            plain | {"outcome_id": "2", "label": "failure", "score": 0.0, "tenant": "beta"},
+            plain | {"outcome_id": "3", "label": "who knows"},
+            plain | {"outcome_id": "4", "name": "helpful", "source": "evaluator", "score": 4.0},
+            plain | {"outcome_id": "5", "observed_at": NOON + HOUR},
+        ]
+    )
+
+    names = ("name", "source", "outcomes", "good", "bad", "scored", "score_mean", "tenants")
+    assert pick(ask("outcomes", end=NOON + HOUR), *names) == [
+        ("success", "explicit", 3, 1, 1, 2, 0.5, 2),
+        ("helpful", "evaluator", 1, None, None, 1, 4.0, 1),
+    ]
+
+
+def test_hidden_names_are_counted_by_rule_and_topic(holding: Holding):
+    part = stretch(0, 1)
+    ask = holding(
+        flushes=[
+            flush_record(part, flushed_at=NOON, hidden={"long_name": 2, "hidden_value": 0}),
+            flush_record(part, flushed_at=NOON, topic="otlp_logs", hidden={"long_name": 1}),
+            flush_record(part, flushed_at=NOON + HOUR, hidden={"hidden_value": 4}),
+            flush_record(part, flushed_at=NOON),
+        ]
+    )
+
+    assert pick(ask("hidden", end=NOON + HOUR), "rule", "topic", "names") == [
+        ("long_name", "otlp_spans", 2),
+        ("long_name", "otlp_logs", 1),
+    ]
+
+
 def test_repairs_are_counted_by_rule_and_by_who_wrote_the_counts(holding: Holding):
     ask = holding(
         spans=[

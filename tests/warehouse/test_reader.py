@@ -196,7 +196,7 @@ def test_what_a_tenant_is_told_does_not_depend_on_any_other(
     assert ask_at_noon(shared, question, ALL) != ask_at_noon(own, question, ALL)
 
 
-@pytest.mark.parametrize("question", ["pipeline", "dead_letters"])
+@pytest.mark.parametrize("question", ["pipeline", "dead_letters", "hidden"])
 def test_a_question_about_the_whole_deployment_is_refused_to_tenants(
     question: str, shared_and_own: tuple[WarehouseSnapshot, WarehouseSnapshot]
 ):
@@ -278,7 +278,7 @@ EDGES: dict[str, list[object]] = {
 }
 
 
-ABOUT_THE_DEPLOYMENT = ("pipeline", "dead_letters")  # refused to tenants whatever the parameters are
+ABOUT_THE_DEPLOYMENT = ("pipeline", "dead_letters", "hidden")  # refused to tenants whatever the parameters are
 ASKED = [(name, ALL) for name in question_names()] + [
     (name, frozenset({"acme"})) for name in question_names() if name not in ABOUT_THE_DEPLOYMENT
 ]
