@@ -9,6 +9,8 @@ import polars as pl
 
 from processors.conventions.rules import NONE, ProviderRule, Role, provider_rules, roles
 from processors.normalise.frame import scope_starts
+from processors.normalise.semantics import RULED, ruled
+from processors.normalise.shapes import on_shapes
 from processors.normalise.words import closed, opened
 from warehouse.schemas import BILLABLE_OPERATIONS
 
@@ -22,8 +24,21 @@ _CLIENT_OF_A_MODEL = (pl.col("kind") == _CLIENT) & pl.col("usage_rank").is_not_n
 _HAS_TOKENS = pl.col("input_tokens").is_not_null() | pl.col("output_tokens").is_not_null()
 
 
+_DESCRIBED = (
+    *("_role", "role_operation", "role_stream", "operation", "provider", "request_model", "response_model", "stream"),
+    *("finish_reason", "finish_word", "server_address", "_model_call", "_genai", *RULED.values()),
+)
+
+
 def describe_calls(frame: pl.DataFrame) -> pl.DataFrame:
-    """Replace the wire's words by canonical ones; adds ``_role _model_call _genai finish_word``."""
+    """Replace the wire's words by canonical ones; adds ``_role _model_call _genai finish_word`` and ``RULED``."""
+    may_respond = pl.col("_model_call") | (pl.col("_role") == "fetch")
+    return on_shapes(frame, _describe, _DESCRIBED).with_columns(
+        pl.when(may_respond).then(_own_response_id()).alias("response_id")
+    )
+
+
+def _describe(frame: pl.DataFrame) -> pl.DataFrame:
     return (
         frame.with_columns(
             _first_role(lambda role: role.role or None).alias("_role"),
@@ -49,9 +64,7 @@ def describe_calls(frame: pl.DataFrame) -> pl.DataFrame:
             .alias("_model_call"),
             (pl.col("operation").is_not_null() | (pl.col("_role") != "other")).alias("_genai"),
         )
-        .with_columns(
-            pl.when(pl.col("_model_call") | (pl.col("_role") == "fetch")).then(_own_response_id()).alias("response_id")
-        )
+        .with_columns(*[ruled(side).alias(name) for side, name in RULED.items()])
     )
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import cast
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from processors.conventions.rules import Scope, scopes
 from processors.conventions.table import Alias
 from processors.decode import Decoded
+from processors.normalise.shapes import SHAPE, TOLD_BY, first_rows, number_shapes
 
 _CONVENTION_FROM = (
     "operation",
@@ -33,23 +36,41 @@ def to_polars(table: pa.Table) -> pl.DataFrame:
 def to_frame(decoded: Decoded) -> pl.DataFrame:
     """One row per span.
 
-    Beside the decoded columns: those of its message; ``tenant_class feature_class`` (tens of the winner's rank);
+    Beside the decoded columns: those of its message, ``_row`` and ``_shape``; and, the same for all spans of one shape,
+    ``tenant_class feature_class`` (tens of the winner's rank);
     ``input_includes output_includes input_key cached_key write_key``; ``convention usage_rank stream_ends models`` of
     the scope.
     """
     frame = to_polars(decoded.spans)
     messages = to_polars(decoded.messages)[frame["message_index"]]
-    told = [_told(decoded, field, _convention) for field in _CONVENTION_FROM]
-    return frame.hstack(messages).with_columns(
-        pl.int_range(pl.len(), dtype=pl.Int64).alias("_row"),
-        _told(decoded, "tenant", _rank_class).cast(pl.Int8).alias("tenant_class"),
-        _told(decoded, "feature", _rank_class).cast(pl.Int8).alias("feature_class"),
-        _told(decoded, "input_tokens", _includes).alias("input_includes"),
-        _told(decoded, "output_tokens", _includes).alias("output_includes"),
-        _told(decoded, "input_tokens", _key).alias("input_key"),
-        _told(decoded, "cached_input_tokens", _key).alias("cached_key"),
-        _told(decoded, "cache_write_tokens", _key).alias("write_key"),
-        pl.coalesce(_by_scope(lambda scope: scope.convention), *told).alias("convention"),
+    shape = number_shapes(decoded)
+    told = _tell(decoded, first_rows(shape))
+    return (
+        frame.hstack(messages)
+        .hstack(told[shape])
+        .with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("_row"), pl.Series(SHAPE, shape))
+    )
+
+
+def _tell(decoded: Decoded, rows: NDArray[np.int64]) -> pl.DataFrame:
+    """What the winning aliases of some rows say, and their scopes."""
+    winners = decoded.winners.select(TOLD_BY).take(pa.array(rows))
+
+    def told(field: str, read: Callable[[Alias], str | int]) -> pl.Series:
+        said = pl.Series([read(alias) for alias in decoded.table.aliases])
+        return said.gather(cast("pl.Series", pl.from_arrow(winners[field])).cast(pl.UInt32))
+
+    return to_polars(decoded.spans.select(["scope_name"]).take(pa.array(rows))).select(
+        told("tenant", _rank_class).cast(pl.Int8).alias("tenant_class"),
+        told("feature", _rank_class).cast(pl.Int8).alias("feature_class"),
+        told("input_tokens", _includes).alias("input_includes"),
+        told("output_tokens", _includes).alias("output_includes"),
+        told("input_tokens", _key).alias("input_key"),
+        told("cached_input_tokens", _key).alias("cached_key"),
+        told("cache_write_tokens", _key).alias("write_key"),
+        pl.coalesce(
+            _by_scope(lambda scope: scope.convention), *(told(field, _convention) for field in _CONVENTION_FROM)
+        ).alias("convention"),
         _by_scope(lambda scope: scope.usage_rank).cast(pl.Int8).alias("usage_rank"),
         _by_scope(lambda scope: scope.stream_ends).alias("stream_ends"),
         _by_scope(lambda scope: scope.models).alias("models"),
@@ -63,13 +84,6 @@ def scope_starts(prefix: str) -> pl.Expr:
 
 def _by_scope(read: Callable[[Scope], str | int]) -> pl.Expr:
     return pl.coalesce(*[pl.when(scope_starts(scope.prefix)).then(pl.lit(read(scope))) for scope in scopes()])
-
-
-def _told(decoded: Decoded, field: str, read: Callable[[Alias], str | int]) -> pl.Series:
-    """What the winning alias of a field says, row by row; NULL where the field is."""
-    said = pl.Series([read(alias) for alias in decoded.table.aliases])
-    winners = cast("pl.Series", pl.from_arrow(decoded.winners[field]))
-    return said.gather(winners.cast(pl.UInt32))
 
 
 def _convention(alias: Alias) -> str:

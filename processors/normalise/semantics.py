@@ -16,10 +16,18 @@ from processors.normalise.frame import scope_starts
 _EXCLUSIVE = "exclusive"
 
 
+RULED = {"input": "_input_ruled", "output": "_output_ruled"}
+"""Side -> column that holds what the rules say of it."""
+
+
+def ruled(side: str) -> pl.Expr:
+    """``inclusive`` or ``exclusive`` as a rule says of a side (input, output); NULL where none is about the span."""
+    return pl.coalesce(*[pl.when(holds(rule)).then(pl.lit(getattr(rule, side))) for rule in usage_rules()])
+
+
 def told(side: str) -> pl.Expr:
-    """``inclusive`` or ``exclusive`` as a rule or the total says of a side (input, output); NULL where neither does."""
-    rules = [pl.when(holds(rule)).then(pl.lit(getattr(rule, side))) for rule in usage_rules()]
-    return pl.coalesce(*([_beside()] if side == "input" else []), *rules, _witness(side))
+    """As a rule or the total says; NULL where neither does. Needs the columns of ``RULED``."""
+    return pl.coalesce(*([_beside()] if side == "input" else []), RULED[side], _witness(side))
 
 
 def holds(rule: UsageRule) -> pl.Expr:
