@@ -12,6 +12,7 @@ import hmac
 import os
 import secrets
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
@@ -19,6 +20,8 @@ import pyarrow as pa
 
 KEY_FILE = "user.key"
 _DIGEST_BYTES = 16
+MOST_KEPT = 100_000
+"""Users whose names are kept in memory."""
 
 
 def load_user_key(configured: str | None, data: Path) -> bytes:
@@ -56,14 +59,30 @@ def hash_user(tenant: str | None, user: str, key: bytes) -> str:
     """The name of one user of one tenant, 32 hex digits."""
     of_tenant = (tenant or "").encode()
     message = len(of_tenant).to_bytes(4, "big") + of_tenant + user.encode()
-    return hmac.new(key, message, hashlib.sha256).digest()[:_DIGEST_BYTES].hex()
+    return hmac.digest(key, message, "sha256")[:_DIGEST_BYTES].hex()
 
 
 def hash_users(tenants: pa.Array, users: pa.Array, key: bytes) -> pa.Array:
     """``hash_user`` over two columns of text; each distinct pair is hashed once; no user, no name."""
     pairs = pl.DataFrame({"tenant": pl.Series(tenants, dtype=pl.String), "user": pl.Series(users, dtype=pl.String)})
     distinct = pairs.filter(pl.col("user").is_not_null()).unique(maintain_order=True)
-    names = [hash_user(tenant, user, key) for tenant, user in distinct.iter_rows()]
-    named = distinct.with_columns(pl.Series("name", names, dtype=pl.String))
+    named = distinct.with_columns(pl.Series("name", _names(distinct.iter_rows(), key), dtype=pl.String))
     found = pairs.join(named, on=["tenant", "user"], how="left", nulls_equal=True, maintain_order="left")
     return found["name"].to_arrow().cast(pa.string())
+
+
+_kept: dict[tuple[bytes, str | None, str], str] = {}
+
+
+def _names(pairs: Iterable[tuple[str | None, str]], key: bytes) -> list[str]:
+    """Names of users; those of the last ranges are kept, because people come back."""
+    if len(_kept) > MOST_KEPT:
+        _kept.clear()
+    names = []
+    for tenant, user in pairs:
+        pair = (key, tenant, user)
+        name = _kept.get(pair)
+        if name is None:
+            name = _kept[pair] = hash_user(tenant, user, key)
+        names.append(name)
+    return names

@@ -20,7 +20,7 @@ is counted by rule (``RULES``); the spans, outcomes and samples stand. What the 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
 import polars as pl
@@ -49,6 +49,7 @@ RULES = {"hidden_value": "_secrets", "long_name": "_long_names"}
 
 HIDDEN = "hidden-"
 _DIGITS = 16
+_SAMPLE = 1024
 _ANY = "(?i)" + "|".join(f"(?:{pattern})" for pattern in SECRETS.values())
 _READ = re.compile(_ANY, re.ASCII)
 _VERSION = r"^[\w.+!-]{1,64}$"
@@ -94,19 +95,43 @@ def count_hidden(frame: pl.DataFrame) -> dict[str, int]:
 def hide_secrets(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
     """Replaces names that are secrets, texts or users, and scope versions that are none; adds the columns of RULES."""
     names = [name for name in frame.columns if name in _NAMES or name.startswith(TAG)]
-    secret = frame.select(_unless_stamped(name, is_secret(pl.col(name))) for name in names)
-    long = frame.select(_unless_stamped(name, _is_long(pl.col(name), _most(name))) for name in names)
+    secret = frame.select(_unless_stamped(name, is_secret(pl.col(name))) for name in _worth(frame, names, _may_hide))
+    long = frame.select(
+        _unless_stamped(name, _is_long(pl.col(name), _most(name))) for name in _worth(frame, names, _may_be_long)
+    )
     user = frame.select((pl.col(name) == pl.col("_user")).fill_null(value=False) for name in _PERSONAL)
-    replaced = {name: secret[name] | long[name] for name in names}
-    replaced |= {name: replaced[name] | user[name] for name in _PERSONAL}
-    hidden = [_hide(frame[name], replaced[name], key) for name in names if replaced[name].any()]
-    text_alone = long.select((pl.col(name) & ~secret[name]).alias(name) for name in names)
+    reasons = [*secret.iter_columns(), *long.iter_columns(), *user.iter_columns()]
+    hidden: dict[str, pl.Series] = {}
+    for reason in reasons:
+        hidden[reason.name] = hidden[reason.name] | reason if reason.name in hidden else reason
+    text_alone = [one & ~secret[one.name] if one.name in secret.columns else one for one in long.iter_columns()]
     return frame.with_columns(
-        *hidden,
-        _in_each_row(secret).alias(RULES["hidden_value"]),
-        _in_each_row(text_alone).alias(RULES["long_name"]),
+        *[_hide(frame[name], rows, key) for name, rows in hidden.items() if rows.any()],
+        _in_each_row(secret.get_columns(), len(frame)).alias(RULES["hidden_value"]),
+        _in_each_row(text_alone, len(frame)).alias(RULES["long_name"]),
         pl.when(pl.col("scope_version").str.contains(_VERSION)).then(pl.col("scope_version")).alias("scope_version"),
     )
+
+
+def _worth(frame: pl.DataFrame, names: Iterable[str], may: Callable[[pl.Series], bool]) -> list[str]:
+    """The columns in which a row may have to be hidden: most have none, and few different values."""
+    return [name for name in names if may(_distinct(frame[name]))]
+
+
+def _distinct(values: pl.Series) -> pl.Series:
+    """The values without repeats, where that is quick to find out."""
+    if values.null_count() == len(values):
+        return values.head(0)
+    repeats = values.head(_SAMPLE).n_unique() < _SAMPLE // 4
+    return values.unique() if repeats else values
+
+
+def _may_hide(values: pl.Series) -> bool:
+    return bool(values.to_frame("value").select(is_secret(pl.col("value")).any()).item())
+
+
+def _may_be_long(values: pl.Series) -> bool:
+    return bool(values.to_frame("value").select(_is_long(pl.col("value"), NAME_CHARACTERS).any()).item())
 
 
 def _unless_stamped(name: str, holds: pl.Expr) -> pl.Expr:
@@ -123,8 +148,10 @@ def _most(name: str) -> int:
     return ID_CHARACTERS if name in _MADE else NAME_CHARACTERS
 
 
-def _in_each_row(held: pl.DataFrame) -> pl.Series:
-    return held.select(pl.sum_horizontal(pl.all().cast(pl.Int32))).to_series()
+def _in_each_row(held: list[pl.Series], rows: int) -> pl.Series:
+    if not held:
+        return pl.zeros(rows, pl.Int32, eager=True)
+    return pl.DataFrame(held).select(pl.sum_horizontal(pl.all().cast(pl.Int32))).to_series()
 
 
 def _hide(values: pl.Series, secret: pl.Series, key: bytes) -> pl.Series:
