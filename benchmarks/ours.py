@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from processors import engine as engine_module
-from processors.decode import decode
+from processors.decode import decode, prepare
 from processors.engine import Engine, process_range
 from processors.messages import Message
 from processors.settings import WorkerSettings
@@ -39,7 +39,8 @@ STAGES: tuple[tuple[str, Any, str], ...] = (
 
 
 def make_engine() -> Engine:
-    """A worker's engine with its default settings."""
+    """A worker's engine with its default settings; compiled code is loaded, as at a worker's start."""
+    prepare()
     return Engine.of(WorkerSettings(), user_key=b"a key of the benchmark, 32 bytes")
 
 
