@@ -209,6 +209,32 @@ def trace_request(mark: Markers) -> bytes:
     ).SerializeToString()
 
 
+def incident_request(mark: Markers, minutes: int = 90) -> bytes:
+    """A call of cents in each minute up to now, then calls of many dollars: with markers all around, and in names."""
+    key, now = mark("key of an incident"), time.time_ns()
+    who = {
+        "feature": f"please tell me about {mark('feature of an incident')} and all the rest. " * 4,
+        "litellm.api_key.alias": f"sk-proj-{key}{key}",
+        "gen_ai.request.model": "gpt-4o",
+        "gen_ai.response.model": "gpt-4o",
+        "gen_ai.prompt": mark("prompt of an incident"),
+        "gen_ai.input.messages": json.dumps([{"role": "user", "parts": [{"content": mark("message of an incident")}]}]),
+    }
+    usual = [span_of(who) for _ in range(minutes)]
+    for number, call in enumerate(usual):
+        call.end_time_unix_nano = now - (number + 1) * 60_000_000_000
+        call.start_time_unix_nano = call.end_time_unix_nano - 900_000_000
+    dear = [span_of(who | {"gen_ai.usage.input_tokens": 5_000_000}, mark) for _ in range(5)]
+    return ExportTraceServiceRequest(
+        resource_spans=[
+            ResourceSpans(
+                resource=Resource(attributes=attributes({"service.name": "shop"})),
+                scope_spans=[ScopeSpans(spans=[*usual, *dear])],
+            )
+        ]
+    ).SerializeToString()
+
+
 def log_request(mark: Markers) -> bytes:
     """Log records with markers in bodies and attributes: an evaluation, an outcome, a message, an exception."""
     names = (

@@ -2,7 +2,7 @@
 
 Sent through gateway, Kafka, worker and lake; then looked for in the lake's files (raw, and Parquet decoded), table
 logs, the topics of ours with keys and headers, the logs of all processes with everything at DEBUG, both metrics pages,
-and all that ``report``, ``alerts`` and ``inspect`` say. The one exception is the raw value of a dead letter.
+what a webhook is told of an incident, and all that ``report``, ``alerts`` and ``inspect`` say. The one exception is the raw value of a dead letter.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ import pytest
 from ingest.broker import LocalBroker
 from ingest.settings import KafkaSettings
 from spanledger.__main__ import main
+from tests.alerts.servers import Receiver, receive
 from tests.flows.deployment import Deployment
 from tests.flows.entrance import Raw, drain, gateway_of, put, replay
-from tests.flows.markers import Markers, bad_payloads, log_request, trace_request
+from tests.flows.markers import Markers, bad_payloads, incident_request, log_request, trace_request
 from tests.ingest.gateway.serving import PROTOBUF, GatewayProcess, request
 from tests.ingest.gateway.stored import stored
 from tests.kafka import prefixed
@@ -34,6 +35,7 @@ METRICS = re.compile(r"metrics=(http://127\.0\.0\.1:\d+/metrics)")
 SCOPE = "scope name"  # shown by an explanation: which instrumentation spoke
 PLACES = (
     *("lake spans/_delta_log", "rows of spans", "rows of outcomes", "rows of safety", "commits", "dlq", "worker.log"),
+    *("rows of incidents", "privacy.spanledger.alerts 0", "body of a webhook", "stdout of alerts list"),
     *("gateway.log", "metrics of the worker", "metrics of the gateway", "stdout of report spend", "stdout of inspect"),
 )
 INSPECTED = (
@@ -78,16 +80,18 @@ def sent(broker: LocalBroker, tmp_path_factory: pytest.TempPathFactory) -> Sent:
     mark = Markers()
     files = _synthetic(directory, mark)
     said: dict[str, str] = {}
-    deployment.start_worker(module="tests.flows.talking_worker")
     try:
-        with gateway_of(deployment) as gateway:
+        with receive() as webhook, gateway_of(deployment) as gateway:
+            environment["SPANLEDGER_ALERTS_WEBHOOK_URL"] = webhook.url
+            deployment.start_worker(module="tests.flows.talking_worker")
             replay(sorted((HERE / "pb").iterdir()), gateway)
             replay(sorted((HERE / "json").iterdir()), gateway)
             _post(gateway, "/v1/traces", files["trace"].read_bytes())
             _post(gateway, "/v1/logs", log_request(mark))
             put(kafka, [Raw(value=value) for value in bad_payloads(mark)])
+            _post(gateway, "/v1/traces", incident_request(mark))
             drain(deployment)
-            said |= _pages(deployment, gateway)
+            said |= _told(webhook) | _pages(deployment, gateway)
     finally:
         deployment.stop()
     said |= dict(_lake(deployment)) | dict(_topics(kafka)) | dict(_logs(deployment))
@@ -127,6 +131,16 @@ def _logs(deployment: Deployment) -> Iterator[tuple[str, str]]:
         yield file.name, file.read_text(encoding="utf-8", errors="replace")
 
 
+def _told(webhook: Receiver) -> dict[str, str]:
+    """What came by webhook, until an incident was told of."""
+    assert webhook.wait_until(lambda: bool(webhook.bodies)), "no incident was told of"
+    return {
+        f"{what} of a webhook, {number}": str(told)
+        for what, some in (("body", webhook.bodies), ("headers", webhook.headers))
+        for number, told in enumerate(some)
+    }
+
+
 def _pages(deployment: Deployment, gateway: GatewayProcess) -> dict[str, str]:
     found = METRICS.search(deployment.log.read_text(encoding="utf-8", errors="replace"))
     assert found is not None
@@ -164,6 +178,9 @@ def test_everything_that_comes_out_was_looked_at(sent: Sent):
     assert len(sent.places) > 500
     assert sum(rows.count("'trace_id'") for place, rows in sent.said.items() if place.startswith("rows of spans")) > 500
     assert "debug" in sent.said["worker.log"]
+    assert all(
+        "acme" in text for place, text in sent.said.items() if place.startswith(("body of", "rows of incidents"))
+    )
 
 
 def test_no_marker_comes_out_anywhere(sent: Sent):

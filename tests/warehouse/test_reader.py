@@ -153,7 +153,15 @@ def tell(lake: Lake, app_id: str, tenant: str | None, spans: int) -> None:
         "spans": [BILL | {"span_id": bytes([n] * 8), "tenant": tenant} for n in range(spans)],
         "safety": [minute | {"category": "pii", "action": "blocked", "events": spans, "checked_calls": 0}],
         "token_samples": [sample | {"sampled_at": NOON, "counted_since": NOON, "cumulative": True, "tokens": spans}],
-        "flushes": [flush_record(part, worker="host/1", dropped={"empty": spans}, gap_messages=spans)],
+        "outcomes": [
+            {"outcome_id": f"{app_id} {n}", "observed_at": NOON, "tenant": tenant, "name": "success", "score": 1.0}
+            for n in range(spans)
+        ],
+        "flushes": [
+            flush_record(
+                part, worker="host/1", dropped={"empty": spans}, hidden={"long_name": spans}, gap_messages=spans
+            )
+        ],
     }
     tables = {name: {app_id: rows(name, *records)} for name, records in told.items()}
     lake.commit(Flush(ranges=(part,), tables=tables))
