@@ -39,12 +39,40 @@ _BODY_KEYS = {
 """Members of Azure's ``content_filter_result`` in the body of a refused request, and their categories."""
 
 
+_TOLD = (
+    *("guardrail_action", "guardrail_verdict", "guardrail_output", "guardrail_triggered", "guardrail_passed"),
+    *("guardrail_name", "masked_entities", "safety_verdicts", "evaluated", "pii_scanned", "pii_detected"),
+    "injection_detected",
+)
+_NOTED = {
+    "guardrail_action": pl.String,
+    "safety_category": pl.String,
+    "pii_detected": pl.Boolean,
+    "injection_detected": pl.Boolean,
+    "_safety": pl.String,
+}
+
+
 def note_safety(frame: pl.DataFrame, decoded: Decoded) -> pl.DataFrame:
-    """Replaces ``guardrail_action safety_category pii_detected injection_detected``; adds ``_safety``."""
-    told = (
-        frame.hstack([_evaluated(decoded, len(frame))])
-        .with_columns(_is_guard().alias("is_guard"), _looked_for().alias("looked_for"))
-        .with_columns(_own_action().alias("own_action"))
+    """Replaces ``guardrail_action safety_category pii_detected injection_detected``; adds ``_safety``.
+
+    Most spans say nothing of safety: only the others are looked at.
+    """
+    told = frame.hstack([_evaluated(decoded, len(frame))])
+    spoken = told.filter(_speaks()).pipe(_note)
+    rows = spoken["_row"]
+    nothing = (pl.Series(name, [None], dtype=kind).new_from_index(0, len(frame)) for name, kind in _NOTED.items())
+    return frame.with_columns(one.scatter(rows, spoken[one.name]) if len(rows) else one for one in nothing)
+
+
+def _speaks() -> pl.Expr:
+    told = [pl.col(name).is_not_null() for name in _TOLD]
+    return _any([*told, _filtered(), _finished_category().is_not_null()])
+
+
+def _note(frame: pl.DataFrame) -> pl.DataFrame:
+    told = frame.with_columns(_is_guard().alias("is_guard"), _looked_for().alias("looked_for")).with_columns(
+        _own_action().alias("own_action")
     )
     known = told.with_columns(
         _strongest(_evidence()).alias("guardrail_action"),
