@@ -2,7 +2,8 @@
 
 Sent through gateway, Kafka, worker and lake; then looked for in the lake's files (raw, and Parquet decoded), table
 logs, the topics of ours with keys and headers, the logs of all processes with everything at DEBUG, both metrics pages,
-what a webhook is told of an incident, and all that ``report``, ``alerts`` and ``inspect`` say. The one exception is the raw value of a dead letter.
+what a webhook is told of an incident, and all that ``report``, ``alerts`` and ``inspect`` say. The one exception is the
+raw value of a dead letter.
 """
 
 from __future__ import annotations
@@ -179,7 +180,9 @@ def test_everything_that_comes_out_was_looked_at(sent: Sent):
     assert sum(rows.count("'trace_id'") for place, rows in sent.said.items() if place.startswith("rows of spans")) > 500
     assert "debug" in sent.said["worker.log"]
     assert all(
-        "acme" in text for place, text in sent.said.items() if place.startswith(("body of", "rows of incidents"))
+        "acme" in text and "hidden-" in text
+        for place, text in sent.said.items()
+        if place.startswith(("body of", "rows of incidents"))
     )
 
 

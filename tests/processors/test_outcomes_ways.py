@@ -16,7 +16,7 @@ from processors.engine import Engine, process_range
 from processors.messages import Message
 from processors.settings import WorkerSettings
 from tests.processors.logs import log_message, logs, record
-from tests.processors.otlp import START_NS, attributes, message, request, span
+from tests.processors.otlp import START_NS, attributes, event, message, request, span
 from warehouse.schemas import OUTCOMES
 
 ENGINE = Engine.of(WorkerSettings(), user_key=b"a key of the tests")
@@ -166,6 +166,70 @@ def test_scores_and_task_outcomes_on_spans_are_read(given: dict[str, Any], told:
     (row,) = of_span(given)
 
     assert (row["name"], row["label"], row["score"], row["source"]) == told
+
+
+SCORES = {
+    "event": lambda name, score: {
+        "events": [
+            event(
+                "gen_ai.evaluation.result",
+                after_ms=1,
+                gen_ai__evaluation__name=name,
+                gen_ai__evaluation__score__value=score,
+            )
+        ]
+    },
+    "attributes": lambda name, score: {
+        "given": {"gen_ai.evaluation.name": name, "gen_ai.evaluation.score.value": score}
+    },
+    "openinference": lambda name, score: {
+        "given": {"evaluations.0.evaluation.name": name, "evaluations.0.evaluation.score": score}
+    },
+    "openinference annotation": lambda name, score: {
+        "given": {"annotations.0.annotation.name": name, "annotations.0.annotation.score": score}
+    },
+    "langfuse": lambda name, score: {"given": {"langfuse.score.name": name, "langfuse.score.value": score}},
+    "langfuse event": lambda name, score: {
+        "events": [event("langfuse.score", after_ms=1, langfuse__score__name=name, langfuse__score__value=score)]
+    },
+}
+"""How a score without a label or verdict may stand on a span."""
+
+
+@pytest.mark.parametrize("name", ["toxicity", "pii_leak", "groundedness"])
+@pytest.mark.parametrize("score", [0, 1.0, "1"])
+def test_a_score_alone_is_an_outcome_and_no_safety_event(name: str, score: float | str):
+    for way, written in SCORES.items():
+        told = written(name, score)
+        given = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o", **told.pop("given", {})}
+
+        made = process_range([message(request(span(given, **told)))], ENGINE)
+
+        found = [(row["name"], row["label"], row["score"]) for row in made.tables["outcomes"].to_pylist()]
+        assert found == [(name, None, float(score))], way
+        assert [row for row in made.tables["safety"].to_pylist() if row["events"]] == [], way
+        (row,) = made.tables["spans"].to_pylist()
+        assert [row[of] for of in ("safety_category", "guardrail_action", "pii_detected", "injection_detected")] == (
+            [None] * 4
+        ), way
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("gen_ai.evaluation.result", {"gen_ai.evaluation.name": "toxicity", "gen_ai.evaluation.score.value": 1}),
+        ("gen_ai.evaluation.toxicity", {"gen_ai.evaluation.score": "1"}),
+        ("langfuse.score", {"langfuse.score.name": "toxicity", "langfuse.score.value": 1}),
+        ("spanledger.outcome", {"spanledger.outcome.name": "toxicity", "spanledger.outcome.score": 1}),
+    ],
+)
+def test_a_score_alone_in_a_log_record_is_an_outcome_and_no_safety_event(name: str, given: dict[str, Any]):
+    made = process_range([log_message(logs(record(name, given)))], ENGINE)
+
+    assert [(row["name"], row["label"], row["score"]) for row in made.tables["outcomes"].to_pylist()] == [
+        ("toxicity", None, 1.0)
+    ]
+    assert made.tables["safety"].num_rows == 0
 
 
 def test_several_evaluations_of_one_span_are_told_apart_and_one_without_a_name_is_counted():
