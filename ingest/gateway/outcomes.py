@@ -111,7 +111,8 @@ def _checked(item: Any, client: Client, now_ns: int) -> dict[str, Any]:
     """The fields of one outcome that are told, each in its own type; raises _Wrong."""
     if not isinstance(item, dict):
         raise _Wrong(None, "must be an object")
-    if unknown := next((name for name in item if name not in FIELDS), None):
+    unknown = next((name for name in item if name not in FIELDS), None)
+    if unknown is not None:
         raise _Wrong(unknown[:WORD_CHARACTERS], _about_unknown(unknown))
     told: dict[str, Any] = {}
     for name, value in item.items():

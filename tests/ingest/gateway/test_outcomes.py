@@ -136,6 +136,7 @@ def test_a_wrong_field_is_named_and_what_to_change_is_said(field: str, value: An
         ({"name": "helpful", "task_id": "T"}, None, "one of score, label, review_minutes"),
         ({**GOOD, "scor": 1}, "scor", "did you mean score?"),
         ({**GOOD, "comment": "I like it"}, "comment", "there are name, score"),
+        ({**GOOD, "": 1}, "", "there are name, score"),
     ],
 )
 def test_an_outcome_that_says_too_little_or_too_much_is_refused(item: Any, field: str | None, says: str):
