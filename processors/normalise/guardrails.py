@@ -59,10 +59,12 @@ def note_safety(frame: pl.DataFrame, decoded: Decoded) -> pl.DataFrame:
     Most spans say nothing of safety: only the others are looked at.
     """
     told = frame.hstack([_evaluated(decoded, len(frame))])
-    spoken = told.filter(_speaks()).pipe(_note)
-    rows = spoken["_row"]
-    nothing = (pl.Series(name, [None], dtype=kind).new_from_index(0, len(frame)) for name, kind in _NOTED.items())
-    return frame.with_columns(one.scatter(rows, spoken[one.name]) if len(rows) else one for one in nothing)
+    spoken = told.filter(_speaks())
+    nothing = [pl.Series(name, [None], dtype=kind).new_from_index(0, len(frame)) for name, kind in _NOTED.items()]
+    if not len(spoken):
+        return frame.with_columns(nothing)
+    noted = _note(spoken)
+    return frame.with_columns(one.scatter(noted["_row"], noted[one.name]) for one in nothing)
 
 
 def _speaks() -> pl.Expr:

@@ -52,7 +52,8 @@ _DIGITS = 16
 _SAMPLE = 1024
 _ANY = "(?i)" + "|".join(f"(?:{pattern})" for pattern in SECRETS.values())
 _READ = re.compile(_ANY, re.ASCII)
-_VERSION = r"^[\w.+!-]{1,64}$"
+_VERSION = r"^[\w.+!-]+$"
+_VERSION_CHARACTERS = 64
 _GIVEN = (
     *("feature", "environment", "service", "provider", "prompt_name", "prompt_version", "route", "tool_name"),
     *("agent_name", "service_version", "service_tier", "principal"),
@@ -109,13 +110,18 @@ def hide_secrets(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
         *[_hide(frame[name], rows, key) for name, rows in hidden.items() if rows.any()],
         _in_each_row(secret.get_columns(), len(frame)).alias(RULES["hidden_value"]),
         _in_each_row(text_alone, len(frame)).alias(RULES["long_name"]),
-        pl.when(pl.col("scope_version").str.contains(_VERSION)).then(pl.col("scope_version")).alias("scope_version"),
+        pl.when(_is_version(pl.col("scope_version"))).then(pl.col("scope_version")).alias("scope_version"),
     )
 
 
+def _is_version(text: pl.Expr) -> pl.Expr:
+    return text.str.contains(_VERSION) & (text.str.len_chars() <= _VERSION_CHARACTERS)
+
+
 def _worth(frame: pl.DataFrame, names: Iterable[str], may: Callable[[pl.Series], bool]) -> list[str]:
-    """The columns in which a row may have to be hidden: most have none, and few different values."""
-    return [name for name in names if may(_distinct(frame[name]))]
+    """The columns in which a row may have to be hidden; most ranges have none, which one look at all values shows."""
+    distinct = {name: _distinct(frame[name]) for name in names}
+    return [name for name, values in distinct.items() if may(values)] if may(pl.concat(distinct.values())) else []
 
 
 def _distinct(values: pl.Series) -> pl.Series:

@@ -46,6 +46,8 @@ def judge(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _classify(frame: pl.DataFrame) -> pl.DataFrame:
     """Adds ``_failure``, the class of a failed call; only their texts are searched."""
+    if not frame["failed"].any():
+        return frame.with_columns(pl.lit(None, pl.String).alias("_failure"))
     classes = frame.filter("failed").select("_row", errors.error_class().alias("_failure"))
     return frame.join(classes, on="_row", how="left", maintain_order="left")
 
