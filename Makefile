@@ -4,12 +4,12 @@ BIN := .venv/bin
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lock clean
+.PHONY: help setup demo test test-extra check format lock clean
 
 help: ## show this help
 	@echo "SpanLedger: an exact ledger of LLM spend and outcome"
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo '  ARGS="--for 90 --headless --report demo.json" make demo     ends by itself and compares with the truth'
 
@@ -21,6 +21,10 @@ demo: setup ## run everything: broker, gateway, worker, pages, a simulated day a
 test: .venv/.dev-ready ## run all tests (needs Chromium and Alertmanager; installs them where it may)
 	@sh tests/components.sh
 	@$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder $(ARGS)
+
+test-extra: .venv/.dev-ready ## tests with what `make test` cannot install: a real OpenTelemetry Collector (needs Go)
+	@sh deploy/collector/build.sh
+	@$(BIN)/python -m pytest -m extra $(ARGS)
 
 check: .venv/.dev-ready ## lint, types, import walls
 	@$(BIN)/ruff check .

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Send captures through a real Collector, by every way into SpanLedger, and compare what lands in the lake.
 
-Usage: check.py COLLECTOR. Starts broker, gateway and worker on free ports in a new directory. Exit 0: all agrees.
+Usage: python -m deploy.collector.check COLLECTOR. Starts broker, gateway and worker on free ports
+in a new directory. Exit 0: all agrees.
 """
 
 from __future__ import annotations
@@ -33,18 +34,24 @@ from spanledger.verdict import Check
 
 HERE = Path(__file__).resolve().parent
 CAPTURES = sorted((HERE.parent.parent / "tests/data/captures/pb").glob("*.pb"))
-GATEWAY, HTTP = "to-gateway.yaml", "--set=service.pipelines.traces.exporters=[otlp_http]"
+CONFIG = HERE.parent / "otel-collector.yaml"
+SIGNALS = ("traces", "metrics", "logs")
+GRPC, HTTP = (
+    tuple(f"--set=service.pipelines.{signal}.exporters=[{exporter}]" for signal in SIGNALS)
+    for exporter in ("otlp_grpc", "otlp_http")
+)
 HEADER = "--set=exporters.kafka.record_headers=[{name: spanledger-tenant, value: kafka-header}]"
-WAYS: dict[str, tuple[str, ...]] = {  # name, also of key and tenant -> configuration and flags of the Collector
+WAYS: dict[str, tuple[str, ...]] = {  # name, also of key and tenant -> flags of the Collector
     "direct": (),
-    "grpc": (GATEWAY,),
-    "grpc-plain": (GATEWAY, "--set=exporters.otlp_grpc.compression=none"),
-    "http": (GATEWAY, HTTP),
-    "kafka": ("to-kafka.yaml",),  # no key: tenants as the spans say
-    "kafka-header": ("to-kafka.yaml", HEADER),
+    "grpc": GRPC,
+    "grpc-plain": (*GRPC, "--set=exporters.otlp_grpc.compression=none"),
+    "http": HTTP,
+    "kafka": (),  # no key: tenants as the spans say
+    "kafka-header": (HEADER,),
 }
+TOKEN = ("--set=extensions.bearertokenauth.header=x-api-key", "--set=extensions.bearertokenauth.scheme=")  # as replay
 SMALL = "--set=exporters.{}.sending_queue.batch.min_size=1"  # many requests: some are open when the gateway dies
-KILLS = {"killed-grpc": (GATEWAY, SMALL.format("otlp_grpc")), "killed-http": (GATEWAY, HTTP, SMALL.format("otlp_http"))}
+KILLS = {"killed-grpc": (*GRPC, SMALL.format("otlp_grpc")), "killed-http": (*HTTP, SMALL.format("otlp_http"))}
 REFUSAL = ("Permanent error", "this API key is not known here")
 SUMS = ("calls", "priced_calls", "input_tokens", "cached_input_tokens", "output_tokens", "cost_usd")
 OWN = {"trace_id", "span_id", "parent_span_id", "suppressed_by", "response_id", "tenant", "principal", "user_id"}
@@ -89,13 +96,19 @@ class Bench:
         named = pl.col("tenant").is_in([*WAYS, *KILLS]).fill_null(value=False)
         return spans.filter(~named if tenant == "kafka" else pl.col("tenant") == tenant)
 
+    def others(self) -> int:
+        """Records of metrics and logs."""
+        return sum(end_offsets(self.kafka, ["otlp_metrics", "otlp_logs"]).values())
+
     @contextmanager
-    def collector(self, name: str, config: str, *words: str) -> Iterator[tuple[str, Path]]:
-        """Run a Collector; gives its URL and its log. At the end it sends what it has."""
+    def collector(self, name: str, *words: str) -> Iterator[tuple[str, Path]]:
+        """Run a Collector; gives its URL and its log. What it has not sent at the end stays in its state."""
         http, log = f"127.0.0.1:{free_port()}", self.data / f"collector-{name}.log"
-        variables = {**os.environ, **self.variables, "COLLECTOR_HTTP": http, "SPANLEDGER_API_KEY": f"key-{name}"}
+        key = f"key-{name}"
+        own = {"COLLECTOR_HTTP": http, "COLLECTOR_STATE": str(self.data / f"state-{name}")}
+        variables = {**os.environ, **self.variables, **own, "COLLECTOR_TOKEN": key, "SPANLEDGER_API_KEY": key}
         with log.open("wb") as out:
-            process = subprocess.Popen([self.binary, f"--config={HERE / config}", *words], env=variables, stderr=out)
+            process = subprocess.Popen([self.binary, f"--config={CONFIG}", *TOKEN, *words], env=variables, stderr=out)
         try:
             _wait(lambda: "Everything is ready" in log.read_text(), f"{name}: the Collector runs, see {log}")
             yield f"http://{http}", log
@@ -117,11 +130,13 @@ class Bench:
 
     def check_way(self, name: str) -> None:
         """The captures by one way: a row per span, equal to the direct way's but for what is its own."""
-        if not WAYS[name]:
+        if name == "direct":
             spans, mask = self.replay(name, f"http://{self.variables['GATEWAY_HTTP']}")
         else:
             with self.collector(name, *WAYS[name]) as (url, _):
                 spans, mask = self.replay(name, url)
+                _wait(lambda: self.rows(name).height >= spans, f"{name}: {spans} spans land")
+                _wait(lambda: self.others() >= 2 * (list(WAYS).index(name) + 1), f"{name}: metrics and logs land")
         rows = self.rows(name)
         ids = [(int.from_bytes(t + s) ^ mask).to_bytes(24) for t, s in rows["trace_id", "span_id"].rows()]
         table = rows.drop(OWN).with_columns(pl.Series("ids", ids)).sort("ids")
@@ -185,9 +200,7 @@ def main(binary: str) -> int:
             stack.wait_until_said(part := stack.start(bench.part(verb)), ready, within_s=60)
         for name in WAYS:
             bench.check_way(name)
-        bench.agree(
-            "metrics, logs", 2 * len(WAYS), sum(end_offsets(bench.kafka, ["otlp_metrics", "otlp_logs"]).values())
-        )
+        bench.agree("metrics, logs", 2 * len(WAYS), bench.others())
         for name in KILLS:
             bench.check_kills(name, part, stack)
         for name, words in KILLS.items():
