@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from processors.decode import count_spans
 from processors.messages import Message
 from processors.settings import WorkerSettings
 
@@ -18,8 +19,9 @@ SPAN_MARKS = (b"\x0a\x10", b'"traceId"', b'"trace_id"')
 
 
 def spans_at_most(value: bytes) -> int:
-    """An upper bound of the spans in a payload, at memory speed: it may only make a flush come early."""
-    return max(1, sum(value.count(mark) for mark in SPAN_MARKS))
+    """The spans in a payload, or an upper bound at memory speed: it may only make a flush come early."""
+    counted = count_spans(value)
+    return max(1, sum(value.count(mark) for mark in SPAN_MARKS) if counted is None else counted)
 
 
 @dataclass(slots=True)

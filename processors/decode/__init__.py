@@ -20,7 +20,7 @@ from processors.decode import walk
 from processors.decode.decoded import Decoded
 from processors.messages import Message
 
-__all__ = ["Decoded", "decode", "prepare"]
+__all__ = ["Decoded", "count_spans", "decode", "prepare"]
 
 SMALL_BYTES = 1 << 20
 """A smaller range is read by ``walk`` sooner than the compiled code is loaded from the disk."""
@@ -28,7 +28,8 @@ SMALL_BYTES = 1 << 20
 log = logging.getLogger("spanledger.decode")
 
 _Decode = Callable[[Sequence[Message], AliasTable], Decoded]
-_fast: list[_Decode] = []
+_Count = Callable[[bytes], int | None]
+_fast: list[tuple[_Decode, _Count]] = []
 
 
 def prepare() -> bool:
@@ -38,11 +39,11 @@ def prepare() -> bool:
             wire = importlib.import_module("processors.decode.wire")
         except ImportError as error:
             log.warning("numba is not available: spans are decoded through protobuf objects, slower reason=%s", error)
-            _fast.append(walk.decode)
+            _fast.append((walk.decode, lambda _: None))
         else:
             wire.load()
-            _fast.append(wire.decode)
-    return _fast[0] is not walk.decode
+            _fast.append((wire.decode, wire.count_spans))
+    return _fast[0][0] is not walk.decode
 
 
 def decode(messages: Sequence[Message], table: AliasTable) -> Decoded:
@@ -51,4 +52,9 @@ def decode(messages: Sequence[Message], table: AliasTable) -> Decoded:
     if table.scan_pii or is_small:
         return walk.decode(messages, table)  # only objects show the content that ``content`` looks at
     prepare()
-    return _fast[0](messages, table)
+    return _fast[0][0](messages, table)
+
+
+def count_spans(value: bytes) -> int | None:
+    """How many spans a payload holds, counted without a look into any; None where that cannot be told quickly."""
+    return _fast[0][1](value) if _fast else None

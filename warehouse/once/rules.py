@@ -28,8 +28,9 @@ _TAKEN_WITH = {
     "user_id": ("user_id", "_user"),
     "prompt_name": ("prompt_name", "prompt_version"),
     "input_tokens": ("input_tokens", "usage_semantics"),
+    "safety_category": ("safety_category", "_safety"),
 }
-"""Columns that come from one row together."""
+"""Columns that come from one row together, as far as there are any: a lake keeps no helpers."""
 
 _NOT_READ = ("units", "tags")  # map columns: no rule reads them
 _VERDICT = {"row": pl.Int64, "billable": pl.Boolean, "suppressed_by": pl.Binary, "why": pl.String}
@@ -144,6 +145,8 @@ def _take(spans: pa.Table, taken: pl.DataFrame) -> pa.Table:
         place = np.arange(spans.num_rows)
         place[rows] = sources
         for column in _TAKEN_WITH.get(name, (name,)):
+            if column not in spans.column_names:
+                continue
             index = spans.schema.get_field_index(column)
             spans = spans.set_column(index, spans.field(index), spans.column(index).take(_index(place)))
     return spans

@@ -13,11 +13,11 @@ import time
 
 from processors.conventions.table import load_table
 from processors.decode.wire.compiled import CACHE, is_ready
-from processors.decode.wire.decode import decode
+from processors.decode.wire.decode import count_spans, decode
 from processors.decode.wire.sample import sample
 from processors.messages import Message
 
-__all__ = ["decode", "load"]
+__all__ = ["count_spans", "decode", "load"]
 
 log = logging.getLogger("spanledger.decode")
 
@@ -29,5 +29,6 @@ def load() -> None:
     if not was_ready:
         log.info("compiling the decoder, about half a minute, once cache=%s", CACHE)
     decode([Message(topic="", partition=0, offset=0, received_at_us=0, value=sample())], load_table())
+    count_spans(sample())
     if not was_ready:
         log.info("compiled the decoder seconds=%.1f", time.monotonic() - started)

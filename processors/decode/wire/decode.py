@@ -16,7 +16,7 @@ from processors.conventions.table import AliasTable
 from processors.decode.decoded import STRUCTURE, Decoded
 from processors.decode.payload import BadPayload, is_json
 from processors.decode.walk import Walk, message_table, parse
-from processors.decode.wire import columns
+from processors.decode.wire import columns, frames
 from processors.decode.wire.columns import Walked
 from processors.decode.wire.frames import GROUP_COLUMNS, SPAN_COLUMNS, find_spans
 from processors.decode.wire.keys import keys_of
@@ -231,3 +231,9 @@ def decode(messages: Sequence[Message], table: AliasTable) -> Decoded:
     if id(table) not in _readers:
         _readers[id(table)] = (table, Reader(table))
     return _readers[id(table)][1].decode(messages)
+
+
+def count_spans(value: bytes) -> int | None:
+    """See ``processors.decode``."""
+    count = frames.count_spans(np.frombuffer(value, np.uint8), len(value))
+    return None if count < 0 else int(count)

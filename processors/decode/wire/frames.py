@@ -144,3 +144,35 @@ def _scope_spans(
     groups[group, 3] = scope_begin
     groups[group, 4] = max(scope_end, scope_begin)
     return span_count
+
+
+@compiled
+def count_spans(buffer: Any, end: int) -> int:
+    """How many spans one payload holds that ends at ``end``, without a look into any; -1: for the protobuf library."""
+    count = 0
+    at = 0
+    while at < end:
+        field, wire, at = read_tag(buffer, at, end)
+        if at < 0 or wire != 2:
+            return -1
+        stop, inside = read_length(buffer, at, end)
+        if stop < 0:
+            return -1
+        while field == 1 and inside < stop:
+            field_2, wire, inside = read_tag(buffer, inside, stop)
+            if inside < 0 or wire != 2:
+                return -1
+            scope_stop, spans = read_length(buffer, inside, stop)
+            if scope_stop < 0:
+                return -1
+            while field_2 == 2 and spans < scope_stop:
+                field_3, wire, spans = read_tag(buffer, spans, scope_stop)
+                if spans < 0 or wire != 2:
+                    return -1
+                spans, _ = read_length(buffer, spans, scope_stop)
+                if spans < 0:
+                    return -1
+                count += field_3 == 2
+            inside = scope_stop
+        at = stop
+    return count
