@@ -117,19 +117,35 @@ def test_each_day_is_a_file_of_its_own_with_its_ends_in_the_log(local: LakeSetti
     ]
 
 
-def test_ids_are_plain_text_is_dictionaries_and_statistics_stand_where_questions_prune(local: LakeSettings):
+def test_ids_are_packed_text_is_dictionaries_and_statistics_stand_where_questions_prune(local: LakeSettings):
     Lake.open(local).commit(Flush(ranges=(stretch(0, 2),), tables={"spans": {APP: rows("spans", span(1), span(2))}}))
 
     (path,) = Path(local.url, "spans").glob("day=*/*.parquet")
     group = pq.read_metadata(path).row_group(0)
     columns = {column.path_in_schema: column for column in map(group.column, range(group.num_columns))}
 
-    assert columns["trace_id"].compression == "UNCOMPRESSED"
-    assert "RLE_DICTIONARY" not in columns["trace_id"].encodings
+    assert columns["span_id"].compression == "UNCOMPRESSED"
+    assert columns["span_id"].encodings == ("RLE", "DELTA_LENGTH_BYTE_ARRAY")
+    assert columns["started_at"].encodings == ("RLE", "DELTA_BINARY_PACKED")
     assert columns["tenant"].has_dictionary_page
     assert columns["tenant"].compression == "ZSTD"
     assert [name for name, column in columns.items() if column.is_stats_set] == ["ended_at"]
     assert "day" not in columns
+
+
+def test_a_file_has_the_words_of_its_own_day_in_its_dictionaries(local: LakeSettings):
+    names = [f"tenant-{number:04}" for number in range(500)]
+    later = NOON + timedelta(days=1)
+    calls = [usage(tenant=name) for name in names] + [usage(tenant="acme", minute=later)]
+    told = rows("usage", *calls)
+    index = told.schema.get_field_index("tenant")
+    as_dictionary = told.set_column(index, "tenant", told["tenant"].dictionary_encode())
+
+    Lake.open(local).commit(Flush(ranges=(stretch(0, 1),), tables={"usage": {APP: as_dictionary}}))
+
+    (path,) = Path(local.url, "usage").glob(f"day={later.date()}/*.parquet")
+    assert b"tenant-" not in path.read_bytes()
+    assert pq.read_metadata(path).row_group(0).column(1).total_uncompressed_size < 100
 
 
 def test_flushes_need_no_rows_of_other_tables(local: LakeSettings):

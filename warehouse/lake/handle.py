@@ -66,12 +66,17 @@ def _check_columns(table: DeltaTable, name: str, schema: pa.Schema) -> None:
         )
 
 
+def _entry(version: int) -> str:
+    return f"{version:020d}.json"
+
+
 class Handle:
     """A loaded table; ``delta`` is as of the last refresh. For one thread at a time; raises what deltalake raises."""
 
     def __init__(self, place: Place, name: str, schema: pa.Schema) -> None:
         self._place = place
         self._name = name
+        self._log = place.directory / name / "_delta_log" if place.directory else None
         self.delta = open_table(place, name, schema)
         self._opened_at = self.version
 
@@ -82,9 +87,20 @@ class Handle:
 
     def refresh(self) -> None:
         """Load what has been committed since."""
+        if self._is_newest():
+            return
         self.delta.update_incremental()
         if self.version - self._opened_at >= REOPEN_COMMITS:
             self.reopen()
+
+    def _is_newest(self) -> bool:
+        """Whether a look into the directory shows that nothing was committed: a hundredth of what deltalake needs.
+
+        The commit that the handle stands at must still be there: where the log is cleaned up, the next one may be too.
+        """
+        if self._log is None:
+            return False
+        return (self._log / _entry(self.version)).exists() and not (self._log / _entry(self.version + 1)).exists()
 
     def reopen(self) -> None:
         """Load the table from its last checkpoint."""

@@ -1,4 +1,4 @@
-"""Rows → Parquet files, one a day: dictionaries kept, ids plain and uncompressed, statistics where questions prune.
+"""Rows → Parquet files, one a day, laid out as ``warehouse.lake.layout`` says, statistics where questions prune.
 
 pyarrow writes the file and Delta only learns of it: half the time of ``write_deltalake`` on a flush of 50,000 spans
 (design, section 5, step 5), and the statistics are of our choice. A file that no commit names is invisible.
@@ -7,12 +7,9 @@ pyarrow writes the file and Delta only learns of it: half the time of ``write_de
 from __future__ import annotations
 
 import contextlib
-import functools
-import io
 import json
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -21,51 +18,22 @@ import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 from pyarrow import fs
 
+from warehouse.lake.layout import DICTIONARY_BYTES, Layout, layout
 from warehouse.schemas import TABLES
-
-ALWAYS_DIFFERENT = frozenset({"response_id", "outcome_id", "event_id", "flush_id"})
-"""Texts that a dictionary would only make larger."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """How one table's files are laid out: text as Arrow dictionaries, and per Parquet leaf what is done with it."""
-
-    schema: pa.Schema
-    dictionaries: list[str]
-    compression: dict[str, str]
-
-
-@functools.cache
-def layout(table: str) -> Layout:
-    """The layout of a table of ``warehouse.schemas``."""
-    schema = pa.schema([_stored(column) for column in TABLES[table].schema])
-    sink = io.BytesIO()
-    pq.write_table(pa.Table.from_batches([], schema=schema), sink)
-    leaves = pq.read_metadata(sink).schema
-    kinds = {leaf.path: str(leaf.logical_type.type) for leaf in map(leaves.column, range(len(leaves)))}
-    ids = {column.name for column in schema if pa.types.is_binary(column.type)}
-    return Layout(
-        schema=schema,
-        dictionaries=[path for path, kind in kinds.items() if kind == "STRING" and path not in ALWAYS_DIFFERENT],
-        compression={path: "NONE" if path in ids else "ZSTD" for path in kinds},
-    )
-
-
-def _stored(column: pa.Field) -> pa.Field:
-    repeats = pa.types.is_string(column.type) and column.name not in ALWAYS_DIFFERENT
-    return pa.field(column.name, pa.dictionary(pa.int32(), pa.string()) if repeats else column.type)
 
 
 def conform(table: str, parts: Sequence[pa.Table]) -> pa.Table:
-    """All parts as one table in the layout's schema; ValueError if a column is missing, unknown or of another type."""
-    schema = layout(table).schema
+    """All parts as one table in the table's schema; ValueError if a column is missing, unknown or of another type.
+
+    Text stands as it is, without Arrow dictionaries: a file then has the words of its own day in its dictionaries.
+    """
+    schema = TABLES[table].schema
     rows = pa.concat_tables(
         [pa.Table.from_batches([], schema=schema), *(_conform_part(table, part, schema) for part in parts)]
     )
     if missing := rows[TABLES[table].partition_by].null_count:
         raise ValueError(f"{table}: {missing} rows without a {TABLES[table].partition_by}")
-    return rows.unify_dictionaries()
+    return rows
 
 
 def _conform_part(table: str, part: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -79,11 +47,7 @@ def _conform_part(table: str, part: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def _conform_column(column: pa.ChunkedArray, wanted: pa.DataType) -> pa.ChunkedArray:
-    if column.type == wanted:
-        return column
-    if pa.types.is_dictionary(wanted) and not pa.types.is_dictionary(column.type):
-        return column.cast(wanted.value_type).dictionary_encode().cast(wanted)
-    return column.cast(wanted)
+    return column if column.type == wanted else column.cast(wanted)
 
 
 def write_days(table: str, rows: pa.Table, files: fs.FileSystem, written_at: datetime) -> list[AddAction]:
@@ -95,7 +59,8 @@ def write_days(table: str, rows: pa.Table, files: fs.FileSystem, written_at: dat
     try:
         for day, part in _by_day(rows, TABLES[table].partition_by):
             path = f"{TABLES[table].partition_by}={day}/{uuid.uuid4()}.parquet"
-            added.append(_add(table, path, part, day, written_at))
+            times = part[TABLES[table].time]
+            added.append(describe(table, path, times, day, written_at, size=0, data_change=True))
             _write(table, path, part, files)
             added[-1].size = files.get_file_info(path).size
     except OSError:
@@ -112,32 +77,45 @@ def _by_day(rows: pa.Table, partition_by: str) -> Iterable[tuple[str, pa.Table]]
 
 
 def _write(table: str, path: str, rows: pa.Table, files: fs.FileSystem) -> None:
-    how = layout(table)
+    with open_file(table, path, files, layout(table)) as writer:
+        writer.write_table(rows)
+
+
+@contextlib.contextmanager
+def open_file(table: str, path: str, files: fs.FileSystem, how: Layout) -> Iterator[pq.ParquetWriter]:
+    """A new Parquet file for rows of one day, without the partition column."""
+    spec = TABLES[table]
     if isinstance(files, fs.SubTreeFileSystem):  # object stores have no directories
-        files.create_dir(path.partition("/")[0], recursive=False)
-    pq.write_table(
-        rows,
+        files.create_dir(path.rpartition("/")[0], recursive=False)
+    with pq.ParquetWriter(
         path,
+        spec.schema.remove(spec.schema.get_field_index(spec.partition_by)),
         filesystem=files,
-        use_dictionary=[leaf for leaf in how.dictionaries if leaf != TABLES[table].partition_by],
-        compression={leaf: codec for leaf, codec in how.compression.items() if leaf != TABLES[table].partition_by},
-        write_statistics=[TABLES[table].time],
+        use_dictionary=sorted(how.dictionaries),
+        column_encoding=how.encodings,
+        compression=how.compression,
+        write_statistics=[spec.time],
+        dictionary_pagesize_limit=DICTIONARY_BYTES,
         store_schema=False,
-    )
+    ) as writer:
+        yield writer
 
 
-def _add(table: str, path: str, rows: pa.Table, day: str, written_at: datetime) -> AddAction:
+def describe(
+    table: str, path: str, times: pa.ChunkedArray, day: str, written_at: datetime, *, size: int, data_change: bool
+) -> AddAction:
+    """What the log says of a file: ``times`` are its values of the table's time column."""
     time = TABLES[table].time
-    known: dict[str, object] = {"numRecords": rows.num_rows, "nullCount": {time: rows[time].null_count}}
-    ends = pc.min_max(rows[time]).as_py()
+    known: dict[str, object] = {"numRecords": len(times), "nullCount": {time: times.null_count}}
+    ends = pc.min_max(times).as_py()
     if ends["min"] is not None:
         known |= {"minValues": {time: _stamp(ends["min"])}, "maxValues": {time: _stamp(ends["max"])}}
     return AddAction(
         path=path,
-        size=0,
+        size=size,
         partition_values={TABLES[table].partition_by: day},
         modification_time=int(written_at.timestamp() * 1000),
-        data_change=True,
+        data_change=data_change,
         stats=json.dumps(known),
     )
 

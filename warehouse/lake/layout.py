@@ -1,0 +1,99 @@
+"""How a table's columns lie in its Parquet files: what each one costs is printed by ``python -m benchmarks.columns``.
+
+By type, because most columns are what their type says: ids are random bytes (a length each and nothing else around
+them), numbers and times are packed differences, text and parts of a cost repeat and so are dictionaries. What repeats
+too little for a dictionary is named in ``ALWAYS_DIFFERENT``. Encodings are those that Spark, DuckDB and Arrow all read.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from warehouse.schemas import COST_KINDS, TABLES
+
+ALWAYS_DIFFERENT = frozenset({"response_id", "outcome_id", "event_id", "flush_id", "user_id", "session_id", "task_id"})
+"""Texts that a dictionary would only make larger in a flush: users and sessions hardly come twice in two seconds."""
+
+RANDOM = frozenset({"span_id", "parent_span_id", "suppressed_by"})
+"""Bytes that no compression makes smaller. A trace's id repeats beside itself, so it is compressed."""
+
+DICTIONARY_BELOW = 0.6
+"""A file of many flushes takes a dictionary where fewer values than this share of its rows differ: 16 random bytes and
+a number of 17 bits for each row are then less than 16 bytes for each row."""
+
+DICTIONARY_BYTES = 16 * 1024 * 1024
+"""What a dictionary may grow to before the writer gives it up; a million rows' users still fit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Which Parquet leaves are dictionaries, how the others are encoded, and what compresses each one."""
+
+    dictionaries: frozenset[str]
+    encodings: dict[str, str]
+    compression: dict[str, str]
+
+
+@functools.cache
+def layout(table: str) -> Layout:
+    """The layout of the files of a flush; the partition column is in none."""
+    spec = TABLES[table]
+    sink = io.BytesIO()
+    pq.write_table(
+        pa.Table.from_batches([], schema=spec.schema.remove(spec.schema.get_field_index(spec.partition_by))), sink
+    )
+    leaves = pq.read_metadata(sink).schema
+    columns = [leaves.column(index) for index in range(len(leaves))]
+    repeating = frozenset(leaf.path for leaf in columns if _repeats(leaf))
+    return Layout(
+        dictionaries=repeating,
+        encodings={leaf.path: _encoding(leaf) for leaf in columns if leaf.path not in repeating},
+        compression={leaf.path: "NONE" if leaf.path in RANDOM else "ZSTD" for leaf in columns},
+    )
+
+
+def _repeats(leaf: pq.ColumnSchema) -> bool:
+    if leaf.logical_type.type == "STRING":
+        return leaf.path not in ALWAYS_DIFFERENT
+    return leaf.path in COST_KINDS  # tokens times a rate; their sum is as good as unique
+
+
+def _encoding(leaf: pq.ColumnSchema) -> str:
+    match leaf.physical_type:
+        case "BYTE_ARRAY":
+            return "DELTA_LENGTH_BYTE_ARRAY"
+        case "INT32" | "INT64":
+            return "DELTA_BINARY_PACKED"
+        case "FIXED_LEN_BYTE_ARRAY":  # decimals: their first bytes are zero
+            return "DELTA_BYTE_ARRAY"
+        case _:
+            return "PLAIN"
+
+
+def settle(flushed: Layout, rows: pa.Table) -> Layout:
+    """The layout of a file of many flushes, of which ``rows`` are a good part: dictionaries where values do repeat."""
+    candidates = [name for name in rows.column_names if name in ALWAYS_DIFFERENT or name in COST_KINDS]
+    repeating = frozenset(name for name in candidates if _distinct_share(rows[name]) < DICTIONARY_BELOW)
+    return _with_dictionaries(flushed, (flushed.dictionaries - set(candidates)) | repeating)
+
+
+def _distinct_share(column: pa.ChunkedArray) -> float:
+    values = len(column) - column.null_count
+    return pc.count_distinct(column).as_py() / values if values else 0.0
+
+
+def _with_dictionaries(flushed: Layout, dictionaries: Collection[str]) -> Layout:
+    others = flushed.compression.keys() - set(dictionaries)
+    plain = {name: "DELTA_BYTE_ARRAY" if name in COST_KINDS else "DELTA_LENGTH_BYTE_ARRAY" for name in others}
+    return Layout(
+        dictionaries=frozenset(dictionaries),
+        encodings={name: flushed.encodings.get(name, plain[name]) for name in others},
+        compression=flushed.compression,
+    )
