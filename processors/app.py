@@ -18,11 +18,13 @@ from ingest.kafka import bootstrap_servers, tls_context
 from ingest.settings import KafkaSettings
 from processors.agents.alerts import add_alerts_agent
 from processors.agents.spans import FlushLoop, add_flush_ticker, add_otlp_agent
+from processors.agents.upkeep import add_upkeep
 from processors.flush import Flusher
 from processors.group import group_id
 from processors.pending import Pending
 from processors.settings import WorkerSettings
 from processors.transport import transport
+from warehouse.lake.upkeep import Upkeep
 
 HEARTBEATS_A_SESSION = 3
 MAX_POLL_S = 86_400.0  # a lake may be away for a day without a rebalance
@@ -38,6 +40,7 @@ class Parts:
     worker: WorkerSettings
     flusher: Flusher
     watcher: Watcher | None  # None = alerts are switched off
+    upkeep: Upkeep | None  # None = the lake is looked after elsewhere
     data: Path  # Faust's own directory; nothing of value is kept there
 
 
@@ -76,6 +79,8 @@ def build_app(parts: Parts) -> faust.App:
     add_flush_ticker(app, loop)
     if parts.watcher is not None:
         add_alerts_agent(app, _topic(app, parts.kafka.commits_topic), parts.watcher)
+    if parts.upkeep is not None:
+        add_upkeep(app, _topic(app, parts.kafka.spans_topic), parts.upkeep)
     return app
 
 

@@ -28,6 +28,7 @@ from processors.metrics import WorkerMetrics
 from processors.pricing.start import hold_book
 from processors.users import fingerprint, load_user_key
 from warehouse.lake import Lake
+from warehouse.lake.upkeep import Upkeep
 from warehouse.reader import Warehouse
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def run_worker(
         on_step=on_step,
     )
     watcher = Watcher(alerts, opened, Warehouse(lake), channels=[KafkaChannel(kafka)]) if alerts.enabled else None
-    app = build_app(Parts(kafka=kafka, worker=worker, flusher=flusher, watcher=watcher, data=data))
+    upkeep = Upkeep(lake) if lake.upkeep_seconds else None
+    app = build_app(Parts(kafka=kafka, worker=worker, flusher=flusher, watcher=watcher, upkeep=upkeep, data=data))
     _end_in_time(app, worker.drain_seconds)
     runner = Worker(app, MembershipWatch(app), loglevel="INFO", redirect_stdouts=False, quiet=True)
     logging.basicConfig(level=logging.INFO)

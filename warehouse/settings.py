@@ -23,6 +23,27 @@ class LakeSettings:
     checkpoint_commits: int = field(
         default=20, metadata={"help": "Write a Delta checkpoint every so many commits of a table.", "min": 1}
     )
+    upkeep_seconds: float = field(
+        default=60.0,
+        metadata={"help": "Pause between two looks for small files to merge, in the worker; 0 = never.", "min": 0},
+    )
+    retention_days: int = field(
+        default=0, metadata={"help": "Days older than this leave the lake for good; 0 = none ever does.", "min": 0}
+    )
+    vacuum_hours: int = field(
+        default=168,
+        metadata={
+            "help": "Files that no table holds any more are deleted after so many hours; more than any question takes.",
+            "min": 1,
+        },
+    )
+    log_hours: int = field(
+        default=24,
+        metadata={
+            "help": "Entries of a new lake's Delta logs are kept so many hours beside their summaries.",
+            "min": 1,
+        },
+    )
     query_memory_mib: int = field(
         default=512, metadata={"help": "Memory that one question may use before it spills to disk, in MiB.", "min": 64}
     )

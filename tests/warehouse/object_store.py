@@ -17,6 +17,8 @@ import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from xml.sax.saxutils import escape, unescape
 
@@ -29,9 +31,14 @@ class Objects:
     """What the store holds, and whether it answers."""
 
     whole: dict[str, bytes] = field(default_factory=dict)
+    written_at: dict[str, datetime] = field(default_factory=dict)
     parts: dict[str, dict[int, bytes]] = field(default_factory=dict)
     down: bool = False
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def put(self, key: str, content: bytes) -> None:
+        """Create or replace an object."""
+        self.whole[key], self.written_at[key] = content, datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +125,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer_object(self, content: bytes) -> None:
         """Bytes of one object."""
-        named = {"ETag": etag(content), "Last_Modified": "Thu, 01 Jan 2026 00:00:00 GMT"}
+        named = {"ETag": etag(content), "Last_Modified": format_datetime(self.store.written_at[self.key], usegmt=True)}
         wanted = self.headers.get("Range", "").removeprefix("bytes=")
         if not wanted:
             self.answer(200, content, **named)
@@ -137,7 +144,8 @@ class Handler(BaseHTTPRequestHandler):
         folders = {prefix + tail.split(delimiter)[0] + delimiter for tail in tails if delimiter and delimiter in tail}
         found = [key for key in keys if not any(key.startswith(folder) for folder in folders)]
         contents = "".join(
-            f"<Contents><Key>{escape(key)}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+            f"<Contents><Key>{escape(key)}</Key>"
+            f"<LastModified>{self.store.written_at[key]:%Y-%m-%dT%H:%M:%S.000Z}</LastModified>"
             f"<ETag>{escape(etag(self.store.whole[key]))}</ETag><Size>{len(self.store.whole[key])}</Size></Contents>"
             for key in found
         )
@@ -161,7 +169,7 @@ class Handler(BaseHTTPRequestHandler):
             if self.headers.get("If-None-Match") == "*" and self.key in self.store.whole:
                 self.answer(412)
                 return
-            self.store.whole[self.key] = body
+            self.store.put(self.key, body)
         self.answer(200, ETag=etag(body))
 
     def do_POST(self) -> None:
@@ -170,9 +178,11 @@ class Handler(BaseHTTPRequestHandler):
         if self.refuse():
             return
         if "delete" in self.query:
-            for key in re.findall("<Key>(.*?)</Key>", body):
+            keys = re.findall("<Key>(.*?)</Key>", body)
+            for key in keys:
                 self.store.whole.pop(unescape(key), None)
-            self.answer(200, b"<DeleteResult></DeleteResult>")
+            deleted = "".join(f"<Deleted><Key>{key}</Key></Deleted>" for key in keys)
+            self.answer(200, f"<DeleteResult>{deleted}</DeleteResult>".encode())
             return
         if "uploads" in self.query:
             upload = str(len(self.store.parts))
@@ -181,7 +191,7 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, f"<InitiateMultipartUploadResult>{named}</InitiateMultipartUploadResult>".encode())
             return
         parts = self.store.parts[self.query["uploadId"]]
-        self.store.whole[self.key] = b"".join(parts[number] for number in sorted(parts))
+        self.store.put(self.key, b"".join(parts[number] for number in sorted(parts)))
         tag = escape(etag(self.store.whole[self.key]))
         self.answer(200, f"<CompleteMultipartUploadResult><ETag>{tag}</ETag></CompleteMultipartUploadResult>".encode())
 

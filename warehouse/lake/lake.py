@@ -58,7 +58,8 @@ class Lake:
             create_identity(place)
             configuration = {
                 "delta.checkpointInterval": str(settings.checkpoint_commits),
-                "delta.logRetentionDuration": "interval 7 days",
+                "delta.logRetentionDuration": f"interval {settings.log_hours} hours",
+                "delta.deletedFileRetentionDuration": f"interval {settings.vacuum_hours} hours",
             }
             for name, spec in TABLES.items():
                 create_table(place, name, spec.schema, configuration=configuration)

@@ -79,7 +79,8 @@ class AppendTable:
                     post_commithook_properties=NO_HOOKS,
                 )
             except CommitFailedError:
-                discard(added, self._files)
+                if self._is_local:  # a store may take a commit, lose its answer and call the second try a conflict
+                    discard(added, self._files)
                 return False
             except (DeltaError, OSError):
                 self._discard_if_refused(added, transactions)
@@ -113,7 +114,6 @@ class AppendTable:
     def _checkpoint(self) -> None:
         try:
             self._handle.delta.create_checkpoint()
-            self._handle.delta.cleanup_metadata()
             self._handle.reopen()
         except (DeltaError, OSError) as error:
             log.warning("no checkpoint", extra={"table": self.name, "version": self.version(), "error": str(error)})

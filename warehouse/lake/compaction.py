@@ -1,0 +1,191 @@
+"""Many small files of a day → few large ones: which ones (a plan), and how they are rewritten (rows in, the same out).
+
+A file is merged with others of its size class, so a byte is rewritten as often as there are classes (four), not every
+time that something comes. A day to which nothing has come for an hour is merged for good. Files are taken in the order
+of their times and rows sorted within a row group, as questions ask: a row group is a short stretch of time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import DeltaTable
+from deltalake.transaction import AddAction
+from pyarrow import fs
+
+from warehouse.lake.layout import layout, settle
+from warehouse.lake.parquet import describe, open_file
+from warehouse.schemas import TABLES
+
+CLASSES = (1 << 20, 8 << 20, 64 << 20)
+"""Ends of the size classes, in bytes; a file past the last one is left as it is."""
+TARGET_BYTES = 128 << 20
+FEWEST = 8
+"""So many files of one class and day are worth a commit."""
+QUIET = timedelta(hours=1)
+"""A day that is over, and to which nothing has come for so long, is merged for good."""
+GROUP_ROWS = 131_072
+"""Rows of a row group, sorted and written at once: of spans about 160 MB of memory, however large the files are."""
+ORDER = {"usage": ("tenant", "feature", "model"), "safety": ("tenant", "feature", "model")}
+"""What rows of one minute are sorted by; the times of the other tables are as good as unique."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """A data file of a table; ``earliest`` is of the table's time column, None = unknown."""
+
+    path: str
+    day: date
+    rows: int | None  # None = whoever wrote it did not say
+    size: int
+    modified_at: datetime
+    earliest: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """Files of one day that become one, in the order of their times."""
+
+    day: date
+    files: tuple[Stored, ...]
+
+
+def stored_files(delta: DeltaTable, time: str) -> list[Stored]:
+    """The files of a loaded table."""
+    actions = pa.RecordBatchReader.from_stream(delta.get_add_actions(flatten=True)).read_all()
+    if not actions.num_rows:
+        return []
+    earliest = f"min.{time}"
+    return [
+        Stored(
+            path=row["path"],
+            day=row["partition.day"],
+            rows=row["num_records"],
+            size=row["size_bytes"],
+            modified_at=_utc(row["modification_time"]),
+            earliest=row.get(earliest),
+        )
+        for row in actions.select([name for name in (*_NEEDED, earliest) if name in actions.column_names]).to_pylist()
+    ]
+
+
+_NEEDED = ("path", "partition.day", "num_records", "size_bytes", "modification_time")
+
+
+def _utc(time: datetime | int) -> datetime:
+    if isinstance(time, datetime):
+        return time if time.tzinfo else time.replace(tzinfo=UTC)
+    return datetime.fromtimestamp(time / 1000, UTC)
+
+
+def plan(files: Iterable[Stored], *, now: datetime, settled_at: datetime) -> list[Merge]:
+    """What is worth merging, of files that were written before ``settled_at``.
+
+    The newest files are left alone: a reader may have to hide one of them (``warehouse.lake.cut``).
+    """
+    merges: list[Merge] = []
+    by_day = sorted(files, key=lambda file: file.day)
+    for day, of_day in groupby(by_day, key=lambda file: file.day):
+        there = list(of_day)
+        small = [one for one in there if one.rows and _class(one) < len(CLASSES) and one.modified_at < settled_at]
+        is_over = day < (now - QUIET).date() and max(file.modified_at for file in there) < now - QUIET
+        merges += _merges(day, small, 2) if is_over else _by_class(day, small)
+    return merges
+
+
+def _class(file: Stored) -> int:
+    return sum(file.size >= end for end in CLASSES)
+
+
+def _by_class(day: date, files: Iterable[Stored]) -> Iterator[Merge]:
+    for _, some in groupby(sorted(files, key=_class), key=_class):
+        yield from _merges(day, list(some), FEWEST)
+
+
+def _merges(day: date, files: Sequence[Stored], fewest: int) -> Iterator[Merge]:
+    """Neighbours in time, as many at once as fit the target."""
+    first = datetime.min.replace(tzinfo=UTC)
+    taken: list[Stored] = []
+    for file in sorted(files, key=lambda one: (one.earliest or first, one.path)):
+        if taken and sum(one.size for one in taken) + file.size > TARGET_BYTES:
+            if len(taken) >= fewest:
+                yield Merge(day=day, files=tuple(taken))
+            taken = []
+        taken.append(file)
+    if len(taken) >= fewest:
+        yield Merge(day=day, files=tuple(taken))
+
+
+class RowsMissing(Exception):
+    """A rewritten file has another number of rows than the log says of its sources: it must not replace them."""
+
+
+def rewrite(table: str, merge: Merge, files: fs.FileSystem, written_at: datetime) -> AddAction:
+    """Write one file with the rows of all; no commit names it yet.
+
+    Raises RowsMissing, OSError, ArrowException; then what was written is taken away.
+    """
+    path = f"{TABLES[table].partition_by}={merge.day.isoformat()}/{uuid.uuid4()}.parquet"
+    try:
+        times = _copy(table, merge, files, path)
+        size = files.get_file_info(path).size
+    except (RowsMissing, OSError, pa.ArrowException):
+        with contextlib.suppress(OSError):
+            files.delete_file(path)
+        raise
+    return describe(table, path, times, merge.day.isoformat(), written_at, size=size, data_change=False)
+
+
+def _copy(table: str, merge: Merge, files: fs.FileSystem, path: str) -> pa.ChunkedArray:
+    """Write the rows of all files, sorted within a row group; gives their times."""
+    spec = TABLES[table]
+    order = [(name, "ascending") for name in (spec.time, *ORDER.get(table, ()))]
+    groups = _groups(table, merge, files)
+    group = next(groups, None)
+    if group is None:
+        raise RowsMissing(f"no rows in {', '.join(file.path for file in merge.files)}")
+    times: list[pa.Array] = []
+    with open_file(table, path, files, settle(layout(table), group)) as writer:
+        while group is not None:
+            ordered = group.sort_by(order)
+            writer.write_table(ordered, row_group_size=GROUP_ROWS)
+            times += ordered[spec.time].chunks
+            group = next(groups, None)
+    if sum(map(len, times)) != sum(file.rows or 0 for file in merge.files):
+        raise RowsMissing(f"{sum(map(len, times))} rows in {', '.join(file.path for file in merge.files)}")
+    return pa.chunked_array(times, spec.schema.field(spec.time).type)
+
+
+def _groups(table: str, merge: Merge, files: fs.FileSystem) -> Iterator[pa.Table]:
+    """The rows of all files, GROUP_ROWS at a time."""
+    kept: list[pa.Table] = []
+    rows = 0
+    for file in merge.files:
+        with files.open_input_file(file.path) as source:
+            for batch in pq.ParquetFile(source).iter_batches(GROUP_ROWS, use_threads=False):
+                kept.append(_as_stored(table, pa.Table.from_batches([batch])))
+                rows += batch.num_rows
+                while rows >= GROUP_ROWS:
+                    whole = pa.concat_tables(kept)
+                    yield whole.slice(0, GROUP_ROWS)
+                    kept, rows = [whole.slice(GROUP_ROWS)], rows - GROUP_ROWS
+    if rows:
+        yield pa.concat_tables(kept)
+
+
+def _as_stored(table: str, rows: pa.Table) -> pa.Table:
+    """Rows of a file in the columns of today; a column that was added since is NULL."""
+    spec = TABLES[table]
+    schema = spec.schema.remove(spec.schema.get_field_index(spec.partition_by))
+    columns = [
+        rows[field.name].cast(field.type) if field.name in rows.column_names else pa.nulls(rows.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
