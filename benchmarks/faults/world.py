@@ -10,9 +10,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from kafka.errors import KafkaError
 
 from benchmarks.faults.source import Message, Source
 from ingest.broker import LocalBroker
@@ -21,7 +24,6 @@ from ingest.errors import BrokerUnavailable
 from ingest.kafka import make_producer
 from ingest.leash import leash
 from ingest.settings import KafkaSettings
-from ingest.topics import ensure_topics
 
 SESSION_S = 2
 ACKNOWLEDGED_WITHIN_S = 60.0
@@ -125,7 +127,7 @@ class World:
             slow_s = self.chance.choice((0, 0, 0.1, 0.5))
             self.start_worker(**{"slow_s": slow_s, **({"shuffle": self.started} if self.chance.random() < 0.5 else {})})
 
-    def wait_started(self, worker: Worker, within_s: float = 60.0) -> None:
+    def wait_started(self, worker: Worker, within_s: float = 180.0) -> None:
         """Return when it consumes, or has ended."""
         self.wait(lambda: not worker.lives or worker.said(STARTED), "a worker starts", within_s=within_s)
 
@@ -142,15 +144,13 @@ class World:
     def producing(self, per_s: float) -> Iterator[None]:
         """Messages all the time, each waited for, to any partition; the broker may be away meanwhile."""
         over = threading.Event()
-        thread = threading.Thread(target=self._produce, args=(over, per_s), daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            over.set()
-            thread.join(2 * ACKNOWLEDGED_WITHIN_S)
-        if thread.is_alive():
-            raise TimeoutError("the producer does not come to its end")
+        with ThreadPoolExecutor(1) as pool:
+            produced = pool.submit(self._produce, over, per_s)
+            try:
+                yield
+            finally:
+                over.set()
+            produced.result()  # what ended it, where it has not run until now
 
     def stop(self) -> None:
         """End everything."""
@@ -161,7 +161,6 @@ class World:
         self.broker.stop()
 
     def _produce(self, over: threading.Event, per_s: float) -> None:
-        ensure_topics(self.kafka)
         producer, messages = None, self.source.messages()
         while not over.is_set():
             message = next(messages)
@@ -174,7 +173,7 @@ class World:
                 sent = producer.send(self.kafka.spans_topic, value=message.value, partition=partition)
                 wait_acknowledged([sent], timeout_s=ACKNOWLEDGED_WITHIN_S)
                 self.acknowledged.append((message, (partition, sent.value.offset)))
-            except BrokerUnavailable:
+            except (BrokerUnavailable, KafkaError):  # the latter: not even the topic is known in time
                 self.uncertain.append(message)
                 end_producer(producer, 0.0)
                 producer = None
