@@ -151,7 +151,7 @@ class Bench:
         """A simulated workload while the gateway is killed four times: no span is missing, the cost is the truth's."""
         file, words = self.data / f"{name}.json", ("--history=6", "--rate=3", "--for=10", f"--seed={name}", "--truth")
         with self.collector(name, *KILLS[name]) as (url, log):
-            stack.start(self.part("simulate", *words, str(file), "--endpoint", url))
+            stack.start(self.part("simulate", *words, str(file), "--endpoint", url, "--api-key", f"key-{name}"))
             for _ in range(4):
                 time.sleep(4)
                 subprocess.run(("/bin/kill", "-9", str(gateway.pid)), check=True)
