@@ -55,9 +55,9 @@ def roll_up_safety(spans: pa.Table) -> pa.Table:
     rows = _rows(spans)
     events = _events(rows)
     hit = rows.join(events.select("row").unique(), on="row", how="semi", maintain_order="left")
-    totals = hit.select(*_PLACE, pl.lit(ANY).alias("category"), "action")
+    totals = hit.select(*_PLACE, pl.lit(ANY).alias("category"), "action", "spans")
     told = pl.concat([events.select(totals.columns), totals])
-    calls = rows.filter(pl.col("billable")).select(*_PLACE, pl.lit(None, pl.String).alias("category"))
+    calls = rows.filter(pl.col("billable")).select(*_PLACE, pl.lit(None, pl.String).alias("category"), "spans")
     table = pl.concat(
         [
             _counted(told, ["category", "action"], "events"),
@@ -75,27 +75,36 @@ def roll_up_safety(spans: pa.Table) -> pa.Table:
     )
 
 
+_TELLING = (
+    *("billable", "operation", "status", "finish_reason", "safety_category", "action"),
+    *("pii_detected", "injection_detected", "_safety"),
+)
+
+
 def _rows(spans: pa.Table) -> pl.DataFrame:
+    """One row for all spans of one place that tell the same, in the order in which they occur; ``spans`` of them."""
     texts = ("tenant", "feature", "service", "operation", "status", "finish_reason", "safety_category", "_safety")
     return (
         pl.DataFrame(spans.select(_READ))
         .filter(pl.col("suppressed_by").is_null())
         .with_columns(
-            pl.int_range(pl.len()).alias("row"),
             pl.col("ended_at").dt.truncate("1m").alias("minute"),
             pl.coalesce(pl.col("response_model", "request_model").cast(pl.String)).alias("model"),
             pl.col("guardrail_action").cast(pl.String).alias("action"),
             *(pl.col(name).cast(pl.String) for name in texts),
         )
+        .group_by([*_PLACE, *_TELLING], maintain_order=True)
+        .agg(pl.len().alias("spans"))
+        .with_columns(pl.int_range(pl.len()).alias("row"))
     )
 
 
 def _counted(rows: pl.DataFrame, keys: list[str], name: str) -> pl.DataFrame:
-    return rows.group_by([*_PLACE, *keys], maintain_order=True).agg(pl.len().alias(name))
+    return rows.group_by([*_PLACE, *keys], maintain_order=True).agg(pl.col("spans").sum().alias(name))
 
 
 def _events(rows: pl.DataFrame) -> pl.DataFrame:
-    """One row per span and category that it tells of: ``_PLACE``, ``row``, ``category``, ``action``.
+    """One row per row and category that it tells of: ``_PLACE``, ``row``, ``category``, ``action``, ``spans``.
 
     Of several actions of one category the strongest; an action that nobody told is the span's.
     """
@@ -129,7 +138,7 @@ def _events(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _checks(rows: pl.DataFrame) -> pl.DataFrame:
-    """One row per span and category that it is a check of: ``_PLACE``, ``category``."""
+    """One row per row and category that it is a check of: ``_PLACE``, ``category``, ``spans``."""
     named = pl.col("_safety").str.extract_all(r"\w+=").list.eval(pl.element().str.strip_suffix("="))
     told = pl.concat_list(named.fill_null([]), pl.concat_list("safety_category")).list.drop_nulls()
     beside = told.list.set_difference(pl.lit([PII, INJECTION])).list.len() > 0
@@ -149,7 +158,7 @@ def _checks(rows: pl.DataFrame) -> pl.DataFrame:
     each = pl.concat_list(of_guard, pl.concat_list(one)).list.drop_nulls().list.unique(maintain_order=True)
     checked = rows.with_columns(each.alias("category")).filter(pl.col("category").list.len() > 0)
     whole = pl.concat_list("category", pl.lit([ANY])).alias("category")
-    return checked.with_columns(whole).explode("category").select(*_PLACE, "category")
+    return checked.with_columns(whole).explode("category").select(*_PLACE, "category", "spans")
 
 
 def _is_guard() -> pl.Expr:
