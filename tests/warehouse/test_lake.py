@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -151,6 +152,20 @@ def test_the_log_is_summed_up_every_so_many_commits(local: LakeSettings):
     found = sorted(Path(local.url, "spans", "_delta_log").glob("*.checkpoint.parquet"))
     assert [int(path.name.partition(".")[0]) for path in found] == [3, 6]
     assert Lake.open(local).next_offsets([APP])[APP]["spans"] == 7
+
+
+def test_a_long_summary_is_written_less_often(local: LakeSettings):
+    lake = Lake.open(replace(local, checkpoint_commits=2))
+    log = Path(local.url, "spans", "_delta_log")
+    lake.commit(flush_of(stretch(0, 1)))
+    lake.commit(flush_of(stretch(1, 2)))
+    told = json.loads((log / "_last_checkpoint").read_text())
+    (log / "_last_checkpoint").write_text(json.dumps(told | {"size": 2000}))  # as long as four commits
+
+    for offset in range(2, 7):
+        lake.commit(flush_of(stretch(offset, offset + 1)))
+
+    assert sorted(int(path.name.partition(".")[0]) for path in log.glob("*.checkpoint.parquet")) == [2, 6]
 
 
 def test_handles_that_have_seen_many_commits_are_opened_anew_and_miss_none(

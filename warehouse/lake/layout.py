@@ -21,12 +21,12 @@ from warehouse.schemas import COST_KINDS, TABLES
 ALWAYS_DIFFERENT = frozenset({"response_id", "outcome_id", "event_id", "flush_id", "user_id", "session_id", "task_id"})
 """Texts that a dictionary would only make larger in a flush: users and sessions hardly come twice in two seconds."""
 
-RANDOM = frozenset({"span_id", "parent_span_id", "suppressed_by"})
-"""Bytes that no compression makes smaller. A trace's id repeats beside itself, so it is compressed."""
+RANDOM = frozenset({"span_id"})
+"""Bytes that no compression makes smaller. Ids of traces and parents repeat beside themselves."""
 
 DICTIONARY_BELOW = 0.6
-"""A file of many flushes takes a dictionary where fewer values than this share of its rows differ: 16 random bytes and
-a number of 17 bits for each row are then less than 16 bytes for each row."""
+"""A file of many flushes may take a dictionary where fewer values than this share of its rows differ: 16 random bytes
+and a number of 17 bits for each row are then less than 16 bytes for each row."""
 
 DICTIONARY_BYTES = 16 * 1024 * 1024
 """What a dictionary may grow to before the writer gives it up; a million rows' users still fit."""
@@ -78,15 +78,28 @@ def _encoding(leaf: pq.ColumnSchema) -> str:
 
 
 def settle(flushed: Layout, rows: pa.Table) -> Layout:
-    """The layout of a file of many flushes, of which ``rows`` are a good part: dictionaries where values do repeat."""
+    """The layout of a file of many flushes, of which ``rows`` are a good part: dictionaries where they are smaller."""
     candidates = [name for name in rows.column_names if name in ALWAYS_DIFFERENT or name in COST_KINDS]
-    repeating = frozenset(name for name in candidates if _distinct_share(rows[name]) < DICTIONARY_BELOW)
-    return _with_dictionaries(flushed, (flushed.dictionaries - set(candidates)) | repeating)
+    repeating = {name for name in candidates if _distinct_share(rows[name]) < DICTIONARY_BELOW}
+    smaller = {name for name in repeating if name in COST_KINDS or _is_smaller(rows[name])}
+    return _with_dictionaries(flushed, (flushed.dictionaries - set(candidates)) | smaller)
 
 
 def _distinct_share(column: pa.ChunkedArray) -> float:
     values = len(column) - column.null_count
     return pc.count_distinct(column).as_py() / values if values else 0.0
+
+
+def _is_smaller(column: pa.ChunkedArray) -> bool:
+    """Whether a text takes less as a dictionary: not where what repeats stands side by side, as a trace's session."""
+    plain = _size(column, use_dictionary=False, column_encoding={"text": "DELTA_LENGTH_BYTE_ARRAY"})
+    return _size(column, use_dictionary=True, dictionary_pagesize_limit=DICTIONARY_BYTES) < plain
+
+
+def _size(column: pa.ChunkedArray, **how: object) -> int:
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"text": column}), sink, compression="ZSTD", write_statistics=False, **how)
+    return sink.tell()
 
 
 def _with_dictionaries(flushed: Layout, dictionaries: Collection[str]) -> Layout:

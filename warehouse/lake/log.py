@@ -35,3 +35,13 @@ def read_commit(files: fs.FileSystem, version: int) -> Commit | None:
         transactions={a["txn"]["appId"]: a["txn"]["version"] for a in actions if "txn" in a},
         added=frozenset(action["add"]["path"] for action in actions if "add" in action),
     )
+
+
+def read_summary(files: fs.FileSystem) -> tuple[int, int]:
+    """Version and number of actions of the last checkpoint; (0, 0) where there is none. Raises OSError."""
+    try:
+        with files.open_input_file("_delta_log/_last_checkpoint") as file:
+            told = json.loads(file.readall())
+        return int(told["version"]), int(told["size"])
+    except (FileNotFoundError, ValueError, KeyError):
+        return 0, 0

@@ -77,24 +77,25 @@ def _by_day(rows: pa.Table, partition_by: str) -> Iterable[tuple[str, pa.Table]]
 
 
 def _write(table: str, path: str, rows: pa.Table, files: fs.FileSystem) -> None:
-    with open_file(table, path, files, layout(table)) as writer:
+    with open_file(table, path, files, layout(table), rows.schema) as writer:
         writer.write_table(rows)
 
 
 @contextlib.contextmanager
-def open_file(table: str, path: str, files: fs.FileSystem, how: Layout) -> Iterator[pq.ParquetWriter]:
-    """A new Parquet file for rows of one day, without the partition column."""
-    spec = TABLES[table]
+def open_file(
+    table: str, path: str, files: fs.FileSystem, how: Layout, schema: pa.Schema
+) -> Iterator[pq.ParquetWriter]:
+    """A new Parquet file for rows of one day in ``schema``: that of the table without the partition column."""
     if isinstance(files, fs.SubTreeFileSystem):  # object stores have no directories
         files.create_dir(path.rpartition("/")[0], recursive=False)
     with pq.ParquetWriter(
         path,
-        spec.schema.remove(spec.schema.get_field_index(spec.partition_by)),
+        schema,
         filesystem=files,
         use_dictionary=sorted(how.dictionaries),
         column_encoding=how.encodings,
         compression=how.compression,
-        write_statistics=[spec.time],
+        write_statistics=[TABLES[table].time],
         dictionary_pagesize_limit=DICTIONARY_BYTES,
         store_schema=False,
     ) as writer:
