@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from processors.conventions.table import AliasTable
 from processors.decode.decoded import KINDS, STRUCTURE
-from processors.decode.wire import spans as at
+from processors.decode.wire import scratch as at
 from processors.decode.wire import texts
 from processors.decode.wire.compiled import compiled
 from processors.decode.wire.room import Room
-from processors.decode.wire.spans import NO_ALIAS, unpack
+from processors.decode.wire.scratch import NO_ALIAS, unpack
 from processors.decode.wire.templates import Placed, Template
 
 Offer = tuple[int, int, Any]

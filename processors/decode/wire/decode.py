@@ -21,7 +21,7 @@ from processors.decode.wire.columns import Walked
 from processors.decode.wire.frames import GROUP_COLUMNS, SPAN_COLUMNS, find_spans
 from processors.decode.wire.keys import keys_of
 from processors.decode.wire.room import Room
-from processors.decode.wire.spans import (
+from processors.decode.wire.scratch import (
     BEGIN,
     END,
     GROUP,
@@ -34,8 +34,8 @@ from processors.decode.wire.spans import (
     Found,
     check_room,
     make_scratch,
-    walk,
 )
+from processors.decode.wire.spans import walk
 from processors.decode.wire.structures import Structures
 from processors.decode.wire.templates import Template, Templates
 from processors.decode.wire.words import PADDING

@@ -17,7 +17,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans
 from processors.conventions.table import AliasTable
 from processors.decode.columns import Found
 from processors.decode.walk import Walk
-from processors.decode.wire.spans import NO_ALIAS
+from processors.decode.wire.scratch import NO_ALIAS
 
 MOST_KEPT = 4096
 

@@ -1,0 +1,232 @@
+"""Attributes of spans and events: which field one may fill, and whether it is better than what has filled it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from processors.decode.wire.compiled import compiled, inlined
+from processors.decode.wire.keys import (
+    ABOUT,
+    ALIAS,
+    AT,
+    FIELD,
+    INNER,
+    NO_SLOT,
+    PLAIN,
+    QUOTED,
+    SIZE,
+    SLOTS,
+    WANTED,
+    find_slot,
+)
+from processors.decode.wire.scratch import (
+    AT_ROW,
+    IS_FOR_PYTHON,
+    IS_ODD,
+    LAST_KEY,
+    LOGGED,
+    MOST_PENDING,
+    PENDING,
+    PREDICTIONS,
+    SIDE,
+    SIDE_END,
+    pack,
+)
+from processors.decode.wire.values import ARRAY, LEFT, MAP, STRING, TAKEN, convert, mentions, read_any
+from processors.decode.wire.words import is_same, is_utf8, load64, read_length
+
+_SIDE_BYTES = 24
+
+
+@inlined
+def _read_pair(buffer: Any, at: int, end: int) -> Any:
+    """Key and value of a ``KeyValue`` in either order: begin and end of both; -1: odd. A value may be missing."""
+    key_begin, key_end = np.int64(0), np.int64(-1)
+    value_begin, value_end = np.int64(0), np.int64(-1)
+    while at < end:
+        tag = buffer[at]
+        stop, begin = read_length(buffer, at + 1, end)
+        if stop < 0 or (tag == 0x0A and key_end >= 0) or (tag == 0x12 and value_end >= 0):
+            return np.int64(-1), key_end, value_begin, value_end
+        if tag == 0x0A:
+            key_begin, key_end = begin, stop
+        elif tag == 0x12:
+            value_begin, value_end = begin, stop
+        else:
+            return np.int64(-1), key_end, value_begin, value_end
+        at = stop
+    return key_begin, max(key_end, key_begin), value_begin, max(value_end, value_begin)
+
+
+@inlined
+def best(field: int, base_alias: Any, scratch: Any, number: int) -> int:
+    """The best alias of a field so far; ``NO_ALIAS`` where it has none."""
+    return scratch.best[field, 1] if scratch.best[field, 0] == number else base_alias[field]
+
+
+@inlined
+def put(field: int, alias: int, first: int, second: int, log: Any, scratch: Any, number: int) -> None:
+    """Set a field in the log: in the place that the span has for it already, else in a new one."""
+    held = scratch.best
+    if held[field, 0] != number:
+        held[field, 0] = number
+        held[field, 2] = scratch.state[LOGGED]
+        scratch.state[LOGGED] += 1
+    entry = held[field, 2]
+    held[field, 1] = alias
+    log[entry, 0] = pack(scratch.state[AT_ROW], field, alias, second)
+    log[entry, 1] = first
+
+
+@inlined
+def _place(buffer: Any, at: int, size: int) -> int:
+    """A place in ``scratch.after`` by the key's bytes; place 0 stands before the first key."""
+    mixed = np.uint64(size) * np.uint64(0x9E3779B97F4A7C15)
+    if size >= 8:
+        mixed ^= load64(buffer, at) * np.uint64(0xC2B2AE3D27D4EB4F)
+        mixed ^= load64(buffer, at + size - 8) * np.uint64(0x165667B19E3779F9)
+    else:
+        for i in range(size):
+            mixed = (mixed ^ np.uint64(buffer[at + i])) * np.uint64(0x100000001B3)
+    mixed ^= mixed >> np.uint64(32)
+    return 1 + np.int64(mixed % np.uint64(PREDICTIONS - 1))
+
+
+@inlined
+def _predict(buffer: Any, at: int, size: int, keys: Any, base: int, scratch: Any) -> int:
+    """The slot of a span's key: instrumentations write keys in one order, so the last key foretells the next one.
+
+    Keys seen before stand in ``scratch.after`` by a few bits of their hash; each points to the one that followed it.
+    """
+    state, after = scratch.state, scratch.after
+    guess = after[state[LAST_KEY], 3]
+    if guess > 0 and after[guess, 1] == size and is_same(buffer, at, after[guess, 0], size):
+        state[LAST_KEY] = guess
+        return after[guess, 2]
+    slot = find_slot(buffer, at, size, keys, base)
+    if slot == NO_SLOT and not is_utf8(buffer, at, at + size):
+        state[IS_ODD] = 1
+        return NO_SLOT
+    place = _place(buffer, at, size)
+    after[place, 0] = at
+    after[place, 1] = size
+    after[place, 2] = slot
+    after[state[LAST_KEY], 3] = place
+    state[LAST_KEY] = place
+    return slot
+
+
+@inlined
+def _offer(
+    buffer: Any, alias: int, field: int, wanted: int, quoted: bool, kind: int, first: int, second: int,
+    base_alias: Any, keys: Any, base: int, log: Any, scratch: Any, number: int,
+) -> None:  # fmt: skip
+    """Take a value into a field if its alias is as good as the one that has filled it."""
+    state = scratch.state
+    if alias > best(field, base_alias, scratch, number):
+        return
+    if quoted and kind == STRING and second > 0 and buffer[first] == ord('"'):
+        state[IS_FOR_PYTHON] = 1
+        return
+    side = state[SIDE] if state[SIDE] + _SIDE_BYTES <= state[SIDE_END] else np.int64(-1)
+    verdict, one, two = convert(buffer, wanted, kind, first, second, side, keys, base, scratch.stack)
+    if verdict != TAKEN:
+        if verdict == LEFT:
+            state[IS_FOR_PYTHON] = 1
+        return
+    if one == side and two > 0:
+        state[SIDE] += _SIDE_BYTES
+    put(field, alias, one, two, log, scratch, number)
+
+
+@inlined
+def _cannot_open(byte: int) -> bool:
+    """Whether no list or dict begins so, not even behind blanks."""
+    return byte not in (ord("{"), ord("[")) and byte > 32
+
+
+@inlined
+def read_attribute(
+    buffer: Any,
+    at: int,
+    end: int,
+    event: int,
+    base_alias: Any,
+    keys: Any,
+    base: int,
+    log: Any,
+    scratch: Any,
+    number: int,
+) -> None:
+    """One attribute of a span, or of an event that is read."""
+    state = scratch.state
+    key_begin, key_end, value_begin, value_end = _read_pair(buffer, at, end)
+    if key_begin < 0:
+        state[IS_ODD] = 1
+        return
+    kind, first, second = read_any(buffer, value_begin, value_end, scratch.stack)
+    if kind < 0:
+        state[IS_ODD] = 1
+        return
+    size = key_end - key_begin
+    slot = _predict(buffer, key_begin, size, keys, base, scratch) if event < 0 else NO_SLOT
+    if event >= 0:
+        if not is_utf8(buffer, key_begin, key_end):
+            state[IS_ODD] = 1
+            return
+        if size == 0:
+            state[IS_FOR_PYTHON] = 1
+        for candidate in range(keys.events[event, SLOTS], keys.events[event + 1, SLOTS]):
+            if keys.slots[candidate, SIZE] == size and is_same(
+                buffer, key_begin, base + keys.slots[candidate, AT], size
+            ):
+                slot = candidate
+    if slot < 0:
+        return
+    for i in range(keys.slots[slot, PLAIN], keys.slots[slot + 1, PLAIN]):
+        _offer(
+            buffer, keys.plain[i, ALIAS], keys.plain[i, FIELD], keys.plain[i, WANTED], keys.plain[i, QUOTED] != 0, kind,
+            first, second, base_alias, keys, base, log, scratch, number,
+        )  # fmt: skip
+    if keys.slots[slot, INNER] < keys.slots[slot + 1, INNER] and kind in (STRING, ARRAY, MAP):
+        count = state[PENDING]
+        if count == MOST_PENDING:
+            state[IS_FOR_PYTHON] = 1
+            return
+        if kind == STRING and (second == 0 or (buffer[first] < 0x80 and _cannot_open(buffer[first]))):
+            return
+        scratch.pending[count, 0] = slot
+        scratch.pending[count, 1] = first
+        scratch.pending[count, 2] = second
+        scratch.pending[count, 3] = kind
+        state[PENDING] = count + 1
+
+
+@compiled
+def keep_structures(
+    buffer: Any, base_alias: Any, keys: Any, base: int, kept: Any, count: int, scratch: Any, row: int, number: int
+) -> int:
+    """Note the structures that may fill a field better than what has filled it; -> how many are noted."""
+    for i in range(scratch.state[PENDING]):
+        slot, begin, size, kind = scratch.pending[i]
+        is_worth = False
+        looked = -1
+        for one in range(keys.slots[slot, INNER], keys.slots[slot + 1, INNER]):
+            about = keys.inner[one, ABOUT]
+            if about < 0 or kind != STRING:
+                is_worth = keys.inner[one, ALIAS] <= best(keys.inner[one, FIELD], base_alias, scratch, number)
+            elif about != looked:
+                is_worth = mentions(buffer, begin, size, about, keys, base)
+                looked = about
+            if is_worth:
+                break
+        if is_worth:
+            kept[count, 0] = row
+            kept[count, 1] = slot
+            kept[count, 2] = begin
+            kept[count, 3] = size
+            kept[count, 4] = kind
+            count += 1
+    return count
