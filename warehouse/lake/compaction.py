@@ -33,7 +33,7 @@ FEWEST = 8
 """So many files of one class and day are worth a commit."""
 QUIET = timedelta(hours=1)
 """A day that is over, and to which nothing has come for so long, is merged for good."""
-GROUP_ROWS = 131_072
+GROUP_ROWS = 65_536
 """Rows of a row group, at least: read, sorted and written at once, so that memory does not grow with the files."""
 ORDER = {
     "usage": ("minute", "tenant", "feature", "model"),
