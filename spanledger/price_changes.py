@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from warehouse.reader import Scope
 
 DAYS = 30
+EVERY, OTHERS = "(all)", "(others)"
+"""Whose calls a row counts, where not one tenant's: everybody's; those of nobody whom an entry of the books names."""
 _AT_ONCE = 3  # days whose calls are held in memory
 _NO_MONEY = f"there is no lake: what the change means in money for its last {DAYS} days is not known"
 _RATES = ("tenant", "provider", "model", "service_tier", "kind", "above_input_tokens", "per", "before_usd", "after_usd")
@@ -44,20 +46,25 @@ def diff(args: argparse.Namespace, settings: Settings) -> int:
     before, after = (_side(text, settings) for text in (args.before, args.after))
     tenants = before.book.tenants | after.book.tenants
     calls = _named(args.model) if args.model else _in_use(scope_of(args.tenant), tenants, settings)
-    changes = show_changes(before, after, calls.items())
+    changes = _say_whose(show_changes(before, after, calls.items()), OTHERS if tenants else EVERY)
     money = _money(before, after, args, settings)
-    totals = show_money(money) if money is not None else changes.slice(0, 0)
+    totals = _say_whose(show_money(money), EVERY) if money is not None else changes.slice(0, 0)
     if args.format != "table":
         write(pa.concat_tables([changes, totals]), args.format, changes.column_names)
     else:
-        apart = changes["tenant"].null_count < changes.num_rows
-        write(changes, "table", [name for name in _RATES_SHOWN if apart or name != "tenant"])
+        write(changes, "table", [name for name in _RATES_SHOWN if tenants or name != "tenant"])
         if totals.num_rows:
             print()
             write(totals, "table", _TOTALS_SHOWN)
     print(f"{changes.num_rows} changes in {len(calls)} models", file=sys.stderr)
     print(f"the lake's last {DAYS} days, " + say_money(money) if money is not None else _NO_MONEY, file=sys.stderr)
     return 0
+
+
+def _say_whose(changes: pa.Table, others: str) -> pa.Table:
+    """With a word for the calls of all tenants that no entry names: theirs are not calls without a tenant."""
+    place = changes.schema.get_field_index("tenant")
+    return changes.set_column(place, changes.field(place), changes["tenant"].fill_null(others))
 
 
 def _money(before: Side, after: Side, args: argparse.Namespace, settings: Settings) -> pa.Table | None:

@@ -88,13 +88,14 @@ def _show(args: argparse.Namespace, settings: Settings) -> int:
     rates, entries = show_rates(book, asked, at_us), show_entries(book, asked, at_us)
     if not rates.num_rows:
         _explain_nothing(book, asked)
-        if args.format == "table":
-            return 0
     shown = ("kind", "above_input_tokens", "usd", "per", "list_usd", "source")
-    write(rates, args.format, shown)
+    if args.format != "table" or rates.num_rows:
+        write(rates, args.format, shown)
     if args.format == "table" and entries.num_rows:
-        print()
+        print(end="\n" if rates.num_rows else "")
         write(entries, "table", entries.column_names)
+    if args.format == "table" and not rates.num_rows and not entries.num_rows:
+        return 0
     print(f"price version {book.version}", file=sys.stderr)
     return 0
 

@@ -9,7 +9,7 @@ from processors.explain.case import Case
 from processors.explain.meanings import meaning
 from processors.explain.wire import Json
 from processors.pricing.book import PriceBook
-from processors.pricing.lines import PriceLine, as_text, price_lines, sum_lines
+from processors.pricing.lines import PAID_BY_GPU, PriceLine, as_text, price_lines, sum_lines
 from processors.pricing.snapshots import BY_REQUEST
 
 
@@ -20,9 +20,10 @@ def explain_price(case: Case, row: int, book: PriceBook) -> Json | None:
         return None
     lines = price_lines(_call(span), book)
     by_request = (span["price_version"] or "").endswith(BY_REQUEST)
+    by_gpu = any(line.kind == PAID_BY_GPU for line in lines)
     json: Json = {
         "status": span["price_status"],
-        "meaning": meaning("price", span["price_status"]),
+        "meaning": meaning("price", PAID_BY_GPU if by_gpu else span["price_status"]),
         "model": (not by_request and span["response_model"]) or span["request_model"],
         "model_from": "response_model" if span["response_model"] and not by_request else "request_model",
         "at": span["started_at"],

@@ -27,6 +27,8 @@ from processors.pricing.rates import Rates
 from warehouse.schemas import SPANS
 
 _NEEDED = pa.schema([SPANS.field(name) for name in NEEDED])
+PAID_BY_GPU = "paid_by_gpu"
+"""Kind of the only line, zero, of a call that is paid for through the GPU it runs on: it has no rates."""
 _PICODOLLAR = Decimal("1e-12")
 _DIGITS = Context(prec=80)
 
@@ -104,7 +106,7 @@ def _lines(rates: Rates, amounts: list[Fraction]) -> tuple[PriceLine, ...]:
         amounts[column] = max(amounts[column], Fraction(least)) if amounts[column] else amounts[column]
     lines = [line for kind in KINDS if kind in rates.prices and (line := _line(kind, rates, amounts)) is not None]
     if not lines:
-        lines = [PriceLine(kind="free", usd=Fraction(0), source=rates.source)]
+        lines = [PriceLine(kind="free" if rates.prices else PAID_BY_GPU, usd=Fraction(0), source=rates.source)]
     for adjustment in rates.adjustments:
         so_far = sum((line.usd for line in lines), Fraction(0))
         lines.append(

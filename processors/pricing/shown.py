@@ -16,7 +16,7 @@ from processors.pricing.book import LAYERS, Asked, PriceBook, in_force, is_off_l
 from processors.pricing.catalogue import find_model
 from processors.pricing.entries import Entry
 from processors.pricing.kinds import kind_name
-from processors.pricing.lines import as_text
+from processors.pricing.lines import PAID_BY_GPU, as_text
 from processors.pricing.names import is_unknown, provider_id
 from processors.pricing.rates import Rates
 from processors.pricing.served import ELSEWHERE, is_told
@@ -115,6 +115,9 @@ def _rates(tariff: Any, at_us: int) -> Iterator[tuple[tuple[str, int | None, int
     before: dict[str, Fraction] = {}
     for above in (-1, *tariff.context_tokens) if tariff else ():
         rates = tariff.at(at_us, at_us % DAY_US, above)
+        if rates and not rates.prices and before.get(PAID_BY_GPU) is None:
+            before[PAID_BY_GPU] = Fraction(0)
+            yield (PAID_BY_GPU, None if above < 0 else above, 1), Fraction(0), rates
         for kind, price in rates.prices.items() if rates else ():
             usd = math.prod((one.factor() for one in rates.adjustments), start=Fraction(price.usd))
             if before.get(kind) != usd:

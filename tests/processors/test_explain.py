@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +20,7 @@ from processors.explain import explain
 from processors.explain.meanings import meanings
 from processors.messages import Message
 from processors.normalise import normalise, parts, usage
+from processors.pricing.book import PriceBook
 from processors.pricing.columns import STATUSES
 from processors.settings import WorkerSettings
 from spanledger.answers import plain
@@ -40,14 +42,16 @@ CHAT = {
 OUTER, INNER = {"span_id": b"\x01" * 8}, {"span_id": b"\x02" * 8, "parent_span_id": b"\x01" * 8}
 
 
-def explained(messages: Sequence[Message]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def explained(
+    messages: Sequence[Message], engine: Engine = ENGINE
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Rows, and their explanations as JSON says them; every message is a ledger of its own."""
-    rules = dataclasses.replace(ENGINE.rules, trusted_topics=None)
-    decoded = decode(messages, ENGINE.table)
+    rules = dataclasses.replace(engine.rules, trusted_topics=None)
+    decoded = decode(messages, engine.table)
     spans = normalise(decoded, rules).spans
     before = spans.append_column(once.LEDGER, spans["_message_index"].cast(pa.int64()))
-    after = bill(before, ENGINE)
-    told = explain(messages, decoded, rules, (before, after), ENGINE)
+    after = bill(before, engine)
+    told = explain(messages, decoded, rules, (before, after), engine)
     return after.to_pylist(), [json.loads(json.dumps(plain(one))) for one in told]
 
 
@@ -291,6 +295,22 @@ def test_the_price_of_a_call_is_shown_line_by_line():
         ("output", "100", "0.6", 1_000_000, "0.00006"),
     ]
     assert (price["sum_usd"], price["cost_usd"], price["rounded"]) == ("0.000165", "0.000165000000", False)
+
+
+def test_a_call_that_is_paid_by_the_gpu_is_said_to_be(tmp_path: Path):
+    file = tmp_path / "book.toml"
+    file.write_text("[[price]]\nmodel = 'llama*'\nfrom = 2026-01-01\ngpu = true\n")
+    engine = dataclasses.replace(ENGINE, book=PriceBook.from_settings({}, str(file)))
+
+    served, listed = (
+        explained([message(request(span(CHAT | names)))], engine)[1][0]["price"]
+        for names in ({"gen_ai.provider.name": "vllm", "gen_ai.request.model": "llama-3"}, {})
+    )
+
+    assert (served["status"], served["cost_usd"], listed["status"]) == ("free", "0.000000000000", "priced")
+    assert "paid through GPU cost" in served["meaning"]
+    assert [(line["kind"], line["usd"]) for line in served["lines"]] == [("paid_by_gpu", "0")]
+    assert "paid by GPU" in served["lines"][0]["source"]
 
 
 def test_no_spans_have_no_explanations():

@@ -31,6 +31,13 @@ tenant = "acme"
 from = 2026-07-01
 usd_per_mtok = {input = "1", output = "4"}
 """
+BY_GPU = """
+[[price]]
+provider = "vllm"
+model = "llama*"
+from = 2026-01-01
+gpu = true
+"""
 GPT = {"provider": "openai", "request_model": "gpt-4o", "response_model": "gpt-4o-2024-08-06"}
 UNPRICED: dict[str, Any] = {"price_status": "unpriced_model", "cost_usd": None, "input_tokens": 7}
 
@@ -82,6 +89,33 @@ def test_show_prints_every_entry_and_what_became_of_it(book: Path, capsys: pytes
     assert code == 0
     assert "committed price  not yet" in printed
     assert "discount 12.5 %  applies  contract 4711" in printed
+
+
+def test_show_of_a_model_that_is_paid_by_the_gpu_says_that_it_is_free_and_which_entry_says_so(
+    book: Path, capsys: pytest.CaptureFixture[str]
+):
+    book.write_text(BY_GPU)
+
+    main(["prices", "show", "llama-3", "--provider", "vllm"])
+    shown = capsys.readouterr()
+    (rate,) = ask(capsys, "show", "llama-3", "--provider", "vllm")[1]
+
+    assert (rate["kind"], rate["usd"]) == ("paid_by_gpu", "0")
+    assert "book entry 1 vllm/llama*" in rate["source"]
+    rates, entries = shown.out.strip().split("\n\n")
+    assert "paid_by_gpu" in rates
+    assert "paid by GPU  applies" in entries
+    assert "priced at other times" not in shown.err
+
+
+def test_show_of_a_price_that_begins_later_says_so_and_shows_the_entry(book: Path, capsys: pytest.CaptureFixture[str]):
+    book.write_text(BY_GPU)
+
+    main(["prices", "show", "llama-3", "--provider", "vllm", "--at", "2025-12-31"])
+
+    shown = capsys.readouterr()
+    assert "priced at other times" in shown.err
+    assert "paid by GPU  not yet" in shown.out
 
 
 @pytest.mark.usefixtures("book")
@@ -215,6 +249,23 @@ def test_diff_lists_what_changes_for_the_models_in_use(book: Path, tmp_path: Pat
     (change,) = [row for row in answer if row["kind"] == "input"]
     assert (change["before_usd"], change["after_usd"], change["change_percent"]) == ("2.5", "2.1875", "-12.50")
     assert change["calls"] == 2
+
+
+def test_diff_calls_no_tenant_unattributed_whom_the_books_do_not_name(
+    book: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    fill(tmp_path, *(span(n, **GPT, tenant=tenant, input_tokens=9) for n, tenant in enumerate(("beta", "acme", None))))
+
+    everyone = ask(capsys, "diff", "list", str(book))[1]
+    book.write_text(FIRST + SECOND.replace("2026-07-01", "2026-02-01"))
+    apart = ask(capsys, "diff", "list", str(book))[1]
+    main(["prices", "diff", "list", str(book)])
+    printed = capsys.readouterr().out
+
+    assert {(row["tenant"], row["calls"]) for row in everyone} == {("(all)", 3)}
+    assert {(row["tenant"], row["calls"]) for row in apart if row["kind"] == "input"} == {("acme", 1), ("(others)", 2)}
+    assert {row["tenant"] for row in apart if row["kind"] == "total"} == {"(all)"}
+    assert "unattributed" not in printed
 
 
 def test_diff_says_what_the_last_thirty_days_would_have_cost_at_either_side(
