@@ -142,7 +142,8 @@ def test_no_rate_of_several_categories_is_above_one(category: str, tmp_path: Pat
     answer = report(tmp_path, *rows, by="")
 
     assert {key[0] for key in answer} >= {"any", category, "other"}
-    assert all(0 < row["event_rate"] <= 1 and row["trigger_rate"] <= 1 for row in answer.values())
+    assert all(row["event_rate"] <= 1 and row["trigger_rate"] <= 1 for row in answer.values())
+    assert all((row["event_rate"] > 0) == (row["events"] > 0) for row in answer.values())
 
 
 def test_a_guardrail_span_is_an_event_and_a_check_but_no_call():
@@ -218,6 +219,31 @@ def test_each_rate_says_over_what_it_is(tmp_path: Path):
     assert ("b", None) not in {key[:2] for key in answer}
 
 
+def test_what_was_looked_for_and_never_found_has_a_line_with_its_denominator(tmp_path: Path):
+    rows = [
+        *[call(tenant="a", feature="f", finish_reason="stop", pii_detected=False) for _ in range(3)],
+        call(tenant="a", feature="g", finish_reason="stop", pii_detected=True, guardrail_action="flagged"),
+        call(tenant="b", feature="f", finish_reason="stop"),
+        call(tenant="c", status="error", error_class="timeout"),
+    ]
+
+    answer = report(tmp_path, *rows, by="tenant,feature")
+
+    rates = {key: (row["events"], row["checked_calls"], row["event_rate"]) for key, row in answer.items()}
+    assert rates == {
+        ("a", "g", "any", "flagged"): (1, 1, 1.0),
+        ("a", "f", "any", None): (0, 3, 0.0),
+        ("b", "f", "any", None): (0, 1, 0.0),
+        ("a", "g", "pii", "flagged"): (1, 1, 1.0),
+        ("a", "f", "content_filter", None): (0, 3, 0.0),
+        ("a", "f", "pii", None): (0, 3, 0.0),
+        ("b", "f", "content_filter", None): (0, 1, 0.0),
+    }
+    quiet = answer["a", "f", "pii", None]
+    assert (quiet["triggered"], quiet["trigger_rate"], quiet["contained_rate"]) == (0, 0.0, None)
+    assert (quiet["checked_over"], quiet["calls"]) == ("checks for it", 3)
+
+
 def test_an_injection_is_contained_where_it_was_blocked(tmp_path: Path):
     caught = guard(safety_category="prompt_injection", injection_detected=True, guardrail_action="blocked")
     missed = call(injection_detected=True, guardrail_action="flagged")
@@ -242,10 +268,10 @@ def test_no_rate_is_above_one(category: str, by: str, tmp_path: Path):
         call(tenant="b", status="error", **told, **seen),
     ]
 
-    rates = [row["event_rate"] for row in report(tmp_path, *rows, by=by).values()]
+    rates = [(row["events"], row["event_rate"]) for row in report(tmp_path, *rows, by=by).values()]
 
-    assert rates
-    assert all(0 < rate <= 1 for rate in rates)
+    assert sum(events for events, _ in rates)
+    assert all(rate <= 1 and (rate > 0) == (events > 0) for events, rate in rates)
 
 
 def test_calls_of_other_tenants_features_and_models_are_counted_apart():

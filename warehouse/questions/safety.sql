@@ -5,7 +5,7 @@
 -- takes end: time = ; first minute after
 -- gives category: what was found or, beside allowed, what was looked for; any = spans with an event, once each: the total
 -- gives action: blocked, redacted, flagged or allowed; null = nobody says
--- gives events: events of this category and action
+-- gives events: events of this category and action; 0 = looked for, and nothing came of it
 -- gives checked_calls: calls and guardrail runs that were checked for this category, of the same group
 -- gives event_rate: events / checked_calls
 -- gives triggered: events of this category with any action but allowed
@@ -29,6 +29,7 @@ based AS (
         {keys} category, action, events,
         sum(checks) OVER (PARTITION BY {keys} category) AS own,
         sum(events) OVER (PARTITION BY {keys} category) AS told,
+        sum(events) OVER (PARTITION BY {keys} true) AS of_all,
         sum(events) FILTER (action IS DISTINCT FROM 'allowed') OVER (PARTITION BY {keys} category) AS triggered,
         sum(events) FILTER (action = 'blocked') OVER (PARTITION BY {keys} category) AS blocked,
         sum(checks) FILTER (category = 'content_filter') OVER (PARTITION BY {keys} true) AS finished,
@@ -46,6 +47,7 @@ filtered AS (
 rated AS (
     SELECT
         {keys} category, action, events, triggered, blocked, calls,
+        told = 0 AND (of_all = 0 OR category NOT IN ('content_filter', 'guardrail')) AS is_quiet,
         coalesce(own, 0)
             + CASE WHEN by_filter THEN coalesce(finished, 0) ELSE 0 END
             + CASE WHEN category IN ('any', 'content_filter', 'guardrail') THEN 0 ELSE coalesce(unnamed, 0) END AS known,
@@ -68,5 +70,5 @@ SELECT
     CASE WHEN known > 0 THEN checked_over ELSE 'billable calls' END AS checked_over,
     coalesce(calls, 0)::BIGINT AS calls
 FROM rated
-WHERE events > 0
+WHERE events > 0 OR (is_quiet AND action IS NULL AND category IS NOT NULL AND known > 0)
 ORDER BY category = 'any' DESC, events DESC, {keys} category, action
