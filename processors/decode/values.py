@@ -1,9 +1,9 @@
 """One attribute value as its field's kind, or None: nothing on the wire is trusted to have the right type.
 
 Accepted beside the plain type: numbers as text (``100.0``, ``1e2`` and ``1,200`` are whole), booleans as text, lists as
-JSON text, JSON in JSON (quoted text), Python reprs of dicts; where the first of several is wanted, also of lists,
-tuples, sets and enums. Refused: empty text, a structure as text, text beyond ``TEXT_BYTES``, NaN and infinities,
-numbers beyond 64 bits.
+JSON text, JSON in JSON (quoted text), Python reprs of dicts, in which objects tell nothing; where the first of several
+is wanted, also of lists, tuples, sets and enums. Refused: empty text, a structure as text, text beyond ``TEXT_BYTES``,
+NaN and infinities, numbers beyond 64 bits.
 """
 
 from __future__ import annotations
@@ -32,6 +32,8 @@ _TOLD = re.compile(r"\d|\bnan\b|\binf(?:inity)?\b", re.ASCII | re.IGNORECASE)
 """A text that meant to tell a number."""
 _ENUM = re.compile(r"<([\w.]+): [^<>]*>", re.ASCII)
 _SET = re.compile(r"(?:frozenset|set)\((.*)\)", re.ASCII | re.DOTALL)
+_OBJECT = re.compile(r"""('(?:\\.|[^'\\])*(?:'|\\?\Z)|"(?:\\.|[^"\\])*(?:"|\\?\Z))|<[^<>]*>""", re.DOTALL)
+"""The repr of an object that says nothing literal, outside the texts beside it."""
 _WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -61,10 +63,37 @@ def structure(value: Any) -> Any:
 
 
 def _literal(text: str) -> Any:
+    """What is literal of a Python repr, nothing in the place of all else; nothing is ever run."""
+    tree = _parsed(text.strip())
+    if tree is None and "<" in text:
+        tree = _parsed(_OBJECT.sub(lambda found: found[1] or "None", text.strip()))
     try:
-        return ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return None if tree is None else _evaluated(tree)
+    except RecursionError:
         return None
+
+
+def _parsed(text: str) -> ast.expr | None:
+    try:
+        return ast.parse(text, mode="eval").body
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+
+
+def _evaluated(node: ast.expr | None) -> Any:
+    match node:
+        case ast.Constant(value=value):
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
+            return -value
+        case ast.List(elts=items) | ast.Tuple(elts=items):
+            return [_evaluated(item) for item in items]
+        case ast.Set(elts=items):
+            return {item.value for item in items if isinstance(item, ast.Constant)}
+        case ast.Dict(keys=keys, values=items):
+            pairs = zip(keys, items, strict=True)
+            return {key.value: _evaluated(item) for key, item in pairs if isinstance(key, ast.Constant)}
+    return None
 
 
 def follow(found: Any, path: tuple[str, ...]) -> Any:

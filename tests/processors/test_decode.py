@@ -1,12 +1,14 @@
 """Decode: verdicts, values, precedence."""
 
 import json
+import time
 from typing import Any
 
 import pytest
 
 from processors.conventions.table import load_table
 from processors.decode import Decoded, decode
+from processors.decode.values import structure
 from processors.messages import Drop
 from tests.processors.otlp import START_NS, event, message, request, span
 
@@ -201,6 +203,33 @@ def test_usage_hidden_in_a_python_repr_is_found():
     found = _one({"metadata.usage_object": repr_text})
 
     assert (found["cached_input_tokens"], found["input_tokens"], found["audio_input_tokens"]) == (1024, 1200, None)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "datetime.datetime(2020, 1, 1)",
+        "UUID('12345678-1234-5678-1234-567812345678')",
+        "<Request at 0x7f>",
+        "<Colour.RED: 'a'>",
+        "[1, <lambda>, {2: f(3)}]",
+        "__import__('os').abort()",
+        "-x",
+        "nan",
+    ],
+)
+def test_an_object_in_a_python_repr_leaves_what_is_literal_beside_it(other: str):
+    found = _one({"metadata": f"{{'tenantId': 't<1>', 'd': {other}, 'userId': 'u'}}"})
+
+    assert (found["tenant"], found["user_id"]) == ("t<1>", "u")
+
+
+@pytest.mark.parametrize("text", ["{'a':" * 20_000, "{'" + "\\'" * 300_000 + "<", "{" + "-" * 20_000 + "1: <a>}"])
+def test_a_repr_made_to_be_slow_or_deep_tells_nothing_and_takes_no_time(text: str):
+    before = time.process_time()
+
+    assert structure(text) in (None, {})
+    assert time.process_time() - before < 2
 
 
 def test_seconds_and_milliseconds_are_told_apart_by_the_key():
