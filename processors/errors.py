@@ -38,6 +38,8 @@ _HEAD = r"(?m)^\W{{0,3}}(?:class\W{{1,3}})?(?:\w+(?:\.|::|\$))*(?:AI_)?({})\W{{0
 _IN_FRONT = r"(?m)^\W{{0,3}}(?:class\W{{1,3}})?{}(?:\w+\.)*\w+\W{{0,2}}(?:[:(\[]|\s*$)"
 """Likewise any name of a package."""
 _MENTIONED = r"\b({})\b"
+_WORDS = r"(?i)(?:\b|\\[nrt])(?:{})(?:s|d|ed|ing)?\b"
+"""A pattern in a text, of whole words: no part of a longer name (``insufficient_quota_checker``)."""
 _CLASS = re.compile(r"\w*[a-z](?:Error|Exception|Timeout)")
 """A name that is no word of a language."""
 
@@ -125,7 +127,7 @@ def _messages(classes: Mapping[str, str]) -> pl.Expr:
         name: "|".join(pattern for pattern, of in classes.items() if of == name)
         for name in dict.fromkeys(classes.values())
     }
-    found = [pl.when(text.str.contains(f"(?i){either}")).then(pl.lit(name)) for name, either in patterns.items()]
+    found = [pl.when(text.str.contains(_WORDS.format(either))).then(pl.lit(name)) for name, either in patterns.items()]
     return pl.coalesce(*found)
 
 

@@ -99,6 +99,28 @@ def test_a_word_in_a_sentence_is_no_class(text: str):
     assert _judge(error_text=text)[0] == "unknown"
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("invalid tool name: insufficient_quota_checker", "invalid_request"),
+        ("unknown field my_insufficient_quota", "invalid_request"),
+        ("no such field: context_length_exceeded_at", "invalid_request"),
+        ("unknown header prefetch failedover", "invalid_request"),
+        ("said insufficient_quota.", "quota_exceeded"),
+        ("insufficient_quota", "quota_exceeded"),
+        ("Try later:\\ninsufficient quota", "quota_exceeded"),
+        ("two connection resets", "network"),
+    ],
+)
+def test_a_code_in_a_message_is_a_whole_word(text: str, expected: str):
+    assert _judge(error_text=text, http_status=400)[0] == expected
+
+
+@pytest.mark.parametrize("text", ["you are rate limited", "rate limits hold", "got overloaded_error", "Overloaded"])
+def test_a_phrase_in_a_message_may_end_as_words_do(text: str):
+    assert _judge(error_text=text)[0] in ("rate_limit", "overloaded")
+
+
 def test_a_class_that_a_message_mentions_gives_way_to_all_other_evidence():
     text = "a tool raised ValidationError, said the model"
 
