@@ -3,8 +3,9 @@
 A tenant, a feature, a session or a tool is called whatever its producer says. Where that is an e-mail address or a
 credential, or where a session or task is called after its end user, the column holds ``hidden-`` and the value's keyed
 hash: the same value has the same name everywhere, so it can still be counted and compared, and nobody can read it.
-So does what is too long for a name, or of several lines: a prompt in a feature's place is content. How many were hidden
-is counted by rule (``RULES``); the spans, outcomes and samples stand. What the gateway's key says is never touched.
+So does what is too long for a name, of several lines or with control characters: a prompt in a feature's place is
+content. How many were hidden is counted by rule (``RULES``); the spans, outcomes and samples stand. What the gateway's
+key says is never touched.
 
 ===============  ====================================================================================================
 ``api_key``      ``sk-``, ``pk-`` or ``rk-`` with a long random part (OpenAI, Anthropic, Stripe, LiteLLM, Langfuse)
@@ -52,7 +53,10 @@ _DIGITS = 16
 _SAMPLE = 1024
 _ANY = "(?i)" + "|".join(f"(?:{pattern})" for pattern in SECRETS.values())
 _READ = re.compile(_ANY, re.ASCII)
-_VERSION = r"^[\w.+!-]+$"
+_VERSION = r"^[\w.+!-]*\d[\w.+!-]*$"
+_LINES = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
+"""What stands in no name: control characters and what else ends a line."""
+_BROKEN = re.compile(_LINES)
 _VERSION_CHARACTERS = 64
 _GIVEN = (
     *("feature", "environment", "service", "provider", "prompt_name", "prompt_version", "route", "tool_name"),
@@ -84,7 +88,7 @@ def public(value: pl.Expr, most: int = ID_CHARACTERS) -> pl.Expr:
 
 def is_hidden(field: str, text: str) -> bool:
     """Whether a name of this field is replaced."""
-    return holds_secret(text) or len(text) > _most(field) or "\n" in text or "\r" in text
+    return holds_secret(text) or len(text) > _most(field) or _BROKEN.search(text) is not None
 
 
 def count_hidden(frame: pl.DataFrame) -> dict[str, int]:
@@ -146,8 +150,7 @@ def _unless_stamped(name: str, holds: pl.Expr) -> pl.Expr:
 
 
 def _is_long(value: pl.Expr, most: int) -> pl.Expr:
-    lines = value.str.contains("\n", literal=True) | value.str.contains("\r", literal=True)
-    return (value.str.len_chars() > most) | lines
+    return (value.str.len_chars() > most) | value.str.contains(_LINES)
 
 
 def _most(name: str) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from processors.engine import Engine, process_range
-from processors.normalise.secrets import HIDDEN, ID_CHARACTERS, NAME_CHARACTERS, SECRETS
+from processors.normalise.secrets import HIDDEN, ID_CHARACTERS, NAME_CHARACTERS, SECRETS, is_hidden
 from processors.settings import WorkerSettings
 from tests.processors.logs import log_message, logs, record
 from tests.processors.otlp import event, message, request, span
@@ -149,7 +149,21 @@ def test_an_evaluation_is_not_named_after_a_secret():
     assert [(row["name"], row["label"]) for row in outcomes.to_pylist()] == [("helpful", None)]
 
 
-@pytest.mark.parametrize(("version", "kept"), [("1.2.3b0", "1.2.3b0"), ("1.0+cu12", "1.0+cu12"), ("1.0 of Jane", None)])
+@pytest.mark.parametrize("mark", ["\n", "\r", "\t", "\0", "\x1b", "\x7f", "\x85", "\u2028", "\u2029"])
+def test_a_name_with_a_line_break_or_control_character_is_a_text(mark: str):
+    made = processed({"feature": f"write{mark}me", "session.id": f"a{mark}b", "gen_ai.agent.name": "a b–ü"})
+
+    (row,) = made.tables["spans"].to_pylist()
+    assert row["feature"].startswith(HIDDEN)
+    assert row["session_id"].startswith(HIDDEN)
+    assert row["agent_name"] == "a b–ü"
+    assert made.hidden == {"long_name": 2}
+    assert is_hidden("feature", f"write{mark}me")
+
+
+@pytest.mark.parametrize(
+    ("version", "kept"), [("1.2.3b0", "1.2.3b0"), ("1.0+cu12", "1.0+cu12"), ("1.0 of Jane", None), ("jane", None)]
+)
 def test_a_scope_version_is_a_version(version: str, kept: str | None):
     told = request(span(CHAT), scope="some.scope", version=version)
 
