@@ -9,7 +9,7 @@ from typing import Any
 
 from processors.conventions.rules import words
 from processors.conventions.table import MANY, TAG, Alias, AliasTable, Keys
-from processors.decode import Decoded, decode
+from processors.decode import Decoded, walk
 from processors.messages import Message
 from processors.normalise.secrets import holds_secret, is_hidden
 
@@ -50,7 +50,7 @@ class Said:
 def read_wire(messages: Sequence[Message], decoded: Decoded) -> list[dict[str, list[Said]]]:
     """Per span of ``decoded``, by wire field: the winner first, then what lost, the best first."""
     table = decoded.table
-    each = decode(messages, _split(table)).spans
+    each = walk.decode(messages, _split(table)).spans
     winners = decoded.winners.to_pylist()
     found: list[dict[str, list[Said]]] = [{} for _ in winners]
     for alias in table.aliases:

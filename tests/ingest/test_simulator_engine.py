@@ -16,6 +16,7 @@ from ingest.simulator.naming.wire import ANSWER, PROMPT
 from ingest.simulator.truth import TOKEN_KINDS
 from processors.engine import Engine, process_range
 from processors.messages import Message, Processed
+from processors.safety import ANY
 from processors.settings import WorkerSettings
 from tests.ingest.gateway.serving import serving
 from tests.ingest.simulated import NOON_NS, JumpingClock
@@ -92,7 +93,8 @@ def test_outcomes_evaluations_and_guardrail_events_agree(both: tuple[Truth, Proc
     evaluations = Counter(row["name"] for row in tables["outcomes"].to_pylist() if row["name"] != "success")
     safety: Counter[str] = Counter()
     for row in tables["safety"].to_pylist():
-        safety[row["action"]] += row["events"]
+        if row["category"] == ANY:
+            safety[row["action"]] += row["events"]
 
     assert outcomes == {label: n for label, n in truth.outcomes.items() if label != "unknown"}
     assert evaluations == truth.evaluations
