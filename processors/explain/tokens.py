@@ -88,7 +88,8 @@ def _input_terms(step: dict[str, Any]) -> list[Json]:
     terms: list[tuple[str, int | None]] = []
     if step["_input_tokens_reported"] is not None:
         exclusive = step["input_includes"] == "exclusive"
-        terms = [("input_tokens", step["_input_tokens_reported"]), *(cached if exclusive else ())]
+        beside = [*cached, *_audio(step, "input")]
+        terms = [("input_tokens", step["_input_tokens_reported"]), *(beside if exclusive else ())]
     elif step["uncached_input_tokens"] is not None:
         terms = [("uncached_input_tokens", step["uncached_input_tokens"]), *cached]
     elif total is not None and output is not None and total >= output:
@@ -104,11 +105,22 @@ def _output_terms(step: dict[str, Any]) -> list[Json]:
     reported, reasoning = step["_output_tokens_reported"], step["reasoning_tokens"]
     total, reported_input = step["total_tokens"], step["_input_tokens_reported"]
     exclusive = step["output_includes"] == "exclusive"
-    known = None not in (reported, total, reported_input)
-    if exclusive and reasoning is None and known and total - reported_input > reported:
-        return _as_terms([("total_tokens", total), ("input_tokens", -reported_input)])
+    audio = _audio(step, "output") if exclusive else []
+    known = None not in (reported, total, reported_input) and step["input_includes"] == "inclusive"
     repaired = "reasoning_outside_output" in (step["_repair"] or "").split("+")
-    return _as_terms([("output_tokens", reported), ("reasoning_tokens", reasoning if exclusive or repaired else None)])
+    if exclusive and reasoning is None and known:
+        beyond = total - reported_input - reported - sum(tokens for _, tokens in audio)
+        if beyond > 0:
+            return _as_terms([("total_tokens", total), ("input_tokens", -reported_input)])
+    spent = reasoning if exclusive or repaired else None
+    return _as_terms([("output_tokens", reported), *audio, ("reasoning_tokens", spent)])
+
+
+def _audio(step: dict[str, Any], side: str) -> list[tuple[str, int]]:
+    """Audio that an exclusive count of a side leaves out."""
+    name = f"audio_{side}_tokens"
+    beside = step[f"audio_{side}_includes"] == "exclusive" and step[name] is not None
+    return [(name, step[name])] if beside else []
 
 
 def _as_terms(terms: Sequence[tuple[str, int | None]]) -> list[Json]:

@@ -55,8 +55,10 @@ HELPERS = pa.schema(
 
 UNITS = (
     *("searches", "images", "audio_seconds", "pages", "characters"),
-    *("image_input_tokens", "image_output_tokens", "image_cached_input_tokens"),
+    *("image_input_tokens", "image_output_tokens", "image_cached_input_tokens", "audio_cached_input_tokens"),
 )
+_OVERLAPS = ("image_cached_input_tokens", "audio_cached_input_tokens")
+"""Parts of two parts: that there were none has to be told, or the two cannot be told apart."""
 
 _SCHEMA = pa.schema([*(field for field in SPANS if field.name not in ADDED_LATER), *HELPERS])
 _MOST_USD = 1e9
@@ -131,12 +133,14 @@ def _in_schema(frame: pl.DataFrame, tags: tuple[str, ...]) -> pa.Table:
     plain = [name for name in _SCHEMA.names if name not in ("units", "tags")]
     table = frame.select(plain).to_arrow()
     maps = {
-        "units": to_map({name: _positive(frame[name]) for name in UNITS}, AMOUNTS, len(frame)),
+        "units": to_map({name: _amounts(frame[name]) for name in UNITS}, AMOUNTS, len(frame)),
         "tags": to_map({tag: frame[TAG + tag] for tag in tags}, TEXTS, len(frame)),
     }
     columns = [maps[f.name] if f.name in maps else table[f.name].cast(f.type) for f in _SCHEMA]
     return pa.table(columns, schema=_SCHEMA)
 
 
-def _positive(amounts: pl.Series) -> pl.Series:
-    return amounts.set(~(amounts > 0).fill_null(value=False), None)
+def _amounts(told: pl.Series) -> pl.Series:
+    """0 of most units is what others write for none."""
+    possible = told >= 0 if told.name in _OVERLAPS else told > 0
+    return told.set(~possible.fill_null(value=False), None)

@@ -38,7 +38,7 @@ def to_frame(decoded: Decoded) -> pl.DataFrame:
 
     Beside the decoded columns: those of its message, ``_row`` and ``_shape``; and, the same for all spans of one shape,
     ``tenant_class feature_class`` (tens of the winner's rank);
-    ``input_includes output_includes input_key cached_key write_key``; ``convention usage_rank stream_ends models`` of
+    ``input_includes output_includes audio_input_includes audio_output_includes input_key cached_key write_key``; ``convention usage_rank stream_ends models`` of
     the scope.
     """
     frame = to_polars(decoded.spans)
@@ -65,6 +65,8 @@ def _tell(decoded: Decoded, rows: NDArray[np.int64]) -> pl.DataFrame:
         told("feature", _rank_class).cast(pl.Int8).alias("feature_class"),
         told("input_tokens", _includes).alias("input_includes"),
         told("output_tokens", _includes).alias("output_includes"),
+        told("audio_input_tokens", _includes).alias("audio_input_includes"),
+        told("audio_output_tokens", _includes).alias("audio_output_includes"),
         told("input_tokens", _key).alias("input_key"),
         told("cached_input_tokens", _key).alias("cached_key"),
         told("cache_write_tokens", _key).alias("write_key"),

@@ -55,6 +55,12 @@ def cached() -> pl.Expr:
     return pl.col("cached_input_tokens").fill_null(0) + pl.col("cache_write_tokens").fill_null(0)
 
 
+def left_out(side: str) -> pl.Expr:
+    """What an exclusive count of a side leaves out and is told beside it, but for reasoning."""
+    audio = pl.when(pl.col(f"audio_{side}_includes") == _EXCLUSIVE).then(pl.col(f"audio_{side}_tokens")).fill_null(0)
+    return cached() + audio if side == "input" else audio
+
+
 def _beside() -> pl.Expr:
     uncached = pl.col("uncached_input_tokens")
     without = pl.when((cached() > 0) & (pl.col("input_tokens") == uncached)).then(pl.lit(_EXCLUSIVE))

@@ -36,6 +36,8 @@ TOLD_BY = (
         "feature",
         "cached_input_tokens",
         "cache_write_tokens",
+        "audio_input_tokens",
+        "audio_output_tokens",
     ),
 )
 """Fields of which counts which attribute told them; NULL where none did."""

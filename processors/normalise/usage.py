@@ -13,6 +13,10 @@ Repaired, because a way is known in which such counts come about:
 * ``impossible_part``: a detail, or a total, that is negative, no whole number, or more than ``MOST_TOKENS``, is not
   believed (-1 is some producers' word for "not counted"); the sums stand.
 
+Flagged, and billed as it stands, because nobody can say which count is wrong:
+
+* ``total_disagrees``: a call whose total is told, and is not what its two sides come to, as written or as understood.
+
 Refused, so that there is no cost (``parts`` has the rules for parts beyond their whole):
 
 * ``impossible_count``: likewise of input or output: all counts are unknown, half of a bill is no bill;
@@ -26,7 +30,7 @@ from __future__ import annotations
 import polars as pl
 
 from processors.normalise.parts import PROMPTED, REFUSED, exceeds, name_rules, refuse_parts
-from processors.normalise.semantics import cached, told
+from processors.normalise.semantics import cached, left_out, told
 from warehouse.schemas import TOKEN_KINDS
 
 MOST_TOKENS = 1_000_000_000
@@ -51,6 +55,7 @@ def settle_usage(frame: pl.DataFrame) -> pl.DataFrame:
         .with_columns(_input().alias("input_tokens"), _output().alias("output_tokens"))
         .pipe(_repair_sums)
         .pipe(refuse_parts)
+        .with_columns(name_rules({"total_disagrees": _disagrees()}).alias("_repair"))
         .with_columns(_reported().alias("_has_usage"))
         .with_columns(
             _semantics().alias("usage_semantics"),
@@ -75,7 +80,7 @@ def _beyond(names: tuple[str, ...]) -> pl.Expr:
 def _measured(frame: pl.DataFrame) -> pl.DataFrame:
     nothing = (pl.col("input_tokens").fill_null(0) == 0) & (pl.col("output_tokens").fill_null(0) == 0)
     void = (pl.col("failed") & nothing & _reported()).fill_null(value=False)
-    no_prompt = (pl.col("input_tokens") == 0) & (cached() == 0) & pl.col("operation").is_in(PROMPTED)
+    no_prompt = (pl.col("input_tokens") == 0) & (left_out("input") == 0) & pl.col("operation").is_in(PROMPTED)
     uncounted = (pl.col("_model_call") & no_prompt & ~void).fill_null(value=False)
     return frame.with_columns(
         name_rules({"no_usage_on_error": void, "nothing_counted": uncounted}).alias("_repair"),
@@ -91,7 +96,7 @@ def _reported() -> pl.Expr:
 def _input() -> pl.Expr:
     """As reported and understood; else from the uncached part; else from the total."""
     exclusive = pl.col("input_includes") == "exclusive"
-    known = pl.when(exclusive).then(pl.col("input_tokens") + cached()).otherwise(pl.col("input_tokens"))
+    known = pl.when(exclusive).then(pl.col("input_tokens") + left_out("input")).otherwise(pl.col("input_tokens"))
     rest = pl.col("total_tokens") - pl.col("output_tokens")
     all_input = pl.when(pl.col("operation") == "embeddings").then(pl.col("total_tokens"))
     return pl.coalesce(known, pl.col("uncached_input_tokens") + cached(), pl.when(rest >= 0).then(rest), all_input)
@@ -101,11 +106,8 @@ def _output() -> pl.Expr:
     """As reported and understood; reasoning that was left out and is not told is the rest of the total."""
     exclusive = pl.col("output_includes") == "exclusive"
     rest = pl.when(pl.col("input_includes") == "inclusive").then(pl.col("total_tokens") - pl.col("input_tokens"))
-    whole = pl.coalesce(
-        pl.col("output_tokens") + pl.col("reasoning_tokens"),
-        pl.when(rest > pl.col("output_tokens")).then(rest),
-        "output_tokens",
-    )
+    known = pl.col("output_tokens") + left_out("output")
+    whole = pl.coalesce(known + pl.col("reasoning_tokens"), pl.when(rest > known).then(rest), known)
     return pl.when(exclusive).then(whole).otherwise(pl.col("output_tokens"))
 
 
@@ -118,6 +120,14 @@ def _repair_sums(frame: pl.DataFrame) -> pl.DataFrame:
         (pl.col("output_tokens") + pl.when(outside_output).then(reasoning).otherwise(0)).alias("output_tokens"),
         name_rules({"cache_outside_input": outside_input, "reasoning_outside_output": outside_output}).alias("_repair"),
     )
+
+
+def _disagrees() -> pl.Expr:
+    """Whether a total is told that no reading of the two sides comes to; some add up what they have."""
+    inputs, outputs = (pl.coalesce(f"_{side}_reported", side) for side in _SIDES)
+    sums = [a + b for a in (pl.col("input_tokens"), inputs) for b in (pl.col("output_tokens"), outputs)]
+    explained = pl.any_horizontal(*[pl.col("total_tokens") == one for one in sums])
+    return (pl.col("_model_call") & ~pl.col("_refused") & ~explained).fill_null(value=False)
 
 
 def _semantics() -> pl.Expr:

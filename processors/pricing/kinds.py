@@ -75,6 +75,7 @@ _FILLS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "image_input_tokens": {"": ("input_image_tokens",)},
     "image_output_tokens": {"": ("output_image_tokens",)},
     "image_cached_input_tokens": {"": ("cache_image_read_tokens",)},
+    "audio_cached_input_tokens": {"": ("cache_audio_read_tokens",)},
 }
 
 _SUBJECTS: Mapping[str, tuple[str, ...]] = {
