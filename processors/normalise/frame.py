@@ -38,8 +38,8 @@ def to_frame(decoded: Decoded) -> pl.DataFrame:
 
     Beside the decoded columns: those of its message, ``_row`` and ``_shape``; and, the same for all spans of one shape,
     ``tenant_class feature_class`` (tens of the winner's rank);
-    ``input_includes output_includes audio_input_includes audio_output_includes input_key cached_key write_key``; ``convention usage_rank stream_ends models`` of
-    the scope.
+    ``input_includes output_includes audio_input_includes audio_output_includes input_key cached_key write_key``;
+    ``convention usage_rank stream_ends models`` of the scope.
     """
     frame = to_polars(decoded.spans)
     messages = to_polars(decoded.messages)[frame["message_index"]]

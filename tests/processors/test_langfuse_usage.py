@@ -1,0 +1,190 @@
+"""What Langfuse's ``usage_details`` say: sums without their details, or a provider's own usage as it came."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+
+from processors.engine import Engine, process_range
+from processors.settings import WorkerSettings
+from tests.processors.otlp import message, request, span
+from tests.processors.test_explain import told
+
+ENGINE = Engine.of(WorkerSettings(), user_key=b"key")
+COUNTS = (
+    *("input_tokens", "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "audio_input_tokens"),
+    *("output_tokens", "reasoning_tokens", "audio_output_tokens"),
+)
+PATHS = {
+    "input": 100,
+    "prompt_tokens": 100,
+    "input_tokens": 100,
+    "inputTokens": 100,
+    "prompt_token_count": 100,
+    "output": 60,
+    "completion_tokens": 60,
+    "output_tokens": 60,
+    "candidates_token_count": 60,
+    "input_cached_tokens": 50,
+    "cache_read_input_tokens": 50,
+    "cache_creation_input_tokens": 50,
+    "input_audio": 50,
+    "input_audio_tokens": 50,
+    "output_audio": 30,
+    "output_reasoning": 30,
+    "thoughts_token_count": 30,
+    "total": 300,
+    "total_tokens": 300,
+}
+"""Paths of ``usage_details``, and the most that is written there."""
+
+
+def generation(usage: dict[str, Any], model: str = "gpt-4o-audio-preview", **more: Any) -> Any:
+    """A span of Langfuse's SDK."""
+    given = {"type": "generation", "model.name": model, "usage_details": json.dumps(usage)}
+    return span({f"langfuse.observation.{name}": value for name, value in given.items()}, **more)
+
+
+def row(usage: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """The row of one generation."""
+    sent = message(request(generation(usage, **more), scope="langfuse-sdk"))
+    return process_range([sent], ENGINE).tables["spans"].to_pylist()[0]
+
+
+@pytest.mark.parametrize(
+    ("usage", "counts"),
+    [
+        ({"input": 60, "input_audio": 40, "output": 30, "output_audio": 20}, (100, None, None, None, 40, 50, None, 20)),
+        (
+            {"input": 10, "input_audio_tokens": 40, "input_cached_tokens": 50, "output": 5}
+            | {"output_audio_tokens": 20, "output_reasoning_tokens": 25},
+            (100, 50, None, None, 40, 50, 25, 20),
+        ),
+        ({"input": 0, "input_audio": 40, "output": 0, "output_audio": 20}, (40, None, None, None, 40, 20, None, 20)),
+        (
+            {"prompt_tokens": 100, "prompt_tokens_details": {"audio_tokens": 40, "cached_tokens": 0}}
+            | {"completion_tokens": 50, "completion_tokens_details": {"audio_tokens": 20, "reasoning_tokens": 0}},
+            (100, 0, None, None, 40, 50, 0, 20),
+        ),
+        (
+            {"input_tokens": 100, "input_tokens_details": {"audio_tokens": 40}}
+            | {"output_tokens": 50, "output_tokens_details": {"audio_tokens": 20}},
+            (100, None, None, None, 40, 50, None, 20),
+        ),
+    ],
+)
+@pytest.mark.parametrize("with_total", [True, False])
+def test_audio_is_a_part_of_sums_that_were_written_without_it(
+    usage: dict[str, Any], counts: tuple[int | None, ...], with_total: bool
+):
+    call = row(usage | ({"total": (counts[0] or 0) + (counts[5] or 0)} if with_total else {}))
+
+    assert tuple(call[name] for name in COUNTS) == counts
+    assert "total_disagrees" not in call["usage_semantics"]
+
+
+@pytest.mark.parametrize("read", [{}, {"cache_read_input_tokens": None}, {"cache_read_input_tokens": 0}])
+def test_anthropics_input_lacks_what_was_written_to_a_cache_though_nothing_was_read(read: dict[str, Any]):
+    written = {"cache_creation_input_tokens": 100, "cache_creation": {"ephemeral_1h_input_tokens": 40}}
+
+    call = row({"input_tokens": 176, "output_tokens": 345, **written, **read}, model="claude-sonnet-4-5")
+
+    assert (call["input_tokens"], call["cache_write_tokens"], call["cache_write_1h_tokens"]) == (276, 100, 40)
+    assert call["usage_semantics"] == "exclusive"
+
+
+@pytest.mark.parametrize(
+    ("usage", "model", "counts"),
+    [
+        (
+            {"inputTokens": 176, "outputTokens": 345, "totalTokens": 1645}
+            | {"cacheReadInputTokens": 1024, "cacheWriteInputTokens": 100},
+            "us.amazon.nova-pro-v1:0",
+            (1300, 1024, 100, 345, None),
+        ),
+        (
+            {"inputTokens": 176, "outputTokens": 345, "cacheWriteInputTokens": 100},
+            "us.amazon.nova-pro-v1:0",
+            (276, None, 100, 345, None),
+        ),
+        (
+            {"inputTokens": 1200, "outputTokens": 345, "totalTokens": 1545}
+            | {"cachedInputTokens": 924, "reasoningTokens": 128},
+            "gpt-4o",
+            (1200, 924, None, 345, 128),
+        ),
+        (
+            {"prompt_token_count": 1200, "candidates_token_count": 217, "total_token_count": 1545}
+            | {"thoughts_token_count": 128, "cached_content_token_count": 924},
+            "gemini-2.5-flash",
+            (1200, 924, None, 345, 128),
+        ),
+        (
+            {"promptTokenCount": 1200, "candidatesTokenCount": 217, "thoughtsTokenCount": 128}
+            | {"cachedContentTokenCount": 924},
+            "gemini-2.5-flash",
+            (1200, 924, None, 345, 128),
+        ),
+        (
+            {"prompt_token_count": 1200, "candidates_token_count": 217, "total_token_count": 1545},
+            "gemini-2.5-flash",
+            (1200, None, None, 345, None),
+        ),
+        ({"promptTokens": 7, "completionTokens": 9, "totalTokens": 16}, "gpt-4o", (7, None, None, 9, None)),
+        ({"inputTokenCount": 7, "outputTokenCount": 9}, "us.amazon.nova-pro-v1:0", (7, None, None, 9, None)),
+    ],
+)
+def test_a_providers_own_usage_is_read_as_that_provider_counts(
+    usage: dict[str, int], model: str, counts: tuple[int | None, ...]
+):
+    call = row(usage, model=model)
+
+    kinds = ("input", "cached_input", "cache_write", "output", "reasoning")
+    assert tuple(call[f"{kind}_tokens"] for kind in kinds) == counts
+    assert call["price_status"] != "usage_missing"
+    assert "total_disagrees" not in call["usage_semantics"]
+
+
+@pytest.mark.parametrize(
+    ("usage", "flagged"),
+    [
+        ({"input": 60, "output": 30, "total": 150}, True),
+        ({"prompt_tokens": 60, "completion_tokens": 30, "total_tokens": 50}, True),
+        ({"input": 60, "output": 30, "total": 90}, False),
+        ({"input": 60, "input_cached_tokens": 40, "output": 30, "total": 130}, False),
+        ({"input": 60, "input_cached_tokens": 40, "output": 30, "total": 90}, False),
+        ({"input": 60, "total": 150}, False),
+    ],
+)
+def test_a_total_that_nothing_comes_to_is_named_and_the_sides_are_billed(usage: dict[str, int], flagged: bool):
+    call = row(usage, model="gpt-4o")
+
+    assert ("total_disagrees" in call["usage_semantics"].split("+")) == flagged
+    assert (call["price_status"], call["output_tokens"]) == (
+        "priced",
+        usage.get("output", usage.get("completion_tokens")),
+    )
+
+
+def test_explained_sums_of_whatever_langfuse_says_are_true():
+    seeded = random.Random(11)
+    usages = [
+        {
+            path: seeded.choice([0, most, seeded.randint(0, most)])
+            for path, most in PATHS.items()
+            if seeded.random() < 0.4
+        }
+        for _ in range(400)
+    ]
+    sent = [generation(usage, span_id=bytes([n // 200 + 1, n % 200 + 1] * 4)) for n, usage in enumerate(usages)]
+
+    shown = [
+        one.get("tokens", {}).get(side) for one in told(*sent, scope="langfuse-sdk") for side in ("input", "output")
+    ]
+
+    sums = [(one["tokens"], sum(term["tokens"] for term in one["terms"])) for one in shown if one and "terms" in one]
+    assert len(sums) > 300
+    assert [pair for pair in sums if pair[0] != pair[1]] == []
