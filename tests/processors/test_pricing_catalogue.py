@@ -65,6 +65,7 @@ def random_call(seeded: random.Random, provider: Provider, model: ModelInfo) -> 
     """A call that reports everything its model may be priced by, at or beside a boundary of date, time and size."""
     cached, written, audio = (seeded.choice([0, seeded.randrange(5_000)]) for _ in range(3))
     reasoning, spoken = (seeded.choice([0, seeded.randrange(2_000)]) for _ in range(2))
+    heard = seeded.choice([[], [("audio_cached_input_tokens", float(seeded.randint(0, min(cached, audio))))]])
     priced_by = families(model)
     amount = seeded.choice([0.5, 12.3, 9.999, 10.0, 61.7, 3600.0, round(seeded.random() * 10**4, seeded.randrange(12))])
     return call(
@@ -81,7 +82,7 @@ def random_call(seeded: random.Random, provider: Provider, model: ModelInfo) -> 
         output_tokens=reasoning + spoken + seeded.randrange(20_000),
         reasoning_tokens=reasoning,
         audio_output_tokens=spoken,
-        units=[(UNITS[one], amount) for one in sorted(priced_by & set(UNITS))] or None,
+        units=[*heard, *((UNITS[one], amount) for one in sorted(priced_by & set(UNITS)))] or None,
     )
 
 
@@ -130,6 +131,8 @@ def test_ten_thousand_calls_of_all_models_cost_what_genai_prices_says():
     ]
     assert not wrong
     assert sum(one is not None for one in expected) > 5_000
+    heard = [dict(row["units"] or ()).get("audio_cached_input_tokens") for row in rows]
+    assert sum(bool(tokens) and want is not None for tokens, want in zip(heard, expected, strict=True)) > 500
 
 
 def test_a_model_priced_by_something_that_is_not_reported_costs_nothing_known_never_zero():
