@@ -96,7 +96,9 @@ def blocks(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         told |= {"gen_ai.request.model": model} | given
         file.write_bytes(request(span(told, kind=3)).SerializeToString())
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as printed:
-        patch.setenv("SPANLEDGER_WORKER_PRICE_BOOK", str(folder / "book.toml"))
+        patch.setenv("SPANLEDGER_WORKER_PRICE_BOOK", "book.toml")
+        patch.chdir(folder)
+        patch.setenv("COLUMNS", "300")  # no line is broken, whatever the terminal
         assert main(["inspect", *map(str, files), "--explain"]) == 0
     return ["■ " + one for one in printed.getvalue().split("■ ")[1:]]
 
