@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from processors.conventions.table import AliasTable
-from processors.decode.decoded import KINDS, STRUCTURE
+from processors.decode.decoded import KINDS
 from processors.decode.wire import scratch as at
 from processors.decode.wire import texts
 from processors.decode.wire.compiled import compiled
@@ -196,8 +196,3 @@ def _ids(buffer: NDArray[np.uint8], at: NDArray[np.int64], size: int) -> pa.Arra
     mask = None if not missing.any() else pa.py_buffer(np.packbits(~missing, bitorder="little"))
     buffers = [mask, pa.py_buffer(offsets), pa.py_buffer(data[:end])]
     return pa.BinaryArray.from_buffers(pa.binary(), len(at), buffers)
-
-
-def names() -> list[str]:
-    """Names of the columns of ``structure``."""
-    return list(STRUCTURE.names)

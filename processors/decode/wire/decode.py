@@ -29,6 +29,7 @@ from processors.decode.wire.scratch import (
     IS_LEFT,
     LOG_COLUMNS,
     MESSAGE,
+    MOST_ROWS,
     POSITION,
     ROW_COLUMNS,
     Found,
@@ -61,6 +62,8 @@ class Reader:
         """Columns of all spans of a range of messages; ``DeadLetter.index`` counts within ``messages``."""
         wire = _Wire.of(messages, self._room, len(self._texts) + _SPARE_BYTES)
         groups, spans = _find(wire, self._room)
+        if len(spans) >= MOST_ROWS:
+            raise ValueError(f"{len(spans)} spans in one range are more than the kernel's log can tell")
         templates, template_of = self._read_templates(wire, groups)
         walked, found, bad_spans = self._walk(wire, groups, spans, templates, template_of)
         told, verdicts = self._structures.read(memoryview(wire.buffer), found)
