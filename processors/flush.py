@@ -32,7 +32,7 @@ from processors.messages import DeadLetter, Message, Processed
 from processors.metrics import WorkerMetrics
 from processors.pending import Stream
 from processors.plan import Take, have, take
-from processors.sieve import process_surely
+from processors.sieve import process_all
 from warehouse import schemas
 from warehouse.lake import Flush, Lake, Range
 
@@ -98,7 +98,8 @@ class Flusher:
         released = {
             stream: had[ids[stream]].nearest or 0 for stream, one in takes.items() if one is None
         }  # these wait, or every table has them
-        processed = {one.app_id: process_surely(one.messages, self.engine) for one in chosen.values()}
+        made = process_all([one.messages for one in chosen.values()], self.engine)
+        processed = {one.app_id: each for one, each in zip(chosen.values(), made, strict=True)}
         self.on_step("processed")
         self.sink.dead_letters(
             [(one.messages[dead.index], dead) for one in chosen.values() for dead in processed[one.app_id].dead]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 import pyarrow as pa
+
+Tally = Mapping[tuple[int, str], int]
+"""What was counted in messages: (index of the message, reason) -> how many."""
 
 
 class Drop(enum.StrEnum):
@@ -58,3 +62,17 @@ class Processed:
     ignored: int = 0  # log records that tell no outcome, metrics that count no tokens
     repaired: Mapping[str, int] = field(default_factory=dict)  # spans whose token counts were, by usage rule
     hidden: Mapping[str, int] = field(default_factory=dict)  # names replaced by their hash, by rule; their rows stand
+
+
+def tally(dead: Iterable[DeadLetter]) -> Counter[tuple[int, str]]:
+    """Dead letters, counted."""
+    return Counter((letter.index, letter.reason.value) for letter in dead)
+
+
+def total(counted: Tally, first: int = 0, end: int | None = None) -> dict[str, int]:
+    """Sums by reason, of the messages from ``first`` up to ``end``."""
+    sums: Counter[str] = Counter()
+    for (index, reason), count in sorted(counted.items()):
+        if index >= first and (end is None or index < end):
+            sums[reason] += count
+    return dict(sums)

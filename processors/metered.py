@@ -7,7 +7,6 @@ services count tokens and send no spans (question ``metered``). Pure, as the eng
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import polars as pl
@@ -15,7 +14,7 @@ import pyarrow as pa
 
 from processors.conventions.table import AliasTable
 from processors.decode.token_metrics import DecodedMetrics, decode_metrics
-from processors.messages import Message, Processed
+from processors.messages import Message, Processed, Tally, tally, total
 from processors.normalise.calls import describe_calls
 from processors.normalise.frame import to_frame, to_polars
 from processors.normalise.identity import identify
@@ -31,21 +30,21 @@ _OWN = ("token_samples", "flushes")
 def read_metrics(messages: Sequence[Message], table: AliasTable, rules: Rules) -> Processed:
     """Token samples, dead letters and counts of one partition's range of metric messages."""
     found = decode_metrics(messages, table)
-    dropped = Counter(letter.reason.value for letter in found.decoded.dead)
+    dropped = tally(found.decoded.dead)
     dropped.update(found.decoded.dropped)
     empty = {name: TABLES[name].schema.empty_table() for name in COMMIT_ORDER if name not in _OWN}
     samples, hidden = _samples(found, rules)
     return Processed(
         tables={"token_samples": samples, **empty},
         dead=found.decoded.dead,
-        dropped=dict(dropped),
+        dropped=total(dropped),
         ignored=found.ignored,
-        hidden=hidden,
+        hidden=total(hidden),
     )
 
 
-def _samples(found: DecodedMetrics, rules: Rules) -> tuple[pa.Table, dict[str, int]]:
-    """The rows, and how many names were hidden by rule."""
+def _samples(found: DecodedMetrics, rules: Rules) -> tuple[pa.Table, Tally]:
+    """The rows, and how many names were hidden."""
     if not found.decoded.spans.num_rows:
         return TOKEN_SAMPLES.empty_table(), {}
     frame = to_frame(found.decoded).pipe(find_failures).pipe(describe_calls).pipe(place_in_time).pipe(identify, rules)

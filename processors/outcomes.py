@@ -6,7 +6,6 @@ engine of the spans is; tenants are a question of authority here too, by the sam
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import polars as pl
@@ -15,7 +14,7 @@ import pyarrow as pa
 from processors.conventions.table import AliasTable
 from processors.decode import Decoded
 from processors.decode.logs import decode_logs
-from processors.messages import Message, Processed
+from processors.messages import Message, Processed, Tally, tally, total
 from processors.normalise.frame import to_frame
 from processors.normalise.identity import identify
 from processors.normalise.outcomes import count_nameless, find_outcomes
@@ -29,7 +28,7 @@ def read_logs(messages: Sequence[Message], table: AliasTable, rules: Rules) -> P
     """Outcomes, dead letters and counts of one partition's range of log messages."""
     found = decode_logs(messages, table)
     decoded = found.decoded
-    dropped = Counter(letter.reason.value for letter in decoded.dead)
+    dropped = tally(decoded.dead)
     dropped.update(decoded.dropped)
     dropped.update(count_nameless(decoded))
     empty = {name: TABLES[name].schema.empty_table() for name in COMMIT_ORDER if name not in ("outcomes", "flushes")}
@@ -37,15 +36,15 @@ def read_logs(messages: Sequence[Message], table: AliasTable, rules: Rules) -> P
     return Processed(
         tables={"outcomes": outcomes, **empty},
         dead=decoded.dead,
-        dropped=dict(dropped),
+        dropped=total(dropped),
         ignored=found.ignored,
-        hidden=hidden,
+        hidden=total(hidden),
     )
 
 
-def _outcomes(decoded: Decoded, rules: Rules) -> tuple[pa.Table, dict[str, int]]:
-    """The rows, and how many names were hidden by rule."""
+def _outcomes(decoded: Decoded, rules: Rules) -> tuple[pa.Table, Tally]:
+    """The rows, and how many names were hidden."""
     if not decoded.spans.num_rows:
         return OUTCOMES.empty_table(), {}
     frame = to_frame(decoded).with_columns(pl.lit("other").alias("_role")).pipe(place_in_time).pipe(identify, rules)
-    return find_outcomes(decoded, frame).cast(OUTCOMES), count_hidden(frame)
+    return find_outcomes(decoded, frame).select(OUTCOMES.names), count_hidden(frame)

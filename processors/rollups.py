@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from processors.histograms import histograms
+from warehouse.once import LEDGER
 from warehouse.schemas import COST_KINDS, TOKEN_KINDS, USAGE, USAGE_DIMENSIONS
 
 KNOWN_COSTS = ("priced", "free")
@@ -28,9 +29,10 @@ _STORED = (
 
 
 def roll_up_usage(spans: pa.Table) -> pa.Table:
-    """Rows of ``USAGE`` from the priced spans of one range."""
-    calls = _calls(spans)
-    keys = ["minute", *USAGE_DIMENSIONS]
+    """Rows of ``USAGE`` from priced spans of one range; of several, where ``LEDGER`` tells which: it stays beside."""
+    ledger = [LEDGER] if LEDGER in spans.column_names else []
+    calls = _calls(spans.select([*_STORED, *ledger]))
+    keys = [*ledger, "minute", *USAGE_DIMENSIONS]
     groups = calls.group_by(keys, maintain_order=True).agg(
         *_counts(),
         *(_known_sum(kind) for kind in TOKEN_KINDS),
@@ -44,11 +46,17 @@ def roll_up_usage(spans: pa.Table) -> pa.Table:
     for name, source in _HISTOGRAMS.items():
         values = calls[source].to_numpy()[order].astype(np.float64)
         table = table.append_column(name, histograms(values, group, groups.height))
-    return table.select(USAGE.names).cast(USAGE)
+    return in_schema(table, USAGE)
+
+
+def in_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The columns of a schema, and ``LEDGER`` where the table has it."""
+    rows = table.select(schema.names).cast(schema)
+    return rows.append_column(LEDGER, table[LEDGER]) if LEDGER in table.column_names else rows
 
 
 def _calls(spans: pa.Table) -> pl.DataFrame:
-    calls = pl.DataFrame(spans.select(_STORED)).filter(pl.col("billable"))
+    calls = pl.DataFrame(spans).filter(pl.col("billable"))
     return calls.with_columns(
         pl.col("ended_at").dt.truncate("1m").alias("minute"),
         pl.coalesce(pl.col("response_model", "request_model").cast(pl.String)).alias("model"),

@@ -29,6 +29,8 @@ import polars as pl
 import pyarrow as pa
 
 from processors.decode.verdicts import ACTIONS
+from processors.rollups import in_schema
+from warehouse.once import LEDGER
 from warehouse.schemas import SAFETY
 
 PII = "pii"
@@ -38,8 +40,9 @@ GUARD = "guardrail"
 ANY = "any"
 """Whatever category: counts spans, where the others count what spans tell of."""
 
-_PLACE = ["minute", "tenant", "feature", "service", "model"]
+_PLACE = [LEDGER, "minute", "tenant", "feature", "service", "model"]
 _READ = (
+    LEDGER,
     *("tenant", "feature", "service", "request_model", "response_model", "ended_at", "billable", "suppressed_by"),
     *("operation", "status", "finish_reason"),
     *("safety_category", "guardrail_action", "pii_detected", "injection_detected", "_safety"),
@@ -50,9 +53,11 @@ _STRENGTH = {action: rank for rank, action in enumerate(ACTIONS)}
 def roll_up_safety(spans: pa.Table) -> pa.Table:
     """Rows of ``SAFETY`` from the spans of one range: events, then checks by category, then billable calls.
 
-    Reads columns of ``SPANS``, and ``_safety`` of normalise.
+    Reads columns of ``SPANS``, and ``_safety`` of normalise. Spans of several ranges are told apart by ``LEDGER``,
+    which then stands beside the rows: range by range.
     """
-    rows = _rows(spans)
+    is_one = LEDGER not in spans.column_names
+    rows = _rows(spans.append_column(LEDGER, pa.repeat(0, spans.num_rows)) if is_one else spans)
     events = _events(rows)
     hit = rows.join(events.select("row").unique(), on="row", how="semi", maintain_order="left")
     totals = hit.select(*_PLACE, pl.lit(ANY).alias("category"), "action", "spans")
@@ -67,12 +72,8 @@ def roll_up_safety(spans: pa.Table) -> pa.Table:
         how="diagonal",
     )
     counts = (pl.col(name).fill_null(0).cast(pl.Int64) for name in ("events", "checked_calls"))
-    return (
-        table.with_columns(pl.col("minute").dt.date().alias("day"), *counts)
-        .select(SAFETY.names)
-        .to_arrow()
-        .cast(SAFETY)
-    )
+    made = table.sort(LEDGER, maintain_order=True).with_columns(pl.col("minute").dt.date().alias("day"), *counts)
+    return in_schema((made.drop(LEDGER) if is_one else made).to_arrow(), SAFETY)
 
 
 _TELLING = (

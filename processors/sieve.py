@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from polars.exceptions import PanicException
 
-from processors.engine import Engine, process_range
+from processors.engine import Engine, process_range, process_ranges
 from processors.messages import DeadLetter, Drop, Message, Processed
 
 log = logging.getLogger("spanledger.worker")
@@ -22,6 +22,16 @@ STOPS = (Exception, PanicException)
 """What a step of the engine may raise; polars panics with no Exception."""
 
 Process = Callable[[Sequence[Message], Engine], Processed]
+
+
+def process_all(ranges: Sequence[Sequence[Message]], engine: Engine) -> list[Processed]:
+    """Tables of several ranges in one pass; where that stops, range by range, each without what stops it."""
+    try:
+        return process_ranges(ranges, engine)
+    except MemoryError:
+        raise
+    except STOPS:
+        return [process_surely(messages, engine) for messages in ranges]
 
 
 def process_surely(messages: Sequence[Message], engine: Engine, process: Process = process_range) -> Processed:

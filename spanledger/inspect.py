@@ -22,6 +22,7 @@ what lost against it, how its tokens were counted, why it is billed or not, and 
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
@@ -187,7 +188,9 @@ def _inspect(messages: list[Message], engine: Engine, files: list[str], *, expla
         calls = calls.append_column(name, spans[name].cast(SPANS.field(name).type))
     for name in _OF_A_RECORD:
         calls = calls.append_column(name, pa.nulls(spans.num_rows, SPANS.field(name).type))
-    bad_spans = _count_bad(messages, engine, files) if decoded.dropped else {}
+    bad_spans: Counter[str] = Counter()
+    for (index, _), count in decoded.dropped.items():
+        bad_spans[files[messages[index].partition]] += count
     return _Found(
         calls=calls.append_column("why", spans["_why"]),
         dead=normalised.dead,
@@ -202,15 +205,6 @@ def _explain(
     from processors.explain import explain
 
     return explain(messages, decoded, rules, spans, engine)
-
-
-def _count_bad(messages: list[Message], engine: Engine, files: list[str]) -> dict[str, int]:
-    """How many spans were dropped of which file: decoded once more, file by file."""
-    from processors.decode import decode
-
-    each = [[m for m in messages if m.partition == number] for number in range(len(files))]
-    counts = [sum(decode(one, engine.table).dropped.values()) for one in each]
-    return {file: count for file, count in zip(files, counts, strict=True) if count}
 
 
 def _reason(letter: DeadLetter) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from processors.conventions.table import MANY, AliasTable
 from processors.decode.decoded import EVALUATIONS, KINDS, STRUCTURE, Decoded
-from processors.messages import DeadLetter
+from processors.messages import DeadLetter, Tally
 
 Found = dict[str, tuple[int, Any]]
 """Field -> (index of the alias that gave it, value)."""
@@ -34,7 +34,7 @@ class Columns:
             values = [given[name][1] if name in given else None for name in MANY]
             self._evaluations.append((row, observed_ns, *values))
 
-    def finish(self, *, messages: pa.Table, dead: tuple[DeadLetter, ...], dropped: Mapping[str, int]) -> Decoded:
+    def finish(self, *, messages: pa.Table, dead: tuple[DeadLetter, ...], dropped: Tally) -> Decoded:
         """All columns as Arrow."""
         structure = to_table(self._structure, STRUCTURE)
         values = {field.name: self._spread(field.name, 2, KINDS[field.kind]) for field in self._table.columns}

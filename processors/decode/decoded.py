@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from processors.conventions.table import AliasTable
-from processors.messages import DeadLetter
+from processors.messages import DeadLetter, Tally
 
 KINDS: Mapping[str, pa.DataType] = {
     "text": pa.string(),
@@ -73,7 +73,7 @@ class Decoded:
 
     ``spans``: ``STRUCTURE`` and one column per field of the alias table; one row per span, in the order of the wire.
     ``winners``: per field, the index of the alias that gave the value (int16; NULL: none); row by row like ``spans``.
-    ``messages``: one row per message, by ``message_index``. ``dropped``: bad spans by reason, without dead letters.
+    ``messages``: one row per message, by ``message_index``. ``dropped``: bad spans, without dead letters.
     """
 
     table: AliasTable
@@ -82,4 +82,4 @@ class Decoded:
     evaluations: pa.Table
     messages: pa.Table
     dead: tuple[DeadLetter, ...]
-    dropped: Mapping[str, int]
+    dropped: Tally

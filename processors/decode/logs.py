@@ -68,7 +68,7 @@ def decode_logs(messages: Sequence[Message], table: AliasTable) -> DecodedLogs:
     decoded = walk.columns.finish(
         messages=message_table(messages),
         dead=dead,
-        dropped={Drop.BAD_OUTCOME.value: walk.bad_outcomes} if walk.bad_outcomes else {},
+        dropped=walk.dropped,
     )
     return DecodedLogs(decoded=decoded, ignored=walk.ignored)
 
@@ -88,7 +88,6 @@ class _LogWalk(Walk):
     def __init__(self, table: AliasTable) -> None:
         super().__init__(table)
         self.ignored = 0
-        self.bad_outcomes = 0
         self._events: dict[bytes, _Event | None] = {}
 
     def logs(self, index: int, request: Any, *, named: bool) -> int:
@@ -105,7 +104,8 @@ class _LogWalk(Walk):
                     else:
                         if not resource:
                             self._look_up(resource_logs.resource.attributes, self.table.resource, resource)
-                        self.bad_outcomes += not self._record((index, seen), record, event, dict(resource))
+                        if not self._record((index, seen), record, event, dict(resource)):
+                            self.dropped[index, Drop.BAD_OUTCOME.value] += 1
                     seen += 1
         return seen
 

@@ -77,7 +77,7 @@ def decode_metrics(messages: Sequence[Message], table: AliasTable) -> DecodedMet
     decoded = walk.columns.finish(
         messages=message_table(messages),
         dead=dead,
-        dropped={Drop.BAD_POINT.value: walk.bad_points} if walk.bad_points else {},
+        dropped=walk.dropped,
     )
     return DecodedMetrics(decoded=decoded, points=to_table(walk.points, POINTS), ignored=walk.ignored)
 
@@ -110,7 +110,6 @@ class _MetricWalk(Walk):
         super().__init__(table)
         self.points: list[tuple[Any, ...]] = []
         self.ignored = 0
-        self.bad_points = 0
 
     def metrics(self, index: int, request: Any) -> int:
         """Take the data points of one message; -> how many metrics it has."""
@@ -139,7 +138,7 @@ class _MetricWalk(Walk):
             attributes = list(point.attributes)
             counted = _count(point, _kind(metric.name, attributes), data.aggregation_temporality)
             if counted is None:
-                self.bad_points += 1
+                self.dropped[place[0], Drop.BAD_POINT.value] += 1
                 continue
             found = dict(resource)
             self._look_up(attributes, self.table.span, found)

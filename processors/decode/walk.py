@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -31,7 +32,7 @@ def decode(messages: Sequence[Message], table: AliasTable) -> Decoded:
     return walk.columns.finish(
         messages=message_table(messages),
         dead=dead,
-        dropped={Drop.BAD_SPAN.value: walk.bad_spans} if walk.bad_spans else {},
+        dropped=walk.dropped,
     )
 
 
@@ -68,7 +69,7 @@ class Walk:
     def __init__(self, table: AliasTable) -> None:
         self.table = table
         self.columns = Columns(table)
-        self.bad_spans = 0
+        self.dropped: Counter[tuple[int, str]] = Counter()
         self._pointers = {key[1:]: aliases for key, aliases in table.span.items() if key.startswith("@")}
         self._converters = {
             field.name: verdicts.READERS.get(field.name)
@@ -79,7 +80,8 @@ class Walk:
     def message(self, index: int, payload: Payload) -> int:
         """Take all spans of one message; -> how many were seen, bad ones included."""
         seen = payload.bad_spans
-        self.bad_spans += payload.bad_spans
+        if seen:
+            self.dropped[index, Drop.BAD_SPAN.value] += seen
         for resource_spans in payload.resource_spans:
             for scope_spans in resource_spans.scope_spans:
                 shared = self.shared(resource_spans.resource.attributes, scope_spans.scope)
@@ -107,7 +109,7 @@ class Walk:
     def span(self, index: int, position: int, span: Span, scope_spans: ScopeSpans, found: Found) -> None:
         """Take one span; ``found``: what is shared, which this fills up."""
         if not (is_valid(span.trace_id, TRACE_ID_BYTES) and is_valid(span.span_id, SPAN_ID_BYTES)):
-            self.bad_spans += 1
+            self.dropped[index, Drop.BAD_SPAN.value] += 1
             return
         groups: dict[str, Found] = {}
         self._look_up(span.attributes, self.table.span, found, groups)

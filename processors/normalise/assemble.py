@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -11,7 +9,7 @@ import pyarrow as pa
 
 from processors.conventions.table import TAG
 from processors.decode import Decoded
-from processors.messages import DeadLetter
+from processors.messages import DeadLetter, Tally, tally
 from processors.normalise.calls import describe_calls
 from processors.normalise.frame import to_frame
 from processors.normalise.guardrails import note_safety
@@ -67,29 +65,29 @@ _MOST_ATTEMPTS = 2**31 - 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Normalised:
-    """Spans and outcomes of a range, and verdicts on the rest; ``dropped`` counts dead letters too.
+    """Spans and outcomes of some messages, and verdicts on the rest; ``dropped`` counts dead letters too.
 
-    ``hidden``: names that were replaced by their hash, by rule.
+    ``outcomes`` has the column ``_message_index`` beside its own. ``hidden``: names that were replaced by their hash.
     """
 
     spans: pa.Table
     outcomes: pa.Table
     dead: tuple[DeadLetter, ...]
-    dropped: Mapping[str, int]
-    hidden: Mapping[str, int]
+    dropped: Tally
+    hidden: Tally
 
 
 def normalise(decoded: Decoded, rules: Rules) -> Normalised:
     """Canonical spans and outcomes; row ``i`` of ``spans`` is row ``i`` of ``decoded.spans``."""
     frame = to_canonical(decoded, rules)
-    dropped = Counter(letter.reason.value for letter in decoded.dead)
+    dropped = tally(decoded.dead)
     dropped.update(decoded.dropped)
     dropped.update(count_nameless(decoded))
     return Normalised(
         spans=_in_schema(frame, decoded.table.tags),
         outcomes=find_outcomes(decoded, frame),
         dead=decoded.dead,
-        dropped=dict(dropped),
+        dropped=dropped,
         hidden=count_hidden(frame),
     )
 

@@ -16,12 +16,13 @@ is made of the producer's own id and its tenant, where there is one, else of all
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 
 import polars as pl
 import pyarrow as pa
 
 from processors.decode import Decoded
-from processors.messages import Drop
+from processors.messages import Drop, Tally
 from processors.normalise.frame import to_polars
 from processors.normalise.secrets import public
 from processors.normalise.times import SKEW
@@ -35,7 +36,7 @@ MOST_MINUTES = 366 * 24 * 60.0
 
 _KEPT = (
     *("trace_id", "span_id", "response_id", "task_id", "session_id", "tenant", "feature"),
-    *("topic", "partition", "offset", "received_at", "ended_at", "ended_ns"),
+    *("topic", "partition", "offset", "received_at", "ended_at", "ended_ns", "message_index"),
 )
 _SAID = (  # what tells outcomes apart
     *("tenant", "trace_id", "span_id", "response_id", "task_id", "session_id"),
@@ -45,7 +46,7 @@ _TIME = pl.Datetime("us", "UTC")
 
 
 def find_outcomes(decoded: Decoded, frame: pl.DataFrame) -> pa.Table:
-    """One row per outcome, in the schema of ``OUTCOMES``; ``frame`` is the normalised one, row by row the spans."""
+    """One row per outcome: ``OUTCOMES`` and ``_message_index``; ``frame`` has a row for each span."""
     about = pl.when(pl.col("span_type") == "annotation").then(pl.col("parent_span_id"))
     spans = frame.with_columns(pl.coalesce(about, "span_id").alias("span_id")).select(
         "_row", "span_type", "task_outcome", "task_safe", "review_minutes", *_KEPT
@@ -55,10 +56,13 @@ def find_outcomes(decoded: Decoded, frame: pl.DataFrame) -> pa.Table:
     return _in_schema(found.pipe(_canonical))
 
 
-def count_nameless(decoded: Decoded) -> dict[str, int]:
-    """Evaluations that say nothing because nobody knows what was judged, as a reason and its count."""
-    nameless = to_polars(decoded.evaluations).select(_short("evaluation_name").is_null().sum()).item()
-    return {Drop.BAD_OUTCOME.value: nameless} if nameless else {}
+def count_nameless(decoded: Decoded) -> Tally:
+    """Evaluations that say nothing because nobody knows what was judged, by message."""
+    if not decoded.evaluations.num_rows:
+        return {}
+    nameless = to_polars(decoded.evaluations).filter(_short("evaluation_name").is_null())["row"]
+    messages = to_polars(decoded.spans.select(["message_index"]))["message_index"].gather(nameless)
+    return Counter((index, Drop.BAD_OUTCOME.value) for index in messages)
 
 
 def _evaluations(decoded: Decoded, spans: pl.DataFrame) -> pl.DataFrame:
@@ -164,7 +168,8 @@ def _in_schema(found: pl.DataFrame) -> pa.Table:
         pl.Series("outcome_id", [_id(*row) for row in identity.iter_rows()], dtype=pl.String),
         pl.col("observed_at").dt.date().alias("day"),
     )
-    return named.select(OUTCOMES.names).to_arrow().cast(OUTCOMES)
+    rows = named.select(OUTCOMES.names).to_arrow().cast(OUTCOMES)
+    return rows.append_column("_message_index", named["message_index"].cast(pl.Int32).to_arrow())
 
 
 def _id(tenant: str | None, given: str | None, said: dict[str, object]) -> str:

@@ -28,6 +28,7 @@ import polars as pl
 import pyarrow as pa
 
 from processors.conventions.table import TAG
+from processors.messages import Tally
 from processors.users import hash_users
 
 SECRETS: Mapping[str, str] = {
@@ -91,10 +92,14 @@ def is_hidden(field: str, text: str) -> bool:
     return holds_secret(text) or len(text) > _most(field) or _BROKEN.search(text) is not None
 
 
-def count_hidden(frame: pl.DataFrame) -> dict[str, int]:
-    """How many names were replaced, by rule; of a frame that ``hide_secrets`` has seen."""
-    sums = {rule: int(frame[column].sum()) for rule, column in RULES.items()}
-    return {rule: count for rule, count in sums.items() if count}
+def count_hidden(frame: pl.DataFrame) -> Tally:
+    """How many names were replaced, by message and rule; of a frame that ``hide_secrets`` has seen."""
+    counted: dict[tuple[int, str], int] = {}
+    for rule, column in RULES.items():
+        if (frame[column] > 0).any():
+            each = frame.group_by("message_index").agg(pl.col(column).sum()).filter(pl.col(column) > 0)
+            counted |= {(index, rule): count for index, count in each.iter_rows()}
+    return counted
 
 
 def hide_secrets(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:

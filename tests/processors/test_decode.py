@@ -45,7 +45,7 @@ def test_spans_without_valid_ids_are_counted_and_the_others_stand():
 
     decoded = _decode(request(*bad, span()))
 
-    assert decoded.dropped == {"bad_span": 4}
+    assert decoded.dropped == {(0, "bad_span"): 4}
     assert decoded.dead == ()
     assert decoded.spans["span_index"].to_pylist() == [4]
 

@@ -129,7 +129,7 @@ def test_a_span_with_an_impossible_field_is_counted_and_its_neighbour_stands(giv
     decoded = _decode(_json(both))
 
     assert decoded.spans.num_rows == 1
-    assert decoded.dropped == {"bad_span": 1}
+    assert decoded.dropped == {(0, "bad_span"): 1}
     assert decoded.dead == ()
 
 

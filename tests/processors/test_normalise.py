@@ -52,7 +52,7 @@ def test_no_messages_give_empty_tables():
 def test_dead_letters_and_bad_spans_are_counted_by_reason():
     found = _normalise(message(b"{"), message(b""), message(request(span(span_id=b""), span())))
 
-    assert found.dropped == {"bad_payload": 1, "empty": 1, "bad_span": 1}
+    assert found.dropped == {(0, "bad_payload"): 1, (1, "empty"): 1, (2, "bad_span"): 1}
     assert len(found.dead) == 2
 
 

@@ -65,7 +65,7 @@ class Reader:
         if len(spans) >= MOST_ROWS:
             raise ValueError(f"{len(spans)} spans in one range are more than the kernel's log can tell")
         templates, template_of = self._read_templates(wire, groups)
-        walked, found, bad_spans = self._walk(wire, groups, spans, templates, template_of)
+        walked, found, bad = self._walk(wire, groups, spans, templates, template_of)
         told, verdicts = self._structures.read(memoryview(wire.buffer), found)
         slow = _Slow(Walk(self._table))
         left = set(np.flatnonzero(walked.rows[:, IS_LEFT]).tolist()) | verdicts
@@ -74,7 +74,7 @@ class Reader:
         seen = np.bincount(spans[:, 0], minlength=len(messages))
         for index in np.flatnonzero(wire.odd).tolist():
             seen[index] = slow.message(index, messages[index])
-        return _join(walked, self._table, told, slow, left, messages, seen, bad_spans)
+        return _join(walked, self._table, told, slow, left, messages, seen, bad)
 
     def _read_templates(self, wire: _Wire, groups: NDArray[np.int64]) -> tuple[list[Template], NDArray[np.int64]]:
         """The distinct templates of the groups, and the number of each group's; -1 where protobuf refuses it."""
@@ -91,20 +91,21 @@ class Reader:
     def _walk(
         self, wire: _Wire, groups: NDArray[np.int64], spans: NDArray[np.int64], templates: list[Template],
         template_of: NDArray[np.int64],
-    ) -> tuple[Walked, NDArray[np.int64], int]:  # fmt: skip
+    ) -> tuple[Walked, NDArray[np.int64], NDArray[np.int64]]:  # fmt: skip
         keys, room = self._keys, self._room
         placed, texts = self._templates.place(templates, wire.end + len(self._texts))
         side = wire.put(self._texts + texts)
         room.take("log", len(spans) * _LOG_PER_SPAN + keys.fields, np.int64, LOG_COLUMNS)
         room.take("inner", len(spans) + 64, np.int64, INNER_COLUMNS)
         rows = room.take("rows", max(len(spans), 1), np.int64, ROW_COLUMNS)
-        at = (0, 0, 0, 0, side, 0)
+        at = (0, 0, 0, 0, side)
+        bad = np.zeros(len(wire.starts), np.int64)
         scratch = make_scratch(keys.fields)
         while True:
             found = Found(rows=rows, log=room.all_of("log"), inner=room.all_of("inner"))
             at = walk(
                 wire.buffer, groups, spans, template_of, placed.alias, wire.odd, keys, wire.end, at[4],
-                side + _SIDE_BYTES, found, scratch, at,
+                side + _SIDE_BYTES, found, scratch, bad, at,
             )  # fmt: skip
             if at[0] == len(spans):
                 break
@@ -120,7 +121,7 @@ class Reader:
             placed=placed,
             room=room,
         )
-        return walked, found.inner[: at[3]], at[5]
+        return walked, found.inner[: at[3]], bad
 
 
 @dataclass(slots=True, kw_only=True)
@@ -194,7 +195,7 @@ class _Slow:
 
 def _join(
     walked: Walked, table: AliasTable, told: dict[int, list[columns.Offer]], slow: _Slow, left: set[int],
-    messages: Sequence[Message], seen: NDArray[np.int64], bad_spans: int,
+    messages: Sequence[Message], seen: NDArray[np.int64], bad: NDArray[np.int64],
 ) -> Decoded:  # fmt: skip
     """Both kinds of rows in the order of the wire."""
     values, winners = columns.fields(walked, table, told)
@@ -214,7 +215,8 @@ def _join(
     dead = dict(slow.dead)
     for index in np.flatnonzero(seen == 0).tolist():
         dead.setdefault(index, DeadLetter(index=index, reason=Drop.EMPTY, detail="no spans"))
-    bad = bad_spans + slow.walk.bad_spans
+    dropped = slow.walk.dropped
+    dropped.update({(index, Drop.BAD_SPAN.value): int(bad[index]) for index in np.flatnonzero(bad).tolist()})
     return Decoded(
         table=table,
         spans=spans,
@@ -222,7 +224,7 @@ def _join(
         evaluations=evaluations,
         messages=rest.messages,
         dead=tuple(dead[index] for index in sorted(dead)),
-        dropped={Drop.BAD_SPAN.value: bad} if bad else {},
+        dropped=dropped,
     )
 
 

@@ -177,15 +177,15 @@ def _read_span(
 @compiled
 def walk(
     buffer: Any, groups: Any, spans: Any, template_of: Any, base_alias: Any, odd: Any, keys: Any, base: int, side: int,
-    side_end: int, found: Any, scratch: Any, begin_at: Any,
+    side_end: int, found: Any, scratch: Any, bad: Any, begin_at: Any,
 ) -> Any:  # fmt: skip
-    """Rows, log and structures of the spans from ``begin_at`` on: (span, rows, log entries, structures, side, bad).
+    """Rows, log and structures of the spans from ``begin_at`` on: (span, rows, log entries, structures, side).
 
     ``template_of``: group -> row of ``base_alias`` (the aliases that resource and scope have filled), -1: odd;
-    ``side``: free bytes of the buffer. -> the same tuple where it stopped: at the end, or where room ran out, which is
-    always at the beginning of a message.
+    ``side``: free bytes of the buffer; ``bad``: message -> spans without valid ids, counted here. -> the same tuple
+    where it stopped: at the end, or where room ran out, which is always at the beginning of a message.
     """
-    span, rows, logged, inner, side, bad = begin_at
+    span, rows, logged, inner, side = begin_at
     state = scratch.state
     state[SIDE], state[SIDE_END] = side, side_end
     while span < len(spans):
@@ -199,8 +199,8 @@ def walk(
             or logged + min(more * keys.fields, size) > len(found.log)
             or inner + min(more * MOST_PENDING, size) > len(found.inner)
         ):
-            return span, rows, logged, inner, state[SIDE], bad
-        before = (rows, logged, inner, bad)
+            return span, rows, logged, inner, state[SIDE]
+        before = (rows, logged, inner)
         for one in range(span, last):
             is_bad = False
             template = template_of[spans[one, 1]]
@@ -217,7 +217,7 @@ def walk(
                 odd[message] = 1
                 break
             if is_bad:
-                bad += 1
+                bad[message] += 1
                 continue
             found.rows[rows, POSITION] = one - span
             found.rows[rows, IS_LEFT] = state[IS_FOR_PYTHON]
@@ -228,6 +228,7 @@ def walk(
                 )
             rows += 1
         if odd[message]:
-            rows, logged, inner, bad = before
+            rows, logged, inner = before
+            bad[message] = 0
         span = last
-    return span, rows, logged, inner, state[SIDE], bad
+    return span, rows, logged, inner, state[SIDE]
