@@ -16,11 +16,10 @@ from processors.conventions.table import AliasTable
 from processors.decode.token_metrics import DecodedMetrics, decode_metrics
 from processors.messages import Message, Processed, Tally, tally, total
 from processors.normalise.calls import describe_calls
-from processors.normalise.frame import to_frame, to_polars
+from processors.normalise.frame import to_polars
 from processors.normalise.identity import identify
 from processors.normalise.rules import Rules
 from processors.normalise.secrets import count_hidden
-from processors.normalise.status import find_failures
 from processors.normalise.times import place_in_time
 from warehouse.schemas import COMMIT_ORDER, TABLES, TOKEN_SAMPLES
 
@@ -47,7 +46,7 @@ def _samples(found: DecodedMetrics, rules: Rules) -> tuple[pa.Table, Tally]:
     """The rows, and how many names were hidden."""
     if not found.decoded.spans.num_rows:
         return TOKEN_SAMPLES.empty_table(), {}
-    frame = to_frame(found.decoded).pipe(find_failures).pipe(describe_calls).pipe(place_in_time).pipe(identify, rules)
+    frame = describe_calls(found.decoded).pipe(place_in_time).pipe(identify, rules)
     samples = frame.hstack(to_polars(found.points)).with_columns(
         pl.coalesce("response_model", "request_model").alias("model"),
         pl.when(pl.col("started_us") <= pl.col("ended_us"))

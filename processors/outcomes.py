@@ -15,7 +15,7 @@ from processors.conventions.table import AliasTable
 from processors.decode import Decoded
 from processors.decode.logs import decode_logs
 from processors.messages import Message, Processed, Tally, tally, total
-from processors.normalise.frame import to_frame
+from processors.normalise.frame import tell, to_frame
 from processors.normalise.identity import identify
 from processors.normalise.outcomes import count_nameless, find_outcomes
 from processors.normalise.rules import Rules
@@ -46,5 +46,11 @@ def _outcomes(decoded: Decoded, rules: Rules) -> tuple[pa.Table, Tally]:
     """The rows, and how many names were hidden."""
     if not decoded.spans.num_rows:
         return OUTCOMES.empty_table(), {}
-    frame = to_frame(decoded).with_columns(pl.lit("other").alias("_role")).pipe(place_in_time).pipe(identify, rules)
+    frame = (
+        to_frame(decoded)
+        .hstack(tell(decoded))
+        .with_columns(pl.lit("other").alias("_role"))
+        .pipe(place_in_time)
+        .pipe(identify, rules)
+    )
     return find_outcomes(decoded, frame).select(OUTCOMES.names), count_hidden(frame)

@@ -11,7 +11,6 @@ from processors.conventions.table import TAG
 from processors.decode import Decoded
 from processors.messages import DeadLetter, Tally, tally
 from processors.normalise.calls import describe_calls
-from processors.normalise.frame import to_frame
 from processors.normalise.guardrails import note_safety
 from processors.normalise.identity import identify
 from processors.normalise.maps import to_map
@@ -19,7 +18,7 @@ from processors.normalise.outcomes import count_nameless, find_outcomes
 from processors.normalise.rules import Rules
 from processors.normalise.secrets import count_hidden
 from processors.normalise.speed import measure_speed
-from processors.normalise.status import find_failures, judge
+from processors.normalise.status import judge
 from processors.normalise.times import place_in_time
 from processors.normalise.usage import settle_usage
 from warehouse.schemas import AMOUNTS, COST_KINDS, SPANS, TEXTS
@@ -95,9 +94,7 @@ def normalise(decoded: Decoded, rules: Rules) -> Normalised:
 def to_canonical(decoded: Decoded, rules: Rules) -> pl.DataFrame:
     """All steps: the canonical columns, and what the steps have noted on their way. It may hold content."""
     return (
-        to_frame(decoded)
-        .pipe(find_failures)
-        .pipe(describe_calls)
+        describe_calls(decoded)
         .pipe(settle_usage)
         .pipe(place_in_time)
         .pipe(judge)

@@ -8,9 +8,12 @@ from collections.abc import Callable
 import polars as pl
 
 from processors.conventions.rules import NONE, ProviderRule, Role, provider_rules, roles
-from processors.normalise.frame import scope_starts
+from processors.conventions.table import AliasTable
+from processors.decode import Decoded
+from processors.normalise.frame import scope_starts, tell, to_frame
 from processors.normalise.semantics import RULED, ruled
-from processors.normalise.shapes import on_shapes
+from processors.normalise.shapes import Memo, first_rows, number_shapes
+from processors.normalise.status import find_failures
 from processors.normalise.words import closed, opened
 from warehouse.schemas import BILLABLE_OPERATIONS
 
@@ -30,12 +33,34 @@ _DESCRIBED = (
 )
 
 
-def describe_calls(frame: pl.DataFrame) -> pl.DataFrame:
-    """Replace the wire's words by canonical ones; adds ``_role _model_call _genai finish_word`` and ``RULED``."""
+def describe_calls(decoded: Decoded) -> pl.DataFrame:
+    """One row per span: what it was decoded to, words replaced by canonical ones, and the columns of ``tell``.
+
+    Adds ``failed error_text _role _model_call _genai finish_word`` and ``RULED``.
+    """
+    shape = number_shapes(decoded)
+    described = _memo(decoded.table).make(decoded, first_rows(shape))
     may_respond = pl.col("_model_call") | (pl.col("_role") == "fetch")
-    return on_shapes(frame, _describe, _DESCRIBED).with_columns(
-        pl.when(may_respond).then(_own_response_id()).alias("response_id")
+    return (
+        find_failures(to_frame(decoded))
+        .with_columns(described[shape])
+        .with_columns(pl.when(may_respond).then(_own_response_id()).alias("response_id"))
     )
+
+
+def _memo(table: AliasTable) -> Memo:
+    """The memo of an alias table: it knows attributes by their number."""
+    if id(table) not in _memos:
+        _memos[id(table)] = (table, Memo(_describe_shapes))
+    return _memos[id(table)][1]
+
+
+_memos: dict[int, tuple[AliasTable, Memo]] = {}
+
+
+def _describe_shapes(decoded: Decoded) -> pl.DataFrame:
+    told = tell(decoded)
+    return to_frame(decoded).hstack(told).pipe(find_failures).pipe(_describe).select(*told.columns, *_DESCRIBED)
 
 
 def _describe(frame: pl.DataFrame) -> pl.DataFrame:

@@ -1,13 +1,14 @@
 """Spans of one shape say the same in words: what they are is found out once for each shape, not once for each span.
 
 A *shape* is everything that rules on words read: names, words, which attribute told a field, whether a number is there.
-Instrumentations are loops, so a range of a hundred thousand spans has a few dozen shapes; where each span has its own,
-nothing is lost but time.
+Instrumentations are loops, so a range of a hundred thousand spans has a few dozen shapes, and the next range has the
+same ones: what they mean is kept (``Memo``). Where each span has a shape of its own, nothing is lost but time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,8 @@ TOLD_BY = (
 
 SHAPE = "_shape"
 """Column of a frame: the number of the row's shape, in the order in which shapes first occur."""
+MOST_KEPT = 20_000
+"""Shapes whose meaning is kept in memory."""
 _MOST = 1 << 62
 
 
@@ -61,12 +64,40 @@ def number_shapes(decoded: Decoded) -> NDArray[np.int64]:
     return _renumber(shape)[0]
 
 
-def on_shapes(
-    frame: pl.DataFrame, step: Callable[[pl.DataFrame], pl.DataFrame], columns: Iterable[str]
-) -> pl.DataFrame:
-    """The frame with ``columns`` as the step makes them; it sees one row of each shape and must read only those."""
-    shape = frame[SHAPE].to_numpy()
-    return frame.with_columns(step(frame[first_rows(shape)]).select(columns)[shape])
+class Memo:
+    """What a step makes of shapes, kept from range to range: the next range has the same few dozen."""
+
+    def __init__(self, step: Callable[[Decoded], pl.DataFrame]) -> None:
+        self._step = step
+        self._numbers: dict[tuple[Any, ...], int] = {}
+        self._made: pl.DataFrame | None = None
+
+    def make(self, decoded: Decoded, rows: NDArray[np.int64]) -> pl.DataFrame:
+        """What the step makes of these rows, one of each shape; it must read only what a shape consists of."""
+        keys = _keys(decoded, rows)
+        new = [at for at, key in enumerate(keys) if key not in self._numbers]
+        if new or self._made is None:
+            if self._made is None or self._made.height + len(new) > MOST_KEPT:
+                self._numbers, self._made, new = {}, None, list(range(len(keys)))
+            made = self._step(_take(decoded, rows[new]))
+            kept = 0 if self._made is None else self._made.height
+            self._numbers.update({keys[at]: kept + number for number, at in enumerate(new)})
+            self._made = made if self._made is None else pl.concat([self._made, made], rechunk=True)
+        return self._made[[self._numbers[key] for key in keys]]
+
+
+def _keys(decoded: Decoded, rows: NDArray[np.int64]) -> list[tuple[Any, ...]]:
+    """Of each row all that its shape consists of."""
+    at = pa.array(rows)
+    told = [decoded.spans[name].take(at).to_pylist() for name in WORDS]
+    told += [decoded.winners[name].take(at).to_pylist() for name in TOLD_BY]
+    told += [pc.is_valid(decoded.spans[name].take(at)).to_pylist() for name in GIVEN]
+    return list(zip(*told, strict=True))
+
+
+def _take(decoded: Decoded, rows: NDArray[np.int64]) -> Decoded:
+    at = pa.array(rows)
+    return replace(decoded, spans=decoded.spans.take(at), winners=decoded.winners.take(at))
 
 
 def first_rows(shape: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,0 +1,26 @@
+"""What a shape means is found out once, and it means the same whenever it comes again."""
+
+from __future__ import annotations
+
+import pytest
+
+from processors.conventions.table import load_table
+from processors.decode import decode
+from processors.normalise import calls, shapes
+from processors.normalise.calls import describe_calls
+from tests.processors.captures import load
+from tests.processors.otlp import message
+
+
+@pytest.mark.parametrize("kept", [1, 50, shapes.MOST_KEPT])
+def test_a_range_is_described_alike_whatever_was_described_before_it(kept: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(shapes, "MOST_KEPT", kept)
+    monkeypatch.setattr(calls, "_memos", {})
+    captured = [[message(one.value) for one in load(kind)] for kind in ("pb", "json")]
+
+    for messages in (*captured, *(captured[0][at : at + 12] for at in range(0, 60, 12))):
+        decoded = decode(messages, load_table())
+        after_others = describe_calls(decoded)
+        with monkeypatch.context() as alone:
+            alone.setattr(calls, "_memos", {})
+            assert describe_calls(decoded).equals(after_others)
