@@ -30,6 +30,9 @@ MANY = (
 )
 """Fields of which a span may have several: they make rows of ``Decoded.evaluations``, not columns of spans."""
 
+REST = "rest"
+"""In ``Alias.includes``: what its writer left over of the sum when all parts that stand beside it were taken out."""
+
 _PLACES = ("span", "event", "map", "scope", "resource")
 _MILLISECONDS = {"s": 1000.0, "ms": 1.0}
 
@@ -63,6 +66,11 @@ class Alias:
     def factor(self) -> float:
         """Multiplier from the written unit to the field's own."""
         return _MILLISECONDS.get(self.unit, 1.0)
+
+    @property
+    def counted(self) -> str:
+        """``includes`` of a token count; what is left over where its parts were taken out (``rest``) is exclusive."""
+        return "exclusive" if self.includes == REST else self.includes
 
 
 Keys = Mapping[str, tuple[Alias, ...]]

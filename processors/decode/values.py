@@ -9,6 +9,7 @@ NaN and infinities, numbers beyond 64 bits.
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import math
 import re
@@ -97,15 +98,35 @@ def _evaluated(node: ast.expr | None) -> Any:
 
 
 def follow(found: Any, path: tuple[str, ...]) -> Any:
-    """The member at the end of the path; None where the path breaks off."""
+    """The member at the end of the path; None where the path breaks off.
+
+    A step like ``ONE+PREFIX_*`` is the sum of the whole numbers among the members that are called or begin so.
+    """
     for step in path:
         if isinstance(found, dict):
-            found = found.get(step)
+            found = _sum(found, step) if step[-1:] == "*" or "+" in step else found.get(step)
         elif isinstance(found, list) and step.isdigit() and int(step) < len(found):
             found = found[int(step)]
         else:
             return None
     return found
+
+
+def _sum(members: Mapping[Any, Any], step: str) -> int | None:
+    """None where no member counts; a count that cannot be makes the sum one that cannot be."""
+    names, begins = _wanted(step)
+    told = [members.get(name) for name in names]
+    if begins:
+        told += [value for name, value in members.items() if isinstance(name, str) and name.startswith(begins)]
+    counts = [count for value in told if (count := to_count(value)) is not None]
+    return -1 if any(count < 0 for count in counts) else sum(counts) if counts else None
+
+
+@functools.cache
+def _wanted(step: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names and beginnings of names."""
+    parts = step.split("+")
+    return tuple(one for one in parts if one[-1:] != "*"), tuple(one[:-1] for one in parts if one[-1:] == "*")
 
 
 def unquote(value: Any) -> Any:

@@ -71,7 +71,7 @@ def _told_by(case: Case, at: int, side: str) -> Json:
     step = case.steps[at]
     rule = usage_rules()[step[RULE]] if step[RULE] is not None else None
     winner = next((one.alias for one in case.said[at].get(f"{side}_tokens", ()) if one.won), None)
-    says = getattr(rule, side) if rule else winner.includes if winner else ""
+    says = getattr(rule, side) if rule else winner.counted if winner else ""
     if step[f"{side}_includes"] != (says or "inclusive"):
         return {"table": None, "rule": TOTAL}
     if rule:
@@ -89,7 +89,8 @@ def _input_terms(step: dict[str, Any]) -> list[Json]:
     if step["_input_tokens_reported"] is not None:
         exclusive = step["input_includes"] == "exclusive"
         beside = [*cached, *_audio(step, "input")]
-        terms = [("input_tokens", step["_input_tokens_reported"]), *(beside if exclusive else ())]
+        taken = ("taken_input_tokens", step["taken_input_tokens"] or None)
+        terms = [("input_tokens", step["_input_tokens_reported"]), taken, *(beside if exclusive else ())]
     elif step["uncached_input_tokens"] is not None:
         terms = [("uncached_input_tokens", step["uncached_input_tokens"]), *cached]
     elif total is not None and output is not None and total >= output:
@@ -97,7 +98,7 @@ def _input_terms(step: dict[str, Any]) -> list[Json]:
     elif total is not None:
         terms = [("total_tokens", total)]
     repaired = "cache_outside_input" in (step["_repair"] or "").split("+")
-    return _as_terms([*terms, *(cached if repaired else ())])
+    return _as_terms([*terms, *_restored(step, "input"), *(cached if repaired else ())])
 
 
 def _output_terms(step: dict[str, Any]) -> list[Json]:
@@ -105,15 +106,23 @@ def _output_terms(step: dict[str, Any]) -> list[Json]:
     reported, reasoning = step["_output_tokens_reported"], step["reasoning_tokens"]
     total, reported_input = step["total_tokens"], step["_input_tokens_reported"]
     exclusive = step["output_includes"] == "exclusive"
-    audio = _audio(step, "output") if exclusive else []
-    known = None not in (reported, total, reported_input) and step["input_includes"] == "inclusive"
+    if reported is None:
+        return _as_terms([("total_tokens", total), ("input_tokens", -step["input_tokens"])])
+    beside = [("taken_output_tokens", step["taken_output_tokens"]), *(_audio(step, "output") if exclusive else ())]
+    known = None not in (total, reported_input) and step["input_includes"] == "inclusive"
     repaired = "reasoning_outside_output" in (step["_repair"] or "").split("+")
     if exclusive and reasoning is None and known:
-        beyond = total - reported_input - reported - sum(tokens for _, tokens in audio)
+        inputs = reported_input + (step["taken_input_tokens"] or 0)
+        beyond = total - inputs - reported - sum(tokens or 0 for _, tokens in beside)
         if beyond > 0:
-            return _as_terms([("total_tokens", total), ("input_tokens", -reported_input)])
+            return _as_terms([("total_tokens", total), ("input_tokens", -inputs)])
     spent = reasoning if exclusive or repaired else None
-    return _as_terms([("output_tokens", reported), *audio, ("reasoning_tokens", spent)])
+    return _as_terms([("output_tokens", reported), *beside, ("reasoning_tokens", spent), *_restored(step, "output")])
+
+
+def _restored(step: dict[str, Any], side: str) -> list[tuple[str, int | None]]:
+    """What was taken out twice, as the total says."""
+    return [("taken_out_twice", step[f"{side}_restored"])]
 
 
 def _audio(step: dict[str, Any], side: str) -> list[tuple[str, int]]:

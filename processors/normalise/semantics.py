@@ -13,7 +13,7 @@ import polars as pl
 from processors.conventions.rules import UsageRule, usage_rules
 from processors.normalise.frame import scope_starts
 
-_EXCLUSIVE = "exclusive"
+EXCLUSIVE = "exclusive"
 
 
 RULED = {"input": "_input_ruled", "output": "_output_ruled"}
@@ -26,8 +26,10 @@ def ruled(side: str) -> pl.Expr:
 
 
 def told(side: str) -> pl.Expr:
-    """As a rule or the total says; NULL where neither does. Needs the columns of ``RULED``."""
-    return pl.coalesce(*([_beside()] if side == "input" else []), RULED[side], _witness(side))
+    """As a rule or the total says; NULL where neither does. Needs ``RULED`` and ``pieces``; for input, output's."""
+    as_written = pl.when("_as_written").then(pl.lit("inclusive"))
+    own = [_beside(), _between()] if side == "input" else []
+    return pl.coalesce(as_written, *own, RULED[side], _witness(side))
 
 
 def holds(rule: UsageRule) -> pl.Expr:
@@ -55,24 +57,43 @@ def cached() -> pl.Expr:
     return pl.col("cached_input_tokens").fill_null(0) + pl.col("cache_write_tokens").fill_null(0)
 
 
+def taken(side: str) -> pl.Expr:
+    """Tokens of a side that stand under other names (``pieces``), whatever its count includes."""
+    return pl.col(f"taken_{side}_tokens").fill_null(0)
+
+
 def left_out(side: str) -> pl.Expr:
     """What an exclusive count of a side leaves out and is told beside it, but for reasoning."""
-    audio = pl.when(pl.col(f"audio_{side}_includes") == _EXCLUSIVE).then(pl.col(f"audio_{side}_tokens")).fill_null(0)
+    audio = pl.when(pl.col(f"audio_{side}_includes") == EXCLUSIVE).then(pl.col(f"audio_{side}_tokens")).fill_null(0)
     return cached() + audio if side == "input" else audio
 
 
 def _beside() -> pl.Expr:
     uncached = pl.col("uncached_input_tokens")
-    without = pl.when((cached() > 0) & (pl.col("input_tokens") == uncached)).then(pl.lit(_EXCLUSIVE))
+    without = pl.when((cached() > 0) & (pl.col("input_tokens") == uncached)).then(pl.lit(EXCLUSIVE))
     return without.when(pl.col("input_tokens") == uncached + cached()).then(pl.lit("inclusive"))
+
+
+def _between() -> pl.Expr:
+    """Of an input told in pieces: whether the pieces hold what was cached, by the total."""
+    reasoning = pl.col("reasoning_tokens").fill_null(0)
+    outside = pl.when(pl.col("output_includes") == EXCLUSIVE).then(left_out("output") + reasoning).otherwise(0)
+    beyond = _beyond_sides() - outside
+    apart = pl.when((beyond == cached()) & (cached() > 0)).then(pl.lit(EXCLUSIVE))
+    return pl.when(taken("input") > 0).then(apart.when(beyond == 0).then(pl.lit("inclusive")))
+
+
+def _beyond_sides() -> pl.Expr:
+    sides = (pl.col(f"{side}_tokens") + taken(side) for side in ("input", "output"))
+    return pl.col("total_tokens") - sum(sides, pl.lit(0))
 
 
 def _witness(side: str) -> pl.Expr:
     reasoning = pl.col("reasoning_tokens").fill_null(0)
-    beyond = pl.col("total_tokens") - pl.col("input_tokens") - pl.col("output_tokens")
+    beyond = _beyond_sides()
     own, other = (cached(), reasoning) if side == "input" else (reasoning, cached())
     left_out = (own > 0) & (own != other) & ((beyond == own) | (beyond == own + other))
-    return pl.when(left_out.fill_null(value=False)).then(pl.lit(_EXCLUSIVE))
+    return pl.when(left_out.fill_null(value=False)).then(pl.lit(EXCLUSIVE))
 
 
 def _is_older(column: str, than: str) -> pl.Expr:

@@ -10,6 +10,9 @@ Repaired, because a way is known in which such counts come about:
 * ``cache_outside_input``: more cached and cache-write tokens than input. Anthropic and Bedrock count input without
   them, and some who pass that on say they do not: they are added;
 * ``reasoning_outside_output``: more reasoning than output. Gemini counts candidates without thoughts: likewise;
+* ``taken_out_twice``: a part was taken out of a sum that did not have it: ``pieces``;
+* ``rest_of_total``: one side is told, and the total: the other side is the rest, if its parts fit into it and no other
+  reading of what is told gives another rest;
 * ``impossible_part``: a detail, or a total, that is negative, no whole number, or more than ``MOST_TOKENS``, is not
   believed (-1 is some producers' word for "not counted"); the sums stand.
 
@@ -30,14 +33,15 @@ from __future__ import annotations
 import polars as pl
 
 from processors.normalise.parts import PROMPTED, REFUSED, exceeds, name_rules, refuse_parts
-from processors.normalise.semantics import cached, left_out, told
+from processors.normalise.pieces import PIECES, gather_pieces, join_modalities, restore
+from processors.normalise.semantics import cached, left_out, taken, told
 from warehouse.schemas import TOKEN_KINDS
 
 MOST_TOKENS = 1_000_000_000
 """Beyond any context window by a factor of a hundred: such a count is not a count of tokens."""
 
 _SIDES = ("input_tokens", "output_tokens")
-_READ = (*TOKEN_KINDS, "uncached_input_tokens", "total_tokens")
+_READ = (*TOKEN_KINDS, *PIECES)
 
 
 def settle_usage(frame: pl.DataFrame) -> pl.DataFrame:
@@ -45,15 +49,19 @@ def settle_usage(frame: pl.DataFrame) -> pl.DataFrame:
     return (
         frame.with_columns(pl.lit(None, pl.String).alias("_repair"))
         .pipe(_possible)
+        .pipe(gather_pieces)
         .pipe(_measured)
         .with_columns(
             pl.col("input_tokens").alias("_input_tokens_reported"),
             pl.col("output_tokens").alias("_output_tokens_reported"),
-            pl.coalesce(told("input"), pl.col("input_includes"), pl.lit("inclusive")).alias("input_includes"),
             pl.coalesce(told("output"), pl.col("output_includes"), pl.lit("inclusive")).alias("output_includes"),
         )
+        .with_columns(pl.coalesce(told("input"), pl.col("input_includes"), pl.lit("inclusive")).alias("input_includes"))
+        .pipe(join_modalities)
         .with_columns(_input().alias("input_tokens"), _output().alias("output_tokens"))
+        .pipe(restore)
         .pipe(_repair_sums)
+        .pipe(_derive)
         .pipe(refuse_parts)
         .with_columns(name_rules({"total_disagrees": _disagrees()}).alias("_repair"))
         .with_columns(_reported().alias("_has_usage"))
@@ -80,7 +88,9 @@ def _beyond(names: tuple[str, ...]) -> pl.Expr:
 def _measured(frame: pl.DataFrame) -> pl.DataFrame:
     nothing = (pl.col("input_tokens").fill_null(0) == 0) & (pl.col("output_tokens").fill_null(0) == 0)
     void = (pl.col("failed") & nothing & _reported()).fill_null(value=False)
-    no_prompt = (pl.col("input_tokens") == 0) & (left_out("input") == 0) & pl.col("operation").is_in(PROMPTED)
+    no_prompt = (
+        (pl.col("input_tokens") == 0) & (left_out("input") + taken("input") == 0) & pl.col("operation").is_in(PROMPTED)
+    )
     uncounted = (pl.col("_model_call") & no_prompt & ~void).fill_null(value=False)
     return frame.with_columns(
         name_rules({"no_usage_on_error": void, "nothing_counted": uncounted}).alias("_repair"),
@@ -94,21 +104,45 @@ def _reported() -> pl.Expr:
 
 
 def _input() -> pl.Expr:
-    """As reported and understood; else from the uncached part; else from the total."""
+    """As reported and understood; else from the uncached part; of embeddings the total is the input."""
     exclusive = pl.col("input_includes") == "exclusive"
-    known = pl.when(exclusive).then(pl.col("input_tokens") + left_out("input")).otherwise(pl.col("input_tokens"))
-    rest = pl.col("total_tokens") - pl.col("output_tokens")
-    all_input = pl.when(pl.col("operation") == "embeddings").then(pl.col("total_tokens"))
-    return pl.coalesce(known, pl.col("uncached_input_tokens") + cached(), pl.when(rest >= 0).then(rest), all_input)
+    known = pl.col("input_tokens") + taken("input") + pl.when(exclusive).then(left_out("input")).otherwise(0)
+    all_input = pl.when((pl.col("operation") == "embeddings") & (pl.col("output_tokens").fill_null(0) == 0))
+    return pl.coalesce(known, pl.col("uncached_input_tokens") + cached(), all_input.then(pl.col("total_tokens")))
 
 
 def _output() -> pl.Expr:
     """As reported and understood; reasoning that was left out and is not told is the rest of the total."""
     exclusive = pl.col("output_includes") == "exclusive"
-    rest = pl.when(pl.col("input_includes") == "inclusive").then(pl.col("total_tokens") - pl.col("input_tokens"))
-    known = pl.col("output_tokens") + left_out("output")
+    inclusive = pl.col("input_includes") == "inclusive"
+    rest = pl.when(inclusive).then(pl.col("total_tokens") - pl.col("input_tokens") - taken("input"))
+    known = pl.col("output_tokens") + taken("output") + left_out("output")
     whole = pl.coalesce(known + pl.col("reasoning_tokens"), pl.when(rest > known).then(rest), known)
-    return pl.when(exclusive).then(whole).otherwise(pl.col("output_tokens"))
+    return pl.when(exclusive).then(whole).otherwise(pl.col("output_tokens") + taken("output"))
+
+
+def _derive(frame: pl.DataFrame) -> pl.DataFrame:
+    """``rest_of_total``."""
+    input_rest, output_rest = _rest("input_tokens", "output_tokens"), _rest("output_tokens", "input_tokens")
+    fits_input = input_rest >= cached()
+    fits_output = output_rest >= pl.col("reasoning_tokens").fill_null(0)
+    rests = {
+        "input_tokens": pl.when(fits_input).then(input_rest),
+        "output_tokens": pl.when(fits_output).then(output_rest),
+    }
+    derived = pl.any_horizontal(*[rest.is_not_null() for rest in rests.values()])
+    return frame.with_columns(
+        name_rules({"rest_of_total": derived}).alias("_repair"),
+        *[pl.coalesce(side, rest).alias(side) for side, rest in rests.items()],
+    )
+
+
+def _rest(missing: str, known: str) -> pl.Expr:
+    """What the total leaves for a side that is not told; nothing where the other may be read in two ways."""
+    whole, reported = pl.col(known), pl.col(f"_{known}_reported")
+    rest = pl.col("total_tokens") - whole
+    is_sure = pl.col(missing).is_null() & (reported.is_null() | (reported == whole))
+    return pl.when(is_sure & (rest > 0) & (pl.col("operation").ne_missing("embeddings"))).then(rest)
 
 
 def _repair_sums(frame: pl.DataFrame) -> pl.DataFrame:

@@ -30,7 +30,6 @@ PATHS = {
     "candidates_token_count": 60,
     "input_cached_tokens": 50,
     "cache_read_input_tokens": 50,
-    "cache_creation_input_tokens": 50,
     "input_audio": 50,
     "input_audio_tokens": 50,
     "output_audio": 30,
@@ -38,6 +37,14 @@ PATHS = {
     "thoughts_token_count": 30,
     "total": 300,
     "total_tokens": 300,
+    "cache_creation_input_tokens": 40,
+    "input_ephemeral_5m_input_tokens": 40,
+    "input_ephemeral_1h_input_tokens": 40,
+    "input_modality_TEXT": 60,
+    "input_modality_AUDIO": 40,
+    "cached_modality_AUDIO": 20,
+    "output_modality_TEXT": 30,
+    "tool_use_prompt_token_count": 20,
 }
 """Paths of ``usage_details``, and the most that is written there."""
 
@@ -148,6 +155,134 @@ def test_a_providers_own_usage_is_read_as_that_provider_counts(
     assert "total_disagrees" not in call["usage_semantics"]
 
 
+WRITES = {"input_cache_creation": 0, "input_ephemeral_5m_input_tokens": 300, "input_ephemeral_1h_input_tokens": 100}
+VERTEX = {"input": 0, "output": 0, "cached_content_token_count": 400, "thoughts_token_count": 130}
+PIECES = VERTEX | {"output_modality_TEXT": 80, "cached_modality_TEXT": 350, "cached_modality_AUDIO": 50}
+
+
+@pytest.mark.parametrize(
+    ("usage", "counts", "semantics"),
+    [
+        (  # LangChain's Anthropic: writes by how long they are kept, the sum as 0
+            {"input": 100, "input_cache_read": 500, **WRITES, "output": 50, "output_reasoning": 30, "total": 1080},
+            (1000, 500, 400, 100, None, 80, 30, None),
+            "exclusive",
+        ),
+        (  # LangChain's Bedrock: only the times that occur
+            {"input": 400, "input_cache_read": 500, "input_cache_creation": 0, "output": 80, "total": 1080}
+            | {"input_ephemeral_1h_input_tokens": 100},
+            (1000, 500, 100, 100, None, 80, None, None),
+            "exclusive",
+        ),
+        (  # Anthropic's own usage, flattened by Langfuse 5
+            {"input": 100, "cache_read_input_tokens": 500, "output": 80, "cache_creation_input_tokens": 400}
+            | {"cache_creation_ephemeral_5m_input_tokens": 300, "cache_creation_ephemeral_1h_input_tokens": 100},
+            (1000, 500, 400, 100, None, 80, None, None),
+            "exclusive",
+        ),
+        (  # LangChain 0.3: the sum of writes beside its parts, all of them taken out
+            {"input": 500, "input_cache_read": 100, "input_cache_creation": 200, "output": 80, "total": 1080}
+            | {"input_ephemeral_5m_input_tokens": 200},
+            (1000, 100, 200, None, None, 80, None, None),
+            "exclusive+taken_out_twice",
+        ),
+        (  # likewise, cut off at 0
+            {"input": 0, "input_cache_read": 500, **WRITES, "input_cache_creation": 400, "output": 80, "total": 1080},
+            (1000, 500, 400, 100, None, 80, None, None),
+            "exclusive+taken_out_twice",
+        ),
+        (  # Vertex by modality, as Langfuse 3.0 to 3.10 wrote it
+            PIECES | {"input_modality_TEXT": 900, "input_modality_AUDIO": 100, "total_token_count": 1210},
+            (1000, 400, None, None, 100, 210, 130, None),
+            "inclusive",
+        ),
+        (  # and since: what was cached is taken out of the modalities too
+            PIECES | {"input_modality_TEXT": 550, "input_modality_AUDIO": 50, "total": 1210},
+            (1000, 400, None, None, 100, 210, 130, None),
+            "exclusive",
+        ),
+        (  # the enum's number for its name; tools in the bill and not in the prompt
+            VERTEX
+            | {"input_modality_1": 600, "cached_modality_1": 400, "output_modality_1": 80, "total": 1260}
+            | {"tool_use_prompt_token_count": 50},
+            (1050, 400, None, None, None, 210, 130, None),
+            "exclusive",
+        ),
+        (  # no modalities: nothing was taken out
+            VERTEX | {"input": 1000, "output": 80, "total": 1210},
+            (1000, 400, None, None, None, 210, 130, None),
+            "inclusive",
+        ),
+        (  # Vertex streams: thoughts taken out of candidates, which never had them
+            {"input": 600, "input_cache_read": 400, "output": 50, "output_reasoning": 30, "total": 1110},
+            (1000, 400, None, None, None, 110, 30, None),
+            "exclusive+taken_out_twice",
+        ),
+        (  # OpenAI's service tiers: taken out by Langfuse of old
+            {"input": 0, "input_priority_cache_read": 400, "input_priority": 600, "total": 1210}
+            | {"output": 0, "output_priority_reasoning": 130, "output_priority": 80},
+            (1000, 400, None, None, None, 210, 130, None),
+            "exclusive",
+        ),
+        (  # and left in by the newest
+            {"input": 1000, "input_priority_cache_read": 400, "input_priority": 600, "total": 1210}
+            | {"output": 210, "output_priority_reasoning": 130, "output_priority": 80},
+            (1000, 400, None, None, None, 210, 130, None),
+            "inclusive",
+        ),
+        (  # Bedrock's metrics of an invocation, through the handler and as they came
+            {"input": 100, "output": 80, "cacheReadInputTokenCount": 500, "cacheWriteInputTokenCount": 400},
+            (1000, 500, 400, None, None, 80, None, None),
+            "exclusive",
+        ),
+        (
+            {"inputTokenCount": 100, "outputTokenCount": 80, "cacheWriteInputTokenCount": 400},
+            (500, None, 400, None, None, 80, None, None),
+            "exclusive",
+        ),
+        (
+            {"prompt_tokens": 100, "completion_tokens": 80, "total_tokens": 180}
+            | {"cache_read_input_tokens": 500, "cache_write_input_tokens": 400},
+            (1000, 500, 400, None, None, 80, None, None),
+            "exclusive",
+        ),
+    ],
+)
+def test_what_langchains_handler_took_out_of_the_sums_is_put_back(
+    usage: dict[str, int], counts: tuple[int | None, ...], semantics: str
+):
+    call = row(usage, model="gpt-4o")
+
+    assert tuple(call[name] for name in COUNTS) == counts
+    assert call["usage_semantics"] == semantics
+
+
+@pytest.mark.parametrize(
+    ("usage", "sides", "semantics"),
+    [
+        ({"input": 60, "total": 150}, (60, 90), "exclusive+rest_of_total"),
+        ({"output": 60, "total": 150}, (90, 60), "inclusive+rest_of_total"),
+        (
+            {"prompt_tokens": 60, "prompt_tokens_details": {"cached_tokens": 40}, "total": 150},
+            (60, 90),
+            "inclusive+rest",
+        ),
+        ({"input": 60, "input_cached_tokens": 40, "total": 150}, (100, None), "exclusive+output_missing"),
+        ({"input": 60, "output_reasoning": 100, "total": 150}, (60, None), "refused+part_without_sum"),
+        ({"input": 60, "total": 60}, (60, None), "exclusive+output_missing"),
+        ({"input": 60, "total": 50}, (60, None), "exclusive+output_missing"),
+        ({"total": 150}, (None, None), None),
+    ],
+)
+def test_a_side_that_is_not_told_is_the_rest_of_the_total_where_nothing_speaks_against_it(
+    usage: dict[str, Any], sides: tuple[int | None, ...], semantics: str | None
+):
+    call = row(usage, model="gpt-4o")
+
+    assert (call["input_tokens"], call["output_tokens"]) == sides
+    assert (call["usage_semantics"] or "").startswith(semantics or "")
+
+
 @pytest.mark.parametrize(
     ("usage", "flagged"),
     [
@@ -156,7 +291,6 @@ def test_a_providers_own_usage_is_read_as_that_provider_counts(
         ({"input": 60, "output": 30, "total": 90}, False),
         ({"input": 60, "input_cached_tokens": 40, "output": 30, "total": 130}, False),
         ({"input": 60, "input_cached_tokens": 40, "output": 30, "total": 90}, False),
-        ({"input": 60, "total": 150}, False),
     ],
 )
 def test_a_total_that_nothing_comes_to_is_named_and_the_sides_are_billed(usage: dict[str, int], flagged: bool):
