@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import cast
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from processors.conventions.rules import Scope, scopes
 from processors.conventions.table import REST, Alias
 from processors.decode import Decoded
-from processors.normalise.shapes import SHAPE, TOLD_BY, first_rows, number_shapes
 
 _CONVENTION_FROM = (
     "operation",
@@ -34,34 +33,36 @@ def to_polars(table: pa.Table) -> pl.DataFrame:
 
 
 def to_frame(decoded: Decoded) -> pl.DataFrame:
-    """One row per span.
+    """One row per span: the decoded columns, those of its message, and ``_row``."""
+    spans = decoded.spans
+    unsaid = [name for name in spans.column_names if spans[name].null_count == len(spans[name])]
+    said = to_polars(spans.drop_columns(unsaid))
+    nothing = [pl.lit(None, _dtype(spans.schema.field(name).type)).alias(name) for name in unsaid]
+    messages: pl.DataFrame = to_polars(decoded.messages)[spans["message_index"].to_numpy()]
+    row = pl.Series("_row", np.arange(len(messages)))
+    return messages.hstack(said).hstack([row]).with_columns(nothing)  # literals take no memory
 
-    Beside the decoded columns: those of its message, ``_row`` and ``_shape``; and, the same for all spans of one shape,
+
+@cache
+def _dtype(kind: pa.DataType) -> pl.DataType:
+    return cast("pl.Series", pl.from_arrow(pa.array([], kind))).dtype
+
+
+def tell(decoded: Decoded) -> pl.DataFrame:
+    """What the winning aliases and the scope of each row say; the same for all spans of one shape.
+
     ``tenant_class feature_class`` (tens of the winner's rank);
     ``input_includes output_includes audio_input_includes audio_output_includes input_key cached_key write_key``;
     ``input_is_rest output_is_rest``: the count is what was left over when its parts were taken out;
     ``convention usage_rank stream_ends models`` of the scope.
     """
-    frame = to_polars(decoded.spans)
-    messages = to_polars(decoded.messages)[frame["message_index"]]
-    shape = number_shapes(decoded)
-    told = _tell(decoded, first_rows(shape))
-    return (
-        frame.hstack(messages)
-        .hstack(told[shape])
-        .with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("_row"), pl.Series(SHAPE, shape))
-    )
-
-
-def _tell(decoded: Decoded, rows: NDArray[np.int64]) -> pl.DataFrame:
-    """What the winning aliases of some rows say, and their scopes."""
-    winners = decoded.winners.select(TOLD_BY).take(pa.array(rows))
+    winners = decoded.winners
 
     def told(field: str, read: Callable[[Alias], str | int]) -> pl.Series:
         said = pl.Series([read(alias) for alias in decoded.table.aliases])
         return said.gather(cast("pl.Series", pl.from_arrow(winners[field])).cast(pl.UInt32))
 
-    return to_polars(decoded.spans.select(["scope_name"]).take(pa.array(rows))).select(
+    return to_polars(decoded.spans.select(["scope_name"])).select(
         told("tenant", _rank_class).cast(pl.Int8).alias("tenant_class"),
         told("feature", _rank_class).cast(pl.Int8).alias("feature_class"),
         told("input_tokens", _includes).alias("input_includes"),
