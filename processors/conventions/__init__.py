@@ -3,10 +3,10 @@
 ================  ====================================================================================================
 ``fields.csv``    the canonical fields that decode fills, and their kind
 ``aliases.csv``   wire key -> field: *rank* (lower wins, tens are classes), *place* (span, resource, event, map), *path*
-                  into a JSON or Python-repr text, *unit* as written, *includes* (token counts: inclusive or exclusive
-                  of cache or reasoning; rest: what was left when all parts beside it were taken out). A step of a path
-                  like ``ONE+PREFIX_*`` is the sum of those members. Field ``*`` is a free map that is searched for every member of convention
-                  ``custom_common``; ``{i}`` stands for 0, 1, …; an event row without key is the event's time
+                  into a JSON or Python-repr text (a step like ``ONE+PREFIX_*`` is the sum of those members), *unit* as
+                  written, *includes* (token counts: inclusive or exclusive of cache or reasoning; rest: what was left
+                  when all parts beside it were taken out). Field ``*`` is a free map that is searched for every member
+                  of convention ``custom_common``; ``{i}`` stands for 0, 1, …; an event row without key is its time
 ``values.csv``    word on the wire (lower case) -> canonical word; empty = no value
 ``scopes.csv``    instrumentation scope (prefix) -> convention, how good its token counts are, where its streams end,
                   how it writes models

@@ -57,7 +57,8 @@ class ProviderRule:
     """Who serves a call that its client reports under another name, or under none; empty conditions hold always.
 
     ``reported`` is a canonical word, ``NONE`` where none is reported; ``field`` must have a value; ``host`` is the end
-    of the server's name, ``*`` any part of it; ``model`` a regular expression of the model that was asked for.
+    of the server's name, ``*`` any part of it; ``model`` a regular expression of the model that was asked for, or if
+    none is told of the one that answered.
     """
 
     reported: str

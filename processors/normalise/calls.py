@@ -160,7 +160,8 @@ def _provider() -> pl.Expr:
 def _name_servers(frame: pl.DataFrame) -> pl.DataFrame:
     """``provider`` is who serves the call: by ``conventions/providers.csv``, else as reported; asked once a mixture."""
     rules = provider_rules()
-    about = ["provider", "scope_name", "server_address", "request_model", *sorted({r.field for r in rules} - {""})]
+    fields = sorted({rule.field for rule in rules} - {""})
+    about = ["provider", "scope_name", "server_address", "request_model", "response_model", *fields]
     told = [pl.when(_serves(rule)).then(pl.lit(rule.provider)) for rule in rules]
     combinations = frame.select(about).unique().with_columns(pl.coalesce(*told, "provider").alias("server"))
     named = frame.join(combinations, on=about, how="left", nulls_equal=True, maintain_order="left")
@@ -179,7 +180,7 @@ def _serves(rule: ProviderRule) -> pl.Expr:
         host = re.escape(rule.host).replace(r"\*", ".*")
         serves &= pl.col("server_address").str.contains(rf"(?i)(?:^|[.-]){host}$")
     if rule.model:
-        serves &= pl.col("request_model").str.contains(rule.model)
+        serves &= pl.coalesce("request_model", "response_model").str.contains(rule.model)
     return serves.fill_null(value=False)
 
 

@@ -58,6 +58,23 @@ def test_a_framework_in_the_providers_place_serves_nothing_and_hides_no_price(
     assert (row["provider"], row["price_status"]) == (provider, "priced")
 
 
+@pytest.mark.parametrize("key", ["gen_ai.request.model", "langfuse.observation.model.name"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        *("us.amazon.nova-pro-v1:0", "eu.anthropic.claude-sonnet-4-20250514-v1:0", "apac.amazon.nova-lite-v1:0"),
+        *("global.anthropic.claude-sonnet-4-5-20250929-v1:0", "us.deepseek.r1-v1:0"),
+        *("jp.anthropic.claude-haiku-4-5-20251001-v1:0", "google.gemma-3-12b-it", "us.twelvelabs.pegasus-1-2-v1:0"),
+        "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.amazon.nova-pro-v1:0",
+        "arn:aws-us-gov:bedrock:us-gov-west-1:123456789012:application-inference-profile/abcdefgh1234",
+    ],
+)
+def test_an_inference_profile_is_bedrocks_whoever_names_it_and_nobody_says_so(key: str, model: str):
+    [row] = _rows({"gen_ai.operation.name": "chat", key: model, "gen_ai.usage.input_tokens": 5}, "")
+
+    assert row["provider"] == "aws.bedrock"
+
+
 @pytest.mark.parametrize("model", ["openai.yml", "my.model", "gpt-4.1-mini", "claude-sonnet-4", "x.anthropic-model"])
 def test_a_dot_in_a_models_name_does_not_make_it_bedrocks(model: str):
     told = {"gen_ai.operation.name": "chat", "gen_ai.request.model": model, "gen_ai.usage.input_tokens": 5}
