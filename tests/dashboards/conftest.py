@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from tests.dashboards.ledgers import make_ledger
-from tests.dashboards.served import Dashboard, Reader, chromium, reading, serving
+from tests.dashboards.served import Dashboard, Reader, chromium, profile, reading, serving
 
 expect.set_options(timeout=30_000)
+
+CALM = {"SPANLEDGER_DASHBOARD_REFRESH_S": "60"}
+"""For ledgers that do not change: pages that stay open need not look again and again."""
 
 
 @pytest.fixture(scope="package")
@@ -20,10 +23,17 @@ def browser() -> Iterator[Browser]:
         yield found
 
 
+@pytest.fixture(scope="package")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """One profile for all tests that only look: the scripts of the pages are read once."""
+    with profile(browser) as made:
+        yield made
+
+
 @pytest.fixture
-def reader(browser: Browser) -> Iterator[Reader]:
-    """A reader with a fresh profile, who must have nothing to complain of."""
-    with reading(browser) as someone:
+def reader(context: BrowserContext) -> Iterator[Reader]:
+    """A reader with pages of its own, who must have nothing to complain of."""
+    with reading(context) as someone:
         yield someone
 
 
@@ -31,7 +41,7 @@ def reader(browser: Browser) -> Iterator[Reader]:
 def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     """The pages of the ledger with known rows."""
     lake = make_ledger(tmp_path_factory.mktemp("known") / "lake")
-    with serving(lake) as dashboard:
+    with serving(lake, **CALM) as dashboard:
         yield dashboard
 
 
@@ -39,5 +49,5 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
 def pages_of_acme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     """The pages of the same ledger for those who may see acme alone."""
     lake = make_ledger(tmp_path_factory.mktemp("scoped") / "lake")
-    with serving(lake, "--tenants", "acme") as dashboard:
+    with serving(lake, "--tenants", "acme", **CALM) as dashboard:
         yield dashboard

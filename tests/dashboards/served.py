@@ -80,10 +80,12 @@ class Reader:
 
     context: BrowserContext
     complaints: list[str] = field(default_factory=list)
+    pages: list[Page] = field(default_factory=list)
 
     def open(self, url: str) -> Page:
         """Open an address and wait for its first line."""
         page = self.context.new_page()
+        self.pages.append(page)
         page.on("console", lambda message: self._note(message.type, message.text, message.location.get("url", "")))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self._note_request(request.url))
@@ -102,10 +104,18 @@ class Reader:
 
 
 @contextmanager
-def reading(browser: Browser) -> Iterator[Reader]:
-    """A reader with a fresh profile, who must have nothing to complain of in the end."""
+def profile(browser: Browser) -> Iterator[BrowserContext]:
+    """A fresh profile: nothing is cached, nothing is remembered."""
     context = browser.new_context(viewport={"width": 1400, "height": 1000}, accept_downloads=True)
+    yield context
+    context.close()
+
+
+@contextmanager
+def reading(context: BrowserContext) -> Iterator[Reader]:
+    """A reader with pages of its own, who must have nothing to complain of in the end."""
     someone = Reader(context=context)
     yield someone
-    context.close()
+    for page in someone.pages:
+        page.close()
     assert someone.complaints == []

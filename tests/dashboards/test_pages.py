@@ -8,26 +8,43 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.dashboards.ledgers import CALLS, HOSTILE, make_empty_ledger, make_ledger, settings, total
-from tests.dashboards.served import Dashboard, Reader, reading, serving
+from tests.dashboards.served import Dashboard, Reader, profile, reading, serving
 
 EVERYTHING = "?period=All+time"
 
 
 @pytest.fixture(scope="module")
-def spend(browser: Browser, pages: Dashboard) -> Iterator[Page]:
-    """The spend page on everything, opened once for all who only read it."""
-    with reading(browser) as someone:
-        yield someone.open(f"{pages.url}/{EVERYTHING}")
+def someone(context: BrowserContext) -> Iterator[Reader]:
+    """Who opens the pages that many tests only read, once for all of them."""
+    with reading(context) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
-def spend_of_acme(browser: Browser, pages_of_acme: Dashboard) -> Iterator[Page]:
+def spend(someone: Reader, pages: Dashboard) -> Page:
+    """The spend page on everything."""
+    return someone.open(f"{pages.url}/{EVERYTHING}")
+
+
+@pytest.fixture(scope="module")
+def spend_of_acme(someone: Reader, pages_of_acme: Dashboard) -> Page:
     """The same of those who may see acme alone."""
-    with reading(browser) as someone:
-        yield someone.open(f"{pages_of_acme.url}/{EVERYTHING}")
+    return someone.open(f"{pages_of_acme.url}/{EVERYTHING}")
+
+
+@pytest.fixture(scope="module")
+def pipeline(someone: Reader, pages: Dashboard) -> Page:
+    """The pipeline page on everything."""
+    return someone.open(f"{pages.url}/pipeline{EVERYTHING}")
+
+
+@pytest.fixture(scope="module")
+def pipeline_of_acme(someone: Reader, pages_of_acme: Dashboard) -> Page:
+    """The same of those who may see acme alone."""
+    return someone.open(f"{pages_of_acme.url}/pipeline{EVERYTHING}")
 
 
 def test_the_first_line_is_the_exact_total(spend: Page):
@@ -112,27 +129,21 @@ def test_a_choice_goes_into_the_address(reader: Reader, pages: Dashboard):
     assert parse_qs(urlsplit(page.url).query)["feature"] == ["search"]
 
 
-def test_the_pipeline_page_answers_whether_it_is_healthy_and_how_fresh(reader: Reader, pages: Dashboard):
-    page = reader.open(f"{pages.url}/pipeline{EVERYTHING}")
-
-    expect(page.locator(".sl-lead")).to_contain_text("Needs attention")
-    expect(page.locator(".sl-lead")).to_contain_text("drops for 1 reason so far, 1 open incident")
-    expect(page.get_by_role("table", name="Open incidents")).to_contain_text("globex · chat")
-    expect(page.get_by_role("table", name="Open incidents")).to_contain_text("model gpt-4o")
-    expect(page.get_by_role("table", name="Partitions").locator("tbody tr")).to_have_count(1)
-    expect(page.get_by_role("table", name="Dead letters and other drops")).to_contain_text("bad_payload")
-    expect(page.get_by_role("table", name="Calls without a price")).to_contain_text("in-house-7b")
+def test_the_pipeline_page_answers_whether_it_is_healthy_and_how_fresh(pipeline: Page):
+    expect(pipeline.locator(".sl-lead")).to_contain_text("Needs attention")
+    expect(pipeline.locator(".sl-lead")).to_contain_text("drops for 1 reason so far, 1 open incident")
+    expect(pipeline.get_by_role("table", name="Open incidents")).to_contain_text("globex · chat")
+    expect(pipeline.get_by_role("table", name="Open incidents")).to_contain_text("model gpt-4o")
+    expect(pipeline.get_by_role("table", name="Partitions").locator("tbody tr")).to_have_count(1)
+    expect(pipeline.get_by_role("table", name="Dead letters and other drops")).to_contain_text("bad_payload")
+    expect(pipeline.get_by_role("table", name="Calls without a price")).to_contain_text("in-house-7b")
 
 
-def test_the_pipeline_page_shows_what_was_changed_what_is_only_metered_and_what_was_judged(
-    reader: Reader, pages: Dashboard
-):
-    page = reader.open(f"{pages.url}/pipeline{EVERYTHING}")
-
-    hidden = page.get_by_role("table", name="Names hidden").locator("tbody tr")
-    repairs = page.get_by_role("table", name="Token counts repaired or refused").locator("tbody tr")
-    metered = page.get_by_role("table", name="Services that count tokens and send no spans").locator("tbody tr")
-    judged = page.get_by_role("table", name="Outcomes, evaluations and feedback").locator("tbody tr")
+def test_the_pipeline_page_shows_what_was_changed_what_is_only_metered_and_what_was_judged(pipeline: Page):
+    hidden = pipeline.get_by_role("table", name="Names hidden").locator("tbody tr")
+    repairs = pipeline.get_by_role("table", name="Token counts repaired or refused").locator("tbody tr")
+    metered = pipeline.get_by_role("table", name="Services that count tokens and send no spans").locator("tbody tr")
+    judged = pipeline.get_by_role("table", name="Outcomes, evaluations and feedback").locator("tbody tr")
     expect(hidden).to_have_count(2)
     expect(hidden.first).to_contain_text("hidden_value")
     expect(repairs).to_have_count(1)
@@ -144,16 +155,12 @@ def test_the_pipeline_page_shows_what_was_changed_what_is_only_metered_and_what_
     expect(judged.first.locator("td").nth(6)).to_have_text("3")
 
 
-def test_the_pipeline_page_of_some_tenants_shows_no_other_tenants_repairs_or_outcomes(
-    reader: Reader, pages_of_acme: Dashboard
-):
-    page = reader.open(f"{pages_of_acme.url}/pipeline{EVERYTHING}")
-
-    judged = page.get_by_role("table", name="Outcomes, evaluations and feedback").locator("tbody tr")
+def test_the_pipeline_page_of_some_tenants_shows_no_other_tenants_repairs_or_outcomes(pipeline_of_acme: Page):
+    judged = pipeline_of_acme.get_by_role("table", name="Outcomes, evaluations and feedback").locator("tbody tr")
     expect(judged.first.locator("td").nth(6)).to_have_text("2")
-    expect(page.locator("body")).not_to_contain_text("silent-desk")
-    expect(page.locator("body")).not_to_contain_text("cache_outside_input")
-    expect(page.locator("body")).not_to_contain_text("Names hidden")
+    expect(pipeline_of_acme.locator("body")).not_to_contain_text("silent-desk")
+    expect(pipeline_of_acme.locator("body")).not_to_contain_text("cache_outside_input")
+    expect(pipeline_of_acme.locator("body")).not_to_contain_text("Names hidden")
 
 
 def test_pages_are_one_click_apart_and_keep_the_period(reader: Reader, pages: Dashboard):
@@ -184,22 +191,20 @@ def test_a_filter_cannot_widen_the_scope(reader: Reader, pages_of_acme: Dashboar
     expect(page.locator(".sl-empty")).to_contain_text("No spend in this view")
 
 
-def test_a_scope_hides_the_incidents_and_models_of_others(reader: Reader, pages_of_acme: Dashboard):
-    page = reader.open(f"{pages_of_acme.url}/pipeline{EVERYTHING}")
-
-    expect(page.locator(".sl-lead")).to_contain_text("All quiet")
-    expect(page.locator(".sl-lead")).to_contain_text("no open incident")
-    expect(page.get_by_role("table", name="Calls without a price")).to_contain_text("in-house-7b")
-    assert "globex" not in page.content()
+def test_a_scope_hides_the_incidents_and_models_of_others(pipeline_of_acme: Page):
+    expect(pipeline_of_acme.locator(".sl-lead")).to_contain_text("All quiet")
+    expect(pipeline_of_acme.locator(".sl-lead")).to_contain_text("no open incident")
+    expect(pipeline_of_acme.get_by_role("table", name="Calls without a price")).to_contain_text("in-house-7b")
+    assert "globex" not in pipeline_of_acme.content()
 
 
-def test_a_scope_hides_what_is_about_the_whole_deployment(reader: Reader, pages_of_acme: Dashboard):
-    page = reader.open(f"{pages_of_acme.url}/pipeline{EVERYTHING}")
-
-    expect(page.locator(".sl-sub").first).to_contain_text(re.compile(r"^1 spans read · 20 billable calls · 100 %"))
+def test_a_scope_hides_what_is_about_the_whole_deployment(pipeline_of_acme: Page):
+    expect(pipeline_of_acme.locator(".sl-sub").first).to_contain_text(
+        re.compile(r"^1 spans read · 20 billable calls · 100 %")
+    )
     for table in ("Partitions", "Dead letters and other drops"):
-        expect(page.get_by_text(table)).to_have_count(0)
-    assert "messages" not in page.locator("body").inner_text()
+        expect(pipeline_of_acme.get_by_text(table)).to_have_count(0)
+    assert "messages" not in pipeline_of_acme.locator("body").inner_text()
 
 
 LISTING = """window.listed = [];
@@ -210,9 +215,9 @@ new MutationObserver(() => {
 
 
 def test_whoever_comes_first_may_open_any_page_and_sees_no_list_of_files(browser: Browser, tmp_path: Path):
-    with serving(make_ledger(tmp_path / "lake")) as dashboard, reading(browser) as someone:
-        someone.context.add_init_script(LISTING)
-        page = someone.open(f"{dashboard.url}/pipeline{EVERYTHING}")
+    with serving(make_ledger(tmp_path / "lake")) as dashboard, profile(browser) as fresh, reading(fresh) as first:
+        fresh.add_init_script(LISTING)
+        page = first.open(f"{dashboard.url}/pipeline{EVERYTHING}")
 
         expect(page.get_by_role("table", name="Partitions")).to_be_visible()
         assert page.evaluate("window.listed") == []
