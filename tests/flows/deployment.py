@@ -7,9 +7,8 @@ import dataclasses
 import os
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from ingest.delivery import wait_acknowledged
 from ingest.kafka import make_producer
 from ingest.settings import KafkaSettings
 from ingest.topics import ensure_topics
+from tests.flows.nursery import Forked, start
 from tests.flows.payloads import COST_USD, Payload
 from warehouse.schemas import COMMIT_ORDER
 
@@ -31,7 +31,7 @@ class Deployment:
     kafka: KafkaSettings
     directory: Path
     environment: dict[str, str] = dataclasses.field(default_factory=dict)
-    workers: list[subprocess.Popen[bytes]] = dataclasses.field(default_factory=list)
+    workers: list[Forked] = dataclasses.field(default_factory=list)
     acknowledged: list[tuple[bytes, bytes]] = dataclasses.field(default_factory=list)
 
     @property
@@ -64,17 +64,18 @@ class Deployment:
             **self.environment,
         }
 
-    def start_worker(self, *, exit_after: str | None = None, module: str | None = None) -> subprocess.Popen[bytes]:
+    def start_worker(self, *, exit_after: str | None = None, module: str | None = None) -> Forked:
         """A worker process; with ``exit_after`` it ends, as by kill -9, when that step of a flush is done.
 
         ``module`` is run instead of the verb.
         """
-        words = ["-m", "tests.flows.crashing_worker", exit_after] if exit_after else ["-m", "spanledger", "worker"]
-        words = ["-m", module] if module else words
-        with self.log.open("ab") as out:
-            process = subprocess.Popen(
-                [sys.executable, *words], env=self.variables(), stdout=out, stderr=subprocess.STDOUT
-            )
+        words = ["tests.flows.crashing_worker", exit_after] if exit_after else ["spanledger", "worker"]
+        words = [module] if module else words
+        return self.start(words)
+
+    def start(self, words: Sequence[str]) -> Forked:
+        """``python -m WORDS`` as a worker of this deployment."""
+        process = start(words, variables=self.variables(), log=self.log)
         self.workers.append(process)
         return process
 
@@ -116,7 +117,7 @@ class Deployment:
                 raise AssertionError(f"not within {within_s} s: {what}; rows={self.rows()}\n{tail}")
             time.sleep(0.1)
 
-    def kill(self, process: subprocess.Popen[bytes]) -> None:
+    def kill(self, process: Forked) -> None:
         """End a worker as by ``kill -9``."""
         process.kill()
         process.wait()

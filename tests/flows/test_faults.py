@@ -137,26 +137,11 @@ def test_two_workers_that_race_for_one_partition_commit_each_range_once(deployme
     deployment.send([payload(n) for n in range(30)], partition=0)
     deployment.environment["SPANLEDGER_WORKER_FLUSH_SECONDS"] = "0.05"
 
-    racing = [subprocess_race(deployment, name) for name in ("one", "two")]
+    racing = [deployment.start(["tests.flows.racing_flusher", name]) for name in ("one", "two")]
     for process in racing:
         assert process.wait(90) == 0
 
     deployment.verify()
-
-
-def subprocess_race(deployment: Deployment, name: str) -> subprocess.Popen[bytes]:
-    """A process that flushes the whole partition by itself in small ranges of its own choosing."""
-    import sys
-
-    with deployment.log.open("ab") as out:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.flows.racing_flusher", name],
-            env=deployment.variables(),
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
-    deployment.workers.append(process)
-    return process
 
 
 def test_payloads_of_the_dead_letter_queue_may_be_left_out(deployment: Deployment):

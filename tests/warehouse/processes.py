@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from tests.forks import FORKS
 from tests.warehouse.samples import flush_of
 from warehouse.errors import WarehouseError
 from warehouse.lake import Lake, Range
 from warehouse.settings import LakeSettings
-
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["tests.warehouse.processes", "pandas"])  # pyarrow imports pandas when rows are made
 
 DIED = 86
 LOST = 3
