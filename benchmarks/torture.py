@@ -72,10 +72,10 @@ def torture(world: World, *, kills: int, per_round: int, per_s: float, faults: S
     return agrees
 
 
-def open_world(folder: Path, *, seed: int, workers: int, partitions: int) -> World:
+def open_world(folder: Path, *, seed: int, workers: int, partitions: int, kind: type[World] = World) -> World:
     """A broker of its own with fresh topics, started; no worker yet."""
     broker = LocalBroker(BrokerSettings(port=0), folder / "broker", load().data / "jars", properties=SHORT_SESSIONS)
-    world = World(
+    world = kind(
         folder=folder,
         kafka=KafkaSettings(),
         broker=broker,

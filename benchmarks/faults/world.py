@@ -102,14 +102,17 @@ class World:
         log = self.folder / "worker.log"
         wrong = {f"TORTURE_{name.upper()}": str(value) for name, value in torture.items()}
         variables = {**os.environ, **self._variables(), "TORTURE_CLOCK": str(self.clock), **wrong}
+        began = log.stat().st_size if log.exists() else 0
+        self.workers.append(made := Worker(self.launch(variables, log), log, began))
+        return made
+
+    def launch(self, variables: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+        """The process of a worker; what it prints goes to the end of the log."""
         with log.open("ab") as out:
-            began = out.tell()
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 [*leash(), sys.executable, "-m", "benchmarks.faults.worker"],
                 env=variables, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
             )  # fmt: skip
-        self.workers.append(made := Worker(process, log, began))
-        return made
 
     def kill(self, worker: Worker) -> None:
         """``kill -9``."""

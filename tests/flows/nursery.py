@@ -14,10 +14,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+from ingest.leash import ask_kernel
 from tests.forks import FORKS
 
 
@@ -68,6 +70,8 @@ def start(words: Sequence[str], *, variables: Mapping[str, str], log: Path) -> F
 
 
 def _run(words: Sequence[str], variables: Mapping[str, str], log: str) -> None:
+    with suppress(AttributeError):  # no prctl: not Linux
+        ask_kernel()  # to end it with the process that it was forked from, which ends with the tests
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(out, 1)
     os.dup2(out, 2)

@@ -7,7 +7,8 @@ that is full or read-only for all (``test_faults``), what is delivered again (``
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from benchmarks.faults.faults import Fault
 from benchmarks.faults.verify import Topic
 from benchmarks.faults.world import World
 from benchmarks.torture import a_round, open_world
+from tests.flows.nursery import Forked, start
 
 ROUNDS: dict[str, tuple[Fault, ...]] = {
     "wrong clocks, a worker killed, and power off": (faults.clocks_jump, faults.kill_worker, faults.kill_everything),
@@ -30,10 +32,18 @@ ROUNDS: dict[str, tuple[Fault, ...]] = {
 }
 
 
+class Quick(World):
+    """A world whose workers start at once."""
+
+    def launch(self, variables: Mapping[str, str], log: Path) -> Forked:  # type: ignore[override]  # as good as a Popen
+        """The process of a worker."""
+        return start(["benchmarks.faults.worker"], variables=variables, log=log)
+
+
 @pytest.fixture(scope="module")
 def tortured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, Topic]]:
     """One broker, two workers with slow disks and shuffled arrivals among them, and what the topic holds."""
-    world = open_world(tmp_path_factory.mktemp("torture"), seed=11, workers=2, partitions=3)
+    world = open_world(tmp_path_factory.mktemp("torture"), seed=11, workers=2, partitions=3, kind=Quick)
     yield world, Topic()
     world.stop()
 
