@@ -1,0 +1,146 @@
+"""Kinds of work as gateways, SDKs and instrumentations name them, run against a server on loopback.
+
+LiteLLM 1.77 to 1.106 (its proxy calls everything asynchronously), the Mistral SDK's own spans beside Traceloop's, Groq,
+Google's SDK and Bedrock in old versions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from processors.engine import Engine, process_range
+from processors.settings import WorkerSettings
+from tests.processors.otlp import event, message, request, span
+
+ENGINE = Engine.of(WorkerSettings(), user_key=b"key")
+TRACELOOP = "opentelemetry.instrumentation."
+
+
+def _billed(*sent: Any) -> list[dict[str, Any]]:
+    rows = process_range([message(one) for one in sent], ENGINE).tables["spans"].to_pylist()
+    return [row for row in rows if row["billable"]]
+
+
+def _one(given: dict[str, Any], scope: str, version: str = "", **more: Any) -> dict[str, Any]:
+    [row] = _billed(request(span(given, **more), scope=scope, version=version))
+    return row
+
+
+@pytest.mark.parametrize(
+    ("call_type", "operation"),
+    [
+        ("acompletion", "chat"),
+        ("atext_completion", "text_completion"),
+        ("anthropic_messages", "chat"),
+        ("aresponses", "chat"),
+        ("_arealtime", "chat"),
+        ("agenerate_content_stream", "chat"),
+        ("allm_passthrough_route", "chat"),
+        ("aembedding", "embeddings"),
+        ("arerank", "rerank"),
+        ("aimage_generation", "image"),
+        ("aspeech", "speech"),
+        ("atranscription", "transcription"),
+    ],
+)
+def test_litellms_asynchronous_calls_are_calls(call_type: str, operation: str):
+    told = {
+        "gen_ai.operation.name": call_type,
+        "llm.request.type": call_type,
+        "litellm.provider.model": "openai/gpt-4o",
+    }
+
+    row = _one({**told, "gen_ai.usage.input_tokens": 603}, "litellm", name="litellm_request")
+
+    assert (row["operation"], row["input_tokens"], row["provider"]) == (operation, 603, "openai")
+
+
+@pytest.mark.parametrize("call_type", ["amoderation", "call_mcp_tool", "avector_store_search", "asend_message"])
+def test_litellms_other_work_is_no_call(call_type: str):
+    assert not _billed(
+        request(span({"gen_ai.operation.name": call_type, "gen_ai.request.model": "m"}), scope="litellm")
+    )
+
+
+@pytest.mark.parametrize(
+    ("call_type", "named", "operation"),
+    [
+        ("arerank", "chat", "rerank"),
+        ("aimage_generation", "generate_content", "image"),
+        ("speech", "generate_content", "speech"),
+        ("atranscription", "generate_content", "transcription"),
+        ("aresponses", "chat", "chat"),
+        ("acompletion", "chat", "chat"),
+    ],
+)
+def test_litellms_second_adapter_names_some_work_a_chat_but_its_call_type_tells_what_it_was(
+    call_type: str, named: str, operation: str
+):
+    told = {"gen_ai.operation.name": named, "litellm.call_type": call_type, "gen_ai.request.model": "m"}
+
+    assert _one(told, "litellm", "1.106.2", kind=3)["operation"] == operation
+
+
+def _mistral(path: str, model: str, inner: int, outer: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """What is billed of a call that the SDK itself and Traceloop tell of, side by side and in two traces."""
+    counts = {"gen_ai.usage.prompt_tokens": 276, "gen_ai.usage.output_tokens": inner}
+    own = {"gen_ai.provider.name": "mistral_ai", "gen_ai.request.model": model, **counts}
+    other = {"gen_ai.system": "MistralAI", "gen_ai.request.model": model, **outer}
+    ids = {"trace_id": b"\x07" * 16, "span_id": b"\x07" * 8}
+    return _billed(
+        request(span(own, name=path), scope="mistralai_sdk_tracer"),
+        request(span(other, name=name, kind=3, **ids), scope=TRACELOOP + "mistralai", version="0.62.4"),
+    )
+
+
+def test_embeddings_that_mistrals_sdk_tells_beside_an_instrumentation_are_one_call_with_its_tokens():
+    outer = {"llm.request.type": "embedding", "gen_ai.response.id": "emb1"}
+
+    [row] = _mistral("embeddings_v1_embeddings_post", "mistral-embed", 0, outer, "mistralai.embeddings")
+
+    assert (row["operation"], row["input_tokens"]) == ("embeddings", 276)
+    assert row["price_status"] == "priced"
+
+
+def test_a_chat_that_mistrals_sdk_tells_beside_an_instrumentation_is_one_call():
+    outer = {"llm.request.type": "chat", "gen_ai.usage.input_tokens": 276, "gen_ai.usage.output_tokens": 40}
+
+    [row] = _mistral("chat_completion_v1_chat_completions_post", "mistral-large-latest", 40, outer, "mistralai.chat")
+
+    assert (row["operation"], row["input_tokens"], row["output_tokens"]) == ("chat", 276, 40)
+
+
+def test_groqs_chat_is_a_chat_though_its_request_was_called_a_completion():
+    told = {"gen_ai.system": "groq", "llm.request.type": "completion", "gen_ai.usage.input_tokens": 5}
+
+    assert _one(told, TRACELOOP + "groq", "0.55.0", name="groq.chat", kind=3)["operation"] == "chat"
+
+
+def test_a_bedrock_call_that_failed_before_anything_was_noted_is_a_failed_call():
+    failure = event(
+        "exception",
+        after_ms=12,
+        exception__type="botocore.errorfactory.ServiceUnavailableException",
+        exception__message="An error occurred (ServiceUnavailableException) when calling the InvokeModel operation",
+    )
+
+    row = _one({}, TRACELOOP + "bedrock", "0.55.0", name="bedrock.completion", kind=3, status=2, events=[failure])
+
+    assert (row["operation"], row["provider"], row["error_class"]) == ("chat", "aws.bedrock", "overloaded")
+    assert row["cost_usd"] is None
+
+
+@pytest.mark.parametrize(
+    ("function", "stream"),
+    [
+        ("google.genai.Models.generate_content_stream", True),
+        ("google.genai.AsyncModels.generate_content_stream", True),
+        ("google.genai.Models.generate_content", None),
+    ],
+)
+def test_googles_sdk_streams_where_its_method_does(function: str, stream: bool | None):
+    told = {"gen_ai.operation.name": "generate_content", "gen_ai.system": "gemini", "code.function.name": function}
+
+    assert _one(told, TRACELOOP + "google_genai", "0.7b0")["stream"] is stream
