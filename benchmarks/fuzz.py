@@ -28,6 +28,7 @@ TEXTS = (
     *("", " ", "gpt-4o", "12", "-7", "1e2", "1.5", "true", "False", "stop", "['stop']", '["stop", "length"]', "('a',)"),
     *('{"a": 1}', ' {"tenant": "x"}', '{"tenant.id": "acme", "feature": "chat", "user_id": 7}', "nan", "a" * 1030),
     *("ä", "\u00a0x", "\u3000", "日本", "\U0001f600", "<Finish.STOP: 1>", '"quoted"', "x" * 5000, "refusal", "é" * 600),
+    *("null", "None", " nil", "NaN ", "undefined", "NULL\u00a0", "nullable", "n", "nan\n", "UNDEFINED.", "none é"),
     *('[{"finish_reason": "stop", "refusal": "no"}]', '{"choices": [{"content_filter_results": {"hate": true}}]}'),
     *("2026-01-01T00:00:00Z", "pii=redacted", '{"prompt_tokens": 5, "completion_tokens": 7, "total": 12}'),
 )

@@ -39,7 +39,11 @@ _MILLISECONDS = {"s": 1000.0, "ms": 1.0}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """One canonical field; ``kind`` is text, first (text, or the first of a list), integer, count, real, bool, time."""
+    """One canonical field.
+
+    ``kind`` is text, first (text, or the first of a list), who (text, but no word for nobody), integer, count, real,
+    bool, time.
+    """
 
     name: str
     kind: str

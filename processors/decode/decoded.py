@@ -13,6 +13,7 @@ from processors.messages import DeadLetter, Tally
 KINDS: Mapping[str, pa.DataType] = {
     "text": pa.string(),
     "first": pa.string(),
+    "who": pa.string(),
     "integer": pa.int64(),
     "count": pa.int64(),
     "real": pa.float64(),

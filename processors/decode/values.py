@@ -18,12 +18,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from processors.conventions.rules import words
+
 TEXT_BYTES = 1024
 """Longest text that is kept; a message that is only classified is cut at ``MESSAGE_BYTES`` instead."""
 MESSAGE_BYTES = 4096
 STRUCTURE_BYTES = 1 << 20
 """Longest text that is parsed as JSON or Python repr."""
 
+NOBODY = frozenset(words("who"))
+"""In lower case; ASCII all."""
 _MOST_DIGITS = 64
 """Of a number as text; what is longer counts nothing."""
 _EXACT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
@@ -151,6 +155,12 @@ def to_text(value: Any) -> str | None:
     return text if len(text) <= TEXT_BYTES // 4 or len(text.encode()) <= TEXT_BYTES else None
 
 
+def to_who(value: Any) -> str | None:
+    """Text, but none of the words that programs write where nobody is (``who`` of ``values.csv``)."""
+    text = to_text(value)
+    return None if text is not None and text.strip().lower() in NOBODY else text
+
+
 def _whole_characters(text: str) -> str:
     """Text that UTF-8 can say: surrogates, which JSON may escape, are joined to characters; a lone one is U+FFFD."""
     if text.isascii():
@@ -260,6 +270,7 @@ def to_message(value: Any) -> str | None:
 CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
     "text": to_text,
     "first": to_first,
+    "who": to_who,
     "integer": to_integer,
     "count": to_count,
     "real": to_real,

@@ -70,6 +70,8 @@ _MADE = (
 _NAMES = (*_GIVEN, *_MADE)
 _STAMPED = {"tenant": "header_tenant", "principal": "header_principal"}
 _PERSONAL = ("session_id", "task_id")
+_USERS = ("_user", "other_user_id")
+"""The user, and who else a span names: of all its user keys the best and the worst; one between them is not known."""
 
 
 def is_secret(value: pl.Expr) -> pl.Expr:
@@ -109,7 +111,7 @@ def hide_secrets(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
     long = frame.select(
         _unless_stamped(name, _is_long(pl.col(name), _most(name))) for name in _worth(frame, names, _may_be_long)
     )
-    user = frame.select((pl.col(name) == pl.col("_user")).fill_null(value=False) for name in _PERSONAL)
+    user = frame.select(_is_any(name, _USERS) for name in _PERSONAL)
     reasons = [*secret.iter_columns(), *long.iter_columns(), *user.iter_columns()]
     hidden: dict[str, pl.Series] = {}
     for reason in reasons:
@@ -121,6 +123,11 @@ def hide_secrets(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
         _in_each_row(text_alone, len(frame)).alias(RULES["long_name"]),
         pl.when(_is_version(pl.col("scope_version"))).then(pl.col("scope_version")).alias("scope_version"),
     )
+
+
+def _is_any(name: str, others: Iterable[str]) -> pl.Expr:
+    same = [(pl.col(name) == pl.col(other)).fill_null(value=False) for other in others]
+    return pl.any_horizontal(*same).alias(name)
 
 
 def _is_version(text: pl.Expr) -> pl.Expr:

@@ -140,7 +140,7 @@ def _column(
     better: Mapping[int, Any],
 ) -> pa.Array:
     alias, first, second = column
-    if kind in ("text", "first"):
+    if KINDS[kind] == pa.string():
         return _text(walked, first, second, missing, better)
     places = np.fromiter(better, np.int64, len(better))
     if kind == "real":

@@ -17,9 +17,10 @@ from processors.decode import refusals, values, verdicts
 from processors.decode.wire.compiled import compiled, inlined
 from processors.decode.wire.words import PADDING, hash_bytes, is_same
 
-TEXT, FIRST, INTEGER, COUNT, REAL, BOOL, TIME, MESSAGE_TEXT, REFUSAL, PYTHON = range(10)
+TEXT, FIRST, INTEGER, COUNT, REAL, BOOL, TIME, MESSAGE_TEXT, REFUSAL, PYTHON, WHO = range(11)
 """What a field takes; REFUSAL: see ``decode.refusals``; PYTHON: only ``decode.walk`` knows."""
 _KINDS = {"text": TEXT, "first": FIRST, "integer": INTEGER, "count": COUNT, "real": REAL, "bool": BOOL, "time": TIME}
+_KINDS["who"] = WHO
 
 NO_SLOT = -1
 _MENTIONED = ((verdicts.FIELD, verdicts.MENTIONS), (refusals.FIELD, (refusals.WORD,)))
@@ -40,6 +41,7 @@ class Keys(NamedTuple):
     events: NDArray[np.int64]  # (events + 1, 5): AT, SIZE, first of its slots, first of TIMES, IS_OPEN (a beginning)
     times: NDArray[np.int64]  # (n, 2): ALIAS, FIELD that the time of an event fills
     mentions: NDArray[np.int64]  # (n, 3): AT, SIZE, ABOUT
+    nobody: NDArray[np.int64]  # (n, 2): AT, SIZE of the words that are no name of anybody
     bigrams: NDArray[np.bool_]  # two bytes, folded -> whether they may stand in a mention
     fields: int
     text_bytes: int
@@ -114,6 +116,7 @@ def _make(table: AliasTable) -> tuple[Keys, bytes]:
     events.append((0, 0, len(slots.at), len(times), False))
     words = {word: number for number, (_, words) in enumerate(_MENTIONED) for word in words}
     mentions = [(*slots.note(word), number) for word, number in words.items()]
+    nobody = [slots.note(word) for word in sorted(values.NOBODY)]
     about = {field: number for number, (field, _) in enumerate(_MENTIONED)}
     plain, inner = [a for one in slots.plain for a in one], [a for one in slots.inner for a in one]
     starts = [np.cumsum([0, *map(len, lists)]) for lists in (slots.plain, slots.inner)]
@@ -128,6 +131,7 @@ def _make(table: AliasTable) -> tuple[Keys, bytes]:
         events=_rows(events, 5),
         times=_rows(times, 2),
         mentions=_rows(mentions, 3),
+        nobody=_rows(nobody, 2),
         bigrams=_bigrams(list(words)),
         fields=len(table.fields),
         text_bytes=values.TEXT_BYTES,

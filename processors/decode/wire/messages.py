@@ -79,6 +79,10 @@ def skip_field(buffer: Any, at: int, end: int, wire: int) -> int:
     return -1
 
 
+_MOST_TAG = 5
+"""Bytes of a tag; protobuf refuses a longer one, whatever its number."""
+
+
 @inlined
 def read_tag(buffer: Any, at: int, end: int) -> Any:
     """Field number, wire type and where the field's value begins; -1 where there is no such thing."""
@@ -86,10 +90,10 @@ def read_tag(buffer: Any, at: int, end: int) -> Any:
         tag = np.int64(buffer[at])
         at += 1
     else:
-        number, at = read_varint(buffer, at, end)
-        if at < 0 or number > np.uint64(0xFFFFFFFF):
+        number, after = read_varint(buffer, at, end)
+        if after < 0 or after - at > _MOST_TAG or number > np.uint64(0xFFFFFFFF):
             return np.int64(0), np.int64(0), np.int64(-1)
-        tag = np.int64(number)
+        tag, at = np.int64(number), after
     if tag < 8:  # field 0
         return np.int64(0), np.int64(0), np.int64(-1)
     return tag >> 3, tag & 7, np.int64(at)

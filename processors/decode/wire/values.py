@@ -23,6 +23,7 @@ from processors.decode.wire.keys import (
     STRIDE,
     TEXT,
     TIME,
+    WHO,
     fold,
 )
 from processors.decode.wire.messages import FIELDS, ROW, is_sound, read_tag
@@ -94,6 +95,34 @@ def _judge_text(buffer: Any, at: int, size: int, most: int) -> int:
     if _is_blank(buffer, at):
         return LEFT
     return NOTHING if buffer[at] == ord("{") else TAKEN
+
+
+@inlined
+def _judge_name(buffer: Any, at: int, size: int, keys: Any, base: int) -> int:
+    """Likewise of who somebody is: a word for nobody is no name; with blanks behind it Python must look."""
+    verdict = _judge_text(buffer, at, size, keys.text_bytes)
+    if verdict != TAKEN:
+        return verdict
+    for word in range(len(keys.nobody)):
+        begin = base + keys.nobody[word, AT]
+        if buffer[at] | 0x20 == buffer[begin]:
+            verdict = _judge_word(buffer, at, size, begin, keys.nobody[word, SIZE])
+            if verdict != TAKEN:
+                return verdict
+    return TAKEN
+
+
+@compiled
+def _judge_word(buffer: Any, at: int, size: int, begin: int, letters: int) -> int:
+    if size < letters:
+        return TAKEN
+    for i in range(letters):
+        if buffer[at + i] | 0x20 != buffer[begin + i]:
+            return TAKEN
+    if size == letters:
+        return NOTHING
+    after = buffer[at + letters]
+    return LEFT if after <= 0x20 or after >= 0x80 else TAKEN
 
 
 @compiled
@@ -185,8 +214,10 @@ def convert(
     if wanted == REFUSAL:
         told = kind in (ARRAY, MAP) or (kind == STRING and mentions(buffer, first, second, REFUSALS, keys, base))
         return left if told else nothing
-    if wanted in (TEXT, FIRST):
+    if wanted in (TEXT, FIRST, WHO):
         if kind == STRING:
+            if wanted == WHO:
+                return _judge_name(buffer, first, second, keys, base), first, second
             if wanted == FIRST and not _is_word(buffer, first, second):
                 return left
             return _judge_text(buffer, first, second, keys.text_bytes), first, second
