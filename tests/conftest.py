@@ -1,8 +1,25 @@
-"""Fixtures that every test may take, and what all processes of the tests are started with."""
+"""Fixtures that every test may take; what all processes of the tests are started with; which modules go first."""
 
 import os
+
+import pytest
 
 pytest_plugins = ["tests.kafka", "tests.secured"]
 
 os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
 """Brokers of tests live for seconds: code compiled well would cost more than it gains."""
+
+LONGEST_FIRST = (
+    *("flows/test_crashes", "flows/test_torture", "flows/test_redelivery", "flows/test_faults", "flows/test_privacy"),
+    *("processors/test_wire", "ingest/test_broker", "flows/test_freshness", "flows/test_demo", "flows/test_outcomes"),
+    *("ingest/gateway/test_faults", "dashboards/test_pages", "processors/test_explain", "ingest/test_broker_verb"),
+    *("flows/test_collector", "flows/test_captures", "flows/test_up", "flows/test_secured", "flows/test_stopping"),
+    *("warehouse/test_reader", "ingest/test_delivery", "warehouse/test_upkeep", "warehouse/test_upkeep_faults"),
+)
+"""A module is run by one process: a long one that starts last is waited for by all others."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long modules first; the others, and the tests of a module, in their order."""
+    places = {f"tests/{module}.py": place for place, module in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.location[0], len(places)))

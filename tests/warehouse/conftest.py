@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,9 @@ def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> LakeSettings:
         return LakeSettings(url=str(tmp_path / "lake"))
     running: ObjectStore = request.getfixturevalue("store")
     return LakeSettings(url=f"s3://{BUCKET}/{uuid.uuid4()}", storage_options=running.options())
+
+
+@pytest.fixture
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written a moment ago may be merged."""
+    monkeypatch.setattr("warehouse.lake.upkeep.SETTLED", timedelta(0))
