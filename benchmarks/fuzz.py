@@ -20,7 +20,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from processors.conventions.table import AliasTable, load_table
 from processors.decode import walk, wire
-from processors.decode.decoded import Decoded
+from processors.decode.decoded import Decoded, spread_texts
 from processors.messages import Message
 
 BATCH = 50
@@ -182,7 +182,7 @@ def differences(one: Decoded, other: Decoded) -> list[str]:
     """What two decoders do not agree on; empty where they agree."""
     found = [name for name in ("dead", "dropped") if getattr(one, name) != getattr(other, name)]
     for table in ("spans", "winners", "evaluations", "messages"):
-        left, right = getattr(one, table), getattr(other, table)
+        left, right = (spread_texts(getattr(each, table)) for each in (one, other))
         if left.schema != right.schema or left.num_rows != right.num_rows:
             found.append(f"{table}: {left.num_rows} and {right.num_rows} rows")
             continue

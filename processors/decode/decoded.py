@@ -73,6 +73,7 @@ class Decoded:
     """Spans of a range of messages.
 
     ``spans``: ``STRUCTURE`` and one column per field of the alias table; one row per span, in the order of the wire.
+    A column of texts may be a dictionary column of them (``spread_texts``).
     ``winners``: per field, the index of the alias that gave the value (int16; NULL: none); row by row like ``spans``.
     ``messages``: one row per message, by ``message_index``. ``dropped``: bad spans, without dead letters.
     """
@@ -84,3 +85,18 @@ class Decoded:
     messages: pa.Table
     dead: tuple[DeadLetter, ...]
     dropped: Tally
+
+
+def spread_texts(table: pa.Table) -> pa.Table:
+    """The table with a text in each row where it has the number of a text."""
+    plain = [pa.field(f.name, f.type.value_type) if pa.types.is_dictionary(f.type) else f for f in table.schema]
+    return table.cast(pa.schema(plain))
+
+
+def encode_texts(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The other way round, for the columns that are dictionary columns in ``schema``."""
+    columns = [
+        table[f.name].dictionary_encode() if pa.types.is_dictionary(f.type) else table[f.name].cast(f.type)
+        for f in schema
+    ]
+    return pa.table(columns, schema.names)

@@ -28,8 +28,15 @@ _CONVENTION_FROM = (
 
 
 def to_polars(table: pa.Table) -> pl.DataFrame:
-    """A table as a frame, without copying where that can be."""
-    return cast("pl.DataFrame", pl.from_arrow(table))
+    """A table as a frame, without copying where that can be; columns of texts have a text in each row."""
+    encoded = [name for name in table.column_names if pa.types.is_dictionary(table.schema.field(name).type)]
+    frame = cast("pl.DataFrame", pl.from_arrow(table.drop_columns(encoded)))
+    return frame.hstack([_spread(name, table[name].combine_chunks()) for name in encoded])
+
+
+def _spread(name: str, column: pa.DictionaryArray) -> pl.Series:
+    values, numbers = (cast("pl.Series", pl.from_arrow(part)) for part in (column.dictionary, column.indices))
+    return values.gather(numbers).alias(name)
 
 
 def to_frame(decoded: Decoded) -> pl.DataFrame:

@@ -60,10 +60,10 @@ def note_safety(frame: pl.DataFrame, decoded: Decoded) -> pl.DataFrame:
     """
     told = frame.hstack([_evaluated(decoded, len(frame))])
     spoken = told.filter(_speaks())
-    nothing = [pl.Series(name, [None], dtype=kind).new_from_index(0, len(frame)) for name, kind in _NOTED.items()]
     if not len(spoken):
-        return frame.with_columns(nothing)
+        return frame.with_columns(pl.lit(None, kind).alias(name) for name, kind in _NOTED.items())
     noted = _note(spoken)
+    nothing = [pl.Series(name, [None], dtype=kind).new_from_index(0, len(frame)) for name, kind in _NOTED.items()]
     return frame.with_columns(one.scatter(noted["_row"], noted[one.name]) for one in nothing)
 
 
@@ -214,6 +214,8 @@ def _category() -> pl.Expr:
 
 def _evaluated(decoded: Decoded, rows: int) -> pl.Series:
     """Verdict of the safety evaluations of each span: what their names look for, and what their labels say."""
+    if not decoded.evaluations.num_rows:
+        return pl.Series("evaluated", [None], dtype=pl.String).new_from_index(0, rows)
     given = to_polars(decoded.evaluations).select(
         "row",
         _name_category().alias("category"),

@@ -42,14 +42,18 @@ _SAID = (  # what tells outcomes apart
     *("tenant", "trace_id", "span_id", "response_id", "task_id", "session_id"),
     *("name", "label", "score", "source", "review_minutes", "observed_ns"),
 )
+_TOLD_BY_SPANS = ("task_outcome", "task_safe", "review_minutes")
+_NOTHING = OUTCOMES.empty_table().append_column("_message_index", pa.array([], pa.int32()))
 _TIME = pl.Datetime("us", "UTC")
 
 
 def find_outcomes(decoded: Decoded, frame: pl.DataFrame) -> pa.Table:
     """One row per outcome: ``OUTCOMES`` and ``_message_index``; ``frame`` has a row for each span."""
+    if not decoded.evaluations.num_rows and all(frame[name].null_count() == len(frame) for name in _TOLD_BY_SPANS):
+        return _NOTHING
     about = pl.when(pl.col("span_type") == "annotation").then(pl.col("parent_span_id"))
     spans = frame.with_columns(pl.coalesce(about, "span_id").alias("span_id")).select(
-        "_row", "span_type", "task_outcome", "task_safe", "review_minutes", *_KEPT
+        "_row", "span_type", *_TOLD_BY_SPANS, *_KEPT
     )
     told = pl.concat([_evaluations(decoded, spans), _tasks(spans), _safety(spans), _reviews(spans)], how="diagonal")
     found = told.filter(pl.col("name").is_not_null()).sort("_row", maintain_order=True)

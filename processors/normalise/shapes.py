@@ -111,7 +111,11 @@ def _codes(column: Any) -> tuple[NDArray[np.int64], int]:
     """Number of each row's value, and how many there are; NULL is a value."""
     if column.null_count == len(column):
         return np.zeros(0, np.int64), 1
-    encoded = pc.dictionary_encode(_whole(column), null_encoding="encode")
+    whole = _whole(column)
+    if pa.types.is_dictionary(whole.type):
+        missing = len(whole.dictionary)
+        return _numbers(pc.fill_null(whole.indices, missing)), missing + 1
+    encoded = pc.dictionary_encode(whole, null_encoding="encode")
     return _numbers(encoded.indices), len(encoded.dictionary)
 
 

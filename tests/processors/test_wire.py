@@ -16,6 +16,7 @@ from processors import decode
 from processors.conventions.table import load_table
 from processors.decode import walk, wire
 from processors.messages import Message
+from tests.processors.otlp import request, span
 
 ROOT = Path(__file__).parents[2]
 CAPTURES = sorted((ROOT / "tests/data/captures").glob("*pb/*.pb"))
@@ -87,3 +88,17 @@ def test_the_kernel_never_reads_outside_a_payload() -> None:
     run = subprocess.run(command, cwd=ROOT, env=checked, capture_output=True, text=True, timeout=170, check=False)
 
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_texts_that_all_differ_find_room_however_long_they_are() -> None:
+    long = [
+        request(
+            *(
+                span({"session.id": f"{number:05}-{at}" * 90, "feature": f"f{at % 7}", "user.id": f"{number}" * at})
+                for at in range(40)
+            )
+        ).SerializeToString()
+        for number in range(120)
+    ]
+
+    assert compare([*long, *payloads(Shape(), 3000), *long[:20]], TABLE) == []

@@ -32,7 +32,6 @@ from processors.decode.wire.scratch import (
     PREDICTIONS,
     SIDE,
     SIDE_END,
-    pack,
 )
 from processors.decode.wire.values import ARRAY, LEFT, MAP, STRING, TAKEN, convert, mentions, read_any
 from processors.decode.wire.words import is_same, is_utf8, load64, read_length
@@ -76,8 +75,11 @@ def put(field: int, alias: int, first: int, second: int, log: Any, scratch: Any,
         scratch.state[LOGGED] += 1
     entry = held[field, 2]
     held[field, 1] = alias
-    log[entry, 0] = pack(scratch.state[AT_ROW], field, alias, second)
-    log[entry, 1] = first
+    log[entry, 0] = scratch.state[AT_ROW]
+    log[entry, 1] = field
+    log[entry, 2] = alias
+    log[entry, 3] = first
+    log[entry, 4] = second
 
 
 @inlined

@@ -1,4 +1,4 @@
-"""From rows and log to the columns of ``Decoded``: one field after the other, whole columns at a time."""
+"""From rows and cells to the columns of ``Decoded``: one field after the other, whole columns at a time."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from processors.conventions.table import AliasTable
 from processors.decode.decoded import KINDS
 from processors.decode.wire import scratch as at
-from processors.decode.wire import texts
+from processors.decode.wire.cells import GIVEN, MISSING, OWN, VALUES, Cells, fill_shared
 from processors.decode.wire.compiled import compiled
-from processors.decode.wire.room import Room
-from processors.decode.wire.scratch import NO_ALIAS, unpack
+from processors.decode.wire.room import fresh, to_array
+from processors.decode.wire.scratch import NO_ALIAS
 from processors.decode.wire.templates import Placed, Template
+from processors.decode.wire.texts import Texts, gather
 
 Offer = tuple[int, int, Any]
 """Row, alias and value that a structure has told of a field."""
@@ -25,174 +26,156 @@ Offer = tuple[int, int, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Walked:
-    """What the kernel gave: (n, …) rows, (m, …) log, the buffer they point into, and the templates of the groups."""
+    """What the kernel gave: (n, …) rows, ids and cells, and the templates of the groups."""
 
     buffer: NDArray[np.uint8]
     rows: NDArray[np.int64]
-    log: NDArray[np.int64]
+    ids: NDArray[np.uint64]
+    cells: Cells
     template: NDArray[np.int64]  # of each row
     templates: Sequence[Template]
     placed: Placed
-    room: Room
 
 
 def structure(walked: Walked) -> list[pa.Array]:
     """The columns of ``STRUCTURE``."""
-    rows, buffer = walked.rows, walked.buffer
+    count = len(walked.rows)
+    message, position = fresh(count, np.int32), fresh(count, np.int32)
+    started, ended = fresh(count, np.uint64), fresh(count, np.uint64)
+    kind, code = fresh(count, np.int8), fresh(count, np.int8)
+    _cut_rows(walked.rows, message, position, started, ended, kind, code)
     scopes = [template.scope_spans.scope for template in walked.templates]
-    names = pa.array([scope.name or None for scope in scopes], pa.string())
-    versions = pa.array([scope.version or None for scope in scopes], pa.string())
-    which = pa.array(walked.template.copy())
+    name, text = (_texts(walked, len(walked.cells.is_text) - len(OWN) + number)[0] for number in range(len(OWN)))
     return [
-        pa.array(rows[:, at.MESSAGE].astype(np.int32)),
-        pa.array(rows[:, at.POSITION].astype(np.int32)),
-        _ids(buffer, rows[:, at.TRACE], 16),
-        _ids(buffer, rows[:, at.SPAN], 8),
-        _ids(buffer, rows[:, at.PARENT], 8),
-        _place_text(walked, at.NAME, at.NAME_SIZE),
-        pa.array(rows[:, at.KIND].astype(np.int8)),
-        pa.array(rows[:, at.STARTED].astype(np.uint64)),
-        pa.array(rows[:, at.ENDED].astype(np.uint64)),
-        pa.array(rows[:, at.CODE].astype(np.int8)),
-        _place_text(walked, at.TEXT, at.TEXT_SIZE),
-        names.take(which),
-        versions.take(which),
+        to_array(message),
+        to_array(position),
+        _ids(walked.ids[:, :2]),
+        _ids(walked.ids[:, 2:3]),
+        _ids(walked.ids[:, 3:]),
+        name,
+        to_array(kind),
+        to_array(started),
+        to_array(ended),
+        to_array(code),
+        text,
+        _of_template(walked, [scope.name for scope in scopes]),
+        _of_template(walked, [scope.version for scope in scopes]),
     ]
 
 
-def _place_text(walked: Walked, place: int, size: int) -> pa.Array:
-    first, second = walked.rows[:, place], walked.rows[:, size]
-    return texts.spread(*texts.encode(walked.buffer, first, second, first < 0, walked.room))
+@compiled
+def _cut_rows(rows: Any, message: Any, position: Any, started: Any, ended: Any, kind: Any, code: Any) -> None:
+    for row in range(len(rows)):
+        message[row] = rows[row, at.MESSAGE]
+        position[row] = rows[row, at.POSITION]
+        started[row] = rows[row, at.STARTED]
+        ended[row] = rows[row, at.ENDED]
+        kind[row] = rows[row, at.KIND]
+        code[row] = rows[row, at.CODE]
+
+
+def _of_template(walked: Walked, words: Sequence[str]) -> pa.Array:
+    """A text of each row's template; an empty one is NULL."""
+    told = list(dict.fromkeys(filter(None, words)))
+    numbers = np.array([told.index(word) if word else MISSING for word in words] or [MISSING], np.int32)
+    codes = numbers[walked.template] if len(walked.template) else np.zeros(0, np.int32)
+    return Texts(codes=codes, values=pa.array(told, pa.string())).column()
 
 
 def fields(walked: Walked, table: AliasTable, told: Mapping[int, Sequence[Offer]]) -> tuple[pa.Table, pa.Table]:
-    """Values and winning aliases of all fields; ``told``: what structures say, by the field's number."""
+    """Values and winning aliases of all fields; ``told``: what structures say, by the field's number.
+
+    Texts that repeat are dictionary columns.
+    """
     count = len(walked.rows)
-    starts, order = np.zeros(len(table.fields) + 1, np.int64), walked.room.take("order", len(walked.log), np.int64)
-    _sort_log(walked.log, starts, starts.copy(), order)
-    column = tuple(walked.room.take(f"word {i}", count, np.int64) for i in range(3))
-    shared = (walked.placed.alias, walked.placed.first, walked.placed.second)
     factors = np.array([alias.factor for alias in table.aliases])
     numbers = {field.name: number for number, field in enumerate(table.fields)}
+    nothing = {kind: pa.nulls(count, kind) for kind in {*KINDS.values(), pa.int16()}}
     values, winners = {}, {}
     for field in table.columns:
         number = numbers[field.name]
-        entries = order[starts[number] : starts[number + 1]]
         offers = told.get(number, ())
-        if not len(entries) and not offers and (shared[0][:, number] == NO_ALIAS).all():
-            values[field.name], winners[field.name] = pa.nulls(count, KINDS[field.kind]), pa.nulls(count, pa.int16())
-            continue
-        _spread(walked.log, entries, walked.template, shared, number, column)
-        alias = column[0]
-        better = _settle(alias, offers)
-        missing = alias == NO_ALIAS
-        winners[field.name] = pa.array(alias.astype(np.int16), mask=missing)
-        values[field.name] = _column(walked, field.kind, column, missing, factors, better)
+        _take_shared(walked, number)
+        if not walked.cells.state[number, GIVEN] and not offers:
+            values[field.name], winners[field.name] = nothing[KINDS[field.kind]], nothing[pa.int16()]
+        elif walked.cells.is_text[number]:
+            values[field.name], winners[field.name] = _texts(walked, number, offers)
+        else:
+            values[field.name], winners[field.name] = _numbers(walked, number, field.kind, offers, factors)
     return pa.table(values), pa.table(winners)
 
 
-@compiled
-def _sort_log(log: Any, starts: Any, next_of: Any, order: Any) -> None:
-    for i in range(len(log)):
-        starts[unpack(log[i, 0])[1] + 1] += 1
-    for field in range(len(starts) - 1):
-        starts[field + 1] += starts[field]
-    for field in range(len(starts)):
-        next_of[field] = starts[field]
-    for i in range(len(log)):
-        field = unpack(log[i, 0])[1]
-        order[next_of[field]] = i
-        next_of[field] += 1
+def _take_shared(walked: Walked, number: int) -> None:
+    """Fill up one field from the templates."""
+    alias, first, second = (np.ascontiguousarray(one[:, number]) for one in walked.placed.words())
+    if (alias != NO_ALIAS).any():
+        fill_shared(walked.buffer, number, walked.template, alias, first, second, np.empty_like(first), walked.cells)
+
+
+def _alias(walked: Walked, number: int) -> NDArray[np.int16]:
+    """The winning alias of each row, in memory of its own."""
+    alias = fresh(len(walked.rows), np.int16)
+    alias[:] = walked.cells.alias[number, : len(alias)] if walked.cells.state[number, GIVEN] else MISSING
+    return alias
+
+
+def _texts(walked: Walked, number: int, offers: Sequence[Offer] = ()) -> tuple[pa.Array, pa.Array]:
+    """A column of texts, and their aliases."""
+    cells, alias = walked.cells, _alias(walked, number)
+    codes = fresh(len(alias), np.int32)
+    _take_codes(alias, cells.word[number], codes)
+    places = cells.values[number, : cells.state[number, VALUES]]
+    found = Texts(codes=codes, values=gather(cells.heap, places))
+    better = _settle(alias, offers)
+    if better:
+        added: dict[str, int] = {}
+        for row, value in better.items():
+            found.codes[row] = len(found.values) + added.setdefault(value, len(added))
+        found = Texts(codes=found.codes, values=pa.concat_arrays([found.values, pa.array(list(added), pa.string())]))
+    return found.column(), to_array(alias, alias == MISSING)
 
 
 @compiled
-def _spread(log: Any, entries: Any, template: Any, shared: Any, number: int, column: Any) -> None:
-    """Alias and words of one field for every row: the span's own, else those of its template."""
-    alias, first, second = column
+def _take_codes(alias: Any, words: Any, codes: Any) -> None:
     for row in range(len(alias)):
-        one = template[row]
-        alias[row] = shared[0][one, number]
-        first[row] = shared[1][one, number]
-        second[row] = shared[2][one, number]
-    for i in range(len(entries)):
-        row, _, given, size = unpack(log[entries[i], 0])
-        alias[row] = given
-        first[row] = log[entries[i], 1]
-        second[row] = size
+        codes[row] = MISSING if alias[row] == MISSING else words[row]
 
 
-def _settle(alias: NDArray[np.int64], offers: Sequence[Offer]) -> dict[int, Any]:
+def _numbers(
+    walked: Walked, number: int, kind: str, offers: Sequence[Offer], factors: NDArray[np.float64]
+) -> tuple[pa.Array, pa.Array]:
+    """A column of numbers, and their aliases."""
+    alias, words = _alias(walked, number), fresh(len(walked.rows), np.int64)
+    missing = alias == MISSING
+    words[:] = np.where(missing, 0, walked.cells.word[number, : len(words)])
+    if kind == "real":
+        factor = factors[alias]  # of what is missing it does not matter
+        if (factor != 1.0).any():
+            words.view(np.float64)[:] *= factor
+    better = _settle(alias, offers)  # these are in the field's own unit already
+    data = words.view({"real": np.float64, "time": np.uint64}.get(kind, np.int64))
+    data[list(better)] = list(better.values())
+    missing = alias == MISSING
+    values = pa.array(data != 0, mask=missing) if kind == "bool" else to_array(data, missing)
+    return values, to_array(alias, missing)
+
+
+def _settle(alias: NDArray[np.int16], offers: Sequence[Offer]) -> dict[int, Any]:
     """Row -> value of the offers that are as good as what a row has; ``alias`` is changed for them."""
     better: dict[int, Any] = {}
-    for number, offered, value in offers:
-        if offered <= alias[number]:
-            alias[number] = offered
-            better[number] = value
+    for row, offered, value in offers:
+        if alias[row] == MISSING or offered <= alias[row]:
+            alias[row] = offered
+            better[row] = value
     return better
 
 
-def _column(
-    walked: Walked,
-    kind: str,
-    column: tuple[NDArray[np.int64], ...],
-    missing: NDArray[np.bool_],
-    factors: NDArray[np.float64],
-    better: Mapping[int, Any],
-) -> pa.Array:
-    alias, first, second = column
-    if KINDS[kind] == pa.string():
-        return _text(walked, first, second, missing, better)
-    places = np.fromiter(better, np.int64, len(better))
-    if kind == "real":
-        factor = factors[np.where(missing, 0, alias)]
-        factor[places] = 1.0  # these are in the field's own unit already
-        numbers = first.view(np.float64)
-        numbers[places] = list(better.values())
-        return pa.array(numbers * factor, mask=missing)
-    if kind == "time":
-        first.view(np.uint64)[places] = list(better.values())
-        return pa.array(first.view(np.uint64).copy(), mask=missing)
-    first[places] = list(better.values())
-    return pa.array(first != 0 if kind == "bool" else first.copy(), mask=missing)
-
-
-def _text(
-    walked: Walked,
-    first: NDArray[np.int64],
-    second: NDArray[np.int64],
-    missing: NDArray[np.bool_],
-    better: Mapping[int, Any],
-) -> pa.Array:
-    own = missing.copy() if better else missing
-    own[list(better)] = True
-    codes, values = texts.encode(walked.buffer, first, second, own, walked.room)
-    if not better:
-        return texts.spread(codes, values)
-    numbers: dict[str, int] = {}
-    for number, value in better.items():
-        codes[number] = len(values) + numbers.setdefault(value, len(numbers))
-    return texts.spread(codes, pa.concat_arrays([values, pa.array(list(numbers), pa.string())]))
-
-
-@compiled
-def _gather_ids(buffer: Any, at: Any, size: int, data: Any, offsets: Any) -> int:
-    end = 0
-    for i in range(len(at)):
-        offsets[i] = end
-        if at[i] >= 0:
-            for j in range(size):
-                data[end + j] = buffer[at[i] + j]
-            end += size
-    offsets[len(at)] = end
-    return end
-
-
-def _ids(buffer: NDArray[np.uint8], at: NDArray[np.int64], size: int) -> pa.Array:
-    """Ids as binary; NULL where there is none."""
-    at = np.ascontiguousarray(at)
-    data, offsets = np.empty(len(at) * size, np.uint8), np.empty(len(at) + 1, np.int32)
-    end = _gather_ids(buffer, at, size, data, offsets)
-    missing = at < 0
-    mask = None if not missing.any() else pa.py_buffer(np.packbits(~missing, bitorder="little"))
-    buffers = [mask, pa.py_buffer(offsets), pa.py_buffer(data[:end])]
-    return pa.BinaryArray.from_buffers(pa.binary(), len(at), buffers)
+def _ids(words: NDArray[np.uint64]) -> pa.Array:
+    """Ids of so many words as binary; 0 is NULL."""
+    count, size = len(words), 8 * words.shape[1]
+    data, offsets = fresh(words.size, np.uint64), fresh(count + 1, np.int32)
+    data.reshape(words.shape)[:] = words
+    offsets[:] = np.arange(count + 1, dtype=np.int32) * np.int32(size)
+    missing = ~words.any(axis=1)
+    mask = pa.py_buffer(np.packbits(~missing, bitorder="little")) if missing.any() else None
+    return pa.BinaryArray.from_buffers(pa.binary(), count, [mask, pa.py_buffer(offsets), pa.py_buffer(data)])

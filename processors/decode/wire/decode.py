@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from processors.conventions.table import AliasTable
-from processors.decode.decoded import STRUCTURE, Decoded
+from processors.decode.decoded import KINDS, STRUCTURE, Decoded, encode_texts
 from processors.decode.payload import BadPayload, is_json
 from processors.decode.walk import Walk, message_table, parse
 from processors.decode.wire import columns, frames
+from processors.decode.wire.cells import OWN, Found, make_cells, with_heap
 from processors.decode.wire.columns import Walked
 from processors.decode.wire.frames import GROUP_COLUMNS, SPAN_COLUMNS, find_spans
 from processors.decode.wire.keys import keys_of
@@ -29,11 +30,8 @@ from processors.decode.wire.scratch import (
     IS_LEFT,
     LOG_COLUMNS,
     MESSAGE,
-    MOST_ROWS,
     POSITION,
     ROW_COLUMNS,
-    Found,
-    check_room,
     make_scratch,
 )
 from processors.decode.wire.spans import walk
@@ -44,7 +42,8 @@ from processors.messages import DeadLetter, Drop, Message
 
 _SIDE_BYTES = 1 << 16
 _SPARE_BYTES = 4 * _SIDE_BYTES
-_LOG_PER_SPAN = 20
+_LOG_ROWS = 1 << 14
+_HEAP_WORDS_PER_SPAN = 32
 
 
 class Reader:
@@ -53,7 +52,8 @@ class Reader:
     def __init__(self, table: AliasTable) -> None:
         self._table = table
         self._keys, self._texts = keys_of(table)
-        check_room(len(table.aliases), self._keys)
+        text = {field.name for field in table.fields if KINDS[field.kind] == pa.string()}
+        self._is_text = np.array([*(field.name in text for field in table.fields), *(True for _ in OWN)])
         self._room = Room()
         self._templates = Templates(table)
         self._structures = Structures(table)
@@ -62,8 +62,6 @@ class Reader:
         """Columns of all spans of a range of messages; ``DeadLetter.index`` counts within ``messages``."""
         wire = _Wire.of(messages, self._room, len(self._texts) + _SPARE_BYTES)
         groups, spans = _find(wire, self._room)
-        if len(spans) >= MOST_ROWS:
-            raise ValueError(f"{len(spans)} spans in one range are more than the kernel's log can tell")
         templates, template_of = self._read_templates(wire, groups)
         walked, found, bad = self._walk(wire, groups, spans, templates, template_of)
         told, verdicts = self._structures.read(memoryview(wire.buffer), found)
@@ -95,33 +93,39 @@ class Reader:
         keys, room = self._keys, self._room
         placed, texts = self._templates.place(templates, wire.end + len(self._texts))
         side = wire.put(self._texts + texts)
-        room.take("log", len(spans) * _LOG_PER_SPAN + keys.fields, np.int64, LOG_COLUMNS)
+        room.take("log", _LOG_ROWS, np.int64, LOG_COLUMNS)
         room.take("inner", len(spans) + 64, np.int64, INNER_COLUMNS)
+        room.take("heap", len(spans) * _HEAP_WORDS_PER_SPAN + len(texts) + PADDING, np.uint64)
         rows = room.take("rows", max(len(spans), 1), np.int64, ROW_COLUMNS)
-        at = (0, 0, 0, 0, side)
+        ids = room.take("ids", max(len(spans), 1), np.uint64, 4)
+        cells = make_cells(room, self._is_text, len(spans) + len(templates))
+        at = (0, 0, 0, side)
         bad = np.zeros(len(wire.starts), np.int64)
         scratch = make_scratch(keys.fields)
         while True:
-            found = Found(rows=rows, log=room.all_of("log"), inner=room.all_of("inner"))
+            cells = with_heap(cells, room.all_of("heap"))
+            found = Found(rows=rows, ids=ids, log=room.all_of("log"), inner=room.all_of("inner"), cells=cells)
             at = walk(
-                wire.buffer, groups, spans, template_of, placed.alias, wire.odd, keys, wire.end, at[4],
+                wire.buffer, groups, spans, template_of, placed.alias, wire.odd, keys, wire.end, at[3],
                 side + _SIDE_BYTES, found, scratch, bad, at,
             )  # fmt: skip
             if at[0] == len(spans):
                 break
-            room.grow("log")
-            room.grow("inner")
+            for name in ("log", "inner", "heap"):
+                room.grow(name)
+        while cells.used[0] + 8 * len(texts) + PADDING > len(cells.heap):
+            cells = with_heap(cells, room.grow("heap"))
         rows = rows[: at[1]]
         walked = Walked(
             buffer=wire.buffer,
             rows=rows,
-            log=found.log[: at[2]],
+            ids=ids[: at[1]],
+            cells=cells,
             template=template_of[rows[:, GROUP]] if len(rows) else np.zeros(0, np.int64),
             templates=templates,
             placed=placed,
-            room=room,
         )
-        return walked, found.inner[: at[3]], bad
+        return walked, found.inner[: at[2]], bad
 
 
 @dataclass(slots=True, kw_only=True)
@@ -204,7 +208,8 @@ def _join(
     spans, evaluations = fast, rest.evaluations
     if len(left) or rest.spans.num_rows:
         kept = np.setdiff1d(np.arange(fast.num_rows), np.fromiter(left, np.int64, len(left)))
-        spans = pa.concat_tables([fast.take(pa.array(kept)), rest.spans])
+        spans = pa.concat_tables([fast.take(pa.array(kept)), encode_texts(rest.spans, fast.schema)])
+        spans = spans.unify_dictionaries().combine_chunks()
         winners = pa.concat_tables([winners.take(pa.array(kept)), rest.winners])
         order = pc.sort_indices(spans, sort_keys=[("message_index", "ascending"), ("span_index", "ascending")])
         spans, winners = spans.take(order).combine_chunks(), winners.take(order).combine_chunks()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 _SPARE = 1.25
@@ -36,3 +37,14 @@ class Room:
     def all_of(self, name: str) -> NDArray[Any]:
         """The whole array of that name."""
         return self._arrays[name]
+
+
+def fresh(size: int, kind: Any) -> NDArray[Any]:
+    """An array that may become a column: Arrow's own memory, which it uses again without asking for new pages."""
+    return np.frombuffer(pa.allocate_buffer(size * np.dtype(kind).itemsize), kind)
+
+
+def to_array(values: NDArray[Any], missing: NDArray[np.bool_] | None = None) -> pa.Array:
+    """A column of numbers, without a copy of the values."""
+    mask = None if missing is None or not missing.any() else pa.py_buffer(np.packbits(~missing, bitorder="little"))
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [mask, pa.py_buffer(values)])

@@ -1,4 +1,4 @@
-"""The walk over spans: ids, times and names into rows, and of every field the best attribute into a log.
+"""The walk over spans: ids, times and names into rows, and of every field the best attribute into cells.
 
 A span that holds anything which only Python can read is marked ``left``: ``processors.decode.walk`` reads that span
 from its bytes. A message that protobuf might refuse, or read in another way, is marked *odd*: the protobuf library
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from processors.decode.wire.attributes import keep_structures, read_attribute
+from processors.decode.wire.cells import fill_cells
 from processors.decode.wire.compiled import compiled, inlined
 from processors.decode.wire.events import read_event
 from processors.decode.wire.messages import FIELDS, ROW, is_sound, read_tag, skip_field
@@ -174,18 +175,28 @@ def _read_span(
     return row[TRACE] < 0 or row[SPAN] < 0
 
 
+@inlined
+def _keep_ids(buffer: Any, row: Any, ids: Any) -> None:
+    """Copy the ids of a row while they are at hand."""
+    ids[0], ids[1] = load64(buffer, row[TRACE]), load64(buffer, row[TRACE] + 8)
+    ids[2] = load64(buffer, row[SPAN])
+    ids[3] = np.uint64(0)
+    if row[PARENT] >= 0:
+        ids[3] = load64(buffer, row[PARENT])
+
+
 @compiled
 def walk(
     buffer: Any, groups: Any, spans: Any, template_of: Any, base_alias: Any, odd: Any, keys: Any, base: int, side: int,
     side_end: int, found: Any, scratch: Any, bad: Any, begin_at: Any,
 ) -> Any:  # fmt: skip
-    """Rows, log and structures of the spans from ``begin_at`` on: (span, rows, log entries, structures, side).
+    """Rows, cells and structures of the spans from ``begin_at`` on: (span, rows, structures, side).
 
     ``template_of``: group -> row of ``base_alias`` (the aliases that resource and scope have filled), -1: odd;
     ``side``: free bytes of the buffer; ``bad``: message -> spans without valid ids, counted here. -> the same tuple
     where it stopped: at the end, or where room ran out, which is always at the beginning of a message.
     """
-    span, rows, logged, inner, side = begin_at
+    span, rows, inner, side = begin_at
     state = scratch.state
     state[SIDE], state[SIDE_END] = side, side_end
     while span < len(spans):
@@ -194,13 +205,11 @@ def walk(
         while last < len(spans) and spans[last, 0] == message:
             last += 1
         more, size = last - span, spans[last - 1, 3] - spans[span, 2]
-        if (
-            rows + more > len(found.rows)
-            or logged + min(more * keys.fields, size) > len(found.log)
-            or inner + min(more * MOST_PENDING, size) > len(found.inner)
-        ):
-            return span, rows, logged, inner, state[SIDE]
-        before = (rows, logged, inner)
+        entries = min(more * keys.fields, size)
+        if entries > len(found.log) or inner + min(more * MOST_PENDING, size) > len(found.inner):
+            return span, rows, inner, state[SIDE]
+        before = (rows, inner)
+        logged = 0
         for one in range(span, last):
             is_bad = False
             template = template_of[spans[one, 1]]
@@ -221,6 +230,7 @@ def walk(
                 continue
             found.rows[rows, POSITION] = one - span
             found.rows[rows, IS_LEFT] = state[IS_FOR_PYTHON]
+            _keep_ids(buffer, found.rows[rows], found.ids[rows])
             if not state[IS_FOR_PYTHON]:
                 logged = state[LOGGED]
                 inner = keep_structures(
@@ -228,7 +238,10 @@ def walk(
                 )
             rows += 1
         if odd[message]:
-            rows, logged, inner = before
+            rows, inner = before
             bad[message] = 0
+        elif not fill_cells(buffer, found.rows, before[0], rows, found.log, logged, found.cells):
+            bad[message] = 0
+            return span, before[0], before[1], state[SIDE]
         span = last
-    return span, rows, logged, inner, state[SIDE]
+    return span, rows, inner, state[SIDE]

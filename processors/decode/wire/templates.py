@@ -38,6 +38,10 @@ class Placed:
     first: NDArray[np.int64]
     second: NDArray[np.int64]
 
+    def words(self) -> tuple[NDArray[np.int64], ...]:
+        """The three of them."""
+        return self.alias, self.first, self.second
+
 
 class Templates:
     """Reads pairs of resource and scope and keeps the last ones."""

@@ -50,17 +50,23 @@ else:
 
 
 @inlined
-def is_same(buffer: Any, one: int, other: int, size: int) -> bool:
-    """Whether two stretches of the buffer hold the same bytes."""
+def is_equal(left: Any, one: int, right: Any, other: int, size: int) -> bool:
+    """Whether two stretches of two arrays hold the same bytes."""
     done = 0
     while done + 8 <= size:
-        if load64(buffer, one + done) != load64(buffer, other + done):
+        if load64(left, one + done) != load64(right, other + done):
             return False
         done += 8
     if done == size:
         return True
     mask = (np.uint64(1) << np.uint64(8 * (size - done))) - np.uint64(1)
-    return ((load64(buffer, one + done) ^ load64(buffer, other + done)) & mask) == np.uint64(0)
+    return ((load64(left, one + done) ^ load64(right, other + done)) & mask) == np.uint64(0)
+
+
+@inlined
+def is_same(buffer: Any, one: int, other: int, size: int) -> bool:
+    """Likewise of one array."""
+    return is_equal(buffer, one, buffer, other, size)
 
 
 @inlined
