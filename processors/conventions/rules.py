@@ -37,8 +37,11 @@ class Role:
 class UsageRule:
     """Token counts that leave out the cached part (input) or the reasoning (output); empty conditions hold always.
 
+    ``unknown`` in both: what stands there is no count of the call's tokens, but a guess or a sum over its chunks.
+
     ``key`` gave the input count, with its path behind it; with ``cached_key`` begins the key and path that gave the
-    cached or the written count; ``name`` is the start of the span's name, ``model`` a part of the model's.
+    cached or the written count; ``name`` is the start of the span's name, ``model`` a part of the model's, ``method``
+    the remote call's or the function's.
     """
 
     scope: str
@@ -50,6 +53,7 @@ class UsageRule:
     cached_key: str = ""
     name: str = ""
     model: str = ""
+    method: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,8 @@ from processors.conventions.rules import UsageRule, usage_rules
 from processors.normalise.frame import scope_starts
 
 EXCLUSIVE = "exclusive"
+UNKNOWN = "unknown"
+"""Of both sides: the rule knows that nothing there was counted."""
 
 
 RULED = {"input": "_input_ruled", "output": "_output_ruled"}
@@ -47,6 +49,8 @@ def holds(rule: UsageRule) -> pl.Expr:
     if rule.model:
         model = pl.coalesce("request_model", "response_model")
         about &= model.str.contains(rule.model, literal=True).fill_null(value=False)
+    if rule.method:
+        about &= (pl.col("rpc_method") == rule.method).fill_null(value=False)
     if rule.version_below:
         about &= _is_older("scope_version", rule.version_below).fill_null(value=False)
     return about

@@ -24,6 +24,8 @@ Refused, so that there is no cost (``parts`` has the rules for parts beyond thei
 
 * ``impossible_count``: likewise of input or output: all counts are unknown, half of a bill is no bill;
 * ``no_usage_on_error``: a failed call that reports 0 in and 0 out measured nothing;
+* ``guessed_count``: a rule knows that what this instrumentation wrote there is no count, but a guess from the length of
+  the text, or the sum of what each chunk of a stream said anew of the whole;
 * ``nothing_counted``: a text call without a token of input, cached ones too, has no prompt, so nobody counted it.
   LangChain's streams and old streams of Traceloop come like that: half of a bill again.
 """
@@ -34,7 +36,7 @@ import polars as pl
 
 from processors.normalise.parts import PROMPTED, REFUSED, exceeds, name_rules, refuse_parts
 from processors.normalise.pieces import PIECES, gather_pieces, join_modalities, restore
-from processors.normalise.semantics import cached, left_out, taken, told
+from processors.normalise.semantics import RULED, UNKNOWN, cached, left_out, taken, told
 from warehouse.schemas import TOKEN_KINDS
 
 MOST_TOKENS = 1_000_000_000
@@ -91,11 +93,14 @@ def _measured(frame: pl.DataFrame) -> pl.DataFrame:
     no_prompt = (
         (pl.col("input_tokens") == 0) & (left_out("input") + taken("input") == 0) & pl.col("operation").is_in(PROMPTED)
     )
-    uncounted = (pl.col("_model_call") & no_prompt & ~void).fill_null(value=False)
+    guessed = ((pl.col(RULED["input"]) == UNKNOWN) & _reported() & ~void).fill_null(value=False)
+    uncounted = (pl.col("_model_call") & no_prompt & ~void & ~guessed).fill_null(value=False)
+    rules = {"no_usage_on_error": void, "guessed_count": guessed, "nothing_counted": uncounted}
+    refused = void | guessed | uncounted
     return frame.with_columns(
-        name_rules({"no_usage_on_error": void, "nothing_counted": uncounted}).alias("_repair"),
-        (pl.col("_refused") | void | uncounted).alias("_refused"),
-        *[pl.when(~(void | uncounted)).then(pl.col(name)).alias(name) for name in _READ],
+        name_rules(rules).alias("_repair"),
+        (pl.col("_refused") | refused).alias("_refused"),
+        *[pl.when(~refused).then(pl.col(name)).alias(name) for name in _READ],
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from processors.engine import Engine, process_range
 from processors.settings import WorkerSettings
-from tests.processors.otlp import event, message, request, span
+from tests.processors.otlp import message, request, span
 
 ENGINE = Engine.of(WorkerSettings(), user_key=b"key")
 TRACELOOP = "opentelemetry.instrumentation."
@@ -118,20 +118,6 @@ def test_groqs_chat_is_a_chat_though_its_request_was_called_a_completion():
     assert _one(told, TRACELOOP + "groq", "0.55.0", name="groq.chat", kind=3)["operation"] == "chat"
 
 
-def test_a_bedrock_call_that_failed_before_anything_was_noted_is_a_failed_call():
-    failure = event(
-        "exception",
-        after_ms=12,
-        exception__type="botocore.errorfactory.ServiceUnavailableException",
-        exception__message="An error occurred (ServiceUnavailableException) when calling the InvokeModel operation",
-    )
-
-    row = _one({}, TRACELOOP + "bedrock", "0.55.0", name="bedrock.completion", kind=3, status=2, events=[failure])
-
-    assert (row["operation"], row["provider"], row["error_class"]) == ("chat", "aws.bedrock", "overloaded")
-    assert row["cost_usd"] is None
-
-
 @pytest.mark.parametrize(
     ("function", "stream"),
     [
@@ -144,3 +130,65 @@ def test_googles_sdk_streams_where_its_method_does(function: str, stream: bool |
     told = {"gen_ai.operation.name": "generate_content", "gen_ai.system": "gemini", "code.function.name": function}
 
     assert _one(told, TRACELOOP + "google_genai", "0.7b0")["stream"] is stream
+
+
+# ---- counts that are none
+
+
+@pytest.mark.parametrize(
+    ("version", "function", "semantics"),
+    [
+        ("0.2b0", "google.genai.Models.generate_content_stream", "refused+guessed_count"),
+        ("0.6b0", "google.genai.AsyncModels.generate_content_stream", "refused+guessed_count"),
+        ("0.6b0", "google.genai.Models.generate_content", "inclusive"),
+        ("0.7b0", "google.genai.Models.generate_content_stream", "inclusive"),
+        ("1.3b0", "google.genai.AsyncModels.generate_content_stream", "inclusive"),
+    ],
+)
+def test_old_streams_of_googles_sdk_add_up_what_each_chunk_says_of_the_whole(
+    version: str, function: str, semantics: str
+):
+    told = {"gen_ai.operation.name": "generate_content", "gen_ai.system": "gemini", "code.function.name": function}
+    counts = {"gen_ai.usage.input_tokens": 2966, "gen_ai.usage.output_tokens": 79}
+
+    row = _one({**told, **counts, "gen_ai.request.model": "gemini-2.5-flash"}, TRACELOOP + "google_genai", version)
+
+    refused = semantics.startswith("refused")
+    assert (row["usage_semantics"], row["input_tokens"]) == (semantics, None if refused else 2966)
+    assert row["price_status"] == ("usage_missing" if refused else "priced")
+
+
+@pytest.mark.parametrize(
+    ("model", "method", "tokens"),
+    [
+        ("cohere.command-r-v1:0", "InvokeModel", None),
+        ("mistral.mistral-large-2402-v1:0", "InvokeModel", None),
+        ("mistral.mistral-large-2402-v1:0", "Converse", 7),
+        ("anthropic.claude-3-5-sonnet-20241022-v2:0", "InvokeModel", 7),
+        ("meta.llama3-70b-instruct-v1:0", "InvokeModel", 7),
+    ],
+)
+def test_what_botocore_guesses_from_the_length_of_a_text_is_no_count(model: str, method: str, tokens: int | None):
+    told = {"gen_ai.operation.name": "chat", "gen_ai.request.model": model, "rpc.method": method}
+    counts = {"gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 7}
+
+    row = _one({**told, **counts}, TRACELOOP + "botocore.bedrock-runtime", "0.66b2", kind=3)
+
+    assert (row["input_tokens"], row["output_tokens"]) == (tokens, tokens)
+
+
+def test_a_guess_gives_way_to_what_another_instrumentation_counted_around_it():
+    asked = {"gen_ai.request.model": "cohere.command-r-v1:0", "rpc.method": "InvokeModel"}
+    guess = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 1, "gen_ai.usage.output_tokens": 1}
+    told = {"openinference.span.kind": "LLM", "llm.model_name": "cohere.command-r-v1:0"}
+    counts = {"llm.token_count.prompt": 643, "llm.token_count.completion": 329}
+
+    [row] = _billed(
+        request(span({**told, **counts}, span_id=b"\x05" * 8), scope="openinference.instrumentation.bedrock"),
+        request(
+            span({**asked, **guess}, span_id=b"\x06" * 8, parent_span_id=b"\x05" * 8, kind=3),
+            scope=TRACELOOP + "botocore.bedrock-runtime",
+        ),
+    )
+
+    assert (row["input_tokens"], row["output_tokens"]) == (643, 329)
