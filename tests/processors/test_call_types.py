@@ -192,3 +192,42 @@ def test_a_guess_gives_way_to_what_another_instrumentation_counted_around_it():
     )
 
     assert (row["input_tokens"], row["output_tokens"]) == (643, 329)
+
+
+# ---- one model, two names
+
+
+def _bedrock(outer: str, inner: str) -> list[dict[str, Any]]:
+    """What is billed of a stream that botocore and Traceloop tell of, side by side and in two traces."""
+    counts = {"gen_ai.usage.input_tokens": 142, "gen_ai.usage.output_tokens": 624}
+    told = {"gen_ai.operation.name": "chat", **counts}
+    mine = {**told, "gen_ai.system": "aws.bedrock", "gen_ai.request.model": inner, "rpc.method": "ConverseStream"}
+    other = {**told, "gen_ai.provider.name": "aws.bedrock", "gen_ai.request.model": outer}
+    ids = {"trace_id": b"\x07" * 16, "span_id": b"\x07" * 8}
+    return _billed(
+        request(span(mine, kind=3), scope=TRACELOOP + "botocore.bedrock-runtime", version="0.66b2"),
+        request(span(other, kind=3, **ids), scope=TRACELOOP + "bedrock", version="0.62.4"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [
+        ("claude-3-5-sonnet-20241022-v2:0", "anthropic.claude-3-5-sonnet-20241022-v2:0"),
+        ("claude-sonnet-4-20250514-v1", "us.anthropic.claude-sonnet-4-20250514-v1:0"),
+        ("nova-pro-v1:0", "us.amazon.nova-pro-v1:0"),
+        ("llama3-70b-instruct-v1:0", "meta.llama3-70b-instruct-v1:0"),
+    ],
+)
+def test_a_bedrock_model_without_its_maker_or_version_is_the_same_model_told_twice(outer: str, inner: str):
+    [row] = _bedrock(outer, inner)
+
+    assert (row["input_tokens"], row["output_tokens"]) == (142, 624)
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [("nova-lite-v1:0", "amazon.nova-pro-v1:0"), ("deepseek-v2", "deepseek-v3"), ("claude-3-haiku", "claude-3-opus")],
+)
+def test_other_models_side_by_side_are_two_calls(outer: str, inner: str):
+    assert len(_bedrock(outer, inner)) == 2

@@ -165,7 +165,8 @@ def test_roles_and_usage_rules_speak_known_words():
         "other",
     }
     assert {role.field for role in roles()} - {""} <= fields
-    assert {side for rule in usage_rules() for side in (rule.input, rule.output)} == {"inclusive", "exclusive", "unknown"}
+    said = {side for rule in usage_rules() for side in (rule.input, rule.output)}
+    assert said == {"inclusive", "exclusive", "unknown"}
 
 
 def test_a_convention_is_added_by_rows_alone():

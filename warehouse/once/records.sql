@@ -18,9 +18,14 @@ END;
 -- What a call makes: one call is never told as two kinds.
 CREATE TEMP MACRO kind_of(operation) AS CASE WHEN operation = 'text_completion' THEN 'chat' ELSE operation END;
 
--- A model without the way to it and without its date: openai/gpt-4o-2024-08-06 is gpt-4o; gpt-4o-mini is another.
+-- A model without the way to it and without its date: openai/gpt-4o-2024-08-06 is gpt-4o; gpt-4o-mini is another. Of
+-- Bedrock's names (us.anthropic.claude-3-5-sonnet-20241022-v2:0) some instrumentations leave out maker or version.
+CREATE TEMP MACRO bedrocks_name(model) AS regexp_replace(
+    model, '^(?:[a-z-]{2,6}\.)?(?:ai21|amazon|anthropic|cohere|deepseek|meta|mistral|openai|qwen|writer)\.', ''
+);
 CREATE TEMP MACRO family_of(model) AS regexp_replace(
-    regexp_replace(lower(model), '^.*/', ''), '[-@:]((19|20)\d\d-?\d\d-?\d\d|\d{4}|latest|preview)$', ''
+    regexp_replace(bedrocks_name(regexp_replace(lower(model), '^.*/', '')), '-v\d+:\d+$', ''),
+    '[-@:]((19|20)\d\d-?\d\d-?\d\d|\d{4}|latest|preview)(-v\d+)?$', ''
 );
 
 -- An id that was made for one response; NULL where it is a counter, a dice roll (Ollama: chatcmpl-417), a word or a row
