@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,7 @@ CHAT = {
     "tenant.id": "acme",
     "feature": "privacy",
 }
+MARKER = re.compile(r"zqx\d{4,}vyw")
 DETAILS = "gen_ai.client.inference.operation.details"
 _numbers = itertools.count(1)
 

@@ -25,7 +25,7 @@ from spanledger.__main__ import main
 from tests.alerts.servers import Receiver, receive
 from tests.flows.deployment import Deployment
 from tests.flows.entrance import Raw, drain, gateway_of, put, replay
-from tests.flows.markers import Markers, bad_payloads, incident_request, log_request, trace_request
+from tests.flows.markers import MARKER, Markers, bad_payloads, incident_request, log_request, trace_request
 from tests.ingest.gateway.serving import PROTOBUF, GatewayProcess, request
 from tests.ingest.gateway.stored import stored
 from tests.kafka import prefixed
@@ -41,8 +41,9 @@ PLACES = (
 )
 INSPECTED = (
     *(["--all", "--format", "jsonl"], ["--all"], ["--all", "--explain"], ["--all", "--explain", "--format", "jsonl"]),
-    *(["--explain", "--format", "json"], ["--format", "csv"]),
+    ["--format", "csv"],
 )
+EXPLAINED = ["--explain", "--format", "json"]  # what JSON lines say, as an array
 CONFIG = """[worker]
 tags = ["my.tag"]
 scan_pii = true
@@ -56,6 +57,11 @@ class Sent:
     places: Mapping[str, str]
     said: Mapping[str, str]
     deployment: Deployment
+
+    def marked(self) -> dict[str, dict[str, str]]:
+        """Place where markers came out -> these, and what they were put into."""
+        found = {place: set(MARKER.findall(text)) for place, text in self.said.items()}
+        return {place: {mark: self.places[mark] for mark in sorted(marks)} for place, marks in found.items() if marks}
 
     def leaks(self, words: Mapping[str, str]) -> dict[str, list[str]]:
         """Place where a word came out -> what the words were put into."""
@@ -158,6 +164,7 @@ def _verbs(deployment: Deployment, files: list[Path]) -> Iterator[tuple[str, str
         ["inspect", "nowhere"],
     ]
     commands += [["inspect", str(file), *more] for file in files for more in INSPECTED]
+    commands += [["inspect", str(files[-1]), *EXPLAINED]]
     with pytest.MonkeyPatch.context() as patch:
         for name, value in deployment.variables().items():
             patch.setenv(name, value)
@@ -187,13 +194,14 @@ def test_everything_that_comes_out_was_looked_at(sent: Sent):
 
 
 def test_no_marker_comes_out_anywhere(sent: Sent):
-    leaks = sent.leaks({word: of for word, of in sent.places.items() if of != SCOPE})
+    leaks = {place: set(marks.values()) - {SCOPE} for place, marks in sent.marked().items()}
 
-    assert leaks == {}
+    assert all(MARKER.fullmatch(mark) for mark in sent.places)
+    assert {place: what for place, what in leaks.items() if what} == {}
 
 
 def test_the_name_of_an_instrumentation_is_shown_to_who_has_the_file_and_to_nobody_else(sent: Sent):
-    leaks = sent.leaks({word: of for word, of in sent.places.items() if of == SCOPE})
+    leaks = [place for place, marks in sent.marked().items() if SCOPE in marks.values()]
 
     assert {place.partition(" /")[0] for place in leaks} == {"stdout of inspect"}
     assert all("--explain" in place for place in leaks)
