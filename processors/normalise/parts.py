@@ -17,6 +17,8 @@ one is told: that one stands and is priced, so the cost is of what is reported, 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
+
 import polars as pl
 import pyarrow as pa
 
@@ -47,14 +49,30 @@ _MISSING = {"input_missing": ("input_tokens", "output_tokens"), "output_missing"
 _WHOLES = {part: whole for whole, parts in _SUMS.items() for part in parts} | dict(_BEYOND.values())
 
 
+def apply_rules(
+    frame: pl.DataFrame, rules: Mapping[str, pl.Expr], mend: Callable[[pl.DataFrame], pl.DataFrame]
+) -> pl.DataFrame:
+    """The frame mended, and the rules that hold named in ``_repair``; most ranges need nothing of it.
+
+    ``mend`` sees each rule as a column that says where it holds, and must change nothing elsewhere.
+    """
+    holds = frame.select(condition.fill_null(value=False).alias(rule) for rule, condition in rules.items())
+    if not any(column.any() for column in holds.iter_columns()):
+        return frame
+    named = mend(frame.hstack(holds)).with_columns(name_rules({rule: pl.col(rule) for rule in rules}).alias("_repair"))
+    return named.drop(*rules)
+
+
+def refuse(rules: Iterable[str], counts: Iterable[str]) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """What makes counts unknown where one of the rules holds."""
+    refused = pl.any_horizontal(*rules)
+    unknown = [pl.when(~refused).then(pl.col(name)).alias(name) for name in counts]
+    return lambda frame: frame.with_columns((pl.col("_refused") | refused).alias("_refused"), *unknown)
+
+
 def refuse_parts(frame: pl.DataFrame) -> pl.DataFrame:
     """Add to ``_repair`` and ``_refused`` what cannot be; the counts of such spans become NULL."""
-    refused = pl.any_horizontal(*_beyond().values())
-    return frame.with_columns(
-        name_rules(_beyond()).alias("_repair"),
-        (pl.col("_refused") | refused).alias("_refused"),
-        *[pl.when(~refused).then(pl.col(name)).alias(name) for name in TOKEN_KINDS],
-    )
+    return apply_rules(frame, _beyond(), refuse(_BEYOND, TOKEN_KINDS))
 
 
 def refuse_contradictions(spans: pa.Table) -> pa.Table:

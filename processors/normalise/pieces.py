@@ -14,6 +14,8 @@ be below; the total, which nobody touched, says by how much. Where that could be
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import polars as pl
 
 from processors.normalise.parts import name_rules
@@ -28,7 +30,7 @@ PIECES = (*_OWN, "uncached_input_tokens", "total_tokens")
 def gather_pieces(frame: pl.DataFrame) -> pl.DataFrame:
     """``cache_write_tokens taken_<side>_tokens audio_<side>_includes`` anew, and ``_as_written``."""
     tools = pl.col("tool_use_input_tokens").fill_null(0)
-    if all(frame[name].null_count() == len(frame) for name in (*_OWN, "cache_write_1h_tokens")):
+    if not _any_told(frame, (*_OWN, "cache_write_1h_tokens")):
         return frame.with_columns(pl.lit(value=False).alias("_as_written"))
     return (
         frame.with_columns(_written().alias("cache_write_tokens"), _nothing_taken().alias("_as_written"))
@@ -36,6 +38,11 @@ def gather_pieces(frame: pl.DataFrame) -> pl.DataFrame:
         .with_columns(*[one for side in SIDES for one in _fold_audio(side)])
         .with_columns(pl.when(~pl.col("_as_written")).then(taken("input") + tools).alias("taken_input_tokens"))
     )
+
+
+def _any_told(frame: pl.DataFrame, names: Iterable[str]) -> bool:
+    """Whether any span tells one of these counts; most ranges have none."""
+    return any(frame[name].null_count() < len(frame) for name in names)
 
 
 def _written() -> pl.Expr:
@@ -70,6 +77,8 @@ def _fold_audio(side: str) -> tuple[pl.Expr, pl.Expr]:
 
 def join_modalities(frame: pl.DataFrame) -> pl.DataFrame:
     """Audio and images of an input whose modalities were told without what a cache gave: with it."""
+    if not _any_told(frame, ("taken_input_tokens",)):
+        return frame
     apart = (pl.col("input_includes") == EXCLUSIVE) & (pl.col("taken_input_tokens") > 0)
     return frame.with_columns(
         (pl.col(name) + pl.when(apart).then(pl.col(part).cast(kind, strict=False)).fill_null(0)).alias(name)
@@ -82,6 +91,8 @@ def join_modalities(frame: pl.DataFrame) -> pl.DataFrame:
 
 def restore(frame: pl.DataFrame) -> pl.DataFrame:
     """``input_tokens output_tokens`` after ``taken_out_twice``; ``<side>_restored``: how much that added."""
+    if not any(frame[f"{side}_is_rest"].any() for side in SIDES):
+        return frame.with_columns(pl.lit(None, pl.Int64).alias(f"{side}_restored") for side in SIDES)
     short = (pl.col("total_tokens") - pl.col("input_tokens") - pl.col("output_tokens")).clip(lower_bound=0)
     may_be = {side: _may_lack(side, short).fill_null(value=False) for side in SIDES}
     one = may_be["input"] ^ may_be["output"]

@@ -34,7 +34,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from processors.normalise.parts import PROMPTED, REFUSED, exceeds, name_rules, refuse_parts
+from processors.normalise.parts import PROMPTED, REFUSED, apply_rules, exceeds, refuse, refuse_parts
 from processors.normalise.pieces import PIECES, gather_pieces, join_modalities, restore
 from processors.normalise.semantics import RULED, UNKNOWN, cached, left_out, taken, told
 from warehouse.schemas import TOKEN_KINDS
@@ -65,7 +65,7 @@ def settle_usage(frame: pl.DataFrame) -> pl.DataFrame:
         .pipe(_repair_sums)
         .pipe(_derive)
         .pipe(refuse_parts)
-        .with_columns(name_rules({"total_disagrees": _disagrees()}).alias("_repair"))
+        .pipe(apply_rules, {"total_disagrees": _disagrees()}, lambda found: found)
         .with_columns(_reported().alias("_has_usage"))
         .with_columns(
             _semantics().alias("usage_semantics"),
@@ -75,11 +75,15 @@ def settle_usage(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _possible(frame: pl.DataFrame) -> pl.DataFrame:
-    impossible, side = _beyond(_READ), _beyond(_SIDES)
-    return frame.with_columns(
-        name_rules({"impossible_count": side, "impossible_part": impossible & ~side}).alias("_repair"),
-        side.alias("_refused"),
-        *[pl.when(~side & pl.col(name).is_between(0, MOST_TOKENS)).then(pl.col(name)).alias(name) for name in _READ],
+    side = _beyond(_SIDES)
+    believed = pl.col(_READ).is_between(0, MOST_TOKENS)
+    return apply_rules(
+        frame.with_columns(pl.lit(value=False).alias("_refused")),
+        {"impossible_count": side, "impossible_part": _beyond(_READ) & ~side},
+        lambda found: found.with_columns(
+            pl.col("impossible_count").alias("_refused"),
+            pl.when(~pl.col("impossible_count") & believed).then(pl.col(_READ)),
+        ),
     )
 
 
@@ -96,12 +100,7 @@ def _measured(frame: pl.DataFrame) -> pl.DataFrame:
     guessed = ((pl.col(RULED["input"]) == UNKNOWN) & _reported() & ~void).fill_null(value=False)
     uncounted = (pl.col("_model_call") & no_prompt & ~void & ~guessed).fill_null(value=False)
     rules = {"no_usage_on_error": void, "guessed_count": guessed, "nothing_counted": uncounted}
-    refused = void | guessed | uncounted
-    return frame.with_columns(
-        name_rules(rules).alias("_repair"),
-        (pl.col("_refused") | refused).alias("_refused"),
-        *[pl.when(~refused).then(pl.col(name)).alias(name) for name in _READ],
-    )
+    return apply_rules(frame, rules, refuse(rules, _READ))
 
 
 def _reported() -> pl.Expr:
@@ -136,10 +135,8 @@ def _derive(frame: pl.DataFrame) -> pl.DataFrame:
         "output_tokens": pl.when(fits_output).then(output_rest),
     }
     derived = pl.any_horizontal(*[rest.is_not_null() for rest in rests.values()])
-    return frame.with_columns(
-        name_rules({"rest_of_total": derived}).alias("_repair"),
-        *[pl.coalesce(side, rest).alias(side) for side, rest in rests.items()],
-    )
+    told = [pl.coalesce(side, rest).alias(side) for side, rest in rests.items()]
+    return apply_rules(frame, {"rest_of_total": derived}, lambda found: found.with_columns(told))
 
 
 def _rest(missing: str, known: str) -> pl.Expr:
@@ -151,14 +148,16 @@ def _rest(missing: str, known: str) -> pl.Expr:
 
 
 def _repair_sums(frame: pl.DataFrame) -> pl.DataFrame:
-    outside_input = exceeds(("cached_input_tokens", "cache_write_tokens"), "input_tokens")
-    outside_output = exceeds(("reasoning_tokens",), "output_tokens")
-    reasoning = pl.col("reasoning_tokens").fill_null(0)
-    return frame.with_columns(
-        (pl.col("input_tokens") + pl.when(outside_input).then(cached()).otherwise(0)).alias("input_tokens"),
-        (pl.col("output_tokens") + pl.when(outside_output).then(reasoning).otherwise(0)).alias("output_tokens"),
-        name_rules({"cache_outside_input": outside_input, "reasoning_outside_output": outside_output}).alias("_repair"),
-    )
+    rules = {
+        "cache_outside_input": exceeds(("cached_input_tokens", "cache_write_tokens"), "input_tokens"),
+        "reasoning_outside_output": exceeds(("reasoning_tokens",), "output_tokens"),
+    }
+    outside = (cached(), pl.col("reasoning_tokens").fill_null(0))
+    added = [
+        (pl.col(side) + pl.when(rule).then(part).otherwise(0)).alias(side)
+        for side, rule, part in zip(_SIDES, rules, outside, strict=True)
+    ]
+    return apply_rules(frame, rules, lambda found: found.with_columns(added))
 
 
 def _disagrees() -> pl.Expr:

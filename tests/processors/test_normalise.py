@@ -505,7 +505,7 @@ def test_evaluations_tasks_and_reviews_become_outcomes():
     outcomes = _normalise(message(value, tenant="acme", offset=7)).outcomes
 
     rows = outcomes.to_pylist()
-    assert outcomes.schema == OUTCOMES
+    assert outcomes.drop_columns("_message_index").schema == OUTCOMES
     assert [(r["name"], r["label"], r["score"], r["source"], r["review_minutes"]) for r in rows] == [
         ("groundedness", "high", 0.9, "evaluator", None),
         ("success", "failure", 0.0, "explicit", None),
