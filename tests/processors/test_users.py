@@ -24,6 +24,18 @@ def test_a_name_is_16_bytes_of_hmac_and_needs_the_key():
     assert hash_user("acme", "u-1", b"other") != hash_user("acme", "u-1", b"key")
 
 
+@pytest.mark.parametrize("length", [1, 32, 64, 65, 200])
+def test_names_are_hmac_whatever_the_length_of_the_key(length: int):
+    key, users = b"k" * length, [f"u-{number}" * 9 for number in range(40)] + ["ü"]
+    tenants = [("acme", "", "größer")[number % 3] for number in range(len(users))]
+
+    names = hash_users(pa.array(tenants), pa.array(users), key).to_pylist()
+
+    for tenant, user, name in zip(tenants, users, names, strict=True):
+        message = len(tenant.encode()).to_bytes(4, "big") + tenant.encode() + user.encode()
+        assert name == hmac.new(key, message, hashlib.sha256).hexdigest()[:32]
+
+
 def test_tenant_and_user_cannot_be_shifted_into_each_other():
     assert hash_user("ab", "c", b"key") != hash_user("a", "bc", b"key")
 
