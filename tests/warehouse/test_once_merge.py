@@ -164,6 +164,73 @@ def test_a_count_of_zero_gives_way_to_a_positive_one():
     assert tokens(billed) == (9, None, 3, None)
 
 
+SHORN = {"input_tokens": 594, "output_tokens": 613, "usage_semantics": "exclusive", "convention": "otel_genai"}
+WHOLE = {
+    "input_tokens": 3025,
+    "cached_input_tokens": 2251,
+    "cache_write_tokens": 180,
+    "cache_write_1h_tokens": 60,
+    "output_tokens": 613,
+    "usage_semantics": "inclusive",
+    "convention": "openinference",
+}
+INPUT = ("input_tokens", "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "usage_semantics")
+
+
+def told_inputs(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in INPUT)
+
+
+@pytest.mark.parametrize("semantics", ["inclusive", "exclusive"])
+@pytest.mark.parametrize("whole_outside", [True, False], ids=["whole outside", "whole inside"])
+@pytest.mark.parametrize("turned", [False, True], ids=["outer first", "inner first"])
+def test_an_input_without_its_cache_gives_way_to_the_one_with_it(semantics: str, whole_outside: bool, turned: bool):
+    outer, inner = (WHOLE, SHORN) if whole_outside else (SHORN, WHOLE)
+    rows = [span("outer", **outer), span("inner", "outer", at=1, ms=90, **inner)]
+    rows = [row | ({"usage_semantics": semantics} if row["input_tokens"] == 3025 else {}) for row in rows]
+
+    billed = merged(*(reversed(rows) if turned else rows))
+
+    assert billed["span_id"].rstrip(b"\0") == b"inner"
+    assert told_inputs(billed) == (3025, 2251, 180, 60, semantics)
+    assert billed["output_tokens"] == 613
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [
+        (WHOLE | {"input_tokens": 3026}, SHORN),
+        (WHOLE | {"output_tokens": 700}, SHORN),
+        (WHOLE, SHORN | {"cached_input_tokens": 200}),
+        (WHOLE | {"usage_semantics": "exclusive"}, SHORN | {"usage_semantics": "inclusive"}),
+    ],
+    ids=["another sum", "another output", "a cache of its own", "one number read in two ways"],
+)
+def test_an_input_that_is_not_the_other_without_its_cache_stands(outer: dict[str, Any], inner: dict[str, Any]):
+    billed = merged(span("outer", **outer), span("inner", "outer", at=1, ms=90, **inner))
+
+    assert told_inputs(billed) == (594, inner.get("cached_input_tokens"), None, None, inner["usage_semantics"])
+
+
+def test_a_cache_that_an_agreeing_span_tells_goes_before_one_that_is_added():
+    rows = [
+        span("outer", **WHOLE),
+        span("middle", "outer", **SHORN | {"cached_input_tokens": 200}),
+        span("inner", "middle", **SHORN),
+    ]
+
+    assert told_inputs(merged(*rows)) == (594, 200, None, None, "exclusive")
+
+
+def test_a_gateway_that_tells_the_cache_lends_it_to_the_client_that_does_not():
+    rows = [
+        span("client", response_id="msg_12345678", **SHORN | {"_usage_rank": 0}),
+        span("gateway", trace="u", response_id="msg_12345678", **WHOLE),
+    ]
+
+    assert told_inputs(merged(*rows)) == (3025, 2251, 180, 60, "inclusive")
+
+
 def test_a_wrapper_of_several_calls_lends_them_no_tokens():
     told = told_once(span("outer", input_tokens=9), span("a", "outer"), span("b", "outer", at=50))
 

@@ -18,7 +18,7 @@ SELECT
     status, error_class, http_status, finish_reason, stream, ttft_ms, tpot_ms,
     input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens, audio_input_tokens,
     output_tokens, reasoning_tokens, audio_output_tokens,
-    _usage_rank AS usage_rank,
+    usage_semantics, _usage_rank AS usage_rank,
     reported_cost_usd, service_tier, server_address, provider_account, route, attempt,
     safety_category, guardrail_action, pii_detected, injection_detected,
     tenant, _tenant_rank AS tenant_rank,

@@ -22,6 +22,7 @@ SELECT
     status, error_class, http_status, finish_reason, stream, ttft_ms, tpot_ms,
     input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens, audio_input_tokens,
     output_tokens, reasoning_tokens, audio_output_tokens,
+    usage_semantics,  -- whether the input is believed to hold the cache
     NULL::TINYINT AS usage_rank,  -- 0 = the best counts; NULL: as its convention is known for
     reported_cost_usd, service_tier, server_address, provider_account, route, attempt,
     safety_category, guardrail_action, pii_detected, injection_detected,

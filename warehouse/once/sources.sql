@@ -1,9 +1,10 @@
 -- Where each value of a row is taken from: its own row, an ancestor's (lineage), or that of a span that tells of the same
 -- call. Columns hold row numbers. Details of tokens come from spans that agree on their sum only; what a failure was is
 -- told by spans that failed alike; a stream that looks given up, as one who watched its start saw neither usage nor end,
--- worked where another saw both. A token count of 0 gives way to a positive one. Whose call it is, is told by the best
--- rank, then by the trace that began first (the client's, not the gateway's), then by the nearest; where the gateway has
--- stamped two tenants, the one that is taken lends the rest too.
+-- worked where another saw both. A token count of 0 gives way to a positive one, an input without any cache to one that
+-- is the same and its cache: botocore's instrumentation tells of Claude's and Nova's cache nothing. Whose call it is, is
+-- told by the best rank, then by the trace that began first (the client's, not the gateway's), then by the nearest; where
+-- the gateway has stamped two tenants, the one that is taken lends the rest too.
 CREATE TEMP TABLE member AS
 SELECT row AS billed, row, 0 AS nth FROM verdict WHERE billable
 UNION ALL
@@ -41,15 +42,40 @@ LEFT JOIN lineage AS l ON l.row = m.row
 WHERE m.billed IN (SELECT billed FROM member WHERE nth > 0);
 
 CREATE TEMP TABLE sum_told AS
-SELECT
-    billed,
-    arg_min(row, nth + 1000 * (input_tokens = 0)::INT) FILTER (input_tokens IS NOT NULL) AS input_from,
-    arg_min(input_tokens, nth + 1000 * (input_tokens = 0)::INT) FILTER (input_tokens IS NOT NULL) AS input_tokens,
-    arg_min(row, nth + 1000 * (output_tokens = 0)::INT) FILTER (output_tokens IS NOT NULL) AS output_from,
-    arg_min(output_tokens, nth + 1000 * (output_tokens = 0)::INT) FILTER (output_tokens IS NOT NULL) AS output_tokens,
-    arg_min(stamp, (best_tenant, trace_began, nth)) FILTER (stamp IS NOT NULL) AS stamp
-FROM told
-GROUP BY billed;
+WITH best AS (
+    SELECT
+        billed,
+        arg_min(row, nth + 1000 * (input_tokens = 0)::INT) FILTER (input_tokens IS NOT NULL) AS input_from,
+        arg_min(input_tokens, nth + 1000 * (input_tokens = 0)::INT) FILTER (input_tokens IS NOT NULL) AS input_tokens,
+        arg_min(row, nth + 1000 * (output_tokens = 0)::INT) FILTER (output_tokens IS NOT NULL) AS output_from,
+        arg_min(output_tokens, nth + 1000 * (output_tokens = 0)::INT) FILTER (output_tokens IS NOT NULL) AS output_tokens,
+        arg_min(stamp, (best_tenant, trace_began, nth)) FILTER (stamp IS NOT NULL) AS stamp
+    FROM told
+    GROUP BY billed
+),
+-- Who tells the cache that the best counts leave out. Counts that are believed to hold the cache lack it only where the
+-- other ones hold it as they were told: else both tell one number, and it is read in two ways.
+whole AS (
+    SELECT b.billed, arg_min(t.row, t.nth) AS input_from, arg_min(t.input_tokens, t.nth) AS input_tokens
+    FROM best AS b
+    JOIN told AS f ON f.row = b.input_from AND f.billed = b.billed
+    JOIN told AS t ON t.billed = b.billed
+    WHERE t.cached_part + t.write_part > 0
+        AND t.input_tokens - t.cached_part - t.write_part = b.input_tokens
+        AND coalesce(abs(t.output_tokens - b.output_tokens) <= 1, true)
+        AND (starts_with(f.usage_semantics, 'exclusive') OR starts_with(t.usage_semantics, 'inclusive'))
+        AND NOT EXISTS (
+            FROM told AS o
+            WHERE o.billed = b.billed AND o.input_tokens = b.input_tokens AND o.cached_part + o.write_part > 0
+        )
+    GROUP BY b.billed
+)
+SELECT best.* REPLACE (
+    coalesce(whole.input_from, best.input_from) AS input_from,
+    coalesce(whole.input_tokens, best.input_tokens) AS input_tokens
+)
+FROM best
+LEFT JOIN whole USING (billed);
 
 CREATE TEMP TABLE merged AS
 SELECT
