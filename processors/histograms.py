@@ -26,7 +26,7 @@ SMALLEST_MS = 1e-6
 ZERO = HISTOGRAM_ZERO
 """Bucket of values below ``SMALLEST_MS``: one below the lowest bucket that has a logarithm."""
 
-_INDICES = 1 << 16  # more than a float64 can have: the largest index of a float64 is 35,843
+_MOST_PLACES = 8  # for each value, that may be counted in place; where there would be more, they are sorted
 
 Buckets = list[tuple[int, int]]
 """(index, count), ascending by index, counts positive."""
@@ -52,14 +52,25 @@ def histograms(values_ms: NDArray[np.float64], group: NDArray[np.int64], groups:
     """
     with np.errstate(invalid="ignore"):
         counted = np.isfinite(values_ms) & (values_ms >= 0)
-    keys = group[counted] * _INDICES + (bucket_indices(values_ms[counted]).astype(np.int64) - ZERO)
-    found, counts = np.unique(keys, return_counts=True)
-    offsets = np.searchsorted(found, np.arange(groups + 1) * _INDICES).astype(np.int32)
+    indices = bucket_indices(values_ms[counted]).astype(np.int64)
+    lowest = int(indices.min(initial=0))
+    width = int(indices.max(initial=0)) - lowest + 1
+    found, counts = _count(group[counted] * width + (indices - lowest), groups * width)
+    offsets = np.searchsorted(found, np.arange(groups + 1) * width).astype(np.int32)
     struct = pa.StructArray.from_arrays(
-        [pa.array((found % _INDICES + ZERO).astype(np.int32)), pa.array(counts.astype(np.int64))],
+        [pa.array((found % width + lowest).astype(np.int32)), pa.array(counts.astype(np.int64))],
         fields=[HISTOGRAM.value_type.field(0), HISTOGRAM.value_type.field(1)],
     )
     return pa.ListArray.from_arrays(pa.array(offsets), struct, type=HISTOGRAM)
+
+
+def _count(keys: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The keys that occur, ascending, and how often; all are below ``size``."""
+    if size > _MOST_PLACES * (len(keys) + 1):
+        return np.unique(keys, return_counts=True)
+    counts = np.bincount(keys, minlength=1)
+    found = np.flatnonzero(counts)
+    return found, counts[found]
 
 
 def merge(parts: Iterable[Any]) -> Buckets:

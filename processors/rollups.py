@@ -8,6 +8,8 @@ occur in the range.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -33,20 +35,28 @@ def roll_up_usage(spans: pa.Table) -> pa.Table:
     ledger = [LEDGER] if LEDGER in spans.column_names else []
     calls = _calls(spans.select([*_STORED, *ledger]))
     keys = [*ledger, "minute", *USAGE_DIMENSIONS]
-    groups = calls.group_by(keys, maintain_order=True).agg(
-        *_counts(),
-        *(_known_sum(kind) for kind in TOKEN_KINDS),
-        _when(_known(), pl.sum_horizontal("input_tokens", "output_tokens")).alias("priced_tokens"),
-        *(_known_sum(money) for money in _MONEY),
-        pl.col("call"),
-    )
-    group = np.repeat(np.arange(groups.height), groups["calls"].to_numpy())
+    measures = {name: _known_sum(name) for name in (*TOKEN_KINDS, *_MONEY)}
+    known_tokens = _when(_known(), pl.sum_horizontal("input_tokens", "output_tokens")).alias("priced_tokens")
+    groups = group(calls, keys, measures, *_counts(), known_tokens, pl.col("call"))
+    of_group = np.repeat(np.arange(groups.height), groups["calls"].to_numpy())
     order = groups["call"].explode().to_numpy() if groups.height else np.zeros(0, np.int64)
     table = groups.drop("call").with_columns(pl.col("minute").dt.date().alias("day")).to_arrow()
     for name, source in _HISTOGRAMS.items():
         values = calls[source].to_numpy()[order].astype(np.float64)
-        table = table.append_column(name, histograms(values, group, groups.height))
+        table = table.append_column(name, histograms(values, of_group, groups.height))
     return in_schema(table, USAGE)
+
+
+def group(rows: pl.DataFrame, keys: Sequence[str], measures: Mapping[str, pl.Expr], *others: pl.Expr) -> pl.DataFrame:
+    """One row for all that agree in ``keys``, in the order in which they occur: keys, measures, others.
+
+    A column that no row fills is left out of the work and is NULL; ``measures`` are NULL where their columns are.
+    """
+    unsaid = [name for name in (*keys, *measures) if rows[name].null_count() == len(rows) > 0]
+    said = [key for key in keys if key not in unsaid]
+    sums = [measure.alias(name) for name, measure in measures.items() if name not in unsaid]
+    groups = rows.group_by(said, maintain_order=True).agg(*sums, *others)
+    return groups.with_columns(pl.lit(None, rows.schema[name]).alias(name) for name in unsaid)
 
 
 def in_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:

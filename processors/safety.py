@@ -29,7 +29,7 @@ import polars as pl
 import pyarrow as pa
 
 from processors.decode.verdicts import ACTIONS
-from processors.rollups import in_schema
+from processors.rollups import group, in_schema
 from warehouse.once import LEDGER
 from warehouse.schemas import SAFETY
 
@@ -47,6 +47,8 @@ _READ = (
     *("operation", "status", "finish_reason"),
     *("safety_category", "guardrail_action", "pii_detected", "injection_detected", "_safety"),
 )
+_COUNTED = {"action": pl.String, "events": pl.UInt32}
+"""Columns that rows of checks do not have."""
 _STRENGTH = {action: rank for rank, action in enumerate(ACTIONS)}
 
 
@@ -58,19 +60,19 @@ def roll_up_safety(spans: pa.Table) -> pa.Table:
     """
     is_one = LEDGER not in spans.column_names
     rows = _rows(spans.append_column(LEDGER, pa.repeat(0, spans.num_rows)) if is_one else spans)
-    events = _events(rows)
-    hit = rows.join(events.select("row").unique(), on="row", how="semi", maintain_order="left")
-    totals = hit.select(*_PLACE, pl.lit(ANY).alias("category"), "action", "spans")
-    told = pl.concat([events.select(totals.columns), totals])
     calls = rows.filter(pl.col("billable")).select(*_PLACE, pl.lit(None, pl.String).alias("category"), "spans")
-    table = pl.concat(
-        [
-            _counted(told, ["category", "action"], "events"),
-            _counted(_checks(rows), ["category"], "checked_calls"),
-            _counted(calls, ["category"], "checked_calls"),
-        ],
-        how="diagonal",
-    )
+    counted = [
+        _counted(_checks(rows), ["category"], "checked_calls"),
+        _counted(calls, ["category"], "checked_calls"),
+    ]
+    telling = rows.filter(_tells())
+    if len(telling):
+        events = _events(telling)
+        hit = rows.join(events.select("row").unique(), on="row", how="semi", maintain_order="left")
+        totals = hit.select(*_PLACE, pl.lit(ANY).alias("category"), "action", "spans")
+        told = pl.concat([events.select(totals.columns), totals])
+        counted.insert(0, _counted(told, ["category", "action"], "events"))
+    table = pl.concat([pl.DataFrame(schema=_COUNTED), *counted], how="diagonal_relaxed")
     counts = (pl.col(name).fill_null(0).cast(pl.Int64) for name in ("events", "checked_calls"))
     made = table.sort(LEDGER, maintain_order=True).with_columns(pl.col("minute").dt.date().alias("day"), *counts)
     return in_schema((made.drop(LEDGER) if is_one else made).to_arrow(), SAFETY)
@@ -94,14 +96,19 @@ def _rows(spans: pa.Table) -> pl.DataFrame:
             pl.col("guardrail_action").cast(pl.String).alias("action"),
             *(pl.col(name).cast(pl.String) for name in texts),
         )
-        .group_by([*_PLACE, *_TELLING], maintain_order=True)
-        .agg(pl.len().alias("spans"))
+        .pipe(group, [*_PLACE, *_TELLING], {}, pl.len().alias("spans"))
         .with_columns(pl.int_range(pl.len()).alias("row"))
     )
 
 
 def _counted(rows: pl.DataFrame, keys: list[str], name: str) -> pl.DataFrame:
     return rows.group_by([*_PLACE, *keys], maintain_order=True).agg(pl.col("spans").sum().alias(name))
+
+
+def _tells() -> pl.Expr:
+    named = _is_guard() & pl.col("_safety").is_not_null()
+    sure = pl.col("safety_category").is_not_null() | pl.col("pii_detected") | pl.col("injection_detected") | named
+    return sure.fill_null(value=False)
 
 
 def _events(rows: pl.DataFrame) -> pl.DataFrame:
@@ -116,17 +123,10 @@ def _events(rows: pl.DataFrame) -> pl.DataFrame:
         pl.when(pl.col("pii_detected")).then(pl.lit(f"{PII}=")),
         pl.when(pl.col("injection_detected")).then(pl.lit(f"{INJECTION}=")),
     ]
-    told = (
-        own.is_not_null()
-        | pl.col("pii_detected")
-        | pl.col("injection_detected")
-        | (_is_guard() & pl.col("_safety").is_not_null())
-    )
     pair = pl.col("pair").str.splitn("=", 2).struct.rename_fields(["category", "told"])
     of_call = (pl.col("told") == "allowed") & ~_is_guard() & pl.col("category").ne_missing(own)
     return (
-        rows.filter(told.fill_null(value=False))
-        .with_columns(pl.concat_str(*pairs, separator=" ", ignore_nulls=True).str.split(" ").alias("pair"))
+        rows.with_columns(pl.concat_str(*pairs, separator=" ", ignore_nulls=True).str.split(" ").alias("pair"))
         .explode("pair")
         .with_columns(pair.alias("pair"))
         .unnest("pair")
