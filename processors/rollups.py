@@ -66,7 +66,8 @@ def in_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
 
 
 def _calls(spans: pa.Table) -> pl.DataFrame:
-    calls = pl.DataFrame(spans).filter(pl.col("billable"))
+    calls = pl.DataFrame(spans)
+    calls = calls if calls["billable"].all() else calls.filter(pl.col("billable"))
     return calls.with_columns(
         pl.col("ended_at").dt.truncate("1m").alias("minute"),
         pl.coalesce(pl.col("response_model", "request_model").cast(pl.String)).alias("model"),

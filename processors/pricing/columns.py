@@ -55,7 +55,9 @@ _MOST_CODES = 2**62
 def price_spans(spans: pa.Table, book: PriceBook) -> pa.Table:
     """The table with the columns ``ADDED``; needs ``billable`` and the columns ``NEEDED``."""
     rows = np.flatnonzero(_bools(spans["billable"]))
-    calls = Calls.of(spans.select(NEEDED).take(pa.array(rows)), book)
+    all_are = len(rows) == spans.num_rows
+    needed = spans.select(NEEDED)
+    calls = Calls.of(needed if all_are else needed.take(pa.array(rows)), book)
     which, rates = choose_rates(calls, book)
     status, cost = _price(calls, which, rates)
     place = np.full(spans.num_rows, -1, np.int64)
@@ -64,7 +66,7 @@ def price_spans(spans: pa.Table, book: PriceBook) -> pa.Table:
     version = _versions(book.version, which, rates)
     columns = (*cost, pa.array(STATUSES, pa.string()).take(pa.array(status)), version)
     for name, column in zip(ADDED, columns, strict=True):
-        spans = spans.append_column(name, column.take(spread))
+        spans = spans.append_column(name, column if all_are else column.take(spread))
     return spans
 
 

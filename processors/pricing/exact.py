@@ -38,7 +38,7 @@ class Costs:
 def calculate(used: Quantities, rates: Sequence[Rates], which: NDArray[np.int64]) -> Costs:
     """Price n calls. ``which``: (n,) int64, index into ``rates``, -1 = no price, so not consistent."""
     n = len(which)
-    words = np.zeros((1 + len(COST_KINDS), n, 2), np.uint64)
+    words = np.zeros((1 + len(COST_KINDS), n, 2), np.uint64)  # pages that nothing is written to cost nothing
     consistent = np.zeros(n, np.bool_)
     if rates:
         weights = Weights.of(rates, used.kinds)
@@ -47,7 +47,9 @@ def calculate(used: Quantities, rates: Sequence[Rates], which: NDArray[np.int64]
         whole = _fits(used, weights, which) & consistent
         whole[used.broken] = False
         small, large = np.flatnonzero(whole), np.flatnonzero(consistent & ~whole)
-        if len(small):
+        if len(small) == n > 0:
+            words = _price(used.counts, np.ones(n, np.int64), weights, which)
+        elif len(small):
             words[:, small] = _price(used.counts[small], np.ones(len(small), np.int64), weights, which[small])
         if len(large):
             words[:, large] = _price(*used.as_integers(large), weights, which[large])
