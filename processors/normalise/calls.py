@@ -40,7 +40,7 @@ def describe_calls(decoded: Decoded) -> pl.DataFrame:
     """
     shape = number_shapes(decoded)
     described = _memo(decoded.table).make(decoded, first_rows(shape))
-    may_respond = pl.col("_model_call") | (pl.col("_role") == "fetch")
+    may_respond = pl.col("_model_call") | pl.col("_role").is_in(("fetch", "repeat"))
     return (
         find_failures(to_frame(decoded))
         .with_columns(described[shape])

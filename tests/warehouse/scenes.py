@@ -170,6 +170,26 @@ SCENES: dict[str, tuple[list[dict[str, Any]], dict[str, str]]] = {
         [span("outer", **USAGE), tool("copy", "outer", _role="repeat"), span("leaf", "copy", **USAGE)],
         {"outer": "wraps_call>leaf", "copy": "wire_copy>leaf", "leaf": "billed"},
     ),
+    "a call that was logged twice is known by the response id on the wire copies": (
+        [
+            span("one", response_id="chatcmpl-1a2b3c4d", **USAGE),
+            tool("copy", "one", _role="repeat", response_id="msg_12345678"),
+            span("two", trace="u", response_id="chatcmpl-5e6f7a8b", **USAGE),
+            tool("again", "two", trace="u", _role="repeat", response_id="msg_12345678"),
+        ],
+        {"one": "billed", "copy": "wire_copy>one", "two": "same_response>one", "again": "wire_copy>one"},
+    ),
+    "calls whose wire copies tell ids of their own, or one id for all, are calls of their own": (
+        [
+            row
+            for n, made in enumerate(["msg_12345678", "msg_87654321", "msg_1a2b3c4d", "msg_1a2b3c4d", "msg_1a2b3c4d"])
+            for row in (
+                span(f"s{n}", trace=f"t{n}", at=300 * n, input_tokens=max(2, n) * 50, output_tokens=5),
+                tool(f"c{n}", f"s{n}", trace=f"t{n}", at=300 * n, _role="repeat", response_id=made),
+            )
+        ],
+        {f"s{n}": "billed" for n in range(5)} | {f"c{n}": f"wire_copy>s{n}" for n in range(5)},
+    ),
     "a model that a tool asks inside another one's stream is a call of its own": (
         [
             span("big", ms=900, request_model="gpt-4o", **USAGE),

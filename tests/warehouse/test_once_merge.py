@@ -231,6 +231,26 @@ def test_a_gateway_that_tells_the_cache_lends_it_to_the_client_that_does_not():
     assert told_inputs(merged(*rows)) == (3025, 2251, 180, 60, "inclusive")
 
 
+@pytest.mark.parametrize(
+    ("copied", "counts"),
+    [
+        ({"input_tokens": 9, "cached_input_tokens": 4, "output_tokens": 3, "reasoning_tokens": 1}, (9, 4, 3, 1)),
+        ({"input_tokens": 9, "output_tokens": 3, "usage_semantics": "inclusive+total_disagrees"}, (7, 2, 2, None)),
+        ({"input_tokens": 0, "output_tokens": 0}, (7, 2, 2, None)),
+        ({}, (7, 2, 2, None)),
+    ],
+    ids=["sound", "repaired", "empty", "none"],
+)
+def test_sound_counts_of_a_wire_copy_go_before_all_others(copied: dict[str, Any], counts: tuple[int | None, ...]):
+    billed = merged(
+        span("call", input_tokens=7, cached_input_tokens=2, output_tokens=2, usage_semantics="inclusive"),
+        tool("copy", "call", **{"_role": "repeat", "usage_semantics": "exclusive"} | copied),
+    )
+
+    assert tokens(billed) == counts
+    assert billed["usage_semantics"] == ("exclusive" if counts[0] == 9 else "inclusive")
+
+
 def test_a_wrapper_of_several_calls_lends_them_no_tokens():
     told = told_once(span("outer", input_tokens=9), span("a", "outer"), span("b", "outer", at=50))
 

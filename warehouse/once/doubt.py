@@ -46,7 +46,7 @@ def find_doubt(lineage: Lineage, alive: Bools) -> Doubt:
 def _find_ids(facts: Facts) -> tuple[Bools, Bools]:
     """Calls whose id is surely theirs alone, and rows that may share one."""
     at, data, known = facts.texts("response_id")
-    surely, shared = made_ids(facts.ledger, at, data, known & (facts.is_call | facts.is_fetch))
+    surely, shared = made_ids(facts.ledger, at, data, known & (facts.is_call | facts.is_fetch | facts.is_repeat))
     return surely & ~shared, shared
 
 

@@ -83,7 +83,8 @@ SELECT
     kind_of(operation) AS kind,
     family_of(request_model) AS asked_model,
     family_of(coalesce(response_model, request_model)) AS given_model,
-    CASE WHEN is_call OR is_fetch THEN made_id(response_id) END AS made_id,
+    successor_id IS NOT DISTINCT FROM parent_span_id AND successor_id IS NOT NULL AS is_copy,  -- of what its parent sent and got
+    CASE WHEN is_call OR is_fetch OR is_copy THEN made_id(response_id) END AS made_id,
     nullif(input_tokens, 0) AS some_input,  -- 0 is often what was not measured
     nullif(output_tokens, 0) AS some_output,
     coalesce(cached_input_tokens, 0) AS cached_part,

@@ -11,7 +11,14 @@ WITH telling AS (
         min(some_input) AS least_input, max(some_input) AS most_input,
         min(some_output) AS least_output, max(some_output) AS most_output,
         min(started_us) AS started_us, max(ended_us) AS ended_us
-    FROM leaf
+    FROM (
+        SELECT * FROM leaf
+        UNION ALL
+        SELECT leaf.* REPLACE (s.made_id AS made_id)
+        FROM stands_for AS f
+        JOIN leaf ON leaf.row = f.last
+        JOIN span AS s ON s.row = f.row AND s.is_copy
+    )
     WHERE made_id IS NOT NULL
     GROUP BY ledger, kind, made_id, service, teller
 )

@@ -2,9 +2,10 @@
 -- call. Columns hold row numbers. Details of tokens come from spans that agree on their sum only; what a failure was is
 -- told by spans that failed alike; a stream that looks given up, as one who watched its start saw neither usage nor end,
 -- worked where another saw both. A token count of 0 gives way to a positive one, an input without any cache to one that
--- is the same and its cache: botocore's instrumentation tells of Claude's and Nova's cache nothing. Whose call it is, is
--- told by the best rank, then by the trace that began first (the client's, not the gateway's), then by the nearest; where
--- the gateway has stamped two tenants, the one that is taken lends the rest too.
+-- is the same and its cache: botocore's instrumentation tells of Claude's and Nova's cache nothing. All counts give way to
+-- those of a wire copy that no rule had to repair: they are the provider's own. Whose call it is, is told by the best
+-- rank, then by the trace that began first (the client's, not the gateway's), then by the nearest; where the gateway has
+-- stamped two tenants, the one that is taken lends the rest too.
 CREATE TEMP TABLE member AS
 SELECT row AS billed, row, 0 AS nth FROM verdict WHERE billable
 UNION ALL
@@ -18,6 +19,12 @@ WHERE u.repeats;
 CREATE TEMP TABLE told AS
 SELECT
     m.billed, m.nth, s.*,
+    CASE
+        WHEN s.is_copy AND s.successor_why = 'wire_copy'
+            AND s.input_tokens + s.output_tokens > 0 AND NOT contains(s.usage_semantics, '+')
+        THEN m.nth - 1000
+        ELSE m.nth
+    END AS token_nth,
     s.status IS NOT DISTINCT FROM CASE
         WHEN b.status = 'cancelled' AND b.finish_reason IS NULL AND b.output_tokens IS NULL
             AND bool_or(s.status = 'ok' AND s.finish_reason IS NOT NULL AND s.output_tokens IS NOT NULL)
@@ -45,10 +52,10 @@ CREATE TEMP TABLE sum_told AS
 WITH best AS (
     SELECT
         billed,
-        arg_min(row, nth + 1000 * (input_tokens = 0)::INT) FILTER (input_tokens IS NOT NULL) AS input_from,
-        arg_min(input_tokens, nth + 1000 * (input_tokens = 0)::INT) FILTER (input_tokens IS NOT NULL) AS input_tokens,
-        arg_min(row, nth + 1000 * (output_tokens = 0)::INT) FILTER (output_tokens IS NOT NULL) AS output_from,
-        arg_min(output_tokens, nth + 1000 * (output_tokens = 0)::INT) FILTER (output_tokens IS NOT NULL) AS output_tokens,
+        arg_min(row, token_nth + 10_000 * (input_tokens = 0)::INT) FILTER (input_tokens IS NOT NULL) AS input_from,
+        arg_min(input_tokens, token_nth + 10_000 * (input_tokens = 0)::INT) FILTER (input_tokens IS NOT NULL) AS input_tokens,
+        arg_min(row, token_nth + 10_000 * (output_tokens = 0)::INT) FILTER (output_tokens IS NOT NULL) AS output_from,
+        arg_min(output_tokens, token_nth + 10_000 * (output_tokens = 0)::INT) FILTER (output_tokens IS NOT NULL) AS output_tokens,
         arg_min(stamp, (best_tenant, trace_began, nth)) FILTER (stamp IS NOT NULL) AS stamp
     FROM told
     GROUP BY billed
