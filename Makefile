@@ -54,8 +54,8 @@ clean: ## remove what make made (not your data)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@echo "[3/4] the command spanledger"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@echo "[4/4] the decoder, compiled for this machine"
-	@$(BIN)/python -m processors.decode.wire
+	@echo "[4/4] the engine, compiled for this machine"
+	@$(BIN)/python -m processors.prepare
 	@touch $@
 
 .venv/.dev-ready: .venv/.run-ready requirements-dev.lock

@@ -20,9 +20,10 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from processors import engine as engine_module
-from processors.decode import decode, prepare
+from processors.decode import decode
 from processors.engine import Engine, process_range
 from processors.messages import Message
+from processors.prepare import prepare
 from processors.settings import WorkerSettings
 from warehouse import once
 from warehouse.lake import parquet
@@ -40,8 +41,9 @@ STAGES: tuple[tuple[str, Any, str], ...] = (
 
 def make_engine() -> Engine:
     """A worker's engine with its default settings; compiled code is loaded, as at a worker's start."""
-    prepare()
-    return Engine.of(WorkerSettings(), user_key=b"a key of the benchmark, 32 bytes")
+    engine = Engine.of(WorkerSettings(), user_key=b"a key of the benchmark, 32 bytes")
+    prepare(engine)
+    return engine
 
 
 def to_parquet(flush: Sequence[Message], engine: Engine, folder: Path) -> dict[str, pa.Table]:

@@ -19,12 +19,12 @@ from ingest.kafka import WAIT_FOR_BROKER_S
 from ingest.topics import ensure_topics
 from processors.agents.membership import MembershipWatch
 from processors.app import Parts, build_app
-from processors.decode import prepare
 from processors.engine import Engine
 from processors.flush import Flusher
 from processors.group import align
 from processors.kafka import KafkaChannel, KafkaSink, KafkaStreams
 from processors.metrics import WorkerMetrics
+from processors.prepare import prepare
 from processors.pricing.start import hold_book
 from processors.users import fingerprint, load_user_key
 from warehouse.lake import Lake
@@ -85,7 +85,7 @@ def run_worker(
     runner = Worker(app, MembershipWatch(app), loglevel="INFO", redirect_stdouts=False, quiet=True)
     logging.basicConfig(level=logging.INFO)
     _calm_down(CHATTY)
-    prepare()
+    prepare(flusher.engine)
     log.info(
         "worker starts lake=%s topics_made=%d rewound=%d metrics=http://127.0.0.1:%d/metrics",
         lake.url, len(made), len(rewound), metrics_port,

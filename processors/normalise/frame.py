@@ -52,6 +52,7 @@ def to_frame(decoded: Decoded) -> pl.DataFrame:
 
 @cache
 def _dtype(kind: pa.DataType) -> pl.DataType:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     return cast("pl.Series", pl.from_arrow(pa.array([], kind))).dtype
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from processors import decode
+from processors.decode import walk
 from processors.engine import Engine, process_range
 from processors.messages import Message
 from processors.settings import WorkerSettings
@@ -26,6 +28,21 @@ def spans_of_all(kind: str) -> pa.Table:
 
 def _message(number: int, capture: Capture) -> Message:
     return Message(topic=TOPIC, partition=0, offset=number, received_at_us=RECEIVED_US, value=capture.value)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _compiled() -> None:
+    """Small ranges would be read through objects."""
+    decode.prepare()
+
+
+def test_both_decoders_lead_to_the_same_rows(monkeypatch: pytest.MonkeyPatch):
+    compiled = spans_of_all("pb")
+    monkeypatch.setattr(decode, "_fast", [(walk.decode, lambda _: None)])
+
+    through_objects = spans_of_all.__wrapped__("pb")
+
+    assert through_objects.to_pylist() == compiled.to_pylist()
 
 
 def billed(spans: pa.Table, offset: int) -> list[dict[str, Any]]:

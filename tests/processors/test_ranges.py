@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from processors.conventions.table import AliasTable
-from processors.decode import Decoded, decode
+from processors.decode import Decoded, decode, prepare
 from processors.engine import Engine, process_range, process_ranges
 from processors.messages import Drop, Message, Processed
 from processors.settings import WorkerSettings
@@ -18,6 +18,7 @@ from tests.processors.captures import load
 from tests.processors.logs import log_message, logs, record
 from tests.processors.otlp import message, request, span
 
+prepare()  # small ranges would be read through objects
 ENGINE = Engine.of(WorkerSettings(), user_key=b"a key of the tests")
 CHAT = {
     "gen_ai.operation.name": "chat",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from processors.conventions.table import load_table
-from processors.decode import decode
+from processors.decode import decode, prepare
 from processors.normalise import calls, shapes
 from processors.normalise.calls import describe_calls
 from tests.processors.captures import load
 from tests.processors.otlp import message
+
+prepare()  # small ranges would be read through objects
 
 
 @pytest.mark.parametrize("kept", [1, 50, shapes.MOST_KEPT])
