@@ -107,7 +107,8 @@ class PriceBook:
         if tariff is not None or asked.requested is None or not is_snapshot(asked.model, asked.requested):
             return tariff
         instead = self._resolve_one(replace(asked, model=asked.requested, requested=None))
-        return _by_request(instead, asked) if instead else None
+        said = f", as {asked.requested} was asked for and {asked.model} has no price"
+        return instead.marked(said, BY_REQUEST) if instead else None
 
     def _resolve_one(self, asked: Asked) -> Tariff | None:
         held = self.holding(asked)
@@ -180,18 +181,7 @@ def _adjust(rates: Rates, begun: Mapping[str, Entry]) -> Rates:
     )
     source = f"{rates.source} ({price.title()})" if price and is_off_list(price) and price.like else rates.source
     least = {KINDS[column]: amount for column, amount in rates.least}
-    return make_rates(rates.prices, adjustments=adjustments, source=source, least=least)
-
-
-def _by_request(tariff: Tariff, asked: Asked) -> Tariff:
-    """The tariff of the model that was asked for, which says so."""
-
-    def marked(rates: Rates | None) -> Rates | None:
-        said = f", as {asked.requested} was asked for and {asked.model} has no price"
-        return replace(rates, source=rates.source + said, basis=BY_REQUEST) if rates else None
-
-    cells = tuple(tuple(tuple(map(marked, brackets)) for brackets in times) for times in tariff.rates)
-    return replace(tariff, rates=cells)
+    return make_rates(rates.prices, adjustments=adjustments, source=source, least=least, basis=rates.basis)
 
 
 def _names(asked: Asked) -> tuple[set[str], set[str]]:

@@ -16,7 +16,10 @@ from importlib.metadata import version
 
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import (
+    ClauseEquals,
+    ClauseOr,
     ConditionalPrice,
+    MatchLogic,
     ModelInfo,
     ModelPrice,
     PriceVariant,
@@ -28,13 +31,16 @@ from genai_prices.types import (
 from genai_prices.units import _get_registry
 
 from processors.pricing.amounts import Price
-from processors.pricing.names import candidates, is_unknown, provider_id
+from processors.pricing.names import candidates, is_unknown, makers, provider_id
 from processors.pricing.rates import Rates, make_rates
 
 CATALOGUE_VERSION = f"genai-prices/{version('genai-prices')}"
 
 STANDARD_TIERS = frozenset({"", "default", "standard", "standard_only", "auto", "on_demand", "ondemand"})
 """Names under which providers report that no special tier was used."""
+
+BY_NAME = "+model_name"
+"""How ``price_version`` ends on a row without a provider whose model only one maker of ``makers.csv`` has."""
 
 _TIER_KEYS = ("processing", "service_tier", "speed")  # request contexts that a service tier may name
 _MIDNIGHT = dt.time(tzinfo=dt.UTC)
@@ -70,6 +76,15 @@ class Tariff:
         epoch = 0 if epoch_us is None else bisect_right(self.epochs_us, epoch_us)
         return self.rates[epoch][bisect_right(self.day_micros, day_us)][bisect_right(self.context_tokens, above)]
 
+    def marked(self, said: str, basis: str) -> Tariff:
+        """The same rates, which say on what they rest: ``said`` in their source, ``basis`` in ``price_version``."""
+
+        def mark(rates: Rates | None) -> Rates | None:
+            return replace(rates, source=rates.source + said, basis=rates.basis + basis) if rates else None
+
+        cells = tuple(tuple(tuple(map(mark, brackets)) for brackets in times) for times in self.rates)
+        return replace(self, rates=cells)
+
     def standing(self, epoch_us: int) -> Tariff:
         """At all times as from an instant on; times of day and sizes stay."""
         return replace(self, epochs_us=(), rates=(self.rates[bisect_right(self.epochs_us, epoch_us)],))
@@ -80,12 +95,51 @@ def find_tariff(provider: str | None, model: str, tier: str | None) -> Tariff | 
 
     Without a provider the model's name decides. ``tier`` is the service tier as reported.
     """
-    found = find_model(provider, model)
-    return _tariff(*found, (tier or "").strip().lower()) if found else None
+    plain = (tier or "").strip().lower()
+    found = _find_named(provider, model)
+    if found is not None:
+        return _tariff(*found, plain)
+    found = _find_made(provider, model)
+    return (
+        _tariff(*found, plain).marked(f", as {found[0].id} alone makes a model of this name", BY_NAME)
+        if found
+        else None
+    )
 
 
 def find_model(provider: str | None, model: str) -> tuple[Provider, ModelInfo] | None:
     """The package's entry for the names of a call, by the rules of ``processors.pricing.names``."""
+    return _find_named(provider, model) or _find_made(provider, model)
+
+
+def _find_made(provider: str | None, model: str) -> tuple[Provider, ModelInfo] | None:
+    """Where no provider is named, the model of this very name of the only maker that has one."""
+    if provider_id(provider) not in (None, "litellm"):
+        return None
+    name = model.strip().lower()
+    made = [found for found in (_find_product(maker, name) for maker in makers()) if found is not None]
+    return made[0] if len(made) == 1 else None
+
+
+def _find_product(maker: str, name: str) -> tuple[Provider, ModelInfo] | None:
+    """A maker's own model of this name. A word without a number may be anybody's name for anything."""
+    if not any(character.isdigit() for character in name):
+        return None
+    provider = next((one for one in get_snapshot().providers if one.id == maker), None)
+    models = provider.models if provider else []
+    info = next((one for one in models if name in _exact_names(one.match)), None)
+    return (provider, info) if provider and info else None
+
+
+def _exact_names(match: MatchLogic) -> set[str]:
+    """Names that a model has letter by letter, not those that only begin with or contain something."""
+    if isinstance(match, ClauseEquals):
+        return {match.equals.lower()}
+    each = match.or_ if isinstance(match, ClauseOr) else ()
+    return {name for one in each for name in _exact_names(one)}
+
+
+def _find_named(provider: str | None, model: str) -> tuple[Provider, ModelInfo] | None:
     owner = provider_id(provider)
     if owner is not None and is_unknown(owner):
         return None

@@ -16,8 +16,8 @@ details like cached tokens: not reported = none. So a chat with a voice model co
 ``genai_prices.calc_price`` has it, while a transcription without seconds, which is 0 there, has no cost here.
 
 The response's model is priced, else the request's; ``processors.pricing.snapshots`` says when the request's stands in
-for an answer without a price, which the row's ``price_version`` then shows. A span that is not billable has NULL in
-every column added here.
+for an answer without a price. The row's ``price_version`` then shows it, as it does where a name alone says whose model
+it is (``processors.pricing.names``). A span that is not billable has NULL in every column added here.
 """
 
 from __future__ import annotations

@@ -8,7 +8,9 @@ tried. Nothing is tried that could be another product:
 * nor is one that only resembles another (``openai-compatible``): any model may hide behind it;
 * a prefix counts where it names the provider of the call, or where the call names none; open-weight models are served
   by many under their maker's name, so without a provider they have no price;
-* a fine-tuned model has its own price or none, never that of its base.
+* a fine-tuned model has its own price or none, never that of its base;
+* without a provider a model whose family the package does not know by its name is the one of that very name that a
+  single maker of ``makers.csv`` sells, and the row's ``price_version`` says so.
 
 A price book settles the rest: ``like = "azure/gpt-4o"``.
 """
@@ -90,6 +92,12 @@ def _by_rule(provider: str | None, model: str) -> Iterator[tuple[str | None, str
             simpler = match.expand(replacement)
             yield provider, simpler
             yield from _by_rule(provider, simpler)
+
+
+@cache
+def makers() -> tuple[str, ...]:
+    """Who sells models that bear a name of their own, and whose price does not depend on who else serves them."""
+    return tuple(row["maker"] for row in read_table("makers.csv"))
 
 
 @cache

@@ -48,7 +48,7 @@ class Rates:
     price of its own and must be reported.
     ``least``: smallest amount billed, by column, of what is above zero.
     ``families``: what the model is priced by, each with its columns.
-    ``basis``: what ``price_version`` says beside the tables where these are not the rates of the model that answered.
+    ``basis``: what ``price_version`` says beside the tables where these are not simply the rates of what was told.
     """
 
     prices: Mapping[str, Price]
@@ -72,6 +72,7 @@ def make_rates(
     adjustments: tuple[Adjustment, ...] = (),
     source: str = "",
     least: Mapping[str, int] | None = None,
+    basis: str = "",
 ) -> Rates:
     """Rates from prices by kind."""
     units = {kind: UNITS[kind] for kind in prices}
@@ -97,6 +98,7 @@ def make_rates(
         scale=scale,
         free=not any(price.usd for price in prices.values()) or not factor,
         families=_families(units),
+        basis=basis,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -22,6 +23,8 @@ from processors.pricing.rates import Rates
 from processors.pricing.served import ELSEWHERE, is_told
 
 DAY_US = 86_400_000_000
+
+_VENDOR = re.compile(r"^(?:[a-z][a-z0-9-]*\.)+(?=[a-z])")  # how Bedrock names makers: us.cohere.command-r-v1:0
 
 RATES = pa.schema(
     [
@@ -158,16 +161,21 @@ def _change(
 
 
 def nearest_names(provider: str | None, model: str, count: int = 3) -> list[str]:
-    """Names of the catalogue most like this one, of what its provider serves where that is known."""
+    """Names of the catalogue most like this one: of what its provider serves, else of what anybody does."""
     every = get_snapshot().providers
     owner = next((one for one in every if one.id == provider_id(provider)), None)
-    lent = {owner.id, *(owner.fallback_model_providers or ())} if owner else {one.id for one in every}
-    names = {info.id.lower(): (one.id, info.id) for one in reversed(every) if one.id in lent for info in one.models}
+    lent = {owner.id, *(owner.fallback_model_providers or ())} if owner else set()
     asked = model.strip().lower()
-    near = difflib.get_close_matches(asked, names, n=count)
-    near = near or difflib.get_close_matches(asked.rpartition("/")[2], names, n=count)
-    found = [(owner.id, names[name][1]) if owner else _maker(name) or names[name] for name in near]
-    return ["/".join(name) for name in dict.fromkeys(found)]
+    spelled = (asked, asked.rpartition("/")[2], _VENDOR.sub("", asked))
+    for serves, places in ((owner, lent), (None, {one.id for one in every})):
+        names = {
+            info.id.lower(): (one.id, info.id) for one in reversed(every) if one.id in places for info in one.models
+        }
+        near = next((like for name in spelled if (like := difflib.get_close_matches(name, names, n=count))), [])
+        if near:
+            found = [(serves.id, names[name][1]) if serves else _maker(name) or names[name] for name in near]
+            return ["/".join(name) for name in dict.fromkeys(found)]
+    return []
 
 
 def _maker(model: str) -> tuple[str, str] | None:

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from processors.pricing.book import Asked, list_tariff
-from processors.pricing.catalogue import CATALOGUE_VERSION
+from processors.pricing.catalogue import BY_NAME, CATALOGUE_VERSION
 from processors.pricing.entries import BookFile, Entry, show_instant
 from processors.pricing.shown import nearest_names
 from processors.pricing.snapshots import BY_REQUEST
 
 _VERSION = re.compile(
-    rf"genai-prices/(?P<catalogue>[^+]+)(?:\+book/(?P<book>\w+))?(?:\+own/(?P<own>\w+))?(?:{re.escape(BY_REQUEST)})?"
+    rf"genai-prices/(?P<catalogue>[^+]+)(?:\+book/(?P<book>\w+))?(?:\+own/(?P<own>\w+))?"
+    rf"(?:{re.escape(BY_NAME)})?(?:{re.escape(BY_REQUEST)})?"
 )
 
 
