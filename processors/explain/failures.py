@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import polars as pl
 
 from processors.conventions.rules import ErrorRule, error_rules
@@ -14,12 +16,17 @@ HELD = "error_rules_held"
 
 
 def note_error_rules(steps: pl.DataFrame) -> pl.DataFrame:
-    """The frame of normalise with ``HELD``."""
-    held = [
-        pl.when(_holds(rule)).then(pl.lit(number, pl.Int64)).alias(f"rule{number}")
-        for number, rule in enumerate(error_rules())
-    ]
-    return steps.with_columns(pl.concat_list(held).list.drop_nulls().alias(HELD))
+    """The frame of normalise with ``HELD``; only spans that failed are asked, and most files have few."""
+    failed = steps.filter(pl.col("error_class").is_not_null() | (pl.col("status") != "ok"))
+    if failed.is_empty():
+        return steps.with_columns(pl.lit([], pl.List(pl.Int64)).alias(HELD))
+    held = failed.select("_row", pl.concat_list(_held()).list.drop_nulls().alias(HELD))
+    return steps.join(held, on="_row", how="left", maintain_order="left").with_columns(pl.col(HELD).fill_null([]))
+
+
+@cache
+def _held() -> list[pl.Expr]:
+    return [pl.when(_holds(rule)).then(pl.lit(number, pl.Int64)) for number, rule in enumerate(error_rules())]
 
 
 def _holds(rule: ErrorRule) -> pl.Expr:
