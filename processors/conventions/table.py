@@ -80,7 +80,7 @@ class Alias:
 Keys = Mapping[str, tuple[Alias, ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # one that is made is itself alone: a key of caches
 class AliasTable:
     """All fields and aliases, and the lookups a decoder needs: key -> aliases by place, best first."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from processors.conventions.rules import words
@@ -122,6 +123,7 @@ def _shown(said: Said, kind: str) -> Any:
     return said.value if known else None
 
 
+@cache
 def _split(table: AliasTable) -> AliasTable:
     """The table with every alias as a field of its own, in the unit in which it is written."""
     kinds = {field.name: field for field in table.fields}

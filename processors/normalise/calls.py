@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 
 import polars as pl
 
@@ -48,14 +49,10 @@ def describe_calls(decoded: Decoded) -> pl.DataFrame:
     )
 
 
-def _memo(table: AliasTable) -> Memo:
+@cache
+def _memo(_: AliasTable) -> Memo:
     """The memo of an alias table: it knows attributes by their number."""
-    if id(table) not in _memos:
-        _memos[id(table)] = (table, Memo(_describe_shapes))
-    return _memos[id(table)][1]
-
-
-_memos: dict[int, tuple[AliasTable, Memo]] = {}
+    return Memo(_describe_shapes)
 
 
 def _describe_shapes(decoded: Decoded) -> pl.DataFrame:

@@ -17,12 +17,12 @@ prepare()  # small ranges would be read through objects
 @pytest.mark.parametrize("kept", [1, 50, shapes.MOST_KEPT])
 def test_a_range_is_described_alike_whatever_was_described_before_it(kept: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(shapes, "MOST_KEPT", kept)
-    monkeypatch.setattr(calls, "_memos", {})
+    calls._memo.cache_clear()
     captured = [[message(one.value) for one in load(kind)] for kind in ("pb", "json")]
 
     for messages in (*captured, *(captured[0][at : at + 12] for at in range(0, 60, 12))):
         decoded = decode(messages, load_table())
         after_others = describe_calls(decoded)
-        with monkeypatch.context() as alone:
-            alone.setattr(calls, "_memos", {})
+        with monkeypatch.context() as unknown:
+            unknown.setattr(calls, "_memo", lambda _: shapes.Memo(calls._describe_shapes))
             assert describe_calls(decoded).equals(after_others)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -233,14 +234,12 @@ def _join(
     )
 
 
-_readers: dict[int, tuple[AliasTable, Reader]] = {}
+_reader = cache(Reader)
 
 
 def decode(messages: Sequence[Message], table: AliasTable) -> Decoded:
     """See ``processors.decode``."""
-    if id(table) not in _readers:
-        _readers[id(table)] = (table, Reader(table))
-    return _readers[id(table)][1].decode(messages)
+    return _reader(table).decode(messages)
 
 
 def count_spans(value: bytes) -> int | None:

@@ -7,6 +7,7 @@ first) and those that lead into a structured value.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -89,18 +90,9 @@ class _Slots:
         return PYTHON if odd else kind
 
 
-_made: dict[int, tuple[AliasTable, Keys, bytes]] = {}
-
-
+@cache
 def keys_of(table: AliasTable) -> tuple[Keys, bytes]:
-    """The arrays of a table, and the known texts one behind the other; made once for each, and kept with it."""
-    if id(table) not in _made:
-        _made[id(table)] = (table, *_make(table))
-    _, keys, text = _made[id(table)]
-    return keys, text
-
-
-def _make(table: AliasTable) -> tuple[Keys, bytes]:
+    """The arrays of a table, and the known texts one behind the other; made once for each."""
     slots = _Slots(table)
     for key, aliases in table.span.items():
         slots.add(key, aliases)
