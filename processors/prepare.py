@@ -27,7 +27,7 @@ _CHAT: dict[str, str | int] = {
     "gen_ai.usage.output_tokens": 1,
 }
 _TOLD: tuple[tuple[str, int, int, str, dict[str, str | int]], ...] = (
-    ("", 1, 0, "agent", {"gen_ai.operation.name": "invoke_agent", "tenant.id": "sample"}),
+    ("", 1, 0, "agent", {"gen_ai.operation.name": "invoke_agent", "tenant.id": "sample", "user.id": "sample"}),
     ("opentelemetry.instrumentation.openai_v2", 2, 1, "chat", {**_CHAT, "gen_ai.response.id": "sample-1"}),
     ("openinference.instrumentation.openai", 3, 2, "chat", {**_CHAT, "gen_ai.response.id": "sample-1"}),
     ("opentelemetry.instrumentation.openai_v2", 4, 1, "chat", _CHAT),

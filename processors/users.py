@@ -13,16 +13,15 @@ import os
 import secrets
 import tempfile
 from pathlib import Path
-from typing import cast
 
-import polars as pl
+import numpy as np
 import pyarrow as pa
+
+from processors.keyed_hash import BLOCK_BYTES, Texts, hash_rows
 
 KEY_FILE = "user.key"
 _DIGEST_BYTES = 16
-_BLOCK_BYTES = 64
-MOST_KEPT = 100_000
-"""Users whose names are kept in memory."""
+_NO_OFFSETS = np.zeros(1, np.int32)
 
 
 def load_user_key(configured: str | None, data: Path) -> bytes:
@@ -58,51 +57,23 @@ def fingerprint(key: bytes) -> str:
 
 def hash_user(tenant: str | None, user: str, key: bytes) -> str:
     """The name of one user of one tenant, 32 hex digits."""
-    inner, outer = _tenant_hashes(tenant or "", key)
-    return _finish(inner, outer, user)
-
-
-def _tenant_hashes(tenant: str, key: bytes) -> tuple[hashlib._Hash, hashlib._Hash]:
-    """Both hashes of HMAC (RFC 2104) with the tenant in the inner one: a copy of each is a third of a new HMAC."""
-    block = (key if len(key) <= _BLOCK_BYTES else hashlib.sha256(key).digest()).ljust(_BLOCK_BYTES, b"\0")
-    inner, outer = (hashlib.sha256(bytes(byte ^ pad for byte in block)) for pad in (0x36, 0x5C))
-    of_tenant = tenant.encode()
-    inner.update(len(of_tenant).to_bytes(4, "big") + of_tenant)
-    return inner, outer
-
-
-def _finish(inner: hashlib._Hash, outer: hashlib._Hash, user: str) -> str:
-    inner, outer = inner.copy(), outer.copy()
-    inner.update(user.encode())
-    outer.update(inner.digest())
-    return outer.digest()[:_DIGEST_BYTES].hex()
+    of_tenant = (tenant or "").encode()
+    message = len(of_tenant).to_bytes(4, "big") + of_tenant + user.encode()
+    return hmac.digest(key, message, "sha256")[:_DIGEST_BYTES].hex()
 
 
 def hash_users(tenants: pa.Array, users: pa.Array, key: bytes) -> pa.Array:
     """``hash_user`` over two columns of text; no user, no name."""
-    pairs = pl.DataFrame({"tenant": pl.Series(tenants, dtype=pl.String), "user": pl.Series(users, dtype=pl.String)})
-    given = pairs.with_row_index("row").filter(pl.col("user").is_not_null())
-    names = pl.Series("name", [None], dtype=pl.String).new_from_index(0, len(pairs))
-    if len(given):
-        found = pl.Series(_names(given["tenant"].fill_null(""), given["user"], key), dtype=pl.String)
-        names = found if len(given) == len(pairs) else names.scatter(given["row"], found)
-    return names.to_arrow().cast(pa.string())
+    known = _texts(users)
+    short = key if len(key) <= BLOCK_BYTES else hashlib.sha256(key).digest()  # as HMAC does with a long key
+    offsets, data = hash_rows(_texts(tenants), known, short, _DIGEST_BYTES)
+    mask = None if known[2].all() else pa.py_buffer(np.packbits(known[2], bitorder="little"))
+    return pa.StringArray.from_buffers(len(users), pa.py_buffer(offsets), pa.py_buffer(data), mask)
 
 
-_kept: dict[bytes, dict[str, str]] = {}
-
-
-def _names(tenants: pl.Series, users: pl.Series, key: bytes) -> list[str]:
-    """Names of users; those of the last ranges are kept, because people come back."""
-    kept = _kept.setdefault(key, {})
-    if len(kept) > MOST_KEPT:
-        kept.clear()
-    pairs = pl.select(pl.concat_str(tenants.str.len_bytes(), pl.lit(" "), tenants, users)).to_series().to_list()
-    names: list[str | None] = list(map(kept.get, pairs))
-    new = [row for row, name in enumerate(names) if name is None]
-    hashes: dict[str, tuple[hashlib._Hash, hashlib._Hash]] = {}
-    for row, tenant, user in zip(new, tenants.gather(new).to_list(), users.gather(new).to_list(), strict=True):
-        if tenant not in hashes:
-            hashes[tenant] = _tenant_hashes(tenant, key)
-        names[row] = kept[pairs[row]] = _finish(*hashes[tenant], user)
-    return cast("list[str]", names)
+def _texts(column: pa.Array) -> Texts:
+    plain = column.cast(pa.string())
+    _, offsets, data = plain.buffers()
+    at = np.frombuffer(offsets, np.int32)[plain.offset : plain.offset + len(plain) + 1] if len(plain) else _NO_OFFSETS
+    known = np.asarray(plain.is_valid().to_numpy(zero_copy_only=False), np.bool_)
+    return at, np.frombuffer(data or b"", np.uint8), known

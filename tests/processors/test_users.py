@@ -25,15 +25,26 @@ def test_a_name_is_16_bytes_of_hmac_and_needs_the_key():
 
 
 @pytest.mark.parametrize("length", [1, 32, 64, 65, 200])
-def test_names_are_hmac_whatever_the_length_of_the_key(length: int):
-    key, users = b"k" * length, [f"u-{number}" * 9 for number in range(40)] + ["ü"]
-    tenants = [("acme", "", "größer")[number % 3] for number in range(len(users))]
+def test_names_are_hmac_whatever_the_lengths_of_key_tenant_and_user(length: int):
+    key = bytes(range(length))
+    users = [("ü" if number % 2 else "u") * number for number in range(1, 200)] + ["", "u-1"]
+    tenants = [(None, "", "acme", "größer", "t" * number)[number % 5] for number in range(len(users))]
 
     names = hash_users(pa.array(tenants), pa.array(users), key).to_pylist()
 
     for tenant, user, name in zip(tenants, users, names, strict=True):
-        message = len(tenant.encode()).to_bytes(4, "big") + tenant.encode() + user.encode()
-        assert name == hmac.new(key, message, hashlib.sha256).hexdigest()[:32]
+        of_tenant = (tenant or "").encode()
+        message = len(of_tenant).to_bytes(4, "big") + of_tenant + user.encode()
+        assert name == hmac.new(key, message, hashlib.sha256).hexdigest()[:32] == hash_user(tenant, user, key)
+
+
+def test_slices_and_other_kinds_of_text_are_hashed_alike():
+    tenants, users = pa.array(["a", "b", "c", None] * 3), pa.array(["u", None, "w", "x"] * 3)
+
+    whole = hash_users(tenants, users, b"key").to_pylist()
+
+    assert hash_users(tenants[3:9], users[3:9], b"key").to_pylist() == whole[3:9]
+    assert hash_users(tenants.cast(pa.large_string()), users.cast(pa.string_view()), b"key").to_pylist() == whole
 
 
 def test_tenant_and_user_cannot_be_shifted_into_each_other():
