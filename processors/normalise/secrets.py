@@ -107,9 +107,10 @@ def count_hidden(frame: pl.DataFrame) -> Tally:
 def hide_secrets(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
     """Replaces names that are secrets, texts or users, and scope versions that are none; adds the columns of RULES."""
     names = [name for name in frame.columns if name in _NAMES or name.startswith(TAG)]
-    secret = frame.select(_unless_stamped(name, is_secret(pl.col(name))) for name in _worth(frame, names, _may_hide))
+    distinct = {name: _distinct(frame[name]) for name in names}
+    secret = frame.select(_unless_stamped(name, is_secret(pl.col(name))) for name in _worth(distinct, _may_hide))
     long = frame.select(
-        _unless_stamped(name, _is_long(pl.col(name), _most(name))) for name in _worth(frame, names, _may_be_long)
+        _unless_stamped(name, _is_long(pl.col(name), _most(name))) for name in _worth(distinct, _may_be_long)
     )
     user = frame.select(_is_any(name, _USERS) for name in _PERSONAL)
     reasons = [*secret.iter_columns(), *long.iter_columns(), *user.iter_columns()]
@@ -121,8 +122,15 @@ def hide_secrets(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
         *[_hide(frame[name], rows, key) for name, rows in hidden.items() if rows.any()],
         _in_each_row(secret.get_columns(), len(frame)).alias(RULES["hidden_value"]),
         _in_each_row(text_alone, len(frame)).alias(RULES["long_name"]),
-        pl.when(_is_version(pl.col("scope_version"))).then(pl.col("scope_version")).alias("scope_version"),
+        *_versions(frame),
     )
+
+
+def _versions(frame: pl.DataFrame) -> list[pl.Expr]:
+    """``scope_version`` without what is none."""
+    version = pl.col("scope_version")
+    is_sound = frame["scope_version"].unique().to_frame().select(_is_version(version).all()).item()
+    return [] if is_sound else [pl.when(_is_version(version)).then(version).alias("scope_version")]
 
 
 def _is_any(name: str, others: Iterable[str]) -> pl.Expr:
@@ -134,9 +142,8 @@ def _is_version(text: pl.Expr) -> pl.Expr:
     return text.str.contains(_VERSION) & (text.str.len_chars() <= _VERSION_CHARACTERS)
 
 
-def _worth(frame: pl.DataFrame, names: Iterable[str], may: Callable[[pl.Series], bool]) -> list[str]:
+def _worth(distinct: Mapping[str, pl.Series], may: Callable[[pl.Series], bool]) -> list[str]:
     """The columns in which a row may have to be hidden; most ranges have none, which one look at all values shows."""
-    distinct = {name: _distinct(frame[name]) for name in names}
     return [name for name, values in distinct.items() if may(values)] if may(pl.concat(distinct.values())) else []
 
 
