@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 import polars as pl
@@ -13,7 +14,7 @@ from processors.conventions.table import AliasTable
 from processors.decode import Decoded
 from processors.normalise.frame import scope_starts, tell, to_frame
 from processors.normalise.semantics import RULED, ruled
-from processors.normalise.shapes import Memo, first_rows, number_shapes
+from processors.normalise.shapes import WORDS, Memo, first_rows, number_shapes
 from processors.normalise.status import find_failures
 from processors.normalise.words import closed, opened
 from warehouse.schemas import BILLABLE_OPERATIONS
@@ -34,6 +35,10 @@ _DESCRIBED = (
 )
 
 
+_WIRE_WORDS = [name for name in _DESCRIBED if name in WORDS]
+"""Columns that hold the wire's words until canonical ones take their places."""
+
+
 def describe_calls(decoded: Decoded) -> pl.DataFrame:
     """One row per span: what it was decoded to, words replaced by canonical ones, and the columns of ``tell``.
 
@@ -43,7 +48,7 @@ def describe_calls(decoded: Decoded) -> pl.DataFrame:
     described = _memo(decoded.table).make(decoded, first_rows(shape))
     may_respond = pl.col("_model_call") | pl.col("_role").is_in(("fetch", "repeat"))
     return (
-        find_failures(to_frame(decoded))
+        find_failures(to_frame(replace(decoded, spans=decoded.spans.drop_columns(_WIRE_WORDS))))
         .with_columns(described[shape])
         .with_columns(pl.when(may_respond).then(_own_response_id()).alias("response_id"))
     )
