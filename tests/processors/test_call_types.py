@@ -12,7 +12,7 @@ import pytest
 
 from processors.engine import Engine, process_range
 from processors.settings import WorkerSettings
-from tests.processors.otlp import event, message, request, span
+from tests.processors.otlp import message, request, span
 
 ENGINE = Engine.of(WorkerSettings(), user_key=b"key")
 TRACELOOP = "opentelemetry.instrumentation."
@@ -231,24 +231,3 @@ def test_a_bedrock_model_without_its_maker_or_version_is_the_same_model_told_twi
 )
 def test_other_models_side_by_side_are_two_calls(outer: str, inner: str):
     assert len(_bedrock(outer, inner)) == 2
-
-
-@pytest.mark.parametrize(
-    ("given", "operation"),
-    [
-        ({}, "chat"),
-        ({"llm.request.type": "chat"}, "chat"),
-        ({"llm.request.type": "completion"}, "text_completion"),
-        ({"llm.request.type": "embedding"}, "embeddings"),
-        ({"llm.request.type": "rerank"}, "rerank"),
-    ],
-)
-def test_a_failed_invoke_model_of_bedrock_is_a_call_also_where_its_span_says_nothing(
-    given: dict[str, Any], operation: str
-):
-    failed = event("exception", after_ms=5, exception__type="ServiceUnavailableException", exception__message="busy")
-
-    row = _one(given, TRACELOOP + "bedrock", "0.55.0", name="bedrock.completion", status=2, events=[failed])
-
-    assert (row["operation"], row["provider"], row["error_class"]) == (operation, "aws.bedrock", "overloaded")
-    assert (row["cost_usd"], row["price_status"]) == (None, "usage_missing")
