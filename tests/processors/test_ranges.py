@@ -17,6 +17,7 @@ from processors.sieve import process_all
 from tests.processors.captures import load
 from tests.processors.logs import log_message, logs, record
 from tests.processors.otlp import message, request, span
+from warehouse.schemas import TABLES
 
 prepare()  # small ranges would be read through objects
 ENGINE = Engine.of(WorkerSettings(), user_key=b"a key of the tests")
@@ -99,3 +100,24 @@ def test_a_message_that_stops_the_engine_leaves_the_other_partitions_whole(monke
     assert_same(made[0], process_range([good], ENGINE))
     assert made[1].tables["spans"].equals(made[0].tables["spans"])
     assert [(letter.index, letter.reason) for letter in made[1].dead] == [(1, Drop.UNPROCESSABLE)]
+
+
+VERSIONED = {"scope": "my.app", "version": "1"}
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        [request(span(CHAT), scope="my.app", version="")],
+        [request(span(CHAT), scope="", version="")],
+        [b"\xff\xff not a request"],
+        [b""],
+        [request(span(CHAT), **VERSIONED), request(span({"gen_ai.operation.name": "rerank"}), scope="", version="")],
+    ],
+    ids=["no version", "no scope", "garbage", "nothing", "a new shape without a version"],
+)
+def test_a_column_that_no_span_of_a_range_fills_stops_nothing(sent: list[bytes]):
+    made = process_range([message(one) for one in sent], ENGINE)
+
+    assert made.tables["spans"].num_rows + len(made.dead) == len(sent)
+    assert all(table.schema == TABLES[name].schema for name, table in made.tables.items())
