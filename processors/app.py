@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import faust
 from faust.types.auth import AuthProtocol
@@ -21,6 +23,7 @@ from processors.agents.spans import FlushLoop, add_flush_ticker, add_otlp_agent
 from processors.agents.upkeep import add_upkeep
 from processors.flush import Flusher
 from processors.group import group_id
+from processors.intake import Intake
 from processors.pending import Pending
 from processors.settings import WorkerSettings
 from processors.transport import transport
@@ -28,7 +31,7 @@ from warehouse.lake.upkeep import Upkeep
 
 HEARTBEATS_A_SESSION = 3
 MAX_POLL_S = 86_400.0  # a lake may be away for a day without a rebalance
-FETCH_BYTES = 4 * 1024 * 1024
+PARTITION_FETCH_BYTES = 4 * 1024 * 1024
 BUFFER_MESSAGES = 64
 
 
@@ -55,7 +58,7 @@ def build_app(parts: Parts) -> faust.App:
         broker_max_poll_interval=MAX_POLL_S,
         broker_commit_interval=1.0,
         consumer_auto_offset_reset="earliest",
-        consumer_max_fetch_size=FETCH_BYTES,
+        consumer_max_fetch_size=PARTITION_FETCH_BYTES,
         stream_buffer_maxsize=BUFFER_MESSAGES,
         stream_wait_empty=True,
         topic_allow_declare=False,
@@ -67,11 +70,15 @@ def build_app(parts: Parts) -> faust.App:
         store="memory://",
         version=1,
     )
-    app.transport = transport(app)
+    intake: Intake[Any] = Intake(
+        limit=parts.worker.hold_bytes, on_close=partial(parts.flusher.metrics.count, "pauses", 1)
+    )
+    app.transport = transport(app, intake)
     loop = FlushLoop(
         app=app,
         flusher=parts.flusher,
         pending=Pending(settings=parts.worker, clock=time.monotonic),
+        intake=intake,
     )
     add_otlp_agent(app, _topic(app, parts.kafka.spans_topic), loop, name="spans")
     add_otlp_agent(app, _topic(app, parts.kafka.logs_topic), loop, name="logs")

@@ -53,6 +53,10 @@ INSTRUMENTS = (
                help="Age of the newest committed record at its commit, by partition."),
     Instrument(name="spanledger_worker_pending_bytes", kind="gauge", unit="By",
                help="Payload bytes that wait for a flush."),
+    Instrument(name="spanledger_worker_held_bytes", kind="gauge", unit="By",
+               help="Bytes of messages taken from Kafka and not acknowledged, 4 KiB added for each."),
+    Instrument(name="spanledger_worker_pauses", kind="counter", unit="{pause}",
+               help="Times that the partitions were paused because twice `worker.flush_bytes` were in hand."),
 )  # fmt: skip
 
 

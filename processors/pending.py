@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from processors.decode import count_spans
 from processors.messages import Message
@@ -24,6 +25,14 @@ def spans_at_most(value: bytes) -> int:
     return max(1, sum(value.count(mark) for mark in SPAN_MARKS) if counted is None else counted)
 
 
+class Arrival(NamedTuple):
+    """When a message came, and its size."""
+
+    at: float
+    bytes: int
+    spans: int
+
+
 @dataclass(slots=True)
 class Pending(Generic[Receipt]):
     """Messages by stream, ascending and without repeats, each with the receipts to acknowledge after its commit."""
@@ -35,7 +44,7 @@ class Pending(Generic[Receipt]):
     count: int = 0
     bytes: int = 0
     spans: int = 0
-    arrivals: dict[tuple[Stream, int], float] = field(default_factory=dict)
+    arrivals: dict[tuple[Stream, int], Arrival] = field(default_factory=dict)
 
     def add(self, arrived: Iterable[tuple[Message, Receipt]]) -> None:
         """Keep messages; one that arrives again (a rebalance) only adds its receipt."""
@@ -45,18 +54,20 @@ class Pending(Generic[Receipt]):
             kept = self.messages.setdefault(stream, {})
             if message.offset not in kept:
                 kept[message.offset] = message
-                self.arrivals[stream, message.offset] = self.clock()
-                self._count(message, 1)
+                arrival = Arrival(self.clock(), len(message.value), spans_at_most(message.value))
+                self.arrivals[stream, message.offset] = arrival
+                self._count(arrival, 1)
 
     @property
     def since(self) -> float | None:
         """When the message came that has waited longest; None = nothing waits."""
-        return next(iter(self.arrivals.values()), None)  # in the order of arrival
+        first = next(iter(self.arrivals.values()), None)  # in the order of arrival
+        return None if first is None else first.at
 
     @property
     def full(self) -> bool:
         """Whether size asks for a flush now."""
-        return self.bytes >= self.settings.flush_bytes or self.spans >= self.settings.flush_spans
+        return self._enough(self.bytes, self.spans)
 
     @property
     def due(self) -> bool:
@@ -64,8 +75,25 @@ class Pending(Generic[Receipt]):
         since = self.since
         return since is not None and (self.full or self.clock() - since >= self.settings.flush_seconds)
 
-    def ascending(self, stream: Stream) -> list[Message]:
-        """The messages of one stream in the order of their offsets."""
+    def enough(self) -> dict[Stream, list[Message]]:
+        """The messages of one flush by stream, ascending: those that came first, until size asks for no more."""
+        counts: Counter[Stream] = Counter()
+        size = spans = 0
+        for (stream, _), arrival in self.arrivals.items():
+            if self._enough(size, spans):
+                break
+            counts[stream] += 1
+            size, spans = size + arrival.bytes, spans + arrival.spans
+        return {stream: self._ascending(stream)[:count] for stream, count in counts.items()}
+
+    def everything(self) -> dict[Stream, list[Message]]:
+        """All messages by stream, ascending."""
+        return {stream: self._ascending(stream) for stream, kept in self.messages.items() if kept}
+
+    def _enough(self, size: int, spans: int) -> bool:
+        return size >= self.settings.flush_bytes or spans >= self.settings.flush_spans
+
+    def _ascending(self, stream: Stream) -> list[Message]:
         kept = self.messages.get(stream, {})
         return [kept[offset] for offset in sorted(kept)]
 
@@ -84,10 +112,8 @@ class Pending(Generic[Receipt]):
         released: list[Receipt] = []
         for offset in done:
             released += owed.pop(offset)
-            message = kept.pop(offset, None)
-            if message is not None:
-                del self.arrivals[stream, offset]
-                self._count(message, -1)
+            if kept.pop(offset, None) is not None:
+                self._count(self.arrivals.pop((stream, offset)), -1)
         return released
 
     def clear(self) -> None:
@@ -97,7 +123,7 @@ class Pending(Generic[Receipt]):
         self.arrivals.clear()
         self.count = self.bytes = self.spans = 0
 
-    def _count(self, message: Message, sign: int) -> None:
+    def _count(self, arrival: Arrival, sign: int) -> None:
         self.count += sign
-        self.bytes += sign * len(message.value)
-        self.spans += sign * spans_at_most(message.value)
+        self.bytes += sign * arrival.bytes
+        self.spans += sign * arrival.spans

@@ -15,7 +15,13 @@ class WorkerSettings:
     flush_seconds: float = field(
         default=2.0, metadata={"help": "Longest wait before a flush.", "min": 0.05, "max": 600}
     )
-    flush_bytes: int = field(default=64 * MIB, metadata={"help": "Payload bytes that trigger a flush.", "min": 1})
+    flush_bytes: int = field(
+        default=64 * MIB,
+        metadata={
+            "help": "Payload bytes that trigger a flush; with twice as many in hand a worker pauses its partitions.",
+            "min": 1,
+        },
+    )
     flush_spans: int = field(default=50_000, metadata={"help": "Spans that trigger a flush.", "min": 1})
     session_seconds: float = field(
         default=6.0,
@@ -66,6 +72,11 @@ class WorkerSettings:
         default=None,
         metadata={"help": "TOML file of contract discounts, committed prices, self-hosted models and markups."},
     )
+
+    @property
+    def hold_bytes(self) -> int:
+        """Bytes of messages in hand at which the partitions are paused: one flush that runs, and the next."""
+        return 2 * self.flush_bytes
 
     def __post_init__(self) -> None:
         """Refuse own prices that cannot be read, before anything starts."""

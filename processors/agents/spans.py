@@ -12,6 +12,7 @@ restarts it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -22,6 +23,7 @@ import faust
 
 from ingest.errors import BrokerUnavailable
 from processors.flush import Flushed, Flusher
+from processors.intake import Intake
 from processors.messages import Message
 from processors.pending import Pending, Stream
 from warehouse.errors import LakeUnavailable
@@ -60,49 +62,59 @@ class FlushLoop:
     app: faust.App
     flusher: Flusher
     pending: Pending[faust.EventT[Any]]
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    intake: Intake[Any]
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def arrive(self, events: Iterable[faust.EventT[Any]]) -> None:
-        """Take in events; waits for a flush where the pending ones are full, which holds the consumer back."""
+        """Take in events, also while a flush runs: the intake holds the consumer back."""
         arrived = [(as_message(event), event) for event in events]
         for message, _ in arrived:
             self.flusher.metrics.count("received_messages", 1, topic=message.topic)
             self.flusher.metrics.count("received_bytes", len(message.value), topic=message.topic)
         self.pending.add(arrived)
-        self.flusher.metrics.gauge("pending_bytes", self.pending.bytes)
+        self._show()
         if self.pending.full:
-            await self.flush()
+            self.wake.set()
 
     async def tick(self) -> None:
-        """Flush what has waited long enough; when the worker stops, all of it: Faust waits for the acknowledgements."""
-        wanted = self.pending.due or (self.pending.count and self.app.should_stop)
-        if wanted and not self.lock.locked():
+        """Flush what is enough or has waited long enough.
+
+        All of it where the intake is closed, since nothing more would come, and when the worker stops, since Faust
+        waits for the acknowledgements.
+        """
+        self.wake.clear()
+        if self.pending.due or (self.pending.count and (self.intake.closed or self.app.should_stop)):
             await self.flush()
+        self._show()
 
     async def flush(self) -> None:
         """Flush what waits now, until no more of it can be committed; back off while lake or broker are away.
 
-        What arrives meanwhile goes along where it can, else it waits for the next flush: steady traffic must not make
-        one flush follow on another.
+        As much at a time as makes a flush. Where nothing of that could be taken, all that waits: a range that a crash
+        left is taken whole or not at all. What arrives meanwhile goes along where it can, else it waits for the next
+        flush: steady traffic must not make one flush follow on another.
         """
-        async with self.lock:
-            attempt, ends = 0, self.pending.ends()
-            while self.pending.has_before(ends):
-                try:
-                    flushed = await self._flush_once()
-                except PartlyCommitted as error:
-                    log.info("another worker came in between: %s", error)
-                    continue
-                except (LakeUnavailable, BrokerUnavailable) as error:
-                    if not await self._back_off(error, attempt):
-                        return
-                    attempt += 1
-                    continue
-                if not self._acknowledge(flushed):
+        attempt, ends, choose = 0, self.pending.ends(), self.pending.enough
+        while self.pending.has_before(ends):
+            try:
+                flushed = await self._flush_once(choose())
+            except PartlyCommitted as error:
+                log.info("another worker came in between: %s", error)
+                continue
+            except (LakeUnavailable, BrokerUnavailable) as error:
+                if not await self._back_off(error, attempt):
                     return
+                attempt += 1
+                continue
+            if self._acknowledge(flushed):
+                choose = self.pending.enough
+            elif choose == self.pending.enough:
+                choose = self.pending.everything
+            else:
+                self._make_room()
+                return
 
-    async def _flush_once(self) -> Flushed:
-        batches = {stream: self.pending.ascending(stream) for stream, kept in self.pending.messages.items() if kept}
+    async def _flush_once(self, batches: Mapping[Stream, list[Message]]) -> Flushed:
         ends = {stream: self._end(stream) for stream in batches}
         flushed = await asyncio.to_thread(self.flusher.flush, batches, ends)
         self._measure(batches, flushed, ends)
@@ -113,13 +125,23 @@ class FlushLoop:
         events = [e for stream, before in flushed.released.items() for e in self.pending.release(stream, before)]
         for event in events:
             event.ack()
-        self.flusher.metrics.gauge("pending_bytes", self.pending.bytes)
+        self._show()
         if flushed.ranges:
             log.info(
                 "flushed spans=%d billable=%d partitions=%d seconds=%.3f",
                 flushed.spans, flushed.billable, flushed.ranges, flushed.duration_s,
             )  # fmt: skip
         return bool(events)
+
+    def _make_room(self) -> None:
+        """Where nothing could be taken: a range that a crash left has not arrived whole, and it must."""
+        if self.intake.closed:
+            log.warning("a range is larger than what is held, taking more held_bytes=%d", self.intake.held)
+            self.intake.widen()
+
+    def _show(self) -> None:
+        self.flusher.metrics.gauge("pending_bytes", self.pending.bytes)
+        self.flusher.metrics.gauge("held_bytes", self.intake.held)
 
     async def _back_off(self, error: Exception, attempt: int) -> bool:
         """Wait before the next try; False = the worker is stopping, and Kafka will deliver again."""
@@ -159,12 +181,13 @@ def add_otlp_agent(app: faust.App, topic: faust.TopicT, loop: FlushLoop, *, name
 
 
 def add_flush_ticker(app: faust.App, loop: FlushLoop) -> None:
-    """Register the clock of the loop on the app."""
+    """Register the clock of the loop on the app: all flushes run here, one at a time."""
 
     async def flush_ticker() -> None:
         while True:  # until it is cancelled, after the consumer has been drained
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(loop.wake.wait(), TICK_S)
             await loop.tick()
-            await asyncio.sleep(TICK_S)
 
     app.task(flush_ticker)
 

@@ -1,7 +1,9 @@
 """Messages that wait for their flush."""
 
+from collections.abc import Mapping, Sequence
+
 from processors.messages import Message
-from processors.pending import Pending, spans_at_most
+from processors.pending import Pending, Stream, spans_at_most
 from processors.settings import WorkerSettings
 
 SPAN = b"\x0a\x10" + bytes(16)
@@ -13,6 +15,10 @@ def message(offset: int, *, spans: int = 1, partition: int = 0) -> Message:
 
 def pending(clock: list[float], **settings: float) -> Pending[str]:
     return Pending(settings=WorkerSettings(**settings), clock=lambda: clock[0])
+
+
+def offsets(batches: Mapping[Stream, Sequence[Message]]) -> dict[Stream, list[int]]:
+    return {stream: [m.offset for m in messages] for stream, messages in batches.items()}
 
 
 def test_nothing_is_due_while_nothing_waits():
@@ -46,7 +52,7 @@ def test_a_message_that_arrives_again_is_kept_once_and_acknowledged_twice():
     waiting = pending([0.0])
     waiting.add([(message(1), "first"), (message(1), "again"), (message(2), "next")])
 
-    assert [m.offset for m in waiting.ascending(("t", 0))] == [1, 2]
+    assert offsets(waiting.everything()) == {("t", 0): [1, 2]}
     assert waiting.count == 2
     assert waiting.release(("t", 0), 2) == ["first", "again"]
 
@@ -56,7 +62,7 @@ def test_releasing_forgets_what_lies_below_and_keeps_the_rest():
     waiting.add([(message(o), str(o)) for o in (5, 3, 4)])
 
     assert waiting.release(("t", 0), 5) == ["3", "4"]
-    assert [m.offset for m in waiting.ascending(("t", 0))] == [5]
+    assert offsets(waiting.everything()) == {("t", 0): [5]}
     assert (waiting.count, waiting.spans, waiting.bytes) == (1, 1, len(SPAN))
 
 
@@ -101,3 +107,26 @@ def test_messages_before_the_ends_of_a_moment_are_told_from_later_ones():
 
     assert ends == {("t", 0): 2, ("t", 1): 8}
     assert (first, waiting.has_before(ends)) == (True, False)
+
+
+def test_a_flush_takes_what_came_first_until_it_is_enough():
+    waiting = pending([0.0], flush_spans=3)
+    waiting.add([(message(1), "a"), (message(5, partition=1), "b"), (message(2), "c"), (message(3), "d")])
+    chosen = waiting.enough()
+
+    assert offsets(chosen) == {("t", 0): [1, 2], ("t", 1): [5]}
+    assert offsets(waiting.everything()) == {("t", 0): [1, 2, 3], ("t", 1): [5]}
+
+
+def test_a_flush_leaves_no_hole_where_earlier_offsets_came_later():
+    waiting = pending([0.0], flush_bytes=len(SPAN) * 2)
+    waiting.add([(message(o), str(o)) for o in (8, 9, 5, 6)])
+
+    assert offsets(waiting.enough()) == {("t", 0): [5, 6]}
+
+
+def test_a_message_larger_than_a_flush_is_a_flush():
+    waiting = pending([0.0], flush_bytes=1)
+    waiting.add([(message(1, spans=50), "a"), (message(2), "b")])
+
+    assert offsets(waiting.enough()) == {("t", 0): [1]}

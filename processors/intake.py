@@ -1,0 +1,83 @@
+"""What a worker has in hand: messages taken from Kafka and not acknowledged yet, counted in bytes.
+
+The count closes the intake before memory grows, however far ahead the producers are: messages are no measure, one may
+hold 12 MiB. It opens again below a lower mark. A message counts until it is acknowledged; one that is thrown away
+unacknowledged, as in a rebalance, until ``recount`` looks which are left.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+OVERHEAD_BYTES = 4096
+"""Memory of a message beside its payload: record, message, event, receipts."""
+
+REOPEN_AT = 0.75
+"""Share of the limit: a flush lets go of half of it, so that the next one is gathered while one runs."""
+
+
+class Held(Protocol):
+    """A message of Kafka's client."""
+
+    @property
+    def value(self) -> bytes | None:
+        """Payload."""
+
+
+M = TypeVar("M", bound=Held)
+
+
+def weigh(message: Held) -> int:
+    """Bytes that a message keeps in memory, about."""
+    return len(message.value or b"") + OVERHEAD_BYTES
+
+
+@dataclass(slots=True, kw_only=True)
+class Intake(Generic[M]):
+    """Closes where ``held`` reaches ``limit``; both in bytes."""
+
+    limit: int
+    on_close: Callable[[], None] = field(default=lambda: None)
+    held: int = 0
+    closed: bool = False
+    _extra: int = 0
+    _messages: weakref.WeakSet[M] = field(default_factory=weakref.WeakSet)
+
+    def take(self, message: M) -> None:
+        """Count a message."""
+        self._messages.add(message)
+        self.held += weigh(message)
+        self._judge()
+
+    def give(self, message: M) -> None:
+        """Count a message no more; one that is not counted changes nothing."""
+        if message in self._messages:
+            self._messages.discard(message)
+            self.held -= weigh(message)
+            self._judge()
+
+    def recount(self) -> None:
+        """Count what is left: messages that nobody has kept are gone."""
+        self.held = sum(map(weigh, list(self._messages)))
+        self._judge()
+
+    def widen(self) -> None:
+        """Let as much again in, until the intake has opened by itself: what is in hand cannot be let go without more.
+
+        A crash leaves ranges that must be flushed whole, and they may be larger than what one worker wants to hold.
+        """
+        self._extra = self.held
+        self._judge()
+
+    def _judge(self) -> None:
+        if self.held <= self.limit * REOPEN_AT:
+            self._extra = 0
+        limit = self.limit + self._extra
+        if not self.closed and self.held >= limit:
+            self.closed = True
+            self.on_close()
+        elif self.closed and self.held <= max(self._extra, limit * REOPEN_AT):
+            self.closed = False
