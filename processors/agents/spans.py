@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import faust
+from faust.types import TP
 
 from ingest.errors import BrokerUnavailable
 from processors.flush import Flushed, Flusher
@@ -157,7 +158,7 @@ class FlushLoop:
         return True
 
     def _end(self, stream: Stream) -> int:
-        highwater = self.app.consumer.highwater(faust.types.TP(*stream))
+        highwater = self.app.consumer.highwater(TP(*stream))
         return int(highwater) if highwater is not None else 0
 
     def _measure(self, batches: Mapping[Stream, list[Message]], flushed: Flushed, ends: Mapping[Stream, int]) -> None:
