@@ -33,7 +33,9 @@ TEXTS = (
     *("2026-01-01T00:00:00Z", "pii=redacted", '{"prompt_tokens": 5, "completion_tokens": 7, "total": 12}'),
 )
 NUMBERS = (0, 1, -1, 7, 127, 128, 2**31, 2**53, 2**63 - 1, -(2**63), 1_790_000_000_000_000_000)
-REALS = (0.0, 1.0, -0.5, 1e300, float("inf"), float("nan"), 12.0)
+TIMES = (0, 0, 5, 9, 2**64 - 1)
+"""Of events; in the place of 0 stands a random one, which may be 0."""
+REALS = (0.0, -0.0, 1.0, -0.5, 1e300, float("inf"), float("nan"), 12.0)
 
 
 def random_payload(rng: random.Random, table: AliasTable) -> bytes:
@@ -67,12 +69,21 @@ def _fill_span(span: Span, rng: random.Random, table: AliasTable) -> None:
     span.status.code = rng.choice((0, 1, 2, 2, 7))  # type: ignore[assignment]  # likewise
     span.status.message = rng.choice(TEXTS)
     _fill(span.attributes, list(table.span), rng, 12)
-    for _ in range(rng.choice((0, 0, 1, 2))):
-        name = rng.choice((*table.events, "gen_ai.evaluation.x", "unread", ""))
-        event = span.events.add(name=name, time_unix_nano=rng.choice((0, 5, 9, 2**64 - 1)))
+    for name in _event_names(rng, table):
+        event = span.events.add(name=name, time_unix_nano=rng.choice(TIMES) or rng.randrange(1 << rng.randint(1, 64)))
         _fill(event.attributes, [*(table.event_keys(name) or ()), "exception.type", "x"], rng, 3)
     if rng.random() < 0.1:
         _fill(span.links.add(trace_id=b"1").attributes, ["a"], rng, 2)
+
+
+def _event_names(rng: random.Random, table: AliasTable) -> list[str]:
+    """Of some events; often several among them whose time is read, so that the first must be found."""
+    names = [rng.choice((*table.events, "gen_ai.evaluation.x", "unread", "")) for _ in range(rng.choice((0, 0, 1, 2)))]
+    if rng.random() < 0.3:
+        timed = [name for name, keys in table.events.items() if "" in keys]
+        names += rng.choices(rng.sample(timed, min(2, len(timed))), k=rng.randint(2, 5))
+    rng.shuffle(names)
+    return names
 
 
 def _fill(attributes: object, keys: list[str], rng: random.Random, most: int) -> None:

@@ -42,7 +42,7 @@ class Field:
     """One canonical field.
 
     ``kind`` is text, first (text, or the first of a list), who (text, but no word for nobody), integer, count, real,
-    bool, time.
+    elapsed (real, but not negative: -1 is some producers' word for "not measured"), bool, time.
     """
 
     name: str

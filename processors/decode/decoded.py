@@ -17,10 +17,13 @@ KINDS: Mapping[str, pa.DataType] = {
     "integer": pa.int64(),
     "count": pa.int64(),
     "real": pa.float64(),
+    "elapsed": pa.float64(),
     "bool": pa.bool_(),
     "time": pa.uint64(),
 }
 """Arrow type of a field's kind; times are UTC nanoseconds."""
+
+REALS = frozenset(kind for kind, stored in KINDS.items() if stored == pa.float64())
 
 STRUCTURE = pa.schema(
     [

@@ -235,6 +235,12 @@ def to_real(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def to_elapsed(value: Any) -> float | None:
+    """A finite number that is not negative: nothing lasts less than no time, so the next attribute is asked."""
+    number = to_real(value)
+    return number if number is not None and number >= 0 else None
+
+
 def to_bool(value: Any) -> bool | None:
     """A boolean, also as text or as 0 and 1."""
     if isinstance(value, bool):
@@ -274,6 +280,7 @@ CONVERTERS: Mapping[str, Callable[[Any], Any]] = {
     "integer": to_integer,
     "count": to_count,
     "real": to_real,
+    "elapsed": to_elapsed,
     "bool": to_bool,
     "time": to_time,
     "message": to_message,

@@ -26,7 +26,7 @@ _SHOWN = frozenset(
 """Text fields whose value the ledger keeps as it is; of others only words of ``values.csv`` are shown."""
 
 _PERSONAL = ("session_id", "task_id")
-_NUMBERS = ("integer", "count", "real", "bool")
+_NUMBERS = ("integer", "count", "real", "elapsed", "bool")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

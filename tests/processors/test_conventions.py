@@ -89,7 +89,7 @@ def test_every_field_of_an_alias_is_a_field():
 
     assert {alias.field for alias in TABLE.aliases} <= fields
     kinds = {field.kind for field in TABLE.fields}
-    assert kinds == {"text", "first", "who", "integer", "count", "real", "bool", "time"}
+    assert kinds == {"text", "first", "who", "integer", "count", "real", "elapsed", "bool", "time"}
 
 
 def test_aliases_are_numbered_by_precedence_and_fit_16_bits():

@@ -7,8 +7,10 @@ import random
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from benchmarks.fuzz import compare, random_payload, shuffle_fields
 from benchmarks.payloads import Shape, payloads
@@ -41,6 +43,53 @@ def test_fields_in_any_order_give_the_same_columns(kind: str) -> None:
     shuffled = [shuffle_fields(one, rng) for one in payloads(Shape(kind=kind), 500)]
 
     assert compare(shuffled, TABLE) == []
+
+
+def chunks(*at_ns: int, first: str = "gen_ai.content.completion.chunk") -> bytes:
+    """A stream whose chunks came at these times, in this order on the wire; the first one under another name."""
+    names = [first, *["gen_ai.content.completion.chunk"] * (len(at_ns) - 1)]
+    events = [Span.Event(name=name, time_unix_nano=at) for name, at in zip(names, at_ns, strict=True)]
+    return request(span({}, events=events)).SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("payload", "first"),
+    [
+        (chunks(400, 250), 250),
+        (chunks(250, 400, 300), 250),
+        (chunks(0, 400, 0, 250), 250),
+        (chunks(2**63 + 2, 2**63 + 1, 2**63 + 3), 2**63 + 1),
+        (chunks(400, 250, first="First Token Stream Event"), 400),
+        (chunks(400, 250, first="llm.content.completion.chunk"), 250),
+        (chunks(0, 0), None),
+    ],
+)
+def test_of_several_chunks_the_earliest_is_the_first_wherever_it_stands(payload: bytes, first: int | None) -> None:
+    messages = [Message(topic="otlp_spans", partition=0, offset=0, received_at_us=0, value=payload)]
+
+    assert wire.decode(messages, TABLE).spans["first_chunk_at"].to_pylist() == [first]
+    assert compare([payload], TABLE) == []
+
+
+@pytest.mark.parametrize(
+    ("told", "milliseconds"),
+    [
+        ({"gen_ai.response.time_to_first_chunk": -1, "ai.response.msToFirstChunk": 300}, 300.0),
+        ({"gen_ai.response.time_to_first_chunk": -0.5, "ai.response.msToFirstChunk": 300.0}, 300.0),
+        ({"gen_ai.response.time_to_first_chunk": "-1", "ai.response.msToFirstChunk": "300"}, 300.0),
+        ({"gen_ai.response.time_to_first_chunk": 0.25, "ai.response.msToFirstChunk": -1}, 250.0),
+        ({"gen_ai.response.time_to_first_chunk": 0, "ai.response.msToFirstChunk": 300}, 0.0),
+        ({"gen_ai.response.time_to_first_chunk": -1}, None),
+    ],
+)
+def test_a_time_below_none_is_no_time_and_the_next_attribute_tells(
+    told: dict[str, Any], milliseconds: float | None
+) -> None:
+    payload = request(span(told)).SerializeToString()
+    messages = [Message(topic="otlp_spans", partition=0, offset=0, received_at_us=0, value=payload)]
+
+    assert wire.decode(messages, TABLE).spans["ttft"].to_pylist() == [milliseconds]
+    assert compare([payload], TABLE) == []
 
 
 def test_one_bad_payload_never_fails_its_neighbours() -> None:

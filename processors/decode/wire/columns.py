@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from processors.conventions.table import AliasTable
-from processors.decode.decoded import KINDS
+from processors.decode.decoded import KINDS, REALS
 from processors.decode.wire import scratch as at
 from processors.decode.wire.cells import GIVEN, MISSING, OWN, VALUES, Cells, fill_shared
 from processors.decode.wire.compiled import compiled
@@ -148,12 +148,12 @@ def _numbers(
     alias, words = _alias(walked, number), fresh(len(walked.rows), np.int64)
     missing = alias == MISSING
     words[:] = np.where(missing, 0, walked.cells.word[number, : len(words)])
-    if kind == "real":
+    if kind in REALS:
         factor = factors[alias]  # of what is missing it does not matter
         if (factor != 1.0).any():
             words.view(np.float64)[:] *= factor
     better = _settle(alias, offers)  # these are in the field's own unit already
-    data = words.view({"real": np.float64, "time": np.uint64}.get(kind, np.int64))
+    data = words.view(np.float64 if kind in REALS else np.uint64 if kind == "time" else np.int64)
     data[list(better)] = list(better.values())
     missing = alias == MISSING
     values = pa.array(data != 0, mask=missing) if kind == "bool" else to_array(data, missing)

@@ -10,7 +10,7 @@ from processors.decode.wire.attributes import best, put, read_attribute
 from processors.decode.wire.compiled import compiled
 from processors.decode.wire.keys import ALIAS, AT, FIELD, IS_OPEN, SIZE, TIMES
 from processors.decode.wire.messages import FIELDS, ROW, is_sound, read_tag, skip_field
-from processors.decode.wire.scratch import IS_ODD
+from processors.decode.wire.scratch import IS_ODD, VALUE
 from processors.decode.wire.words import is_same, is_utf8, load64, read_length
 
 _KEY_VALUE = ROW["KeyValue"]
@@ -43,7 +43,7 @@ def _find_event(buffer: Any, at: int, size: int, keys: Any, base: int) -> int:
 def read_event(
     buffer: Any, at: int, end: int, base_alias: Any, keys: Any, base: int, log: Any, scratch: Any, number: int
 ) -> None:
-    """An event: its name first, wherever it stands; then its attributes."""
+    """An event: its name first, wherever it stands; then its attributes. Of equal ones the earliest has the time."""
     state = scratch.state
     time, name_begin, name_end = np.int64(0), np.int64(0), np.int64(0)
     seen = 0
@@ -91,5 +91,5 @@ def read_event(
     for i in range(keys.events[event, TIMES], keys.events[event + 1, TIMES]):
         alias, field = keys.times[i, ALIAS], keys.times[i, FIELD]
         known = best(field, base_alias, scratch, number)
-        if alias < known or (alias == known and np.uint64(time) < np.uint64(log[scratch.best[field, 2], 1])):
+        if alias < known or (alias == known and np.uint64(time) < np.uint64(log[scratch.best[field, 2], VALUE])):
             put(field, alias, time, 0, log, scratch, number)

@@ -18,10 +18,10 @@ from processors.decode import refusals, values, verdicts
 from processors.decode.wire.compiled import compiled, inlined
 from processors.decode.wire.words import PADDING, hash_bytes, is_same
 
-TEXT, FIRST, INTEGER, COUNT, REAL, BOOL, TIME, MESSAGE_TEXT, REFUSAL, PYTHON, WHO = range(11)
+TEXT, FIRST, INTEGER, COUNT, REAL, BOOL, TIME, MESSAGE_TEXT, REFUSAL, PYTHON, WHO, ELAPSED = range(12)
 """What a field takes; REFUSAL: see ``decode.refusals``; PYTHON: only ``decode.walk`` knows."""
 _KINDS = {"text": TEXT, "first": FIRST, "integer": INTEGER, "count": COUNT, "real": REAL, "bool": BOOL, "time": TIME}
-_KINDS["who"] = WHO
+_KINDS |= {"who": WHO, "elapsed": ELAPSED}
 
 NO_SLOT = -1
 _MENTIONED = ((verdicts.FIELD, verdicts.MENTIONS), (refusals.FIELD, (refusals.WORD,)))
@@ -86,7 +86,7 @@ class _Slots:
     def kind(self, alias: Alias) -> int:
         """What the alias takes; factors and paths in events are left to the walk."""
         kind = self.kinds[alias.field]
-        odd = (alias.factor != 1.0 and kind != REAL) or (alias.place == "event" and bool(alias.path))
+        odd = (alias.factor != 1.0 and kind not in (REAL, ELAPSED)) or (alias.place == "event" and bool(alias.path))
         return PYTHON if odd else kind
 
 

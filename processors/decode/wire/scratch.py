@@ -33,6 +33,8 @@ ROW_COLUMNS = 17
 
 INNER_COLUMNS = 5  # row, slot, begin, size, kind: structures that may hold what no attribute told
 LOG_COLUMNS = 5  # row, field, alias, and two words of the value: begin and size of a text, else its bits
+VALUE = 3
+"""Of an entry of the log: the first word of the value."""
 NO_ALIAS = 1 << 30
 MOST_PENDING = 64
 PREDICTIONS = 1 << 10

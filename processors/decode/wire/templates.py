@@ -16,6 +16,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans
 
 from processors.conventions.table import AliasTable
 from processors.decode.columns import Found
+from processors.decode.decoded import REALS
 from processors.decode.walk import Walk
 from processors.decode.wire.scratch import NO_ALIAS
 
@@ -87,6 +88,6 @@ class Templates:
             written = value.encode()
             text += written
             return text_at + len(text) - len(written), len(written)
-        if self._kinds[name] == "real":
+        if self._kinds[name] in REALS:
             return int(np.float64(value).view(np.int64)), 0
         return int(np.uint64(value).view(np.int64)) if value > 0 else int(value), 0

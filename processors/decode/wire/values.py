@@ -12,6 +12,7 @@ from processors.decode.wire.keys import (
     AT,
     BOOL,
     COUNT,
+    ELAPSED,
     FIRST,
     INTEGER,
     MESSAGE_TEXT,
@@ -38,6 +39,8 @@ NOTHING, TAKEN, LEFT = 0, 1, 2
 _ARRAY, _MAP = ROW["ArrayValue"], ROW["KeyValueList"]
 _MOST_DIGITS = 18
 _FINITE = np.uint64(0x7FF0000000000000)
+_MINUS_0 = np.int64(-(2**63))
+"""The bits of -0.0; of every other double below 0, as of a whole number, the first bit alone says so."""
 
 
 @inlined
@@ -237,7 +240,9 @@ def convert(
         if kind == STRING:
             return _read_digits(buffer, first, second)
         return left if kind == DOUBLE else nothing
-    if wanted == REAL:
+    if wanted in (REAL, ELAPSED):
+        if wanted == ELAPSED and kind in (WHOLE, DOUBLE) and first < 0 and not (kind == DOUBLE and first == _MINUS_0):
+            return nothing
         if kind == WHOLE:
             return TAKEN, np.float64(first).view(np.int64), np.int64(0)
         if kind == DOUBLE:
