@@ -15,6 +15,7 @@ from processors.normalise.guardrails import note_safety
 from processors.normalise.identity import identify
 from processors.normalise.maps import to_map
 from processors.normalise.outcomes import count_nameless, find_outcomes
+from processors.normalise.parts import MODALITIES
 from processors.normalise.rules import Rules
 from processors.normalise.secrets import count_hidden
 from processors.normalise.speed import measure_speed
@@ -50,10 +51,7 @@ HELPERS = pa.schema(
 )
 """The helper columns, as the package's docstring describes them."""
 
-UNITS = (
-    *("searches", "images", "audio_seconds", "pages", "characters"),
-    *("image_input_tokens", "image_output_tokens", "image_cached_input_tokens", "audio_cached_input_tokens"),
-)
+UNITS = ("searches", "images", "audio_seconds", "pages", "characters", *MODALITIES)
 _OVERLAPS = ("image_cached_input_tokens", "audio_cached_input_tokens")
 """Parts of two parts: that there were none has to be told, or the two cannot be told apart."""
 

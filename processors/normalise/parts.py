@@ -6,7 +6,11 @@ of a rule: it leaves all counts of its span unknown, because nobody can say whic
 
 * ``one_hour_beyond_write``: more kept for an hour than was written at all. Anthropic, who invented it, counts the
   hour's writes within the writes, and so does everybody who passes them on: no way is known in which they are left out;
-* ``audio_beyond_input``, ``audio_beyond_output``: likewise; OpenAI and Google count audio within the sums;
+* ``audio_beyond_input``, ``audio_beyond_output``, ``image_beyond_input``, ``image_beyond_output``: likewise; OpenAI and
+  Google count audio and images within the sums. ``modalities_beyond_input``, ``modalities_beyond_output``: each of the
+  two fits, but not both, because no token is a sound and a picture;
+* ``audio_cached_beyond_audio``, ``image_cached_beyond_image``: what a cache gave of them is part of them. It is part of
+  all that the cache gave as well: ``modalities_beyond_cached``;
 * ``parts_disagree``: a billed span took its cached, written or reasoning part from other spans of the same call, and
   together they do not fit into the sum.
 
@@ -17,7 +21,7 @@ one is told: that one stands and is priced, so the cost is of what is reported, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import polars as pl
 import pyarrow as pa
@@ -33,12 +37,22 @@ _SUMS = {
 }
 """Sum -> parts that are disjoint: they fit into it together."""
 
+MODALITIES = ("image_input_tokens", "image_output_tokens", "image_cached_input_tokens", "audio_cached_input_tokens")
+"""Parts that stand among the units of a row."""
+
 _BEYOND = {
-    "one_hour_beyond_write": ("cache_write_1h_tokens", "cache_write_tokens"),
-    "audio_beyond_input": ("audio_input_tokens", "input_tokens"),
-    "audio_beyond_output": ("audio_output_tokens", "output_tokens"),
+    "one_hour_beyond_write": (("cache_write_1h_tokens",), "cache_write_tokens"),
+    "audio_beyond_input": (("audio_input_tokens",), "input_tokens"),
+    "audio_beyond_output": (("audio_output_tokens",), "output_tokens"),
+    "image_beyond_input": (("image_input_tokens",), "input_tokens"),
+    "image_beyond_output": (("image_output_tokens",), "output_tokens"),
+    "audio_cached_beyond_audio": (("audio_cached_input_tokens",), "audio_input_tokens"),
+    "image_cached_beyond_image": (("image_cached_input_tokens",), "image_input_tokens"),
+    "modalities_beyond_input": (("audio_input_tokens", "image_input_tokens"), "input_tokens"),
+    "modalities_beyond_output": (("audio_output_tokens", "image_output_tokens"), "output_tokens"),
+    "modalities_beyond_cached": (("audio_cached_input_tokens", "image_cached_input_tokens"), "cached_input_tokens"),
 }
-"""Rule -> part and whole."""
+"""Rule -> disjoint parts and whole; of two parts it holds where none of them alone is named for that whole."""
 
 PROMPTED = ("chat", "text_completion")
 """Operations that have both an input and an output."""
@@ -46,7 +60,9 @@ PROMPTED = ("chat", "text_completion")
 _MISSING = {"input_missing": ("input_tokens", "output_tokens"), "output_missing": ("output_tokens", "input_tokens")}
 """Rule -> the side that is not told, and the one that is."""
 
-_WHOLES = {part: whole for whole, parts in _SUMS.items() for part in parts} | dict(_BEYOND.values())
+_WHOLES = {part: whole for whole, parts in _SUMS.items() for part in parts} | {
+    part: whole for parts, whole in _BEYOND.values() for part in parts if part not in MODALITIES
+}
 
 
 def apply_rules(
@@ -72,13 +88,19 @@ def refuse(rules: Iterable[str], counts: Iterable[str]) -> Callable[[pl.DataFram
 
 def refuse_parts(frame: pl.DataFrame) -> pl.DataFrame:
     """Add to ``_repair`` and ``_refused`` what cannot be; the counts of such spans become NULL."""
-    return apply_rules(frame, _beyond(), refuse(_BEYOND, TOKEN_KINDS))
+    told = {name for name in (*TOKEN_KINDS, *MODALITIES) if frame[name].null_count() < len(frame)}
+    rules = _beyond(told)
+    if not rules:
+        return frame
+    return apply_rules(frame, rules, refuse(rules, (*TOKEN_KINDS, *MODALITIES)))
 
 
 def refuse_contradictions(spans: pa.Table) -> pa.Table:
     """Spans after the once rules, which fill gaps from other spans: what now exceeds its sum, or still lacks some."""
     frame = pl.DataFrame(spans.select([*TOKEN_KINDS, "usage_semantics", "operation", "billable"]))
-    disagree = pl.any_horizontal(*[exceeds(parts, whole) for whole, parts in _SUMS.items()], *_beyond().values())
+    disagree = pl.any_horizontal(
+        *[exceeds(parts, whole) for whole, parts in _SUMS.items()], *_beyond(TOKEN_KINDS).values()
+    )
     orphan = pl.any_horizontal(*[(pl.col(part) > 0) & pl.col(whole).is_null() for part, whole in _WHOLES.items()])
     found = {
         "parts_disagree": disagree,
@@ -112,8 +134,16 @@ def _name_rule() -> pl.Expr:
     return pl.when(pl.col("_rule").is_not_null()).then(pl.concat_str(said, "_rule", separator="+")).otherwise(before)
 
 
-def _beyond() -> dict[str, pl.Expr]:
-    return {rule: exceeds((part,), whole) for rule, (part, whole) in _BEYOND.items()}
+def _beyond(told: Collection[str]) -> dict[str, pl.Expr]:
+    """The rules that can hold where only these counts are told."""
+    rules: dict[str, pl.Expr] = {}
+    for rule, (parts, whole) in _BEYOND.items():
+        known = tuple(part for part in parts if part in told)
+        alone = [one for one, (single, of) in _BEYOND.items() if of == whole and set(single) < set(parts)]
+        if known and whole in told and not (alone and len(known) == 1):
+            named = [rules[one] for one in alone]
+            rules[rule] = exceeds(known, whole) & ~pl.any_horizontal(pl.lit(value=False), *named)
+    return rules
 
 
 def exceeds(parts: tuple[str, ...], whole: str) -> pl.Expr:

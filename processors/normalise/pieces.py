@@ -81,10 +81,10 @@ def join_modalities(frame: pl.DataFrame) -> pl.DataFrame:
         return frame
     apart = (pl.col("input_includes") == EXCLUSIVE) & (pl.col("taken_input_tokens") > 0)
     return frame.with_columns(
-        (pl.col(name) + pl.when(apart).then(pl.col(part).cast(kind, strict=False)).fill_null(0)).alias(name)
-        for name, part, kind in (
-            ("audio_input_tokens", "audio_cached_input_tokens", pl.Int64),
-            ("image_input_tokens", "image_cached_input_tokens", pl.Float64),
+        (pl.col(name) + pl.when(apart).then(pl.col(part)).fill_null(0)).alias(name)
+        for name, part in (
+            ("audio_input_tokens", "audio_cached_input_tokens"),
+            ("image_input_tokens", "image_cached_input_tokens"),
         )
     )
 

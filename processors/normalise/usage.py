@@ -34,7 +34,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from processors.normalise.parts import PROMPTED, REFUSED, apply_rules, exceeds, refuse, refuse_parts
+from processors.normalise.parts import MODALITIES, PROMPTED, REFUSED, apply_rules, exceeds, refuse, refuse_parts
 from processors.normalise.pieces import PIECES, gather_pieces, join_modalities, restore
 from processors.normalise.semantics import RULED, UNKNOWN, cached, left_out, taken, told
 from warehouse.schemas import TOKEN_KINDS
@@ -43,7 +43,7 @@ MOST_TOKENS = 1_000_000_000
 """Beyond any context window by a factor of a hundred: such a count is not a count of tokens."""
 
 _SIDES = ("input_tokens", "output_tokens")
-_READ = (*TOKEN_KINDS, *PIECES)
+_READ = (*TOKEN_KINDS, *PIECES, *MODALITIES)
 
 
 def settle_usage(frame: pl.DataFrame) -> pl.DataFrame:

@@ -26,6 +26,10 @@ KEYS = {
     "reasoning_tokens": "gen_ai.usage.reasoning.output_tokens",
     "audio_input_tokens": "gen_ai.usage.audio.input_tokens",
     "audio_output_tokens": "gen_ai.usage.audio.output_tokens",
+    "image_input_tokens": "gen_ai.usage.image.input_tokens",
+    "image_output_tokens": "gen_ai.usage.image.output_tokens",
+    "image_cached_input_tokens": "gen_ai.usage.image.cache_read.input_tokens",
+    "audio_cached_input_tokens": "gen_ai.usage.audio.cache_read.input_tokens",
     "total_tokens": "gen_ai.usage.total_tokens",
 }
 
@@ -59,12 +63,31 @@ def row(*told: dict[str, Any], **more: Any) -> dict[str, Any]:
         ({"input_tokens": -1}, "refused+impossible_count"),
         ({"output_tokens": 2.5, "input_tokens": None, "audio_input_tokens": -1}, "refused+impossible_count"),
         ({"audio_input_tokens": 101, "audio_output_tokens": 51}, "refused+audio_beyond_input+audio_beyond_output"),
+        ({"image_input_tokens": 101}, "refused+image_beyond_input"),
+        ({"image_output_tokens": "51"}, "refused+image_beyond_output"),
+        ({"audio_input_tokens": 60, "image_input_tokens": 41}, "refused+modalities_beyond_input"),
+        ({"audio_output_tokens": 1, "image_output_tokens": 50}, "refused+modalities_beyond_output"),
+        ({"audio_input_tokens": 101, "image_input_tokens": 1}, "refused+audio_beyond_input"),
+        (
+            {"audio_input_tokens": 10, "audio_cached_input_tokens": 30, "cached_input_tokens": 40},
+            "refused+audio_cached_beyond_audio",
+        ),
+        ({"image_input_tokens": 10, "image_cached_input_tokens": 11}, "refused+image_cached_beyond_image"),
+        (
+            {"audio_input_tokens": 30, "audio_cached_input_tokens": 21, "cached_input_tokens": 20},
+            "refused+modalities_beyond_cached",
+        ),
+        (
+            {"image_cached_input_tokens": 15, "audio_cached_input_tokens": 6, "cached_input_tokens": 20},
+            "refused+modalities_beyond_cached",
+        ),
+        ({"image_input_tokens": 3, "input_tokens": -1}, "refused+impossible_count"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name_and_has_neither_counts_nor_cost(counts: dict[str, int], semantics: str):
     call = row({"input_tokens": 100, "output_tokens": 50, **counts})
 
-    assert [call[name] for name in TOKEN_KINDS] == [None] * len(TOKEN_KINDS)
+    assert [call[name] for name in (*TOKEN_KINDS, "units")] == [None] * (len(TOKEN_KINDS) + 1)
     assert (call["usage_semantics"], call["cost_usd"], call["price_status"]) == (semantics, None, "usage_missing")
 
 
@@ -75,6 +98,17 @@ def test_what_cannot_be_is_refused_by_name_and_has_neither_counts_nor_cost(count
         ({"cached_input_tokens": 60, "cache_write_tokens": 41}, (201, 50), "inclusive+cache_outside_input"),
         ({"reasoning_tokens": 51}, (100, 101), "inclusive+reasoning_outside_output"),
         ({"cached_input_tokens": -1}, (100, 50), "inclusive+impossible_part"),
+        ({"image_input_tokens": -4}, (100, 50), "inclusive+impossible_part"),
+        ({"image_output_tokens": 2.5}, (100, 50), "inclusive+impossible_part"),
+        ({"image_cached_input_tokens": "-1"}, (100, 50), "inclusive+impossible_part"),
+        ({"audio_cached_input_tokens": -1, "audio_input_tokens": 5}, (100, 50), "inclusive+impossible_part"),
+        ({"audio_input_tokens": 60, "image_input_tokens": 40}, (100, 50), "inclusive"),
+        ({"audio_output_tokens": 1, "image_output_tokens": 49}, (100, 50), "inclusive"),
+        (
+            {"image_input_tokens": 20, "image_cached_input_tokens": 20, "cached_input_tokens": 20},
+            (100, 50),
+            "inclusive",
+        ),
         (
             {"cached_input_tokens": 101, "reasoning_tokens": 51},
             (201, 101),
@@ -193,11 +227,19 @@ def test_whatever_the_wire_says_rows_are_possible_or_refused_and_unknown_is_neve
         assert fits(one, "cache_write_tokens", "cache_write_1h_tokens", orphans=refused)
         assert fits(one, "input_tokens", "audio_input_tokens", orphans=refused)
         assert fits(one, "output_tokens", "audio_output_tokens", orphans=refused)
+        assert refused or all(possible(told, one) for told in one["units"] or ())
         assert all(one[name] is None or one[name] >= 0 for name in TOKEN_KINDS)
         assert not refused or (one["cost_usd"], one["price_status"]) in ((None, None), (None, "usage_missing"))
     for name in TOKEN_KINDS:
         if not any(counts.get(name) not in (None, "", "x") or "total_tokens" in counts for counts in told):
             assert [one[name] for one in rows] == [None] * len(rows)
+
+
+def possible(unit: tuple[str, float], one: dict[str, Any]) -> bool:
+    """Whether a part that stands among the units fits into its side, where that is known."""
+    name, amount = unit
+    whole = one["output_tokens" if "output" in name else "input_tokens"]
+    return 0 <= amount <= (amount if whole is None else whole)
 
 
 def fits(one: dict[str, Any], whole: str, *parts: str, orphans: bool) -> bool:
