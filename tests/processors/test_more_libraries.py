@@ -265,6 +265,24 @@ def test_vllms_own_span_names_no_model_and_is_a_call_of_known_tokens_without_a_p
     assert (row["input_tokens"], row["output_tokens"], row["cost_usd"]) == (1200, 345, None)
 
 
+@pytest.mark.parametrize("added", ["", "-0", "-9f3c1b2a", "-0-9f3c1b2a"])
+@pytest.mark.parametrize("asked", ["chatcmpl-7d1f0e2c9a3b4f5a", "cmpl-550e8400-e29b-41d4-a716-446655440000"])
+def test_a_client_and_vllm_in_two_traces_are_one_call_whatever_vllm_adds_to_the_id(asked: str, added: str):
+    told = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o-mini", "gen_ai.response.id": asked}
+    counts = {"gen_ai.usage.input_tokens": 1200, "gen_ai.usage.output_tokens": 345}
+    client = span({**told, **counts}, trace_id=b"\x07" * 16, kind=3)
+    server = span({**VLLM, "gen_ai.request.id": asked + added}, name="llm_request", kind=2)
+    sent = [
+        request(client, scope="opentelemetry.instrumentation.openai_v2", resource={"service.name": "shop"}),
+        request(server, scope="vllm.llm_engine", resource={"service.name": "vllm"}),
+    ]
+
+    rows = process_range([message(one) for one in sent], ENGINE).tables["spans"].to_pylist()
+
+    assert [(row["convention"], row["billable"]) for row in rows] == [("otel_genai", True), ("vllm", False)]
+    assert (rows[0]["response_id"], rows[1]["response_id"]) == (asked, asked + added)
+
+
 def test_other_work_of_vllm_is_no_call():
     assert not _rows({"gen_ai.request.n": 1}, "vllm.tracing.otel", name="Dynamo bytecode transform")
 

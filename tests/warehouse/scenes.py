@@ -18,6 +18,15 @@ def record(span_id: str, at: float, took: float, **fields: Any) -> dict[str, Any
     return span(span_id, trace=span_id, at=at, **RECORD | {"_reported_duration_ms": took, "duration_ms": took} | fields)
 
 
+CHATS, PROMPTS = "chatcmpl-0a1b2c3d4e5f6a7b8c9d", "cmpl-550e8400-e29b-41d4-a716-446655440000"
+
+
+def vllm(span_id: str, response_id: str, output: int = 345, *, trace: str = "", **fields: Any) -> dict[str, Any]:
+    """A part of a request as vLLM tells it, 20 ms after its client began."""
+    told = {"convention": "vllm", "service": "vllm", "_usage_rank": 4, "response_id": response_id, "at": 20, "ms": 70}
+    return span(span_id, trace=trace or span_id, input_tokens=1200, output_tokens=output, **told | fields)
+
+
 SCENES: dict[str, tuple[list[dict[str, Any]], dict[str, str]]] = {
     "one call is billed, a tool and an agent are not": (
         [tool("agent", operation="invoke_agent", _role="aggregate"), span("a", "agent"), tool("tool", "agent")],
@@ -266,6 +275,71 @@ SCENES: dict[str, tuple[list[dict[str, Any]], dict[str, str]]] = {
             ),
         ],
         {"client": "billed", "server": "same_response>client"},
+    ),
+    "what vLLM adds to the id of one request does not make it another one": (
+        [
+            *(span(f"c{n}", trace=f"c{n}", response_id=f"{CHATS}{n}", at=1000 * n, **USAGE) for n in range(4)),
+            vllm("s0", f"{CHATS}0-0"),
+            vllm("s1", f"{CHATS}1-9f3c1b2a", at=1020),
+            vllm("s2", f"0_{CHATS}2-9f3c1b2a", at=2020),
+            vllm("s3", f"{CHATS}3_0", at=3020),
+        ],
+        {f"c{n}": "billed" for n in range(4)} | {f"s{n}": f"same_response>c{n}" for n in range(4)},
+    ),
+    "the end of a whole id is nothing that vLLM added": (
+        [span("client", response_id=PROMPTS.rpartition("-")[0], **USAGE), vllm("server", PROMPTS)],
+        {"client": "billed", "server": "billed"},
+    ),
+    "an id that a client chose to end like that is its own": (
+        [
+            *(span(f"c{n}", trace=f"c{n}", response_id=f"{CHATS}-{n}", at=1000 * n, **USAGE) for n in (1, 2)),
+            vllm("server", f"{CHATS}-2", at=2020),
+        ],
+        {"c1": "billed", "c2": "billed", "server": "same_response>c2"},
+    ),
+    "a client tells the sum of its prompts, and vLLM each of them": (
+        [
+            span("client", response_id=PROMPTS, input_tokens=2400, output_tokens=690),
+            *(vllm(f"s{n}", f"{PROMPTS}-{n}-9f3c1b2{n}") for n in (0, 1)),
+        ],
+        {"client": "billed", "s0": "same_response>client", "s1": "same_response>client"},
+    ),
+    "a client tells one prompt and all choices, and vLLM the prompt with each choice": (
+        [
+            span("client", response_id=CHATS, input_tokens=1200, output_tokens=355),
+            vllm("s0", CHATS),
+            vllm("s1", CHATS, 10),
+        ],
+        {"client": "billed", "s0": "same_response>client", "s1": "same_response>client"},
+    ),
+    "one part inside its client's span is no call of its own either": (
+        [span("client", response_id=CHATS, **USAGE), vllm("s0", CHATS, trace="t", parent="client")],
+        {"client": "billed", "s0": "same_response>client"},
+    ),
+    "so it does with vLLM's spans inside its own": (
+        [
+            span("outer", input_tokens=1200, output_tokens=355),
+            span("client", "outer", response_id=CHATS, input_tokens=1200, output_tokens=355),
+            *(
+                vllm(f"s{n}", f"{n}_{CHATS}-9f3c1b2a", out, trace="t", parent="client")
+                for n, out in ((0, 345), (1, 10))
+            ),
+        ],
+        {
+            "outer": "wraps_call>client",
+            "client": "billed",
+            "s0": "same_response>client",
+            "s1": "same_response>client",
+        },
+    ),
+    "parts that no client counted are each billed, also those that look alike": (
+        [
+            span("client", response_id=CHATS),
+            *(vllm(f"s{n}", CHATS) for n in (0, 1)),
+            vllm("x", f"{PROMPTS}-0"),
+            vllm("y", f"{PROMPTS}-1"),
+        ],
+        {"client": "same_response>s0", "s0": "billed", "s1": "billed", "x": "billed", "y": "billed"},
     ),
     "three instrumentations side by side tell of one call": (
         [

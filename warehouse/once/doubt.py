@@ -17,6 +17,11 @@ from warehouse.once.facts import Facts, texts
 from warehouse.once.kernels import Bools, Numbers, add_ancestors, beside, first_of, made_ids, pointed_at
 from warehouse.once.lineage import Lineage
 
+_ASKED_ID = (  # of asked_id in records.sql
+    r"^(?:\d+_)?((?:chat)?cmpl-(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8,}))"
+    r"(?:[-_]\d+)?(?:-[0-9a-f]{8})?$"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
@@ -44,9 +49,16 @@ def find_doubt(lineage: Lineage, alive: Bools) -> Doubt:
 
 
 def _find_ids(facts: Facts) -> tuple[Bools, Bools]:
-    """Calls whose id is surely theirs alone, and rows that may share one."""
+    """Calls whose id is surely theirs alone, and rows that may share one, with what vLLM adds to it or without."""
     at, data, known = facts.texts("response_id")
-    surely, shared = made_ids(facts.ledger, at, data, known & (facts.is_call | facts.is_fetch | facts.is_repeat))
+    asked = known & (facts.is_call | facts.is_fetch | facts.is_repeat)
+    surely, shared = made_ids(facts.ledger, at, data, asked)
+    served = facts.is_call & pl.Series(facts.spans["convention"]).eq("vllm").fill_null(value=False).to_numpy()
+    if served.any():
+        ids = pl.DataFrame(facts.spans.select(["response_id"])).select(pl.col("response_id").cast(pl.String))
+        bare = pl.when(pl.Series(served)).then(pl.col("response_id").str.extract(_ASKED_ID, 1))
+        names = ids.select(pl.coalesce(bare, "response_id").fill_null("")).to_series().to_arrow().cast(pa.string())
+        shared |= made_ids(facts.ledger, *texts(pa.chunked_array([names]))[:2], asked)[1]
     return surely & ~shared, shared
 
 

@@ -30,6 +30,8 @@ CREATE TEMP MACRO family_of(model) AS regexp_replace(
 
 -- An id that was made for one response; NULL where it is a counter, a dice roll (Ollama: chatcmpl-417), a word or a row
 -- of equal signs. vLLM numbers the parts of a response behind its id.
+-- Who asked vLLM knows the id without what it adds on its own spans (asked_id): before it the number of a choice, behind
+-- it that of a prompt, and eight characters against ids that its users choose.
 CREATE TEMP MACRO own_part(id) AS regexp_replace(id, '^[A-Za-z]+[-_]', '');
 CREATE TEMP MACRO made_id(id) AS CASE
     WHEN length(own_part(id)) >= 8
@@ -37,6 +39,10 @@ CREATE TEMP MACRO made_id(id) AS CASE
         AND (length(own_part(id)) >= 20 OR regexp_matches(own_part(id), '\d'))
     THEN regexp_replace(id, '^([A-Za-z]+[-_][0-9a-f]{32})-[0-9A-Za-z-]+$', '\1')
 END;
+
+CREATE TEMP MACRO asked_id(id) AS nullif(regexp_extract(
+    id, '^(?:\d+_)?((?:chat)?cmpl-(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8,}))(?:[-_]\d+)?(?:-[0-9a-f]{8})?$', 1
+), '');
 
 -- One tenant does not repeat what another one told: the same ids that the gateway stamped for two tenants are two spans,
 -- and the rules see the later one alone.
@@ -85,6 +91,8 @@ SELECT
     family_of(coalesce(response_model, request_model)) AS given_model,
     successor_id IS NOT DISTINCT FROM parent_span_id AND successor_id IS NOT NULL AS is_copy,  -- of what its parent sent and got
     CASE WHEN is_call OR is_fetch OR is_copy THEN made_id(response_id) END AS made_id,
+    convention IS NOT DISTINCT FROM 'vllm' AS is_part,  -- the server tells each prompt and each choice of a request by itself
+    CASE WHEN is_call AND convention = 'vllm' THEN made_id(asked_id(response_id)) END AS asked_id,
     nullif(input_tokens, 0) AS some_input,  -- 0 is often what was not measured
     nullif(output_tokens, 0) AS some_output,
     coalesce(cached_input_tokens, 0) AS cached_part,

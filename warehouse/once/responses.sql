@@ -4,6 +4,8 @@
 -- so the best is sought through two steps of shared ids.
 -- An id that stands for two responses is worn: some proxies answer every call with one constant, or with the id of the
 -- request around it. One teller counts one response in one way; two tellers may count differently, but at the same time.
+-- vLLM tells each prompt and each choice of a request on a span of its own. They all got the response that the client got,
+-- who tells their sum, but they are not each other: without the client each is billed, and an id is not worn by them.
 CREATE TEMP TABLE worn AS
 WITH telling AS (
     SELECT
@@ -12,12 +14,13 @@ WITH telling AS (
         min(some_output) AS least_output, max(some_output) AS most_output,
         min(started_us) AS started_us, max(ended_us) AS ended_us
     FROM (
-        SELECT * FROM leaf
+        SELECT * FROM leaf WHERE NOT is_part
         UNION ALL
         SELECT leaf.* REPLACE (s.made_id AS made_id)
         FROM stands_for AS f
         JOIN leaf ON leaf.row = f.last
         JOIN span AS s ON s.row = f.row AND s.is_copy
+        WHERE NOT leaf.is_part
     )
     WHERE made_id IS NOT NULL
     GROUP BY ledger, kind, made_id, service, teller
@@ -41,15 +44,17 @@ CREATE TEMP TABLE named AS
 WITH ids AS (
     SELECT row, made_id FROM leaf
     UNION
+    SELECT row, asked_id FROM leaf
+    UNION
     SELECT f.last, s.made_id FROM stands_for AS f JOIN span AS s ON s.row = f.row
 ),
 standing AS (
-    SELECT row, ledger, kind, row_number() OVER (
+    SELECT row, ledger, kind, is_part, row_number() OVER (
         ORDER BY usage_rank NULLS LAST, input_tokens IS NULL, output_tokens IS NULL, started_us, span_id, trace_id, row
     ) AS place
     FROM leaf
 )
-SELECT row, ledger, kind, place, ids.made_id
+SELECT row, ledger, kind, place, is_part, ids.made_id
 FROM standing
 JOIN ids USING (row)
 WHERE ids.made_id IS NOT NULL
@@ -62,8 +67,8 @@ WITH
 near_id AS (SELECT *, min(place) OVER (PARTITION BY ledger, kind, made_id) AS best FROM named),
 near_row AS (SELECT * REPLACE (min(best) OVER (PARTITION BY row) AS best) FROM near_id),
 far_id AS (SELECT * REPLACE (min(best) OVER (PARTITION BY ledger, kind, made_id) AS best) FROM near_row),
-far_row AS (SELECT row, min(best) AS best FROM far_id GROUP BY row)
-SELECT f.row, any_value(n.row) AS billed
+far_row AS (SELECT row, is_part, min(best) AS best FROM far_id GROUP BY row, is_part)
+SELECT f.row, any_value(CASE WHEN f.is_part AND n.is_part THEN f.row ELSE n.row END) AS billed
 FROM far_row AS f
 JOIN named AS n ON n.place = f.best
 GROUP BY f.row;

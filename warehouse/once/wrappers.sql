@@ -8,7 +8,9 @@
 -- its context hangs each call below the one before. Two ids that one teller read off two counted
 -- responses are two calls.
 -- It stands for the leaf with the same response id, else with the same tokens, else the only one that worked (a retry
--- inside), else the first. `repeats` = it is that leaf's own call seen from outside: then each may fill the other's gaps.
+-- inside), else the first. A client around parts of its request (each choice that vLLM made, each with the whole prompt)
+-- wraps none of them: it alone tells what was used, and same_response knows them by its id.
+-- `repeats` = it is that leaf's own call seen from outside: then each may fill the other's gaps.
 CREATE TEMP TABLE inside AS
 WITH RECURSIVE up AS (
     SELECT row AS inner_row, outer_call AS outer_row, outer_work AS apart, true AS direct FROM call WHERE outer_call IS NOT NULL
@@ -59,7 +61,8 @@ SELECT
 FROM enclosed AS up
 JOIN call AS o ON o.row = up.outer_row
 JOIN call AS i ON i.row = up.inner_row
-WHERE i.successor_id IS DISTINCT FROM o.span_id;  -- else it was decided already which of the two is billed
+WHERE i.successor_id IS DISTINCT FROM o.span_id  -- else it was decided already which of the two is billed
+    AND NOT (i.is_part AND NOT o.is_part AND coalesce(o.made_id IN (i.made_id, i.asked_id), false));
 
 CREATE TEMP TABLE summed AS
 SELECT
