@@ -1,10 +1,21 @@
 """Error classes by the shared taxonomy: a pure function over columns, its rules are ``conventions/errors.csv``.
 
 Evidence in order: package of a guard > provider code > HTTP status > exception class > message pattern > finish reason.
-Evidence is strong, weak or vague: ``RateLimitError`` and 429 (weak) also stand for a used-up quota, which only the code
-or the message tells (strong); ``APIConnectionError`` (weak, network) is the parent class of a timeout; the code
-``server_error`` (vague) comes with 500 and with an overloaded 503. The first strong class wins, else the first weak
-one, else the first vague one, else ``unknown``. The text is read here and nowhere else; no part of it is kept.
+The best kind that tells anything decides, and what ranks below it cannot overrule it; it may only *refine* it, where
+the evidence is no more than a hint. By the strength of a rule in ``errors.csv``:
+
+==========  ===========================================================================================================
+``strong``  decides: 429 of a text that quotes a timeout is no timeout, 403 stays permission, 500 and 503 stay theirs
+``weak``    stands for several classes: 400 for most of what a request can have wrong, 429 and ``RateLimitError`` also
+            for a used-up quota, ``APIConnectionError`` also for a timeout. It gives way to a strong rule of its own
+            kind; and to the class that what ranks below it decides, if ``refined.csv`` lists that
+``vague``   a code that clients write of any failure (``server_error``, also of a 503): likewise, and any HTTP status
+            goes before it
+==========  ===========================================================================================================
+
+Weak messages refine nothing; they count where nothing above tells anything. A rule with a provider holds for it alone:
+Google's ``UNKNOWN`` is a server's error, and its quotas are rates. The text is read here and nowhere else; no part of
+it is kept.
 
 A text may begin with a class or a code (``openai.RateLimitError: …``, ``<class 'TimeoutError'>``, ``UNAVAILABLE``), as
 many instrumentations write a status message: that is the evidence it would be as an attribute. A class that is only
@@ -14,11 +25,11 @@ mentioned further on counts where nothing else does, for a text may also quote w
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import polars as pl
 
-from processors.conventions.rules import error_rules
+from processors.conventions.rules import ErrorRule, error_rules, refinements
 
 _IN_MESSAGE = (
     r"""(?i)['"](?:code|type|status|reason)['"]\s*:\s*['"]({})['"]""",
@@ -32,8 +43,8 @@ _STATUS_IN_MESSAGE = (
 )
 _NUMBER = r"^([1-5]\d\d)$"
 STRENGTHS = ("strong", "weak", "vague")
-_LAST_NAME = r"""(?:^|[.:$'"])(?:AI_)?(\w+)['">]*$"""
-_HEAD = r"(?m)^\W{{0,3}}(?:class\W{{1,3}})?(?:\w+(?:\.|::|\$))*(?:AI_)?({})\W{{0,2}}(?:[:(\[,;]|\s*$)"
+_LAST_NAME = r"""(?:^|[.:$'"])(?:AI_|GRPC_STATUS_)?(\w+)['">]*$"""
+_HEAD = r"(?m)^\W{{0,3}}(?:class\W{{1,3}})?(?:\w+(?:\.|::|\$))*(?:AI_|GRPC_STATUS_)?({})\W{{0,2}}(?:[:(\[,;]|\s*$)"
 """A name at the start of a line, behind the module it comes from, that a colon, a bracket or the end follows."""
 _IN_FRONT = r"(?m)^\W{{0,3}}(?:class\W{{1,3}})?{}(?:\w+\.)*\w+\W{{0,2}}(?:[:(\[]|\s*$)"
 """Likewise any name of a package."""
@@ -58,28 +69,70 @@ def http_status() -> pl.Expr:
     return pl.coalesce(pl.when(given.is_between(100, 599)).then(given), *[text.cast(pl.Int64) for text in told])
 
 
-def error_class() -> pl.Expr:
-    """The class of a failed call, ``unknown`` where there is no evidence.
+def error_class(frame: pl.DataFrame) -> pl.Series:
+    """(n,) the class of each failed call, ``unknown`` where there is no evidence.
 
-    Reads ``error_code error_type grpc_status exception_type error_text finish_word`` and the canonical ``http_status``.
+    Reads ``error_code error_type grpc_status exception_type error_text finish_word provider`` and the canonical
+    ``http_status``.
     """
-    evidence = [
-        read(classes)
-        for strength in STRENGTHS
-        for kind, read in EVIDENCE.items()
-        if (classes := _classes(kind, strength))
+    told = frame.select(
+        *[_told(kind, strength).alias(f"{kind} {strength}") for kind in EVIDENCE for strength in STRENGTHS],
+        pl.coalesce(_mentioned(), finish_class(), pl.lit("unknown")).alias("else"),
+        pl.lit(None, pl.String).alias("decided"),
+    )
+    for kind in reversed(EVIDENCE):
+        told = told.with_columns(_decide(kind).alias("decided"))
+    return told.select(pl.coalesce("decided", "message weak", "else").alias("error_class"))["error_class"]
+
+
+def _decide(kind: str) -> pl.Expr:
+    """The class by this kind of evidence and those below it, which have ``decided``."""
+    strong, weak, vague = (pl.col(f"{kind} {strength}") for strength in STRENGTHS)
+    below = pl.col("decided")
+    if kind == "message":
+        return strong
+    has_status = pl.any_horizontal(*[pl.col(f"http {strength}").is_not_null() for strength in STRENGTHS])
+    return pl.coalesce(
+        strong,
+        pl.when(_refines(kind, weak)).then(below),
+        weak,
+        pl.when(vague.is_not_null() & (has_status | _refines(kind, vague))).then(below),
+        vague,
+        below,
+    )
+
+
+def _refines(kind: str, told: pl.Expr) -> pl.Expr:
+    """Whether what ranks below may refine a class that this kind of evidence hints at."""
+    pairs = refinements().get(kind, {}).items()
+    listed = [(told == of) & pl.col("decided").is_in(classes) for of, classes in pairs]
+    return pl.any_horizontal(pl.lit(value=False), *listed).fill_null(value=False)
+
+
+def _told(kind: str, strength: str) -> pl.Expr:
+    return evidence([rule for rule in error_rules() if (rule.kind, rule.strength) == (kind, strength)])
+
+
+def evidence(rules: Iterable[ErrorRule]) -> pl.Expr:
+    """The class by rules of one kind: those of the provider first, then the first in the order of the file."""
+    groups: dict[str, dict[str, str]] = {}
+    kind = ""
+    for rule in rules:
+        kind = rule.kind
+        groups.setdefault(rule.provider, {})[rule.pattern] = rule.error_class
+    told: list[pl.Expr] = [
+        pl.when(pl.col("provider").str.starts_with(provider)).then(EVIDENCE[kind](groups[provider]))
+        for provider in sorted(groups, key=len, reverse=True)
+        if provider
     ]
-    return pl.coalesce(*evidence, _mentioned(), finish_class(), pl.lit("unknown"))
+    told += [EVIDENCE[kind](groups[""])] if "" in groups else []
+    return pl.coalesce(*told, pl.lit(None, pl.String))
 
 
 def finish_class() -> pl.Expr:
     """What the finish reason alone says; also of a call that worked. Reads ``finish_word`` (lower case)."""
     classes = {rule.pattern: rule.error_class for rule in error_rules() if rule.kind == "finish"}
     return _looked_up(pl.col("finish_word"), classes)
-
-
-def _classes(kind: str, strength: str) -> Mapping[str, str]:
-    return {rule.pattern: rule.error_class for rule in error_rules() if rule.kind == kind and rule.strength == strength}
 
 
 def _looked_up(words: pl.Expr, classes: Mapping[str, str]) -> pl.Expr:
@@ -91,7 +144,7 @@ def _codes(classes: Mapping[str, str]) -> pl.Expr:
     either = "|".join(map(re.escape, classes))
     words = [pl.col(name) for name in ("error_code", "error_type", "grpc_status")]
     words += [pl.col("error_text").str.extract(pattern.format(either)) for pattern in _IN_MESSAGE]
-    words += [*_class_names(), _head(either, "(?i)")]
+    words += [*_class_names("error_code", "error_type", "exception_type"), _head(either, "(?i)")]
     return pl.coalesce(*[_looked_up(word.str.to_lowercase(), classes) for word in words])
 
 
@@ -100,7 +153,7 @@ def _http(classes: Mapping[str, str]) -> pl.Expr:
 
 
 def _exceptions(classes: Mapping[str, str]) -> pl.Expr:
-    names = [*_class_names(), _head("|".join(map(re.escape, classes)))]
+    names = [*_class_names("error_type", "exception_type"), _head("|".join(map(re.escape, classes)))]
     return pl.coalesce(*[_looked_up(name, classes) for name in names])
 
 
@@ -116,8 +169,8 @@ def _mentioned() -> pl.Expr:
     return _looked_up(pl.col("error_text").str.extract(_MENTIONED.format("|".join(classes))), classes)
 
 
-def _class_names() -> list[pl.Expr]:
-    return [pl.col(name).str.extract(_LAST_NAME) for name in ("error_type", "exception_type")]
+def _class_names(*columns: str) -> list[pl.Expr]:
+    return [pl.col(name).str.extract(_LAST_NAME) for name in columns]
 
 
 def _messages(classes: Mapping[str, str]) -> pl.Expr:

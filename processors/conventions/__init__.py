@@ -13,7 +13,9 @@
 ``roles.csv``     spans that are not what they look like: raw copies, usage records, start records
 ``providers.csv`` who serves a call that is reported under another name or none: by scope, host or model
 ``usage.csv``     token counts without their cached part or reasoning, by scope, version, provider, key, name, model
-``errors.csv``    provider code, HTTP status, exception class, message pattern, finish reason -> error class
+``errors.csv``    provider code, HTTP status, exception class, message pattern, finish reason -> error class; with it
+                  *provider* (the start of its name), where the evidence means that of this provider alone
+``refined.csv``   which classes a weak piece of evidence for a class may turn out to be, by what ranks below it
 ``apart.csv``     keys of known conventions that are left out, or mean something else here, each with its reason
 ================  ====================================================================================================
 

@@ -79,12 +79,13 @@ NONE = "-"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorRule:
-    """One piece of evidence for an error class; strong evidence wins over weak evidence of a better kind."""
+    """One piece of evidence for an error class; ``processors.errors`` says which wins."""
 
-    kind: str  # code, http, exception, message, finish
+    kind: str  # package, code, http, exception, message, finish
     pattern: str
     error_class: str
     strength: str  # strong, weak, vague
+    provider: str  # the start of the provider's canonical name; empty: any, also none
 
 
 @functools.cache
@@ -142,6 +143,22 @@ def provider_rules() -> tuple[ProviderRule, ...]:
 def error_rules() -> tuple[ErrorRule, ...]:
     """In the order of the file, which settles ties."""
     return tuple(
-        ErrorRule(kind=row["kind"], pattern=row["pattern"], error_class=row["class"], strength=row["strength"])
+        ErrorRule(
+            kind=row["kind"],
+            pattern=row["pattern"],
+            error_class=row["class"],
+            strength=row["strength"],
+            provider=row["provider"],
+        )
         for row in read_rows("errors.csv")
     )
+
+
+@functools.cache
+def refinements() -> Mapping[str, Mapping[str, tuple[str, ...]]]:
+    """Kind of evidence -> error class that it only hints at -> classes that it may turn out to be."""
+    rows = read_rows("refined.csv")
+    return {
+        kind: {row["class"]: tuple(row["refined_by"].split()) for row in rows if row["kind"] == kind}
+        for kind in dict.fromkeys(row["kind"] for row in rows)
+    }

@@ -7,7 +7,7 @@ from functools import cache
 import polars as pl
 
 from processors.conventions.rules import ErrorRule, error_rules
-from processors.errors import EVIDENCE, STRENGTHS
+from processors.errors import EVIDENCE, STRENGTHS, evidence
 from processors.explain.case import Case
 from processors.explain.wire import Json
 
@@ -32,38 +32,33 @@ def _held() -> list[pl.Expr]:
 def _holds(rule: ErrorRule) -> pl.Expr:
     if rule.kind == "finish":
         return pl.col("finish_word") == rule.pattern
-    return EVIDENCE[rule.kind]({rule.pattern: rule.error_class}).is_not_null()
+    return evidence([rule]).is_not_null()
 
 
 def explain_failure(case: Case, row: int) -> Json | None:
-    """``status``, ``error_class`` and the evidence, the best first; None of a span that worked."""
+    """``status``, ``error_class`` and the evidence, what decides first; None of a span that worked."""
     span = case.spans[row]
     if span["error_class"] is None and span["status"] == "ok":
         return None
     at = case.source(row, "error_class")
     at = row if at is None else at
-    evidence = sorted((error_rules()[number] for number in case.steps[at][HELD]), key=_precedence)
     json: Json = {"status": span["status"], "error_class": span["error_class"]}
     if at != row:
         json["taken_from"] = {"span_id": case.spans[at]["span_id"]}
+    held = sorted((error_rules()[number] for number in case.steps[at][HELD]), key=_precedence)
     told = [
         {"kind": rule.kind, "pattern": rule.pattern, "strength": rule.strength, "error_class": rule.error_class}
-        for rule in evidence
+        for rule in held
     ]
-    if told:
-        return json | {"evidence": [one | {"decides": _decides(one, told, json)} for one in told]}
-    return json | {"by": _without_evidence(case, at)}
-
-
-def _decides(one: Json, told: list[Json], json: Json) -> bool:
-    """The best evidence decides, but for classes that the operation gives (tools, retrieval)."""
-    return one is told[0] and one["error_class"] == json["error_class"]
+    if not told:
+        return json | {"by": _without_evidence(case, at)}
+    best = next((one for one in told if one["error_class"] == json["error_class"]), None)
+    others = [one | {"decides": False} for one in told if one is not best]
+    return json | {"evidence": others if best is None else [best | {"decides": True}, *others]}
 
 
 def _precedence(rule: ErrorRule) -> tuple[int, int]:
-    kinds = (*EVIDENCE, "finish")
-    strength = len(STRENGTHS) if rule.kind == "finish" else STRENGTHS.index(rule.strength)
-    return (strength, kinds.index(rule.kind))
+    return ((*EVIDENCE, "finish").index(rule.kind), STRENGTHS.index(rule.strength))
 
 
 def _without_evidence(case: Case, at: int) -> str:

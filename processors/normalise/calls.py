@@ -23,7 +23,8 @@ _AGGREGATES = ("invoke_agent", "task")
 _HOST = r"^(?:\w+://)?(?:[^/@]*@)?(\[[^\]]+\]|[^/:?#]+)"
 _MEMBER = r"^\s*(?:\w+\.)*[A-Z]\w*\.([A-Z][A-Z0-9_]*)\s*$"
 """``GenAiOperationNameValues.CHAT``: what Python writes of an enum that was never asked for its value."""
-_LAST_WORD = r"^\s*(?:\w+\.)*(.*?)\s*$"
+_LAST_WORD = r"^\s*(?:\w+\.)*(?i:(?:FINISH_|STOP_)?REASON_)?(.*?)\s*$"
+"""``MAX_TOKENS`` of ``FinishReason.MAX_TOKENS`` and ``FINISH_REASON_MAX_TOKENS``."""
 _CLIENT = 3
 _CLIENT_OF_A_MODEL = (pl.col("kind") == _CLIENT) & pl.col("usage_rank").is_not_null()
 _HAS_TOKENS = pl.col("input_tokens").is_not_null() | pl.col("output_tokens").is_not_null()

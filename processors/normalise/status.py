@@ -10,6 +10,8 @@ from processors.normalise.words import opened
 _OK, _ERROR = 1, 2
 _FIRST_HTTP_ERROR = 400
 _TEXT_OPERATIONS = ("chat", "text_completion")
+_GRPC_NAME = r"^\s*(?:\w+(?:\.|::))*(?:GRPC_STATUS_|STATUS_CODE_)?(\w+)\s*$"
+"""``UNAVAILABLE`` as enums of many languages write it: ``StatusCode.UNAVAILABLE``, ``GRPC_STATUS_UNAVAILABLE``."""
 _OWN_CLASSES = {"execute_tool": "tool_error", "retrieval": "retrieval_error"}
 
 
@@ -22,19 +24,25 @@ def find_failures(frame: pl.DataFrame) -> pl.DataFrame:
     )
     failed = (pl.col("status_code") == _ERROR) | ((pl.col("status_code") != _OK) & told)
     text = pl.concat_str("error_message", "status_message", separator="\n", ignore_nulls=True)
-    return frame.with_columns(failed.alias("failed"), opened("grpc_status").alias("grpc_status")).with_columns(
+    return frame.with_columns(failed.alias("failed"), _grpc_status().alias("grpc_status")).with_columns(
         pl.when("failed").then(text).alias("error_text")
     )
 
 
+def _grpc_status() -> pl.Expr:
+    """A number or a name (also ``DeadlineExceeded``) as Google's code in lower case."""
+    name = pl.col("grpc_status").str.extract(_GRPC_NAME).str.replace_all(r"([a-z])([A-Z])", "${1}_${2}")
+    return opened("grpc_status", name)
+
+
 def judge(frame: pl.DataFrame) -> pl.DataFrame:
-    """Adds ``status error_class``, replaces ``http_status``; needs settled usage.
+    """Adds ``status error_class``, replaces ``http_status finish_word``; needs settled usage.
 
     A response model that only repeats the request model of a failed call is no evidence of a response: NULL.
     """
     copied = pl.col("failed") & pl.col("response_model").eq_missing(pl.col("request_model"))
     return (
-        frame.with_columns(errors.http_status().alias("http_status"))
+        frame.with_columns(errors.http_status().alias("http_status"), _ended_by().alias("finish_word"))
         .pipe(_classify)
         .with_columns(_error_class().alias("error_class"))
         .with_columns(
@@ -44,11 +52,18 @@ def judge(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _ended_by() -> pl.Expr:
+    """Why it stopped; a call that tells no reason, and that the provider's filter blocked, has ended by that."""
+    blocked = pl.col("safety_verdicts").str.contains(r"=blocked\b") & pl.col("finish_reason").is_null()
+    return pl.when(blocked & pl.col("_model_call")).then(pl.lit("content_filter")).otherwise("finish_word")
+
+
 def _classify(frame: pl.DataFrame) -> pl.DataFrame:
     """Adds ``_failure``, the class of a failed call; only their texts are searched."""
     if not frame["failed"].any():
         return frame.with_columns(pl.lit(None, pl.String).alias("_failure"))
-    classes = frame.filter("failed").select("_row", errors.error_class().alias("_failure"))
+    failed = frame.filter("failed")
+    classes = failed.select("_row", errors.error_class(failed).alias("_failure"))
     return frame.join(classes, on="_row", how="left", maintain_order="left")
 
 

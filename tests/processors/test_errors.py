@@ -1,11 +1,19 @@
 """Error classes: which evidence wins."""
 
+import csv
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
 from processors import errors
+from processors.conventions.rules import error_rules, refinements
+
+DATA = Path(__file__).parent.parent / "data" / "conventions"
 
 COLUMNS = {
     "error_code": pl.String,
@@ -15,13 +23,14 @@ COLUMNS = {
     "error_text": pl.String,
     "finish_word": pl.String,
     "http_status": pl.Int64,
+    "provider": pl.String,
 }
 
 
 def _judge(**evidence: Any) -> tuple[str, int | None]:
     frame = pl.DataFrame({name: [evidence.get(name)] for name in COLUMNS}, schema=COLUMNS)
     judged = frame.with_columns(errors.http_status().alias("http_status"))
-    return judged.select(errors.error_class().alias("error_class"), "http_status").row(0)
+    return errors.error_class(judged)[0], judged["http_status"][0]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +118,7 @@ def test_a_word_in_a_sentence_is_no_class(text: str):
         ("said insufficient_quota.", "quota_exceeded"),
         ("insufficient_quota", "quota_exceeded"),
         ("Try later:\\ninsufficient quota", "quota_exceeded"),
-        ("two connection resets", "network"),
+        ("two connection resets", "invalid_request"),
     ],
 )
 def test_a_code_in_a_message_is_a_whole_word(text: str, expected: str):
@@ -189,3 +198,176 @@ def test_a_specific_class_wins_over_a_general_status():
 )
 def test_the_status_is_read_from_attribute_code_or_message(evidence: dict[str, Any], expected: Any):
     assert _judge(**evidence)[1] == expected
+
+
+QUOTA = "You exceeded your current quota, please check your plan and billing details."
+THROTTLED = "Too many tokens, please wait before trying again."
+REFUSED = "Error code: 503 - upstream connect error or disconnect/reset before headers: Connection refused"
+GEMINI = (
+    "429 RESOURCE_EXHAUSTED. {'error': {'code': 429, 'message': '" + QUOTA + "\\n* Quota exceeded for metric: "
+    "generativelanguage.googleapis.com/generate_content_free_tier_requests, limit: 15\\nPlease retry in 22.6s.', "
+    "'status': 'RESOURCE_EXHAUSTED'}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "expected"),
+    [
+        ({"http_status": 429, "exception_type": "AI_APICallError", "error_text": THROTTLED}, "rate_limit"),
+        ({"http_status": 429, "exception_type": "openai.NotFoundError"}, "rate_limit"),
+        ({"http_status": 429, "error_text": "This model's maximum context length is 8 tokens"}, "rate_limit"),
+        ({"http_status": 503, "exception_type": "openai.InternalServerError", "error_text": REFUSED}, "overloaded"),
+        ({"http_status": 503, "exception_type": "openai.APITimeoutError"}, "overloaded"),
+        ({"http_status": 500, "error_text": "the internal call timed out"}, "server_error"),
+        ({"http_status": 500, "exception_type": "asyncio.TimeoutError"}, "server_error"),
+        ({"http_status": 500, "exception_type": "InternalServerError", "error_text": "is overloaded"}, "server_error"),
+        ({"http_status": 403, "error_text": "incorrect api key"}, "permission"),
+        ({"http_status": 413, "exception_type": "openai.RateLimitError"}, "context_length_exceeded"),
+        ({"http_status": 408, "error_text": "connection reset"}, "timeout"),
+        ({"http_status": 400, "exception_type": "asyncio.TimeoutError"}, "invalid_request"),
+        ({"http_status": 400, "error_text": "the upload timed out"}, "invalid_request"),
+        ({"http_status": 400, "error_text": "Invalid value: 'context window'"}, "invalid_request"),
+        ({"error_code": "server_error", "error_text": "an internal call timed out"}, "server_error"),
+        ({"error_code": "rate_limit_error", "error_text": QUOTA}, "rate_limit"),
+        ({"exception_type": "openai.RateLimitError", "error_text": "prompt is too long"}, "rate_limit"),
+        ({"exception_type": "openai.APIConnectionError", "error_text": "incorrect api key"}, "network"),
+    ],
+)
+def test_what_ranks_lower_cannot_overrule(evidence: dict[str, Any], expected: str):
+    assert _judge(**evidence)[0] == expected
+
+
+@pytest.mark.parametrize("status", [400, 422])
+@pytest.mark.parametrize(
+    ("evidence", "expected"),
+    [
+        ({"error_text": "prompt is too long: 9 tokens > 8 maximum"}, "context_length_exceeded"),
+        ({"error_text": "your credit balance is too low"}, "quota_exceeded"),
+        ({"error_text": "API key not valid. Please pass a valid API key."}, "auth"),
+        ({"error_text": "triggered the content management policy"}, "content_filter"),
+        ({"exception_type": "litellm.exceptions.GuardrailRaisedException"}, "guardrail_blocked"),
+        ({"exception_type": "openai.BadRequestError", "error_text": "prompt is too long"}, "context_length_exceeded"),
+    ],
+)
+def test_a_mere_bad_request_is_refined_by_what_was_wrong_with_it(status: int, evidence: dict[str, Any], expected: str):
+    assert _judge(http_status=status, **evidence)[0] == expected
+    assert _judge(http_status=status, error_code="invalid_request_error", **evidence)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("evidence", "expected"),
+    [
+        ({"error_code": "invalid_request_error", "http_status": 401}, "auth"),
+        ({"error_code": "invalid_request_error", "http_status": 403}, "permission"),
+        ({"error_code": "server_error", "http_status": 503}, "overloaded"),
+        ({"error_code": "api_error", "http_status": 504}, "timeout"),
+        ({"error_code": "internal_error", "http_status": 400}, "invalid_request"),
+        ({"error_code": "internal_error", "http_status": 400, "error_text": "incorrect api key"}, "auth"),
+        ({"error_code": "internal_error", "http_status": 200}, "server_error"),
+        ({"exception_type": "anthropic.InternalServerError", "error_text": "Overloaded"}, "overloaded"),
+    ],
+)
+def test_a_code_that_comes_with_several_classes_gives_way_to_the_status(evidence: dict[str, Any], expected: str):
+    assert _judge(**evidence)[0] == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        THROTTLED,
+        "Failed after 3 attempts. Last error: " + THROTTLED,
+        "Too many tokens per day, please wait before trying again.",
+        "Too many connections, please wait before trying again.",
+        "Rate limit reached for gpt-4o. Please try again in 6ms.",
+        "Quota exceeded for aiplatform.googleapis.com/generate_content_requests_per_minute_per_project",
+    ],
+)
+def test_a_text_that_says_when_to_come_back_is_throttling(text: str):
+    assert _judge(error_text=text, exception_type="AI_RetryError")[0] == "rate_limit"
+
+
+def test_googles_quotas_are_rates():
+    google = {"provider": "gcp.gemini"}
+
+    assert _judge(error_text=GEMINI, exception_type="google.genai.errors.ClientError", **google)[0] == "rate_limit"
+    assert _judge(error_text=GEMINI)[0] == "rate_limit"
+    assert _judge(error_text="429 " + QUOTA, exception_type="google.api_core.exceptions.ResourceExhausted")[0] == (
+        "rate_limit"
+    )
+    assert _judge(error_text=QUOTA, http_status=429, exception_type="AI_APICallError", **google)[0] == "rate_limit"
+    assert _judge(error_text=QUOTA, http_status=429, provider="openai")[0] == "quota_exceeded"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "400 Unable to submit request because the input token count is 1200000 but model only supports up to 1048576.",
+        "The decoder prompt (length 9000) is longer than the maximum model length of 8192.",
+        "This model's maximum prompt length is 131072 but the request contains 537812 tokens.",
+        "The input (9000 tokens) is longer than the model's context length (8192 tokens).",
+        "the request exceeds the available context size",
+        "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096. Given: 5000 `inputs` tokens",
+        "`inputs` must have less than 4096 tokens. Given: 5000",
+        "too many tokens: total number of tokens in the prompt cannot exceed 4081 - received 4292.",
+    ],
+)
+def test_every_server_says_in_its_own_words_that_the_context_is_full(text: str):
+    assert _judge(error_text=text)[0] == "context_length_exceeded"
+    assert _judge(error_text=text, exception_type="openai.BadRequestError", http_status=400)[0] == (
+        "context_length_exceeded"
+    )
+
+
+@pytest.mark.parametrize("word", ["StatusCode.UNAVAILABLE", "GRPC_STATUS_UNAVAILABLE", "grpc::UNAVAILABLE"])
+@pytest.mark.parametrize("column", ["error_code", "error_type", "error_text"])
+def test_a_code_is_known_by_its_enums_name(word: str, column: str):
+    assert _judge(**{column: word})[0] == "overloaded"
+
+
+def test_a_code_that_only_one_provider_means_counts_there_alone():
+    assert _judge(error_type="UNKNOWN", provider="gcp.gemini")[0] == "server_error"
+    assert _judge(error_type="UNKNOWN", provider="gcp.vertex_ai")[0] == "server_error"
+    assert _judge(error_type="UNKNOWN", provider="openai")[0] == "unknown"
+    assert _judge(error_type="UNKNOWN")[0] == "unknown"
+    assert _judge(error_type="UNKNOWN", provider="gcp.gemini", http_status=503)[0] == "overloaded"
+
+
+PROVIDERS = {"google": "gcp.gemini", "aws_bedrock": "aws.bedrock", "azure_openai": "azure.ai.openai"}
+
+
+def _rows_of_the_taxonomy() -> Iterator[tuple[str, dict[str, Any]]]:
+    """A class, and each combination of code, status, exception and message that the shared taxonomy lists for it."""
+    with (DATA / "error_taxonomy.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            codes = re.findall(r"[A-Za-z_]{5,}", re.sub(r"\(.*?\)|error\.type=", "", row["provider_code_or_type"]))
+            classes = re.findall(r"\w+(?:\.\w+)+", re.sub(r"\(.*?\)", "", row["sdk_exception"]))
+            statuses = [int(status) for status in row["http_status"].split("|") if status and status != "200"]
+            message = re.search(r"message '(.*?)'", row["notes"])
+            text = re.sub(r"\b[NM]\b", "9000", message[1]) if message else None
+            known = {rule.pattern for rule in error_rules() if rule.kind == "code"}
+            for code, status, name in itertools.product(
+                [code for code in codes if code.lower() in known] or [None], statuses or [None], classes or [None]
+            ):
+                if code or status or name:
+                    told = {"error_code": code, "http_status": status, "exception_type": name, "error_text": text}
+                    yield row["canonical_class"], told | {"provider": PROVIDERS.get(row["provider"], row["provider"])}
+
+
+def _listed() -> list[tuple[str, dict[str, Any]]]:
+    """Without what the taxonomy lists for several classes, and what the span's operation tells."""
+    rows = [(of, told) for of, told in _rows_of_the_taxonomy() if of != "tool_error"]
+    return [(of, told) for of, told in rows if not any(other != of and told == one for other, one in rows)]
+
+
+@pytest.mark.parametrize(("expected", "told"), _listed())
+def test_every_row_of_the_shared_taxonomy_holds(expected: str, told: dict[str, Any]):
+    assert _judge(**told)[0] == expected
+
+
+def test_refinements_speak_of_kinds_and_classes_that_there_are():
+    classes = {rule.error_class for rule in error_rules()}
+    hinted = {(rule.kind, rule.error_class) for rule in error_rules() if rule.strength in ("weak", "vague")}
+
+    for kind, by_class in refinements().items():
+        assert {(kind, name) for name in by_class} <= hinted
+        assert {name for names in by_class.values() for name in names} <= classes

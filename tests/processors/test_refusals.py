@@ -80,3 +80,63 @@ def test_a_failure_and_a_filter_say_more_than_a_refusal():
 
     assert failed["error_class"] == "rate_limit"
     assert (filtered["finish_reason"], filtered["safety_category"]) == ("content_filter", "content_filter")
+
+
+BLOCKED = {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, "usageMetadata": {"promptTokenCount": 5}}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"output.value": json.dumps(BLOCKED), "openinference.span.kind": "LLM"},
+        {"output.value": json.dumps({"prompt_feedback": {"block_reason": "OTHER"}})},
+        {"langfuse.observation.output": json.dumps(BLOCKED)},
+        {"gen_ai.response.raw": json.dumps(BLOCKED)},
+        {"ai.response.providerMetadata": json.dumps({"google": BLOCKED})},
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_prompt_that_the_provider_blocked_is_a_filtered_call(given: dict[str, Any], stream: bool):
+    row = _row(given | {"gen_ai.request.stream": stream})
+
+    assert (row["guardrail_action"], row["error_class"], row["status"]) == ("blocked", "content_filter", "ok")
+
+
+def test_a_prompt_that_was_let_through_or_an_answer_that_ended_well_is_no_filtered_call():
+    unspecified = {"promptFeedback": {"blockReason": "BLOCKED_REASON_UNSPECIFIED"}}
+    ended = _row({"output.value": json.dumps(BLOCKED), "gen_ai.response.finish_reasons": ["stop"]})
+
+    assert _row({"output.value": json.dumps(unspecified)})["error_class"] is None
+    assert (ended["error_class"], ended["finish_reason"]) == (None, "stop")
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("FINISH_REASON_MAX_TOKENS", "length"),
+        ("FinishReason.FINISH_REASON_STOP", "stop"),
+        ("finish_reason_safety", "content_filter"),
+        ("STOP_REASON_TOOL_USE", "tool_calls"),
+        ("REASON_MAX_CONTEXT", "length"),
+        ("FINISH_REASON_UNSPECIFIED", None),
+        ("MAX_TOKENS", "length"),
+    ],
+)
+def test_a_finish_reason_is_known_by_its_enums_name(word: str, expected: str | None):
+    assert _row({"gen_ai.response.finish_reasons": [word]})["finish_reason"] == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("StatusCode.UNAVAILABLE", "overloaded"),
+        ("GRPC_STATUS_UNAVAILABLE", "overloaded"),
+        ("Status.Code.DEADLINE_EXCEEDED", "timeout"),
+        ("Code::ResourceExhausted", "rate_limit"),
+        ("PermissionDenied", "permission"),
+        ("14", "overloaded"),
+        ("StatusCode.UNKNOWN", "server_error"),
+    ],
+)
+def test_a_status_of_a_remote_call_is_known_by_its_enums_name(word: str, expected: str):
+    assert _row({"rpc.response.status_code": word}, status=2)["error_class"] == expected
