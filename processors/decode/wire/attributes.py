@@ -21,6 +21,7 @@ from processors.decode.wire.keys import (
     WANTED,
     find_slot,
 )
+from processors.decode.wire.mentions import mentions
 from processors.decode.wire.scratch import (
     AT_ROW,
     IS_FOR_PYTHON,
@@ -33,7 +34,7 @@ from processors.decode.wire.scratch import (
     SIDE,
     SIDE_END,
 )
-from processors.decode.wire.values import ARRAY, LEFT, MAP, STRING, TAKEN, convert, mentions, read_any
+from processors.decode.wire.values import ARRAY, LEFT, MAP, STRING, TAKEN, convert, read_any
 from processors.decode.wire.words import is_same, is_utf8, load64, read_length
 
 _SIDE_BYTES = 24

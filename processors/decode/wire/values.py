@@ -8,7 +8,6 @@ import numpy as np
 
 from processors.decode.wire.compiled import compiled, inlined
 from processors.decode.wire.keys import (
-    ABOUT,
     AT,
     BOOL,
     COUNT,
@@ -21,14 +20,13 @@ from processors.decode.wire.keys import (
     REFUSAL,
     REFUSALS,
     SIZE,
-    STRIDE,
     TEXT,
     TIME,
     WHO,
-    fold,
 )
+from processors.decode.wire.mentions import mentions
 from processors.decode.wire.messages import FIELDS, ROW, is_sound, read_tag
-from processors.decode.wire.words import is_same, is_utf8, load64, read_length, read_varint
+from processors.decode.wire.words import is_utf8, load64, read_length, read_varint
 
 UNSET, STRING, BOOLEAN, WHOLE, DOUBLE, ARRAY, MAP, RAW = range(8)
 """What an ``AnyValue`` is; the numbers of its fields."""
@@ -273,35 +271,3 @@ def cut_text(buffer: Any, at: int, size: int, most: int) -> int:
     while most > 0 and buffer[at + most] & 0xC0 == 0x80:
         most -= 1
     return most
-
-
-@compiled
-def mentions(buffer: Any, at: int, size: int, about: int, keys: Any, base: int) -> bool:
-    """Whether a text has one of the words without which nothing of that kind stands in it.
-
-    Two bytes in every four are looked at: of a word that is longer than four, one such pair is always among them.
-    """
-    last = at + size - 1
-    pair = np.uint64(0xFFFF)
-    i = at
-    while i < last:
-        word = load64(buffer, i)
-        may_be = keys.bigrams[fold(word & pair)] or keys.bigrams[fold(word >> np.uint64(32) & pair)]
-        if may_be and _stands_near(buffer, i, at, at + size, about, keys, base):
-            return True
-        i += 2 * STRIDE
-    return False
-
-
-@compiled
-def _stands_near(buffer: Any, i: int, at: int, end: int, about: int, keys: Any, base: int) -> bool:
-    for word in range(len(keys.mentions)):
-        size = keys.mentions[word, SIZE]
-        for begin in range(max(i - STRIDE + 1, at), i + STRIDE + 1):
-            if (
-                keys.mentions[word, ABOUT] == about
-                and begin + size <= end
-                and is_same(buffer, begin, base + keys.mentions[word, AT], size)
-            ):
-                return True
-    return False
