@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +152,10 @@ def test_texts_that_all_differ_find_room_however_long_they_are() -> None:
     ]
 
     assert compare([*long, *payloads(Shape(), 3000), *long[:20]], TABLE) == []
+
+
+def test_a_table_with_more_aliases_than_a_column_can_number_is_refused() -> None:
+    wide = replace(TABLE, aliases=TABLE.aliases * (1 + (1 << 15) // len(TABLE.aliases)))
+
+    with pytest.raises(ValueError, match="more than a column of winners can number"):
+        wire.decode([], wide)

@@ -51,6 +51,8 @@ class Reader:
     """A decoder for one alias table, with what it keeps between ranges."""
 
     def __init__(self, table: AliasTable) -> None:
+        if len(table.aliases) > np.iinfo(np.int16).max:
+            raise ValueError(f"{len(table.aliases)} aliases are more than a column of winners can number")
         self._table = table
         self._keys, self._texts = keys_of(table)
         text = {field.name for field in table.fields if KINDS[field.kind] == pa.string()}

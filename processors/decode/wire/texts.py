@@ -53,6 +53,9 @@ def _copy(heap: Any, places: Any, data: Any) -> None:
 def gather(heap: NDArray[np.uint8], places: NDArray[np.int64]) -> pa.Array:
     """The texts whose begins and sizes are (n, 2) ``places`` of the heap."""
     offsets = fresh(len(places) + 1, np.int32)
-    data = fresh(int(_sizes(places, offsets)), np.uint8)
+    size = int(_sizes(places, offsets))
+    if size > np.iinfo(np.int32).max:
+        raise ValueError(f"{size} bytes of one field's texts are more than a column holds: give the range in parts")
+    data = fresh(size, np.uint8)
     _copy(heap, places, data)
     return pa.StringArray.from_buffers(len(places), pa.py_buffer(offsets), pa.py_buffer(data))
