@@ -33,6 +33,7 @@ HEARTBEATS_A_SESSION = 3
 MAX_POLL_S = 86_400.0  # a lake may be away for a day without a rebalance
 PARTITION_FETCH_BYTES = 4 * 1024 * 1024
 BUFFER_MESSAGES = 64
+TOPICS_SEEN_WITHIN_S = 5.0  # a broker that has just started tells of no topics: who joins then is assigned nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,7 @@ def build_app(parts: Parts) -> faust.App:
         broker_commit_interval=1.0,
         consumer_auto_offset_reset="earliest",
         consumer_max_fetch_size=PARTITION_FETCH_BYTES,
+        consumer_metadata_max_age_ms=round(TOPICS_SEEN_WITHIN_S * 1000),
         stream_buffer_maxsize=BUFFER_MESSAGES,
         stream_wait_empty=True,
         topic_allow_declare=False,

@@ -47,6 +47,14 @@ def delete_topic(settings: KafkaSettings, topic: str) -> None:
             time.sleep(0.02)
 
 
+def add_partitions(settings: KafkaSettings, topic: str, count: int) -> None:
+    """Give a topic more partitions, ``count`` in all, and wait until the broker tells of them."""
+    with admin_client(settings) as admin:
+        admin.create_partitions({topic: count})
+        while len(admin.describe_topics([topic])[0]["partitions"]) < count:
+            time.sleep(0.02)
+
+
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker]:
     """The session's broker, on a free port."""

@@ -11,7 +11,7 @@ from ingest.topics import ensure_topics
 from processors.group import group_id
 from tests.flows.deployment import Deployment
 from tests.flows.payloads import payload
-from tests.kafka import prefixed
+from tests.kafka import add_partitions, prefixed
 from warehouse.lake import Lake
 from warehouse.settings import LakeSettings
 
@@ -105,4 +105,19 @@ def test_a_wiped_broker_beside_a_kept_lake_is_a_new_stream(own_broker: LocalBrok
 
     run_to(deployment, 140)
 
+    deployment.verify()
+
+
+def test_partitions_that_are_added_are_read_within_seconds(deployment: Deployment):
+    """As are topics that a broker which had just started did not tell of when the worker joined."""
+    deployment.send([payload(1)])
+    deployment.start_worker()
+    deployment.wait_for_rows(20)
+    before = deployment.kafka.partitions
+
+    add_partitions(deployment.kafka, deployment.kafka.spans_topic, before + 1)
+    deployment.send([payload(2)], partition=before)
+
+    deployment.wait_for_rows(40, within_s=30)
+    deployment.stop()
     deployment.verify()
