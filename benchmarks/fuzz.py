@@ -30,6 +30,14 @@ TEXTS = (
     *("ä", "\u00a0x", "\u3000", "日本", "\U0001f600", "<Finish.STOP: 1>", '"quoted"', "x" * 5000, "refusal", "é" * 600),
     *("null", "None", " nil", "NaN ", "undefined", "NULL\u00a0", "nullable", "n", "nan\n", "UNDEFINED.", "none é"),
     *('[{"finish_reason": "stop", "refusal": "no"}]', '{"choices": [{"content_filter_results": {"hate": true}}]}'),
+    *(
+        "Usage(prompt_tokens=5, input=<T.X: 7>)",
+        "prompt_tokens=5 a=B(c=1)",
+        "a.b[c](tenant='t')",
+        "A" * 64 + "(b=1)",
+        "f(",
+        "=1",
+    ),
     *("2026-01-01T00:00:00Z", "pii=redacted", '{"prompt_tokens": 5, "completion_tokens": 7, "total": 12}'),
 )
 NUMBERS = (0, 1, -1, 7, 127, 128, 2**31, 2**53, 2**63 - 1, -(2**63), 1_790_000_000_000_000_000)

@@ -1,14 +1,13 @@
 """One attribute value as its field's kind, or None: nothing on the wire is trusted to have the right type.
 
 Accepted beside the plain type: numbers as text (``100.0``, ``1e2`` and ``1,200`` are whole), booleans as text, lists as
-JSON text, JSON in JSON (quoted text), Python reprs of dicts, in which objects tell nothing; where the first of several
+JSON text, JSON in JSON (quoted text), Python reprs of dicts and objects (``decode.reprs``); where the first of several
 is wanted, also of lists, tuples, sets and enums. Refused: empty text, a structure as text, text beyond ``TEXT_BYTES``,
 NaN and infinities, numbers beyond 64 bits.
 """
 
 from __future__ import annotations
 
-import ast
 import functools
 import json
 import math
@@ -19,12 +18,15 @@ from decimal import Decimal
 from typing import Any
 
 from processors.conventions.rules import words
+from processors.decode.reprs import opens_object, read_repr
 
 TEXT_BYTES = 1024
 """Longest text that is kept; a message that is only classified is cut at ``MESSAGE_BYTES`` instead."""
 MESSAGE_BYTES = 4096
 STRUCTURE_BYTES = 1 << 20
 """Longest text that is parsed as JSON or Python repr."""
+OBJECT_BYTES = 1 << 16
+"""Likewise as the repr of one object: what is longer is content."""
 
 NOBODY = frozenset(words("who"))
 """In lower case; ASCII all."""
@@ -37,8 +39,6 @@ _TOLD = re.compile(r"\d|\bnan\b|\binf(?:inity)?\b", re.ASCII | re.IGNORECASE)
 """A text that meant to tell a number."""
 _ENUM = re.compile(r"<([\w.]+): [^<>]*>", re.ASCII)
 _SET = re.compile(r"(?:frozenset|set)\((.*)\)", re.ASCII | re.DOTALL)
-_OBJECT = re.compile(r"""('(?:\\.|[^'\\])*(?:'|\\?\Z)|"(?:\\.|[^"\\])*(?:"|\\?\Z))|<[^<>]*>""", re.DOTALL)
-"""The repr of an object that says nothing literal, outside the texts beside it."""
 _WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -59,54 +59,28 @@ def structure(value: Any) -> Any:
     """A list or dict: as it is, or parsed from JSON or from a Python repr; None where it is neither."""
     if isinstance(value, list | dict):
         return value
-    if not isinstance(value, str) or len(value) > STRUCTURE_BYTES or value.lstrip()[:1] not in ("{", "["):
+    if not isinstance(value, str) or len(value) > STRUCTURE_BYTES:
+        return None
+    if opens_object(value):
+        told = read_repr(value) if len(value) <= OBJECT_BYTES else None
+        return told if isinstance(told, list | dict) else None
+    if value.lstrip()[:1] not in ("{", "["):
         return None
     try:
         return json.loads(value)
     except (ValueError, RecursionError):
-        return _literal(value)
-
-
-def _literal(text: str) -> Any:
-    """What is literal of a Python repr, nothing in the place of all else; nothing is ever run."""
-    tree = _parsed(text.strip())
-    if tree is None and "<" in text:
-        tree = _parsed(_OBJECT.sub(lambda found: found[1] or "None", text.strip()))
-    try:
-        return None if tree is None else _evaluated(tree)
-    except RecursionError:
-        return None
-
-
-def _parsed(text: str) -> ast.expr | None:
-    try:
-        return ast.parse(text, mode="eval").body
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
-
-
-def _evaluated(node: ast.expr | None) -> Any:
-    match node:
-        case ast.Constant(value=value):
-            return value
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
-            return -value
-        case ast.List(elts=items) | ast.Tuple(elts=items):
-            return [_evaluated(item) for item in items]
-        case ast.Set(elts=items):
-            return {item.value for item in items if isinstance(item, ast.Constant)}
-        case ast.Dict(keys=keys, values=items):
-            pairs = zip(keys, items, strict=True)
-            return {key.value: _evaluated(item) for key, item in pairs if isinstance(key, ast.Constant)}
-    return None
+        return read_repr(value)
 
 
 def follow(found: Any, path: tuple[str, ...]) -> Any:
     """The member at the end of the path; None where the path breaks off.
 
-    A step like ``ONE+PREFIX_*`` is the sum of the whole numbers among the members that are called or begin so.
+    A member on the way that is short text is read as a structure (``json.dumps`` writes an object's repr). A step like
+    ``ONE+PREFIX_*`` is the sum of the whole numbers among the members that are called or begin so.
     """
     for step in path:
+        if isinstance(found, str) and len(found) <= MESSAGE_BYTES:
+            found = structure(found)
         if isinstance(found, dict):
             found = _sum(found, step) if step[-1:] == "*" or "+" in step else found.get(step)
         elif isinstance(found, list) and step.isdigit() and int(step) < len(found):
@@ -186,7 +160,7 @@ def _several(text: str) -> Any:
     if inside[:1] not in ("[", "(", "{", '"', "'"):
         return inside
     parsed = structure(inside)
-    return _literal(inside) if parsed is None else parsed
+    return read_repr(inside) if parsed is None else parsed
 
 
 def to_integer(value: Any) -> int | None:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from processors.conventions.table import load_table
-from processors.decode import Decoded, decode
+from processors.decode import Decoded, decode, reprs
 from processors.decode.values import structure
+from processors.decode.wire import attributes
 from processors.messages import Drop
 from tests.processors.otlp import START_NS, event, message, request, span
 
@@ -224,7 +225,62 @@ def test_an_object_in_a_python_repr_leaves_what_is_literal_beside_it(other: str)
     assert (found["tenant"], found["user_id"]) == ("t<1>", "u")
 
 
-@pytest.mark.parametrize("text", ["{'a':" * 20_000, "{'" + "\\'" * 300_000 + "<", "{" + "-" * 20_000 + "1: <a>}"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "Usage(completion_tokens=7, prompt_tokens=90, details=None, prompt_tokens_details=Wrapper(cached_tokens=64))",
+        "litellm.types.Usage(prompt_tokens=90, prompt_tokens_details=Wrapper(cached_tokens=64, kind=<Kind.TEXT: 1>))",
+        "prompt_tokens=90 prompt_tokens_details=Wrapper(audio_tokens=None, cached_tokens=64) note='a b=1, c=2'",
+        "Usage[int](prompt_tokens=90, made=<A at 0x7f>, prompt_tokens_details=Usage.<locals>.In(cached_tokens=64))",
+        "{'prompt_tokens': 90, 'prompt_tokens_details': Wrapper(audio_tokens=None, cached_tokens=64)}",
+        "OrderedDict([('prompt_tokens', Decimal('90')), ('prompt_tokens_details', Mapping({'cached_tokens': 64}))])",
+        "{'prompt_tokens': 90, 'prompt_tokens_details': 'audio_tokens=None cached_tokens=64'}",
+        '{"prompt_tokens": 90, "prompt_tokens_details": "Wrapper(cached_tokens=64)"}',
+    ],
+)
+def test_usage_in_the_repr_of_an_object_is_found_under_every_key_that_holds_it(written: str):
+    inside = written if written[0] == "{" and '"' not in written else json.dumps(written)
+
+    told = [
+        _one(given)
+        for given in (
+            {"metadata.usage_object": written},
+            {"metadata": f"{{'usage_object': {inside}, 'made': <object at 0x7f>}}"},
+            {"metadata": json.dumps({"usage_object": written})},
+            {"metadata": {"usage_object": written}},
+            {"hidden_params": json.dumps({"usage_object": written})},
+        )
+    ]
+
+    assert [(one["input_tokens"], one["cached_input_tokens"]) for one in told] == [(90, 64)] * 5
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("Page(a=<End.STOP: 'stop'>, b=<End.STOP: 1>, c=End.STOP)", {"a": "stop", "b": "End.STOP", "c": "End.STOP"}),
+        ("{'a': <Tier.FLEX: \"flex\">, 'b': 'a <Tier.FLEX: 1> b'}", {"a": "flex", "b": "a <Tier.FLEX: 1> b"}),
+        ("Row(a=defaultdict(<class 'int'>, {'b': 1}), c=deque([1]))", {"a": {"b": 1}, "c": [1]}),
+        ("Row(at=dt.datetime(2026, 1, 2), on=f(2, 1, 2), s=SecretStr('**'))", {"at": None, "on": None, "s": "**"}),
+        ("a=1 b=Row(c='x=1 y=2', d=[Row(e=2)])", {"a": 1, "b": {"c": "x=1 y=2", "d": [{"e": 2}]}}),
+        *((text, None) for text in ("print('x')", "Sure (", "f(1, b=2)", "list[0]", "a=", "x == 1", "it=is not=so")),
+    ],
+)  # fmt: skip
+def test_objects_and_enums_of_a_repr_are_what_they_hold(written: str, read: Any):
+    assert structure(written) == read
+
+
+def test_both_decoders_agree_on_how_long_the_name_of_an_object_is():
+    assert attributes.NAME_BYTES == reprs.NAME_BYTES
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{'a':" * 20_000, "{'" + "\\'" * 300_000 + "<", "{" + "-" * 20_000 + "1: <a>}"),
+        *("A(" * 20_000, "a=A(b=" * 20_000, "a='" + "\\'" * 300_000, "a=1 " * 200_000, "a=" + " " * 60_000 + "<"),
+    ],
+)
 def test_a_repr_made_to_be_slow_or_deep_tells_nothing_and_takes_no_time(text: str):
     before = time.process_time()
 

@@ -38,6 +38,8 @@ from processors.decode.wire.values import ARRAY, LEFT, MAP, STRING, TAKEN, conve
 from processors.decode.wire.words import is_same, is_utf8, load64, read_length
 
 _SIDE_BYTES = 24
+NAME_BYTES = 64
+"""As ``decode.reprs`` has it; written here because compiled code is kept by the sources of this package."""
 
 
 @inlined
@@ -150,6 +152,17 @@ def _cannot_open(byte: int) -> bool:
     return byte not in (ord("{"), ord("[")) and byte > 32
 
 
+@compiled
+def _opens_object(buffer: Any, at: int, size: int) -> bool:
+    """Whether a text begins like the repr of an object, see ``decode.reprs``: a name, then ``(``, ``=`` or ``[``."""
+    for i in range(at, at + min(size, NAME_BYTES + 1)):
+        byte = buffer[i]
+        if 97 <= (byte | 0x20) <= 122 or byte == 95 or (i > at and (48 <= byte <= 57 or byte == 46)):
+            continue
+        return i > at and byte in (ord("("), ord("="), ord("["))
+    return False
+
+
 @inlined
 def read_attribute(
     buffer: Any,
@@ -198,7 +211,10 @@ def read_attribute(
         if count == MOST_PENDING:
             state[IS_FOR_PYTHON] = 1
             return
-        if kind == STRING and (second == 0 or (buffer[first] < 0x80 and _cannot_open(buffer[first]))):
+        if kind == STRING and (
+            second == 0
+            or (buffer[first] < 0x80 and _cannot_open(buffer[first]) and not _opens_object(buffer, first, second))
+        ):
             return
         scratch.pending[count, 0] = slot
         scratch.pending[count, 1] = first
