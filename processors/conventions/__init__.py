@@ -8,9 +8,10 @@
                   when all parts beside it were taken out). Field ``*`` is a free map that is searched for every member
                   of convention ``custom_common``; ``{i}`` stands for 0, 1, …; an event row without key is its time
 ``values.csv``    word on the wire (lower case) -> canonical word; empty = no value
-``scopes.csv``    instrumentation scope (prefix) -> convention, how good its token counts are, where its streams end,
-                  how it writes models
-``roles.csv``     spans that are not what they look like: raw copies, usage records, start records
+``scopes.csv``    instrumentation scope (prefix) -> convention, a second one of the same scope that its keys tell apart,
+                  how good its token counts are, where its streams end, how it writes models
+``roles.csv``     spans that are not what they look like: raw copies, usage records, start records; *otherwise*: what a
+                  span does that says nothing of it, by its kind or by what else it tells
 ``providers.csv`` who serves a call that is reported under another name or none: by scope, host or model
 ``usage.csv``     token counts without their cached part or reasoning, by scope, version, provider, key, name, model
 ``errors.csv``    provider code, HTTP status, exception class, message pattern, finish reason -> error class; with it

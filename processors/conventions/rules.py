@@ -15,21 +15,33 @@ class Scope:
 
     prefix: str
     convention: str
+    or_told: str  # its spans that an attribute of this convention says something of are of this one
     usage_rank: int  # how good its token counts are, 0 is best
     stream_ends: str  # "here", or "elsewhere": on a usage record
     models: str  # "plain", or "prefixed": the provider's name and a slash stand before the model's
 
 
+ANY = "*"
+"""In ``Role.value``: the field has a value, whichever."""
+SPAN_KINDS = {"INTERNAL": 1, "SERVER": 2, "CLIENT": 3, "PRODUCER": 4, "CONSUMER": 5}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
-    """A span that is not what it looks like; empty conditions hold always. ``name`` may end in ``*``."""
+    """A span that is not what it looks like; empty conditions hold always.
+
+    ``name`` may end in ``*``; ``kind`` is the span's as OTLP names it; ``value`` is ``*`` where any will do. With
+    ``otherwise`` the rule is about a span that tells no operation, and that is what it does if nothing else shows.
+    """
 
     scope: str
     name: str
+    kind: str
     field: str
     value: str
     role: str
     operation: str
+    otherwise: str
     stream: bool
 
 
@@ -38,6 +50,7 @@ class UsageRule:
     """Token counts that leave out the cached part (input) or the reasoning (output); empty conditions hold always.
 
     ``unknown`` in both: what stands there is no count of the call's tokens, but a guess or a sum over its chunks.
+    ``inclusive_of_read`` in the input: it may have what was read from a cache without what was written to it.
 
     ``key`` gave the input count, with its path behind it; with ``cached_key`` begins the key and path that gave the
     cached or the written count; ``name`` is the start of the span's name, ``model`` a part of the model's, ``method``
@@ -101,6 +114,7 @@ def scopes() -> tuple[Scope, ...]:
         Scope(
             prefix=row["scope"],
             convention=row["convention"],
+            or_told=row["or_told"],
             usage_rank=int(row["usage_rank"]),
             stream_ends=row["stream_ends"],
             models=row["models"],
@@ -117,10 +131,12 @@ def roles() -> tuple[Role, ...]:
         Role(
             scope=row["scope"],
             name=row["name"],
+            kind=row["kind"],
             field=row["field"],
             value=row["value"],
             role=row["role"],
             operation=row["operation"],
+            otherwise=row["otherwise"],
             stream=row["stream"] == "true",
         )
         for row in read_rows("roles.csv")

@@ -128,9 +128,16 @@ def _category(word: Any) -> str | None:
 
 
 def _note_words(given: Iterable[Any], category: str, found: dict[str, str]) -> None:
-    """Bare words: found, action unknown; words beyond the table are ``other``, or of the list's own category."""
+    """Bare words: found, action unknown; words beyond the table are ``other``, or of the list's own category.
+
+    An action alone is that of a guard which does not say what it looks for.
+    """
     for word in given:
         if isinstance(word, str) and word.strip() and normal(word) not in ("none", "safe"):
+            done = words("guardrail_action").get(normal(word))
+            if done and not category and not _category(word):
+                _note(found, "guardrail", done)
+                continue
             _note(found, category or _category(word) or "other", "")
 
 

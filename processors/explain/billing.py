@@ -58,7 +58,7 @@ def explain_billing(case: Case, row: int) -> Json:
     }
     if step[ROLE] is not None:
         rule = roles()[step[ROLE]]
-        told = {"scope": rule.scope, "name": rule.name, "field": rule.field, "value": rule.value}
+        told = {name: getattr(rule, name) for name in ("scope", "name", "kind", "field", "value")}
         json["role_told_by"] = {"table": "roles.csv", **{name: value for name, value in told.items() if value}}
     if span["suppressed_by"] is not None:
         json |= {"suppressed_by": span["suppressed_by"], **_compare(case, row)}

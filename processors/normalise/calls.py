@@ -9,7 +9,7 @@ from functools import cache
 
 import polars as pl
 
-from processors.conventions.rules import NONE, ProviderRule, Role, provider_rules, roles
+from processors.conventions.rules import ANY, NONE, SPAN_KINDS, ProviderRule, Role, provider_rules, roles
 from processors.conventions.table import AliasTable
 from processors.decode import Decoded
 from processors.normalise.frame import scope_starts, tell, to_frame
@@ -25,8 +25,7 @@ _MEMBER = r"^\s*(?:\w+\.)*[A-Z]\w*\.([A-Z][A-Z0-9_]*)\s*$"
 """``GenAiOperationNameValues.CHAT``: what Python writes of an enum that was never asked for its value."""
 _LAST_WORD = r"^\s*(?:\w+\.)*(?i:(?:FINISH_|STOP_)?REASON_)?(.*?)\s*$"
 """``MAX_TOKENS`` of ``FinishReason.MAX_TOKENS`` and ``FINISH_REASON_MAX_TOKENS``."""
-_CLIENT = 3
-_CLIENT_OF_A_MODEL = (pl.col("kind") == _CLIENT) & pl.col("usage_rank").is_not_null()
+_CLIENT_OF_A_MODEL = (pl.col("kind") == SPAN_KINDS["CLIENT"]) & pl.col("usage_rank").is_not_null()
 _HAS_TOKENS = pl.col("input_tokens").is_not_null() | pl.col("output_tokens").is_not_null()
 
 
@@ -71,6 +70,7 @@ def _describe(frame: pl.DataFrame) -> pl.DataFrame:
         frame.with_columns(
             _first_role(lambda role: role.role or None).alias("_role"),
             _first_role(lambda role: role.operation or None).alias("role_operation"),
+            _first_role(lambda role: role.otherwise or None).alias("role_otherwise"),
             _first_role(lambda role: role.stream or None).alias("role_stream"),
             pl.col("finish_reason").str.extract(_LAST_WORD).str.to_lowercase().alias("finish_word"),
             pl.col("server_address").str.extract(_HOST).alias("server_address"),
@@ -101,14 +101,20 @@ def _first_role(read: Callable[[Role], str | bool | None]) -> pl.Expr:
 
 
 def role_holds(role: Role) -> pl.Expr:
-    """Whether the rule is about this span: its scope, its name, what a field says."""
+    """Whether the rule is about this span: its scope, its name and kind, what a field says, that nothing else does."""
     holds = scope_starts(role.scope)
     if role.name.endswith("*"):
         holds &= pl.col("name").str.starts_with(role.name[:-1])
     elif role.name:
         holds &= pl.col("name") == role.name
-    if role.field:
+    if role.kind:
+        holds &= (pl.col("kind") == SPAN_KINDS[role.kind]).fill_null(value=False)
+    if role.value == ANY:
+        holds &= pl.col(role.field).is_not_null()
+    elif role.field:
         holds &= (pl.col(role.field) == role.value).fill_null(value=False)
+    if role.otherwise:
+        holds &= pl.col("operation").is_null() & pl.col("operation_kind").is_null()
     return holds
 
 
@@ -122,6 +128,7 @@ def _operation() -> pl.Expr:
         *_closed_or_member("operation_kind"),
         pl.when(unexplained & has_model & (_HAS_TOKENS | _CLIENT_OF_A_MODEL)).then(pl.lit("chat")),
         pl.when(pl.col("task_outcome").is_not_null()).then(pl.lit("task")),
+        "role_otherwise",
     )
 
 

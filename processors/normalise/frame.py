@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import cast
 
@@ -22,8 +22,12 @@ _CONVENTION_FROM = (
     "request_model",
     "response_model",
     "guardrail_action",
+    "guardrail_denied",
+    "guardrail_name",
     "tool_name",
     "task_outcome",
+    "stream",
+    "reported_cost",
 )
 
 
@@ -82,9 +86,7 @@ def tell(decoded: Decoded) -> pl.DataFrame:
         told("input_tokens", _key).alias("input_key"),
         told("cached_input_tokens", _key).alias("cached_key"),
         told("cache_write_tokens", _key).alias("write_key"),
-        pl.coalesce(
-            _by_scope(lambda scope: scope.convention), *(told(field, _convention) for field in _CONVENTION_FROM)
-        ).alias("convention"),
+        _name_conventions([told(field, _convention) for field in _CONVENTION_FROM]).alias("convention"),
         _by_scope(lambda scope: scope.usage_rank).cast(pl.Int8).alias("usage_rank"),
         _by_scope(lambda scope: scope.stream_ends).alias("stream_ends"),
         _by_scope(lambda scope: scope.models).alias("models"),
@@ -98,6 +100,13 @@ def scope_starts(prefix: str) -> pl.Expr:
 
 def _by_scope(read: Callable[[Scope], str | int]) -> pl.Expr:
     return pl.coalesce(*[pl.when(scope_starts(scope.prefix)).then(pl.lit(read(scope))) for scope in scopes()])
+
+
+def _name_conventions(told: Sequence[pl.Series]) -> pl.Expr:
+    """That of the scope, which may have a second one (LiteLLM's are told apart by their keys); else of the best key."""
+    second = _by_scope(lambda scope: scope.or_told)
+    is_second = pl.any_horizontal(*[(one == second).fill_null(value=False) for one in told])
+    return pl.coalesce(pl.when(is_second).then(second), _by_scope(lambda scope: scope.convention), *told)
 
 
 def _convention(alias: Alias) -> str:

@@ -41,6 +41,7 @@ _BODY_KEYS = {
 
 _TOLD = (
     *("guardrail_action", "guardrail_verdict", "guardrail_output", "guardrail_triggered", "guardrail_passed"),
+    "guardrail_denied",
     *("guardrail_name", "masked_entities", "safety_verdicts", "evaluated", "pii_scanned", "pii_detected"),
     "injection_detected",
 )
@@ -106,8 +107,9 @@ def _own_action() -> pl.Expr:
     action = closed("guardrail_action")
     tripped = pl.when("is_guard").then(_choose("guardrail_triggered", "blocked", "allowed"))
     passed = pl.when("is_guard").then(_choose("guardrail_passed", "allowed", "flagged"))
+    denied = _choose("guardrail_denied", "blocked", "allowed")
     overruled = (action == "allowed") & verdict.is_in(_TRIGGERED)
-    return pl.coalesce(pl.when(overruled).then(pl.lit("flagged")), action, verdict, tripped, passed)
+    return pl.coalesce(pl.when(overruled).then(pl.lit("flagged")), action, verdict, denied, tripped, passed)
 
 
 def _choose(column: str, if_true: str, if_false: str) -> pl.Expr:

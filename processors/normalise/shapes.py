@@ -31,6 +31,10 @@ TOLD_BY = (
     *("operation", "operation_kind", "input_tokens", "output_tokens", "request_model", "response_model"),
     *(
         "guardrail_action",
+        "guardrail_denied",
+        "guardrail_name",
+        "reported_cost",
+        "stream",
         "tool_name",
         "task_outcome",
         "tenant",

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from processors.conventions.rules import error_rules, roles, scopes, usage_rules, words
+from processors.conventions.rules import SPAN_KINDS, error_rules, roles, scopes, usage_rules, words
 from processors.conventions.spelling import spellings
 from processors.conventions.table import REPEATS, load_table, read_rows
 from warehouse.schemas import BILLABLE_OPERATIONS, OTHER_OPERATIONS
 
 DATA = Path(__file__).parent.parent / "data" / "conventions"
 TABLE = load_table()
+OPERATIONS = {*BILLABLE_OPERATIONS, *OTHER_OPERATIONS}
 NOT_ON_SPANS = {"metric", "metric_label", "metric_attr", "provider", "log"}
 SAME = {
     "conversation_id": "session_id",
@@ -129,10 +130,8 @@ def test_a_name_has_dotted_snake_and_camel_spellings(name: str, spelled: tuple[s
 
 
 def test_canonical_words_are_those_of_the_design():
-    operations = {*BILLABLE_OPERATIONS, *OTHER_OPERATIONS}
-
-    assert set(words("operation").values()) <= operations
-    assert set(words("operation_kind").values()) <= operations
+    assert set(words("operation").values()) <= OPERATIONS
+    assert set(words("operation_kind").values()) <= OPERATIONS
     assert set(words("finish_reason").values()) == {"stop", "length", "tool_calls", "content_filter", "error"}
     assert set(words("guardrail_action").values()) == {"blocked", "redacted", "flagged", "allowed"}
 
@@ -166,6 +165,8 @@ def test_roles_and_usage_rules_speak_known_words():
         "other",
     }
     assert {role.field for role in roles()} - {""} <= fields
+    assert {role.kind for role in roles()} - {""} <= {*SPAN_KINDS}
+    assert {operation for role in roles() for operation in (role.operation, role.otherwise)} - {""} <= OPERATIONS
     said = {side for rule in usage_rules() for side in (rule.input, rule.output)}
     assert said == {"inclusive", "exclusive", "unknown"}
 

@@ -422,6 +422,57 @@ def test_a_safety_evaluation_flags_by_its_label(name: str, label: str, expected:
     assert noted(CHAT, events=[evaluation]) == expected
 
 
+# ---- openlit
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"guard.denied": True}, ("guardrail", "blocked", None, None)),
+        ({"guard.denied": "False"}, (None, "allowed", None, None)),
+        ({"guard.denied": True, "guard.name": "pii"}, ("pii", "blocked", True, None)),
+        ({"guard.denied": False, "guard.name": "prompt_injection"}, ("prompt_injection", "allowed", None, False)),
+        ({"guard.denied": False, "guard.action": "warn", "guard.name": "pii"}, ("pii", "flagged", True, None)),
+        ({"guard.name": "moderation"}, (None, None, None, None)),
+    ],
+)
+@pytest.mark.parametrize("scope", ["", "openlit", "openlit.guard"])
+def test_a_guard_of_openlit_is_a_guardrail_and_its_denial_is_a_block(
+    given: dict[str, Any], expected: tuple[Any, ...], scope: str
+):
+    decoded = decode([message(request(span(given), scope=scope))], load_table())
+    (row,) = normalise(decoded, Rules(user_key=b"k", trusted_topics=None)).spans.to_pylist()
+
+    assert (row["operation"], row["convention"], row["_model_call"]) == ("guardrail", "openlit", False)
+    assert noted(given, scope=scope) == expected
+
+
+def test_what_a_call_says_of_a_guard_leaves_it_a_call():
+    told = events(CHAT | {"guard.denied": True, "guard.name": "pii"})
+
+    assert told["pii"] == "blocked"
+    assert noted(CHAT | {"guard.denied": True})[1] == "blocked"
+
+
+@pytest.mark.parametrize(
+    ("actions", "strongest"),
+    [
+        (["allow"], "allowed"),
+        (["redact", "allow"], "redacted"),
+        (["warn", "redact", "deny"], "blocked"),
+        (["allow", "warn", "allow"], "flagged"),
+    ],
+)
+def test_of_openlits_guards_on_one_span_the_strongest_counts(actions: list[str], strongest: str):
+    told = [
+        event("guard.evaluation", after_ms=n, guard__name="pii", guard__action=action, guard__explanation=SECRET)
+        for n, action in enumerate(actions)
+    ]
+
+    assert noted(CHAT, events=told)[1] == strongest
+    assert noted({}, events=told)[1] == strongest
+
+
 # ---- verdicts
 
 

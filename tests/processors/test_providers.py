@@ -494,3 +494,55 @@ def test_every_clients_errors_get_their_class(exception: str, text: str, error_c
         error_class,
         http_status,
     )
+
+
+THROTTLED = {
+    "status": 2,
+    "events": [
+        event("exception", after_ms=5, exception__type="ThrottlingException", exception__message="Too many requests")
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("scope", "name", "kind", "operation"),
+    [
+        (TRACELOOP + "bedrock", "bedrock.completion", 3, "chat"),
+        (TRACELOOP + "bedrock", "bedrock.converse", 3, "chat"),
+        (TRACELOOP + "bedrock", "a name of tomorrow", 3, "chat"),
+        (TRACELOOP + "bedrock", "bedrock.completion", 1, None),
+        (TRACELOOP + "sagemaker", "sagemaker.completion", 3, "text_completion"),
+        (TRACELOOP + "botocore", "Bedrock Runtime.InvokeModel", 3, None),
+        (TRACELOOP + "chromadb", "chroma.query", 3, None),
+    ],
+)
+def test_a_failed_call_that_tells_nothing_but_who_made_it_is_a_call_with_its_error_and_without_counts(
+    scope: str, name: str, kind: int, operation: str | None
+):
+    row = _row({}, scope, "0.55.0", name=name, kind=kind, **THROTTLED)
+
+    assert (row["operation"], row["_model_call"]) == (operation, operation is not None)
+    assert (row["status"], row["error_class"]) == ("error", "rate_limit")
+    assert (row["input_tokens"], row["output_tokens"]) == (None, None)
+
+
+@pytest.mark.parametrize(("told", "operation"), [("embedding", "embeddings"), ("completion", "text_completion")])
+def test_what_a_client_says_that_it_does_goes_before_what_its_kind_would_say(told: str, operation: str):
+    row = _row({"llm.request.type": told}, TRACELOOP + "bedrock", name="bedrock.completion", kind=3)
+
+    assert row["operation"] == operation
+
+
+@pytest.mark.parametrize(
+    ("given", "convention"),
+    [
+        ({"metadata.usage_object": "{'prompt_tokens': 5}", "litellm.call_id": "c"}, "litellm_v1"),
+        ({"gen_ai.cost.total_cost": 0.5, "litellm.provider.model": "openai/gpt-4o"}, "litellm_v1"),
+        ({"litellm.call_type": "acompletion", "litellm.call_id": "c"}, "litellm_v2"),
+        ({"litellm.cost.total": 0.5}, "litellm_v2"),
+        ({"litellm.request.streaming": True}, "litellm_v2"),
+        ({"litellm.guardrail.name": "pii", "litellm.guardrail.status": "success"}, "litellm_v2"),
+    ],
+)
+def test_the_two_conventions_of_litellms_one_scope_are_told_apart_by_their_keys(given: dict[str, Any], convention: str):
+    assert _row({**_chat("openai"), **given}, "litellm")["convention"] == convention
