@@ -19,14 +19,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from processors.sums import count_buckets
 from warehouse.schemas import HISTOGRAM, HISTOGRAM_GAMMA, HISTOGRAM_ZERO
 
 GAMMA = HISTOGRAM_GAMMA
 SMALLEST_MS = 1e-6
 ZERO = HISTOGRAM_ZERO
 """Bucket of values below ``SMALLEST_MS``: one below the lowest bucket that has a logarithm."""
-
-_MOST_PLACES = 8  # for each value, that may be counted in place; where there would be more, they are sorted
 
 Buckets = list[tuple[int, int]]
 """(index, count), ascending by index, counts positive."""
@@ -52,25 +51,12 @@ def histograms(values_ms: NDArray[np.float64], group: NDArray[np.int64], groups:
     """
     with np.errstate(invalid="ignore"):
         counted = np.isfinite(values_ms) & (values_ms >= 0)
-    indices = bucket_indices(values_ms[counted]).astype(np.int64)
-    lowest = int(indices.min(initial=0))
-    width = int(indices.max(initial=0)) - lowest + 1
-    found, counts = _count(group[counted] * width + (indices - lowest), groups * width)
-    offsets = np.searchsorted(found, np.arange(groups + 1) * width).astype(np.int32)
+    offsets, found, counts = count_buckets(bucket_indices(values_ms[counted]), group[counted], groups)
     struct = pa.StructArray.from_arrays(
-        [pa.array((found % width + lowest).astype(np.int32)), pa.array(counts.astype(np.int64))],
+        [pa.array(found), pa.array(counts)],
         fields=[HISTOGRAM.value_type.field(0), HISTOGRAM.value_type.field(1)],
     )
     return pa.ListArray.from_arrays(pa.array(offsets), struct, type=HISTOGRAM)
-
-
-def _count(keys: NDArray[np.int64], size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The keys that occur, ascending, and how often; all are below ``size``."""
-    if size > _MOST_PLACES * (len(keys) + 1):
-        return np.unique(keys, return_counts=True)
-    counts = np.bincount(keys, minlength=1)
-    found = np.flatnonzero(counts)
-    return found, counts[found]
 
 
 def merge(parts: Iterable[Any]) -> Buckets:

@@ -8,91 +8,95 @@ occur in the range.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
-import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
+from processors.codes import Coded, Groups, encode, encode_integers, number, numbers, whole
 from processors.histograms import histograms
+from processors.sums import add_up
 from warehouse.once import LEDGER
-from warehouse.schemas import COST_KINDS, TOKEN_KINDS, USAGE, USAGE_DIMENSIONS
+from warehouse.schemas import COST_KINDS, TIME, TOKEN_KINDS, USAGE, USAGE_DIMENSIONS
 
 KNOWN_COSTS = ("priced", "free")
 _HISTOGRAMS = {"latency_hist": "duration_ms", "ttft_hist": "ttft_ms", "tpot_hist": "tpot_ms"}
 _MONEY = (*COST_KINDS, "cost_usd")
-_STORED = (
-    *(name for name in USAGE_DIMENSIONS if name != "model"),
-    *("billable", "ended_at", "request_model", "response_model", "attempt", "price_status"),
+_TOLD = tuple(name for name in USAGE_DIMENSIONS if name != "model")
+MODELS = ("response_model", "request_model")
+_READ = (
+    *(*_TOLD, *MODELS, "billable", "ended_at", "attempt", "price_status"),
     *_HISTOGRAMS.values(),
     *TOKEN_KINDS,
     *_MONEY,
 )
+_MINUTE_US = 60_000_000
 
 
 def roll_up_usage(spans: pa.Table) -> pa.Table:
     """Rows of ``USAGE`` from priced spans of one range; of several, where ``LEDGER`` tells which: it stays beside."""
     ledger = [LEDGER] if LEDGER in spans.column_names else []
-    calls = _calls(spans.select([*_STORED, *ledger]))
-    keys = [*ledger, "minute", *USAGE_DIMENSIONS]
-    measures = {name: _known_sum(name) for name in (*TOKEN_KINDS, *_MONEY)}
-    known_tokens = _when(_known(), pl.sum_horizontal("input_tokens", "output_tokens")).alias("priced_tokens")
-    groups = group(calls, keys, measures, *_counts(), known_tokens, pl.col("call"))
-    of_group = np.repeat(np.arange(groups.height), groups["calls"].to_numpy())
-    order = groups["call"].explode().to_numpy() if groups.height else np.zeros(0, np.int64)
-    table = groups.drop("call").with_columns(pl.col("minute").dt.date().alias("day")).to_arrow()
+    read = spans.select([*_READ, *ledger])
+    calls = read if pc.all(read["billable"]).as_py() else read.filter(read["billable"])
+    minutes = to_minutes(calls["ended_at"])
+    same = [encode(calls[name]) for name in (*ledger, *_TOLD)]
+    groups = number([*same, encode_model(calls), encode_integers(minutes)], calls.num_rows)
+    first = calls.select([*ledger, *_TOLD, *MODELS]).take(pa.array(groups.first))
+    minute = to_times(minutes[groups.first])
+    columns = {name: first[name] for name in (*ledger, *_TOLD)}
+    columns |= {"minute": minute, "day": minute.cast(pa.date32()), "model": model_of(first), **_counts(calls, groups)}
+    for name in (*TOKEN_KINDS, *_MONEY):
+        columns[name] = add_up(whole(calls[name]), groups.of_row, groups.count)
     for name, source in _HISTOGRAMS.items():
-        values = calls[source].to_numpy()[order].astype(np.float64)
-        table = table.append_column(name, histograms(values, of_group, groups.height))
-    return in_schema(table, USAGE)
+        values = np.asarray(whole(calls[source]).to_numpy(zero_copy_only=False), np.float64)
+        columns[name] = histograms(values, groups.of_row, groups.count)
+    return in_schema(pa.table(columns), USAGE)
 
 
-def group(rows: pl.DataFrame, keys: Sequence[str], measures: Mapping[str, pl.Expr], *others: pl.Expr) -> pl.DataFrame:
-    """One row for all that agree in ``keys``, in the order in which they occur: keys, measures, others.
+def to_minutes(times: pa.ChunkedArray) -> NDArray[np.int64]:
+    """(n,) minutes since the epoch, of times that are all known."""
+    return np.asarray(numbers(whole(times.cast(pa.int64()))) // _MINUTE_US)
 
-    A column that no row fills is left out of the work and is NULL; ``measures`` are NULL where their columns are.
-    """
-    unsaid = [name for name in (*keys, *measures) if rows[name].null_count() == len(rows) > 0]
-    said = [key for key in keys if key not in unsaid]
-    sums = [measure.alias(name) for name, measure in measures.items() if name not in unsaid]
-    groups = rows.group_by(said, maintain_order=True).agg(*sums, *others)
-    return groups.with_columns(pl.lit(None, rows.schema[name]).alias(name) for name in unsaid)
+
+def to_times(minutes: NDArray[np.int64]) -> pa.Array:
+    """The other way round."""
+    return pa.array(minutes * _MINUTE_US).cast(TIME)
+
+
+def model_of(rows: pa.Table) -> pa.ChunkedArray:
+    """(n,) the model that answered, else the one that was asked for."""
+    return pc.coalesce(*(rows[name].cast(pa.string()) for name in MODELS))
+
+
+def encode_model(calls: pa.Table) -> Coded:
+    """The column that ``model_of`` gives."""
+    pairs = number([encode(calls[name]) for name in MODELS], calls.num_rows)
+    codes, size = encode(model_of(calls.select(MODELS).take(pa.array(pairs.first))))
+    return (codes[pairs.of_row], size) if size > 1 else (codes, size)
+
+
+def _counts(calls: pa.Table, groups: Groups) -> dict[str, pa.Array]:
+    priced = pc.is_in(calls["price_status"].cast(pa.string()), pa.array(KNOWN_COSTS))
+    ttft = np.asarray(whole(calls["ttft_ms"]).to_numpy(zero_copy_only=False), np.float64)
+    conditions = {
+        "calls": pa.array(np.ones(calls.num_rows, np.bool_)),
+        "priced_calls": priced,
+        "stream_calls": calls["stream"],
+        "ttft_calls": pa.array(~np.isnan(ttft)),
+        "retries": pc.greater(calls["attempt"], 1),
+    }
+    counted = {name: _count(whole(holds), groups) for name, holds in conditions.items()}
+    sides = (pc.fill_null(calls[name], 0) for name in ("input_tokens", "output_tokens"))
+    tokens = pc.if_else(priced, pc.add(*sides), 0)
+    return counted | {"priced_tokens": add_up(whole(tokens), groups.of_row, groups.count)}
+
+
+def _count(holds: pa.Array, groups: Groups) -> pa.Array:
+    rows = np.asarray(pc.fill_null(holds, False).to_numpy(zero_copy_only=False), np.bool_)
+    return pa.array(np.bincount(groups.of_row[rows], minlength=groups.count).astype(np.int64))
 
 
 def in_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """The columns of a schema, and ``LEDGER`` where the table has it."""
     rows = table.select(schema.names).cast(schema)
     return rows.append_column(LEDGER, table[LEDGER]) if LEDGER in table.column_names else rows
-
-
-def _calls(spans: pa.Table) -> pl.DataFrame:
-    calls = pl.DataFrame(spans)
-    calls = calls if calls["billable"].all() else calls.filter(pl.col("billable"))
-    return calls.with_columns(
-        pl.col("ended_at").dt.truncate("1m").alias("minute"),
-        pl.coalesce(pl.col("response_model", "request_model").cast(pl.String)).alias("model"),
-        *(pl.col(source).fill_null(np.nan) for source in _HISTOGRAMS.values()),
-        pl.int_range(pl.len(), dtype=pl.Int64).alias("call"),
-    )
-
-
-def _counts() -> list[pl.Expr]:
-    return [
-        pl.len().cast(pl.Int64).alias("calls"),
-        _when(_known(), pl.lit(1)).alias("priced_calls"),
-        _when(pl.col("stream"), pl.lit(1)).alias("stream_calls"),
-        _when(pl.col("ttft_ms").is_not_nan(), pl.lit(1)).alias("ttft_calls"),
-        _when(pl.col("attempt") > 1, pl.lit(1)).alias("retries"),
-    ]
-
-
-def _known_sum(name: str) -> pl.Expr:
-    return pl.when(pl.col(name).is_not_null().any()).then(pl.col(name).sum())
-
-
-def _known() -> pl.Expr:
-    return pl.col("price_status").is_in(KNOWN_COSTS)
-
-
-def _when(condition: pl.Expr, value: pl.Expr) -> pl.Expr:
-    return pl.when(condition).then(value.cast(pl.Int64)).otherwise(0).sum()

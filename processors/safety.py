@@ -25,11 +25,16 @@ Event rows and rows of checks stand apart, so both may be added over any dimensi
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from processors.codes import Groups, Numbers, encode, encode_integers, number, numbers, whole
 from processors.decode.verdicts import ACTIONS
-from processors.rollups import group, in_schema
+from processors.rollups import MODELS, encode_model, in_schema, model_of, to_minutes, to_times
 from warehouse.once import LEDGER
 from warehouse.schemas import SAFETY
 
@@ -40,16 +45,14 @@ GUARD = "guardrail"
 ANY = "any"
 """Whatever category: counts spans, where the others count what spans tell of."""
 
-_PLACE = [LEDGER, "minute", "tenant", "feature", "service", "model"]
-_READ = (
-    LEDGER,
-    *("tenant", "feature", "service", "request_model", "response_model", "ended_at", "billable", "suppressed_by"),
-    *("operation", "status", "finish_reason"),
-    *("safety_category", "guardrail_action", "pii_detected", "injection_detected", "_safety"),
-)
-_COUNTED = {"action": pl.String, "events": pl.UInt32}
-"""Columns that rows of checks do not have."""
+_PLACE = (LEDGER, "tenant", "feature", "service")
+_TEXTS = ("operation", "status", "finish_reason", "safety_category", "guardrail_action", "_safety")
+_TOLD = ("billable", "pii_detected", "injection_detected")
+_TELLING = dict.fromkeys(_TEXTS, pl.String) | dict.fromkeys(_TOLD, pl.Boolean)
+"""What spans tell of safety: few combinations, each looked at once."""
+_READ = (*_PLACE, *MODELS, *_TELLING, "ended_at", "suppressed_by")
 _STRENGTH = {action: rank for rank, action in enumerate(ACTIONS)}
+_MOST_KEPT = 64
 
 
 def roll_up_safety(spans: pa.Table) -> pa.Table:
@@ -59,50 +62,107 @@ def roll_up_safety(spans: pa.Table) -> pa.Table:
     which then stands beside the rows: range by range.
     """
     is_one = LEDGER not in spans.column_names
-    rows = _rows(spans.append_column(LEDGER, pa.repeat(0, spans.num_rows)) if is_one else spans)
-    calls = rows.filter(pl.col("billable")).select(*_PLACE, pl.lit(None, pl.String).alias("category"), "spans")
-    counted = [
-        _counted(_checks(rows), ["category"], "checked_calls"),
-        _counted(calls, ["category"], "checked_calls"),
-    ]
-    telling = rows.filter(_tells())
-    if len(telling):
-        events = _events(telling)
-        hit = rows.join(events.select("row").unique(), on="row", how="semi", maintain_order="left")
-        totals = hit.select(*_PLACE, pl.lit(ANY).alias("category"), "action", "spans")
-        told = pl.concat([events.select(totals.columns), totals])
-        counted.insert(0, _counted(told, ["category", "action"], "events"))
-    table = pl.concat([pl.DataFrame(schema=_COUNTED), *counted], how="diagonal_relaxed")
-    counts = (pl.col(name).fill_null(0).cast(pl.Int64) for name in ("events", "checked_calls"))
-    made = table.sort(LEDGER, maintain_order=True).with_columns(pl.col("minute").dt.date().alias("day"), *counts)
-    return in_schema((made.drop(LEDGER) if is_one else made).to_arrow(), SAFETY)
+    read = (spans.append_column(LEDGER, pa.repeat(0, spans.num_rows)) if is_one else spans).select(_READ)
+    told = read.filter(read["suppressed_by"].is_null()) if read["suppressed_by"].null_count < len(read) else read
+    minutes = to_minutes(told["ended_at"])
+    where = [*(encode(told[name]) for name in _PLACE), encode_model(told), encode_integers(minutes)]
+    places = number(where, told.num_rows)
+    parts = _count(places, number([encode(told[name]) for name in _TELLING], told.num_rows), told)
+    place = np.concatenate([part.place for part in parts])
+    ledger = numbers(whole(told[LEDGER]))[places.first]
+    order = np.argsort(ledger[place], kind="stable")
+    at = places.first[place[order]]
+    said = told.select([*_PLACE, *MODELS]).take(pa.array(at))
+    minute = to_times(minutes[at])
+    columns = {name: said[name] for name in _PLACE if not (is_one and name == LEDGER)}
+    columns |= {"minute": minute, "day": minute.cast(pa.date32()), "model": model_of(said)}
+    for name in ("category", "action"):
+        columns[name] = pa.concat_arrays([getattr(part, name) for part in parts]).take(pa.array(order))
+    for name in ("events", "checked_calls"):
+        counts = [part.spans if part.counted == name else np.zeros(len(part.spans), np.int64) for part in parts]
+        columns[name] = pa.array(np.concatenate(counts)[order])
+    return in_schema(pa.table(columns), SAFETY)
 
 
-_TELLING = (
-    *("billable", "operation", "status", "finish_reason", "safety_category", "action"),
-    *("pii_detected", "injection_detected", "_safety"),
-)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """Rows that count one thing (``counted``): (n,) number of the place, words, spans."""
+
+    counted: str
+    place: Numbers
+    category: pa.Array
+    action: pa.Array
+    spans: Numbers
 
 
-def _rows(spans: pa.Table) -> pl.DataFrame:
-    """One row for all spans of one place that tell the same, in the order in which they occur; ``spans`` of them."""
-    texts = ("tenant", "feature", "service", "operation", "status", "finish_reason", "safety_category", "_safety")
-    return (
-        pl.DataFrame(spans.select(_READ))
-        .filter(pl.col("suppressed_by").is_null())
-        .with_columns(
-            pl.col("ended_at").dt.truncate("1m").alias("minute"),
-            pl.coalesce(pl.col("response_model", "request_model").cast(pl.String)).alias("model"),
-            pl.col("guardrail_action").cast(pl.String).alias("action"),
-            *(pl.col(name).cast(pl.String) for name in texts),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """What combinations tell, ascending by ``row``, their number: (n,) each ``word``, an index into the words."""
+
+    counted: str
+    row: Numbers
+    word: Numbers
+    category: pa.Array
+    action: pa.Array
+
+
+def _count(places: Groups, telling: Groups, spans: pa.Table) -> list[_Part]:
+    """How often everything is told in each place, in the order in which it is."""
+    pairs = number([(places.of_row, places.count), (telling.of_row, telling.count)], len(places.of_row))
+    place, row = places.of_row[pairs.first], telling.of_row[pairs.first]
+    times = np.bincount(pairs.of_row, minlength=pairs.count)
+    given = spans.select(list(_TELLING)).take(pa.array(telling.first))
+    parts = []
+    for told in _tell(tuple(zip(*(column.to_pylist() for column in given.columns), strict=True))):
+        each = np.bincount(told.row, minlength=telling.count)
+        starts, many = np.cumsum(each) - each, each[row]
+        step = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many)
+        word = told.word[np.repeat(starts[row], many) + step]
+        at = np.repeat(place, many)
+        groups = number([(at, places.count), (word, max(len(told.category), 1))], len(at))
+        sums = np.bincount(groups.of_row, weights=np.repeat(times, many), minlength=groups.count)
+        words = pa.array(word[groups.first])
+        parts.append(
+            _Part(
+                counted=told.counted,
+                place=at[groups.first],
+                category=told.category.take(words),
+                action=told.action.take(words),
+                spans=sums.astype(np.int64),
+            )
         )
-        .pipe(group, [*_PLACE, *_TELLING], {}, pl.len().alias("spans"))
-        .with_columns(pl.int_range(pl.len()).alias("row"))
+    return parts
+
+
+@lru_cache(maxsize=_MOST_KEPT)
+def _tell(combinations: tuple[tuple[str | bool | None, ...], ...]) -> tuple[_Told, ...]:
+    """What combinations of ``_TELLING`` tell: events, those of any category, checks, billable calls."""
+    rows = pl.DataFrame(list(combinations), schema=dict(_TELLING), orient="row").with_columns(
+        pl.col("guardrail_action").alias("action"), pl.int_range(pl.len(), dtype=pl.Int64).alias("row")
+    )
+    events = _events(rows.filter(_tells())).select("row", "category", "action")
+    telling = rows.join(events.select("row").unique(), on="row", how="semi", maintain_order="left")
+    calls = rows.filter("billable").select("row", pl.lit(None, pl.String).alias("category"))
+    return (
+        _as_told(events, "events"),
+        _as_told(telling.select("row", pl.lit(ANY).alias("category"), "action"), "events"),
+        _as_told(_checks(rows), "checked_calls"),
+        _as_told(calls, "checked_calls"),
     )
 
 
-def _counted(rows: pl.DataFrame, keys: list[str], name: str) -> pl.DataFrame:
-    return rows.group_by([*_PLACE, *keys], maintain_order=True).agg(pl.col("spans").sum().alias(name))
+def _as_told(rows: pl.DataFrame, counted: str) -> _Told:
+    if "action" not in rows.columns:
+        rows = rows.with_columns(pl.lit(None, pl.String).alias("action"))
+    words = rows.select("category", "action").unique(maintain_order=True).with_row_index("word")
+    each = rows.join(words, on=["category", "action"], how="left", nulls_equal=True, maintain_order="left")
+    return _Told(
+        counted=counted,
+        row=each["row"].to_numpy(),
+        word=each["word"].cast(pl.Int64).to_numpy(),
+        category=words["category"].to_arrow().cast(pa.string()),
+        action=words["action"].to_arrow().cast(pa.string()),
+    )
 
 
 def _tells() -> pl.Expr:
@@ -112,7 +172,7 @@ def _tells() -> pl.Expr:
 
 
 def _events(rows: pl.DataFrame) -> pl.DataFrame:
-    """One row per row and category that it tells of: ``_PLACE``, ``row``, ``category``, ``action``, ``spans``.
+    """One row per row and category that it tells of: ``row``, ``category``, ``action``.
 
     Of several actions of one category the strongest; an action that nobody told is the span's.
     """
@@ -139,7 +199,7 @@ def _events(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _checks(rows: pl.DataFrame) -> pl.DataFrame:
-    """One row per row and category that it is a check of: ``_PLACE``, ``category``, ``spans``."""
+    """One row per row and category that it is a check of: ``row``, ``category``."""
     named = pl.col("_safety").str.extract_all(r"\w+=").list.eval(pl.element().str.strip_suffix("="))
     told = pl.concat_list(named.fill_null([]), pl.concat_list("safety_category")).list.drop_nulls()
     beside = told.list.set_difference(pl.lit([PII, INJECTION])).list.len() > 0
@@ -159,7 +219,7 @@ def _checks(rows: pl.DataFrame) -> pl.DataFrame:
     each = pl.concat_list(of_guard, pl.concat_list(one)).list.drop_nulls().list.unique(maintain_order=True)
     checked = rows.with_columns(each.alias("category")).filter(pl.col("category").list.len() > 0)
     whole = pl.concat_list("category", pl.lit([ANY])).alias("category")
-    return checked.with_columns(whole).explode("category").select(*_PLACE, "category", "spans")
+    return checked.with_columns(whole).explode("category").select("row", "category")
 
 
 def _is_guard() -> pl.Expr:
