@@ -140,10 +140,9 @@ def _exact_names(match: MatchLogic) -> set[str]:
 
 
 def _find_named(provider: str | None, model: str) -> tuple[Provider, ModelInfo] | None:
-    owner = provider_id(provider)
-    if owner is not None and is_unknown(owner):
-        return None
-    for name, asked in candidates(owner, model):
+    for name, asked in candidates(provider_id(provider), model):
+        if name is not None and is_unknown(name):
+            continue  # the package would look for the model at others
         try:
             return get_snapshot().find_provider_model(asked, None, name, None)
         except LookupError:

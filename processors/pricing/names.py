@@ -1,8 +1,10 @@
 """Names of providers and models as instrumentations write them, made into those of the catalogue.
 
 genai-prices is asked first with the names as they are. Where it knows no price, ``names.csv`` (pattern of the whole
-name, in lower case, for one provider) and a provider written before the model (``openai/gpt-4o``, as LiteLLM does) are
-tried. Nothing is tried that could be another product:
+name, in lower case, for one provider; ``at``: who serves the model instead, where its name says so) and a provider
+written before the model (``openai/gpt-4o``, as LiteLLM does) are tried. Nothing is tried that could be another product:
+
+* a row of ``names.csv`` without a model is about names of such: nobody is asked for them;
 
 * a provider that nobody knows is not replaced by the maker of the model: a proxy has prices of its own;
 * nor is one that only resembles another (``openai-compatible``): any model may hide behind it;
@@ -20,6 +22,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from typing import NamedTuple
 
 from genai_prices.data_snapshot import find_provider_by_id, get_snapshot
 
@@ -37,6 +40,7 @@ PROVIDER_IDS = {
     "gcp.gemini": "google",
     "gcp.gen_ai": "google",
     "gcp.vertex_ai": "google",
+    "hugging_face": "huggingface",
     "vertex_ai-anthropic_models": "google",
     "x_ai": "x-ai",
     "xai": "x-ai",
@@ -70,10 +74,14 @@ def is_unknown(provider: str) -> bool:
 def candidates(provider: str | None, model: str) -> Iterator[tuple[str | None, str]]:
     """Providers and models to ask the catalogue for, the names as they are first. ``provider``: of ``provider_id``."""
     name = model.strip().lower()
+    if _is_another(provider, name):
+        return
     yield provider, name
     prefix, slash, rest = name.partition("/")
     owner = provider_id(prefix) if slash and rest else None
     if owner is not None and not is_unknown(owner) and (provider in (owner, "litellm") or _alone(provider, name)):
+        if _is_another(owner, rest):
+            return
         yield owner, rest
         yield from _by_rule(owner, rest)
     yield from _by_rule(provider, name)
@@ -85,13 +93,18 @@ def _alone(provider: str | None, model: str) -> bool:
     return provider is None and (prefix in _ROUTES or not is_unknown(prefix)) and not _OPEN_WEIGHTS.search(rest)
 
 
+def _is_another(provider: str | None, model: str) -> bool:
+    """Whether the name says that it is none of the products that the catalogue lists."""
+    return any(not row.model and row.pattern.fullmatch(model) for row in _rules() if row.provider == provider)
+
+
 def _by_rule(provider: str | None, model: str) -> Iterator[tuple[str | None, str]]:
-    for owner, pattern, replacement in _rules():
-        match = pattern.fullmatch(model) if owner == provider else None
+    for row in _rules():
+        match = row.pattern.fullmatch(model) if row.provider == provider else None
         if match is not None:
-            simpler = match.expand(replacement)
-            yield provider, simpler
-            yield from _by_rule(provider, simpler)
+            simpler, server = match.expand(row.model), match.expand(row.at) or provider
+            yield server, simpler
+            yield from _by_rule(server, simpler)
 
 
 @cache
@@ -100,6 +113,16 @@ def makers() -> tuple[str, ...]:
     return tuple(row["maker"] for row in read_table("makers.csv"))
 
 
+class _Rule(NamedTuple):
+    """One row of ``names.csv``; ``at`` and ``model`` may refer to groups of the pattern."""
+
+    provider: str
+    pattern: re.Pattern[str]
+    at: str
+    model: str
+
+
 @cache
-def _rules() -> tuple[tuple[str, re.Pattern[str], str], ...]:
-    return tuple((row["provider"], re.compile(row["pattern"]), row["model"]) for row in read_table("names.csv"))
+def _rules() -> tuple[_Rule, ...]:
+    rows = read_table("names.csv")
+    return tuple(_Rule(row["provider"], re.compile(row["pattern"]), row["at"], row["model"]) for row in rows)

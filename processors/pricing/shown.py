@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 from genai_prices.data_snapshot import get_snapshot
+from genai_prices.types import Provider
 
 from processors.pricing.book import LAYERS, Asked, PriceBook, in_force, is_off_list, list_tariff
 from processors.pricing.catalogue import find_model
@@ -161,21 +162,36 @@ def _change(
 
 
 def nearest_names(provider: str | None, model: str, count: int = 3) -> list[str]:
-    """Names of the catalogue most like this one: of what its provider serves, else of what anybody does."""
+    """Names of the catalogue most like this one: of what its provider serves, else its maker, else anybody."""
     every = get_snapshot().providers
     owner = next((one for one in every if one.id == provider_id(provider)), None)
     lent = {owner.id, *(owner.fallback_model_providers or ())} if owner else set()
     asked = model.strip().lower()
     spelled = (asked, asked.rpartition("/")[2], _VENDOR.sub("", asked))
-    for serves, places in ((owner, lent), (None, {one.id for one in every})):
+    maker = _named_maker(asked)
+    for serves, places in ((owner, lent), (maker, {maker.id} if maker else set()), (None, {one.id for one in every})):
         names = {
             info.id.lower(): (one.id, info.id) for one in reversed(every) if one.id in places for info in one.models
         }
         near = next((like for name in spelled if (like := difflib.get_close_matches(name, names, n=count))), [])
+        if serves is maker and not near:
+            near = _same_family(spelled[-1], names, count)
         if near:
             found = [(serves.id, names[name][1]) if serves else _maker(name) or names[name] for name in near]
             return ["/".join(name) for name in dict.fromkeys(found)]
     return []
+
+
+def _named_maker(model: str) -> Provider | None:
+    """The provider that a model's name begins with: ``us.cohere.embed-english-v3``, ``cohere/embed-english-v3.0``."""
+    ids = [provider_id(word) for word in reversed(re.split(r"[./]", model)[:-1])]
+    return next((one for name in ids for one in get_snapshot().providers if one.id == name), None)
+
+
+def _same_family(model: str, names: Iterable[str], count: int) -> list[str]:
+    """Of names that begin with the same word, those most like this one."""
+    family = [name for name in names if name.partition("-")[0] == model.partition("-")[0]]
+    return difflib.get_close_matches(model, family, n=count, cutoff=0.0)
 
 
 def _maker(model: str) -> tuple[str, str] | None:

@@ -111,6 +111,9 @@ def test_the_version_of_such_a_row_is_one_of_ours():
         ("cohere.command-r-v1:0", "cohere/command-r"),
         ("us.cohere.command-r-plus-v1:0", "cohere/command-r-plus"),
         ("ai21.jamba-1-5-large-v1:0", "openrouter/ai21/jamba-1-5-large"),
+        ("cohere.embed-english-v3", "cohere/embed-v4.0"),
+        ("eu.cohere.embed-multilingual-v3", "cohere/embed-v4.0"),
+        ("cohere.embed-english-v3:0:512", "cohere/embed-v4.0"),
     ],
 )
 def test_what_bedrock_has_no_price_for_stays_unpriced_and_others_models_like_it_are_named(model: str, like: str):
@@ -120,6 +123,23 @@ def test_what_bedrock_has_no_price_for_stays_unpriced_and_others_models_like_it_
     )
     assert nearest_names("aws.bedrock", model)[0] == like
     assert why_unpriced(BOOK, Asked(provider="aws.bedrock", model=model), "unpriced_model") == "unknown model"
+
+
+def test_a_model_of_a_known_maker_that_sells_nothing_like_it_is_like_nothing():
+    assert nearest_names("aws.bedrock", "cohere.rerank-v3-5:0") == []
+    assert nearest_names("gcp.vertex_ai", "openai/gpt-oss-120b-maas")[0] == "openai/gpt-oss-120b"
+
+
+def test_every_form_of_a_bedrock_id_finds_what_the_id_alone_finds():
+    arn = "arn:aws:bedrock:us-east-1"
+    wrong = []
+    for info in next(one for one in get_snapshot().providers if one.id == "aws").models:
+        name = info.id.replace("regional.", "us.")
+        forms = (name, f"bedrock/{name}", f"bedrock/converse/{name}", f"{arn}::foundation-model/{name}", name.upper())
+        found = [find_model("aws.bedrock", form) for form in forms]
+        wrong += [form for form, one in zip(forms, found, strict=True) if one is None or one[1].id != info.id]
+
+    assert wrong == []
 
 
 def test_names_of_the_provider_s_own_list_go_before_those_of_others():
