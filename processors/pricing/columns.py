@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from processors.pricing.book import Asked, PriceBook
 from processors.pricing.catalogue import Tariff
 from processors.pricing.exact import calculate
-from processors.pricing.kinds import subject
+from processors.pricing.kinds import KINDS, TOKENS, WHOLES, subject
 from processors.pricing.quantities import Quantities, read_quantities
 from processors.pricing.rates import Rates
 from processors.pricing.served import server_of
@@ -44,10 +44,13 @@ STATUSES = ("priced", "free", "usage_missing", "unpriced_model", "reported_only"
 ADDED = ("cost_usd", *COST_KINDS, "price_status", "price_version")
 NEEDED = (
     *("tenant", "operation", "provider", "request_model", "response_model", "service_tier", "started_at", "ended_at"),
-    *("server_address", "reported_cost_usd", *TOKEN_KINDS, "units"),
+    *("server_address", "reported_cost_usd", *TOKEN_KINDS, "units", "usage_semantics"),
 )
 """Columns that decide what a call costs."""
 
+_REFUSED = "refused"
+"""First word of ``usage_semantics`` of token counts that are not believed."""
+_NO = pa.scalar(value=False)
 _DAY_US = 86_400_000_000
 _MOST_CODES = 2**62
 
@@ -76,6 +79,7 @@ class Calls:
 
     used: Quantities
     whole: NDArray[np.bool_]  # no detail is reported without what it is a part of
+    refused: NDArray[np.bool_]  # the token counts are not believed
     reported: NDArray[np.bool_]  # the producer reported a cost
     started_us: NDArray[np.int64]
     operation: NDArray[np.int64]  # index into operations
@@ -99,6 +103,7 @@ class Calls:
         return cls(
             used=used,
             whole=_whole(used),
+            refused=_bools(pc.fill_null(pc.starts_with(_text(table["usage_semantics"]), _REFUSED), fill_value=_NO)),
             reported=_bools(pc.is_valid(table["reported_cost_usd"])),
             started_us=_ints(pc.fill_null(started.cast(pa.int64()), 0)),
             operation=operation,
@@ -131,15 +136,15 @@ def _versions(version: str, which: NDArray[np.int64], rates: list[Rates]) -> pa.
 
 def _whole(used: Quantities) -> NDArray[np.bool_]:
     """No part above zero where the whole is not reported, and not the bare word that there was no output."""
-    known = dict(zip(TOKEN_KINDS, used.known.T, strict=False))
-    count = dict(zip(TOKEN_KINDS, used.counts.T, strict=False))
-    orphan = ~known["cache_write_tokens"] & (count["cache_write_1h_tokens"] > 0)
-    for kind in ("cached_input_tokens", "cache_write_tokens", "audio_input_tokens"):
-        orphan |= ~known["input_tokens"] & (count[kind] > 0)
-    for kind in ("reasoning_tokens", "audio_output_tokens"):
-        orphan |= ~known["output_tokens"] & (count[kind] > 0)
-    nothing = ~known["input_tokens"] & known["output_tokens"] & ~(used.counts[:, :-1] > 0).any(axis=1)
-    return np.asarray(~orphan & ~nothing)
+    place = {KINDS[kind]: column for column, kind in enumerate(used.kinds)}
+    there = used.counts > 0
+    there[used.broken] |= (used.exact != 0).astype(bool)  # what is less than one is there too
+    orphan = np.zeros(len(there), bool)
+    for part, whole in WHOLES.items():
+        if part in place:
+            orphan |= there[:, place[part]] & ~used.known[:, place[whole]]
+    told = used.known[:, place["output_tokens"]] & ~used.known[:, place["input_tokens"]]
+    return np.asarray(~orphan & ~(told & ~there[:, :-1].any(axis=1)))
 
 
 def choose_rates(calls: Calls, book: PriceBook) -> tuple[NDArray[np.int64], list[Rates]]:
@@ -182,7 +187,10 @@ def _price(calls: Calls, which: NDArray[np.int64], rates: list[Rates]) -> tuple[
 
 
 def usable(calls: Calls, which: NDArray[np.int64], rates: list[Rates]) -> NDArray[np.bool_]:
-    """Whether a call reports what its rates need; without rates, whether it reports anything."""
+    """Whether a call reports what its rates need; without rates, whether it reports anything.
+
+    Counts that are not believed are no report where tokens have a rate, whatever else is counted beside them.
+    """
     counted = calls.used.known[:, :-1]
     kinds = calls.used.kinds[:-1]
     wanted = np.ones((1 + len(rates), len(calls.operations), len(kinds)), bool)  # the last row: no rates
@@ -190,7 +198,9 @@ def usable(calls: Calls, which: NDArray[np.int64], rates: list[Rates]) -> NDArra
         for place, operation in enumerate(calls.operations):
             columns = needed_kinds(rate, operation)
             wanted[number, place] = np.isin(kinds, columns) if columns else True
-    return calls.whole & (counted & wanted[which, calls.operation]).any(axis=1)
+    by_token = np.array([TOKENS in rate.families for rate in rates] + [False])
+    believed = ~(calls.refused & by_token[which])
+    return np.asarray(calls.whole & believed & (counted & wanted[which, calls.operation]).any(axis=1))
 
 
 def needed_kinds(rate: Rates, operation: str | None) -> list[int]:

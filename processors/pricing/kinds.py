@@ -47,6 +47,25 @@ KINDS = (*USAGE_KEYS.values(), *_BY_UNITS, REPORTED, REQUESTS)
 
 INDEX = {kind: column for column, kind in enumerate(KINDS)}
 
+TOKENS = "tokens"
+"""The family of everything that is counted in tokens."""
+
+
+def _whole(kind: UnitDef) -> str:
+    """The column of tokens that a kind of tokens is a part of, with which it has to be told."""
+    type_, said = kind.dimensions.get("token_type", ""), set(kind.dimensions)
+    if type_.startswith("cache") and said & {"modality", "cache_ttl"}:
+        return f"{type_}_tokens"
+    return f"{kind.dimensions['direction']}_tokens"
+
+
+WHOLES = {
+    key: whole
+    for key, unit in UNITS.items()
+    if unit.dimensions.get("family") == TOKENS and (whole := _whole(unit)) != key
+}
+"""Part -> the token column without which it says only how small that cannot be."""
+
 ADD_ONS = ("requests", "tool_calls")
 """Families that come on top of a call: not reported means that there were none."""
 

@@ -192,6 +192,26 @@ def test_requests_pages_and_minutes_have_committed_prices_too(tmp_path: Path):
     assert sum(priced[part] for part in ("input_cost_usd", "output_cost_usd")) == Decimal("1.000002")
 
 
+@pytest.mark.parametrize(
+    ("rates", "status", "usd"),
+    [
+        ({"usd_per": {"audio_minute": 6}}, "priced", 2),
+        ({"usd_per_mtok": {"input": 1, "output": 2}}, "usage_missing", None),
+    ],
+)
+@pytest.mark.parametrize("semantics", ["refused+audio_beyond_input", "refused+impossible_count"])
+def test_counts_that_are_not_believed_cost_nothing_known_only_where_tokens_have_a_rate(
+    rates: dict[str, Any], status: str, usd: int | None, semantics: str, tmp_path: Path
+):
+    per = {"usd_per": {"audio_minute": 6}} | rates
+    book = book_of(tmp_path, entry(model="x", provider="acme", **per))
+    told = {"operation": "transcription", "units": [("audio_seconds", 20.0)], "usage_semantics": semantics}
+
+    priced = price(book, provider="acme", response_model="x", input_tokens=None, **told)
+
+    assert (priced["price_status"], priced["cost_usd"]) == (status, usd)
+
+
 def test_own_prices_of_the_settings_hold_until_the_book_says_otherwise(tmp_path: Path):
     own = {"openai/gpt-4o": {"input": "1", "output": "1"}}
     book = book_of(tmp_path, entry(model="gpt-4o", provider="openai", usd_per_mtok={"input": 3, "output": 3}), own)
