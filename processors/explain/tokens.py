@@ -13,7 +13,7 @@ from processors.explain.case import Case
 from processors.explain.meanings import meaning
 from processors.explain.wire import Json
 from processors.normalise.parts import REFUSED
-from processors.normalise.semantics import holds
+from processors.normalise.semantics import OF_READ, holds
 
 RULE = "usage_rule"
 """Column that ``note_usage_rules`` adds: the number of the first rule of ``usage.csv`` that holds; NULL: none does."""
@@ -21,6 +21,9 @@ RULE = "usage_rule"
 TOTAL = "the total of the span, which is the sum only so"
 DEFAULT = "the default, where nothing says otherwise"
 """Who tells what ``usage.csv`` and ``aliases.csv`` do not."""
+
+_LEFT = {"input": "tools_outside_input", "output": "thoughts_of_total"}
+"""Side -> the rule that gives it what the total has beyond both."""
 
 _CACHE = ("cached_input_tokens", "cache_write_tokens")
 
@@ -72,6 +75,7 @@ def _told_by(case: Case, at: int, side: str) -> Json:
     rule = usage_rules()[step[RULE]] if step[RULE] is not None else None
     winner = next((one.alias for one in case.said[at].get(f"{side}_tokens", ()) if one.won), None)
     says = getattr(rule, side) if rule else winner.counted if winner else ""
+    says = "inclusive" if says == OF_READ else says
     if step[f"{side}_includes"] != (says or "inclusive"):
         return {"table": None, "rule": TOTAL}
     if rule:
@@ -84,6 +88,7 @@ def _told_by(case: Case, at: int, side: str) -> Json:
 def _input_terms(step: dict[str, Any]) -> list[Json]:
     """The terms of ``normalise.usage``, in its order: as reported, from the uncached part, from the total."""
     cached = [(name, step[name]) for name in _CACHE]
+    repairs = _repairs(step)
     output, total = step["_output_tokens_reported"], step["total_tokens"]
     terms: list[tuple[str, int | None]] = []
     if step["_input_tokens_reported"] is not None:
@@ -97,32 +102,30 @@ def _input_terms(step: dict[str, Any]) -> list[Json]:
         terms = [("total_tokens", total), ("output_tokens", -output)]
     elif total is not None:
         terms = [("total_tokens", total)]
-    repaired = "cache_outside_input" in (step["_repair"] or "").split("+")
-    return _as_terms([*terms, *_restored(step, "input"), *(cached if repaired else ())])
+    outside = cached if "cache_outside_input" in repairs else cached[1:] if "write_outside_input" in repairs else ()
+    return _as_terms([*terms, *_restored(step, "input"), *outside])
 
 
 def _output_terms(step: dict[str, Any]) -> list[Json]:
     """As reported; what was left out is added, or if it is not told the output is the rest of the total."""
     reported, reasoning = step["_output_tokens_reported"], step["reasoning_tokens"]
-    total, reported_input = step["total_tokens"], step["_input_tokens_reported"]
+    total = step["total_tokens"]
     exclusive = step["output_includes"] == "exclusive"
     if reported is None:
         return _as_terms([("total_tokens", total), ("input_tokens", -step["input_tokens"])])
     beside = [("taken_output_tokens", step["taken_output_tokens"]), *(_audio(step, "output") if exclusive else ())]
-    known = None not in (total, reported_input) and step["input_includes"] == "inclusive"
-    repaired = "reasoning_outside_output" in (step["_repair"] or "").split("+")
-    if exclusive and reasoning is None and known:
-        inputs = reported_input + (step["taken_input_tokens"] or 0)
-        beyond = total - inputs - reported - sum(tokens or 0 for _, tokens in beside)
-        if beyond > 0:
-            return _as_terms([("total_tokens", total), ("input_tokens", -inputs)])
+    repaired = "reasoning_outside_output" in _repairs(step)
     spent = reasoning if exclusive or repaired else None
     return _as_terms([("output_tokens", reported), *beside, ("reasoning_tokens", spent), *_restored(step, "output")])
 
 
+def _repairs(step: dict[str, Any]) -> list[str]:
+    return (step["_repair"] or "").split("+")
+
+
 def _restored(step: dict[str, Any], side: str) -> list[tuple[str, int | None]]:
-    """What was taken out twice, as the total says."""
-    return [("taken_out_twice", step[f"{side}_restored"])]
+    """What was taken out twice, and what was left to the total, as the total says."""
+    return [("taken_out_twice", step[f"{side}_restored"]), (_LEFT[side], step[f"{side}_beyond"])]
 
 
 def _audio(step: dict[str, Any], side: str) -> list[tuple[str, int]]:

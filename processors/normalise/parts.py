@@ -5,7 +5,8 @@ writes kept for an hour; ``output_tokens`` contains reasoning, and audio. What s
 of a rule: it leaves all counts of its span unknown, because nobody can say which of them is wrong.
 
 * ``one_hour_beyond_write``: more kept for an hour than was written at all. Anthropic, who invented it, counts the
-  hour's writes within the writes, and so does everybody who passes them on: no way is known in which they are left out;
+  hour's writes within the writes, and so does everybody who passes them on: no way is known in which they are left out.
+  ``five_minutes_beyond_write``, ``lifetimes_beyond_write``: likewise of the others, and of both together;
 * ``audio_beyond_input``, ``audio_beyond_output``, ``image_beyond_input``, ``image_beyond_output``: likewise; OpenAI and
   Google count audio and images within the sums. ``modalities_beyond_input``, ``modalities_beyond_output``: each of the
   two fits, but not both, because no token is a sound and a picture;
@@ -14,9 +15,10 @@ of a rule: it leaves all counts of its span unknown, because nobody can say whic
 * ``parts_disagree``: a billed span took its cached, written or reasoning part from other spans of the same call, and
   together they do not fit into the sum.
 
-``part_without_sum`` names a part above zero whose sum no span of the call knows: it stands, but there is no cost.
-``input_missing`` and ``output_missing`` name the side of a billed text call that no span of it tells, while the other
-one is told: that one stands and is priced, so the cost is of what is reported, and how often that is so is counted.
+``part_without_sum`` names a part above zero whose sum no span of the call knows: it stands, but there is no cost, for
+of the sum is known only how small it cannot be. ``input_missing`` and ``output_missing`` name the side of a billed call
+that no span of it tells, neither the sum nor any part, while the other one is told: that one stands and is priced, so
+the cost is of what is reported, and how often that is so is counted.
 """
 
 from __future__ import annotations
@@ -25,8 +27,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from warehouse.schemas import TOKEN_KINDS
+from warehouse.schemas import BILLABLE_OPERATIONS, TOKEN_KINDS
 
 REFUSED = "refused"
 """First word of ``usage_semantics`` where the counts of a span are not believed; the rules stand behind it."""
@@ -40,8 +43,13 @@ _SUMS = {
 MODALITIES = ("image_input_tokens", "image_output_tokens", "image_cached_input_tokens", "audio_cached_input_tokens")
 """Parts that stand among the units of a row."""
 
+FIVE_MINUTES = "cache_write_5m_tokens"
+"""The writes that are not kept for an hour; no column of the lake."""
+
 _BEYOND = {
     "one_hour_beyond_write": (("cache_write_1h_tokens",), "cache_write_tokens"),
+    "five_minutes_beyond_write": ((FIVE_MINUTES,), "cache_write_tokens"),
+    "lifetimes_beyond_write": ((FIVE_MINUTES, "cache_write_1h_tokens"), "cache_write_tokens"),
     "audio_beyond_input": (("audio_input_tokens",), "input_tokens"),
     "audio_beyond_output": (("audio_output_tokens",), "output_tokens"),
     "image_beyond_input": (("image_input_tokens",), "input_tokens"),
@@ -57,12 +65,27 @@ _BEYOND = {
 PROMPTED = ("chat", "text_completion")
 """Operations that have both an input and an output."""
 
-_MISSING = {"input_missing": ("input_tokens", "output_tokens"), "output_missing": ("output_tokens", "input_tokens")}
-"""Rule -> the side that is not told, and the one that is."""
+UNANSWERED = ("embeddings", "rerank")
+"""Operations whose answer is made of no tokens."""
+
+_MISSING = {
+    "input_missing": ("input_tokens", "output_tokens", BILLABLE_OPERATIONS),
+    "output_missing": ("output_tokens", "input_tokens", set(BILLABLE_OPERATIONS) - set(UNANSWERED)),
+}
+"""Rule -> the side that is not told, the one that is, and the operations that have both."""
 
 _WHOLES = {part: whole for whole, parts in _SUMS.items() for part in parts} | {
-    part: whole for parts, whole in _BEYOND.values() for part in parts if part not in MODALITIES
+    part: whole for parts, whole in _BEYOND.values() for part in parts
 }
+"""Part -> what must be told with it; of audio and images that a cache gave, the last: what it gave at all."""
+
+
+_PIECES = {
+    FIVE_MINUTES: "cache_write_tokens",
+    "taken_input_tokens": "input_tokens",
+    "taken_output_tokens": "output_tokens",
+}
+"""Parts that no row keeps; a span that tells one without its sum is no source of counts for its call."""
 
 
 def apply_rules(
@@ -88,8 +111,11 @@ def refuse(rules: Iterable[str], counts: Iterable[str]) -> Callable[[pl.DataFram
 
 def refuse_parts(frame: pl.DataFrame) -> pl.DataFrame:
     """Add to ``_repair`` and ``_refused`` what cannot be; the counts of such spans become NULL."""
-    told = {name for name in (*TOKEN_KINDS, *MODALITIES) if frame[name].null_count() < len(frame)}
+    told = {name for name in (*TOKEN_KINDS, *MODALITIES, *_PIECES) if frame[name].null_count() < len(frame)}
     rules = _beyond(told)
+    alone = [(pl.col(piece) > 0) & pl.col(whole).is_null() for piece, whole in _PIECES.items() if piece in told]
+    if alone:
+        rules["part_without_sum"] = pl.any_horizontal(*alone)
     if not rules:
         return frame
     return apply_rules(frame, rules, refuse(rules, (*TOKEN_KINDS, *MODALITIES)))
@@ -98,10 +124,13 @@ def refuse_parts(frame: pl.DataFrame) -> pl.DataFrame:
 def refuse_contradictions(spans: pa.Table) -> pa.Table:
     """Spans after the once rules, which fill gaps from other spans: what now exceeds its sum, or still lacks some."""
     frame = pl.DataFrame(spans.select([*TOKEN_KINDS, "usage_semantics", "operation", "billable"]))
+    frame = frame.hstack(_modalities(spans["units"]))
     disagree = pl.any_horizontal(
-        *[exceeds(parts, whole) for whole, parts in _SUMS.items()], *_beyond(TOKEN_KINDS).values()
+        *[exceeds(parts, whole) for whole, parts in _SUMS.items()], *_beyond(frame.columns).values()
     )
-    orphan = pl.any_horizontal(*[(pl.col(part) > 0) & pl.col(whole).is_null() for part, whole in _WHOLES.items()])
+    orphan = pl.any_horizontal(
+        *[(pl.col(part) > 0) & pl.col(whole).is_null() for part, whole in _WHOLES.items() if part in frame.columns]
+    )
     found = {
         "parts_disagree": disagree,
         "part_without_sum": orphan.fill_null(value=False),
@@ -121,8 +150,16 @@ def refuse_contradictions(spans: pa.Table) -> pa.Table:
     return spans
 
 
-def _lacks(missing: str, told: str) -> pl.Expr:
-    billed = pl.col("billable") & pl.col("operation").is_in(PROMPTED)
+def _modalities(units: pa.ChunkedArray) -> list[pl.Series]:
+    """(n,) each: the amounts of the parts that any row has among its units; NULL where a row has none."""
+    maps = units.combine_chunks()
+    found = pc.unique(maps.keys).to_pylist() if len(maps) > units.null_count else []
+    named = [(name, pc.map_lookup(maps, name, "first").cast(pa.int64(), safe=False)) for name in MODALITIES]
+    return [pl.Series(name, amounts) for name, amounts in named if name in found]
+
+
+def _lacks(missing: str, told: str, operations: Collection[str]) -> pl.Expr:
+    billed = pl.col("billable") & pl.col("operation").is_in(sorted(operations))
     return (billed & pl.col(missing).is_null() & pl.col(told).is_not_null()).fill_null(value=False)
 
 

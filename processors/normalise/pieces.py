@@ -57,8 +57,9 @@ def _nothing_taken() -> pl.Expr:
 
 
 def _taken(side: str) -> pl.Expr:
-    named = pl.col(f"taken_{side}_tokens")
-    return pl.when(pl.col(f"{side}_is_rest") & ~pl.col("_as_written") & (named > 0)).then(named)
+    """What was taken out of a sum that is told; or, where none is, what it cannot be smaller than."""
+    named, is_rest = pl.col(f"taken_{side}_tokens"), pl.col(f"{side}_is_rest") | pl.col(f"{side}_tokens").is_null()
+    return pl.when(is_rest & ~pl.col("_as_written") & (named > 0)).then(named)
 
 
 def _fold_audio(side: str) -> tuple[pl.Expr, pl.Expr]:

@@ -16,6 +16,8 @@ from processors.normalise.frame import scope_starts
 EXCLUSIVE = "exclusive"
 UNKNOWN = "unknown"
 """Of both sides: the rule knows that nothing there was counted."""
+OF_READ = "inclusive_of_read"
+"""Of the input: it has what was read from a cache, and in some versions not what was written to it."""
 
 
 RULED = {"input": "_input_ruled", "output": "_output_ruled"}
@@ -31,7 +33,8 @@ def told(side: str) -> pl.Expr:
     """As a rule or the total says; NULL where neither does. Needs ``RULED`` and ``pieces``; for input, output's."""
     as_written = pl.when("_as_written").then(pl.lit("inclusive"))
     own = [_beside(), _between()] if side == "input" else []
-    return pl.coalesce(as_written, *own, RULED[side], _witness(side))
+    rule = pl.when(pl.col(RULED[side]) != OF_READ).then(pl.col(RULED[side]))
+    return pl.coalesce(as_written, *own, rule, _witness(side))
 
 
 def holds(rule: UsageRule) -> pl.Expr:

@@ -9,15 +9,23 @@ Repaired, because a way is known in which such counts come about:
 
 * ``cache_outside_input``: more cached and cache-write tokens than input. Anthropic and Bedrock count input without
   them, and some who pass that on say they do not: they are added;
+* ``write_outside_input``: the input has what was read, but not what was written: the total says so, or nothing else is
+  possible for an instrumentation of which that is known (``inclusive_of_read`` in ``conventions/usage.csv``);
 * ``reasoning_outside_output``: more reasoning than output. Gemini counts candidates without thoughts: likewise;
 * ``taken_out_twice``: a part was taken out of a sum that did not have it: ``pieces``;
 * ``rest_of_total``: one side is told, and the total: the other side is the rest, if its parts fit into it and no other
   reading of what is told gives another rest;
+* ``tools_outside_input``: a total of Gemini is more than both sides, and thoughts are told or there are none: the rest
+  is what its own tools gave to read, which Gemini counts apart and bills as input;
 * ``impossible_part``: a detail, or a total, that is negative, no whole number, or more than ``MOST_TOKENS``, is not
   believed (-1 is some producers' word for "not counted"); the sums stand.
 
 Flagged, and billed as it stands, because nobody can say which count is wrong:
 
+* ``thoughts_of_total``: thoughts are not told, and the rest of Gemini's total is taken for them. Where its own tools
+  gave something to read, that is in it too, and belongs to the input: all is billed, some of it on the wrong side;
+* ``write_unsure``: what was written to a cache may be missing in the input, and a total that LiteLLM added up itself,
+  as it does for streams, cannot tell;
 * ``total_disagrees``: a call whose total is told, and is not what its two sides come to, as written or as understood.
 
 Refused, so that there is no cost (``parts`` has the rules for parts beyond their whole):
@@ -34,9 +42,10 @@ from __future__ import annotations
 
 import polars as pl
 
-from processors.normalise.parts import MODALITIES, PROMPTED, REFUSED, apply_rules, exceeds, refuse, refuse_parts
+from processors.normalise.parts import MODALITIES, PROMPTED, REFUSED, apply_rules, refuse, refuse_parts
 from processors.normalise.pieces import PIECES, gather_pieces, join_modalities, restore
-from processors.normalise.semantics import RULED, UNKNOWN, cached, left_out, taken, told
+from processors.normalise.semantics import EXCLUSIVE, RULED, UNKNOWN, cached, left_out, taken, told
+from processors.normalise.totals import add_outside, flag_doubts, share_rest, take_rest, take_thoughts
 from warehouse.schemas import TOKEN_KINDS
 
 MOST_TOKENS = 1_000_000_000
@@ -61,11 +70,13 @@ def settle_usage(frame: pl.DataFrame) -> pl.DataFrame:
         .with_columns(pl.coalesce(told("input"), pl.col("input_includes"), pl.lit("inclusive")).alias("input_includes"))
         .pipe(join_modalities)
         .with_columns(_input().alias("input_tokens"), _output().alias("output_tokens"))
+        .pipe(take_thoughts)
         .pipe(restore)
-        .pipe(_repair_sums)
-        .pipe(_derive)
+        .pipe(add_outside)
+        .pipe(take_rest)
+        .pipe(share_rest)
         .pipe(refuse_parts)
-        .pipe(apply_rules, {"total_disagrees": _disagrees()}, lambda found: found)
+        .pipe(flag_doubts)
         .with_columns(_reported().alias("_has_usage"))
         .with_columns(
             _semantics().alias("usage_semantics"),
@@ -109,63 +120,17 @@ def _reported() -> pl.Expr:
 
 def _input() -> pl.Expr:
     """As reported and understood; else from the uncached part; of embeddings the total is the input."""
-    exclusive = pl.col("input_includes") == "exclusive"
+    exclusive = pl.col("input_includes") == EXCLUSIVE
     known = pl.col("input_tokens") + taken("input") + pl.when(exclusive).then(left_out("input")).otherwise(0)
     all_input = pl.when((pl.col("operation") == "embeddings") & (pl.col("output_tokens").fill_null(0) == 0))
     return pl.coalesce(known, pl.col("uncached_input_tokens") + cached(), all_input.then(pl.col("total_tokens")))
 
 
 def _output() -> pl.Expr:
-    """As reported and understood; reasoning that was left out and is not told is the rest of the total."""
-    exclusive = pl.col("output_includes") == "exclusive"
-    inclusive = pl.col("input_includes") == "inclusive"
-    rest = pl.when(inclusive).then(pl.col("total_tokens") - pl.col("input_tokens") - taken("input"))
-    known = pl.col("output_tokens") + taken("output") + left_out("output")
-    whole = pl.coalesce(known + pl.col("reasoning_tokens"), pl.when(rest > known).then(rest), known)
-    return pl.when(exclusive).then(whole).otherwise(pl.col("output_tokens") + taken("output"))
-
-
-def _derive(frame: pl.DataFrame) -> pl.DataFrame:
-    """``rest_of_total``."""
-    input_rest, output_rest = _rest("input_tokens", "output_tokens"), _rest("output_tokens", "input_tokens")
-    fits_input = input_rest >= cached()
-    fits_output = output_rest >= pl.col("reasoning_tokens").fill_null(0)
-    rests = {
-        "input_tokens": pl.when(fits_input).then(input_rest),
-        "output_tokens": pl.when(fits_output).then(output_rest),
-    }
-    derived = pl.any_horizontal(*[rest.is_not_null() for rest in rests.values()])
-    told = [pl.coalesce(side, rest).alias(side) for side, rest in rests.items()]
-    return apply_rules(frame, {"rest_of_total": derived}, lambda found: found.with_columns(told))
-
-
-def _rest(missing: str, known: str) -> pl.Expr:
-    """What the total leaves for a side that is not told; nothing where the other may be read in two ways."""
-    whole, reported = pl.col(known), pl.col(f"_{known}_reported")
-    rest = pl.col("total_tokens") - whole
-    is_sure = pl.col(missing).is_null() & (reported.is_null() | (reported == whole))
-    return pl.when(is_sure & (rest > 0) & (pl.col("operation").ne_missing("embeddings"))).then(rest)
-
-
-def _repair_sums(frame: pl.DataFrame) -> pl.DataFrame:
-    rules = {
-        "cache_outside_input": exceeds(("cached_input_tokens", "cache_write_tokens"), "input_tokens"),
-        "reasoning_outside_output": exceeds(("reasoning_tokens",), "output_tokens"),
-    }
-    outside = (cached(), pl.col("reasoning_tokens").fill_null(0))
-    added = [
-        (pl.col(side) + pl.when(rule).then(part).otherwise(0)).alias(side)
-        for side, rule, part in zip(_SIDES, rules, outside, strict=True)
-    ]
-    return apply_rules(frame, rules, lambda found: found.with_columns(added))
-
-
-def _disagrees() -> pl.Expr:
-    """Whether a total is told that no reading of the two sides comes to; some add up what they have."""
-    inputs, outputs = (pl.coalesce(f"_{side}_reported", side) for side in _SIDES)
-    sums = [a + b for a in (pl.col("input_tokens"), inputs) for b in (pl.col("output_tokens"), outputs)]
-    explained = pl.any_horizontal(*[pl.col("total_tokens") == one for one in sums])
-    return (pl.col("_model_call") & ~pl.col("_refused") & ~explained).fill_null(value=False)
+    """As reported and understood."""
+    known = pl.col("output_tokens") + taken("output")
+    exclusive = pl.when(pl.col("output_includes") == EXCLUSIVE)
+    return known + exclusive.then(left_out("output") + pl.col("reasoning_tokens").fill_null(0)).otherwise(0)
 
 
 def _semantics() -> pl.Expr:

@@ -168,7 +168,7 @@ def test_roles_and_usage_rules_speak_known_words():
     assert {role.kind for role in roles()} - {""} <= {*SPAN_KINDS}
     assert {operation for role in roles() for operation in (role.operation, role.otherwise)} - {""} <= OPERATIONS
     said = {side for rule in usage_rules() for side in (rule.input, rule.output)}
-    assert said == {"inclusive", "exclusive", "unknown"}
+    assert said == {"inclusive", "exclusive", "unknown", "inclusive_of_read"}
 
 
 def test_a_convention_is_added_by_rows_alone():

@@ -303,6 +303,20 @@ def test_a_total_that_nothing_comes_to_is_named_and_the_sides_are_billed(usage: 
     )
 
 
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"input": 60, "output_modality_TEXT": 30},
+        {"output": 30, "input_modality_TEXT": 60},
+        {"output": 30, "tool_use_prompt_token_count": 60},
+    ],
+)
+def test_pieces_of_a_sum_that_is_not_told_leave_the_call_without_a_cost(usage: dict[str, int]):
+    call = row(usage, model="gemini-2.5-flash")
+
+    assert (call["usage_semantics"], call["price_status"]) == ("refused+part_without_sum", "usage_missing")
+
+
 def test_explained_sums_of_whatever_langfuse_says_are_true():
     seeded = random.Random(11)
     usages = [

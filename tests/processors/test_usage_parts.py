@@ -23,6 +23,7 @@ KEYS = {
     "cached_input_tokens": "gen_ai.usage.cache_read.input_tokens",
     "cache_write_tokens": "gen_ai.usage.cache_creation.input_tokens",
     "cache_write_1h_tokens": "anthropic.usage.cache_creation.ephemeral_1h_input_tokens",
+    "cache_write_5m_tokens": "anthropic.usage.cache_creation.ephemeral_5m_input_tokens",
     "reasoning_tokens": "gen_ai.usage.reasoning.output_tokens",
     "audio_input_tokens": "gen_ai.usage.audio.input_tokens",
     "audio_output_tokens": "gen_ai.usage.audio.output_tokens",
@@ -58,6 +59,12 @@ def row(*told: dict[str, Any], **more: Any) -> dict[str, Any]:
     ("counts", "semantics"),
     [
         ({"cache_write_tokens": 10, "cache_write_1h_tokens": 11}, "refused+one_hour_beyond_write"),
+        ({"cache_write_tokens": 10, "cache_write_5m_tokens": 11}, "refused+five_minutes_beyond_write"),
+        (
+            {"cache_write_tokens": 10, "cache_write_5m_tokens": 6, "cache_write_1h_tokens": 5},
+            "refused+lifetimes_beyond_write",
+        ),
+        ({"cache_write_5m_tokens": 6}, "refused+part_without_sum"),
         ({"audio_input_tokens": 101}, "refused+audio_beyond_input"),
         ({"audio_output_tokens": 51}, "refused+audio_beyond_output"),
         ({"input_tokens": -1}, "refused+impossible_count"),
@@ -153,6 +160,52 @@ def test_a_side_that_nobody_tells_is_unknown_named_and_counted_and_the_other_is_
     assert (call["cost_usd"], usage[f"{missing}_cost_usd"]) == (usage[f"{told}_cost_usd"], 0)
 
 
+@pytest.mark.parametrize(
+    ("part", "sums"),
+    [
+        ("image_output_tokens", {"input_tokens": 100}),
+        ("audio_output_tokens", {"input_tokens": 100}),
+        ("image_input_tokens", {"output_tokens": 50}),
+        ("image_cached_input_tokens", {"input_tokens": 100, "output_tokens": 50, "image_input_tokens": 9}),
+        ("audio_cached_input_tokens", {"input_tokens": 100, "output_tokens": 50, "audio_input_tokens": 9}),
+    ],
+)
+@pytest.mark.parametrize("operation", ["chat", "image", "speech", "transcription"])
+def test_a_part_of_any_kind_without_its_sum_has_no_cost_rather_than_that_of_the_other_side(
+    part: str, sums: dict[str, int], operation: str
+):
+    call = row({**sums, part: 7}, operation=operation)
+
+    assert (call["usage_semantics"], call["price_status"]) == ("refused+part_without_sum", "usage_missing")
+    assert (dict(call["units"] or ()) | call)[part] == 7
+    assert call["cost_usd"] is None
+
+
+def test_images_of_a_sum_that_another_span_tells_are_priced_if_they_fit_into_it_and_refused_if_not():
+    fits, exceeds = (
+        row({"output_tokens": count}, {"input_tokens": 100, "image_output_tokens": 7}) for count in (50, 6)
+    )
+
+    assert (fits["usage_semantics"], fits["price_status"]) == ("inclusive", "priced")
+    assert (exceeds["usage_semantics"], exceeds["price_status"]) == ("refused+parts_disagree", "usage_missing")
+
+
+@pytest.mark.parametrize("operation", ["image", "speech", "transcription"])
+@pytest.mark.parametrize(("told", "missing"), [("input", "output"), ("output", "input")])
+def test_an_answer_that_is_no_text_lacks_a_side_by_name_too(operation: str, told: str, missing: str):
+    call = row({f"{told}_tokens": 100}, operation=operation)
+
+    assert call["usage_semantics"] == f"inclusive+{missing}_missing"
+
+
+@pytest.mark.parametrize("operation", ["embeddings", "rerank"])
+@pytest.mark.parametrize(("total", "semantics"), [(100, "inclusive"), (184, "inclusive+total_disagrees")])
+def test_the_total_of_a_call_without_an_answer_is_its_input(operation: str, total: int, semantics: str):
+    call = row({"input_tokens": 100, "total_tokens": total}, operation=operation)
+
+    assert (call["input_tokens"], call["usage_semantics"]) == (100, semantics)
+
+
 @pytest.mark.parametrize("operation", ["embeddings", "rerank"])
 def test_a_call_that_has_no_output_lacks_none(operation: str):
     call = processed({"input_tokens": 100}, operation=operation).tables["spans"].to_pylist()[0]
@@ -231,6 +284,8 @@ def test_whatever_the_wire_says_rows_are_possible_or_refused_and_unknown_is_neve
         assert all(one[name] is None or one[name] >= 0 for name in TOKEN_KINDS)
         assert not refused or (one["cost_usd"], one["price_status"]) in ((None, None), (None, "usage_missing"))
     for name in TOKEN_KINDS:
+        if name == "cache_write_tokens" and any("cache_write_5m_tokens" in counts for counts in told):
+            continue  # what is told by how long it is kept is told
         if not any(counts.get(name) not in (None, "", "x") or "total_tokens" in counts for counts in told):
             assert [one[name] for one in rows] == [None] * len(rows)
 

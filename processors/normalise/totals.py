@@ -1,0 +1,117 @@
+"""Sides that are not what they should be, by their parts and by the producer's own total; ``usage`` names the rules.
+
+Each step takes the frame with both sides understood, and mends them under the name of a rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import polars as pl
+
+from processors.normalise.parts import UNANSWERED, apply_rules, exceeds
+from processors.normalise.semantics import EXCLUSIVE, OF_READ, RULED, cached
+
+_GEMINI = "gemini"
+"""Part of the names of all models whose total has what tools gave, and whose thoughts may stand in it alone."""
+
+_INPUT, _OUTPUT, _TOTAL = (pl.col(f"{name}_tokens") for name in ("input", "output", "total"))
+_WRITTEN = pl.col("cache_write_tokens").fill_null(0)
+_REASONING = pl.col("reasoning_tokens").fill_null(0)
+_BEYOND = _TOTAL - _INPUT - _OUTPUT
+
+
+def take_thoughts(frame: pl.DataFrame) -> pl.DataFrame:
+    """``thoughts_of_total``, of an output that is known to leave them out; ``<side>_beyond``: what a side takes."""
+    apart = (pl.col("output_includes") == EXCLUSIVE) & (pl.col("input_includes") != EXCLUSIVE)
+    untold = apart & pl.col("reasoning_tokens").is_null() & (_BEYOND > 0)
+    nothing = [pl.lit(None, pl.Int64).alias(f"{side}_beyond") for side in ("input", "output")]
+    return _take("output", "thoughts_of_total", untold)(frame.with_columns(nothing))
+
+
+def add_outside(frame: pl.DataFrame) -> pl.DataFrame:
+    """``write_outside_input``, ``cache_outside_input``, ``reasoning_outside_output``."""
+    beyond = exceeds(("cached_input_tokens", "cache_write_tokens"), "input_tokens")
+    read_fits = ~exceeds(("cached_input_tokens",), "input_tokens")
+    total_says = (pl.col("input_includes") != EXCLUSIVE) & (_BEYOND == _WRITTEN) & (_WRITTEN != _REASONING)
+    known = (pl.col(RULED["input"]) == OF_READ) & beyond & read_fits
+    written = ((total_says | known) & (_WRITTEN > 0)).fill_null(value=False)
+    inputs = {"write_outside_input": _WRITTEN, "cache_outside_input": cached()}
+    rules = {
+        "write_outside_input": written,
+        "cache_outside_input": beyond & ~written,
+        "reasoning_outside_output": exceeds(("reasoning_tokens",), "output_tokens"),
+    }
+    output = {"reasoning_outside_output": _REASONING}
+    return apply_rules(frame, rules, lambda found: _add("output_tokens", output)(_add("input_tokens", inputs)(found)))
+
+
+def take_rest(frame: pl.DataFrame) -> pl.DataFrame:
+    """``rest_of_total``."""
+    input_rest, output_rest = _rest("input_tokens", "output_tokens"), _rest("output_tokens", "input_tokens")
+    fits_input = input_rest >= cached()
+    fits_output = output_rest >= _REASONING
+    rests = {
+        "input_tokens": pl.when(fits_input).then(input_rest),
+        "output_tokens": pl.when(fits_output).then(output_rest),
+    }
+    derived = pl.any_horizontal(*[rest.is_not_null() for rest in rests.values()])
+    told = [pl.coalesce(side, rest).alias(side) for side, rest in rests.items()]
+    return apply_rules(frame, {"rest_of_total": derived}, lambda found: found.with_columns(told))
+
+
+def _rest(missing: str, known: str) -> pl.Expr:
+    """What the total leaves for a side that is not told; nothing where the other may be read in two ways."""
+    whole, reported = pl.col(known), pl.col(f"_{known}_reported")
+    rest = _TOTAL - whole
+    is_sure = pl.col(missing).is_null() & (reported.is_null() | (reported == whole))
+    has_both = ~pl.col("operation").is_in(UNANSWERED).fill_null(value=False)
+    return pl.when(is_sure & (rest > 0) & has_both).then(rest)
+
+
+def share_rest(frame: pl.DataFrame) -> pl.DataFrame:
+    """``tools_outside_input``, or else ``thoughts_of_total``: what a total of Gemini has beyond both sides."""
+    rest = _of_gemini() & (_BEYOND > 0) & (cached() != _BEYOND)
+    none_apart = (pl.col(RULED["output"]) == "inclusive") & pl.col("provider").str.starts_with("gcp.")
+    thoughts_told = pl.col("reasoning_tokens").is_not_null() | none_apart
+    tools = (rest & thoughts_told).fill_null(value=False)
+    thoughts = rest.fill_null(value=False) & ~tools
+    return frame.pipe(_take("input", "tools_outside_input", tools)).pipe(_take("output", "thoughts_of_total", thoughts))
+
+
+def _of_gemini() -> pl.Expr:
+    """Whether a count that nobody took apart is Gemini's."""
+    models = pl.concat_str("request_model", "response_model", separator=" ", ignore_nulls=True).str.to_lowercase()
+    return models.str.contains(_GEMINI, literal=True) & ~pl.any_horizontal("input_is_rest", "output_is_rest")
+
+
+def flag_doubts(frame: pl.DataFrame) -> pl.DataFrame:
+    """``write_unsure`` and ``total_disagrees``."""
+    summed = _TOTAL.is_null() | (_BEYOND == 0)
+    unsure = (pl.col(RULED["input"]) == OF_READ) & pl.col("stream") & summed & (_WRITTEN > 0)
+    mended = pl.col("_repair").fill_null("").str.contains("outside_input", literal=True)
+    return apply_rules(frame, {"write_unsure": unsure & ~mended, "total_disagrees": _disagrees()}, lambda found: found)
+
+
+def _disagrees() -> pl.Expr:
+    """Whether a total is told that no reading of the two sides comes to; some add up what they have."""
+    inputs, answer = (pl.coalesce(f"_{side}_tokens_reported", f"{side}_tokens") for side in ("input", "output"))
+    no_answer = pl.when(pl.col("operation").is_in(UNANSWERED)).then(0)
+    sums = [a + pl.coalesce(b, no_answer) for a in (_INPUT, inputs) for b in (_OUTPUT, answer)]
+    explained = pl.any_horizontal(*[one == _TOTAL for one in sums])
+    return (pl.col("_model_call") & ~pl.col("_refused") & ~explained).fill_null(value=False)
+
+
+def _take(side: str, rule: str, holds: pl.Expr) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """What gives a side, where a rule holds, all that the total has beyond both."""
+    taken = [
+        pl.when(rule).then(_BEYOND).otherwise(f"{side}_beyond").alias(f"{side}_beyond"),
+        (pl.col(f"{side}_tokens") + pl.when(rule).then(_BEYOND).otherwise(0)).alias(f"{side}_tokens"),
+    ]
+    return lambda frame: apply_rules(frame, {rule: holds}, lambda found: found.with_columns(taken))
+
+
+def _add(side: str, amounts: Mapping[str, pl.Expr]) -> Callable[[pl.DataFrame], pl.DataFrame]:
+    """What adds to a side, where a rule holds, the amount of the rule."""
+    added = [pl.when(rule).then(amount).otherwise(0) for rule, amount in amounts.items()]
+    return lambda found: found.with_columns(sum(added, pl.col(side)).alias(side))
