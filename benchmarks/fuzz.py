@@ -12,6 +12,7 @@ import random
 import sys
 import time
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -24,6 +25,8 @@ from processors.decode.decoded import Decoded, spread_texts
 from processors.messages import Message
 
 BATCH = 50
+SHAPES = 60
+"""Of spans that come again and again."""
 TEXTS = (
     *("", " ", "gpt-4o", "12", "-7", "1e2", "1.5", "true", "False", "stop", "['stop']", '["stop", "length"]', "('a',)"),
     *('{"a": 1}', ' {"tenant": "x"}', '{"tenant.id": "acme", "feature": "chat", "user_id": 7}', "nan", "a" * 1030),
@@ -48,6 +51,8 @@ REALS = (0.0, -0.0, 1.0, -0.5, 1e300, float("inf"), float("nan"), 12.0)
 
 def random_payload(rng: random.Random, table: AliasTable) -> bytes:
     """A request of a few spans with keys that are known, and perhaps a few bytes that are wrong."""
+    if rng.random() < 0.5:
+        return _usual_payload(rng, table)
     request = ExportTraceServiceRequest()
     for _ in range(rng.randint(0, 2)):
         resource_spans = request.resource_spans.add(schema_url=rng.choice(("", "s")))
@@ -64,6 +69,95 @@ def random_payload(rng: random.Random, table: AliasTable) -> bytes:
     for _ in range(rng.choice((0, 0, 0, 1, 1, 2, 5))):
         written = _damage(written, rng)
     return written
+
+
+def _usual_payload(rng: random.Random, table: AliasTable) -> bytes:
+    """As instrumentations write them: sound, and in shapes that come again and again; the values differ."""
+    request = ExportTraceServiceRequest()
+    for _ in range(rng.choice((1, 1, 1, 2))):
+        resource_spans = request.resource_spans.add()
+        _fill(resource_spans.resource.attributes, list(table.resource), rng, rng.choice((0, 0, 3)))
+        scope_spans = resource_spans.scope_spans.add()
+        shape = rng.randrange(SHAPES)
+        for _ in range(rng.randint(1, 8)):
+            shape = rng.choice((shape, shape, rng.randrange(SHAPES)))
+            span = scope_spans.spans.add(trace_id=rng.randbytes(16), span_id=rng.randbytes(8), name=rng.choice(TEXTS))
+            span.kind, span.start_time_unix_nano = rng.choice((0, 3)), rng.choice((0, 5, 2**64 - 1))
+            span.parent_span_id = rng.choice((b"", rng.randbytes(8)))
+            if rng.random() < 0.3:
+                span.status.code, span.status.message = rng.choice(((2, ""), (1, "ok"), (2, rng.choice(TEXTS))))
+            _fill_shape(span.attributes, table, rng, shape)
+            if rng.random() < 0.05:
+                _fill(span.attributes, list(table.span), rng, 2)
+            if rng.random() < 0.05:
+                span.events.add(name=rng.choice([*table.events]), time_unix_nano=7)
+    written = request.SerializeToString()
+    if rng.random() < 0.2:
+        written = reverse_pairs(written) if rng.random() < 0.5 else shuffle_fields(written, rng)
+    return _damage(written, rng) if rng.random() < 0.1 else written
+
+
+def _fill_shape(attributes: object, table: AliasTable, rng: random.Random, number: int) -> None:
+    """The attributes of one shape: most are of a kind that the field of their key can use."""
+    shape, (usual, inside, kinds) = random.Random(number), _usual_keys(table)
+    keys = [*shape.sample(usual, 9), *shape.sample(inside, 2), *shape.sample(_WITH_WORDS, 1), "x1", "x2"]
+    keys += shape.sample(list(table.span), 1) if shape.random() < 0.1 else []
+    for key in shape.sample(keys, shape.randint(0, 9)):
+        field = next((alias.field for alias in table.span.get(key, ())), "")
+        fit = shape.choice(_FIT.get(kinds.get(field, ""), "sidbak") if shape.random() < 0.95 else "sidbak")
+        value = attributes.add(key=key).value  # type: ignore[attr-defined]  # a repeated field
+        _fill_value(value, rng, 3, fit if rng.random() < 0.98 else "")
+        if fit == "s" and value.string_value and rng.random() < 0.8:
+            value.string_value = rng.choice(_USUAL)
+
+
+@cache
+def _usual_keys(table: AliasTable) -> tuple[list[str], list[str], dict[str, str]]:
+    """Keys that tell no verdict, keys of structures, and the kinds of fields."""
+    usual = [key for key, aliases in table.span.items() if not any(_is_verdict(alias.field) for alias in aliases)]
+    inside = [key for key, aliases in table.span.items() if any(alias.path for alias in aliases)]
+    return usual, inside, {field.name: field.kind for field in table.fields}
+
+
+def _is_verdict(field: str) -> bool:
+    return field.startswith(("evaluation", "safety_verdicts"))
+
+
+_USUAL = (
+    *(
+        "gpt-4o",
+        "12",
+        "stop",
+        "acme",
+        "user-7",
+        "日本",
+        "x" * 40,
+        "x" * 33,
+        "api.example.net",
+        "2026",
+        '{"tenant": "x"}',
+    ),
+    *(
+        '[{"role": "user", "parts": [{"type": "text", "content": "ä"}]}]',
+        "[]",
+        '{"tenant": "x"}',
+        '{"usage": {"prompt_tokens": 5}}',
+    ),
+    *('[{"role": "assistant", "parts": [{"refusal": "no"}]}]', '[{"prompt_filter_results": []}]', "n" * 64, "y" * 65),
+)
+_WITH_WORDS = ("gen_ai.output.messages", "output.value", "gen_ai.completion", "llm.response", "ai.response.text")
+_FIT = {
+    "text": "s",
+    "first": "sa",
+    "who": "s",
+    "integer": "is",
+    "count": "iiis",
+    "real": "di",
+    "elapsed": "di",
+    "bool": "bi",
+    "time": "i",
+}
+"""Kind of a field -> what fills it."""
 
 
 def _fill_span(span: Span, rng: random.Random, table: AliasTable) -> None:
@@ -101,8 +195,8 @@ def _fill(attributes: object, keys: list[str], rng: random.Random, most: int) ->
         _fill_value(attributes.add(key=key).value, rng, 3)  # type: ignore[attr-defined]  # a repeated field
 
 
-def _fill_value(value: AnyValue, rng: random.Random, levels: int) -> None:
-    match rng.choice("sssssiiidbyakn" if levels else "sidb"):
+def _fill_value(value: AnyValue, rng: random.Random, levels: int, kind: str = "") -> None:
+    match kind or rng.choice("sssssiiidbyakn" if levels else "sidb"):
         case "s":
             value.string_value = rng.choice(TEXTS)
         case "i":
@@ -123,6 +217,19 @@ def _fill_value(value: AnyValue, rng: random.Random, levels: int) -> None:
                 )
         case _:
             pass
+
+
+def reverse_pairs(message: bytes) -> bytes:
+    """The same request as the Collector writes it: of every attribute the value first."""
+    return _shuffle(message, _Reversed(), _REQUEST)
+
+
+class _Reversed(random.Random):
+    """Brings fields into descending order."""
+
+    def shuffle(self, x: Any) -> None:
+        """See above; fields that are repeated keep their own order."""
+        x.sort(reverse=True)
 
 
 def shuffle_fields(message: bytes, rng: random.Random) -> bytes:

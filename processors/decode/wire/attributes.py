@@ -43,7 +43,7 @@ NAME_BYTES = 64
 
 
 @inlined
-def _read_pair(buffer: Any, at: int, end: int) -> Any:
+def read_pair(buffer: Any, at: int, end: int) -> Any:
     """Key and value of a ``KeyValue`` in either order: begin and end of both; -1: odd. A value may be missing."""
     key_begin, key_end = np.int64(0), np.int64(-1)
     value_begin, value_end = np.int64(0), np.int64(-1)
@@ -146,12 +146,6 @@ def _offer(
     put(field, alias, one, two, log, scratch, number)
 
 
-@inlined
-def _cannot_open(byte: int) -> bool:
-    """Whether no list or dict begins so, not even behind blanks."""
-    return byte not in (ord("{"), ord("[")) and byte > 32
-
-
 @compiled
 def _opens_object(buffer: Any, at: int, size: int) -> bool:
     """Whether a text begins like the repr of an object, see ``decode.reprs``: a name, then ``(``, ``=`` or ``[``."""
@@ -161,6 +155,15 @@ def _opens_object(buffer: Any, at: int, size: int) -> bool:
             continue
         return i > at and byte in (ord("("), ord("="), ord("["))
     return False
+
+
+@inlined
+def cannot_open(buffer: Any, at: int, size: int) -> bool:
+    """Whether a text is no list, dict or object, not even behind blanks."""
+    if size == 0:
+        return True
+    lead = buffer[at]
+    return lead not in (ord("{"), ord("[")) and 32 < lead < 0x80 and not _opens_object(buffer, at, size)
 
 
 @inlined
@@ -178,7 +181,7 @@ def read_attribute(
 ) -> None:
     """One attribute of a span, or of an event that is read."""
     state = scratch.state
-    key_begin, key_end, value_begin, value_end = _read_pair(buffer, at, end)
+    key_begin, key_end, value_begin, value_end = read_pair(buffer, at, end)
     if key_begin < 0:
         state[IS_ODD] = 1
         return
@@ -211,10 +214,7 @@ def read_attribute(
         if count == MOST_PENDING:
             state[IS_FOR_PYTHON] = 1
             return
-        if kind == STRING and (
-            second == 0
-            or (buffer[first] < 0x80 and _cannot_open(buffer[first]) and not _opens_object(buffer, first, second))
-        ):
+        if kind == STRING and cannot_open(buffer, first, second):
             return
         scratch.pending[count, 0] = slot
         scratch.pending[count, 1] = first
@@ -237,7 +237,7 @@ def keep_structures(
             if about < 0 or kind != STRING:
                 is_worth = keys.inner[one, ALIAS] <= best(keys.inner[one, FIELD], base_alias, scratch, number)
             elif about != looked:
-                is_worth = mentions(buffer, begin, size, about, keys, base)
+                is_worth = mentions(buffer, begin, size, 1 << about, keys, base)
                 looked = about
             if is_worth:
                 break

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from processors.decode.wire.compiled import compiled, inlined
 from processors.decode.wire.room import Room
-from processors.decode.wire.scratch import NAME, NO_ALIAS, TEXT
-from processors.decode.wire.words import PADDING, hash_bytes, is_equal, load64
+from processors.decode.wire.scratch import NAME, NO_ALIAS, PLAN, TEXT
+from processors.decode.wire.words import hash_bytes, is_equal, load64
 
 SAMPLE = 2048
 MOST_DIFFERENT = 0.5
@@ -31,7 +31,7 @@ GIVEN, VALUES, LAST, IS_SEARCHING = range(4)
 class Cells(NamedTuple):
     """By field and row; what no row has told is not touched, so it takes no memory."""
 
-    alias: NDArray[np.int16]  # (fields, rows), MISSING
+    alias: NDArray[np.int16]  # (fields, rows), MISSING; of rows with a plan the plan knows it
     word: NDArray[np.int64]  # (fields, rows)
     state: NDArray[np.int64]  # (fields, 4): cells given, values, the last value, whether repeats are looked for
     values: NDArray[np.int64]  # (fields, values, 2): begin and size in the heap
@@ -48,6 +48,7 @@ class Found(NamedTuple):
     rows: NDArray[np.int64]  # (spans, ROW_COLUMNS)
     ids: NDArray[np.uint64]  # (spans, 4): trace id, span id, and the parent's, 0: none
     log: NDArray[np.int64]  # (room, LOG_COLUMNS): the attributes of one message
+    words: NDArray[np.int64]  # (room,): the values of one message's spans whose shapes are known
     inner: NDArray[np.int64]  # (room, INNER_COLUMNS)
     cells: Cells
 
@@ -114,39 +115,9 @@ def add_text(buffer: Any, at: int, size: int, field: int, cells: Any) -> int:
     return count
 
 
-@inlined
-def _fill(buffer: Any, field: int, row: int, alias: int, first: int, second: int, cells: Any) -> None:
-    if cells.state[field, GIVEN] == 0:
-        begin_field(field, cells)
-    cells.state[field, GIVEN] += 1
-    cells.alias[field, row] = alias
-    cells.word[field, row] = add_text(buffer, first, second, field, cells) if cells.is_text[field] else first
-
-
-@compiled
-def fill_cells(buffer: Any, rows: Any, begin: int, end: int, log: Any, logged: int, cells: Any) -> bool:
-    """The cells of one message: the texts of its rows, and its log; False where the heap may have no room for them."""
-    own = len(cells.is_text) - len(OWN)
-    need = np.int64(PADDING)
-    for row in range(begin, end):
-        for column in OWN:
-            need += rows[row, column + 1] + 8
-    for i in range(logged):
-        need += log[i, 4] + 8
-    if cells.used[0] + need > len(cells.heap):
-        return False
-    for row in range(begin, end):
-        for number, column in enumerate(OWN):
-            if rows[row, column] >= 0:
-                _fill(buffer, own + number, row, 0, rows[row, column], rows[row, column + 1], cells)
-    for i in range(logged):
-        _fill(buffer, log[i, 1], log[i, 0], log[i, 2], log[i, 3], log[i, 4], cells)
-    return True
-
-
 @compiled
 def fill_shared(
-    buffer: Any, field: int, template: Any, shared: Any, first: Any, second: Any, words: Any, cells: Any
+    buffer: Any, field: int, template: Any, shared: Any, first: Any, second: Any, words: Any, cells: Any, alias: Any
 ) -> None:
     """Where a row tells nothing of a field, its template does. ``shared``: alias and words of each template."""
     if cells.state[field, GIVEN] == 0:
@@ -157,7 +128,15 @@ def fill_shared(
             words[one] = add_text(buffer, first[one], second[one], field, cells)
     for row in range(len(template)):
         one = template[row]
-        if cells.alias[field, row] == MISSING and shared[one] != NO_ALIAS:
-            cells.alias[field, row] = shared[one]
+        if alias[row] == MISSING and shared[one] != NO_ALIAS:
+            alias[row] = shared[one]
             cells.word[field, row] = words[one]
     cells.state[field, GIVEN] += 1
+
+
+@compiled
+def settle_alias(rows: Any, of_plan: Any, of_row: Any, alias: Any) -> None:
+    """The winning alias of each row: its plan's, or its own."""
+    for row in range(len(alias)):
+        plan = rows[row, PLAN]
+        alias[row] = of_plan[plan] if plan >= 0 else of_row[row]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from processors.conventions.table import AliasTable
 from processors.decode.decoded import KINDS, REALS
 from processors.decode.wire import scratch as at
-from processors.decode.wire.cells import GIVEN, MISSING, OWN, VALUES, Cells, fill_shared
+from processors.decode.wire.cells import GIVEN, MISSING, OWN, VALUES, Cells, fill_shared, settle_alias
 from processors.decode.wire.compiled import compiled
 from processors.decode.wire.room import fresh, to_array
 from processors.decode.wire.scratch import NO_ALIAS
@@ -35,6 +35,7 @@ class Walked:
     template: NDArray[np.int64]  # of each row
     templates: Sequence[Template]
     placed: Placed
+    plan_alias: NDArray[np.int16]  # (fields, plans)
 
 
 def structure(walked: Walked) -> list[pa.Array]:
@@ -95,8 +96,7 @@ def fields(walked: Walked, table: AliasTable, told: Mapping[int, Sequence[Offer]
     for field in table.columns:
         number = numbers[field.name]
         offers = told.get(number, ())
-        _take_shared(walked, number)
-        if not walked.cells.state[number, GIVEN] and not offers:
+        if not walked.cells.state[number, GIVEN] and not offers and (walked.placed.alias[:, number] == NO_ALIAS).all():
             values[field.name], winners[field.name] = nothing[KINDS[field.kind]], nothing[pa.int16()]
         elif walked.cells.is_text[number]:
             values[field.name], winners[field.name] = _texts(walked, number, offers)
@@ -105,17 +105,20 @@ def fields(walked: Walked, table: AliasTable, told: Mapping[int, Sequence[Offer]
     return pa.table(values), pa.table(winners)
 
 
-def _take_shared(walked: Walked, number: int) -> None:
-    """Fill up one field from the templates."""
-    alias, first, second = (np.ascontiguousarray(one[:, number]) for one in walked.placed.words())
-    if (alias != NO_ALIAS).any():
-        fill_shared(walked.buffer, number, walked.template, alias, first, second, np.empty_like(first), walked.cells)
-
-
 def _alias(walked: Walked, number: int) -> NDArray[np.int16]:
-    """The winning alias of each row, in memory of its own."""
-    alias = fresh(len(walked.rows), np.int16)
-    alias[:] = walked.cells.alias[number, : len(alias)] if walked.cells.state[number, GIVEN] else MISSING
+    """The winning alias of each row, in memory of its own; where no span tells a field, its template may."""
+    alias, cells = fresh(len(walked.rows), np.int16), walked.cells
+    if number >= len(walked.plan_alias):  # no field: every row has its own
+        alias[:] = cells.alias[number, : len(alias)] if cells.state[number, GIVEN] else MISSING
+        return alias
+    if cells.state[number, GIVEN]:
+        settle_alias(walked.rows, walked.plan_alias[number], cells.alias[number], alias)
+    else:
+        alias[:] = MISSING
+    shared, first, second = (np.ascontiguousarray(one[:, number]) for one in walked.placed.words())
+    if (shared != NO_ALIAS).any():
+        words = np.empty_like(first)
+        fill_shared(walked.buffer, number, walked.template, shared, first, second, words, cells, alias)
     return alias
 
 

@@ -21,6 +21,7 @@ from processors.decode.wire import columns, frames
 from processors.decode.wire.cells import OWN, Found, make_cells, with_heap
 from processors.decode.wire.columns import Walked
 from processors.decode.wire.frames import GROUP_COLUMNS, SPAN_COLUMNS, find_spans
+from processors.decode.wire.kernel import walk
 from processors.decode.wire.keys import keys_of
 from processors.decode.wire.room import Room
 from processors.decode.wire.scratch import (
@@ -35,9 +36,9 @@ from processors.decode.wire.scratch import (
     ROW_COLUMNS,
     make_scratch,
 )
-from processors.decode.wire.spans import walk
+from processors.decode.wire.shapes import forget, is_full, make_shapes
 from processors.decode.wire.structures import Structures
-from processors.decode.wire.templates import Template, Templates
+from processors.decode.wire.templates import Resources, Template, Templates
 from processors.decode.wire.words import PADDING
 from processors.messages import DeadLetter, Drop, Message
 
@@ -45,6 +46,8 @@ _SIDE_BYTES = 1 << 16
 _SPARE_BYTES = 4 * _SIDE_BYTES
 _LOG_ROWS = 1 << 14
 _HEAP_WORDS_PER_SPAN = 32
+_MOST_BASES = 1 << 10
+"""Of what resources and scopes fill, by field, before shapes are learnt anew."""
 
 
 class Reader:
@@ -60,13 +63,15 @@ class Reader:
         self._room = Room()
         self._templates = Templates(table)
         self._structures = Structures(table)
+        self._shapes = make_shapes(self._keys.fields)
+        self._bases: dict[bytes, int] = {}
 
     def decode(self, messages: Sequence[Message]) -> Decoded:
         """Columns of all spans of a range of messages; ``DeadLetter.index`` counts within ``messages``."""
         wire = _Wire.of(messages, self._room, len(self._texts) + _SPARE_BYTES)
         groups, spans = _find(wire, self._room)
         templates, template_of = self._read_templates(wire, groups)
-        walked, found, bad = self._walk(wire, groups, spans, templates, template_of)
+        walked, found, bad = self._walk(wire, spans, templates, template_of)
         told, verdicts = self._structures.read(memoryview(wire.buffer), found)
         slow = _Slow(Walk(self._table))
         left = set(np.flatnonzero(walked.rows[:, IS_LEFT]).tolist()) | verdicts
@@ -90,31 +95,40 @@ class Reader:
         return templates, np.array([numbers[pair] for pair in pairs], np.int64)
 
     def _walk(
-        self, wire: _Wire, groups: NDArray[np.int64], spans: NDArray[np.int64], templates: list[Template],
-        template_of: NDArray[np.int64],
+        self, wire: _Wire, spans: NDArray[np.int64], templates: list[Template], template_of: NDArray[np.int64]
     ) -> tuple[Walked, NDArray[np.int64], NDArray[np.int64]]:  # fmt: skip
         keys, room = self._keys, self._room
+        if is_full(self._shapes) or len(self._bases) > _MOST_BASES:
+            forget(self._shapes)
+            self._bases.clear()
         placed, texts = self._templates.place(templates, wire.end + len(self._texts))
         side = wire.put(self._texts + texts)
         room.take("log", _LOG_ROWS, np.int64, LOG_COLUMNS)
         room.take("inner", len(spans) + 64, np.int64, INNER_COLUMNS)
         room.take("heap", len(spans) * _HEAP_WORDS_PER_SPAN + len(texts) + PADDING, np.uint64)
+        room.take("words", _LOG_ROWS, np.int64)
         rows = room.take("rows", max(len(spans), 1), np.int64, ROW_COLUMNS)
         ids = room.take("ids", max(len(spans), 1), np.uint64, 4)
         cells = make_cells(room, self._is_text, len(spans) + len(templates))
         at = (0, 0, 0, side)
+        bases = [self._bases.setdefault(one.tobytes(), len(self._bases)) for one in placed.alias]
+        resources = Resources(of_group=template_of, alias=placed.alias, base=np.array(bases, np.int64))
         bad = np.zeros(len(wire.starts), np.int64)
         scratch = make_scratch(keys.fields)
         while True:
             cells = with_heap(cells, room.all_of("heap"))
-            found = Found(rows=rows, ids=ids, log=room.all_of("log"), inner=room.all_of("inner"), cells=cells)
+            scratch.best[:] = -1  # what a message has left that is walked again
+            found = Found(
+                rows=rows, ids=ids, log=room.all_of("log"), inner=room.all_of("inner"), words=room.all_of("words"),
+                cells=cells,
+            )  # fmt: skip
             at = walk(
-                wire.buffer, groups, spans, template_of, placed.alias, wire.odd, keys, wire.end, at[3],
-                side + _SIDE_BYTES, found, scratch, bad, at,
+                wire.buffer, spans, resources, wire.odd, keys, wire.end, at[3], side + _SIDE_BYTES, found, scratch,
+                self._shapes, bad, at,
             )  # fmt: skip
             if at[0] == len(spans):
                 break
-            for name in ("log", "inner", "heap"):
+            for name in ("log", "inner", "words", "heap"):
                 room.grow(name)
         while cells.used[0] + 8 * len(texts) + PADDING > len(cells.heap):
             cells = with_heap(cells, room.grow("heap"))
@@ -127,6 +141,7 @@ class Reader:
             template=template_of[rows[:, GROUP]] if len(rows) else np.zeros(0, np.int64),
             templates=templates,
             placed=placed,
+            plan_alias=self._shapes.alias,
         )
         return walked, found.inner[: at[2]], bad
 

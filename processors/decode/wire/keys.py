@@ -43,12 +43,15 @@ class Keys(NamedTuple):
     times: NDArray[np.int64]  # (n, 2): ALIAS, FIELD that the time of an event fills
     mentions: NDArray[np.int64]  # (n, 3): AT, SIZE, ABOUT
     nobody: NDArray[np.int64]  # (n, 2): AT, SIZE of the words that are no name of anybody
+    leads: NDArray[np.uint8]  # first byte of a text -> what the text may be, as bits
     bigrams: NDArray[np.bool_]  # two bytes, folded -> whether they may stand in a mention
     fields: int
     text_bytes: int
     message_bytes: int
 
 
+ODD_LEAD, NOBODY_LEAD, QUOTE_LEAD = 1, 2, 4
+"""What a text that begins with a byte may be: none that stands as a name as it is; a word for nobody; a JSON string."""
 AT, SIZE, PLAIN, INNER = range(4)
 ALIAS, FIELD, WANTED, QUOTED = range(4)
 ABOUT = 2
@@ -124,12 +127,22 @@ def keys_of(table: AliasTable) -> tuple[Keys, bytes]:
         times=_rows(times, 2),
         mentions=_rows(mentions, 3),
         nobody=_rows(nobody, 2),
+        leads=_leads(),
         bigrams=_bigrams(list(words)),
         fields=len(table.fields),
         text_bytes=values.TEXT_BYTES,
         message_bytes=values.MESSAGE_BYTES,
     )
     return keys, bytes(slots.text)
+
+
+def _leads() -> NDArray[np.uint8]:
+    leads = np.zeros(256, np.uint8)
+    leads[[*range(33), ord("{"), *range(128, 256)]] |= ODD_LEAD
+    for word in values.NOBODY:
+        leads[[lead for lead in range(256) if lead | 0x20 == word.encode()[0]]] |= NOBODY_LEAD
+    leads[ord('"')] |= QUOTE_LEAD
+    return leads
 
 
 def _rows(rows: Sequence[tuple[int, ...]], columns: int) -> NDArray[np.int64]:

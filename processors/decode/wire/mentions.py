@@ -13,7 +13,7 @@ from processors.decode.wire.words import is_same, load64
 
 @compiled
 def mentions(buffer: Any, at: int, size: int, about: int, keys: Any, base: int) -> bool:
-    """Whether a text has one of the words without which nothing of that kind stands in it.
+    """Whether a text has one of the words without which nothing of some kinds stands in it; ``about``: kinds, as bits.
 
     Two bytes in every four are looked at: of a word that is longer than four, one such pair is always among them.
     """
@@ -35,7 +35,7 @@ def _stands_near(buffer: Any, i: int, at: int, end: int, about: int, keys: Any, 
         size = keys.mentions[word, SIZE]
         for begin in range(max(i - STRIDE + 1, at), i + STRIDE + 1):
             if (
-                keys.mentions[word, ABOUT] == about
+                about >> keys.mentions[word, ABOUT] & 1
                 and begin + size <= end
                 and is_same(buffer, begin, base + keys.mentions[word, AT], size)
             ):

@@ -27,9 +27,12 @@ from processors.decode.wire.messages import MOST_DEEP
     BEGIN,
     END,
     IS_LEFT,
-) = range(17)
-"""Columns of a row; ids and texts by where they stand, -1 where there is none."""
-ROW_COLUMNS = 17
+    PLAN,
+    WORDS,
+) = range(19)
+"""Columns of a row; ids and texts by where they stand, -1 where there is none; of a row whose shape is known the plan
+and where its words begin, else -1."""
+ROW_COLUMNS = 19
 
 INNER_COLUMNS = 5  # row, slot, begin, size, kind: structures that may hold what no attribute told
 LOG_COLUMNS = 5  # row, field, alias, and two words of the value: begin and size of a text, else its bits

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from google.protobuf.message import DecodeError
@@ -42,6 +42,14 @@ class Placed:
     def words(self) -> tuple[NDArray[np.int64], ...]:
         """The three of them."""
         return self.alias, self.first, self.second
+
+
+class Resources(NamedTuple):
+    """What the kernel needs of templates."""
+
+    of_group: NDArray[np.int64]  # group -> template; -1: protobuf refuses it
+    alias: NDArray[np.int64]  # (templates, fields): what they have filled
+    base: NDArray[np.int64]  # template -> a number; templates that have filled the same by the same have the same one
 
 
 class Templates:

@@ -89,7 +89,7 @@ def _is_blank(buffer: Any, at: int) -> bool:
 
 
 @inlined
-def _judge_text(buffer: Any, at: int, size: int, most: int) -> int:
+def judge_text(buffer: Any, at: int, size: int, most: int) -> int:
     """Whether a text may stand as a name: not empty, not a structure, not too long."""
     if size == 0 or size > most:
         return NOTHING
@@ -99,9 +99,9 @@ def _judge_text(buffer: Any, at: int, size: int, most: int) -> int:
 
 
 @inlined
-def _judge_name(buffer: Any, at: int, size: int, keys: Any, base: int) -> int:
+def judge_name(buffer: Any, at: int, size: int, keys: Any, base: int) -> int:
     """Likewise of who somebody is: a word for nobody is no name; with blanks behind it Python must look."""
-    verdict = _judge_text(buffer, at, size, keys.text_bytes)
+    verdict = judge_text(buffer, at, size, keys.text_bytes)
     if verdict != TAKEN:
         return verdict
     for word in range(len(keys.nobody)):
@@ -177,7 +177,7 @@ def _first_text(buffer: Any, at: int, end: int, most: int, stack: Any) -> Any:
         kind, first, second = read_any(buffer, begin, stop, stack)
         if kind != STRING:
             return LEFT, np.int64(0), np.int64(0)
-        verdict = _judge_text(buffer, first, second, most)
+        verdict = judge_text(buffer, first, second, most)
         if verdict != NOTHING:
             return verdict, first, second
         at = stop
@@ -213,15 +213,15 @@ def convert(
     if wanted == PYTHON:
         return left
     if wanted == REFUSAL:
-        told = kind in (ARRAY, MAP) or (kind == STRING and mentions(buffer, first, second, REFUSALS, keys, base))
+        told = kind in (ARRAY, MAP) or (kind == STRING and mentions(buffer, first, second, 1 << REFUSALS, keys, base))
         return left if told else nothing
     if wanted in (TEXT, FIRST, WHO):
         if kind == STRING:
             if wanted == WHO:
-                return _judge_name(buffer, first, second, keys, base), first, second
+                return judge_name(buffer, first, second, keys, base), first, second
             if wanted == FIRST and not _is_word(buffer, first, second):
                 return left
-            return _judge_text(buffer, first, second, keys.text_bytes), first, second
+            return judge_text(buffer, first, second, keys.text_bytes), first, second
         if kind == DOUBLE or (side < 0 and kind in (BOOLEAN, WHOLE)):
             return left
         if kind == BOOLEAN:

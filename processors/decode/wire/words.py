@@ -1,6 +1,6 @@
 """Bytes read as words of eight: loads, compares, hashes, varints and the check that text is UTF-8.
 
-Every array that is read here ends in ``PADDING`` bytes that belong to nobody, so a load of eight bytes that begins
+Every array that is read here ends in ``PADDING`` bytes that belong to nobody, so a load of up to 32 bytes that begins
 inside a payload stays inside the array. Lengths are checked against their parents before anything is read.
 """
 
@@ -9,15 +9,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import types, uint64
-from numba.core import cgutils
+from llvmlite import ir
+from numba import types, uint32, uint64
 from numba.extending import intrinsic
 
 from processors.decode.wire.compiled import CHECKED, compiled, inlined
 
-PADDING = 16
+PADDING = 32
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
-_HIGH_BITS = np.uint64(0x8080808080808080)
 _SHIFT = np.uint64(32)
 
 
@@ -31,22 +30,79 @@ if CHECKED:
             word |= np.uint64(buffer[at + i]) << np.uint64(8 * i)
         return word
 
+    @compiled
+    def unlike32(left: Any, one: int, right: Any, other: int) -> Any:
+        """Which of 32 bytes of two arrays differ, as bits; every one of them checked."""
+        found = np.uint32(0)
+        for i in range(32):
+            found |= np.uint32(left[one + i] != right[other + i]) << np.uint32(i)
+        return found
+
+    @compiled
+    def high32(buffer: Any, at: int) -> Any:
+        """Which of 32 bytes are not ASCII, as bits; every one of them checked."""
+        found = np.uint32(0)
+        for i in range(32):
+            found |= np.uint32(buffer[at + i] >> 7) << np.uint32(i)
+        return found
+
 else:
+    _BYTES = ir.VectorType(ir.IntType(8), 32)
+
+    def _load(context: Any, builder: Any, kind: Any, place: Any, loaded: Any) -> Any:
+        """One load from an array of bytes; ``place``: the array, and where the load begins."""
+        array, at = place
+        first = builder.gep(context.make_array(kind)(context, builder, array).data, [at])
+        load = builder.load(builder.bitcast(first, loaded.as_pointer()))
+        load.align = 1
+        return load
 
     @intrinsic
     def load64(_typing: Any, buffer: Any, at: Any) -> Any:
         """Eight bytes from ``at`` on, the first one lowest, wherever they stand."""
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            array = context.make_array(signature.args[0])(context, builder, arguments[0])
-            place = builder.gep(array.data, [arguments[1]])
-            word = cgutils.pointer_add(builder, place, context.get_constant(types.intp, 0))
-            pointer = builder.bitcast(word, cgutils.ir.IntType(64).as_pointer())
-            load = builder.load(pointer)
-            load.align = 1
-            return load
+            return _load(context, builder, signature.args[0], arguments, ir.IntType(64))
 
         return uint64(buffer, types.intp), generate
+
+    @intrinsic
+    def unlike32(_typing: Any, left: Any, one: Any, right: Any, other: Any) -> Any:
+        """Which of 32 bytes of two arrays differ, as bits."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            here = _load(context, builder, signature.args[0], arguments[:2], _BYTES)
+            there = _load(context, builder, signature.args[2], arguments[2:], _BYTES)
+            return builder.bitcast(builder.icmp_unsigned("!=", here, there), ir.IntType(32))
+
+        return uint32(left, types.intp, right, types.intp), generate
+
+    @intrinsic
+    def high32(_typing: Any, buffer: Any, at: Any) -> Any:
+        """Which of 32 bytes are not ASCII, as bits."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            here = _load(context, builder, signature.args[0], arguments, _BYTES)
+            return builder.bitcast(builder.icmp_signed("<", here, ir.Constant(_BYTES, None)), ir.IntType(32))
+
+        return uint32(buffer, types.intp), generate
+
+
+@inlined
+def _first(size: int) -> Any:
+    """Bits of the first bytes of 32: ``size`` of them, 1 to 32."""
+    return np.uint32(0xFFFFFFFF) >> np.uint32(32 - size)
+
+
+@inlined
+def is_run(left: Any, one: int, right: Any, other: int, size: int) -> bool:
+    """Whether two stretches of two arrays hold the same bytes; at least one."""
+    done = 0
+    while size - done > 32:
+        if unlike32(left, one + done, right, other + done):
+            return False
+        done += 32
+    return unlike32(left, one + done, right, other + done) & _first(size - done) == np.uint32(0)
 
 
 @inlined
@@ -118,13 +174,22 @@ def read_length(buffer: Any, at: int, end: int) -> Any:
 
 
 @inlined
+def is_id(buffer: Any, at: int, size: int, wanted: int) -> bool:
+    """Whether an id has the size that it should have, 8 or 16, and is not all zero."""
+    word = load64(buffer, at)
+    if wanted == 16:
+        word |= load64(buffer, at + 8)
+    return size == wanted and word != np.uint64(0)
+
+
+@inlined
 def skip_ascii(buffer: Any, at: int, end: int) -> int:
-    """Where the word stands that holds the first byte that is not ASCII; ``end`` where all are."""
-    while at + 8 <= end:
-        if load64(buffer, at) & _HIGH_BITS:
+    """Where 32 bytes begin that hold the first one that is not ASCII; ``end`` where all are."""
+    while at + 32 < end:
+        if high32(buffer, at):
             return at
-        at += 8
-    if at < end and load64(buffer, at) & (_HIGH_BITS >> np.uint64(8 * (at + 8 - end))):
+        at += 32
+    if at < end and high32(buffer, at) & _first(end - at):
         return at
     return end
 
