@@ -9,7 +9,7 @@ from functools import cache
 
 import polars as pl
 
-from processors.conventions.rules import ANY, NONE, SPAN_KINDS, ProviderRule, Role, provider_rules, roles
+from processors.conventions.rules import ANY, NONE, SPAN_KINDS, ProviderRule, Role, provider_rules, roles, words
 from processors.conventions.table import AliasTable
 from processors.decode import Decoded
 from processors.normalise.frame import scope_starts, tell, to_frame
@@ -119,17 +119,25 @@ def role_holds(role: Role) -> pl.Expr:
 
 
 def _operation() -> pl.Expr:
-    """Told, or seen: a model that nothing else explains is a chat, with tokens or in an instrumentation's client."""
+    """Told, or seen: a model that nothing else explains was called, with tokens or in an instrumentation's client."""
     has_model = pl.col("request_model").is_not_null() | pl.col("response_model").is_not_null()
     unexplained = pl.col("_role").is_null() & pl.col("operation").is_null() & pl.col("operation_kind").is_null()
     return pl.coalesce(
         "role_operation",
         *_closed_or_member("operation"),
         *_closed_or_member("operation_kind"),
-        pl.when(unexplained & has_model & (_HAS_TOKENS | _CLIENT_OF_A_MODEL)).then(pl.lit("chat")),
+        pl.when(unexplained & has_model & (_HAS_TOKENS | _CLIENT_OF_A_MODEL)).then(_of_model()),
         pl.when(pl.col("task_outcome").is_not_null()).then(pl.lit("task")),
         "role_otherwise",
     )
+
+
+def _of_model() -> pl.Expr:
+    """What a model of this name is for, where the name says it; else to chat with."""
+    model = pl.coalesce("request_model", "response_model").str.to_lowercase()
+    known = words("model_operation").items()
+    said = [pl.when(model.str.contains(pattern)).then(pl.lit(operation)) for pattern, operation in known]
+    return pl.coalesce(*said, pl.lit("chat"))
 
 
 def _closed_or_member(field: str) -> tuple[pl.Expr, pl.Expr]:

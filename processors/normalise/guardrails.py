@@ -94,10 +94,16 @@ def _is_guard() -> pl.Expr:
 def _looked_for() -> pl.Expr:
     """The category that a guard's name speaks of; not of what wraps a guard and repeats its result."""
     wraps = pl.col("_role") == "aggregate"
-    name = pl.col("guardrail_name").str.to_lowercase().str.replace_all(r"[^a-z0-9]+", "_")
+    name = _in_words("guardrail_name")
     patterns = words("guard_name").items()
     told = pl.coalesce(*[pl.when(name.str.contains(pattern)).then(pl.lit(word)) for pattern, word in patterns])
     return pl.when(~wraps).then(told)
+
+
+def _in_words(column: str) -> pl.Expr:
+    """``DetectPII`` and ``detect-pii`` as ``detect_pii``."""
+    parted = pl.col(column).str.replace_all(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", "${1}${3}_${2}${4}")
+    return parted.str.to_lowercase().str.replace_all(r"[^a-z0-9]+", "_")
 
 
 def _own_action() -> pl.Expr:
@@ -237,7 +243,7 @@ def _evaluated(decoded: Decoded, rows: int) -> pl.Series:
 
 
 def _name_category() -> pl.Expr:
-    name = pl.col("evaluation_name").str.to_lowercase().str.replace_all(r"[^a-z0-9]+", "_")
+    name = _in_words("evaluation_name")
     return pl.coalesce(closed("safety_category", name), *[
         pl.when(name.str.contains(pattern)).then(pl.lit(category))
         for pattern, category in words("guard_name").items()

@@ -132,6 +132,7 @@ def test_a_name_has_dotted_snake_and_camel_spellings(name: str, spelled: tuple[s
 def test_canonical_words_are_those_of_the_design():
     assert set(words("operation").values()) <= OPERATIONS
     assert set(words("operation_kind").values()) <= OPERATIONS
+    assert set(words("model_operation").values()) <= OPERATIONS
     assert set(words("finish_reason").values()) == {"stop", "length", "tool_calls", "content_filter", "error"}
     assert set(words("guardrail_action").values()) == {"blocked", "redacted", "flagged", "allowed"}
 

@@ -422,6 +422,43 @@ def test_a_safety_evaluation_flags_by_its_label(name: str, label: str, expected:
     assert noted(CHAT, events=[evaluation]) == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "category"),
+    [
+        ("DetectPII", "pii"),
+        ("PIIFilter", "pii"),
+        ("ToxicLanguage", "toxicity"),
+        ("detect-Jailbreak", "prompt_injection"),
+    ],
+)
+def test_a_guard_s_name_is_read_however_its_words_are_parted(name: str, category: str):
+    assert noted({"validator.name": name, "validation_passed": False})[:2] == (category, "flagged")
+
+
+@pytest.mark.parametrize(
+    ("result", "action"),
+    [
+        ("FailResult(outcome='fail', error_message='no', fix_value=None)", "flagged"),
+        ("PassResult(outcome='pass', value_override=<class 'Any'>)", "allowed"),
+        ("GuardrailFunctionOutput(output_info=None, tripwire_triggered=True)", "blocked"),
+        ("tripwire_triggered=False output_info=Info(words=['a b=c'])", "allowed"),
+    ],
+)
+def test_a_guard_s_result_is_read_from_the_repr_of_an_object(result: str, action: str):
+    assert noted(GUARD | {"output.value": result})[1] == action
+
+
+def test_bedrocks_own_guard_is_a_guardrail_by_its_method():
+    given = span({"rpc.method": "ApplyGuardrail", "rpc.service": "Bedrock Runtime"}, kind=3)
+    sent = request(given, scope="opentelemetry.instrumentation.botocore.bedrock-runtime")
+
+    (row,) = normalise(
+        decode([message(sent)], load_table()), Rules(user_key=b"k", trusted_topics=None)
+    ).spans.to_pylist()
+
+    assert (row["operation"], row["_model_call"]) == ("guardrail", False)
+
+
 # ---- openlit
 
 

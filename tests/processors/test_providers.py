@@ -512,6 +512,17 @@ THROTTLED = {
         (TRACELOOP + "bedrock", "a name of tomorrow", 3, "chat"),
         (TRACELOOP + "bedrock", "bedrock.completion", 1, None),
         (TRACELOOP + "sagemaker", "sagemaker.completion", 3, "text_completion"),
+        (TRACELOOP + "openai", "openai.chat", 3, "chat"),
+        (TRACELOOP + "openai.v1", "openai.embeddings", 3, "embeddings"),
+        (TRACELOOP + "openai_agents", "Agent workflow", 3, None),
+        (TRACELOOP + "cohere", "cohere.rerank", 3, "rerank"),
+        (TRACELOOP + "cohere", "cohere.chat", 3, "chat"),
+        (TRACELOOP + "mistralai", "mistralai.embeddings", 3, "embeddings"),
+        (TRACELOOP + "ollama", "ollama.completion", 3, "text_completion"),
+        (TRACELOOP + "voyageai", "voyageai.embed", 3, "embeddings"),
+        ("openlit.instrumentation.openai.openai", "image dall-e-3", 3, "image"),
+        ("litellm", "litellm_request", 1, "chat"),
+        ("litellm", "Received Proxy Server Request", 2, None),
         (TRACELOOP + "botocore", "Bedrock Runtime.InvokeModel", 3, None),
         (TRACELOOP + "chromadb", "chroma.query", 3, None),
     ],
@@ -546,3 +557,23 @@ def test_what_a_client_says_that_it_does_goes_before_what_its_kind_would_say(tol
 )
 def test_the_two_conventions_of_litellms_one_scope_are_told_apart_by_their_keys(given: dict[str, Any], convention: str):
     assert _row({**_chat("openai"), **given}, "litellm")["convention"] == convention
+
+
+@pytest.mark.parametrize(
+    ("model", "operation"),
+    [
+        ("cohere.embed-english-v3", "embeddings"),
+        ("text-embedding-3-small", "embeddings"),
+        ("voyage-3.5", "embeddings"),
+        ("cohere.rerank-v3-5:0", "rerank"),
+        ("whisper-1", "transcription"),
+        ("tts-1-hd", "speech"),
+        ("gpt-image-1", "image"),
+        ("gpt-4o", "chat"),
+        ("claude-3-5-sonnet-20241022", "chat"),
+    ],
+)
+def test_a_call_that_only_names_its_model_does_what_such_models_do(model: str, operation: str):
+    given = {"gen_ai.system": "aws.bedrock", "gen_ai.request.model": model}
+
+    assert _row(given, TRACELOOP + "botocore.bedrock-runtime", kind=3)["operation"] == operation
