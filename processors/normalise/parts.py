@@ -5,8 +5,7 @@ writes kept for an hour; ``output_tokens`` contains reasoning, and audio. What s
 of a rule: it leaves all counts of its span unknown, because nobody can say which of them is wrong.
 
 * ``one_hour_beyond_write``: more kept for an hour than was written at all. Anthropic, who invented it, counts the
-  hour's writes within the writes, and so does everybody who passes them on: no way is known in which they are left out.
-  ``five_minutes_beyond_write``, ``lifetimes_beyond_write``: likewise of the others, and of both together;
+  hour's writes within the writes, and so does everybody who passes them on: no way is known in which they are left out;
 * ``audio_beyond_input``, ``audio_beyond_output``, ``image_beyond_input``, ``image_beyond_output``: likewise; OpenAI and
   Google count audio and images within the sums. ``modalities_beyond_input``, ``modalities_beyond_output``: each of the
   two fits, but not both, because no token is a sound and a picture;
@@ -48,8 +47,6 @@ FIVE_MINUTES = "cache_write_5m_tokens"
 
 _BEYOND = {
     "one_hour_beyond_write": (("cache_write_1h_tokens",), "cache_write_tokens"),
-    "five_minutes_beyond_write": ((FIVE_MINUTES,), "cache_write_tokens"),
-    "lifetimes_beyond_write": ((FIVE_MINUTES, "cache_write_1h_tokens"), "cache_write_tokens"),
     "audio_beyond_input": (("audio_input_tokens",), "input_tokens"),
     "audio_beyond_output": (("audio_output_tokens",), "output_tokens"),
     "image_beyond_input": (("image_input_tokens",), "input_tokens"),

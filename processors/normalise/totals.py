@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 import polars as pl
 
-from processors.normalise.parts import UNANSWERED, apply_rules, exceeds
+from processors.normalise.parts import FIVE_MINUTES, UNANSWERED, apply_rules, exceeds
 from processors.normalise.semantics import EXCLUSIVE, OF_READ, RULED, cached
 
 _GEMINI = "gemini"
@@ -86,11 +86,17 @@ def _of_gemini() -> pl.Expr:
 
 
 def flag_doubts(frame: pl.DataFrame) -> pl.DataFrame:
-    """``write_unsure`` and ``total_disagrees``."""
+    """``lifetimes_beyond_write``, ``write_unsure`` and ``total_disagrees``."""
+    kept = pl.col("cache_write_1h_tokens").fill_null(0) + pl.col(FIVE_MINUTES)
+    lifetimes = (kept > pl.col("cache_write_tokens")) & ~pl.col("_refused")
     summed = _TOTAL.is_null() | (_BEYOND == 0)
     unsure = (pl.col(RULED["input"]) == OF_READ) & pl.col("stream") & summed & (_WRITTEN > 0)
     mended = pl.col("_repair").fill_null("").str.contains("outside_input", literal=True)
-    return apply_rules(frame, {"write_unsure": unsure & ~mended, "total_disagrees": _disagrees()}, lambda found: found)
+    return apply_rules(
+        frame,
+        {"lifetimes_beyond_write": lifetimes, "write_unsure": unsure & ~mended, "total_disagrees": _disagrees()},
+        lambda found: found,
+    )
 
 
 def _disagrees() -> pl.Expr:
