@@ -23,9 +23,11 @@ _BEYOND = _TOTAL - _INPUT - _OUTPUT
 
 def take_thoughts(frame: pl.DataFrame) -> pl.DataFrame:
     """``thoughts_of_total``, of an output that is known to leave them out; ``<side>_beyond``: what a side takes."""
+    nothing = [pl.lit(None, pl.Int64).alias(f"{side}_beyond") for side in ("input", "output")]
+    if not _any(frame, _BEYOND > 0):
+        return frame.with_columns(nothing)
     apart = (pl.col("output_includes") == EXCLUSIVE) & (pl.col("input_includes") != EXCLUSIVE)
     untold = apart & pl.col("reasoning_tokens").is_null() & (_BEYOND > 0)
-    nothing = [pl.lit(None, pl.Int64).alias(f"{side}_beyond") for side in ("input", "output")]
     return _take("output", "thoughts_of_total", untold)(frame.with_columns(nothing))
 
 
@@ -71,6 +73,8 @@ def _rest(missing: str, known: str) -> pl.Expr:
 
 def share_rest(frame: pl.DataFrame) -> pl.DataFrame:
     """``tools_outside_input``, or else ``thoughts_of_total``: what a total of Gemini has beyond both sides."""
+    if not _any(frame, _BEYOND > 0):
+        return frame
     rest = _of_gemini() & (_BEYOND > 0) & (cached() != _BEYOND)
     none_apart = (pl.col(RULED["output"]) == "inclusive") & pl.col("provider").str.starts_with("gcp.")
     thoughts_told = pl.col("reasoning_tokens").is_not_null() | none_apart
@@ -115,6 +119,11 @@ def _take(side: str, rule: str, holds: pl.Expr) -> Callable[[pl.DataFrame], pl.D
         (pl.col(f"{side}_tokens") + pl.when(rule).then(_BEYOND).otherwise(0)).alias(f"{side}_tokens"),
     ]
     return lambda frame: apply_rules(frame, {rule: holds}, lambda found: found.with_columns(taken))
+
+
+def _any(frame: pl.DataFrame, condition: pl.Expr) -> bool:
+    """Whether it holds anywhere; most ranges have nothing of what it asks for."""
+    return bool(frame.select(condition.any()).item())
 
 
 def _add(side: str, amounts: Mapping[str, pl.Expr]) -> Callable[[pl.DataFrame], pl.DataFrame]:
