@@ -7,6 +7,7 @@ loses nothing; session 6 s (a setting); no leader topic and no declaring of topi
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,15 +20,14 @@ from alerts.watch import Watcher
 from ingest.kafka import bootstrap_servers, tls_context
 from ingest.settings import KafkaSettings
 from processors.agents.alerts import add_alerts_agent
+from processors.agents.chores import Chore, add_chores
 from processors.agents.spans import FlushLoop, add_flush_ticker, add_otlp_agent
-from processors.agents.upkeep import add_upkeep
 from processors.flush import Flusher
 from processors.group import group_id
 from processors.intake import Intake
 from processors.pending import Pending
 from processors.settings import WorkerSettings
 from processors.transport import transport
-from warehouse.lake.upkeep import Upkeep
 
 HEARTBEATS_A_SESSION = 3
 MAX_POLL_S = 86_400.0  # a lake may be away for a day without a rebalance
@@ -44,7 +44,7 @@ class Parts:
     worker: WorkerSettings
     flusher: Flusher
     watcher: Watcher | None  # None = alerts are switched off
-    upkeep: Upkeep | None  # None = the lake is looked after elsewhere
+    chores: Sequence[Chore]  # what one worker does for all
     data: Path  # Faust's own directory; nothing of value is kept there
 
 
@@ -88,8 +88,7 @@ def build_app(parts: Parts) -> faust.App:
     add_flush_ticker(app, loop)
     if parts.watcher is not None:
         add_alerts_agent(app, _topic(app, parts.kafka.commits_topic), parts.watcher)
-    if parts.upkeep is not None:
-        add_upkeep(app, _topic(app, parts.kafka.spans_topic), parts.upkeep)
+    add_chores(app, _topic(app, parts.kafka.spans_topic), parts.chores)
     return app
 
 

@@ -22,14 +22,15 @@ from processors.app import Parts, build_app
 from processors.engine import Engine
 from processors.flush import Flusher
 from processors.group import align
+from processors.housekeeping import chores
 from processors.kafka import KafkaChannel, KafkaSink, KafkaStreams
 from processors.metrics import WorkerMetrics
 from processors.prepare import prepare
 from processors.pricing.start import hold_book
 from processors.users import fingerprint, load_user_key
 from warehouse.lake import Lake
-from warehouse.lake.upkeep import Upkeep
 from warehouse.reader import Warehouse
+from warehouse.settings import SettleSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +44,7 @@ log = logging.getLogger("spanledger.worker")
 
 LOG_EVERY_S = 10.0
 LOOK_EVERY_S = 0.5
+NO_SETTLEMENTS = SettleSettings(every_seconds=0)
 CHATTY = ("kafka", "aiokafka")
 """Libraries that log every connection, and every try while the broker is away."""
 
@@ -55,6 +57,7 @@ def run_worker(
     alerts: AlertSettings,
     data: Path,
     metrics_port: int,
+    settle: SettleSettings = NO_SETTLEMENTS,
     on_step: Callable[[str], None] = lambda _: None,
 ) -> int:
     """Run until SIGTERM or a crash and return the exit code.
@@ -79,8 +82,8 @@ def run_worker(
         on_step=on_step,
     )
     watcher = Watcher(alerts, opened, Warehouse(lake), channels=[KafkaChannel(kafka)]) if alerts.enabled else None
-    upkeep = Upkeep(lake) if lake.upkeep_seconds else None
-    app = build_app(Parts(kafka=kafka, worker=worker, flusher=flusher, watcher=watcher, upkeep=upkeep, data=data))
+    every = chores(lake, settle, flusher.engine.book, flusher.worker)
+    app = build_app(Parts(kafka=kafka, worker=worker, flusher=flusher, watcher=watcher, chores=every, data=data))
     _end_in_time(app, worker.drain_seconds)
     runner = Worker(app, MembershipWatch(app), loglevel="INFO", redirect_stdouts=False, quiet=True)
     logging.basicConfig(level=logging.INFO)

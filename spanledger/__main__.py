@@ -24,6 +24,7 @@ VERBS = {
     "simulate": "send a believable workload with a known truth",
     "replay": "send captured OTLP files",
     "inspect": "show what we make of captured span files",
+    "settle": "close the hours that are over",
     "report": "ask the lake a question",
     "alerts": "list incidents",
     "prices": "show, check and compare prices; list what has none",

@@ -26,7 +26,7 @@ from alerts.settings import AlertSettings
 from dashboards.settings import DashboardSettings
 from ingest.settings import BrokerSettings, GatewaySettings, KafkaSettings
 from processors.settings import WorkerSettings
-from warehouse.settings import LakeSettings
+from warehouse.settings import LakeSettings, SettleSettings
 
 PREFIX = "SPANLEDGER_"
 SHORT_NAMES = {"SPANLEDGER_KAFKA": "kafka.bootstrap", "SPANLEDGER_LAKE": "lake.url", "SPANLEDGER_DATA": "data"}
@@ -46,6 +46,7 @@ class Settings:
     gateway: GatewaySettings
     worker: WorkerSettings
     lake: LakeSettings
+    settle: SettleSettings
     alerts: AlertSettings
     dashboard: DashboardSettings
 
@@ -56,6 +57,7 @@ SECTIONS: dict[str, type[Any]] = {
     "gateway": GatewaySettings,
     "worker": WorkerSettings,
     "lake": LakeSettings,
+    "settle": SettleSettings,
     "alerts": AlertSettings,
     "dashboard": DashboardSettings,
 }

@@ -37,4 +37,5 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         alerts=settings.alerts,
         data=settings.data,
         metrics_port=port,
+        settle=settings.settle,
     )

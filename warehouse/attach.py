@@ -67,7 +67,10 @@ def _write(draft: Path, snapshot: Snapshot, lake_id: str) -> None:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(f"ATTACH {literal(str(draft))} AS lake (STORAGE_VERSION '{OLDEST_CLIENT}')")
         for table in TABLES:
-            connection.execute(f"CREATE VIEW lake.{table} AS {_rows(connection, snapshot, table)}")
+            rows = _rows(connection, snapshot, table)
+            if TABLES[table].is_settled:
+                rows = f"FROM ({rows}) WHERE close_id IN (SELECT close_id FROM lake.settlements)"
+            connection.execute(f"CREATE VIEW lake.{table} AS {rows}")
         versions = ", ".join(f"{literal(table)}: {version}" for table, version in snapshot.versions.items())
         connection.execute(
             f"CREATE VIEW lake.snapshot AS FROM (VALUES (1)) SELECT "

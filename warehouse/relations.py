@@ -39,9 +39,18 @@ def connect(settings: LakeSettings) -> duckdb.DuckDBPyConnection:
 
 
 def expose(
-    connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: str, scope: Scope, window: Window = EVER
+    connection: duckdb.DuckDBPyConnection,
+    snapshot: Snapshot,
+    table: str,
+    scope: Scope,
+    window: Window = EVER,
+    *,
+    close: str = "",
 ) -> None:
-    """Make one table of the snapshot visible under its name: the rows of ``scope``, from the files of ``window``."""
+    """Make one table of the snapshot visible under its name: the rows of ``scope``, from the files of ``window``.
+
+    Of the books those rows whose settlement stands, and those of the settlement ``close`` that is under way.
+    """
     schema = TABLES[table].schema
     files = snapshot.within(table, *window)
     connection.register(f"{table}_columns", pa.Table.from_batches([], schema=schema))
@@ -49,9 +58,20 @@ def expose(
     if files.num_rows:
         sources.append(f"FROM {source(connection, snapshot, table, files)}")
     rule = condition(scope) if "tenant" in schema.names else "true"
+    if TABLES[table].is_settled:
+        rule = f"({rule}) AND close_id IN ({', '.join(map(literal, [*_closes(connection, snapshot), close]))})"
     columns = ", ".join(identifier(name) for name in schema.names)
     rows = f"FROM ({' UNION ALL BY NAME '.join(sources)}) SELECT {columns} WHERE {rule}"
     connection.execute(f"CREATE VIEW {table} AS {rows}")
+
+
+def _closes(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> list[str]:
+    """The settlements that stand."""
+    files = snapshot.files["settlements"]
+    if not files.num_rows:
+        return []
+    rows = connection.sql(f"FROM {source(connection, snapshot, 'settlements', files)} SELECT close_id").fetchall()
+    return [row[0] for row in rows]
 
 
 def source(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, table: str, files: pa.Table) -> str:

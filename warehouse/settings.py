@@ -62,3 +62,45 @@ class LakeSettings:
             raise ValueError(f"url = {self.url!r}: must be a directory or begin with file://, {stores}")
         if scheme in STORES and not netloc:
             raise ValueError(f"url = {self.url!r}: must name a bucket, like {scheme}://bucket/lake")
+
+
+TASK_WORDS = ("task", "session", "trace")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleSettings:
+    """When hours are closed, what a task is, and what closing may use."""
+
+    every_seconds: float = field(
+        default=300.0,
+        metadata={"help": "Pause between two settlements in the worker; 0 = only `spanledger settle`.", "min": 0},
+    )
+    lateness_minutes: float = field(
+        default=15.0, metadata={"help": "An hour is closed so long after its last span could have ended.", "min": 0}
+    )
+    lookback_days: int = field(
+        default=7,
+        metadata={
+            "help": "Spans that come later than this are booked without those that may belong to them.",
+            "min": 1,
+        },
+    )
+    task_of: tuple[str, ...] = field(
+        default=TASK_WORDS,
+        metadata={"help": "What makes spans one task, the first that they have: `task` id, `session` id, `trace` id."},
+    )
+    memory_mib: int = field(
+        default=3072,
+        metadata={"help": "Memory that a settlement may use before it spills to disk, in MiB.", "min": 256},
+    )
+    chunk_spans: int = field(
+        default=1_000_000, metadata={"help": "Spans that a settlement looks at in one step, about.", "min": 1000}
+    )
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for words that make no task."""
+        words = self.task_of
+        if not words or set(words) - set(TASK_WORDS) or len(set(words)) != len(words) or "trace" not in words[-1:]:
+            raise ValueError(
+                f"task_of = {', '.join(words)}: must be some of {', '.join(TASK_WORDS)}, each once, and end with trace"
+            )

@@ -74,8 +74,9 @@ class SnapshotTaker:
         with self._lock, unavailable("read", self._place.url):
             for table in reversed(COMMIT_ORDER):  # flushes first: what it has, the others have by then
                 self._handles[table].refresh()
-            for table in TABLES.keys() - set(COMMIT_ORDER):
-                self._handles[table].refresh()
+            for table in TABLES:  # settlements before the books: what it names, they have
+                if table not in COMMIT_ORDER:
+                    self._handles[table].refresh()
             commits = self._recent_commits()
             hidden = hidden_commits(commits, functools.cache(self._handles["flushes"].delta.transaction_version))
             return Snapshot(

@@ -42,8 +42,8 @@ log = logging.getLogger(__name__)
 SETTLED = timedelta(milliseconds=HORIZON_MS, minutes=1)
 """A commit so much older than the newest one is hidden from nobody: its files may be merged."""
 TIDY_EVERY = timedelta(hours=1)
-KEPT_FOR_EVER = frozenset({"incidents"})
-"""Retention lets these be: what was told to whom is found in all of an incident's events."""
+KEPT_FOR_EVER = frozenset({"incidents", "settlements", "ledger"})
+"""Retention lets these be: what was told stands in all events of an incident, what was spent in all lines."""
 NEXT_VERSION = CommitProperties(max_commit_retries=0)
 
 

@@ -26,6 +26,6 @@ Two calls are never one because they look alike: sequential and concurrent calls
 ``docs/once.md`` says it rule by rule, with examples.
 """
 
-from warehouse.once.rules import LEDGER, WHY_NO_CALL, Decision, apply, decide, look
+from warehouse.once.rules import LEDGER, WHY_NO_CALL, Decision, apply, decide, fill, look
 
-__all__ = ["LEDGER", "WHY_NO_CALL", "Decision", "apply", "decide", "look"]
+__all__ = ["LEDGER", "WHY_NO_CALL", "Decision", "apply", "decide", "fill", "look"]

@@ -63,8 +63,7 @@ def apply(spans: pa.Table) -> pa.Table:
         verdict = (
             pl.concat([verdict, decision.verdict.cast(verdict.schema)])[place] if decision.verdict.height else verdict
         )
-        for taken in decision.taken:
-            spans = _take(spans, taken)
+        spans = fill(spans, decision)
     return _append(spans, verdict)
 
 
@@ -96,6 +95,13 @@ def decide(spans: pa.Table, source: str) -> Decision:
             connection.execute(read_sql(name))
         verdict, *taken = (connection.sql(f"FROM {table}").pl() for table in ("verdict", "inherited", "merged"))
     return Decision(verdict=verdict, taken=tuple(taken))
+
+
+def fill(spans: pa.Table, decision: Decision) -> pa.Table:
+    """The table with the values that its rows take from others; ``row`` of the decision is the place in the table."""
+    for taken in decision.taken:
+        spans = _take(spans, taken)
+    return spans
 
 
 def _tell_records_apart(facts: Facts) -> tuple[Facts, Bools, pl.DataFrame]:

@@ -1,46 +1,10 @@
-"""Columns of every Delta table: the contract between the worker, the questions and any other reader of the lake.
-
-Money is ``decimal128(38, 12)`` USD; times are UTC microseconds; ids are raw bytes; NULL is unknown, never zero.
-Appending a column is a change of version, renaming one is not done.
-"""
+"""Columns of the tables that workers and alerts write as things happen; nothing in them is ever updated."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pyarrow as pa
 
-USD = pa.decimal128(38, 12)
-TIME = pa.timestamp("us", tz="UTC")
-HISTOGRAM = pa.list_(pa.struct([pa.field("index", pa.int32()), pa.field("count", pa.int64())]))
-"""Exponential buckets: ``index = ceil(log(x) / log(HISTOGRAM_GAMMA))`` of a value in milliseconds."""
-HISTOGRAM_GAMMA = 1.02
-"""With g = 1.02 bucket i is (g^(i-1), g^i]; its estimate 2 g^i / (g+1) is off by at most (g-1)/(g+1) = 0.991 %."""
-HISTOGRAM_ZERO = -698
-"""Index of the bucket of values below a nanosecond, zero among them: its estimate is 0."""
-COUNTS = pa.map_(pa.string(), pa.int64())
-TEXTS = pa.map_(pa.string(), pa.string())
-AMOUNTS = pa.map_(pa.string(), pa.float64())
-
-
-def _fields(names: str, kind: pa.DataType) -> list[pa.Field]:
-    return [pa.field(name, kind) for name in names.split()]
-
-
-TOKEN_KINDS = (
-    "input_tokens",
-    "cached_input_tokens",
-    "cache_write_tokens",
-    "cache_write_1h_tokens",
-    "output_tokens",
-    "reasoning_tokens",
-    "audio_input_tokens",
-    "audio_output_tokens",
-)
-"""``input_tokens`` includes the cached, cache-write and audio ones; ``output_tokens`` includes reasoning and audio."""
-
-COST_KINDS = ("input_cost_usd", "cached_cost_usd", "cache_write_cost_usd", "output_cost_usd", "other_cost_usd")
-"""Disjoint parts of ``cost_usd``: they add up to it exactly."""
+from warehouse.schemas.kinds import AMOUNTS, COST_KINDS, COUNTS, HISTOGRAM, TEXTS, TIME, TOKEN_KINDS, USD, fields
 
 BILLABLE_OPERATIONS = ("chat", "text_completion", "embeddings", "rerank", "image", "speech", "transcription")
 OTHER_OPERATIONS = ("execute_tool", "retrieval", "guardrail", "evaluation", "invoke_agent", "task")
@@ -48,29 +12,29 @@ OTHER_OPERATIONS = ("execute_tool", "retrieval", "guardrail", "evaluation", "inv
 SPANS = pa.schema(
     [
         pa.field("day", pa.date32()),  # UTC day of ended_at; the partition
-        *_fields("trace_id span_id parent_span_id", pa.binary()),
-        *_fields("tenant feature principal environment service user_id session_id task_id", pa.string()),
-        *_fields("started_at ended_at original_ended_at", TIME),
-        *_fields("duration_ms ttft_ms tpot_ms", pa.float64()),
-        *_fields("operation provider request_model response_model", pa.string()),
+        *fields("trace_id span_id parent_span_id", pa.binary()),
+        *fields("tenant feature principal environment service user_id session_id task_id", pa.string()),
+        *fields("started_at ended_at original_ended_at", TIME),
+        *fields("duration_ms ttft_ms tpot_ms", pa.float64()),
+        *fields("operation provider request_model response_model", pa.string()),
         pa.field("stream", pa.bool_()),
-        *_fields(" ".join(TOKEN_KINDS), pa.int64()),
-        *_fields("cost_usd " + " ".join(COST_KINDS), USD),
-        *_fields("price_status price_version", pa.string()),
+        *fields(" ".join(TOKEN_KINDS), pa.int64()),
+        *fields("cost_usd " + " ".join(COST_KINDS), USD),
+        *fields("price_status price_version", pa.string()),
         pa.field("reported_cost_usd", USD),
-        *_fields("status error_class", pa.string()),
+        *fields("status error_class", pa.string()),
         pa.field("http_status", pa.int32()),
-        *_fields("finish_reason safety_category guardrail_action", pa.string()),
-        *_fields("pii_detected injection_detected", pa.bool_()),
-        *_fields("response_id prompt_name prompt_version route", pa.string()),
+        *fields("finish_reason safety_category guardrail_action", pa.string()),
+        *fields("pii_detected injection_detected", pa.bool_()),
+        *fields("response_id prompt_name prompt_version route", pa.string()),
         pa.field("attempt", pa.int32()),
-        *_fields("tool_name agent_name service_version service_tier server_address host pod", pa.string()),
+        *fields("tool_name agent_name service_version service_tier server_address host pod", pa.string()),
         pa.field("provider_account", pa.string()),
         pa.field("units", AMOUNTS),
         pa.field("tags", TEXTS),
         pa.field("billable", pa.bool_()),
         pa.field("suppressed_by", pa.binary()),  # span_id of the billed span; NULL where nothing replaces this one
-        *_fields("usage_semantics convention scope_version", pa.string()),
+        *fields("usage_semantics convention scope_version", pa.string()),
         pa.field("clock_skew", pa.bool_()),
         pa.field("source_partition", pa.int32()),
         pa.field("source_offset", pa.int64()),
@@ -115,14 +79,14 @@ USAGE = pa.schema(
     [
         pa.field("day", pa.date32()),
         pa.field("minute", TIME),
-        *_fields("tenant feature principal environment service provider model service_tier operation", pa.string()),
+        *fields("tenant feature principal environment service provider model service_tier operation", pa.string()),
         pa.field("stream", pa.bool_()),
-        *_fields("route prompt_name prompt_version status error_class", pa.string()),
+        *fields("route prompt_name prompt_version status error_class", pa.string()),
         pa.field("tags", TEXTS),
-        *_fields("calls priced_calls stream_calls ttft_calls retries", pa.int64()),
-        *_fields(" ".join(TOKEN_KINDS) + " priced_tokens", pa.int64()),
-        *_fields(" ".join(COST_KINDS) + " cost_usd", USD),
-        *_fields("latency_hist ttft_hist tpot_hist", HISTOGRAM),
+        *fields("calls priced_calls stream_calls ttft_calls retries", pa.int64()),
+        *fields(" ".join(TOKEN_KINDS) + " priced_tokens", pa.int64()),
+        *fields(" ".join(COST_KINDS) + " cost_usd", USD),
+        *fields("latency_hist ttft_hist tpot_hist", HISTOGRAM),
     ]
 )
 """A partial sum of the billable calls that ended in ``minute``: readers always group, all measures add.
@@ -136,8 +100,8 @@ SAFETY = pa.schema(
     [
         pa.field("day", pa.date32()),
         pa.field("minute", TIME),
-        *_fields("tenant feature service model category action", pa.string()),
-        *_fields("events checked_calls", pa.int64()),
+        *fields("tenant feature service model category action", pa.string()),
+        *fields("events checked_calls", pa.int64()),
     ]
 )
 """Events have an action or a category and ``checked_calls`` = 0; rows of checks have no action and ``events`` = 0.
@@ -152,8 +116,8 @@ OUTCOMES = pa.schema(
         pa.field("day", pa.date32()),
         pa.field("outcome_id", pa.string()),
         pa.field("observed_at", TIME),
-        *_fields("trace_id span_id", pa.binary()),
-        *_fields("response_id task_id session_id tenant feature name label", pa.string()),
+        *fields("trace_id span_id", pa.binary()),
+        *fields("response_id task_id session_id tenant feature name label", pa.string()),
         pa.field("score", pa.float64()),
         pa.field("source", pa.string()),  # human, explicit, evaluator, heuristic
         pa.field("review_minutes", pa.float64()),
@@ -169,10 +133,10 @@ GPU_SAMPLES = pa.schema(
     [
         pa.field("day", pa.date32()),
         pa.field("sampled_at", TIME),
-        *_fields("gpu_uuid gpu_model mig_profile host pod model_server tenant", pa.string()),
+        *fields("gpu_uuid gpu_model mig_profile host pod model_server tenant", pa.string()),
         pa.field("gpu_index", pa.int32()),
-        *_fields("utilisation memory_used_bytes memory_total_bytes power_watts energy_joules", pa.float64()),
-        *_fields("requests_running requests_waiting kv_cache_utilisation", pa.float64()),
+        *fields("utilisation memory_used_bytes memory_total_bytes power_watts energy_joules", pa.float64()),
+        *fields("requests_running requests_waiting kv_cache_utilisation", pa.float64()),
         pa.field("source_partition", pa.int32()),
         pa.field("source_offset", pa.int64()),
         pa.field("received_at", TIME),
@@ -183,10 +147,10 @@ GPU_SAMPLES = pa.schema(
 TOKEN_SAMPLES = pa.schema(
     [
         pa.field("day", pa.date32()),
-        *_fields("counted_since sampled_at", TIME),
-        *_fields("series tenant feature environment service provider model operation token_type", pa.string()),
+        *fields("counted_since sampled_at", TIME),
+        *fields("series tenant feature environment service provider model operation token_type", pa.string()),
         pa.field("cumulative", pa.bool_()),
-        *_fields("tokens calls", pa.int64()),
+        *fields("tokens calls", pa.int64()),
         pa.field("source_partition", pa.int32()),
         pa.field("source_offset", pa.int64()),
         pa.field("received_at", TIME),
@@ -202,11 +166,11 @@ metric is a counter.
 FLUSHES = pa.schema(
     [
         pa.field("day", pa.date32()),
-        *_fields("flush_id app_id topic", pa.string()),
+        *fields("flush_id app_id topic", pa.string()),
         pa.field("partition", pa.int32()),
-        *_fields("first_offset next_offset end_offset gap_messages", pa.int64()),  # [first, next); end = high watermark
-        *_fields("first_record_at last_record_at flushed_at", TIME),
-        *_fields("messages bytes spans billable_spans", pa.int64()),
+        *fields("first_offset next_offset end_offset gap_messages", pa.int64()),  # [first, next); end = high watermark
+        *fields("first_record_at last_record_at flushed_at", TIME),
+        *fields("messages bytes spans billable_spans", pa.int64()),
         pa.field("rows", COUNTS),  # rows by table
         pa.field("dropped", COUNTS),  # dead letters and other drops by reason
         pa.field("suppressed", COUNTS),  # spans not billed, by once rule
@@ -238,14 +202,14 @@ CONTRIBUTOR = pa.struct(
 INCIDENTS = pa.schema(
     [
         pa.field("day", pa.date32()),  # UTC day of recorded_at
-        *_fields("event_id incident_id", pa.string()),
+        *fields("event_id incident_id", pa.string()),
         pa.field("sequence", pa.int32()),  # 0, 1, … within the incident
         pa.field("event", pa.string()),  # opened, updated, escalated, resolved, acknowledged, silenced, notified, …
-        *_fields("recorded_at window_start window_end opened_at", TIME),
-        *_fields("tenant feature signal severity", pa.string()),
-        *_fields("observed_usd expected_usd excess_usd excess_usd_per_hour", USD),
+        *fields("recorded_at window_start window_end opened_at", TIME),
+        *fields("tenant feature signal severity", pa.string()),
+        *fields("observed_usd expected_usd excess_usd excess_usd_per_hour", USD),
         pa.field("contributors", pa.list_(CONTRIBUTOR)),
-        *_fields("summary channel actor note", pa.string()),
+        *fields("summary channel actor note", pa.string()),
     ]
 )
 """One event in an incident's life (``alerts.incidents`` names them); an incident is the fold of its events.
@@ -253,27 +217,3 @@ INCIDENTS = pa.schema(
 Amounts are about ``[window_start, window_end)``. ``sequence`` of a notice is that of the event it is about, ``channel``
 who took it. ``contributors``: what explains the excess, by dimension and value.
 """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableSpec:
-    """One Delta table: its columns, the time that questions prune by, and its partition column."""
-
-    schema: pa.Schema
-    time: str
-    partition_by: str = "day"
-
-
-TABLES: dict[str, TableSpec] = {
-    "outcomes": TableSpec(schema=OUTCOMES, time="observed_at"),
-    "usage": TableSpec(schema=USAGE, time="minute"),
-    "safety": TableSpec(schema=SAFETY, time="minute"),
-    "gpu_samples": TableSpec(schema=GPU_SAMPLES, time="sampled_at"),
-    "token_samples": TableSpec(schema=TOKEN_SAMPLES, time="sampled_at"),
-    "spans": TableSpec(schema=SPANS, time="ended_at"),
-    "flushes": TableSpec(schema=FLUSHES, time="flushed_at"),
-    "incidents": TableSpec(schema=INCIDENTS, time="recorded_at"),
-}
-
-COMMIT_ORDER = ("outcomes", "usage", "safety", "gpu_samples", "token_samples", "spans", "flushes")
-"""The order in which one flush commits its tables (design, section 4, step 3)."""

@@ -1,4 +1,4 @@
-"""The worker's upkeep agent: one pass at a time, at low priority, and a lake that is away stops no worker."""
+"""The worker's chores: one at a time, at low priority, and a lake that is away stops no worker."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from processors.agents.upkeep import NICE, _be_nice, look_after
+from processors.agents.chores import NICE, Chore, _be_nice, attempt
 from warehouse.lake import Lake
 from warehouse.lake.upkeep import Upkeep
 from warehouse.settings import LakeSettings
+
+
+def keep(upkeep: Upkeep) -> Chore:
+    return Chore(what="look after the lake", every_s=1, do=lambda now, _: upkeep.step(now))
 
 
 def test_a_pass_goes_over_the_whole_lake(tmp_path: Path):
@@ -22,7 +26,7 @@ def test_a_pass_goes_over_the_whole_lake(tmp_path: Path):
     steps: list[str] = []
 
     with ThreadPoolExecutor(1) as thread:
-        asyncio.run(look_after(Upkeep(settings, on_step=steps.append), thread))
+        asyncio.run(attempt(keep(Upkeep(settings, on_step=steps.append)), thread, lambda: False))
 
     assert {"usage vacuumed", "incidents vacuumed"} <= set(steps)
 
@@ -31,12 +35,13 @@ def test_a_lake_that_is_away_is_a_warning(tmp_path: Path, caplog: pytest.LogCapt
     upkeep = Upkeep(LakeSettings(url=str(tmp_path / "lake")))
 
     with ThreadPoolExecutor(1) as thread:
-        asyncio.run(look_after(upkeep, thread))
+        asyncio.run(attempt(keep(upkeep), thread, lambda: False))
 
     assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "cannot look after the lake now, trying again" in caplog.text
 
 
-def test_only_the_thread_of_the_upkeep_is_nice():
+def test_only_the_thread_of_the_chores_is_nice():
     with ThreadPoolExecutor(1, initializer=_be_nice) as thread:
         theirs = thread.submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())).result()
 

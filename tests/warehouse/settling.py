@@ -1,0 +1,100 @@
+"""Lakes to settle: flushes of told spans, as a worker would have committed them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from processors.normalise.parts import refuse_contradictions
+from processors.pricing.book import PriceBook
+from processors.pricing.columns import price_spans
+from processors.pricing.settled import pricing_of
+from tests.warehouse.samples import flush_record, rows
+from tests.warehouse.told import START, table
+from warehouse import once
+from warehouse.lake import Flush, Lake, Range
+from warehouse.reader import ALL, Warehouse
+from warehouse.relations import connect, expose
+from warehouse.schemas import SPANS
+from warehouse.settings import LakeSettings, SettleSettings
+from warehouse.settle import Settled, settle
+
+LATER = START + dt.timedelta(hours=3)
+HOW = SettleSettings(memory_mib=512)
+
+
+@cache
+def book() -> PriceBook:
+    """The list prices."""
+    return PriceBook.from_settings({}, "")
+
+
+@dataclass(slots=True)
+class World:
+    """One lake, filled flush by flush; every flush is one record of its partition unless its spans say offsets."""
+
+    directory: Path
+    settings: LakeSettings = field(init=False)
+    lake: Lake = field(init=False)
+    next: dict[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.settings = LakeSettings(url=str(self.directory / "lake"), query_memory_mib=256)
+        self.lake = Lake.open(self.settings)
+
+    def flush(
+        self, told: Sequence[dict[str, Any]], outcomes: Iterable[dict[str, Any]] = (), *, partition: int = 0
+    ) -> None:
+        """Commit the spans as the next record of a partition, with outcomes of the same flush."""
+        first = self.next.get(partition, 0)
+        self.next[partition] = first + 1
+        numbered = [one | {"source_partition": partition, "source_offset": first} for one in told]
+        part = Range(app_id=f"cluster/topic/{partition}", first=first, next=first + 1)
+        record = flush_record(part, spans=len(numbered), last_record_at=LATER, flushed_at=LATER)
+        judged = [
+            {"source_topic": "otlp_logs", "source_partition": partition, "source_offset": first, "received_at": START}
+            | one
+            for one in outcomes
+        ]
+        tables = {"spans": flushed(numbered), "flushes": rows("flushes", record), "outcomes": rows("outcomes", *judged)}
+        self.lake.commit(Flush(ranges=(part,), tables={name: {part.app_id: some} for name, some in tables.items()}))
+
+    def settle(self, now: dt.datetime = LATER, how: SettleSettings = HOW, **options: Any) -> Settled:
+        """Settle once."""
+        return settle(self.lake, self.settings, how, pricing_of(book()), now=now, **options)
+
+    def sql(self, query: str, *tables: str) -> list[tuple[Any, ...]]:
+        """What a query finds in tables of the lake."""
+        with connect(self.settings) as connection:
+            snapshot = Warehouse(self.settings).snapshot().snapshot
+            for name in tables:
+                expose(connection, snapshot, name, ALL)
+            return connection.sql(query).fetchall()
+
+    def total(self) -> tuple[int, Decimal, int, int]:
+        """Calls, cost, input and output tokens of the ledger."""
+        found = self.sql(
+            "SELECT sum(calls), sum(cost_usd), sum(input_tokens), sum(output_tokens) FROM ledger", "ledger"
+        )[0]
+        return int(found[0] or 0), found[1] or Decimal(0), int(found[2] or 0), int(found[3] or 0)
+
+
+def flushed(told: Sequence[dict[str, Any]]) -> pa.Table:
+    """The rows that a worker makes of spans told as ``tests.warehouse.told`` does."""
+    priced = price_spans(refuse_contradictions(once.apply(table(*told))), book())
+    days = pa.array([one["ended_at"].date() for one in told], pa.date32())
+    index = priced.schema.get_field_index("day")
+    return priced.set_column(index, "day", days).select(SPANS.names).cast(SPANS)
+
+
+def outcome(name: str, label: str, **values: Any) -> dict[str, Any]:
+    """An outcome, an hour after the spans unless told."""
+    told = {"outcome_id": f"{name}-{label}-{sorted(values.items())}", "observed_at": START + dt.timedelta(hours=1)}
+    return told | {"name": name, "label": label, "source": "explicit"} | values

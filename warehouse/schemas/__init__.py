@@ -1,0 +1,108 @@
+"""Columns of every Delta table: the contract between the worker, the questions and any other reader of the lake.
+
+``streamed``: what workers write as it happens; ``settled``: the books that ``settle`` keeps; ``kinds``: types and words
+of both. Appending a column is a change of version, renaming one is not done.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from warehouse.schemas.kinds import (
+    AMOUNTS,
+    COST_KINDS,
+    COUNTS,
+    HISTOGRAM,
+    HISTOGRAM_GAMMA,
+    HISTOGRAM_ZERO,
+    TEXTS,
+    TIME,
+    TOKEN_KINDS,
+    USD,
+)
+from warehouse.schemas.settled import LEDGER, SETTLEMENTS, TASKS, USER_DAYS, corrections
+from warehouse.schemas.streamed import (
+    BILLABLE_OPERATIONS,
+    CONTRIBUTOR,
+    FLUSHES,
+    GPU_SAMPLES,
+    INCIDENTS,
+    OTHER_OPERATIONS,
+    OUTCOMES,
+    SAFETY,
+    SPANS,
+    TOKEN_SAMPLES,
+    USAGE,
+    USAGE_DIMENSIONS,
+)
+
+CORRECTIONS = corrections(SPANS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableSpec:
+    """One Delta table: its columns, the time that questions prune by, and its partition column."""
+
+    schema: pa.Schema
+    time: str
+    partition_by: str = "day"
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether its rows count only once their settlement stands."""
+        return "close_id" in self.schema.names and self.time != "closed_at"
+
+
+TABLES: dict[str, TableSpec] = {
+    "outcomes": TableSpec(schema=OUTCOMES, time="observed_at"),
+    "usage": TableSpec(schema=USAGE, time="minute"),
+    "safety": TableSpec(schema=SAFETY, time="minute"),
+    "gpu_samples": TableSpec(schema=GPU_SAMPLES, time="sampled_at"),
+    "token_samples": TableSpec(schema=TOKEN_SAMPLES, time="sampled_at"),
+    "spans": TableSpec(schema=SPANS, time="ended_at"),
+    "flushes": TableSpec(schema=FLUSHES, time="flushed_at"),
+    "incidents": TableSpec(schema=INCIDENTS, time="recorded_at"),
+    "settlements": TableSpec(schema=SETTLEMENTS, time="closed_at"),
+    "corrections": TableSpec(schema=CORRECTIONS, time="ended_at"),
+    "ledger": TableSpec(schema=LEDGER, time="hour"),
+    "tasks": TableSpec(schema=TASKS, time="hour"),
+    "user_days": TableSpec(schema=USER_DAYS, time="hour"),
+}
+
+COMMIT_ORDER = ("outcomes", "usage", "safety", "gpu_samples", "token_samples", "spans", "flushes")
+"""The order in which one flush commits its tables (design, section 4, step 3)."""
+
+__all__ = [
+    "AMOUNTS",
+    "BILLABLE_OPERATIONS",
+    "COMMIT_ORDER",
+    "CONTRIBUTOR",
+    "CORRECTIONS",
+    "COST_KINDS",
+    "COUNTS",
+    "FLUSHES",
+    "GPU_SAMPLES",
+    "HISTOGRAM",
+    "HISTOGRAM_GAMMA",
+    "HISTOGRAM_ZERO",
+    "INCIDENTS",
+    "LEDGER",
+    "OTHER_OPERATIONS",
+    "OUTCOMES",
+    "SAFETY",
+    "SETTLEMENTS",
+    "SPANS",
+    "TABLES",
+    "TASKS",
+    "TEXTS",
+    "TIME",
+    "TOKEN_KINDS",
+    "TOKEN_SAMPLES",
+    "USAGE",
+    "USAGE_DIMENSIONS",
+    "USD",
+    "USER_DAYS",
+    "TableSpec",
+]

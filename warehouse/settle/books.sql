@@ -1,0 +1,126 @@
+-- The books of `hours` as they are now, and what of that the books do not say yet: differences of sums for `ledger` and
+-- `user_days`, rows that read otherwise for `tasks`. An hour that is `alone` is too old to be made anew: what was read of it
+-- since the last settlement is added, and its tasks stay as they are.
+CREATE TEMP TABLE judged AS
+WITH span_of_hour AS (
+    SELECT
+        s.hour, s.trace_id, s.span_id, s.suppressed_by, s.user_id, s.task_id, s.started_at, s.ended_at, s.attempt, s.billable, s.was_billed,
+        s.was_cost_usd, s.guardrail_action, {span_dimensions}, {token_names}, {cost_names},
+        coalesce(s.response_model, s.request_model) AS model,
+        task_key(s.task_id, s.session_id, s.trace_id) AS task,
+        task_kind(s.task_id, s.session_id, s.trace_id) AS kind,
+        h.alone,
+        s.billable AND s.status = 'ok' AND s.attempt < max(s.attempt) OVER (
+            PARTITION BY s.trace_id, s.parent_span_id, s.operation, s.hour
+        ) AS is_superseded
+    FROM standing AS s
+    JOIN hours AS h ON h.hour = s.hour
+    WHERE NOT h.alone OR coalesce(
+        s.source_offset >= (SELECT first_offset FROM unread WHERE partition = s.source_partition), false
+    )
+)
+SELECT s.*, coalesce(v.outcome, 'unknown') AS outcome, v.outcome_source, coalesce(v.safe, 'unknown') AS safe, v.safe_source,
+    v.decided_at, v.review_minutes
+FROM span_of_hour AS s
+LEFT JOIN verdict_of AS v
+    ON v.tenant IS NOT DISTINCT FROM s.tenant AND v.kind = s.kind AND v.task = s.task;
+
+CREATE TEMP TABLE ledger_lines AS
+WITH line AS (
+    SELECT
+        hour, {dimensions},
+        billable::INT AS calls,
+        (billable AND cost_usd IS NOT NULL)::INT AS priced_calls,
+        (billable AND coalesce(attempt, 1) > 1)::INT AS retries,
+        {tokens},
+        CASE WHEN cost_usd IS NOT NULL THEN coalesce(input_tokens, 0) + coalesce(output_tokens, 0) ELSE 0 END AS priced_tokens,
+        (NOT billable)::INT AS suppressed_calls,
+        {costs},
+        CASE WHEN status <> 'ok' THEN cost_usd END AS failed_cost_usd,
+        CASE WHEN coalesce(attempt, 1) > 1 THEN cost_usd END AS retry_cost_usd,
+        CASE WHEN is_superseded THEN cost_usd END AS superseded_cost_usd,
+        CASE WHEN NOT billable THEN was_cost_usd END AS suppressed_cost_usd
+    FROM judged
+    WHERE billable OR was_billed
+    UNION ALL BY NAME
+    SELECT hour, {dimensions}, {taken_back}
+    FROM ledger
+    WHERE hour IN (SELECT hour FROM hours WHERE NOT alone)
+)
+SELECT
+    hour::DATE AS day, hour, greatest(date_trunc('month', hour)::DATE, getvariable('months_closed_to')) AS period,
+    if(hour < getvariable('closed_to'), 'late', 'settled') AS entry,
+    {dimensions}, {sums}
+FROM line
+GROUP BY ALL
+HAVING {changed};
+
+CREATE TEMP TABLE user_lines AS
+WITH line AS (
+    SELECT hour, tenant, feature, user_id, 1 AS calls, coalesce(cost_usd, 0) AS cost_usd
+    FROM judged
+    WHERE billable AND user_id IS NOT NULL
+    UNION ALL BY NAME
+    SELECT hour, tenant, feature, user_id, -calls, -cost_usd
+    FROM user_days
+    WHERE hour IN (SELECT hour FROM hours WHERE NOT alone)
+)
+SELECT hour::DATE AS day, hour, tenant, feature, user_id, sum(calls)::BIGINT AS calls, sum(cost_usd)::DECIMAL(38, 12) AS cost_usd
+FROM line
+GROUP BY ALL
+HAVING sum(calls) <> 0 OR sum(cost_usd) <> 0;
+
+CREATE TEMP TABLE task_rows AS
+SELECT hour::DATE AS day, *
+FROM (
+WITH now_ AS (
+    SELECT
+        hour, tenant, task, kind,
+        min(feature) AS feature, min(environment) AS environment, min(principal) AS principal,
+        min(started_at) AS started_at, max(ended_at) AS ended_at,
+        list_sort(list(DISTINCT user_id) FILTER (user_id IS NOT NULL)) AS users,
+        list_sort(list(DISTINCT model) FILTER (billable AND model IS NOT NULL)) AS models,
+        list_sort(list(DISTINCT concat_ws('@', prompt_name, prompt_version)) FILTER (prompt_name IS NOT NULL)) AS prompts,
+        list_sort(list(DISTINCT route) FILTER (route IS NOT NULL)) AS routes,
+        list_sort(list(DISTINCT service) FILTER (service IS NOT NULL)) AS services,
+        count(*) AS spans,
+        count(*) FILTER (billable) AS calls,
+        count(*) FILTER (billable AND status <> 'ok') AS failed_calls,
+        count(*) FILTER (billable AND coalesce(attempt, 1) > 1) AS retries,
+        count(*) FILTER (operation = 'execute_tool') AS tool_calls,
+        count(*) FILTER (guardrail_action = 'blocked') AS guardrail_blocks,
+        (sum(input_tokens) FILTER (billable))::BIGINT AS input_tokens,
+        (sum(output_tokens) FILTER (billable))::BIGINT AS output_tokens,
+        count(*) FILTER (billable AND cost_usd IS NOT NULL) AS priced_calls,
+        sum(cost_usd) FILTER (billable) AS cost_usd,
+        sum(cost_usd) FILTER (billable AND status <> 'ok') AS failed_cost_usd,
+        sum(cost_usd) FILTER (billable AND coalesce(attempt, 1) > 1) AS retry_cost_usd,
+        sum(cost_usd) FILTER (is_superseded) AS superseded_cost_usd,
+        any_value(outcome) AS outcome, any_value(outcome_source) AS outcome_source,
+        any_value(safe) AS safe, any_value(safe_source) AS safe_source,
+        any_value(decided_at) AS decided_at, any_value(review_minutes) AS review_minutes
+    FROM judged
+    WHERE NOT alone AND (operation IS NOT NULL OR task_id IS NOT NULL) AND suppressed_by IS DISTINCT FROM span_id
+    GROUP BY hour, tenant, task, kind
+),
+booked_ AS (
+    SELECT {task_columns}
+    FROM (
+        SELECT *
+        FROM tasks
+        WHERE hour IN (SELECT hour FROM hours)
+        QUALIFY row_number() OVER (PARTITION BY hour, tenant, task, kind ORDER BY settlement DESC) = 1
+    )
+    WHERE spans > 0
+)
+SELECT {task_columns} FROM now_
+EXCEPT
+SELECT {task_columns} FROM booked_
+UNION ALL
+SELECT b.* REPLACE (0 AS spans)
+FROM booked_ AS b
+WHERE NOT EXISTS (
+    FROM now_ AS n
+    WHERE n.hour = b.hour AND n.tenant IS NOT DISTINCT FROM b.tenant AND n.task = b.task AND n.kind = b.kind
+)
+);

@@ -1,0 +1,16 @@
+-- The spans as they stand: of a span that settlement has stated anew, the last word holds. A span that stands twice in one
+-- record was told apart by its flush.
+CREATE TEMP TABLE correction AS
+FROM corrections
+QUALIFY row_number() OVER (PARTITION BY {identity} ORDER BY settlement DESC) = 1;
+
+CREATE TEMP VIEW standing AS
+SELECT
+    s.* REPLACE ({corrected}),
+    s.billable AS was_billed,
+    s.cost_usd AS was_cost_usd,
+    date_trunc('hour', s.ended_at) AS hour
+FROM spans AS s
+LEFT JOIN correction AS c
+    ON {same_as_s}
+    AND s.suppressed_by IS DISTINCT FROM s.span_id;

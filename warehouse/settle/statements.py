@@ -1,0 +1,95 @@
+"""The SQL of a settlement: files with places for lists of columns, which are written here once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cache
+from importlib.resources import files
+
+import duckdb
+
+from warehouse.once.statements import read_sql as read_rule
+from warehouse.schemas import COST_KINDS, TASKS, TOKEN_KINDS
+from warehouse.schemas.settled import CORRECTED, LEDGER_AMOUNTS, LEDGER_COUNTS, LEDGER_DIMENSIONS, SPAN_IDENTITY
+
+PRICES = ("cost_usd", *COST_KINDS, "price_status", "price_version")
+REFUSED = (*TOKEN_KINDS, "usage_semantics")
+"""What pricing states too: counts that contradict each other once they are put together are refused by name."""
+MADE_OF = (
+    *("billable", "operation", "provider", "request_model", "response_model", "service_tier", "started_at"),
+    *("server_address", "reported_cost_usd", *TOKEN_KINDS),
+)
+"""What a cost is made of, besides ``units``, which nothing corrects, and a tenant that has prices of its own."""
+
+_COSTS = ("cost_usd", *COST_KINDS)
+_MEASURES = (*LEDGER_COUNTS, *LEDGER_AMOUNTS)
+_TASK_COLUMNS = tuple(name for name in TASKS.names if name not in ("day", "settlement", "close_id"))
+_OF_SPANS = tuple(name for name in LEDGER_DIMENSIONS if name not in ("model", "outcome", "safe"))
+_TASK_NAMES = {"task": "task_id", "session": "session_id", "trace": "lower(hex(trace_id))"}
+
+
+def _each(pattern: str, names: Iterable[str], between: str = ", ") -> str:
+    return between.join(pattern.format(name) for name in names)
+
+
+def _otherwise(one: str, other: str, names: Iterable[str]) -> str:
+    return _each(f"{one}.{{0}} IS DISTINCT FROM {other}.{{0}}", names, " OR ")
+
+
+@cache
+def _places() -> dict[str, str]:
+    """What stands for each ``{place}`` of the files."""
+    last_word = "CASE WHEN c.span_id IS NULL THEN {1}.{0} ELSE c.{0} END AS {0}"
+    kept_price = (
+        "CASE WHEN NOT j.billable THEN NULL WHEN p.row IS NOT NULL THEN p.{0} "
+        "WHEN m.from_standing THEN r.{0} ELSE s.{0} END AS {0}"
+    )
+    sums = _each("sum({0})::BIGINT AS {0}", LEDGER_COUNTS)
+    return {
+        "identity": ", ".join(SPAN_IDENTITY),
+        "same_identity": _each("c.{0} = r.{0}", SPAN_IDENTITY, " AND "),
+        "same_as_s": _each("c.{0} = s.{0}", SPAN_IDENTITY, " AND "),
+        "identity_of_n": _each("n.{0}", SPAN_IDENTITY),
+        "as_corrected": _each(last_word.replace("{1}", "r"), CORRECTED),
+        "corrected": _each(last_word.replace("{1}", "s"), CORRECTED),
+        "corrected_of_n": _each("n.{0}", CORRECTED),
+        "refused": ", ".join(REFUSED),
+        "prices": ", ".join(PRICES),
+        "refused_by_price": _each("CASE WHEN p.row IS NULL THEN j.{0} ELSE p.{0} END AS {0}", REFUSED),
+        "kept_prices": _each(kept_price, PRICES),
+        "costs_otherwise_than_s": _otherwise("j", "s", MADE_OF),
+        "costs_otherwise_than_r": _otherwise("j", "r", MADE_OF),
+        "otherwise_than_s": _otherwise("n", "s", CORRECTED),
+        "otherwise_than_r": _otherwise("n", "r", CORRECTED),
+        "tokens_otherwise_than_r": _otherwise("n", "r", TOKEN_KINDS),
+        "dimensions": ", ".join(LEDGER_DIMENSIONS),
+        "span_dimensions": _each("s.{0}", _OF_SPANS),
+        "token_names": _each("s.{0}", TOKEN_KINDS),
+        "cost_names": _each("s.{0}", _COSTS),
+        "tokens": _each("CASE WHEN billable THEN coalesce({0}, 0) ELSE 0 END AS {0}", TOKEN_KINDS),
+        "costs": _each("CASE WHEN billable THEN {0} END AS {0}", _COSTS),
+        "taken_back": _each("-{0} AS {0}", _MEASURES),
+        "sums": f"{sums}, {_each('coalesce(sum({0}), 0)::DECIMAL(38, 12) AS {0}', LEDGER_AMOUNTS)}",
+        "changed": _each("coalesce(sum({0}), 0) <> 0", _MEASURES, " OR "),
+        "task_columns": ", ".join(_TASK_COLUMNS),
+    }
+
+
+@cache
+def read_sql(name: str) -> str:
+    """A file with its lists of columns in their places."""
+    text = files("warehouse.settle").joinpath(f"{name}.sql").read_text(encoding="utf-8")
+    for place, columns in _places().items():
+        text = text.replace(f"{{{place}}}", columns)
+    return text
+
+
+def add_macros(connection: duckdb.DuckDBPyConnection, task_of: Sequence[str]) -> None:
+    """The words of the once rules, and ``task_key`` and ``task_kind`` of a task's, a session's and a trace's id."""
+    for statement in connection.extract_statements(read_rule("records")):
+        if "CREATE TEMP MACRO" in statement.query:
+            connection.execute(statement)
+    key = ", ".join(_TASK_NAMES[name] for name in task_of)
+    kind = " ".join(f"WHEN {_TASK_NAMES[name]} IS NOT NULL THEN '{name}'" for name in task_of)
+    connection.execute(f"CREATE TEMP MACRO task_key(task_id, session_id, trace_id) AS coalesce({key}, NULL)")
+    connection.execute(f"CREATE TEMP MACRO task_kind(task_id, session_id, trace_id) AS CASE {kind} END")
