@@ -69,7 +69,7 @@ def _write(draft: Path, snapshot: Snapshot, lake_id: str) -> None:
         for table in TABLES:
             rows = _rows(connection, snapshot, table)
             if TABLES[table].is_settled:
-                rows = f"FROM ({rows}) WHERE close_id IN (SELECT close_id FROM lake.settlements)"
+                rows = f"FROM ({rows}) SEMI JOIN lake.settlements USING (close_id)"
             connection.execute(f"CREATE VIEW lake.{table} AS {rows}")
         versions = ", ".join(f"{literal(table)}: {version}" for table, version in snapshot.versions.items())
         connection.execute(

@@ -22,7 +22,7 @@ TIMES = ("started_at", "ended_at", "original_ended_at")
 
 
 def placed(number: int, row: dict[str, Any]) -> dict[str, Any]:
-    """The span of a scene with ids and a minute that no other scene has: `suppressed_by` names a span by its id alone."""
+    """The span of a scene with ids and a minute that no other scene has; `suppressed_by` knows span ids only."""
     moved = {name: row[name] + dt.timedelta(minutes=number) for name in TIMES if row.get(name)}
     if row.get("response_id"):
         moved["response_id"] = re.sub(
