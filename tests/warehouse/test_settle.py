@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.warehouse.settling import LATER, World, outcome
+from tests.warehouse.settling import HOW, LATER, World, outcome
 from tests.warehouse.told import START, span, tool
+from warehouse.settle import Overtaken, Settled
 
 USED = {"provider": "openai", "request_model": "gpt-4o", "input_tokens": 1000, "output_tokens": 100}
 COST = Decimal("0.0035")
@@ -101,3 +102,92 @@ def test_tasks_are_decided_by_outcomes_that_come_later(world: World):
         ("settled", "unknown", 1, COST),
     ]
     assert world.total() == (1, COST, 1000, 100)
+
+
+class Died(Exception):
+    """What a kill is to the test."""
+
+
+def steps_of(world: World) -> list[str]:
+    steps: list[str] = []
+    world.settle(on_step=steps.append)
+    return steps
+
+
+def fill(world: World) -> None:
+    world.flush([span("leaf", "outer", at=10, ms=50, **USED), span("other", trace="u", **USED)])
+    world.flush([span("outer", tenant="acme", ms=100, **USED)], partition=1)
+
+
+STEPS = ("looked", "judged", "corrected", "booked 20", "booked", "closed")
+
+
+@pytest.mark.parametrize("at", STEPS)
+def test_a_settlement_that_dies_leaves_nothing_that_counts_and_the_next_one_does_it_all(at: str, world: World):
+    fill(world)
+
+    def die(step: str) -> None:
+        if step.startswith(at):
+            raise Died
+
+    with pytest.raises(Died):
+        world.settle(on_step=die)
+    seen = world.total()[0]
+    done = world.settle()
+
+    assert (seen, done.number) == ((2, 0) if at == "closed" else (0, 1))
+    assert world.total() == (2, 2 * COST, 2000, 200)
+
+
+@pytest.mark.parametrize("at", STEPS[:-1])
+def test_of_two_settlements_at_once_one_counts(at: str, world: World):
+    fill(world)
+    others: list[Settled] = []
+
+    def meet(step: str) -> None:
+        if step.startswith(at) and not others:
+            others.append(world.settle())
+
+    with pytest.raises(Overtaken, match="settlement 1"):
+        world.settle(on_step=meet)
+
+    assert [one.number for one in others] == [1]
+    assert world.settle().number == 0
+    assert world.total() == (2, 2 * COST, 2000, 200)
+
+
+def test_the_steps_of_a_settlement_are_those_that_the_tests_interrupt(world: World):
+    fill(world)
+
+    steps = steps_of(world)
+
+    assert all(any(step.startswith(at) for step in steps) for at in STEPS)
+
+
+def test_a_worker_that_goes_on_while_hours_are_closed_loses_nothing(world: World):
+    fill(world)
+
+    def go_on(step: str) -> None:
+        if step == "corrected":
+            world.flush([span("late", trace="v", **USED)], partition=2)
+
+    first = world.settle(on_step=go_on)
+    second = world.settle()
+
+    assert (first.late_spans, second.late_spans) == (0, 1)
+    assert world.total() == (3, 3 * COST, 3000, 300)
+
+
+def test_what_comes_later_than_the_lookback_is_booked_alone_and_counted(world: World):
+    old = START - dt.timedelta(days=30)
+    fill(world)
+    world.flush([span("past", trace="p", tenant="acme", **USED) | {"started_at": old, "ended_at": old}], partition=2)
+    world.settle()
+    late = span("late", trace="p", tenant="acme", **USED) | {"started_at": old, "ended_at": old}
+    world.flush([late], partition=3)
+
+    done = world.settle(how=HOW)
+
+    assert (done.late_spans, done.late_alone) == (1, 1)
+    assert world.total() == (4, 4 * COST, 4000, 400)
+    assert world.settle().number == 0
