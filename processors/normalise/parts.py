@@ -77,6 +77,9 @@ _WHOLES = {part: whole for whole, parts in _SUMS.items() for part in parts} | {
 """Part -> what must be told with it; of audio and images that a cache gave, the last: what it gave at all."""
 
 
+_JUDGED = r"\+(?:part_without_sum|input_missing|output_missing)\b"
+"""What a row is called for want of other spans, which a settlement may bring; a row's input has all its parts."""
+
 _PIECES = {
     FIVE_MINUTES: "cache_write_tokens",
     "taken_input_tokens": "input_tokens",
@@ -121,7 +124,7 @@ def refuse_parts(frame: pl.DataFrame) -> pl.DataFrame:
 def refuse_contradictions(spans: pa.Table) -> pa.Table:
     """Spans after the once rules, which fill gaps from other spans: what now exceeds its sum, or still lacks some."""
     frame = pl.DataFrame(spans.select([*TOKEN_KINDS, "usage_semantics", "operation", "billable"]))
-    frame = frame.hstack(_modalities(spans["units"]))
+    frame = frame.hstack(_modalities(spans["units"])).with_columns(_unjudged().alias("usage_semantics"))
     disagree = pl.any_horizontal(
         *[exceeds(parts, whole) for whole, parts in _SUMS.items()], *_beyond(frame.columns).values()
     )
@@ -135,7 +138,7 @@ def refuse_contradictions(spans: pa.Table) -> pa.Table:
     }
     first = pl.coalesce(*[pl.when(holds).then(pl.lit(rule)) for rule, holds in found.items()])
     frame = frame.with_columns(first.alias("_rule"))
-    if frame["_rule"].is_null().all():
+    if frame["_rule"].is_null().all() and not pl.Series(spans["usage_semantics"]).str.contains(_JUDGED).any():
         return spans
     known = frame.select(
         *[pl.when(pl.col("_rule").ne_missing("parts_disagree")).then(pl.col(name)).alias(name) for name in TOKEN_KINDS],
@@ -145,6 +148,14 @@ def refuse_contradictions(spans: pa.Table) -> pa.Table:
         index = spans.schema.get_field_index(name)
         spans = spans.set_column(index, spans.field(index), known[name].cast(spans.field(index).type))
     return spans
+
+
+def _unjudged() -> pl.Expr:
+    """``usage_semantics`` as it was before rows were judged that tell a sum, lest they be judged twice."""
+    said = pl.col("usage_semantics")
+    plain = said.str.replace_all(_JUDGED, "")
+    told = pl.any_horizontal(pl.col("input_tokens", "output_tokens").is_not_null())
+    return pl.when(told).then(pl.when(plain == REFUSED).then(pl.lit("inclusive")).otherwise(plain)).otherwise(said)
 
 
 def _modalities(units: pa.ChunkedArray) -> list[pl.Series]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from processors.engine import Engine, process_range
 from processors.messages import Processed
+from processors.normalise.parts import refuse_contradictions
 from processors.settings import WorkerSettings
 from tests.processors.otlp import message, request, span
 from warehouse.schemas import TOKEN_KINDS
@@ -189,6 +191,28 @@ def test_images_of_a_sum_that_another_span_tells_are_priced_if_they_fit_into_it_
 
     assert (fits["usage_semantics"], fits["price_status"]) == ("inclusive", "priced")
     assert (exceeds["usage_semantics"], exceeds["price_status"]) == ("refused+parts_disagree", "usage_missing")
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"input_tokens": 100, "image_output_tokens": 7},
+        {"input_tokens": 100, "reasoning_tokens": 7},
+        {"input_tokens": 100},
+        {"output_tokens": 50},
+        {"cache_write_5m_tokens": 7},
+        {"cached_input_tokens": 7, "output_tokens": 50},
+    ],
+)
+def test_rows_that_are_judged_again_are_called_the_same_and_freed_by_what_was_missing(counts: dict[str, int]):
+    rows = processed(counts).tables["spans"]
+
+    again = refuse_contradictions(rows)
+    whole = rows.to_pylist()[0] | {"input_tokens": 100, "output_tokens": 50}
+    settled = refuse_contradictions(pa.Table.from_pylist([whole], schema=rows.schema)).to_pylist()[0]
+
+    assert again.equals(rows)
+    assert settled["usage_semantics"] == "inclusive"
 
 
 @pytest.mark.parametrize("operation", ["image", "speech", "transcription"])
