@@ -1,7 +1,7 @@
 """Closing the books: what the stream said provisionally becomes final, hour by hour.
 
 ==================  ==============================================================================================
-``settle.py``       one settlement from one snapshot, visible at once or not at all
+``closing.py``      one settlement from one snapshot, visible at once or not at all
 ``standing.py``     how the last one left things, what no settlement has read, hours in chunks
 ``corrections.py``  once rules over whole traces and across flushes: ``doubt.sql`` finds what to judge, ``compare.sql``
                     and ``correct.sql`` state what is otherwise than the stream had it
@@ -14,6 +14,6 @@
 """
 
 from warehouse.settle.corrections import Pricing
-from warehouse.settle.settle import Overtaken, Settled, settle
+from warehouse.settle.closing import Overtaken, Settled, settle
 
 __all__ = ["Overtaken", "Pricing", "Settled", "settle"]
