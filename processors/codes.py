@@ -82,8 +82,18 @@ def encode(column: pa.ChunkedArray) -> Coded:
     array = whole(column)
     if pa.types.is_dictionary(array.type):
         return _encode_dictionary(array)
+    if is_constant(array):
+        return _ONE
     encoded = pc.dictionary_encode(array, null_encoding="encode")
     return _coded(numbers(encoded.indices), len(encoded.dictionary))
+
+
+def is_constant(column: pa.Array) -> bool:
+    """Whether it is quickly seen that all rows have the same number or truth value."""
+    if column.null_count or not (pa.types.is_integer(column.type) or pa.types.is_boolean(column.type)):
+        return False
+    ends = pc.min_max(column)
+    return bool(ends["min"] == ends["max"])
 
 
 def encode_integers(values: Numbers) -> Coded:
@@ -99,7 +109,7 @@ def _encode_dictionary(array: pa.DictionaryArray) -> Coded:
     """A dictionary may hold a word twice, words that no row has, and NULL."""
     words = pc.dictionary_encode(array.dictionary, null_encoding="encode")
     meant = numbers(words.indices)
-    missing = words.dictionary.index(pa.scalar(None, words.dictionary.type)).as_py()
+    missing = pc.is_null(words.dictionary).index(pa.scalar(value=True)).as_py()
     size = len(words.dictionary)
     if array.null_count and missing < 0:
         missing, size = size, size + 1
@@ -131,3 +141,13 @@ def whole(column: Any) -> pa.Array:
     if not isinstance(column, pa.ChunkedArray):
         return column
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def spell(table: pa.Table, names: Iterable[str] | None = None) -> pa.Table:
+    """The table with a text in each row where these columns, or all, have the number of a text."""
+    for name in table.column_names if names is None else names:
+        kind = table.schema.field(name).type
+        if pa.types.is_dictionary(kind):
+            at = table.schema.get_field_index(name)
+            table = table.set_column(at, pa.field(name, kind.value_type), table[name].cast(kind.value_type))
+    return table

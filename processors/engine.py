@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from processors.codes import spell
 from processors.conventions.table import AliasTable, load_table
 from processors.decode import decode
 from processors.messages import Message, Processed, total
@@ -95,7 +96,7 @@ def _process_spans(ranges: Sequence[Sequence[Message]], engine: Engine) -> list[
     outcomes = _number_ranges(normalised.outcomes, starts).drop_columns("_message_index")
     each = {
         "outcomes": _cut(_place_outcomes(outcomes, stored.append_column(LEDGER, ledger)), len(ranges)),
-        "usage": _cut(roll_up_usage(stored.append_column(LEDGER, ledger)), len(ranges)),
+        "usage": _cut(roll_up_usage(spans), len(ranges)),
         "safety": _cut(roll_up_safety(spans), len(ranges)),
         "spans": _cut(stored.append_column(LEDGER, ledger), len(ranges)),
     }
@@ -133,14 +134,16 @@ def _cut(rows: pa.Table, ranges: int) -> list[pa.Table]:
 
 def bill(spans: pa.Table, engine: Engine) -> pa.Table:
     """Normalised spans with verdicts and prices: the columns of ``SPANS``, ``_why`` and the helpers of normalise."""
-    told = refuse_contradictions(once.apply(spans))
+    told = refuse_contradictions(spell(once.apply(spans), ("usage_semantics", "operation")))
     return price_spans(_rename_users(spans, told, engine.rules.user_key), engine.book)
 
 
 def _rename_users(before: pa.Table, after: pa.Table, key: bytes) -> pa.Table:
     """A user is named within a tenant: where either was inherited, the name changes."""
     names = ("tenant", "_user")
-    old, new = (pl.DataFrame(table.select(names)) for table in (before, after))
+    if all(after[name].equals(before[name]) for name in names):
+        return after
+    old, new = (pl.DataFrame(spell(table.select(names), names)) for table in (before, after))
     changed = pl.select(pl.any_horizontal(*(new[name].ne_missing(old[name]) for name in names))).to_series()
     if not changed.any():
         return after
@@ -157,7 +160,7 @@ def _place_outcomes(outcomes: pa.Table, spans: pa.Table) -> pa.Table:
     if not outcomes.num_rows:
         return outcomes
     ids = [LEDGER, "trace_id", "span_id"]
-    each = pl.DataFrame(spans.select([*ids, *_INHERITED])).group_by(ids, maintain_order=True)
+    each = pl.DataFrame(spell(spans.select([*ids, *_INHERITED]), _INHERITED)).group_by(ids, maintain_order=True)
     owners = each.agg(pl.col(_INHERITED).drop_nulls().first())  # a span told again has inherited only once
     placed = pl.DataFrame(outcomes).join(owners, on=ids, how="left", suffix="_of_span", maintain_order="left")
     own = (pl.coalesce(name, f"{name}_of_span").alias(name) for name in _INHERITED)

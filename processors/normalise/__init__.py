@@ -5,6 +5,7 @@
 * ``Normalised.spans``: a table with every column of ``warehouse.schemas.SPANS`` **except** ``billable suppressed_by
   cost_usd <cost kinds> price_status price_version``, which pricing and the once rules add; one row per decoded span
   (also spans that are no GenAI spans: they pass on tenant, feature, user, session and task to their descendants).
+  Texts are dictionary columns, but for users, sessions, tasks and responses.
 * ``Normalised.outcomes``: a table in ``warehouse.schemas.OUTCOMES``, from evaluation events and outcome attributes.
 * ``Normalised.dead``, ``Normalised.dropped``: taken over from decode.
 * ``Normalised.hidden``: names that were replaced by their hash, by rule (``normalise.secrets``).

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from processors.codes import Groups
 from processors.conventions.table import TAG
 from processors.decode import Decoded
 from processors.messages import DeadLetter, Tally, tally
-from processors.normalise.calls import describe_calls
+from processors.normalise.calls import MAY_RESPOND, describe_calls
+from processors.normalise.frame import to_polars
 from processors.normalise.guardrails import note_safety
 from processors.normalise.identity import identify
 from processors.normalise.maps import to_map
-from processors.normalise.outcomes import count_nameless, find_outcomes
+from processors.normalise.names import Named, encode_words, settle_names
+from processors.normalise.outcomes import count_nameless, find_outcomes, may_tell
 from processors.normalise.parts import MODALITIES
 from processors.normalise.rules import Rules
-from processors.normalise.secrets import count_hidden
+from processors.normalise.shapes import SHAPE, first_rows
 from processors.normalise.speed import measure_speed
 from processors.normalise.status import judge
 from processors.normalise.times import place_in_time
@@ -55,7 +62,29 @@ UNITS = ("searches", "images", "audio_seconds", "pages", "characters", *MODALITI
 _OVERLAPS = ("image_cached_input_tokens", "audio_cached_input_tokens")
 """Parts of two parts: that there were none has to be told, or the two cannot be told apart."""
 
-_SCHEMA = pa.schema([*(field for field in SPANS if field.name not in ADDED_LATER), *HELPERS])
+SPELLED = frozenset({"user_id", "session_id", "task_id", "response_id", "_user"})
+"""Texts that differ in nearly every span. All others are dictionary columns."""
+_WORDS = pa.dictionary(pa.int32(), pa.string())
+
+
+def _as_words(field: pa.Field) -> pa.Field:
+    return pa.field(field.name, _WORDS) if field.type == pa.string() and field.name not in SPELLED else field
+
+
+_SCHEMA = pa.schema([_as_words(field) for field in (*SPANS, *HELPERS) if field.name not in ADDED_LATER])
+CARRIED = frozenset(
+    {
+        *("trace_id", "span_id", "parent_span_id", "name", "scope_name", "scope_version", "response_id", "call_id"),
+        *("tenant", "feature", "principal", "environment", "service", "service_version", "service_tier", "host", "pod"),
+        *("provider_account", "prompt_name", "prompt_version", "route", "tool_name", "agent_name"),
+        *("user_id", "other_user_id", "session_id", "task_id"),
+    }
+)
+"""Decoded columns that no step before the names reads."""
+_IDS = ("trace_id", "span_id", "parent_span_id")
+_WIRE = {"_span_name": "name", "_scope_name": "scope_name"}
+_NO_NAMES = (*_IDS, *_WIRE.values(), "call_id")
+_FOUND = ("provider", "request_model", "response_model", "server_address")
 _MOST_USD = 1e9
 _MOST_ATTEMPTS = 2**31 - 1
 
@@ -76,31 +105,68 @@ class Normalised:
 
 def normalise(decoded: Decoded, rules: Rules) -> Normalised:
     """Canonical spans and outcomes; row ``i`` of ``spans`` is row ``i`` of ``decoded.spans``."""
-    frame = to_canonical(decoded, rules)
+    carried = [name for name in decoded.spans.column_names if name in CARRIED or name.startswith(TAG)]
+    frame = _judge(decoded, carried)
+    named = settle_names(_names(decoded, frame, carried), decoded, rules)
     dropped = tally(decoded.dead)
     dropped.update(decoded.dropped)
     dropped.update(count_nameless(decoded))
     return Normalised(
-        spans=_in_schema(frame, decoded.table.tags),
-        outcomes=find_outcomes(decoded, frame),
+        spans=_in_schema(frame.with_columns(*_remaining()), named.columns, decoded),
+        outcomes=find_outcomes(decoded, _with_names(frame, named, decoded) if may_tell(decoded, frame) else frame),
         dead=decoded.dead,
         dropped=dropped,
-        hidden=count_hidden(frame),
+        hidden=named.hidden,
     )
 
 
 def to_canonical(decoded: Decoded, rules: Rules) -> pl.DataFrame:
     """All steps: the canonical columns, and what the steps have noted on their way. It may hold content."""
+    renamed = [pl.col(name).alias(column) for column, name in _WIRE.items()]
+    tier = pl.col("service_tier").str.to_lowercase()
+    return _judge(decoded).pipe(identify, rules).with_columns(*_remaining(), *renamed, tier)
+
+
+def _judge(decoded: Decoded, without: Collection[str] = ()) -> pl.DataFrame:
     return (
-        describe_calls(decoded)
+        describe_calls(decoded, without)
         .pipe(settle_usage)
         .pipe(place_in_time)
         .pipe(judge)
         .pipe(measure_speed)
         .pipe(note_safety, decoded)
-        .pipe(identify, rules)
-        .with_columns(*_remaining())
     )
+
+
+def _names(decoded: Decoded, frame: pl.DataFrame, carried: Collection[str]) -> dict[str, pa.Array]:
+    """What ``settle_names`` is given: names on the wire, and those that steps have found."""
+    given = {name: decoded.spans[name].combine_chunks() for name in carried if name not in _NO_NAMES}
+    alike = _alike(frame)
+    given |= {name: encode_words(frame[name], alike) for name in _FOUND}
+    given |= {name: frame[name].to_arrow() for name in ("tenant_class", "feature_class")}
+    given["response_id"] = _own_response_ids(decoded, frame)
+    return given
+
+
+def _alike(frame: pl.DataFrame) -> Groups:
+    shape = frame[SHAPE].to_numpy()
+    return Groups(of_row=shape, first=first_rows(shape))
+
+
+def _own_response_ids(decoded: Decoded, frame: pl.DataFrame) -> pa.Array:
+    """Those of spans that may respond; not the client's own id, which litellm writes where the provider gave none."""
+    ids, of_client = (decoded.spans[name].combine_chunks() for name in ("response_id", "call_id"))
+    own = frame.select(MAY_RESPOND.fill_null(value=False)).to_series().to_numpy()
+    if of_client.null_count < len(of_client):
+        same = pc.equal(ids.cast(pa.string()), of_client.cast(pa.string()))
+        own &= ~np.asarray(pc.fill_null(same, False).to_numpy(zero_copy_only=False), np.bool_)
+    return ids if own.all() else pc.if_else(pa.array(own), ids.cast(pa.string()), None)
+
+
+def _with_names(frame: pl.DataFrame, named: Named, decoded: Decoded) -> pl.DataFrame:
+    """The frame with the columns that no other step reads."""
+    ids = to_polars(decoded.spans.select(list(_IDS)))
+    return frame.hstack(ids).with_columns(to_polars(pa.table(dict(named.columns))).get_columns())
 
 
 def _remaining() -> list[pl.Expr]:
@@ -111,29 +177,41 @@ def _remaining() -> list[pl.Expr]:
     return [
         pl.when(cost.is_between(0, _MOST_USD)).then(cost).cast(pl.Decimal(38, 12)).alias("reported_cost_usd"),
         pl.when(attempt <= _MOST_ATTEMPTS).then(attempt).cast(pl.Int32).alias("attempt"),
-        pl.col("service_tier").str.to_lowercase().alias("service_tier"),
         pl.col("partition").alias("source_partition"),
         pl.col("offset").alias("source_offset"),
         pl.col("message_index").alias("_message_index"),
-        pl.col("name").alias("_span_name"),
         pl.col("kind").alias("_span_kind"),
-        pl.col("scope_name").alias("_scope_name"),
         pl.col("reported_duration").alias("_reported_duration_ms"),
     ]
 
 
-def _in_schema(frame: pl.DataFrame, tags: tuple[str, ...]) -> pa.Table:
-    plain = [name for name in _SCHEMA.names if name not in ("units", "tags")]
-    table = frame.select(plain).to_arrow()
-    maps = {
-        "units": to_map({name: _amounts(frame[name]) for name in UNITS}, AMOUNTS, len(frame)),
-        "tags": to_map({tag: frame[TAG + tag] for tag in tags}, TEXTS, len(frame)),
+def _in_schema(frame: pl.DataFrame, named: Mapping[str, pa.Array], decoded: Decoded) -> pa.Table:
+    rows = decoded.spans.num_rows
+    tags = {tag: named[TAG + tag] for tag in decoded.table.tags}
+    columns: dict[str, Any] = {
+        **named,
+        **{name: decoded.spans[name] for name in _IDS},
+        **{column: decoded.spans[name] for column, name in _WIRE.items()},
+        "units": to_map({name: _amounts(frame[name]) for name in UNITS}, AMOUNTS, rows),
+        "tags": to_map({tag: cast("pl.Series", pl.from_arrow(tags[tag])).cast(pl.String) for tag in tags}, TEXTS, rows),
     }
-    columns = [maps[f.name] if f.name in maps else table[f.name].cast(f.type) for f in _SCHEMA]
-    return pa.table(columns, schema=_SCHEMA)
+    others = [field for field in _SCHEMA if field.name not in columns]
+    alike = _alike(frame)
+    columns |= {field.name: encode_words(frame[field.name], alike) for field in others if field.type == _WORDS}
+    plain = frame.select(field.name for field in others if field.type != _WORDS).to_arrow()
+    columns |= {name: plain[name] for name in plain.column_names}
+    return pa.table([_as(field, columns[field.name]) for field in _SCHEMA], schema=_SCHEMA)
+
+
+def _as(field: pa.Field, column: Any) -> Any:
+    if column.type == field.type:
+        return column
+    return column.dictionary_encode() if column.type == pa.string() else column.cast(field.type)
 
 
 def _amounts(told: pl.Series) -> pl.Series:
     """0 of most units is what others write for none."""
+    if told.null_count() == len(told):
+        return told
     possible = told >= 0 if told.name in _OVERLAPS else told > 0
     return told.set(~possible.fill_null(value=False), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import cache
 
@@ -14,7 +14,7 @@ from processors.conventions.table import AliasTable
 from processors.decode import Decoded
 from processors.normalise.frame import scope_starts, tell, to_frame
 from processors.normalise.semantics import RULED, ruled
-from processors.normalise.shapes import WORDS, Memo, first_rows, number_shapes
+from processors.normalise.shapes import WORDS, Memo, first_rows, number_shapes, spread
 from processors.normalise.status import find_failures
 from processors.normalise.words import closed, opened
 from warehouse.schemas import BILLABLE_OPERATIONS
@@ -39,19 +39,22 @@ _WIRE_WORDS = [name for name in _DESCRIBED if name in WORDS]
 """Columns that hold the wire's words until canonical ones take their places."""
 
 
-def describe_calls(decoded: Decoded) -> pl.DataFrame:
+MAY_RESPOND = pl.col("_model_call") | pl.col("_role").is_in(("fetch", "repeat"))
+"""Whether a span's response id names a response."""
+
+
+def describe_calls(decoded: Decoded, without: Collection[str] = ()) -> pl.DataFrame:
     """One row per span: what it was decoded to, words replaced by canonical ones, and the columns of ``tell``.
 
-    Adds ``failed error_text _role _model_call _genai finish_word`` and ``RULED``.
+    Adds ``failed error_text _role _model_call _genai finish_word`` and ``RULED``; decoded columns that are ``without``
+    are left out.
     """
     shape = number_shapes(decoded)
     described = _memo(decoded.table).make(decoded, first_rows(shape))
-    may_respond = pl.col("_model_call") | pl.col("_role").is_in(("fetch", "repeat"))
-    return (
-        find_failures(to_frame(replace(decoded, spans=decoded.spans.drop_columns(_WIRE_WORDS))))
-        .with_columns(described[shape])
-        .with_columns(pl.when(may_respond).then(_own_response_id()).alias("response_id"))
-    )
+    spans = decoded.spans.drop_columns([*_WIRE_WORDS, *without])
+    frame = find_failures(to_frame(replace(decoded, spans=spans))).with_columns(spread(described, shape))
+    own = [] if "response_id" in without else [pl.when(MAY_RESPOND).then(_own_response_id()).alias("response_id")]
+    return frame.with_columns(*own)
 
 
 @cache

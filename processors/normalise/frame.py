@@ -48,10 +48,15 @@ def to_frame(decoded: Decoded) -> pl.DataFrame:
     spans = decoded.spans
     unsaid = [name for name in spans.column_names if spans[name].null_count == len(spans[name])]
     said = to_polars(spans.drop_columns(unsaid))
-    nothing = [pl.lit(None, _dtype(spans.schema.field(name).type)).alias(name) for name in unsaid]
+    nothing = [_nothing(name, spans.schema.field(name).type) for name in unsaid]
     messages: pl.DataFrame = to_polars(decoded.messages)[spans["message_index"].to_numpy()]
     row = pl.Series("_row", np.arange(len(messages)))
     return messages.hstack(said).hstack([row]).with_columns(nothing)  # literals take no memory
+
+
+@cache
+def _nothing(name: str, kind: pa.DataType) -> pl.Expr:
+    return pl.lit(None, _dtype(kind)).alias(name)
 
 
 @cache

@@ -21,21 +21,21 @@ _CREDENTIAL = r"^(sk|pk)-"
 
 def identify(frame: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """Replaces ``tenant service principal user_id``; adds ``_tenant_rank _feature_rank _user``."""
+    named = place(frame, rules).with_columns(pl.col("user_id").alias("_user"))
+    return named.pipe(_hash, rules).pipe(hide_secrets, rules.user_key)
+
+
+def place(frame: pl.DataFrame, rules: Rules) -> pl.DataFrame:
+    """Replaces ``tenant service principal``; adds ``_tenant_rank _feature_rank``."""
     service = pl.when(~pl.col("service").str.starts_with(_NAMELESS_SERVICE)).then(pl.col("service"))
-    return (
-        frame.with_columns(_tenant(rules).alias("tenant"), service.alias("service"))
-        .with_columns(
-            pl.when(pl.col("header_tenant").is_not_null())
-            .then(pl.lit(_HEADER, dtype=pl.Int8))
-            .when(pl.col("tenant").is_not_null())
-            .then(pl.col("tenant_class"))
-            .alias("_tenant_rank"),
-            pl.col("feature_class").alias("_feature_rank"),
-            pl.coalesce("header_principal", _alias(), "service").alias("principal"),
-            pl.col("user_id").alias("_user"),
-        )
-        .pipe(_hash, rules)
-        .pipe(hide_secrets, rules.user_key)
+    return frame.with_columns(_tenant(rules).alias("tenant"), service.alias("service")).with_columns(
+        pl.when(pl.col("header_tenant").is_not_null())
+        .then(pl.lit(_HEADER, dtype=pl.Int8))
+        .when(pl.col("tenant").is_not_null())
+        .then(pl.col("tenant_class"))
+        .alias("_tenant_rank"),
+        pl.col("feature_class").alias("_feature_rank"),
+        pl.coalesce("header_principal", _alias(), "service").alias("principal"),
     )
 
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 def to_map(columns: Mapping[str, pl.Series], kind: pa.MapType, rows: int) -> pa.MapArray:
     """One map per row of the columns that are not NULL there, keys in order; NULL where all are."""
-    names = sorted(columns)
+    names = sorted(name for name, column in columns.items() if column.null_count() < rows)
     if not names:
         return pa.nulls(rows, kind)
     given = np.column_stack([columns[name].is_not_null().to_numpy() for name in names])

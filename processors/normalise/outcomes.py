@@ -49,7 +49,7 @@ _TIME = pl.Datetime("us", "UTC")
 
 def find_outcomes(decoded: Decoded, frame: pl.DataFrame) -> pa.Table:
     """One row per outcome: ``OUTCOMES`` and ``_message_index``; ``frame`` has a row for each span."""
-    if not decoded.evaluations.num_rows and all(frame[name].null_count() == len(frame) for name in _TOLD_BY_SPANS):
+    if not may_tell(decoded, frame):
         return _NOTHING
     about = pl.when(pl.col("span_type") == "annotation").then(pl.col("parent_span_id"))
     spans = frame.with_columns(pl.coalesce(about, "span_id").alias("span_id")).select(
@@ -58,6 +58,11 @@ def find_outcomes(decoded: Decoded, frame: pl.DataFrame) -> pa.Table:
     told = pl.concat([_evaluations(decoded, spans), _tasks(spans), _safety(spans), _reviews(spans)], how="diagonal")
     found = told.filter(pl.col("name").is_not_null()).sort("_row", maintain_order=True)
     return _in_schema(found.pipe(_canonical))
+
+
+def may_tell(decoded: Decoded, frame: pl.DataFrame) -> bool:
+    """Whether any span tells of an outcome; most ranges have none."""
+    return decoded.evaluations.num_rows > 0 or any(frame[name].null_count() < len(frame) for name in _TOLD_BY_SPANS)
 
 
 def count_nameless(decoded: Decoded) -> Tally:

@@ -22,14 +22,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import cast
+from typing import TypeAlias, cast
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from processors.conventions.table import TAG
 from processors.messages import Tally
+from processors.normalise.scan import suspects
 from processors.users import hash_users
+
+Rows: TypeAlias = NDArray[np.int64]
 
 SECRETS: Mapping[str, str] = {
     "api_key": r"\b(?:sk|pk|rk)[-_](?:[a-z0-9]+[-_])*[a-z0-9]{16,}",
@@ -52,6 +57,12 @@ RULES = {"hidden_value": "_secrets", "long_name": "_long_names"}
 HIDDEN = "hidden-"
 _DIGITS = 16
 _SAMPLE = 1024
+_BEGINNINGS = (
+    *(f"{letter}k{sign}" for letter in "spr" for sign in "-_"),
+    *("akia", "asia", "agpa", "aida", "aroa", "aiza"),
+    *(*(f"gh{letter}_" for letter in "pousr"), "github_pat_", "xox", "hf_", "eyj", "bearer", "basic", "-----begin"),
+)
+"""One of these, or an @, is in whatever ``SECRETS`` find."""
 _ANY = "(?i)" + "|".join(f"(?:{pattern})" for pattern in SECRETS.values())
 _READ = re.compile(_ANY, re.ASCII)
 _VERSION = r"^[\w.+!-]*\d[\w.+!-]*$"
@@ -69,8 +80,8 @@ _MADE = (
 )
 _NAMES = (*_GIVEN, *_MADE)
 _STAMPED = {"tenant": "header_tenant", "principal": "header_principal"}
-_PERSONAL = ("session_id", "task_id")
-_USERS = ("_user", "other_user_id")
+PERSONAL = ("session_id", "task_id")
+USERS = ("_user", "other_user_id")
 """The user, and who else a span names: of all its user keys the best and the worst; one between them is not known."""
 
 
@@ -87,6 +98,16 @@ def holds_secret(text: str) -> bool:
 def public(value: pl.Expr, most: int = ID_CHARACTERS) -> pl.Expr:
     """The text, unless it holds a secret or is too long for a name: then nothing."""
     return pl.when(~is_secret(value) & ~_is_long(value, most)).then(value)
+
+
+def look_at(name: str, values: pa.Array) -> tuple[Rows, Rows]:
+    """Rows, ascending, of a column in which most values differ that hold a secret; and those that are texts."""
+    doubtful = suspects(values, _most(name), _BEGINNINGS, "@")
+    told = pl.DataFrame({"value": cast("pl.Series", pl.from_arrow(values.take(pa.array(doubtful))))})
+    found = told.select(
+        is_secret(pl.col("value")).alias("secret"), _is_long(pl.col("value"), _most(name)).alias("long")
+    )
+    return doubtful[found["secret"].to_numpy()], doubtful[found["long"].to_numpy()]
 
 
 def is_hidden(field: str, text: str) -> bool:
@@ -112,14 +133,14 @@ def hide_secrets(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
     long = frame.select(
         _unless_stamped(name, _is_long(pl.col(name), _most(name))) for name in _worth(distinct, _may_be_long)
     )
-    user = frame.select(_is_any(name, _USERS) for name in _PERSONAL)
+    user = frame.select(_is_any(name, USERS) for name in PERSONAL if name in frame.columns)
     reasons = [*secret.iter_columns(), *long.iter_columns(), *user.iter_columns()]
     hidden: dict[str, pl.Series] = {}
     for reason in reasons:
         hidden[reason.name] = hidden[reason.name] | reason if reason.name in hidden else reason
     text_alone = [one & ~secret[one.name] if one.name in secret.columns else one for one in long.iter_columns()]
     return frame.with_columns(
-        *[_hide(frame[name], rows, key) for name, rows in hidden.items() if rows.any()],
+        *[hide(frame[name], rows, key) for name, rows in hidden.items() if rows.any()],
         _in_each_row(secret.get_columns(), len(frame)).alias(RULES["hidden_value"]),
         _in_each_row(text_alone, len(frame)).alias(RULES["long_name"]),
         *_versions(frame),
@@ -182,7 +203,7 @@ def _in_each_row(held: list[pl.Series], rows: int) -> pl.Series:
     return pl.DataFrame(held).select(pl.sum_horizontal(pl.all().cast(pl.Int32))).to_series()
 
 
-def _hide(values: pl.Series, secret: pl.Series, key: bytes) -> pl.Series:
+def hide(values: pl.Series, secret: pl.Series, key: bytes) -> pl.Series:
     """``hidden-`` and the start of the keyed hash; a tenant is no part of it, so that names agree between columns."""
     rows = secret.arg_true()
     given = values.gather(rows).to_arrow().cast(pa.string())

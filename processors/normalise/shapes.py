@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from processors.codes import is_constant
 from processors.decode import Decoded
 
 WORDS = (
@@ -90,6 +91,15 @@ class Memo:
         return self._made[[self._numbers[key] for key in keys]]
 
 
+def spread(described: pl.DataFrame, shape: NDArray[np.int64]) -> list[pl.Expr | pl.Series]:
+    """What shapes mean, row by row; columns that say the same of all of them are literals, which take no memory."""
+    same = {one.name: one.n_unique() <= 1 and len(one) > 0 for one in described.iter_columns()}
+    row = pl.Series(SHAPE, shape)
+    rest = [described[name].gather(row) for name, is_one in same.items() if not is_one]
+    ones = [pl.lit(described[name][0], described.schema[name]).alias(name) for name, is_one in same.items() if is_one]
+    return [row, *rest, *ones]
+
+
 def _keys(decoded: Decoded, rows: NDArray[np.int64]) -> list[tuple[Any, ...]]:
     """Of each row all that its shape consists of."""
     at = pa.array(rows)
@@ -119,6 +129,8 @@ def _codes(column: Any) -> tuple[NDArray[np.int64], int]:
     if pa.types.is_dictionary(whole.type):
         missing = len(whole.dictionary)
         return _numbers(pc.fill_null(whole.indices, missing)), missing + 1
+    if is_constant(whole):
+        return np.zeros(0, np.int64), 1
     encoded = pc.dictionary_encode(whole, null_encoding="encode")
     return _numbers(encoded.indices), len(encoded.dictionary)
 

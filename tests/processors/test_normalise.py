@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from processors.codes import spell
 from processors.conventions.rules import UsageRule
 from processors.conventions.table import load_table
 from processors.decode import decode
@@ -40,7 +41,8 @@ def test_the_columns_are_those_of_the_lake_but_for_what_is_added_later():
     spans = _normalise(message(request(span(CHAT)))).spans
 
     assert spans.schema.names == [name for name in SPANS.names if name not in ADDED_LATER] + HELPERS.names
-    assert all(spans.schema.field(f.name).type == f.type for f in SPANS if f.name not in ADDED_LATER)
+    spelled = spell(spans).schema
+    assert all(spelled.field(f.name).type == f.type for f in SPANS if f.name not in ADDED_LATER)
 
 
 def test_no_messages_give_empty_tables():

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from warehouse.once.facts import Facts, texts
+from warehouse.once.facts import Facts, is_word, spelled, texts
 from warehouse.once.kernels import Bools, Numbers, add_ancestors, beside, first_of, made_ids, pointed_at
 from warehouse.once.lineage import Lineage
 
@@ -53,7 +53,7 @@ def _find_ids(facts: Facts) -> tuple[Bools, Bools]:
     at, data, known = facts.texts("response_id")
     asked = known & (facts.is_call | facts.is_fetch | facts.is_repeat)
     surely, shared = made_ids(facts.ledger, at, data, asked)
-    served = facts.is_call & pl.Series(facts.spans["convention"]).eq("vllm").fill_null(value=False).to_numpy()
+    served = facts.is_call & is_word(facts.spans["convention"], "vllm")
     if served.any():
         ids = pl.DataFrame(facts.spans.select(["response_id"])).select(pl.col("response_id").cast(pl.String))
         bare = pl.when(pl.Series(served)).then(pl.col("response_id").str.extract(_ASKED_ID, 1))
@@ -94,17 +94,17 @@ def _find_split(facts: Facts) -> Bools:
 def _find_twins(facts: Facts, has_id: Bools, parent: Numbers) -> Bools:
     """Calls of one service and kind that two instrumentations may have told side by side, and all spans above them."""
     found = np.zeros(len(facts.is_call), np.bool_)
-    names = pl.DataFrame(facts.spans.select(["service", "_scope_name", "convention"]))
+    names = pl.DataFrame(spelled(facts.spans.select(["service", "_scope_name", "convention"])))
     service = _first_of(facts.ledger, names["service"], facts.is_call)
     teller = _first_of(service, names.select(pl.coalesce("_scope_name", "convention")).to_series(), facts.is_call)
     mixed = facts.is_call & (teller != teller[service])
     if not mixed.any():
         return found
-    operation = pl.Series(facts.spans["operation"]).replace("text_completion", "chat")
+    operation = pl.DataFrame(spelled(facts.spans.select(["operation"])))["operation"].replace("text_completion", "chat")
     several = facts.is_call & np.isin(service, service[mixed]) & _has_time(facts)
     key = _first_of(service, operation, several)
     rows = np.flatnonzero(several)
-    failed = pl.Series(facts.spans["status"]).eq("error").fill_null(value=False).to_numpy()
+    failed = is_word(facts.spans["status"], "error")
     usage = (facts.count("input_tokens"), facts.count("output_tokens"))
     for edge in _times(facts):
         order = rows[np.lexsort((edge[rows], key[rows]))]

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from warehouse.once.kernels import NO_RANK, Bools, Bytes, Numbers, Offsets, Ranks
 
 _WORK = ("execute_tool", "retrieval", "guardrail", "evaluation")
-_RULED = ("_model_call", "_role", "operation", "_tenant_rank", "_feature_rank")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,17 +49,43 @@ class Facts:
 
 def state_facts(spans: pa.Table, ledger: Numbers) -> Facts:
     """Facts of the spans. ``ledger``: (n,) number of the closed ledger of each."""
-    rows = pl.DataFrame(spans.select(_RULED)).select(
-        (pl.col("_model_call") & (pl.col("_role") != "repeat")).fill_null(value=False).alias("is_call"),
-        ((pl.col("_role") != "repeat") & pl.col("operation").is_in(_WORK)).fill_null(value=False).alias("is_work"),
-        *(
-            (pl.col("_role") == role).fill_null(value=False).alias(name)
-            for role, name in (("repeat", "is_repeat"), ("fetch", "is_fetch"), ("usage_record", "is_record"))
-        ),
-        pl.col("_tenant_rank").fill_null(NO_RANK).cast(pl.Int8).alias("tenant_rank"),
-        pl.col("_feature_rank").fill_null(NO_RANK).cast(pl.Int8).alias("feature_rank"),
+    is_repeat = is_word(spans["_role"], "repeat")
+    other = known(spans["_role"]) & ~is_repeat
+    return Facts(
+        spans=spans,
+        ledger=ledger,
+        is_call=other & holds(spans["_model_call"]),
+        is_work=other & is_word(spans["operation"], *_WORK),
+        is_repeat=is_repeat,
+        is_fetch=is_word(spans["_role"], "fetch"),
+        is_record=is_word(spans["_role"], "usage_record"),
+        tenant_rank=_ranks(spans["_tenant_rank"]),
+        feature_rank=_ranks(spans["_feature_rank"]),
     )
-    return Facts(spans=spans, ledger=ledger, **{name: rows[name].to_numpy() for name in rows.columns})
+
+
+def _ranks(column: pa.ChunkedArray) -> Ranks:
+    return np.asarray(pc.fill_null(column.cast(pa.int8()), NO_RANK).to_numpy(), np.int8)
+
+
+def is_word(column: pa.ChunkedArray, *words: str) -> Bools:
+    """(n,) whether the column holds one of the words; looked up once for each word of a dictionary column."""
+    array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    if pa.types.is_dictionary(array.type):
+        meant = [word in words for word in array.dictionary.to_pylist()]
+        return np.asarray(np.append(meant, [False])[pc.fill_null(array.indices, len(meant)).to_numpy()], np.bool_)
+    return holds(pc.is_in(array, pa.array(words, pa.string())))
+
+
+def holds(column: pa.ChunkedArray | pa.Array) -> Bools:
+    """(n,) bools, False where unknown."""
+    return np.asarray(pc.fill_null(column, fill_value=False).to_numpy(zero_copy_only=False), np.bool_)
+
+
+def spelled(table: pa.Table) -> pa.Table:
+    """The table with a text in each row where it has the number of a text."""
+    plain = [pa.field(f.name, f.type.value_type) if pa.types.is_dictionary(f.type) else f for f in table.schema]
+    return table.cast(pa.schema(plain))
 
 
 def texts(column: pa.ChunkedArray) -> tuple[Offsets, Bytes, Bools]:

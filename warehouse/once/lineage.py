@@ -47,7 +47,7 @@ class Lineage:
             "row": pa.array(rows),
             "outer_call": _rows(self.outer_call[rows]),
             "outer_work": pa.array(self.outer_work[rows]),
-            "stamp": tenants.take(_rows(stamped)),
+            "stamp": tenants.take(_rows(stamped)).cast(pa.string()),
             "tenant_from": _rows(self.source[0][rows]),
             "tenant_rank": pa.array(self.tenant_rank[rows], mask=self.tenant_rank[rows] == NO_RANK),
             "feature_from": _rows(self.source[1][rows]),

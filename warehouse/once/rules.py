@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from warehouse.once.doubt import find_doubt
-from warehouse.once.facts import Facts, state_facts
+from warehouse.once.facts import Facts, spelled, state_facts
 from warehouse.once.kernels import Bools, is_shared
 from warehouse.once.lineage import find_family, trace_lineage
 from warehouse.once.statements import RULES, read_columns, read_sql, with_book
@@ -124,12 +124,12 @@ def _read(facts: Facts, rows: NDArray[np.int64]) -> pa.Table:
     spans = facts.spans
     index = spans.schema.get_field_index(LEDGER)
     spans = spans.set_column(index, LEDGER, pa.array(facts.ledger))
-    return spans.select(read_columns(tuple(spans.column_names))).take(pa.array(rows))
+    return spelled(spans.select(read_columns(tuple(spans.column_names))).take(pa.array(rows)))
 
 
 def _verdict_alone(spans: pa.Table) -> pl.DataFrame:
     """The verdict on spans that nothing else tells of."""
-    rows = pl.DataFrame(spans.select(["_row", "_model_call", "_role", "parent_span_id"]))
+    rows = pl.DataFrame(spelled(spans.select(["_row", "_model_call", "_role", "parent_span_id"])))
     copy = (pl.col("_role") == "repeat") & pl.col("parent_span_id").is_not_null()
     billable = (pl.col("_model_call") & (pl.col("_role") != "repeat")).fill_null(value=False)
     why = pl.when(copy).then(pl.lit("wire_copy")).when(~billable).then(pl.lit(WHY_NO_CALL))

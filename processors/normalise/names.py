@@ -1,0 +1,129 @@
+"""Names of rows as Arrow columns: whose each span is and what it is called, found out once for what is told alike.
+
+The steps of ``identity`` and ``secrets`` see one row for each distinct combination of names; what differs in nearly
+every span (``APART``, users) is looked at by itself. Columns of few words come out as dictionary columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from processors.codes import Groups, Numbers, encode, number, numbers, whole
+from processors.decode import Decoded
+from processors.messages import Tally
+from processors.normalise.identity import place
+from processors.normalise.rules import Rules
+from processors.normalise.secrets import PERSONAL, RULES, USERS, hide, hide_secrets, look_at
+from processors.users import hash_users
+
+APART = ("session_id", "task_id", "response_id")
+_STAMPS = ("topic", "header_tenant", "header_tenants", "header_principal")
+_RANKS = ("_tenant_rank", "_feature_rank")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """``columns``: by name, (n,) each; ``hidden``: how many names were replaced, by message and rule."""
+
+    columns: Mapping[str, pa.Array]
+    hidden: Tally
+
+
+def settle_names(given: Mapping[str, pa.Array], decoded: Decoded, rules: Rules) -> Named:
+    """Names as they are stored, and ``user_id _user _tenant_rank _feature_rank``.
+
+    ``given``: names as they were told, (n,) each, with ``user_id other_user_id`` and ``tenant_class feature_class``.
+    """
+    rows = decoded.spans.num_rows
+    message = decoded.spans["message_index"].to_numpy()
+    told = [name for name in given if name not in APART and name not in ("user_id", "other_user_id")]
+    stamps = number([encode(decoded.messages[name]) for name in _STAMPS], decoded.messages.num_rows)
+    alike = number([(stamps.of_row[message], stamps.count), *(encode(given[name]) for name in told)], rows)
+    at = pa.array(alike.first)
+    texts = pa.table({name: _plain(given[name].take(at)) for name in told})
+    stamped = decoded.messages.select(_STAMPS).take(pa.array(message[alike.first]))
+    placed = place(pl.DataFrame(texts).hstack(pl.DataFrame(stamped)), rules)
+    shown = hide_secrets(placed, rules.user_key).with_columns(pl.col("service_tier").str.to_lowercase())
+    columns: dict[str, pa.Array] = {name: _spread(shown[name], alike) for name in (*told, *_RANKS)}
+    users = {"_user": _plain(given["user_id"]), "other_user_id": _plain(given["other_user_id"])}
+    columns |= {"_user": users["_user"], "user_id": pa.nulls(rows, pa.string())}
+    if users["_user"].null_count < rows:
+        columns["user_id"] = hash_users(_spread(placed["tenant"], alike), users["_user"], rules.user_key)
+    hidden = {
+        rule: shown[column].to_numpy()[alike.of_row] for rule, column in RULES.items() if (shown[column] > 0).any()
+    }
+    for name in APART:
+        columns[name], found = _look_apart(name, _plain(given[name]), users, rules.user_key)
+        for rule, which in found.items():
+            hidden[rule] = hidden.get(rule, np.zeros(rows, np.int64)) + np.bincount(which, minlength=rows)
+    return Named(columns=columns, hidden=dict(_tally(hidden, message)))
+
+
+def _look_apart(
+    name: str, values: pa.Array, users: Mapping[str, pa.Array], key: bytes
+) -> tuple[pa.Array, dict[str, Numbers]]:
+    """The column without names that must be hidden, and the rows that rules hide."""
+    if values.null_count == len(values):
+        return values, {}
+    secret, long = look_at(name, values)
+    hidden = np.zeros(len(values), np.bool_)
+    hidden[secret] = hidden[long] = True
+    if name in PERSONAL:
+        for user in USERS:
+            if users[user].null_count < len(values):
+                hidden |= np.asarray(_bools(pc.equal(values, users[user])))
+    if hidden.any():
+        named = hide(cast("pl.Series", pl.from_arrow(values)), pl.Series(hidden), key)
+        values = named.to_arrow().cast(pa.string())
+    found = {"hidden_value": secret, "long_name": np.setdiff1d(long, secret)}
+    return values, {rule: rows for rule, rows in found.items() if len(rows)}
+
+
+def _tally(hidden: Mapping[str, NDArray[Any]], message: NDArray[np.int32]) -> Iterator[tuple[tuple[int, str], int]]:
+    for rule, counts in hidden.items():
+        of_message = np.bincount(message, weights=counts)
+        yield from (((int(index), rule), int(of_message[index])) for index in np.flatnonzero(of_message))
+
+
+def encode_words(words: pl.Series, guess: Groups) -> pa.Array:
+    """A dictionary column of texts, (n,). ``guess``: rows that may well say the same."""
+    if words.null_count() == len(words):
+        return _dictionary(np.full(len(words), -1, np.int32), pa.array([], pa.string()))
+    if not words.null_count() and (words == words[0]).all():
+        return _dictionary(np.zeros(len(words), np.int32), pa.array([words[0]], pa.string()))
+    few = words.gather(guess.first)
+    if few.gather(guess.of_row).eq_missing(words).all():
+        return _spread(few, guess)
+    return pc.dictionary_encode(words.to_arrow().cast(pa.string()))
+
+
+def _spread(words: pl.Series, alike: Groups) -> pa.Array:
+    """What was found for each combination, row by row."""
+    column = words.to_arrow()
+    if words.dtype != pl.String:
+        return column.take(pa.array(alike.of_row))
+    encoded = pc.dictionary_encode(column.cast(pa.string()))
+    codes = numbers(pc.fill_null(encoded.indices, -1)).astype(np.int32)
+    return _dictionary(codes[alike.of_row], encoded.dictionary)
+
+
+def _dictionary(codes: NDArray[np.int32], words: pa.Array) -> pa.Array:
+    unknown = codes < 0
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=unknown if unknown.any() else None), words)
+
+
+def _plain(column: Any) -> pa.Array:
+    array = whole(column)
+    return array.cast(array.type.value_type) if pa.types.is_dictionary(array.type) else array
+
+
+def _bools(column: pa.Array) -> NDArray[np.bool_]:
+    return np.asarray(pc.fill_null(column, False).to_numpy(zero_copy_only=False), np.bool_)
