@@ -36,10 +36,25 @@ def compiled(function: Function) -> Function:
 
 
 @compiled
+def _eight(data: Bytes, at: Any) -> Any:
+    """Eight bytes as one number."""
+    number = np.uint64(0)
+    for step in range(8):
+        number |= np.uint64(data[at + np.uint64(step)]) << np.uint64(8 * step)
+    return number
+
+
+@compiled
 def _hash(prefix: int, data: Bytes, start: int, end: int) -> int:
     mixed = np.uint64(prefix) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(end - start)
-    for at in range(start, end):
+    at, last = np.uint64(start), np.uint64(end)
+    while at + np.uint64(8) <= last:
+        mixed = (mixed ^ _eight(data, at)) * np.uint64(0x9FB21C651E98DF25)
+        mixed ^= mixed >> np.uint64(32)
+        at += np.uint64(8)
+    while at < last:
         mixed = (mixed ^ np.uint64(data[at])) * np.uint64(0x100000001B3)
+        at += np.uint64(1)
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
     return int((mixed ^ (mixed >> np.uint64(32))) >> np.uint64(1))
@@ -173,16 +188,16 @@ def made_ids(ledger: Numbers, offsets: Offsets, data: Bytes, asked: Bools) -> tu
             own += 1
         has_word = own > start and own < end and (data[own] == 45 or data[own] == 95)
         own = own + 1 if has_word else start
-        different, digits, foreign = 0, False, False
+        different, digits, every = 0, False, np.uint8(0)
         for at in range(own, end):
             byte = data[at]
-            if byte > 127:
-                foreign = True
-                continue
-            digits |= 48 <= byte <= 57
-            if seen[byte] != row:
-                seen[byte] = row
-                different += 1
+            every |= byte
+            if byte < 128 and (different < _DIFFERENT or not digits):
+                digits |= 48 <= byte <= 57
+                if seen[byte] != row:
+                    seen[byte] = row
+                    different += 1
+        foreign = every > 127
         made = end - own >= _OWN_CHARACTERS and different >= _DIFFERENT and (end - own >= _LONG_ID or digits)
         surely[row], perhaps[row] = made and not foreign, made or foreign
         if has_word and end - own > _PART and data[own + _PART] == 45:
