@@ -42,7 +42,7 @@ _TOLD: tuple[tuple[str, int, int, str, dict[str, str | int]], ...] = (
 
 
 def prepare(engine: Engine) -> None:
-    """Load all compiled code, or compile it: about half a minute, once for each version, with a line that says so."""
+    """Load all compiled code, or compile it: about a minute, once for each version, with a line that says so."""
     decode.prepare()
     process_range([Message(topic="", partition=0, offset=0, received_at_us=0, value=sample())], engine)
 

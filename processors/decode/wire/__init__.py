@@ -23,11 +23,11 @@ log = logging.getLogger("spanledger.decode")
 
 
 def load() -> None:
-    """Read the compiled code from the disk, or compile it: about half a minute, once for each version of it."""
+    """Read the compiled code from the disk, or compile it: about a minute, once for each version of it."""
     started = time.monotonic()
     was_ready = is_ready()
     if not was_ready:
-        log.info("compiling the decoder, about half a minute, once cache=%s", CACHE)
+        log.info("compiling the decoder, about a minute, once cache=%s", CACHE)
     decode([Message(topic="", partition=0, offset=0, received_at_us=0, value=sample())], load_table())
     count_spans(sample())
     if not was_ready:

@@ -26,16 +26,14 @@ from processors.decode.wire.scratch import (
     AT_ROW,
     IS_FOR_PYTHON,
     IS_ODD,
-    LAST_KEY,
     LOGGED,
     MOST_PENDING,
     PENDING,
-    PREDICTIONS,
     SIDE,
     SIDE_END,
 )
 from processors.decode.wire.values import ARRAY, LEFT, MAP, STRING, TAKEN, convert, read_any
-from processors.decode.wire.words import is_same, is_utf8, load64, read_length
+from processors.decode.wire.words import is_same, is_utf8, read_length
 
 _SIDE_BYTES = 24
 NAME_BYTES = 64
@@ -83,44 +81,6 @@ def put(field: int, alias: int, first: int, second: int, log: Any, scratch: Any,
     log[entry, 2] = alias
     log[entry, 3] = first
     log[entry, 4] = second
-
-
-@inlined
-def _place(buffer: Any, at: int, size: int) -> int:
-    """A place in ``scratch.after`` by the key's bytes; place 0 stands before the first key."""
-    mixed = np.uint64(size) * np.uint64(0x9E3779B97F4A7C15)
-    if size >= 8:
-        mixed ^= load64(buffer, at) * np.uint64(0xC2B2AE3D27D4EB4F)
-        mixed ^= load64(buffer, at + size - 8) * np.uint64(0x165667B19E3779F9)
-    else:
-        for i in range(size):
-            mixed = (mixed ^ np.uint64(buffer[at + i])) * np.uint64(0x100000001B3)
-    mixed ^= mixed >> np.uint64(32)
-    return 1 + np.int64(mixed % np.uint64(PREDICTIONS - 1))
-
-
-@inlined
-def _predict(buffer: Any, at: int, size: int, keys: Any, base: int, scratch: Any) -> int:
-    """The slot of a span's key: instrumentations write keys in one order, so the last key foretells the next one.
-
-    Keys seen before stand in ``scratch.after`` by a few bits of their hash; each points to the one that followed it.
-    """
-    state, after = scratch.state, scratch.after
-    guess = after[state[LAST_KEY], 3]
-    if guess > 0 and after[guess, 1] == size and is_same(buffer, at, after[guess, 0], size):
-        state[LAST_KEY] = guess
-        return after[guess, 2]
-    slot = find_slot(buffer, at, size, keys, base)
-    if slot == NO_SLOT and not is_utf8(buffer, at, at + size):
-        state[IS_ODD] = 1
-        return NO_SLOT
-    place = _place(buffer, at, size)
-    after[place, 0] = at
-    after[place, 1] = size
-    after[place, 2] = slot
-    after[state[LAST_KEY], 3] = place
-    state[LAST_KEY] = place
-    return slot
 
 
 @inlined
@@ -190,8 +150,13 @@ def read_attribute(
         state[IS_ODD] = 1
         return
     size = key_end - key_begin
-    slot = _predict(buffer, key_begin, size, keys, base, scratch) if event < 0 else NO_SLOT
-    if event >= 0:
+    slot = NO_SLOT
+    if event < 0:
+        slot = find_slot(buffer, key_begin, size, keys, base)
+        if slot == NO_SLOT and not is_utf8(buffer, key_begin, key_end):
+            state[IS_ODD] = 1
+            return
+    else:
         if not is_utf8(buffer, key_begin, key_end):
             state[IS_ODD] = 1
             return
@@ -237,7 +202,7 @@ def keep_structures(
             if about < 0 or kind != STRING:
                 is_worth = keys.inner[one, ALIAS] <= best(keys.inner[one, FIELD], base_alias, scratch, number)
             elif about != looked:
-                is_worth = mentions(buffer, begin, size, 1 << about, keys, base)
+                is_worth = mentions(buffer, begin, size, 1 << about)
                 looked = about
             if is_worth:
                 break

@@ -74,6 +74,22 @@ def make_cells(room: Room, is_text: NDArray[np.bool_], rows: int) -> Cells:
     )
 
 
+def widen(cells: Cells, room: Room, rows: int, used: int) -> Cells:
+    """Cells for more rows that begin as these do; ``used``: rows so far."""
+    fields = len(cells.is_text)
+    wider = cells._replace(
+        alias=room.renew("alias", fields * rows, np.int16).reshape(fields, rows),
+        word=room.renew("word", fields * rows, np.int64).reshape(fields, rows),
+        values=room.renew("values", fields * rows * 2, np.int64).reshape(fields, rows, 2),
+    )
+    for field in np.flatnonzero(cells.state[:, GIVEN]).tolist():
+        count = cells.state[field, VALUES]
+        wider.alias[field, :used], wider.alias[field, used:] = cells.alias[field, :used], MISSING
+        wider.word[field, :used] = cells.word[field, :used]
+        wider.values[field, :count] = cells.values[field, :count]
+    return wider
+
+
 @inlined
 def begin_field(field: int, cells: Any) -> None:
     """Before the first cell of a field."""

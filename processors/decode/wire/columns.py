@@ -28,7 +28,6 @@ Offer = tuple[int, int, Any]
 class Walked:
     """What the kernel gave: (n, …) rows, ids and cells, and the templates of the groups."""
 
-    buffer: NDArray[np.uint8]
     rows: NDArray[np.int64]
     ids: NDArray[np.uint64]
     cells: Cells
@@ -118,7 +117,7 @@ def _alias(walked: Walked, number: int) -> NDArray[np.int16]:
     shared, first, second = (np.ascontiguousarray(one[:, number]) for one in walked.placed.words())
     if (shared != NO_ALIAS).any():
         words = np.empty_like(first)
-        fill_shared(walked.buffer, number, walked.template, shared, first, second, words, cells, alias)
+        fill_shared(walked.placed.texts, number, walked.template, shared, first, second, words, cells, alias)
     return alias
 
 

@@ -73,5 +73,5 @@ def _compile(function: Function, *, inline: bool) -> Function:
 
 
 def is_ready() -> bool:
-    """Whether compiled code is on the disk already; else the first call compiles for about half a minute."""
+    """Whether compiled code is on the disk already; else the first call compiles for about a minute."""
     return any(CACHE.rglob("*.nbi"))

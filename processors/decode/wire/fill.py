@@ -37,7 +37,7 @@ def _room_of_run(begin: int, end: int, plan: int, cells: Any, shapes: Any) -> in
 
 
 @compiled
-def _fill_run(buffer: Any, origin: int, begin: int, end: int, plan: int, cells: Any, shapes: Any) -> None:
+def _fill_run(buffer: Any, begin: int, end: int, plan: int, cells: Any, shapes: Any) -> None:
     """Number the texts of a run; the heap must have room for them."""
     for number in range(shapes.plans[plan, FIRST_OP], shapes.plans[plan, END_OP]):
         what, field = shapes.ops[number, WHAT], shapes.ops[number, TARGET]
@@ -51,7 +51,7 @@ def _fill_run(buffer: Any, origin: int, begin: int, end: int, plan: int, cells: 
         for row in range(begin, end):
             cells.state[field, GIVEN] += 1
             word = cells.word[field, row]
-            cells.word[field, row] = add_text(buffer, origin + (word >> SIZE_BITS), word & SIZES, field, cells)
+            cells.word[field, row] = add_text(buffer, word >> SIZE_BITS, word & SIZES, field, cells)
 
 
 @inlined
@@ -64,9 +64,7 @@ def _fill(buffer: Any, field: int, row: int, alias: int, first: int, second: int
 
 
 @compiled
-def fill_cells(
-    buffer: Any, origin: int, rows: Any, begin: int, end: int, log: Any, logged: int, cells: Any, shapes: Any
-) -> bool:
+def fill_cells(buffer: Any, rows: Any, begin: int, end: int, log: Any, logged: int, cells: Any, shapes: Any) -> bool:
     """The cells of one message: the texts of its rows, its runs and its log; False: the heap may have no room."""
     own = len(cells.is_text) - len(OWN)
     need = np.int64(PADDING)
@@ -91,7 +89,7 @@ def fill_cells(
     while first < end:
         last = _end_of_run(rows, first, end)
         if rows[first, PLAN] >= 0:
-            _fill_run(buffer, origin, first, last, rows[first, PLAN], cells, shapes)
+            _fill_run(buffer, first, last, rows[first, PLAN], cells, shapes)
         first = last
     for i in range(logged):
         _fill(buffer, log[i, 1], log[i, 0], log[i, 2], log[i, 3], log[i, 4], cells)

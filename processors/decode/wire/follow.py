@@ -38,7 +38,7 @@ _SEVEN = np.uint64(0x7F7F7F7F7F7F7F7F)
 _MORE = np.uint64(0x8080808080808080)
 SIZE_BITS = np.int64(32)
 SIZES = np.int64(0xFFFFFFFF)
-"""A text as one word: where it begins, counted from the message's first span, and its size."""
+"""A text as one word: where it begins,  its size."""
 
 
 @inlined
@@ -74,13 +74,13 @@ def _is_list(buffer: Any, at: int, end: int, kind: int, stack: Any) -> bool:
 
 
 @inlined
-def _read_value(buffer: Any, at: int, end: int, origin: int, stack: Any) -> Any:
+def _read_value(buffer: Any, at: int, end: int, stack: Any) -> Any:
     """The word of a value, and whether the value is sound; ``at`` is where its tag stands."""
     tag = buffer[at]
     if tag == 0x0A:
         stop, begin = read_length(buffer, at + 1, end)
         is_text = stop == end and is_utf8(buffer, begin, end)
-        return (np.int64(begin) - origin) << SIZE_BITS | (end - begin), is_text
+        return np.int64(begin) << SIZE_BITS | (end - begin), is_text
     if tag in (0x18, 0x10):
         return _read_number(buffer, at + 1, end)
     if tag == 0x21:
@@ -89,12 +89,12 @@ def _read_value(buffer: Any, at: int, end: int, origin: int, stack: Any) -> Any:
     is_whole = stop == end and tag in (0x2A, 0x32, 0x3A)
     if is_whole and tag != 0x3A:
         is_whole = _is_list(buffer, begin, end, np.int64(tag) >> 3, stack)
-    return (np.int64(begin) - origin) << SIZE_BITS | (end - begin), is_whole
+    return np.int64(begin) << SIZE_BITS | (end - begin), is_whole
 
 
 @inlined
 def _follow_attribute(
-    buffer: Any, at: int, end: int, origin: int, node: int, nodes: Any, text: Any, words: Any, word: int, stack: Any
+    buffer: Any, at: int, end: int, node: int, nodes: Any, text: Any, words: Any, word: int, stack: Any
 ) -> int:
     """The node of an attribute behind ``node``; its value comes to ``words``. ``UNKNOWN``, ``ODD``: see ``follow``."""
     if at + 4 > end:
@@ -127,13 +127,13 @@ def _follow_attribute(
         child = np.int64(nodes[child, BESIDE])
     if child == 0:
         return UNKNOWN
-    words[word], is_whole = _read_value(buffer, value, stop, origin, stack)
+    words[word], is_whole = _read_value(buffer, value, stop, stack)
     return child if is_whole else ODD
 
 
 @inlined
 def follow(
-    buffer: Any, at: int, end: int, origin: int, row: Any, keys: Any, shapes: Any, words: Any, word: int, scratch: Any
+    buffer: Any, at: int, end: int, row: Any, keys: Any, shapes: Any, words: Any, word: int, scratch: Any
 ) -> int:
     """The node where a span's shape ends; the row and, from ``word`` on, a word a attribute are filled.
 
@@ -150,7 +150,7 @@ def follow(
             stop, begin = read_length(buffer, at + 1, end)
             if stop < 0:
                 return ODD
-            node = _follow_attribute(buffer, begin, stop, origin, node, nodes, text, words, word, scratch.stack)
+            node = _follow_attribute(buffer, begin, stop, node, nodes, text, words, word, scratch.stack)
             if node < 0:
                 return node
             word += 1

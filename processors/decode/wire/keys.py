@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from processors.conventions.table import MANY, Alias, AliasTable
 from processors.decode import refusals, values, verdicts
 from processors.decode.wire.compiled import compiled, inlined
+from processors.decode.wire.mentions import KINDS
 from processors.decode.wire.words import PADDING, hash_bytes, is_same
 
 TEXT, FIRST, INTEGER, COUNT, REAL, BOOL, TIME, MESSAGE_TEXT, REFUSAL, PYTHON, WHO, ELAPSED = range(12)
@@ -24,10 +25,6 @@ _KINDS = {"text": TEXT, "first": FIRST, "integer": INTEGER, "count": COUNT, "rea
 _KINDS |= {"who": WHO, "elapsed": ELAPSED}
 
 NO_SLOT = -1
-_MENTIONED = ((verdicts.FIELD, verdicts.MENTIONS), (refusals.FIELD, (refusals.WORD,)))
-"""Fields that stand in long texts, and the words of which one stands there too."""
-REFUSALS = 1
-"""Number of the refusals' words."""
 _LOAD = 4
 """Places in the hash table per known key."""
 
@@ -41,17 +38,16 @@ class Keys(NamedTuple):
     inner: NDArray[np.int64]  # (n, 3): ALIAS, FIELD, ABOUT (which words must be mentioned; -1: none)
     events: NDArray[np.int64]  # (events + 1, 5): AT, SIZE, first of its slots, first of TIMES, IS_OPEN (a beginning)
     times: NDArray[np.int64]  # (n, 2): ALIAS, FIELD that the time of an event fills
-    mentions: NDArray[np.int64]  # (n, 3): AT, SIZE, ABOUT
     nobody: NDArray[np.int64]  # (n, 2): AT, SIZE of the words that are no name of anybody
     leads: NDArray[np.uint8]  # first byte of a text -> what the text may be, as bits
-    bigrams: NDArray[np.bool_]  # two bytes, folded -> whether they may stand in a mention
     fields: int
     text_bytes: int
     message_bytes: int
 
 
-ODD_LEAD, NOBODY_LEAD, QUOTE_LEAD = 1, 2, 4
-"""What a text that begins with a byte may be: none that stands as a name as it is; a word for nobody; a JSON string."""
+ODD_LEAD, NOBODY_LEAD, QUOTE_LEAD, NOBODY_NEXT = 1, 2, 4, 8
+"""What a text that begins with a byte may be: none that stands as a name as it is; a word for nobody; a JSON string;
+and by its second byte, a word for nobody."""
 AT, SIZE, PLAIN, INNER = range(4)
 ALIAS, FIELD, WANTED, QUOTED = range(4)
 ABOUT = 2
@@ -109,10 +105,8 @@ def keys_of(table: AliasTable) -> tuple[Keys, bytes]:
             if key:
                 slots.add(key, aliases)
     events.append((0, 0, len(slots.at), len(times), False))
-    words = {word: number for number, (_, words) in enumerate(_MENTIONED) for word in words}
-    mentions = [(*slots.note(word), number) for word, number in words.items()]
     nobody = [slots.note(word) for word in sorted(values.NOBODY)]
-    about = {field: number for number, (field, _) in enumerate(_MENTIONED)}
+    about = {field: number for number, (field, _) in enumerate(KINDS)}
     plain, inner = [a for one in slots.plain for a in one], [a for one in slots.inner for a in one]
     starts = [np.cumsum([0, *map(len, lists)]) for lists in (slots.plain, slots.inner)]
     lookup = np.full(1 << (span_slots * _LOAD - 1).bit_length(), NO_SLOT, np.int32)
@@ -125,10 +119,8 @@ def keys_of(table: AliasTable) -> tuple[Keys, bytes]:
         inner=_rows([(a.index, slots.numbers[a.field], about.get(a.field, -1)) for a in inner], 3),
         events=_rows(events, 5),
         times=_rows(times, 2),
-        mentions=_rows(mentions, 3),
         nobody=_rows(nobody, 2),
         leads=_leads(),
-        bigrams=_bigrams(list(words)),
         fields=len(table.fields),
         text_bytes=values.TEXT_BYTES,
         message_bytes=values.MESSAGE_BYTES,
@@ -141,37 +133,15 @@ def _leads() -> NDArray[np.uint8]:
     leads[[*range(33), ord("{"), *range(128, 256)]] |= ODD_LEAD
     for word in values.NOBODY:
         leads[[lead for lead in range(256) if lead | 0x20 == word.encode()[0]]] |= NOBODY_LEAD
+        leads[[byte for byte in range(256) if byte | 0x20 == (word + word).encode()[1] or len(word) == 1]] |= (
+            NOBODY_NEXT
+        )
     leads[ord('"')] |= QUOTE_LEAD
     return leads
 
 
 def _rows(rows: Sequence[tuple[int, ...]], columns: int) -> NDArray[np.int64]:
     return np.array(rows, np.int64).reshape(len(rows), columns)
-
-
-STRIDE = 4
-"""Every so many bytes a text is looked at; a mention is longer by one at least, so it cannot slip through."""
-
-
-_FOLDS = 1 << 12
-
-
-@inlined
-def fold(pair: int) -> int:
-    """Two bytes as a number below ``_FOLDS``: a table of that size stays in the nearest cache."""
-    return np.int64((pair ^ pair >> np.uint64(5)) & np.uint64(_FOLDS - 1))
-
-
-def _bigrams(mentions: Sequence[str]) -> NDArray[np.bool_]:
-    """By ``fold``: whether two bytes stand at one of the first ``STRIDE`` places of a mention."""
-    found = np.zeros(_FOLDS, np.bool_)
-    for mention in mentions:
-        word = mention.encode()
-        if len(word) <= STRIDE:
-            raise ValueError(f"{mention!r}: a mention needs more than {STRIDE} bytes")
-        for at in range(STRIDE):
-            found[fold(np.uint64(word[at] | word[at + 1] << 8))] = True
-    return found
 
 
 @compiled

@@ -32,6 +32,7 @@ from processors.decode.wire.keys import (
     WANTED,
     WHO,
 )
+from processors.decode.wire.mentions import REFUSALS
 from processors.decode.wire.shapes import (
     ABOVE,
     BASE,
@@ -50,9 +51,11 @@ from processors.decode.wire.shapes import (
 from processors.decode.wire.values import ARRAY, BOOLEAN, DOUBLE, MAP, STRING, WHOLE
 
 WHAT, TARGET, PLACE, WANT, KIND = range(5)
-"""Of an op: what to do, the field (of ``STRUCTURE``: the slot), which attribute, and what it wants of which kind (of
-``STRUCTURE``: the words one of which must be mentioned, as bits; 0: none must)."""
+"""Of an op: what to do, the field (of ``STRUCTURE``: the slot), which attribute, what is wanted of it, what it is.
+``REFUSED`` and ``STRUCTURE`` want one of the words of ``mentions``, as bits; or see below."""
 AS_IT_IS, FINITE, TEXT_OP, OTHER, REFUSED, STRUCTURE = range(6)
+ANYHOW, NOTED = 0, -1
+"""Of a structure: it is worth a look whatever it mentions; ``REFUSED`` has noted whether it mentions something."""
 QUOTED_TOO = 16
 """Added to what an op wants: where text begins with a quotation mark, Python must look."""
 
@@ -127,30 +130,44 @@ def _note(what: int, target: int, place: int, want: int, kind: int, shapes: Any)
 
 
 @compiled
+def _refused(slot: int, keys: Any, base_alias: Any) -> int:
+    """The field that a mention of a refusal fills; -1: none."""
+    for i in range(keys.slots[slot, PLAIN], keys.slots[slot + 1, PLAIN]):
+        field = keys.plain[i, FIELD]
+        if keys.plain[i, WANTED] == REFUSAL and keys.plain[i, ALIAS] <= base_alias[field]:
+            return field
+    return -1
+
+
+@compiled
+def _worth(slot: int, kind: int, keys: Any, best: Any) -> int:
+    """What a structure must mention, as bits, to tell something better; ``ANYHOW``; -1: it never does."""
+    about = -1
+    for i in range(keys.slots[slot, INNER], keys.slots[slot + 1, INNER]):
+        if keys.inner[i, ABOUT] >= 0 and kind == STRING:
+            about = max(about, 0) | 1 << keys.inner[i, ABOUT]
+        elif keys.inner[i, ALIAS] <= best[keys.inner[i, FIELD], 0]:
+            return ANYHOW
+    return about
+
+
+@compiled
 def _note_structures(node: int, keys: Any, base_alias: Any, shapes: Any) -> None:
-    """Ops for what leads into structures: what may hold a refusal, and what may fill a field better."""
-    nodes, best = shapes.nodes, shapes.best
+    """Ops for texts that may mention a refusal, then, when no row can fail any more, for structures."""
+    nodes = shapes.nodes
     for what in (REFUSED, STRUCTURE):
         one = np.int64(node)
         while one > 0:
             slot, kind, place = np.int64(nodes[one, SLOT]), nodes[one, TAG] >> 3, nodes[one, DEPTH] - 1
             one = np.int64(nodes[one, ABOVE])
-            if slot < 0:
+            if slot < 0 or kind not in (STRING, ARRAY, MAP):
                 continue
-            if what == REFUSED and kind == STRING:
-                for i in range(keys.slots[slot, PLAIN], keys.slots[slot + 1, PLAIN]):
-                    field = keys.plain[i, FIELD]
-                    if keys.plain[i, WANTED] == REFUSAL and keys.plain[i, ALIAS] <= base_alias[field]:
-                        _note(REFUSED, field, place, 0, kind, shapes)
-            if what == STRUCTURE and kind in (STRING, ARRAY, MAP):
-                about, is_worth = 0, False
-                for i in range(keys.slots[slot, INNER], keys.slots[slot + 1, INNER]):
-                    if keys.inner[i, ABOUT] < 0 or kind != STRING:
-                        is_worth = is_worth or keys.inner[i, ALIAS] <= best[keys.inner[i, FIELD], 0]
-                    else:
-                        about |= 1 << keys.inner[i, ABOUT]
-                if is_worth or about:
-                    _note(STRUCTURE, slot, place, 0 if is_worth else about, kind, shapes)
+            refused = _refused(slot, keys, base_alias) if kind == STRING else -1
+            worth = _worth(slot, kind, keys, shapes.best)
+            if what == REFUSED and refused >= 0:
+                _note(REFUSED, refused, place, max(worth, 0) | 1 << REFUSALS, kind, shapes)
+            if what == STRUCTURE and worth >= 0:
+                _note(STRUCTURE, slot, place, NOTED if refused >= 0 and worth != ANYHOW else worth, kind, shapes)
 
 
 @compiled

@@ -34,6 +34,11 @@ class Room:
         self._arrays[name] = wider
         return wider
 
+    def renew(self, name: str, size: int, kind: Any) -> NDArray[Any]:
+        """Another array of that name, which the one before it does not share."""
+        self._arrays[name] = np.empty(size, kind)
+        return self._arrays[name]
+
     def all_of(self, name: str) -> NDArray[Any]:
         """The whole array of that name."""
         return self._arrays[name]

@@ -9,12 +9,14 @@ import numpy as np
 from processors.decode.wire.attributes import cannot_open
 from processors.decode.wire.compiled import compiled, inlined
 from processors.decode.wire.follow import SIZE_BITS, SIZES
-from processors.decode.wire.keys import ELAPSED, NOBODY_LEAD, ODD_LEAD, QUOTE_LEAD, REFUSALS, WHO
-from processors.decode.wire.mentions import mentions
+from processors.decode.wire.keys import ELAPSED, NOBODY_LEAD, NOBODY_NEXT, ODD_LEAD, QUOTE_LEAD, WHO
+from processors.decode.wire.mentions import REFUSALS, mentions
 from processors.decode.wire.plans import (
+    ANYHOW,
     AS_IT_IS,
     FINITE,
     KIND,
+    NOTED,
     OTHER,
     PLACE,
     QUOTED_TOO,
@@ -39,14 +41,19 @@ from processors.decode.wire.values import (
 )
 
 _FINITE = np.uint64(0x7FF0000000000000)
+_IS_MENTIONED = np.int64(1) << 62
+"""Set in the word of a text that mentions a verdict."""
 
 
 @inlined
 def _is_fit(buffer: Any, begin: int, size: int, want: int, leads: int, keys: Any, base: int) -> bool:
     """Whether a text stands as a name as it is."""
     lead = keys.leads[buffer[begin]]
-    if size > 0 and size <= keys.text_bytes and lead & leads == 0:
-        return True
+    if 0 < size <= keys.text_bytes:
+        if lead & leads == 0:
+            return True
+        if lead & leads == NOBODY_LEAD and not keys.leads[buffer[begin + 1]] & NOBODY_NEXT:
+            return True
     if size > 0 and lead & leads & QUOTE_LEAD:
         return False
     if want == WHO:
@@ -56,7 +63,7 @@ def _is_fit(buffer: Any, begin: int, size: int, want: int, leads: int, keys: Any
 
 @compiled
 def _take_texts(
-    buffer: Any, origin: int, rows: Any, begin: int, end: int, words: Any, at: int, step: int, want: int, cells: Any,
+    buffer: Any, rows: Any, begin: int, end: int, words: Any, at: int, step: int, want: int, cells: Any,
     keys: Any, base: int,
 ) -> int:  # fmt: skip
     """Texts into ``cells``, still as they stand in the message; -> how many rows fail."""
@@ -65,7 +72,7 @@ def _take_texts(
     for row in range(begin, end):
         word = words[at]
         at += step
-        if not _is_fit(buffer, origin + (word >> SIZE_BITS), word & SIZES, want % QUOTED_TOO, leads, keys, base):
+        if not _is_fit(buffer, word >> SIZE_BITS, word & SIZES, want % QUOTED_TOO, leads, keys, base):
             rows[row, PLAN] = -1
             failed += 1
         cells[row] = word
@@ -74,7 +81,7 @@ def _take_texts(
 
 @compiled
 def _convert(
-    buffer: Any, origin: int, rows: Any, begin: int, end: int, words: Any, at: int, step: int, want: int, kind: int,
+    buffer: Any, rows: Any, begin: int, end: int, words: Any, at: int, step: int, want: int, kind: int,
     is_text: bool, cells: Any, keys: Any, base: int, stack: Any,
 ) -> int:  # fmt: skip
     """Likewise of any value that a field may want."""
@@ -83,40 +90,57 @@ def _convert(
         first, second = words[at], np.int64(0)
         at += step
         if kind in (STRING, ARRAY, MAP, RAW):
-            first, second = origin + (first >> SIZE_BITS), first & SIZES
+            first, second = first >> SIZE_BITS, first & SIZES
         is_quoted = want >= QUOTED_TOO and kind == STRING and second > 0 and buffer[first] == ord('"')
         verdict, one, two = convert(buffer, want % QUOTED_TOO, kind, first, second, -1, keys, base, stack)
         if is_quoted or verdict != TAKEN:
             rows[row, PLAN] = -1
             failed += 1
-        cells[row] = (one - origin) << SIZE_BITS | two if is_text else one
+        cells[row] = one << SIZE_BITS | two if is_text else one
+    return failed
+
+
+@compiled
+def _look_for_refusals(buffer: Any, rows: Any, begin: int, end: int, words: Any, at: int, step: int, about: int) -> int:
+    """Rows whose text mentions a refusal fail; -> how many. Another mention is noted in the word."""
+    failed = 0
+    for row in range(begin, end):
+        place, size = words[at] >> SIZE_BITS, words[at] & SIZES
+        if mentions(buffer, place, size, about):
+            if mentions(buffer, place, size, 1 << REFUSALS):
+                rows[row, PLAN] = -1
+                failed += 1
+            words[at] |= _IS_MENTIONED
+        at += step
     return failed
 
 
 @compiled
 def _note_structures(
-    buffer: Any, origin: int, rows: Any, begin: int, end: int, words: Any, at: int, step: int, op: Any, found: Any,
-    first_span: int, inner: int, keys: Any, base: int,
-) -> int:  # fmt: skip
-    """Structures that may tell more, into ``found.inner``; -> how many are noted."""
+    buffer: Any, rows: Any, begin: int, end: int, words: Any, at: int, step: int, op: Any, noted: Any, inner: int
+) -> int:
+    """Structures that may tell more, into ``noted``; -> how many there are."""
     kind, about = op[KIND], op[WANT]
     for row in range(begin, end):
-        place, size = origin + (words[at] >> SIZE_BITS), words[at] & SIZES
+        word = words[at]
+        place, size = (word & ~_IS_MENTIONED) >> SIZE_BITS, word & SIZES
         at += step
-        if rows[row, PLAN] < 0:
+        if rows[row, PLAN] < 0 or (kind == STRING and cannot_open(buffer, place, size)):
             continue
-        if kind == STRING and cannot_open(buffer, place, size):
-            continue
-        if about == 0 or mentions(buffer, place, size, about, keys, base):
-            found[inner, 0], found[inner, 1], found[inner, 2], found[inner, 3] = row, op[TARGET], place, size
-            found[inner, 4] = kind
+        if (
+            about == ANYHOW
+            or (about == NOTED and word & _IS_MENTIONED)
+            or (about > 0 and mentions(buffer, place, size, about))
+        ):
+            noted[inner, 0], noted[inner, 1], noted[inner, 2], noted[inner, 3] = row, op[TARGET], place, size
+            noted[inner, 4] = kind
             inner += 1
     return inner
 
 
 @compiled
 def take_run(
-    buffer: Any, origin: int, begin: int, end: int, found: Any, inner: int, keys: Any, base: int, shapes: Any,
+    buffer: Any, begin: int, end: int, found: Any, inner: int, keys: Any, base: int, shapes: Any,
     scratch: Any,
 ) -> Any:  # fmt: skip
     """The cells of rows ``begin`` to ``end``, which have one plan; texts still as they stand in the message.
@@ -143,23 +167,14 @@ def take_run(
                     rows[row, PLAN] = -1
                     failed += 1
         elif what == TEXT_OP:
-            failed += _take_texts(
-                buffer, origin, rows, begin, end, words, at, step, want, cells.word[target], keys, base
-            )
+            failed += _take_texts(buffer, rows, begin, end, words, at, step, want, cells.word[target], keys, base)
         elif what == OTHER:
             failed += _convert(
-                buffer, origin, rows, begin, end, words, at, step, want, kind, cells.is_text[target],
+                buffer, rows, begin, end, words, at, step, want, kind, cells.is_text[target],
                 cells.word[target], keys, base, scratch.stack,
             )  # fmt: skip
         elif what == REFUSED:
-            for row in range(begin, end):
-                place, size = origin + (words[at] >> SIZE_BITS), words[at] & SIZES
-                at += step
-                if mentions(buffer, place, size, 1 << REFUSALS, keys, base):
-                    rows[row, PLAN] = -1
-                    failed += 1
+            failed += _look_for_refusals(buffer, rows, begin, end, words, at, step, want)
         elif what == STRUCTURE:
-            inner = _note_structures(
-                buffer, origin, rows, begin, end, words, at, step, op, found.inner, 0, inner, keys, base
-            )
+            inner = _note_structures(buffer, rows, begin, end, words, at, step, op, found.inner, inner)
     return failed, inner

@@ -12,7 +12,7 @@ from processors.decode.wire.messages import MOST_DEEP
 (
     MESSAGE,
     POSITION,
-    GROUP,
+    TEMPLATE,
     TRACE,
     SPAN,
     PARENT,
@@ -40,7 +40,6 @@ VALUE = 3
 """Of an entry of the log: the first word of the value."""
 NO_ALIAS = 1 << 30
 MOST_PENDING = 64
-PREDICTIONS = 1 << 10
 
 
 class Scratch(NamedTuple):
@@ -48,12 +47,11 @@ class Scratch(NamedTuple):
 
     best: NDArray[np.int64]  # (fields, 3): number of the span that has set it, alias, entry in the log
     pending: NDArray[np.int64]  # (MOST_PENDING, 4): slot, begin, size, kind
-    after: NDArray[np.int64]  # prediction: key place -> (begin, size, slot, next place)
     state: NDArray[np.int64]  # by the numbers below
     stack: NDArray[np.int64]  # of ``is_sound``
 
 
-LOGGED, PENDING, SIDE, SIDE_END, IS_FOR_PYTHON, IS_ODD, LAST_KEY, AT_ROW = range(8)
+LOGGED, PENDING, SIDE, SIDE_END, IS_FOR_PYTHON, IS_ODD, NUMBER, AT_ROW = range(8)
 
 
 def make_scratch(fields: int) -> Scratch:
@@ -61,7 +59,6 @@ def make_scratch(fields: int) -> Scratch:
     return Scratch(
         best=np.full((fields, 3), -1, np.int64),
         pending=np.zeros((MOST_PENDING, 4), np.int64),
-        after=np.zeros((PREDICTIONS, 4), np.int64),
         state=np.zeros(8, np.int64),
         stack=np.zeros((MOST_DEEP, 3), np.int64),
     )

@@ -21,16 +21,14 @@ from processors.decode.wire.scratch import (
     CODE,
     END,
     ENDED,
-    GROUP,
     IS_FOR_PYTHON,
     IS_LEFT,
     IS_ODD,
     KIND,
-    LAST_KEY,
     LOGGED,
-    MESSAGE,
     NAME,
     NAME_SIZE,
+    NUMBER,
     PARENT,
     PENDING,
     PLAN,
@@ -48,15 +46,15 @@ _LINK = ROW["Link"]
 
 @compiled
 def _read_span(
-    buffer: Any, spans: Any, one: int, base_alias: Any, keys: Any, base: int, row: Any, log: Any, scratch: Any
-) -> bool:
+    buffer: Any, spans: Any, one: int, base_alias: Any, keys: Any, base: int, row: Any, log: Any, scratch: Any,
+    number: int,
+) -> bool:  # fmt: skip
     """Fill a row; -> whether the span has no valid ids. ``state`` says whether it is odd, or left to Python."""
     state = scratch.state
-    at, end = spans[one, 2], spans[one, 3]
-    row[MESSAGE], row[GROUP], row[BEGIN], row[END] = spans[one, 0], spans[one, 1], at, end
+    at, end = spans[one, 1], spans[one, 2]
+    row[BEGIN], row[END] = at, end
     row[TRACE] = row[SPAN] = row[PARENT] = row[TEXT] = -1
     row[NAME] = row[NAME_SIZE] = row[KIND] = row[STARTED] = row[ENDED] = row[CODE] = row[TEXT_SIZE] = 0
-    state[LAST_KEY] = 0
     seen = 0
     while at < end:
         field, wire, at = read_tag(buffer, at, end)
@@ -70,9 +68,9 @@ def _read_span(
                 return True
             at = stop
             if field == 9:
-                read_attribute(buffer, begin, stop, -1, base_alias, keys, base, log, scratch, one)
+                read_attribute(buffer, begin, stop, -1, base_alias, keys, base, log, scratch, number)
             elif field == 11:
-                read_event(buffer, begin, stop, base_alias, keys, base, log, scratch, one)
+                read_event(buffer, begin, stop, base_alias, keys, base, log, scratch, number)
             elif field == 13:
                 if not is_sound(buffer, begin, stop, _LINK, FIELDS, scratch.stack):
                     state[IS_ODD] = 1
@@ -139,12 +137,14 @@ def read_one(
     state = scratch.state
     state[IS_ODD] = state[IS_FOR_PYTHON] = state[PENDING] = 0
     state[LOGGED], state[AT_ROW] = logged, row
-    is_bad = _read_span(buffer, spans, one, base_alias, keys, base, found.rows[row], found.log, scratch)
+    state[NUMBER] += 1
+    number = state[NUMBER]
+    is_bad = _read_span(buffer, spans, one, base_alias, keys, base, found.rows[row], found.log, scratch, number)
     if is_bad or state[IS_ODD]:
         return is_bad, inner, logged
     found.rows[row, IS_LEFT] = state[IS_FOR_PYTHON]
     found.rows[row, PLAN] = -1
     if state[IS_FOR_PYTHON]:
         return False, inner, logged
-    inner = keep_structures(buffer, base_alias, keys, base, found.inner, inner, scratch, row, one)
+    inner = keep_structures(buffer, base_alias, keys, base, found.inner, inner, scratch, row, number)
     return False, inner, state[LOGGED]

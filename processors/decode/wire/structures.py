@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from processors.decode import values, verdicts
 from processors.decode.walk import Walk
 from processors.decode.wire.columns import Offer
 from processors.decode.wire.values import ARRAY, STRING
+from processors.messages import Message
 
 MOST_KEPT = 20_000
 MOST_KEPT_BYTES = 4096
@@ -33,12 +34,18 @@ class Structures:
         self._aliases = [tuple(alias for alias in aliases if alias.path) for aliases in table.span.values()]
         self._kept: OrderedDict[tuple[int, int, bytes], Told | None] = OrderedDict()
 
-    def read(self, buffer: memoryview, found: NDArray[np.int64]) -> tuple[dict[int, list[Offer]], set[int]]:
-        """Offers by field, and the rows that tell a verdict, which only the whole span settles."""
+    def read(
+        self, messages: Sequence[Message], of_row: NDArray[np.int64], found: NDArray[np.int64]
+    ) -> tuple[dict[int, list[Offer]], set[int]]:
+        """Offers by field, and the rows that tell a verdict, which only the whole span settles.
+
+        ``of_row``: row -> message; ``found``: row, slot, begin, size, kind of each structure.
+        """
         offers: dict[int, list[Offer]] = defaultdict(list)
         left: set[int] = set()
-        for row, slot, begin, size, kind in found.tolist():
-            told = self._read((slot, kind, buffer[begin : begin + size].tobytes()))
+        at = of_row[found[:, 0]].tolist()
+        for message, (row, slot, begin, size, kind) in zip(at, found.tolist(), strict=True):
+            told = self._read((slot, kind, messages[message].value[begin : begin + size]))
             if told is None:
                 left.add(row)
                 continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from google.protobuf.message import DecodeError
@@ -19,6 +19,7 @@ from processors.decode.columns import Found
 from processors.decode.decoded import REALS
 from processors.decode.walk import Walk
 from processors.decode.wire.scratch import NO_ALIAS
+from processors.decode.wire.words import PADDING
 
 MOST_KEPT = 4096
 
@@ -29,6 +30,7 @@ class Template:
 
     found: Found
     scope_spans: ScopeSpans
+    alias: NDArray[np.int64]  # by field; NO_ALIAS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,18 +40,11 @@ class Placed:
     alias: NDArray[np.int64]
     first: NDArray[np.int64]
     second: NDArray[np.int64]
+    texts: NDArray[np.uint8]  # where texts begin
 
     def words(self) -> tuple[NDArray[np.int64], ...]:
         """The three of them."""
         return self.alias, self.first, self.second
-
-
-class Resources(NamedTuple):
-    """What the kernel needs of templates."""
-
-    of_group: NDArray[np.int64]  # group -> template; -1: protobuf refuses it
-    alias: NDArray[np.int64]  # (templates, fields): what they have filled
-    base: NDArray[np.int64]  # template -> a number; templates that have filled the same by the same have the same one
 
 
 class Templates:
@@ -75,27 +70,30 @@ class Templates:
             read, scope_spans = Resource.FromString(resource), ScopeSpans(scope=InstrumentationScope.FromString(scope))
         except DecodeError:
             return None
-        return Template(found=self._walk.shared(read.attributes, scope_spans.scope), scope_spans=scope_spans)
+        found = self._walk.shared(read.attributes, scope_spans.scope)
+        alias = np.full(len(self._numbers), NO_ALIAS, np.int64)
+        for name, (one, _) in found.items():
+            alias[self._numbers[name]] = one
+        return Template(found=found, scope_spans=scope_spans, alias=alias)
 
-    def place(self, templates: Sequence[Template], text_at: int) -> tuple[Placed, bytes]:
-        """Templates as arrays; their texts come as bytes that will stand at ``text_at`` of the buffer."""
+    def place(self, templates: Sequence[Template]) -> Placed:
+        """Templates as arrays."""
         shape = (max(len(templates), 1), len(self._numbers))
-        placed = Placed(
-            alias=np.full(shape, NO_ALIAS, np.int64), first=np.zeros(shape, np.int64), second=np.zeros(shape, np.int64)
-        )
+        alias, first, second = np.full(shape, NO_ALIAS, np.int64), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
         text = bytearray()
         for row, template in enumerate(templates):
-            for name, (alias, value) in template.found.items():
+            alias[row] = template.alias
+            for name, (_, value) in template.found.items():
                 place = (row, self._numbers[name])
-                placed.alias[place] = alias
-                placed.first[place], placed.second[place] = self._words(name, value, text_at, text)
-        return placed, bytes(text)
+                first[place], second[place] = self._words(name, value, text)
+        text += bytes(PADDING)
+        return Placed(alias=alias, first=first, second=second, texts=np.frombuffer(text, np.uint8))
 
-    def _words(self, name: str, value: Any, text_at: int, text: bytearray) -> tuple[int, int]:
+    def _words(self, name: str, value: Any, text: bytearray) -> tuple[int, int]:
         if isinstance(value, str):
             written = value.encode()
             text += written
-            return text_at + len(text) - len(written), len(written)
+            return len(text) - len(written), len(written)
         if self._kinds[name] in REALS:
             return int(np.float64(value).view(np.int64)), 0
         return int(np.uint64(value).view(np.int64)) if value > 0 else int(value), 0

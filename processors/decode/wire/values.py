@@ -18,13 +18,12 @@ from processors.decode.wire.keys import (
     PYTHON,
     REAL,
     REFUSAL,
-    REFUSALS,
     SIZE,
     TEXT,
     TIME,
     WHO,
 )
-from processors.decode.wire.mentions import mentions
+from processors.decode.wire.mentions import REFUSALS, mentions
 from processors.decode.wire.messages import FIELDS, ROW, is_sound, read_tag
 from processors.decode.wire.words import is_utf8, load64, read_length, read_varint
 
@@ -213,7 +212,7 @@ def convert(
     if wanted == PYTHON:
         return left
     if wanted == REFUSAL:
-        told = kind in (ARRAY, MAP) or (kind == STRING and mentions(buffer, first, second, 1 << REFUSALS, keys, base))
+        told = kind in (ARRAY, MAP) or (kind == STRING and mentions(buffer, first, second, 1 << REFUSALS))
         return left if told else nothing
     if wanted in (TEXT, FIRST, WHO):
         if kind == STRING:

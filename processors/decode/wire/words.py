@@ -1,6 +1,6 @@
 """Bytes read as words of eight: loads, compares, hashes, varints and the check that text is UTF-8.
 
-Every array that is read here ends in ``PADDING`` bytes that belong to nobody, so a load of up to 32 bytes that begins
+Every array that is read here ends in ``PADDING`` bytes that belong to nobody, so a load of up to 33 bytes that begins
 inside a payload stays inside the array. Lengths are checked against their parents before anything is read.
 """
 
@@ -11,13 +11,23 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types, uint32, uint64
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from processors.decode.wire.compiled import CHECKED, compiled, inlined
 
-PADDING = 32
+PADDING = 64
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(32)
+
+
+def load_bytes(context: Any, builder: Any, kind: Any, place: Any, loaded: Any) -> Any:
+    """One load from an array of bytes; ``place``: the array, and where the load begins."""
+    array, at = place
+    first = builder.gep(context.make_array(kind)(context, builder, array).data, [at])
+    load = builder.load(builder.bitcast(first, loaded.as_pointer()))
+    load.align = 1
+    return load
 
 
 if CHECKED:
@@ -49,20 +59,12 @@ if CHECKED:
 else:
     _BYTES = ir.VectorType(ir.IntType(8), 32)
 
-    def _load(context: Any, builder: Any, kind: Any, place: Any, loaded: Any) -> Any:
-        """One load from an array of bytes; ``place``: the array, and where the load begins."""
-        array, at = place
-        first = builder.gep(context.make_array(kind)(context, builder, array).data, [at])
-        load = builder.load(builder.bitcast(first, loaded.as_pointer()))
-        load.align = 1
-        return load
-
     @intrinsic
     def load64(_typing: Any, buffer: Any, at: Any) -> Any:
         """Eight bytes from ``at`` on, the first one lowest, wherever they stand."""
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            return _load(context, builder, signature.args[0], arguments, ir.IntType(64))
+            return load_bytes(context, builder, signature.args[0], arguments, ir.IntType(64))
 
         return uint64(buffer, types.intp), generate
 
@@ -71,8 +73,8 @@ else:
         """Which of 32 bytes of two arrays differ, as bits."""
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            here = _load(context, builder, signature.args[0], arguments[:2], _BYTES)
-            there = _load(context, builder, signature.args[2], arguments[2:], _BYTES)
+            here = load_bytes(context, builder, signature.args[0], arguments[:2], _BYTES)
+            there = load_bytes(context, builder, signature.args[2], arguments[2:], _BYTES)
             return builder.bitcast(builder.icmp_unsigned("!=", here, there), ir.IntType(32))
 
         return uint32(left, types.intp, right, types.intp), generate
@@ -82,10 +84,31 @@ else:
         """Which of 32 bytes are not ASCII, as bits."""
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            here = _load(context, builder, signature.args[0], arguments, _BYTES)
+            here = load_bytes(context, builder, signature.args[0], arguments, _BYTES)
             return builder.bitcast(builder.icmp_signed("<", here, ir.Constant(_BYTES, None)), ir.IntType(32))
 
         return uint32(buffer, types.intp), generate
+
+
+def _generate_copy(_typing: Any, address: Any, buffer: Any, size: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        source = builder.inttoptr(arguments[0], ir.IntType(8).as_pointer())
+        target = context.make_array(signature.args[1])(context, builder, arguments[1]).data
+        cgutils.raw_memcpy(builder, target, source, arguments[2], 1)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, buffer, types.intp), generate
+
+
+_copy: Any = intrinsic(_generate_copy)  # it is called with an argument less
+
+
+@compiled
+def take_in(address: int, size: int, buffer: Any) -> None:
+    """Copy so many bytes of memory to the beginning of the buffer; it must have room for them and the padding."""
+    if size + PADDING > len(buffer):
+        raise IndexError
+    _copy(address, buffer, size)
 
 
 @inlined
