@@ -94,7 +94,15 @@ class SettleSettings:
         metadata={"help": "Memory that a settlement may use before it spills to disk, in MiB.", "min": 256},
     )
     chunk_spans: int = field(
-        default=1_000_000, metadata={"help": "Spans that a settlement looks at in one step, about.", "min": 1000}
+        default=250_000, metadata={"help": "Spans that a settlement looks at in one step, about.", "min": 1000}
+    )
+
+    review_usd_per_hour: float = field(
+        default=0.0,
+        metadata={"help": "What an hour of review by people costs, part of the cost of tasks, in USD.", "min": 0},
+    )
+    dimensions: str = field(
+        default="", metadata={"help": "TOML file of hierarchies above dimensions and of rules for shared costs."}
     )
 
     def __post_init__(self) -> None:

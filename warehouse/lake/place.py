@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.fs import DeltaStorageHandler
 from pyarrow import fs
@@ -39,6 +40,10 @@ class Place:
     def table_url(self, table: str) -> str:
         """What deltalake opens."""
         return f"{self.url}/{table}"
+
+    def has(self, table: str) -> bool:
+        """Whether the table has been made."""
+        return DeltaTable.is_deltatable(self.table_url(table), dict(self.options))
 
     def filesystem(self, table: str) -> fs.FileSystem:
         """Files of one table by their path in the table."""

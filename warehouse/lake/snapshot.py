@@ -63,20 +63,16 @@ class SnapshotTaker:
         self._place = place
         self._lock = threading.Lock()
         with unavailable("open", place.url):
-            self._logs = {name: place.filesystem(name) for name in TABLES}
+            self._logs = {name: place.filesystem(name) for name in COMMIT_ORDER}
         self._commits: dict[tuple[str, int], Commit | None] = {}
         self._files: dict[str, tuple[int, pa.Table]] = {}
         self.lake_id = str(read_identity(place).metadata().id)
-        self._handles = {name: Handle(place, name, spec.schema) for name, spec in TABLES.items()}
+        self._handles = {name: Handle(place, name, TABLES[name].schema) for name in COMMIT_ORDER}
 
     def take(self) -> Snapshot:
         """A snapshot as of now. Raises LakeUnavailable."""
         with self._lock, unavailable("read", self._place.url):
-            for table in reversed(COMMIT_ORDER):  # flushes first: what it has, the others have by then
-                self._handles[table].refresh()
-            for table in TABLES:  # settlements before the books: what it names, they have
-                if table not in COMMIT_ORDER:
-                    self._handles[table].refresh()
+            self._refresh()
             commits = self._recent_commits()
             hidden = hidden_commits(commits, functools.cache(self._handles["flushes"].delta.transaction_version))
             return Snapshot(
@@ -89,9 +85,20 @@ class SnapshotTaker:
     def versions(self) -> dict[str, int]:
         """The version of each table now: differs as soon as anything was committed. Raises LakeUnavailable."""
         with self._lock, unavailable("read", self._place.url):
-            for handle in self._handles.values():
-                handle.refresh()
+            self._refresh()
             return {table: handle.version for table, handle in self._handles.items()}
+
+    def _refresh(self) -> None:
+        """Load what has been committed since; tables of a later version than the lake's maker are empty until made."""
+        for table in reversed(COMMIT_ORDER):  # flushes first: what it has, the others have by then
+            self._handles[table].refresh()
+        for table in TABLES:  # settlements before the books: what it names, they have
+            if table in COMMIT_ORDER:
+                continue
+            if table in self._handles:
+                self._handles[table].refresh()
+            elif self._place.has(table):
+                self._handles[table] = Handle(self._place, table, TABLES[table].schema)
 
     def _recent_commits(self) -> dict[str, list[Commit]]:
         last = {table: self._commit(table, self._handles[table].version) for table in COMMIT_ORDER}
@@ -122,6 +129,8 @@ class SnapshotTaker:
 
     def _visible_files(self, table: str, hidden: list[Commit]) -> pa.Table:
         """A hidden file that has been compacted meanwhile cannot be told apart any more and is seen."""
+        if table not in self._handles:
+            return pa.Table.from_batches([], schema=FILES)
         version = self._handles[table].version
         if self._files.get(table, (-1, None))[0] != version:
             self._files[table] = (version, _list_files(self._handles[table].delta, TABLES[table].time))

@@ -13,7 +13,7 @@
 ``docs/settlement.md`` says what holds.
 """
 
-from warehouse.settle.corrections import Pricing
 from warehouse.settle.closing import Overtaken, Settled, settle
+from warehouse.settle.corrections import Pricing
 
 __all__ = ["Overtaken", "Pricing", "Settled", "settle"]

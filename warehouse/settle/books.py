@@ -14,8 +14,10 @@ LINES = {"ledger": "ledger_lines", "user_days": "user_lines", "tasks": "task_row
 """By table of the lake what ``books.sql`` calls its rows."""
 
 
-def state_spans(connection: duckdb.DuckDBPyConnection) -> None:
+def state_spans(connection: duckdb.DuckDBPyConnection, since: datetime, before: datetime) -> None:
     """Make the view ``standing``: the spans as they stand. Needs the views ``spans`` and ``corrections``."""
+    connection.execute("SET VARIABLE since = $1", [since])
+    connection.execute("SET VARIABLE before = $1", [before])
     connection.execute(read_sql("effective"))
 
 

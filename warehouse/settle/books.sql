@@ -2,7 +2,13 @@
 -- `user_days`, rows that read otherwise for `tasks`. An hour that is `alone` is too old to be made anew: what was read of it
 -- since the last settlement is added, and its tasks stay as they are.
 CREATE TEMP TABLE judged AS
-WITH span_of_hour AS (
+WITH tried AS (  -- attempts that were followed by another one
+    SELECT trace_id, parent_span_id, operation, hour, max(attempt) AS last_attempt
+    FROM standing
+    WHERE attempt > 1 AND hour IN (SELECT hour FROM hours)
+    GROUP BY ALL
+),
+span_of_hour AS (
     SELECT
         s.hour, s.trace_id, s.span_id, s.suppressed_by, s.user_id, s.task_id, s.started_at, s.ended_at, s.attempt, s.billable, s.was_billed,
         s.was_cost_usd, s.guardrail_action, {span_dimensions}, {token_names}, {cost_names},
@@ -10,11 +16,12 @@ WITH span_of_hour AS (
         task_key(s.task_id, s.session_id, s.trace_id) AS task,
         task_kind(s.task_id, s.session_id, s.trace_id) AS kind,
         h.alone,
-        s.billable AND s.status = 'ok' AND s.attempt < max(s.attempt) OVER (
-            PARTITION BY s.trace_id, s.parent_span_id, s.operation, s.hour
-        ) AS is_superseded
+        coalesce(s.billable AND s.status = 'ok' AND s.attempt < t.last_attempt, false) AS is_superseded
     FROM standing AS s
     JOIN hours AS h ON h.hour = s.hour
+    LEFT JOIN tried AS t
+        ON t.trace_id = s.trace_id AND t.parent_span_id IS NOT DISTINCT FROM s.parent_span_id
+        AND t.operation = s.operation AND t.hour = s.hour
     WHERE NOT h.alone OR coalesce(
         s.source_offset >= (SELECT first_offset FROM unread WHERE partition = s.source_partition), false
     )

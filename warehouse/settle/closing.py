@@ -37,6 +37,7 @@ from warehouse.settle.corrections import Pricing, find_corrections
 from warehouse.settle.standing import (
     FIRST,
     HOUR,
+    LAST,
     Hour,
     Standing,
     Unread,
@@ -203,8 +204,8 @@ class Settlement:
                 connection.register("hours", as_table(hours))
                 found = find_corrections(connection, self.pricing)
             done.corrected += found.num_rows
-            done.suppressed += found["billable"].to_pylist().count(False)
-            self._append("corrections", found, done.number)
+            done.suppressed += found.filter(found["was_billed"]).num_rows
+            self._append("corrections", found.drop_columns("was_billed"), done.number)
             self.on_step(f"judged {hours[0].start:%Y-%m-%d %H}")
 
     def _book(self, scene: Scene, done: Settled) -> None:
@@ -213,7 +214,7 @@ class Settlement:
         snapshot = dataclasses.replace(scene.snapshot, files=files)
         since = self._oldest(scene.standing)
         with self._open(snapshot, "spans", "corrections", "outcomes", "tasks", window=(since, None)) as connection:
-            state_spans(connection)
+            state_spans(connection, since, LAST)
             verdicts = decide_tasks(connection)
             found = find_affected(connection, self.close_id, since, scene.standing.closed_to, scene.closed_to)
         known = {hour.start for hour in scene.fresh if hour.start < scene.closed_to}
@@ -222,7 +223,7 @@ class Settlement:
         for some in chunk(hours, self.how.chunk_spans):
             window = (some[0].start, some[-1].start + HOUR)
             with self._open(snapshot, "spans", "corrections", *LINES, window=window) as connection:
-                state_spans(connection)
+                state_spans(connection, *window)
                 for name, rows in (("unread", scene.unread.first), ("hours", as_table(some)), ("verdict_of", verdicts)):
                     connection.register(name, rows)
                 lines = find_lines(connection, scene.standing)

@@ -16,7 +16,8 @@ SELECT
         WHEN {tokens_otherwise_than_r} THEN 'merged'
         ELSE 'inherited'
     END AS why,
-    {corrected_of_n}
+    {corrected_of_n},
+    s.billable AND NOT n.billable AS was_billed
 FROM stated AS n
 JOIN stands AS s USING (row)
 JOIN as_flushed AS r USING (row)

@@ -16,7 +16,7 @@ from warehouse.once import decide, fill
 from warehouse.schemas import CORRECTIONS, SPANS
 from warehouse.settle.statements import PRICES, REFUSED, read_sql
 
-COLUMNS = [name for name in CORRECTIONS.names if name not in ("settlement", "close_id")]
+COLUMNS = [*(name for name in CORRECTIONS.names if name not in ("settlement", "close_id")), "was_billed"]
 
 _ROWS = """
 SELECT
@@ -47,7 +47,8 @@ class Pricing:
 def find_corrections(connection: duckdb.DuckDBPyConnection, pricing: Pricing) -> pa.Table:
     """Corrections of the spans that came since the last settlement in ``hours``, and of all that they change.
 
-    Needs the views ``spans`` and ``corrections`` and the tables ``hours`` and ``unread``. Columns: ``COLUMNS``.
+    Needs the views ``spans`` and ``corrections`` and the tables ``hours`` and ``unread``. Columns: ``COLUMNS``,
+    of which ``was_billed`` says that the span is billed no longer.
     """
     connection.execute(read_sql("doubt"))
     while connection.execute(read_sql("reach")).fetchall() != [(0,)]:

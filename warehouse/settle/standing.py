@@ -14,6 +14,7 @@ from warehouse.schemas import TIME
 HOUR = timedelta(hours=1)
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_DAY = FIRST.date()
+LAST = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
