@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from processors.decode.wire.compiled import compiled, inlined
 from processors.decode.wire.room import Room
-from processors.decode.wire.scratch import NAME, NO_ALIAS, PLAN, TEXT
+from processors.decode.wire.scratch import NAME, NO_ALIAS, TEXT
 from processors.decode.wire.words import hash_bytes, is_equal, load64
 
 SAMPLE = 2048
@@ -151,8 +151,7 @@ def fill_shared(
 
 
 @compiled
-def settle_alias(rows: Any, of_plan: Any, of_row: Any, alias: Any) -> None:
+def settle_alias(plans: Any, of_plan: Any, of_row: Any, alias: Any) -> None:
     """The winning alias of each row: its plan's, or its own."""
     for row in range(len(alias)):
-        plan = rows[row, PLAN]
-        alias[row] = of_plan[plan] if plan >= 0 else of_row[row]
+        alias[row] = of_plan[plans[row]] if plans[row] >= 0 else of_row[row]

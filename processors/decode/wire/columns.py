@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,11 @@ from numpy.typing import NDArray
 from processors.conventions.table import AliasTable
 from processors.decode.decoded import KINDS, REALS
 from processors.decode.wire import scratch as at
+from processors.decode.wire import texts
 from processors.decode.wire.cells import GIVEN, MISSING, OWN, VALUES, Cells, fill_shared, settle_alias
 from processors.decode.wire.compiled import compiled
 from processors.decode.wire.room import fresh, to_array
-from processors.decode.wire.scratch import NO_ALIAS
 from processors.decode.wire.templates import Placed, Template
-from processors.decode.wire.texts import Texts, gather
 
 Offer = tuple[int, int, Any]
 """Row, alias and value that a structure has told of a field."""
@@ -34,6 +34,7 @@ class Walked:
     template: NDArray[np.int64]  # of each row
     templates: Sequence[Template]
     placed: Placed
+    plan: NDArray[np.int16]  # of each row; -1: none
     plan_alias: NDArray[np.int16]  # (fields, plans)
 
 
@@ -79,7 +80,15 @@ def _of_template(walked: Walked, words: Sequence[str]) -> pa.Array:
     told = list(dict.fromkeys(filter(None, words)))
     numbers = np.array([told.index(word) if word else MISSING for word in words] or [MISSING], np.int32)
     codes = numbers[walked.template] if len(walked.template) else np.zeros(0, np.int32)
-    return Texts(codes=codes, values=pa.array(told, pa.string())).column()
+    return texts.column_of(pa.array(told, pa.string()), codes)
+
+
+@cache
+def _factors(table: AliasTable) -> dict[str, NDArray[np.float64]]:
+    """Field -> factor of every alias, of the fields that are not always told in their own unit."""
+    factors = np.array([alias.factor for alias in table.aliases])
+    fields = {field.name for field in table.fields if field.kind in REALS}
+    return dict.fromkeys(fields & {alias.field for alias in table.aliases if alias.factor != 1.0}, factors)
 
 
 def fields(walked: Walked, table: AliasTable, told: Mapping[int, Sequence[Offer]]) -> tuple[pa.Table, pa.Table]:
@@ -88,34 +97,34 @@ def fields(walked: Walked, table: AliasTable, told: Mapping[int, Sequence[Offer]
     Texts that repeat are dictionary columns.
     """
     count = len(walked.rows)
-    factors = np.array([alias.factor for alias in table.aliases])
     numbers = {field.name: number for number, field in enumerate(table.fields)}
     nothing = {kind: pa.nulls(count, kind) for kind in {*KINDS.values(), pa.int16()}}
     values, winners = {}, {}
     for field in table.columns:
         number = numbers[field.name]
         offers = told.get(number, ())
-        if not walked.cells.state[number, GIVEN] and not offers and (walked.placed.alias[:, number] == NO_ALIAS).all():
+        if not walked.cells.state[number, GIVEN] and not offers and not walked.placed.is_told[number]:
             values[field.name], winners[field.name] = nothing[KINDS[field.kind]], nothing[pa.int16()]
         elif walked.cells.is_text[number]:
             values[field.name], winners[field.name] = _texts(walked, number, offers)
         else:
-            values[field.name], winners[field.name] = _numbers(walked, number, field.kind, offers, factors)
+            values[field.name], winners[field.name] = _numbers(
+                walked, number, field.kind, offers, _factors(table).get(field.name)
+            )
     return pa.table(values), pa.table(winners)
 
 
 def _alias(walked: Walked, number: int) -> NDArray[np.int16]:
     """The winning alias of each row, in memory of its own; where no span tells a field, its template may."""
-    alias, cells = fresh(len(walked.rows), np.int16), walked.cells
-    if number >= len(walked.plan_alias):  # no field: every row has its own
-        alias[:] = cells.alias[number, : len(alias)] if cells.state[number, GIVEN] else MISSING
-        return alias
-    if cells.state[number, GIVEN]:
-        settle_alias(walked.rows, walked.plan_alias[number], cells.alias[number], alias)
-    else:
+    alias, cells = fresh(len(walked.plan), np.int16), walked.cells
+    if not cells.state[number, GIVEN]:
         alias[:] = MISSING
-    shared, first, second = (np.ascontiguousarray(one[:, number]) for one in walked.placed.words())
-    if (shared != NO_ALIAS).any():
+    elif number >= len(walked.plan_alias):  # no field: every row has its own
+        alias[:] = cells.alias[number, : len(alias)]
+    else:
+        settle_alias(walked.plan, walked.plan_alias[number], cells.alias[number], alias)
+    if number < len(walked.plan_alias) and walked.placed.is_told[number]:
+        shared, first, second = (np.ascontiguousarray(one[:, number]) for one in walked.placed.words())
         words = np.empty_like(first)
         fill_shared(walked.placed.texts, number, walked.template, shared, first, second, words, cells, alias)
     return alias
@@ -127,14 +136,15 @@ def _texts(walked: Walked, number: int, offers: Sequence[Offer] = ()) -> tuple[p
     codes = fresh(len(alias), np.int32)
     _take_codes(alias, cells.word[number], codes)
     places = cells.values[number, : cells.state[number, VALUES]]
-    found = Texts(codes=codes, values=gather(cells.heap, places))
     better = _settle(alias, offers)
-    if better:
-        added: dict[str, int] = {}
-        for row, value in better.items():
-            found.codes[row] = len(found.values) + added.setdefault(value, len(added))
-        found = Texts(codes=found.codes, values=pa.concat_arrays([found.values, pa.array(list(added), pa.string())]))
-    return found.column(), to_array(alias, alias == MISSING)
+    if not better:
+        return texts.column(cells.heap, places, codes), to_array(alias, alias == MISSING)
+    values = texts.gather(cells.heap, places, np.arange(len(places), dtype=np.int32))
+    added: dict[str, int] = {}
+    for row, value in better.items():
+        codes[row] = len(values) + added.setdefault(value, len(added))
+    values = pa.concat_arrays([values, pa.array(list(added), pa.string())])
+    return texts.column_of(values, codes), to_array(alias, alias == MISSING)
 
 
 @compiled
@@ -143,17 +153,20 @@ def _take_codes(alias: Any, words: Any, codes: Any) -> None:
         codes[row] = MISSING if alias[row] == MISSING else words[row]
 
 
+@compiled
+def _take_words(alias: Any, words: Any, taken: Any) -> None:
+    for row in range(len(alias)):
+        taken[row] = 0 if alias[row] == MISSING else words[row]
+
+
 def _numbers(
-    walked: Walked, number: int, kind: str, offers: Sequence[Offer], factors: NDArray[np.float64]
+    walked: Walked, number: int, kind: str, offers: Sequence[Offer], factors: NDArray[np.float64] | None
 ) -> tuple[pa.Array, pa.Array]:
     """A column of numbers, and their aliases."""
     alias, words = _alias(walked, number), fresh(len(walked.rows), np.int64)
-    missing = alias == MISSING
-    words[:] = np.where(missing, 0, walked.cells.word[number, : len(words)])
-    if kind in REALS:
-        factor = factors[alias]  # of what is missing it does not matter
-        if (factor != 1.0).any():
-            words.view(np.float64)[:] *= factor
+    _take_words(alias, walked.cells.word[number], words)
+    if factors is not None:
+        words.view(np.float64)[:] *= factors[alias]  # of what is missing it does not matter
     better = _settle(alias, offers)  # these are in the field's own unit already
     data = words.view(np.float64 if kind in REALS else np.uint64 if kind == "time" else np.int64)
     data[list(better)] = list(better.values())

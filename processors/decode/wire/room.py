@@ -49,7 +49,12 @@ def fresh(size: int, kind: Any) -> NDArray[Any]:
     return np.frombuffer(pa.allocate_buffer(size * np.dtype(kind).itemsize), kind)
 
 
+def valid(missing: NDArray[np.bool_]) -> pa.Buffer | None:
+    """The bits of what is not missing; None where nothing is."""
+    return pa.py_buffer(np.packbits(~missing, bitorder="little")) if missing.any() else None
+
+
 def to_array(values: NDArray[Any], missing: NDArray[np.bool_] | None = None) -> pa.Array:
     """A column of numbers, without a copy of the values."""
-    mask = None if missing is None or not missing.any() else pa.py_buffer(np.packbits(~missing, bitorder="little"))
+    mask = None if missing is None else valid(missing)
     return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [mask, pa.py_buffer(values)])

@@ -41,6 +41,7 @@ class Placed:
     first: NDArray[np.int64]
     second: NDArray[np.int64]
     texts: NDArray[np.uint8]  # where texts begin
+    is_told: NDArray[np.bool_]  # field -> whether a template has it
 
     def words(self) -> tuple[NDArray[np.int64], ...]:
         """The three of them."""
@@ -87,7 +88,8 @@ class Templates:
                 place = (row, self._numbers[name])
                 first[place], second[place] = self._words(name, value, text)
         text += bytes(PADDING)
-        return Placed(alias=alias, first=first, second=second, texts=np.frombuffer(text, np.uint8))
+        is_told = (alias != NO_ALIAS).any(axis=0)
+        return Placed(alias=alias, first=first, second=second, texts=np.frombuffer(text, np.uint8), is_told=is_told)
 
     def _words(self, name: str, value: Any, text: bytearray) -> tuple[int, int]:
         if isinstance(value, str):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,51 +10,57 @@ from numpy.typing import NDArray
 
 from processors.decode.wire.cells import MISSING, MOST_DIFFERENT
 from processors.decode.wire.compiled import compiled
-from processors.decode.wire.room import fresh, to_array
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Texts:
-    """``codes``: (n,) int32, the number of each row's value, -1: NULL. ``values``: where most differ, some repeat."""
-
-    codes: NDArray[np.int32]
-    values: pa.Array
-
-    def column(self) -> pa.Array:
-        """A dictionary column; a plain one where most rows have a value of their own."""
-        rows = to_array(self.codes, self.codes == MISSING)
-        if len(self.values) <= len(self.codes) * MOST_DIFFERENT:
-            return pa.DictionaryArray.from_arrays(rows, self.values)
-        is_each_its_own = len(self.values) == len(self.codes) and (self.codes == np.arange(len(self.codes))).all()
-        return self.values if is_each_its_own else self.values.take(rows)
+from processors.decode.wire.room import fresh, to_array, valid
+from processors.decode.wire.words import load64, store64
 
 
 @compiled
-def _sizes(places: Any, offsets: Any) -> int:
+def _sizes(places: Any, codes: Any, offsets: Any) -> int:
     total = np.int64(0)
-    for i in range(len(places)):
-        offsets[i] = total
-        total += places[i, 1]
-    offsets[len(places)] = total
+    for row in range(len(codes)):
+        offsets[row] = total
+        if codes[row] >= 0:
+            total += places[codes[row], 1]
+    offsets[len(codes)] = total
     return total
 
 
 @compiled
-def _copy(heap: Any, places: Any, data: Any) -> None:
+def _copy(heap: Any, places: Any, codes: Any, data: Any) -> None:
+    """Eight bytes at a time: ``data`` is longer by as many."""
     at = 0
-    for i in range(len(places)):
-        begin = places[i, 0]
-        for j in range(places[i, 1]):
-            data[at + j] = heap[begin + j]
-        at += places[i, 1]
+    for row in range(len(codes)):
+        if codes[row] < 0:
+            continue
+        begin, size = places[codes[row], 0], places[codes[row], 1]
+        for i in range(0, size, 8):
+            store64(data, at + i, load64(heap, begin + i))
+        at += size
 
 
-def gather(heap: NDArray[np.uint8], places: NDArray[np.int64]) -> pa.Array:
-    """The texts whose begins and sizes are (n, 2) ``places`` of the heap."""
-    offsets = fresh(len(places) + 1, np.int32)
-    size = int(_sizes(places, offsets))
+def gather(heap: NDArray[np.uint8], places: NDArray[np.int64], codes: NDArray[np.int32]) -> pa.Array:
+    """The text of each code; ``places``: (n, 2) begins and sizes in the heap; ``MISSING``: NULL."""
+    offsets = fresh(len(codes) + 1, np.int32)
+    size = int(_sizes(places, codes, offsets))
     if size > np.iinfo(np.int32).max:
         raise ValueError(f"{size} bytes of one field's texts are more than a column holds: give the range in parts")
-    data = fresh(size, np.uint8)
-    _copy(heap, places, data)
-    return pa.StringArray.from_buffers(len(places), pa.py_buffer(offsets), pa.py_buffer(data))
+    data = fresh(size + 8, np.uint8)
+    _copy(heap, places, codes, data)
+    given = valid(codes == MISSING)
+    return pa.StringArray.from_buffers(len(codes), pa.py_buffer(offsets), pa.py_buffer(data[:size]), given)
+
+
+def column(heap: NDArray[np.uint8], places: NDArray[np.int64], codes: NDArray[np.int32]) -> pa.Array:
+    """A dictionary column; a plain one where most rows have a text of their own."""
+    if len(places) > len(codes) * MOST_DIFFERENT:
+        return gather(heap, places, codes)
+    values = gather(heap, places, np.arange(len(places), dtype=np.int32))
+    return pa.DictionaryArray.from_arrays(to_array(codes, codes == MISSING), values)
+
+
+def column_of(values: pa.Array, codes: NDArray[np.int32]) -> pa.Array:
+    """Likewise of texts that are an array already."""
+    rows = to_array(codes, codes == MISSING)
+    return (
+        values.take(rows) if len(values) > len(codes) * MOST_DIFFERENT else pa.DictionaryArray.from_arrays(rows, values)
+    )

@@ -20,7 +20,15 @@ from processors.decode.wire.kernel import STRANGE, Given, find_strange, walk
 from processors.decode.wire.keys import keys_of
 from processors.decode.wire.resources import REFUSED, Resources, grow, make_resources
 from processors.decode.wire.room import Room
-from processors.decode.wire.scratch import INNER_COLUMNS, LOG_COLUMNS, ROW_COLUMNS, TEMPLATE, Scratch, make_scratch
+from processors.decode.wire.scratch import (
+    INNER_COLUMNS,
+    LOG_COLUMNS,
+    PLAN,
+    ROW_COLUMNS,
+    TEMPLATE,
+    Scratch,
+    make_scratch,
+)
 from processors.decode.wire.shapes import forget, is_full, make_shapes
 from processors.decode.wire.templates import Template, Templates
 from processors.decode.wire.words import PADDING
@@ -199,6 +207,7 @@ class Walker:
             ids=self._room.all_of("ids")[:count],
             cells=one.cells,
             template=numbers[rows[:, TEMPLATE]],
+            plan=rows[:, PLAN].astype(np.int16),
             templates=templates,
             placed=placed,
             plan_alias=self._shapes.alias,

@@ -30,6 +30,23 @@ def load_bytes(context: Any, builder: Any, kind: Any, place: Any, loaded: Any) -
     return load
 
 
+def _generate_store(_typing: Any, buffer: Any, at: Any, word: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        place = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(64).as_pointer())
+        builder.store(arguments[2], place).align = 1
+        return context.get_dummy_value()
+
+    return types.void(buffer, types.intp, uint64), generate
+
+
+@compiled
+def _checked_store(buffer: Any, at: int, word: Any) -> None:
+    """Eight bytes to ``at``, the lowest one first; every one of them checked."""
+    for i in range(8):
+        buffer[at + i] = word >> np.uint64(8 * i) & np.uint64(0xFF)
+
+
 if CHECKED:
 
     @compiled
@@ -109,6 +126,10 @@ def take_in(address: int, size: int, buffer: Any) -> None:
     if size + PADDING > len(buffer):
         raise IndexError
     _copy(address, buffer, size)
+
+
+store64: Any = _checked_store if CHECKED else intrinsic(_generate_store)
+"""Eight bytes to a place of an array, the lowest one first, wherever they stand."""
 
 
 @inlined
