@@ -1,20 +1,28 @@
-"""Answers as text: an aligned table for people, JSON or CSV for programs.
+"""Answers as files: an aligned table for people, JSON, CSV or Parquet for programs.
 
 JSON is one array of flat objects, CSV has a header line; both keep every column. Money is decimal text, times are
-RFC 3339 in UTC, ids lower-case hex, NULL is ``null`` or an empty cell. The table shortens numbers and leaves out empty
-columns.
+RFC 3339 in UTC, ids lower-case hex, NULL is ``null`` or an empty cell. Parquet has the types themselves. The table
+shortens numbers and leaves out empty columns.
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Context, Decimal
-from typing import TYPE_CHECKING, TextIO
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, TextIO
 
 import pyarrow as pa
+
+from spanledger.errors import CannotRun
 
 if TYPE_CHECKING:
     from warehouse.reader import Scope
@@ -24,6 +32,57 @@ UNATTRIBUTED = "unattributed"
 
 Plain = str | int | float | bool | None | list["Plain"] | dict[str, "Plain"]
 """What JSON can say."""
+
+
+BINARY = ("parquet", "pdf")
+"""Formats that are no text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """Where an answer goes, as text or as bytes."""
+
+    text: TextIO
+    binary: IO[bytes]
+
+
+@contextlib.contextmanager
+def open_out(path: Path | None, kind: str) -> Iterator[Out]:
+    """Standard output, or a file that is there, as a whole, once all of it was written.
+
+    Raises CannotRun where ``kind`` is one of BINARY and somebody sits before a terminal.
+    """
+    if path is None:
+        if kind in BINARY and sys.stdout.isatty():
+            raise CannotRun(f"{kind} is not for a terminal; say --out FILE, or send it on with | or >")
+        yield Out(sys.stdout, sys.stdout.buffer)
+        sys.stdout.flush()
+        return
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with draft.open("wb") as file:
+            text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+            yield Out(text, file)
+            text.flush()
+            text.detach()
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def write_answer(answer: pa.Table, out: Out, kind: str) -> None:
+    """An answer as ``json``, ``csv`` or ``parquet``."""
+    if kind == "parquet":
+        write_parquet(answer, out.binary)
+    else:
+        {"json": write_json, "csv": write_csv}[kind](answer, out.text)
+
+
+def write_parquet(answer: pa.Table, out: IO[bytes]) -> None:
+    """One Parquet file."""
+    import pyarrow.parquet as pq
+
+    pq.write_table(answer, out)
 
 
 def scope_of(tenants: Sequence[str] | None) -> Scope:

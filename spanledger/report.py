@@ -4,10 +4,13 @@
     spanledger report spend --by tenant,feature --from 2026-03-01 --to 2026-04-01
     spanledger report spend --by model --bucket day --tenant acme --format csv
     spanledger report calls --param limit=20 --format json
+    spanledger report cost-per-successful-task --by feature --from 2026-03-01 --to 2026-04-01
+    spanledger report unit-economics --bucket month --as-of-settlement 412 --format parquet --out units.parquet
 
 --from and --to are UTC dates or RFC 3339 times, --to is not included. --tenant may be given several times and limits
-what the question sees; `unattributed` names the calls without a tenant. JSON and CSV hold every column, exact money as
-decimal text; the table leaves out empty columns and rounds.
+what the question sees; `unattributed` names the calls without a tenant. JSON, CSV and Parquet hold every column, exact
+money as decimal text, in Parquet as decimals; the table leaves out empty columns and rounds. --as-of-settlement says
+what the books said when that settlement was the last one (`spanledger report settlements` lists them).
 """
 
 from __future__ import annotations
@@ -15,49 +18,63 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from spanledger.answers import Out
     from spanledger.settings import Settings
     from warehouse.questions import Question
     from warehouse.reader import Scope, WarehouseSnapshot
 
 
-FLAGS = {"start": "--from", "end": "--to", "by": "--by", "bucket": "--bucket"}
+FLAGS = {
+    "start": "--from",
+    "end": "--to",
+    "by": "--by",
+    "bucket": "--bucket",
+    "as_of_settlement": "--as-of-settlement",
+}
 """Parameters that have a flag of their own."""
+FORMATS = ("table", "json", "csv", "parquet")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the verb."""
     parser.add_argument("question", nargs="?", metavar="NAME", help="the question; none = list all")
     parser.add_argument("--by", metavar="DIM,…", help="dimensions to group by; '' = in one row")
-    parser.add_argument("--bucket", choices=("minute", "hour", "day"), help="over time instead of in total")
+    parser.add_argument("--bucket", choices=("minute", "hour", "day", "month"), help="over time instead of in total")
     parser.add_argument("--from", dest="start", metavar="TIME", help="first instant")
     parser.add_argument("--to", dest="end", metavar="TIME", help="first instant after")
+    parser.add_argument("--as-of-settlement", metavar="N", help="what settlements up to this one had said")
     parser.add_argument("--tenant", action="append", metavar="TENANT", help="only this tenant; may be repeated")
     parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="any other parameter")
-    parser.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
+    parser.add_argument("--format", choices=FORMATS, default="table", help="default: table")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write there; none = to stdout")
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print one answer; 0 whatever it says."""
-    from spanledger.answers import scope_of, write_csv, write_json
+    from spanledger.answers import open_out, scope_of, write_answer
     from warehouse.questions import load_question
     from warehouse.reader import Warehouse
 
     if args.question is None:
         _list_questions()
         return 0
-    asked = Asked(question=load_question(args.question), scope=scope_of(args.tenant), params=_parameters(args))
+    question = load_question(args.question)
+    asked = Asked(question=question, scope=scope_of(args.tenant), params=_parameters(args, question, settings))
     asked.question.parse(asked.params, _flag)
-    snapshot = Warehouse(settings.lake).snapshot()
-    answer = snapshot.ask(asked.question.name, asked.scope, **asked.params)
-    if args.format == "table":
-        _print_table(asked, answer, snapshot)
-    else:
-        {"json": write_json, "csv": write_csv}[args.format](answer, sys.stdout)
+    with open_out(args.out, args.format) as out:
+        snapshot = Warehouse(settings.lake).snapshot()
+        answer = snapshot.ask(asked.question.name, asked.scope, **asked.params)
+        if args.format == "table":
+            _print_table(asked, answer, snapshot, out)
+        else:
+            write_answer(answer, out, args.format)
     return 0
 
 
@@ -82,12 +99,13 @@ class Asked:
 def _list_questions() -> None:
     from warehouse.questions import load_question, question_names
 
+    wide = max(map(len, question_names())) + 2
     for question in map(load_question, question_names()):
-        print(f"{question.name:16}{question.summary}")
+        print(f"{question.name:{wide}}{question.summary}")
         for parameter in question.takes:
             default = f" (default: {parameter.default})" if parameter.default else ""
             flag = _flag(parameter.name) + "=" * (parameter.name not in FLAGS)
-            print(f"{'':16}  {flag:18}{parameter.help}{default}")
+            print(f"{'':{wide}}{flag:20}{parameter.help}{default}")
 
 
 def _flag(parameter: str) -> str:
@@ -95,10 +113,13 @@ def _flag(parameter: str) -> str:
     return FLAGS.get(parameter, f"--param {parameter}")
 
 
-def _parameters(args: argparse.Namespace) -> dict[str, str]:
+def _parameters(args: argparse.Namespace, question: Question, settings: Settings) -> dict[str, str]:
+    """What is asked along with the question; what the settings know of it is said first."""
     from warehouse.errors import BadQuestion
 
-    given = {name: getattr(args, name) for name in FLAGS if getattr(args, name) is not None}
+    known = {"review_usd_per_hour": f"{Decimal(str(settings.settle.review_usd_per_hour)):f}"}
+    given = {one.name: known[one.name] for one in question.takes if one.name in known}
+    given |= {name: getattr(args, name) for name in FLAGS if getattr(args, name) is not None}
     for text in args.param:
         name, equals, value = text.partition("=")
         if not equals:
@@ -107,7 +128,7 @@ def _parameters(args: argparse.Namespace) -> dict[str, str]:
     return given
 
 
-def _print_table(asked: Asked, answer: pa.Table, snapshot: WarehouseSnapshot) -> None:
+def _print_table(asked: Asked, answer: pa.Table, snapshot: WarehouseSnapshot, out: Out) -> None:
     """The answer for people; the total is asked of the same snapshot, so that shares and percentiles are right."""
     from spanledger.answers import write_table
 
@@ -115,9 +136,10 @@ def _print_table(asked: Asked, answer: pa.Table, snapshot: WarehouseSnapshot) ->
     columns = keys + list(asked.question.table or (name for name in answer.column_names if name not in keys))
     grouped = bool(keys) and answer.num_rows > 1
     total = snapshot.ask(asked.question.name, asked.scope, **asked.in_total()) if grouped else None
-    write_table(answer, sys.stdout, columns=columns, total=total if total is not None and total.num_rows == 1 else None)
+    write_table(answer, out.text, columns=columns, total=total if total is not None and total.num_rows == 1 else None)
     hidden = len(answer.column_names) - len(columns)
     notes = [f"{answer.num_rows} row{'s' * (answer.num_rows != 1)}, snapshot of {snapshot.taken_at:%Y-%m-%d %H:%M:%S}Z"]
-    notes += ["provisional"] * ("provisional" in answer.column_names)
-    notes += [f"{hidden} more columns with --format json or csv"] * (hidden > 0)
+    if "provisional" in answer.column_names and True in answer["provisional"].to_pylist():
+        notes.append("provisional")
+    notes += [f"{hidden} more columns with --format json, csv or parquet"] * (hidden > 0)
     print("; ".join(notes), file=sys.stderr)

@@ -19,6 +19,7 @@ from warehouse.errors import BadQuestion
 from warehouse.lake.place import Place
 from warehouse.lake.snapshot import Snapshot, SnapshotTaker
 from warehouse.questions import Question, load_question
+from warehouse.questions.dimensions import Level
 from warehouse.questions.parameters import Value
 from warehouse.relations import EVER, Window, connect, expose
 from warehouse.schemas import TABLES
@@ -34,6 +35,7 @@ class WarehouseSnapshot:
 
     snapshot: Snapshot
     settings: LakeSettings
+    levels: tuple[Level, ...] = ()
 
     @property
     def taken_at(self) -> datetime:
@@ -42,7 +44,7 @@ class WarehouseSnapshot:
 
     def ask(self, question: str, scope: Scope, **params: object) -> pa.Table:
         """The answer to a question. Raises BadQuestion, LakeUnavailable, LakeDamaged."""
-        asked = load_question(question)
+        asked = load_question(question).knowing(self.levels)
         values = asked.parse(params)
         whole = check_scope(asked, scope)
         if "now" in values and values["now"] is None:
@@ -51,7 +53,7 @@ class WarehouseSnapshot:
         try:
             with connect(self.settings) as connection:
                 for table, window in windows.items():
-                    expose(connection, self.snapshot, table, scope, window)
+                    expose(connection, self.snapshot, table, scope, window, as_of=_as_of(values))
                 bound = asked.bound(values, whole=whole)
                 answer = connection.sql(asked.render(values), params=bound).to_arrow_table()
         except FAILURES as error:
@@ -63,19 +65,23 @@ class WarehouseSnapshot:
 class Warehouse:
     """Reader of one lake; may be used by several threads, and costs little to ask again."""
 
-    def __init__(self, settings: LakeSettings) -> None:
-        """Raises LakeMissing if there is no lake yet, LakeMismatch, LakeUnavailable."""
+    def __init__(self, settings: LakeSettings, levels: tuple[Level, ...] = ()) -> None:
+        """``levels``: dimensions that a file of its own declares (``warehouse.allocation``).
+
+        Raises LakeMissing if there is no lake yet, LakeMismatch, LakeUnavailable.
+        """
         self._settings = settings
+        self._levels = levels
         self._taker = SnapshotTaker(Place.of(settings))
         self.lake_id = self._taker.lake_id
 
     def snapshot(self) -> WarehouseSnapshot:
         """The lake as of now."""
-        return WarehouseSnapshot(snapshot=self._taker.take(), settings=self._settings)
+        return WarehouseSnapshot(snapshot=self._taker.take(), settings=self._settings, levels=self._levels)
 
     def ask(self, question: str, scope: Scope, **params: object) -> pa.Table:
         """The answer to a question as of now. Raises BadQuestion, LakeUnavailable, LakeDamaged."""
-        asked = load_question(question)
+        asked = load_question(question).knowing(self._levels)
         asked.parse(params)
         check_scope(asked, scope)
         return self.snapshot().ask(question, scope, **params)
@@ -101,6 +107,11 @@ def _without(answer: pa.Table, columns: Sequence[str]) -> pa.Table:
         field = answer.schema.field(index)
         answer = answer.set_column(index, field, pa.nulls(answer.num_rows, field.type))
     return answer
+
+
+def _as_of(values: dict[str, Value]) -> int | None:
+    number = values.get("as_of_settlement")
+    return number if isinstance(number, int) else None
 
 
 def _window(values: dict[str, Value]) -> Window:

@@ -19,9 +19,17 @@ Window = tuple[datetime | None, datetime | None]
 
 EVER: Window = (None, None)
 
+MONEY = (
+    "picodollars(usd) AS (usd * 1000000000000::DECIMAL(13, 0))::HUGEINT",
+    "as_usd(picos) AS picos::DECIMAL(26, 0) * 0.000000000001::DECIMAL(12, 12)",
+    "rounded(picos, n) AS (picos + sign(picos)::HUGEINT * (n // 2)) // n",
+    "usd_per(usd, n) AS CASE WHEN n > 0 THEN as_usd(rounded(picodollars(usd), n::HUGEINT)) END",
+)
+"""What questions reckon money with, which is divided in whole picodollars; NULL per nothing."""
+
 
 def connect(settings: LakeSettings) -> duckdb.DuckDBPyConnection:
-    """A DuckDB in memory, bounded, in UTC, that fetches no extensions; with the macro ``bucket_value(index)``."""
+    """A DuckDB in memory, bounded, in UTC, that fetches no extensions; with ``bucket_value(index)`` and ``MONEY``."""
     connection = duckdb.connect(
         ":memory:",
         config={
@@ -35,6 +43,8 @@ def connect(settings: LakeSettings) -> duckdb.DuckDBPyConnection:
     connection.execute("SET TimeZone = 'UTC'")
     estimate = f"2.0 * pow({HISTOGRAM_GAMMA}, i) / ({HISTOGRAM_GAMMA} + 1.0)"
     connection.execute(f"CREATE MACRO bucket_value(i) AS if(i <= {HISTOGRAM_ZERO}, 0.0, {estimate})")
+    for macro in MONEY:
+        connection.execute(f"CREATE MACRO {macro}")
     return connection
 
 
@@ -46,10 +56,12 @@ def expose(
     window: Window = EVER,
     *,
     close: str = "",
+    as_of: int | None = None,
 ) -> None:
     """Make one table of the snapshot visible under its name: the rows of ``scope``, from the files of ``window``.
 
-    Of the books those rows whose settlement stands, and those of the settlement ``close`` that is under way.
+    Of the books those rows whose settlement stands, of the first ``as_of`` ones where that is said, and those of the
+    settlement ``close`` that is under way.
     """
     schema = TABLES[table].schema
     files = snapshot.within(table, *window)
@@ -59,18 +71,22 @@ def expose(
         sources.append(f"FROM {source(connection, snapshot, table, files)}")
     rule = condition(scope) if "tenant" in schema.names else "true"
     if TABLES[table].is_settled:
-        rule = f"({rule}) AND close_id IN ({', '.join(map(literal, [*_closes(connection, snapshot), close]))})"
+        rule = f"({rule}) AND close_id IN ({', '.join(map(literal, [*_closes(connection, snapshot, as_of), close]))})"
+    elif table == "settlements" and as_of is not None:
+        rule = f"settlement <= {as_of}"
     columns = ", ".join(identifier(name) for name in schema.names)
     rows = f"FROM ({' UNION ALL BY NAME '.join(sources)}) SELECT {columns} WHERE {rule}"
     connection.execute(f"CREATE VIEW {table} AS {rows}")
 
 
-def _closes(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> list[str]:
-    """The settlements that stand."""
+def _closes(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, as_of: int | None) -> list[str]:
+    """The settlements that stand, or stood when ``as_of`` was the last."""
     files = snapshot.files["settlements"]
     if not files.num_rows:
         return []
-    rows = connection.sql(f"FROM {source(connection, snapshot, 'settlements', files)} SELECT close_id").fetchall()
+    until = "true" if as_of is None else f"settlement <= {as_of}"
+    settlements = source(connection, snapshot, "settlements", files)
+    rows = connection.sql(f"FROM {settlements} SELECT close_id WHERE {until}").fetchall()
     return [row[0] for row in rows]
 
 

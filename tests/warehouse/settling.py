@@ -16,6 +16,7 @@ from processors.normalise.parts import refuse_contradictions
 from processors.pricing.book import PriceBook
 from processors.pricing.columns import price_spans
 from processors.pricing.settled import pricing_of
+from processors.rollups import roll_up_usage
 from tests.warehouse.samples import flush_record, rows
 from tests.warehouse.told import START, table
 from warehouse import once
@@ -63,7 +64,9 @@ class World:
             | one
             for one in outcomes
         ]
-        tables = {"spans": flushed(numbered), "flushes": rows("flushes", record), "outcomes": rows("outcomes", *judged)}
+        spans = flushed(numbered)
+        tables = {"spans": spans, "flushes": rows("flushes", record), "outcomes": rows("outcomes", *judged)}
+        tables["usage"] = roll_up_usage(spans)
         self.lake.commit(Flush(ranges=(part,), tables={name: {part.app_id: some} for name, some in tables.items()}))
 
     def settle(self, now: dt.datetime = LATER, how: SettleSettings = HOW, **options: Any) -> Settled:

@@ -3,11 +3,12 @@
 ==============  ==========================================================================================
 ``time``        an aware datetime, or RFC 3339 text; a date is its first instant in UTC
 ``dimensions``  columns of the table named after it (``dimensions of usage``), as a sequence or comma-separated
-                text; ``tags.KEY`` is one tag
-``bucket``      ``minute``, ``hour``, ``day``, or nothing
+                text; ``tags.KEY`` is one tag, and a level that a file declares (``business_unit``) is one too
+``bucket``      ``minute`` (where the table has minutes), ``hour``, ``day``, ``month``, or nothing
 ``zone``        a time zone of the IANA database, in which hours and days of a bucket begin
 ``filter``      values by dimension of the table named after it, ``{"tenant": ["acme", None]}`` (None = NULL), or text
                 like ``tenant=acme,tenant=,feature=chat`` (an empty value = NULL)
+``rate``        USD per unit, at most 6 decimals
 ``state``       ``open``, ``resolved`` or ``all``
 ``text``        any text
 ``whole``       a whole number from 0 to 2^63 - 1
@@ -18,35 +19,37 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from decimal import Decimal, InvalidOperation
 from zoneinfo import available_timezones
 
 from warehouse.errors import BadQuestion
-from warehouse.schemas import SAFETY, TABLES, USAGE_DIMENSIONS
-from warehouse.scope import identifier, literal, one_of
+from warehouse.questions.dimensions import Filter, Level, parse_dimensions, parse_filter, parse_text
+from warehouse.schemas import TABLES
+from warehouse.scope import identifier, literal
 
-BUCKETS = ("minute", "hour", "day")
+BUCKETS = ("minute", "hour", "day", "month")
 STATES = ("open", "resolved", "all")
 LARGEST = 2**63 - 1
 LONGEST_S = 366 * 86_400
-SAFETY_DIMENSIONS = tuple(SAFETY.names[SAFETY.names.index("tenant") : SAFETY.names.index("category")])
-DIMENSIONS = {"usage": USAGE_DIMENSIONS, "safety": SAFETY_DIMENSIONS}
+MICRO = Decimal("0.000001")
+DEAREST = Decimal(1_000_000)
 
-Filter = tuple[tuple[str, frozenset[str | None]], ...]
-Value = str | int | datetime | tuple[str, ...] | Filter | None
+Value = str | int | Decimal | datetime | tuple[str, ...] | Filter | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
-    """One parameter of a question; ``table`` is whose dimensions it takes."""
+    """One parameter of a question; ``table`` is whose dimensions it takes, ``levels`` what a file adds to them."""
 
     name: str
     kind: str
     table: str
     default: str
     help: str
+    levels: tuple[Level, ...] = ()
 
     def parse(self, given: object, named: Callable[[str], str] = str) -> Value:
         """The value, from Python or from text. Raises BadQuestion with what is allowed.
@@ -62,9 +65,11 @@ class Parameter:
 
     def _parse(self, given: object) -> Value:
         if self.kind == "dimensions":
-            return parse_dimensions(given, self.table)
+            return parse_dimensions(given, self.table, self.levels)
         if self.kind == "filter":
-            return parse_filter(given, self.table)
+            return parse_filter(given, self.table, self.levels)
+        if self.kind == "bucket":
+            return parse_bucket(given, self.table)
         return PARSERS[self.kind](given)
 
 
@@ -90,25 +95,9 @@ def _read_time(text: str) -> date:
         raise ValueError("must be a date or an RFC 3339 time like 2026-01-31T12:00:00Z") from error
 
 
-def parse_dimensions(given: object, table: str) -> tuple[str, ...]:
-    """Different dimensions of a table, in the order given."""
-    names = given.split(",") if isinstance(given, str) else list(given) if isinstance(given, Iterable) else [given]
-    wanted = tuple(parse_text(name).strip() for name in names)
-    allowed = DIMENSIONS[table]
-    for name in wanted:
-        if name not in allowed and not ("tags" in allowed and name.startswith("tags.") and name != "tags."):
-            tags = " or tags.KEY" if "tags" in allowed else ""
-            raise ValueError(f"no dimension {name!r}; there are {', '.join(allowed)}{tags}")
-        if "\0" in name:
-            raise ValueError("a dimension has no NUL in its name")
-    if len({name.lower() for name in wanted}) != len(wanted):
-        raise ValueError("a dimension is named twice, or two differ by upper and lower case only")
-    return wanted
-
-
-def parse_bucket(given: object) -> str:
-    """Name of a bucket."""
-    return _one_of(given, BUCKETS)
+def parse_bucket(given: object, table: str) -> str:
+    """Name of a bucket; what is kept by the hour has no minutes."""
+    return _one_of(given, BUCKETS[TABLES[table].time == "hour" :])
 
 
 def parse_state(given: object) -> str:
@@ -120,35 +109,6 @@ def _one_of(given: object, allowed: Sequence[str]) -> str:
     if given not in allowed:
         raise ValueError(f"must be one of {', '.join(allowed)}")
     return str(given)
-
-
-def parse_filter(given: object, table: str) -> Filter:
-    """Allowed values by dimension; a dimension that is not named allows all."""
-    if isinstance(given, str):
-        pairs = [part.partition("=") for part in given.split(",")]
-        if any(not equals for _, equals, _ in pairs):
-            raise ValueError("must be text like tenant=acme,feature=chat")
-        given = {name: [value or None for other, _, value in pairs if other == name] for name, _, _ in pairs}
-    if not isinstance(given, Mapping):
-        raise TypeError("must be values by dimension")
-    named = parse_dimensions(list(given), table) if given else ()
-    return tuple((name, _values(values)) for name, values in zip(named, given.values(), strict=True))
-
-
-def _values(given: Iterable[object]) -> frozenset[str | None]:
-    if isinstance(given, str):
-        raise TypeError("must be lists of values by dimension")
-    return frozenset(None if value is None else parse_text(value) for value in given)
-
-
-def parse_text(given: object) -> str:
-    """Any text that UTF-8 can say."""
-    text = str(given)
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError("must be UTF-8") from error
-    return text
 
 
 @functools.cache
@@ -181,9 +141,20 @@ def parse_seconds(given: object) -> int:
     return parse_whole(given, 1, LONGEST_S)
 
 
+def parse_rate(given: object) -> Decimal:
+    """Dollars, to the millionth."""
+    try:
+        rate = Decimal(str(given))
+        if Decimal(0) <= rate <= DEAREST and rate == rate.quantize(MICRO):
+            return rate.quantize(MICRO)
+    except InvalidOperation:
+        pass
+    raise ValueError(f"must be USD from 0 to {DEAREST} with at most 6 decimals")
+
+
 PARSERS: Mapping[str, Callable[[object], Value]] = {
     "time": parse_time,
-    "bucket": parse_bucket,
+    "rate": parse_rate,
     "zone": parse_zone,
     "whole": parse_whole,
     "seconds": parse_seconds,
@@ -193,12 +164,6 @@ PARSERS: Mapping[str, Callable[[object], Value]] = {
 """What reads the kinds that belong to no table."""
 
 
-def dimension_sql(name: str) -> str:
-    """The expression that a dimension stands for."""
-    tag = name.removeprefix("tags.")
-    return identifier(name) if tag == name else f"tags[{literal(tag)}]"
-
-
 def bucket_sql(bucket: str, table: str, zone: Value = None) -> str:
     """The start of the bucket that a row of the table falls in; hours and days begin by the clocks of ``zone``."""
     time_ = identifier(TABLES[table].time)
@@ -206,9 +171,3 @@ def bucket_sql(bucket: str, table: str, zone: Value = None) -> str:
         return f"date_trunc('{bucket}', {time_})"
     there = f"AT TIME ZONE {literal(str(zone))}"
     return f"(date_trunc('{bucket}', {time_} {there}) {there})"
-
-
-def filter_sql(given: Filter) -> str:
-    """A filter as SQL; one that names nothing holds everywhere."""
-    rules = [one_of(dimension_sql(name), values) for name, values in given]
-    return " AND ".join(f"({rule})" for rule in rules) or "true"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import resources
 from typing import cast
 
 from warehouse.errors import BadQuestion
-from warehouse.questions.parameters import Filter, Parameter, Value, bucket_sql, dimension_sql, filter_sql
+from warehouse.questions.dimensions import Filter, Level, filter_sql, sql_of
+from warehouse.questions.parameters import Parameter, Value, bucket_sql
+from warehouse.questions.tasks import task_places
 from warehouse.scope import identifier
 
 _TAKES = re.compile(r"(?P<name>\w+): (?P<kind>\w+)(?: of (?P<table>\w+))? = ?(?P<default>[^;]*); (?P<help>.+)")
@@ -59,8 +61,26 @@ class Question:
             if parameter.kind == "bucket" and value:
                 keys[parameter.name] = bucket_sql(str(value), parameter.table, values.get("zone"))
             elif parameter.kind == "dimensions" and isinstance(value, tuple):
-                keys |= {str(name): dimension_sql(str(name)) for name in value}
+                to_sql = sql_of(parameter.levels)
+                keys |= {str(name): to_sql(str(name)) for name in value}
         return keys
+
+    def knowing(self, levels: tuple[Level, ...]) -> Question:
+        """The same question where a file declares levels above the dimensions of its tables."""
+        if not levels:
+            return self
+        return replace(self, takes=tuple(replace(one, levels=levels) if one.table else one for one in self.takes))
+
+    def used(self, values: Mapping[str, Value]) -> set[str]:
+        """Dimensions of the table that grouping and filters look at; of a level the one that it stands on."""
+        names: set[str] = set()
+        for one in self.takes:
+            value = values[one.name]
+            if one.kind in ("dimensions", "filter") and isinstance(value, tuple):
+                key_of = {level.name: level.key for level in one.levels}
+                told = (item[0] if one.kind == "filter" else item for item in value)
+                names |= {key_of.get(str(name), str(name)) for name in told}
+        return names
 
     def render(self, values: Mapping[str, Value]) -> str:
         """The SQL with dimensions and bucket in their places."""
@@ -70,13 +90,29 @@ class Question:
             "{keys}": "".join(f"{identifier(name)}, " for name in keys),
             "{bucket}": "bucket, " if "bucket" in keys else "",
         }
-        texts |= {f"{{{p.name}}}": filter_sql(cast("Filter", values[p.name])) for p in self.takes if p.kind == "filter"}
+        for one in self.takes:
+            if one.kind == "filter":
+                texts[f"{{{one.name}}}"] = filter_sql(cast("Filter", values[one.name]), sql_of(one.levels))
+        texts |= task_places(self.used(values))
         return re.sub(r"\{\w+\}", lambda place: texts[place[0]], self.sql)
 
     def bound(self, values: Mapping[str, Value], *, whole: bool) -> dict[str, Value]:
         """The values that the SQL takes as ``$name``; ``$whole`` is whether the scope is ALL."""
         used = set(re.findall(r"\$(\w+)", self.sql))
         return {name: value for name, value in {**values, "whole": whole}.items() if name in used}
+
+
+_PARTS = resources.files("warehouse.questions").joinpath("parts")
+
+
+def _with_parts(text: str) -> str:
+    """The text of a question with the parts that it shares with others, ``{tasks.sql}``, in their places."""
+
+    def part(place: re.Match[str]) -> str:
+        lines = _PARTS.joinpath(place[1]).read_text("utf-8").splitlines()
+        return _with_parts("\n".join(line for line in lines if not line.startswith("--")).strip())
+
+    return re.sub(r"\{(\w+\.sql)\}", part, text)
 
 
 def question_names() -> list[str]:
@@ -90,7 +126,8 @@ def load_question(name: str) -> Question:
     """A question by its name. Raises BadQuestion."""
     if name not in question_names():
         raise BadQuestion(f"there is no question {name!r}; there are {', '.join(question_names())}")
-    return parse_question(name, resources.files("warehouse.questions").joinpath(f"{name}.sql").read_text("utf-8"))
+    text = resources.files("warehouse.questions").joinpath(f"{name}.sql").read_text("utf-8")
+    return parse_question(name, _with_parts(text))
 
 
 def parse_question(name: str, text: str) -> Question:
@@ -123,4 +160,10 @@ def _parse_takes(question: str, line: str) -> Parameter:
     match = _TAKES.fullmatch(line)
     if match is None:
         raise ValueError(f"{question}.sql: cannot read `takes {line}`")
-    return Parameter(**{**match.groupdict(), "table": match["table"] or "", "default": match["default"].strip()})
+    return Parameter(
+        name=match["name"],
+        kind=match["kind"],
+        table=match["table"] or "",
+        default=match["default"].strip(),
+        help=match["help"],
+    )

@@ -1,0 +1,347 @@
+"""Questions to settled books: what a success costs, what was wasted, and how far the stream was off."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.warehouse.settling import LATER, World, outcome
+from tests.warehouse.told import START, span, tool
+from warehouse.errors import BadQuestion
+from warehouse.reader import ALL, Scope, Warehouse
+
+USED = {"provider": "openai", "request_model": "gpt-4o", "input_tokens": 1000, "output_tokens": 100}
+COST = Decimal("0.0035")
+MINI = USED | {"request_model": "gpt-4o-mini"}
+MINI_COST = Decimal("0.00021")
+HOUR = dt.timedelta(hours=1)
+Row = dict[str, Any]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def ask(world: World, question: str, scope: Scope = ALL, **params: object) -> list[Row]:
+    """The rows of an answer."""
+    rows: list[Row] = Warehouse(world.settings).ask(question, scope, **params).to_pylist()
+    return rows
+
+
+def pick(rows: list[Row], *names: str) -> list[tuple[Any, ...]]:
+    """Some columns of an answer."""
+    return [tuple(row[name] for name in names) for row in rows]
+
+
+def call(name: str, task: str | None, **values: Any) -> Row:
+    """A call of acme's task, in a trace of its own."""
+    return span(name, trace=values.pop("trace", name), task_id=task, tenant="acme", **USED | values)
+
+
+def judged(label: str, task: str, **values: Any) -> Row:
+    """An outcome of acme's task."""
+    return outcome("success", label, task_id=task, tenant="acme", **values)
+
+
+COUNTS = ("tasks", "successful_tasks", "failed_tasks", "unknown_tasks")
+
+
+def test_a_success_bears_the_cost_of_failed_and_abandoned_attempts_and_of_review(world: World):
+    world.flush(
+        [call("a", "t1", status="error"), call("b", "t1"), call("c", "t2"), call("d", "t3"), call("e", "t4")],
+        [judged("success", "t1"), judged("success", "t2"), judged("failure", "t3", review_minutes=3.0)],
+    )
+    world.settle()
+
+    (row,) = ask(world, "cost-per-successful-task", review_usd_per_hour="50")
+
+    total = 5 * COST + Decimal("2.5")
+    assert pick([row], *COUNTS) == [(4, 2, 1, 1)]
+    assert (row["cost_usd"], row["review_cost_usd"], row["total_cost_usd"]) == (5 * COST, Decimal("2.5"), total)
+    assert row["cost_per_successful_task_usd"] == row["cost_per_successful_task_high_usd"] == total / 2
+    assert row["cost_per_successful_task_low_usd"] == (total / 3).quantize(Decimal("1e-12"))
+    assert row["cost_per_task_usd"] == total / 4
+    assert row["cost_per_request_usd"] == COST
+    assert (row["outcome_coverage"], row["success_rate_low"], row["success_rate_high"]) == (0.75, 0.5, 0.75)
+    assert row["tokens_per_successful_task"] == 5 * 1100 / 2
+
+
+def test_where_nothing_succeeded_there_is_no_cost_of_a_success(world: World):
+    world.flush([call("a", "t1")], [judged("failure", "t1")])
+    world.settle()
+
+    (row,) = ask(world, "cost-per-successful-task")
+
+    assert row["cost_usd"] == COST
+    assert pick([row], "cost_per_successful_task_usd", "cost_per_successful_task_low_usd") == [(None, None)]
+    assert pick([row], "cost_per_safe_successful_task_usd", "tokens_per_successful_task") == [(None, None)]
+
+
+def test_what_has_no_price_makes_no_success_cheap(world: World):
+    world.flush([call("a", "t1", request_model="nobody-knows-this")], [judged("success", "t1")])
+    world.settle()
+
+    (row,) = ask(world, "cost-per-successful-task")
+
+    assert pick([row], "cost_usd", "cost_per_successful_task_usd", "priced_share", "tasks") == [(None, None, 0.0, 1)]
+
+
+def test_only_a_success_that_was_judged_safe_is_a_safe_one(world: World):
+    world.flush(
+        [call("a", "t1"), call("b", "t2"), call("c", "t3")],
+        [
+            *(judged("success", task) for task in ("t1", "t2", "t3")),
+            outcome("safe", "safe", task_id="t1", tenant="acme"),
+            outcome("safe", "unsafe", task_id="t2", tenant="acme"),
+        ],
+    )
+    world.settle()
+
+    (row,) = ask(world, "cost-per-successful-task")
+
+    assert (row["successful_tasks"], row["safe_successful_tasks"]) == (3, 1)
+    assert row["cost_per_safe_successful_task_usd"] == 3 * COST
+    assert row["safe_coverage"] == pytest.approx(2 / 3)
+
+
+def test_a_task_of_several_hours_and_flushes_is_one_task(world: World):
+    world.flush([call("a", "t1")])
+    world.settle()
+    world.flush([call("b", "t1", at=3_600_000), tool("x", trace="a", tenant="acme", task_id="t1")], partition=1)
+    world.flush([], [judged("success", "t1")])
+    world.settle(now=LATER + HOUR)
+
+    in_total = ask(world, "cost-per-successful-task", by="")
+    by_hour = ask(world, "unit-economics", by="", bucket="hour")
+
+    assert pick(in_total, *COUNTS, "cost_usd") == [(1, 1, 0, 0, 2 * COST)]
+    assert pick(by_hour, "bucket", "tasks", "cost_usd") == [(START, 0, COST), (START + HOUR, 1, COST)]
+
+
+def test_a_task_counts_with_each_model_that_it_used_and_money_with_its_own(world: World):
+    world.flush([call("a", "t1"), call("b", "t1", **MINI), call("c", "t2")], [judged("success", "t1")])
+    world.settle()
+
+    rows = ask(world, "cost-per-successful-task", by="model")
+
+    assert pick(rows, "model", "tasks", "successful_tasks", "cost_usd") == [
+        ("gpt-4o", 2, 1, 2 * COST),
+        ("gpt-4o-mini", 1, 1, MINI_COST),
+    ]
+
+
+def test_prompts_are_told_apart_by_name_and_version(world: World):
+    world.flush(
+        [
+            call("a", "t1", prompt_name="greet", prompt_version="2"),
+            call("b", "t2", prompt_name="greet"),
+            call("c", "t3"),
+        ]
+    )
+    world.settle()
+
+    rows = ask(world, "unit-economics", by="prompt_name,prompt_version", bucket="")
+
+    told = {(row["prompt_name"], row["prompt_version"], row["tasks"], row["calls"]) for row in rows}
+    assert told == {("greet", "2", 1, 1), ("greet", None, 1, 1), (None, None, 1, 1)}
+
+
+def test_of_dimensions_that_tasks_do_not_tell_nothing_is_said_about_tasks(world: World):
+    world.flush([call("a", "t1")], [judged("success", "t1")])
+    world.settle()
+
+    for by in ("provider", "status", "tags.a,tags.b", "tags", "model,service", "operation,tenant"):
+        (row,) = ask(world, "cost-per-successful-task", by=by)
+        assert pick([row], *COUNTS, "cost_per_successful_task_usd") == [(None,) * 5], by
+        assert (row["cost_usd"], row["cost_per_request_usd"]) == (COST, COST), by
+
+
+def test_users_are_counted_once_however_many_tasks_they_had(world: World):
+    users = {"a": b"u" * 16, "b": b"u" * 16, "c": b"v" * 16}
+    world.flush([call(name, name, user_id=user.hex()) for name, user in users.items()])
+    world.settle()
+
+    (row,) = ask(world, "cost-per-successful-task")
+
+    assert (row["active_users"], row["cost_per_active_user_usd"]) == (2, 3 * COST / 2)
+
+
+def test_filters_and_windows_hold_for_calls_and_tasks_alike(world: World):
+    world.flush([call("a", "t1", feature="chat"), call("b", "t2", feature="search"), call("c", "t3", at=3_600_000)])
+    world.settle()
+
+    chat = ask(world, "cost-per-successful-task", where="feature=chat")
+    early = ask(world, "cost-per-successful-task", end=START + HOUR)
+    mini = ask(world, "cost-per-successful-task", where="model=gpt-4o-mini", by="")
+
+    assert pick(chat, "tasks", "cost_usd") == [(1, COST)]
+    assert pick(early, "tasks", "cost_usd") == [(2, 2 * COST)]
+    assert mini == []
+
+
+def test_a_tenant_sees_its_own_tasks_only(world: World):
+    world.flush([call("a", "t1"), span("b", trace="u", tenant="beta", **USED)])
+    world.settle()
+
+    for question in ("cost-per-successful-task", "unit-economics", "waste", "cache"):
+        rows = ask(world, question, frozenset({"beta"}), by="tenant")
+        assert pick(rows, "tenant", "calls") == [("beta", 1)], question
+
+
+def test_parts_of_waste_have_no_call_in_common(world: World):
+    world.flush(
+        [
+            call(
+                "root", "t1", operation="invoke_agent", _role="other", trace="t", input_tokens=None, output_tokens=None
+            ),
+            span("a", "root", at=1, ms=5, task_id="t1", tenant="acme", status="error", attempt=1, **USED),
+            span("b", "root", at=10, ms=5, task_id="t1", tenant="acme", status="error", attempt=2, **USED),
+            span("c", "root", at=20, ms=5, task_id="t1", tenant="acme", attempt=3, **USED),
+            span("d", "root", at=30, ms=5, task_id="t1", tenant="acme", attempt=4, **USED),
+            call("e", "t2"),
+            call("f", "t3"),
+        ],
+        [judged("success", "t1"), judged("failure", "t2")],
+    )
+    world.settle()
+
+    (row,) = ask(world, "waste")
+
+    parts = ("failed_usd", "retried_usd", "superseded_usd", "failed_tasks_usd")
+    assert pick([row], *parts) == [(COST, COST, COST, COST)]
+    assert (row["waste_usd"], row["cost_usd"], row["retry_cost_usd"]) == (4 * COST, 6 * COST, 3 * COST)
+    assert row["waste_share"] == pytest.approx(4 / 6)
+    assert ask(world, "cost-per-successful-task")[0]["waste_usd"] == 4 * COST
+
+
+def test_the_cache_saves_the_difference_to_the_rate_of_plain_tokens(world: World):
+    world.flush([call("a", "t1", cached_input_tokens=600), call("b", "t2", request_model="gpt-4o-mini")])
+    world.settle()
+
+    told = {row["model"]: row for row in ask(world, "cache", by="model")}
+
+    row = told["gpt-4o"]
+    assert (row["cached_share"], row["savings_coverage"]) == (0.6, 1.0)
+    assert row["savings_usd"] == 600 * (Decimal("2.5") - Decimal("1.25")) / 1_000_000
+    assert told["gpt-4o-mini"]["savings_usd"] is None
+
+
+def test_a_call_that_was_cached_as_a_whole_is_held_against_the_rate_of_its_neighbours(world: World):
+    whole = {"cached_input_tokens": 1000, "feature": "all"}
+    world.flush([call("a", "t1", cached_input_tokens=600), call("b", "t2", **whole)])
+    world.flush([call("c", "t3", request_model="gpt-4o-mini", **whole)], partition=1)
+    world.settle()
+
+    told = {(row["model"], row["feature"]): row for row in ask(world, "cache", by="model,feature")}
+
+    assert told["gpt-4o", "all"]["savings_usd"] == Decimal("0.00125")
+    assert told["gpt-4o-mini", "all"]["savings_usd"] is None
+    assert told["gpt-4o-mini", "all"]["savings_coverage"] == 0
+
+
+CAUSES = ("suppressed", "inherited", "late", "unexplained")
+
+
+def test_causes_add_up_to_the_difference_of_stream_and_books(world: World):
+    world.flush([span("leaf", "outer", at=10, ms=50, response_id="chatcmpl-12345678", **USED)])
+    world.flush([span("outer", tenant="acme", ms=100, **USED)], partition=1)
+    world.settle()
+    world.flush([call("late", "t9")])
+
+    rows = ask(world, "provisional-vs-settled")
+
+    assert pick(rows, "tenant", "provisional_calls", "settled_calls", *(f"{name}_calls" for name in CAUSES)) == [
+        ("acme", 2, 1, -1, 1, -1, 0),
+        (None, 1, 0, 0, -1, 0, 0),
+    ]
+    assert pick(rows, "difference_usd", *(f"{name}_usd" for name in CAUSES)) == [
+        (-COST, -COST, COST, -COST, 0),
+        (-COST, 0, -COST, 0, 0),
+    ]
+
+
+def test_what_is_not_closed_yet_is_no_difference(world: World):
+    world.flush([call("a", "t1")])
+    world.settle()
+    world.flush([call("b", "t2", at=3 * 3_600_000)])
+
+    assert pick(ask(world, "provisional-vs-settled"), "provisional_calls", "difference_usd") == [(1, 0)]
+
+
+def test_a_tenant_is_told_the_difference_but_nothing_that_moved_elsewhere(world: World):
+    world.flush([span("leaf", "outer", at=10, ms=50, **USED)])
+    world.flush([span("outer", tenant="acme", ms=100, **USED)], partition=1)
+    world.settle()
+
+    (row,) = ask(world, "provisional-vs-settled", frozenset({"acme"}))
+
+    assert pick([row], "provisional_calls", "settled_calls", "unexplained_calls") == [(1, 1, None)]
+
+
+QUESTIONS = {
+    "cost-per-successful-task": {"by": "tenant,feature"},
+    "unit-economics": {"by": "model"},
+    "waste": {"by": "tenant"},
+    "cache": {},
+    "settlements": {},
+}
+
+
+def test_as_of_a_settlement_is_what_was_said_when_it_was_the_last(world: World):
+    said: list[dict[str, list[Row]]] = []
+    steps: list[tuple[list[Row], list[Row]]] = [
+        ([span("leaf", "outer", at=10, ms=50, cached_input_tokens=100, **USED)], []),
+        ([span("outer", tenant="acme", feature="chat", task_id="t1", ms=100, **USED)], []),
+        ([call("more", "t1", status="error")], [judged("failure", "t1")]),
+        ([], [judged("success", "t1", source="human")]),
+    ]
+    for number, (spans, outcomes) in enumerate(steps):
+        world.flush(spans, outcomes, partition=number)
+        assert world.settle().number == number + 1
+        said.append({name: ask(world, name, **params) for name, params in QUESTIONS.items()})
+
+    for number, answers in enumerate(said):
+        for name, params in QUESTIONS.items():
+            assert ask(world, name, as_of_settlement=number + 1, **params) == answers[name], (number, name)
+    assert all(ask(world, name, as_of_settlement=0, **params) == [] for name, params in QUESTIONS.items())
+    assert said[2]["waste"] != said[3]["waste"]
+
+
+def test_settlements_are_listed_the_last_first_and_tenants_learn_no_amounts(world: World):
+    world.flush([call("a", "t1")])
+    world.settle()
+    world.flush([call("b", "t2")])
+    world.settle(actor="somebody")
+
+    whole, own = ask(world, "settlements"), ask(world, "settlements", frozenset({"acme"}))
+
+    assert pick(whole, "settlement", "settled_usd", "adjusted_usd", "reopened_hours", "actor") == [
+        (2, 0, COST, 1, "somebody"),
+        (1, COST, 0, 0, ""),
+    ]
+    assert pick(own, "settlement", "settled_usd", "actor") == [(2, None, None), (1, None, None)]
+
+
+def test_an_empty_lake_has_no_settled_answers_and_no_errors(world: World):
+    for name in (*QUESTIONS, "provisional-vs-settled"):
+        assert ask(world, name) == []
+
+
+def test_what_is_kept_by_the_hour_has_no_minutes_and_months_are_buckets(world: World):
+    world.flush([call("a", "t1")])
+    world.settle()
+
+    with pytest.raises(BadQuestion, match="hour, day, month"):
+        ask(world, "waste", bucket="minute")
+    assert pick(ask(world, "waste", bucket="month"), "bucket") == [(dt.datetime(2026, 11, 1, tzinfo=dt.UTC),)]
+
+
+@pytest.mark.parametrize("rate", ["-1", "0.0000001", "dear", "nan", 1e9])
+def test_a_rate_is_a_sum_of_dollars(rate: object, world: World):
+    with pytest.raises(BadQuestion, match="review_usd_per_hour"):
+        ask(world, "cost-per-successful-task", review_usd_per_hour=rate)

@@ -1,0 +1,116 @@
+"""What questions group and filter by: columns of a table, single tags, and levels that a file declares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from warehouse.schemas import SAFETY, USAGE_DIMENSIONS
+from warehouse.schemas.settled import LEDGER_DIMENSIONS
+from warehouse.scope import identifier, literal, one_of
+
+SAFETY_DIMENSIONS = tuple(SAFETY.names[SAFETY.names.index("tenant") : SAFETY.names.index("category")])
+BOTH_DIMENSIONS = (
+    *("tenant", "feature", "provider", "model", "service_tier", "route", "prompt_name", "prompt_version"),
+)
+"""What ``usage``, ``ledger``, ``spans`` and ``corrections`` all tell of a call."""
+DIMENSIONS: Mapping[str, tuple[str, ...]] = {
+    "usage": USAGE_DIMENSIONS,
+    "safety": SAFETY_DIMENSIONS,
+    "ledger": LEDGER_DIMENSIONS,
+    "both": BOTH_DIMENSIONS,
+}
+
+Filter = tuple[tuple[str, frozenset[str | None]], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """A level of a hierarchy, like ``business_unit`` over ``tenant``: which values of ``key`` each of its values holds.
+
+    A value of ``key`` that none holds is NULL at this level: it stays visible.
+    """
+
+    name: str
+    key: str
+    holds: Mapping[str, frozenset[str | None]]
+
+    def sql(self) -> str:
+        """The expression over the column ``key``."""
+        key = column_sql(self.key)
+        cases = " ".join(f"WHEN {one_of(key, keys)} THEN {literal(name)}" for name, keys in self.holds.items())
+        return f"CASE {cases} END" if cases else "NULL::VARCHAR"
+
+
+def levels_of(table: str, levels: Sequence[Level]) -> dict[str, Level]:
+    """The levels over dimensions of a table, by name."""
+    return {level.name: level for level in levels if is_column(level.key, table)}
+
+
+def is_column(name: str, table: str) -> bool:
+    """Whether a table has a dimension of this name, or tags."""
+    allowed = DIMENSIONS[table]
+    return name in allowed or ("tags" in allowed and name.startswith("tags.") and name != "tags.")
+
+
+def parse_dimensions(given: object, table: str, levels: Sequence[Level] = ()) -> tuple[str, ...]:
+    """Different dimensions of a table, in the order given."""
+    names = given.split(",") if isinstance(given, str) else list(given) if isinstance(given, Iterable) else [given]
+    wanted = tuple(parse_text(name).strip() for name in names)
+    over = levels_of(table, levels)
+    for name in wanted:
+        if name not in over and not is_column(name, table):
+            tags = " or tags.KEY" if "tags" in DIMENSIONS[table] else ""
+            raise ValueError(f"no dimension {name!r}; there are {', '.join((*DIMENSIONS[table], *over))}{tags}")
+        if "\0" in name:
+            raise ValueError("a dimension has no NUL in its name")
+    if len({name.lower() for name in wanted}) != len(wanted):
+        raise ValueError("a dimension is named twice, or two differ by upper and lower case only")
+    return wanted
+
+
+def parse_filter(given: object, table: str, levels: Sequence[Level] = ()) -> Filter:
+    """Allowed values by dimension; a dimension that is not named allows all."""
+    if isinstance(given, str):
+        pairs = [part.partition("=") for part in given.split(",")]
+        if any(not equals for _, equals, _ in pairs):
+            raise ValueError("must be text like tenant=acme,feature=chat")
+        given = {name: [value or None for other, _, value in pairs if other == name] for name, _, _ in pairs}
+    if not isinstance(given, Mapping):
+        raise TypeError("must be values by dimension")
+    named = parse_dimensions(list(given), table, levels) if given else ()
+    return tuple((name, _values(values)) for name, values in zip(named, given.values(), strict=True))
+
+
+def _values(given: Iterable[object]) -> frozenset[str | None]:
+    if isinstance(given, str):
+        raise TypeError("must be lists of values by dimension")
+    return frozenset(None if value is None else parse_text(value) for value in given)
+
+
+def parse_text(given: object) -> str:
+    """Any text that UTF-8 can say."""
+    text = str(given)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError("must be UTF-8") from error
+    return text
+
+
+def column_sql(name: str) -> str:
+    """The expression that a dimension of a table stands for."""
+    tag = name.removeprefix("tags.")
+    return identifier(name) if tag == name else f"tags[{literal(tag)}]"
+
+
+def sql_of(levels: Sequence[Level]) -> Callable[[str], str]:
+    """What turns a dimension or one of these levels into its expression."""
+    over = {level.name: level for level in levels}
+    return lambda name: over[name].sql() if name in over else column_sql(name)
+
+
+def filter_sql(given: Filter, to_sql: Callable[[str], str] = column_sql) -> str:
+    """A filter as SQL; one that names nothing holds everywhere."""
+    rules = [one_of(to_sql(name), values) for name, values in given]
+    return " AND ".join(f"({rule})" for rule in rules) or "true"

@@ -1,0 +1,60 @@
+-- What calls cost and what became of their tasks, by the same dimensions: `sums`. Review is reckoned per task in whole
+-- picodollars, so that groups add up.
+{tasks.sql},
+lines AS (
+    SELECT {columns}
+        calls, priced_calls, retries, if(status <> 'ok', calls, 0) AS failed_calls,
+        input_tokens, cached_input_tokens, output_tokens, priced_tokens, cost_usd,
+        failed_cost_usd + superseded_cost_usd
+            + if(outcome = 'failure', cost_usd - failed_cost_usd - superseded_cost_usd, 0) AS waste_usd
+    FROM ledger
+    WHERE ($start IS NULL OR hour >= $start) AND ($end IS NULL OR hour < $end) AND {where}
+),
+counts AS (
+    SELECT {columns}
+        1 AS tasks,
+        (outcome = 'success')::INT AS successful_tasks,
+        (outcome = 'failure')::INT AS failed_tasks,
+        (outcome = 'success' AND safe = 'safe')::INT AS safe_successful_tasks,
+        (safe IN ('safe', 'unsafe'))::INT AS judged_safe_tasks,
+        review_minutes,
+        rounded(
+            round(review_minutes * 1000000)::HUGEINT * ($review_usd_per_hour * 1000000)::HUGEINT, 60
+        ) AS review_picos
+    FROM told
+    WHERE {where}
+),
+people AS (
+    SELECT {keys} count(DISTINCT user_) AS active_users
+    FROM (SELECT {columns} unnest(users) AS user_ FROM told WHERE {where})
+    GROUP BY ALL
+),
+sums AS (
+    SELECT
+        {keys}
+        coalesce(sum(calls), 0)::BIGINT AS calls,
+        coalesce(sum(priced_calls), 0)::BIGINT AS priced_calls,
+        coalesce(sum(failed_calls), 0)::BIGINT AS failed_calls,
+        coalesce(sum(retries), 0)::BIGINT AS retries,
+        CASE WHEN {tells_tasks} THEN coalesce(sum(tasks), 0)::BIGINT END AS tasks,
+        CASE WHEN {tells_tasks} THEN coalesce(sum(successful_tasks), 0)::BIGINT END AS successful_tasks,
+        CASE WHEN {tells_tasks} THEN coalesce(sum(failed_tasks), 0)::BIGINT END AS failed_tasks,
+        CASE WHEN {tells_tasks} THEN coalesce(sum(safe_successful_tasks), 0)::BIGINT END AS safe_successful_tasks,
+        CASE WHEN {tells_tasks} THEN coalesce(sum(judged_safe_tasks), 0)::BIGINT END AS judged_safe_tasks,
+        CASE WHEN {tells_tasks} THEN coalesce(max(active_users), 0)::BIGINT END AS active_users,
+        sum(input_tokens)::BIGINT AS input_tokens,
+        sum(cached_input_tokens)::BIGINT AS cached_input_tokens,
+        sum(output_tokens)::BIGINT AS output_tokens,
+        sum(priced_tokens)::BIGINT AS priced_tokens,
+        CASE WHEN sum(priced_calls) <> 0 OR coalesce(sum(calls), 0) = 0 THEN coalesce(sum(cost_usd), 0) END AS cost_usd,
+        CASE WHEN sum(priced_calls) <> 0 OR coalesce(sum(calls), 0) = 0 THEN coalesce(sum(waste_usd), 0) END AS waste_usd,
+        CASE WHEN {tells_tasks} THEN coalesce(sum(review_minutes), 0) END AS review_minutes,
+        CASE WHEN {tells_tasks} THEN as_usd(coalesce(sum(review_picos), 0)) END AS review_cost_usd
+    FROM (FROM lines UNION ALL BY NAME FROM counts UNION ALL BY NAME FROM people)
+    GROUP BY ALL
+),
+totals AS (
+    SELECT *, tasks - successful_tasks - failed_tasks AS unknown_tasks, cost_usd + review_cost_usd AS total_cost_usd
+    FROM sums
+    WHERE calls <> 0 OR tasks <> 0 OR cost_usd <> 0 OR waste_usd <> 0 OR input_tokens <> 0 OR output_tokens <> 0
+)

@@ -1,0 +1,27 @@
+-- Tasks as the last settlement has them, each once with all its hours within the window: in the last of them. Their outcome is
+-- the last that was booked. `told` has one row for each value of a dimension of which a task may have several.
+said AS (
+    SELECT *
+    FROM tasks
+    WHERE ($start IS NULL OR hour >= $start) AND ($end IS NULL OR hour < $end)
+    QUALIFY row_number() OVER (PARTITION BY hour, tenant, task, kind ORDER BY settlement DESC) = 1
+),
+grouped AS (
+    SELECT
+        tenant, kind, task, max(hour) AS hour,
+        min(feature) AS feature, min(environment) AS environment, min(principal) AS principal,
+        list_distinct(flatten(list(users) FILTER (users IS NOT NULL))) AS users,
+        list_distinct(flatten(list(models) FILTER (models IS NOT NULL))) AS models,
+        list_distinct(flatten(list(prompts) FILTER (prompts IS NOT NULL))) AS prompts,
+        list_distinct(flatten(list(routes) FILTER (routes IS NOT NULL))) AS routes,
+        list_distinct(flatten(list(services) FILTER (services IS NOT NULL))) AS services,
+        arg_max(outcome, settlement) AS outcome,
+        arg_max(safe, settlement) AS safe,
+        arg_max(review_minutes, settlement) AS review_minutes
+    FROM said
+    WHERE spans > 0
+    GROUP BY tenant, kind, task
+),
+told AS (
+    SELECT *{of_prompt} FROM (SELECT *{of_several} FROM grouped WHERE {tells_tasks})
+)

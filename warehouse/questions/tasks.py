@@ -1,0 +1,42 @@
+"""Tasks by the dimensions of their calls: what the places of ``parts/tasks.sql`` become.
+
+A task has one tenant, feature, environment, principal and outcome. Of models, services, routes and prompts it may have
+several, and it counts with each of them. Two such dimensions at once, or any other one, a task does not tell: then
+nothing is said about tasks (NULL), while what calls cost and took is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from warehouse.scope import identifier
+
+ONE = ("tenant", "feature", "environment", "principal", "outcome", "safe")
+SEVERAL = {"model": "models", "service": "services", "route": "routes"}
+PROMPT = {
+    "prompt_name": "regexp_replace(prompt_, '@[^@]*$', '')",
+    "prompt_version": "nullif(regexp_extract(prompt_, '@([^@]*)$', 1), '')",
+}
+"""Of ``name@version``."""
+
+
+def task_places(used: Collection[str]) -> dict[str, str]:
+    """The places, where these dimensions of ``ledger`` are looked at."""
+    lists = {SEVERAL.get(name, "prompts") for name in used if name in SEVERAL or name in PROMPT}
+    tells = len(lists) <= 1 and all(name in ONE or name in SEVERAL or name in PROMPT for name in used)
+    untold = {"tags" if name.startswith("tags.") else name for name in used if name not in ONE}
+    columns = "".join(map(_each_of, sorted(lists)) if tells else map(_none_of, sorted(untold)))
+    prompts = "".join(f", {sql} AS {name}" for name, sql in PROMPT.items()) if tells and "prompts" in lists else ""
+    return {"{tells_tasks}": str(tells).lower(), "{of_several}": columns, "{of_prompt}": prompts}
+
+
+def _each_of(lists: str) -> str:
+    """A row for each value of a list, and one of a list without any."""
+    one = next((name for name, names in SEVERAL.items() if names == lists), "prompt_")
+    return f", unnest(if(len({lists}) > 0, {lists}, [NULL])) AS {one}"
+
+
+def _none_of(name: str) -> str:
+    """A column that stands for a dimension which tasks do not tell; no row is made of it."""
+    kind = "MAP(VARCHAR, VARCHAR)" if name == "tags" else "VARCHAR"
+    return f", NULL::{kind} AS {identifier(name)}"

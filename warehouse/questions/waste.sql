@@ -1,0 +1,74 @@
+-- What was paid and bought nothing: calls that failed, repeats that failed again, what was thrown away, tasks that failed.
+-- reads ledger in window
+-- takes bucket: bucket of ledger = ; hour, day or month: the column `bucket` says which one
+-- takes zone: zone = UTC; time zone in which hours, days and months of the bucket begin
+-- takes where: filter of ledger = ; only these values of these dimensions
+-- takes by: dimensions of ledger = tenant; what to group by; nothing = one row
+-- takes start: time = ; first hour
+-- takes end: time = ; first hour after
+-- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
+-- gives cost_usd: USD of all billed calls, exact; NULL where nothing is priced
+-- gives waste_usd: failed_usd + retried_usd + superseded_usd + failed_tasks_usd, which have no call in common
+-- gives waste_share: waste_usd / cost_usd; each part has a share likewise
+-- gives failed_usd: first attempts that did not end well
+-- gives retried_usd: attempts after the first that did not end well either
+-- gives superseded_usd: calls that worked and were tried again
+-- gives failed_tasks_usd: all other calls of tasks that failed
+-- gives retry_cost_usd: beside it, no part of it: all attempts after the first, whatever came of them
+-- gives failed_calls: calls that did not end well
+-- gives priced_share: priced_calls / calls
+-- gives provisional: false: hours that are not settled are not in it
+-- table calls, failed_calls, retries, cost_usd, waste_usd, waste_share, failed_usd, retried_usd, superseded_usd, failed_tasks_usd, priced_share
+WITH lines AS (
+    SELECT {columns}
+        calls, priced_calls, retries, if(status <> 'ok', calls, 0) AS failed_calls, cost_usd,
+        failed_cost_usd - if(status <> 'ok', retry_cost_usd, 0) AS failed_usd,
+        if(status <> 'ok', retry_cost_usd, 0) AS retried_usd,
+        superseded_cost_usd AS superseded_usd,
+        if(outcome = 'failure', cost_usd - failed_cost_usd - superseded_cost_usd, 0) AS failed_tasks_usd,
+        retry_cost_usd
+    FROM ledger
+    WHERE ($start IS NULL OR hour >= $start) AND ($end IS NULL OR hour < $end) AND {where}
+),
+sums AS (
+    SELECT
+        {keys}
+        coalesce(sum(calls), 0)::BIGINT AS calls,
+        coalesce(sum(priced_calls), 0)::BIGINT AS priced_calls,
+        coalesce(sum(failed_calls), 0)::BIGINT AS failed_calls,
+        coalesce(sum(retries), 0)::BIGINT AS retries,
+        sum(cost_usd) AS cost_usd,
+        sum(failed_usd) AS failed_usd,
+        sum(retried_usd) AS retried_usd,
+        sum(superseded_usd) AS superseded_usd,
+        sum(failed_tasks_usd) AS failed_tasks_usd,
+        sum(retry_cost_usd) AS retry_cost_usd
+    FROM lines
+    GROUP BY ALL
+),
+told AS (  -- unknown where nothing is priced
+    SELECT * REPLACE (
+        CASE WHEN priced_calls <> 0 THEN cost_usd END AS cost_usd,
+        CASE WHEN priced_calls <> 0 THEN failed_usd END AS failed_usd,
+        CASE WHEN priced_calls <> 0 THEN retried_usd END AS retried_usd,
+        CASE WHEN priced_calls <> 0 THEN superseded_usd END AS superseded_usd,
+        CASE WHEN priced_calls <> 0 THEN failed_tasks_usd END AS failed_tasks_usd,
+        CASE WHEN priced_calls <> 0 THEN retry_cost_usd END AS retry_cost_usd
+    ),
+    CASE WHEN priced_calls <> 0 THEN failed_usd + retried_usd + superseded_usd + failed_tasks_usd END AS waste_usd
+    FROM sums
+    WHERE calls <> 0
+)
+SELECT
+    {keys}
+    calls, priced_calls, failed_calls, retries, cost_usd, waste_usd,
+    waste_usd::DOUBLE / nullif(cost_usd, 0)::DOUBLE AS waste_share,
+    failed_usd, failed_usd::DOUBLE / nullif(cost_usd, 0)::DOUBLE AS failed_share,
+    retried_usd, retried_usd::DOUBLE / nullif(cost_usd, 0)::DOUBLE AS retried_share,
+    superseded_usd, superseded_usd::DOUBLE / nullif(cost_usd, 0)::DOUBLE AS superseded_share,
+    failed_tasks_usd, failed_tasks_usd::DOUBLE / nullif(cost_usd, 0)::DOUBLE AS failed_tasks_share,
+    retry_cost_usd,
+    priced_calls::DOUBLE / nullif(calls, 0) AS priced_share,
+    false AS provisional
+FROM told
+ORDER BY {bucket} waste_usd DESC NULLS LAST, cost_usd DESC NULLS LAST, calls DESC, {keys} provisional
