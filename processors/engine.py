@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from processors.codes import spell
+from processors.codes import encode, number, spell
 from processors.conventions.table import AliasTable, load_table
 from processors.decode import decode
 from processors.messages import Message, Processed, total
@@ -101,18 +101,20 @@ def _process_spans(ranges: Sequence[Sequence[Message]], engine: Engine) -> list[
         "spans": _cut(stored.append_column(LEDGER, ledger), len(ranges)),
     }
     why = _cut(spans.select(["_why", LEDGER]), len(ranges))
+    semantics = _cut(spans.select(["usage_semantics", LEDGER]), len(ranges))
     processed = []
-    for number in range(len(ranges)):
-        first, end = int(starts[number]), int(starts[number + 1])
-        tables = {name: cut[number] for name, cut in each.items()} | _EMPTY
+    for at in range(len(ranges)):
+        first, end = int(starts[at]), int(starts[at + 1])
+        tables = {name: cut[at] for name, cut in each.items()} | _EMPTY
+        told = semantics[at]
         dead = [letter for letter in normalised.dead if first <= letter.index < end]
         processed.append(
             Processed(
                 tables=tables,
                 dead=tuple(replace(letter, index=letter.index - first) for letter in dead),
                 dropped=total(normalised.dropped, first, end),
-                suppressed=_count_suppressed(why[number]),
-                repaired=count_rules(tables["spans"]["usage_semantics"]),
+                suppressed=_count_suppressed(why[at]),
+                repaired=count_rules(told["usage_semantics"].filter(pa.array(_names_rules(told)))),
                 hidden=total(normalised.hidden, first, end),
             )
         )
@@ -165,6 +167,13 @@ def _place_outcomes(outcomes: pa.Table, spans: pa.Table) -> pa.Table:
     placed = pl.DataFrame(outcomes).join(owners, on=ids, how="left", suffix="_of_span", maintain_order="left")
     own = (pl.coalesce(name, f"{name}_of_span").alias(name) for name in _INHERITED)
     return in_schema(placed.with_columns(*own).to_arrow(), OUTCOMES)
+
+
+def _names_rules(spans: pa.Table) -> NDArray[np.bool_]:
+    """(n,) whether ``usage_semantics`` names a rule."""
+    alike = number([encode(spans["usage_semantics"])], spans.num_rows)
+    words = spans["usage_semantics"].take(pa.array(alike.first)).to_pylist()
+    return np.array([bool(word and "+" in word) for word in words], np.bool_)[alike.of_row]
 
 
 def _count_suppressed(spans: pa.Table) -> dict[str, int]:

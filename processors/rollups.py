@@ -76,7 +76,7 @@ def encode_model(calls: pa.Table) -> Coded:
 
 
 def _counts(calls: pa.Table, groups: Groups) -> dict[str, pa.Array]:
-    priced = pc.is_in(calls["price_status"].cast(pa.string()), pa.array(KNOWN_COSTS))
+    priced = pc.is_in(whole(calls["price_status"]), pa.array(KNOWN_COSTS))
     ttft = np.asarray(whole(calls["ttft_ms"]).to_numpy(zero_copy_only=False), np.float64)
     conditions = {
         "calls": pa.array(np.ones(calls.num_rows, np.bool_)),

@@ -22,6 +22,7 @@ it is (``processors.pricing.names``). A span that is not billable has NULL in ev
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,9 +31,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from processors.codes import Numbers, encode, number
 from processors.pricing.book import Asked, PriceBook
 from processors.pricing.catalogue import Tariff
 from processors.pricing.exact import calculate
+from processors.pricing.kernel import find_wanted
 from processors.pricing.kinds import KINDS, TOKENS, WHOLES, subject
 from processors.pricing.quantities import Quantities, read_quantities
 from processors.pricing.rates import Rates
@@ -50,9 +53,8 @@ NEEDED = (
 
 _REFUSED = "refused"
 """First word of ``usage_semantics`` of token counts that are not believed."""
-_NO = pa.scalar(value=False)
 _DAY_US = 86_400_000_000
-_MOST_CODES = 2**62
+_FEW = 2**16  # keys that are sorted by their bytes
 
 
 def price_spans(spans: pa.Table, book: PriceBook) -> pa.Table:
@@ -67,7 +69,7 @@ def price_spans(spans: pa.Table, book: PriceBook) -> pa.Table:
     place[rows] = np.arange(len(rows))
     spread = pa.array(place, mask=place < 0)
     version = _versions(book.version, which, rates)
-    columns = (*cost, pa.array(STATUSES, pa.string()).take(pa.array(status)), version)
+    columns = (*cost, _words(status, pa.array(STATUSES, pa.string())), version)
     for name, column in zip(ADDED, columns, strict=True):
         spans = spans.append_column(name, column if all_are else column.take(spread))
     return spans
@@ -91,25 +93,23 @@ class Calls:
     def of(cls, table: pa.Table, book: PriceBook) -> Calls:
         """From a table with the columns ``NEEDED``; only tenants with prices of their own are told apart."""
         used = read_quantities(table, reported=book.takes_reported)
-        answered, requested = (_text(table[name]) for name in ("response_model", "request_model"))
-        tenant = _text(table["tenant"])
-        tenant = pc.if_else(
-            pc.is_in(tenant, pa.array(sorted(book.tenants), pa.string())), tenant, pa.scalar(None, pa.string())
-        )
-        server = _servers(table["server_address"])
-        key, keys = _distinct([table["provider"], answered, requested, table["service_tier"], tenant, server])
-        operation, operations = _distinct([table["operation"]])
+        tenants = _each(table["tenant"], lambda name: name if name in book.tenants else None)
+        plain = ("provider", "response_model", "request_model", "service_tier")
+        told = [*(_each(table[name]) for name in plain), tenants, _each(table["server_address"], server_of)]
+        alike = number([(codes, len(values)) for codes, values in told], table.num_rows)
+        operation, operations = _each(table["operation"])
+        semantics, refused = _each(table["usage_semantics"], lambda word: bool(word and word.startswith(_REFUSED)))
         started = pc.coalesce(table["started_at"], table["ended_at"])
         return cls(
             used=used,
             whole=_whole(used),
-            refused=_bools(pc.fill_null(pc.starts_with(_text(table["usage_semantics"]), _REFUSED), fill_value=_NO)),
+            refused=np.array(refused, np.bool_)[semantics],
             reported=_bools(pc.is_valid(table["reported_cost_usd"])),
             started_us=_ints(pc.fill_null(started.cast(pa.int64()), 0)),
             operation=operation,
-            operations=[one[0] for one in operations],
-            key=key,
-            keys=[_asked(one) for one in keys],
+            operations=operations,
+            key=alike.of_row,
+            keys=[_asked(tuple(values[codes[row]] for codes, values in told)) for row in alike.first.tolist()],
         )
 
 
@@ -122,16 +122,20 @@ def _asked(key: tuple[str | None, ...]) -> Asked | None:
     return Asked(provider=provider, model=model, tier=tier, tenant=tenant, requested=other, server=server)
 
 
-def _servers(hosts: Any) -> pa.Array:
-    """Whose each host is, as ``server_of`` says."""
-    encoded = pc.dictionary_encode(_flat(_text(hosts)))
-    return pa.array([server_of(host) for host in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
+def _each(column: pa.ChunkedArray, read: Callable[[Any], Any] = lambda word: word) -> tuple[Numbers, list[Any]]:
+    """(n,) the number of each row's value, and what is read in the values."""
+    alike = number([encode(column)], len(column))
+    return alike.of_row, [read(word) for word in column.take(pa.array(alike.first)).to_pylist()]
 
 
 def _versions(version: str, which: NDArray[np.int64], rates: list[Rates]) -> pa.Array:
     """(n,) ``price_version``: the tables', and the basis of the rates where that is another than the answer's model."""
     said = pa.array([version + basis for basis in ("", *(rate.basis for rate in rates))], pa.string())
-    return said.take(pa.array(which + 1))
+    return _words(which + 1, said)
+
+
+def _words(numbers: NDArray[Any], words: pa.Array) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(pa.array(numbers.astype(np.int32)), words)
 
 
 def _whole(used: Quantities) -> NDArray[np.bool_]:
@@ -151,7 +155,8 @@ def choose_rates(calls: Calls, book: PriceBook) -> tuple[NDArray[np.int64], list
     """Index into the returned rates per call, -1 where there is no price."""
     which = np.full(len(calls.key), -1, np.int64)
     rates: list[Rates] = []
-    order = np.argsort(calls.key, kind="stable")
+    few = len(calls.keys) <= _FEW
+    order = np.argsort(calls.key.astype(np.uint16) if few else calls.key, kind="stable")
     sizes = np.bincount(calls.key, minlength=len(calls.keys))
     for asked, end, size in zip(calls.keys, np.cumsum(sizes), sizes, strict=True):
         tariff = book.tariff(asked) if asked else None
@@ -163,8 +168,10 @@ def choose_rates(calls: Calls, book: PriceBook) -> tuple[NDArray[np.int64], list
             index.append(-1 if rate is None else len(rates))
             rates.extend([] if rate is None else [rate])
         which[rows] = np.array(index)[_cell(tariff, calls.started_us[rows], calls.used.counts[rows, 0])]
-    used, place = np.unique(which, return_inverse=True)
-    return np.where(which < 0, -1, place - (used[:1] < 0).sum()), [rates[i] for i in used if i >= 0]
+    used = np.flatnonzero(np.bincount(which + 1, minlength=1)[1:])
+    place = np.full(1 + len(rates), -1, np.int64)
+    place[used] = np.arange(len(used))
+    return place[which], [rates[i] for i in used]
 
 
 def _cell(tariff: Tariff, started_us: NDArray[np.int64], input_tokens: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -191,16 +198,17 @@ def usable(calls: Calls, which: NDArray[np.int64], rates: list[Rates]) -> NDArra
 
     Counts that are not believed are no report where tokens have a rate, whatever else is counted beside them.
     """
-    counted = calls.used.known[:, :-1]
     kinds = calls.used.kinds[:-1]
     wanted = np.ones((1 + len(rates), len(calls.operations), len(kinds)), bool)  # the last row: no rates
-    for number, rate in enumerate(rates):
+    for at, rate in enumerate(rates):
         for place, operation in enumerate(calls.operations):
             columns = needed_kinds(rate, operation)
-            wanted[number, place] = np.isin(kinds, columns) if columns else True
+            wanted[at, place] = np.isin(kinds, columns) if columns else True
     by_token = np.array([TOKENS in rate.families for rate in rates] + [False])
     believed = ~(calls.refused & by_token[which])
-    return np.asarray(calls.whole & believed & (counted & wanted[which, calls.operation]).any(axis=1))
+    told = np.zeros(len(which), np.bool_)
+    find_wanted(calls.used.known, wanted, which, calls.operation, told)
+    return np.asarray(calls.whole & believed & told)
 
 
 def needed_kinds(rate: Rates, operation: str | None) -> list[int]:
@@ -209,28 +217,8 @@ def needed_kinds(rate: Rates, operation: str | None) -> list[int]:
     return [column for family in families for column in rate.families[family]]
 
 
-def _distinct(columns: list[Any]) -> tuple[NDArray[np.int64], list[tuple[Any, ...]]]:
-    """Number rows by their values: (n,) index, and the distinct rows."""
-    encoded = [pc.dictionary_encode(_flat(_text(column)), null_encoding="encode") for column in columns]
-    each = [_ints(one.indices.cast(pa.int64())) for one in encoded]
-    codes, span = np.zeros(len(each[0]), np.int64), 1
-    for one, indices in zip(encoded, each, strict=True):
-        if span * len(one.dictionary) > _MOST_CODES:
-            codes = np.unique(codes, return_inverse=True)[1]
-            span = len(codes)
-        codes, span = codes * len(one.dictionary) + indices, span * len(one.dictionary)
-    _, first, index = np.unique(codes, return_index=True, return_inverse=True)
-    values = [one.dictionary.to_pylist() for one in encoded]
-    picks = zip(*(indices[first] for indices in each), strict=True)
-    return index, [tuple(value[i] for value, i in zip(values, pick, strict=True)) for pick in picks]
-
-
 def _flat(column: Any) -> pa.Array:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-
-
-def _text(column: Any) -> Any:
-    return column.cast(pa.string())
 
 
 def _bools(column: Any) -> NDArray[np.bool_]:

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from processors.pricing.kernel import check_calls, price_calls
 from processors.pricing.quantities import Quantities
 from processors.pricing.rates import Rates
 from warehouse.schemas import COST_KINDS, USD
@@ -42,15 +43,14 @@ def calculate(used: Quantities, rates: Sequence[Rates], which: NDArray[np.int64]
     consistent = np.zeros(n, np.bool_)
     if rates:
         weights = Weights.of(rates, used.kinds)
-        priced = np.flatnonzero(which >= 0)
-        consistent[priced] = _consistent(used, weights, priced, which[priced])
+        joins, joined = weights.join_arrays()
+        check_calls(used.counts, used.known, which, weights.remains, weights.covered, joins, joined, consistent)
+        odd = used.broken[which[used.broken] >= 0]
+        consistent[odd] = _consistent(used, weights, odd, which[odd])
         whole = _fits(used, weights, which) & consistent
         whole[used.broken] = False
-        small, large = np.flatnonzero(whole), np.flatnonzero(consistent & ~whole)
-        if len(small) == n > 0:
-            words = _price(used.counts, np.ones(n, np.int64), weights, which)
-        elif len(small):
-            words[:, small] = _price(used.counts[small], np.ones(len(small), np.int64), weights, which[small])
+        large = np.flatnonzero(consistent & ~whole)
+        _price_small(used.counts, weights, np.where(whole, which, -1), words)
         if len(large):
             words[:, large] = _price(*used.as_integers(large), weights, which[large])
     total, *parts = (_decimals(column, consistent) for column in words)
@@ -93,6 +93,12 @@ class Weights:
             joins=joins,
         )
 
+    def join_arrays(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """(joins, 3) columns and (joins, r)."""
+        rates = len(self.scale)
+        columns = np.array(list(self.joins), np.int64).reshape(-1, 3)
+        return columns, np.array(list(self.joins.values()), np.bool_).reshape(-1, rates)
+
 
 def _padded(sums: Sequence[tuple[tuple[int, ...], ...]], kinds: NDArray[np.int64]) -> NDArray[np.float64]:
     padded = np.zeros((max(map(len, sums), default=0), len(sums), len(kinds)))
@@ -100,6 +106,22 @@ def _padded(sums: Sequence[tuple[tuple[int, ...], ...]], kinds: NDArray[np.int64
         for place, coefficients in enumerate(each):
             padded[place, number] = np.array(coefficients)[kinds]
     return padded
+
+
+def _price_small(
+    counts: NDArray[np.int64], weights: Weights, which: NDArray[np.int64], words: NDArray[np.uint64]
+) -> None:
+    """``words`` of the calls that have a rate, none of whose numbers is beyond 62 bits."""
+    among = np.zeros(1 + len(weights.scale), np.bool_)
+    among[which] = True
+    used = np.flatnonzero(among[:-1])
+    if not len(used):
+        return
+    place = np.full(len(among), -1, np.int64)
+    place[used] = np.arange(len(used))
+    parts = np.ascontiguousarray(weights.parts[:, used].astype(np.int64))
+    scaled = np.empty(len(parts), np.int64)
+    price_calls(counts, place[which], parts, weights.scale[used].astype(np.int64), weights.least[used], scaled, words)
 
 
 def _price(counts: Numbers, grain: Numbers, weights: Weights, which: NDArray[np.int64]) -> NDArray[np.uint64]:

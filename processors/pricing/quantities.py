@@ -53,17 +53,18 @@ class Quantities:
 
 def read_quantities(calls: pa.Table, *, reported: bool) -> Quantities:
     """Counts of a table with the token columns, ``units``, ``operation`` and, where asked for, the reported costs."""
-    tokens = np.column_stack([_ints(pc.fill_null(calls[kind].cast(pa.int64()), 0)) for kind in TOKEN_KINDS])
-    told = np.column_stack([_bools(pc.is_valid(calls[kind])) for kind in TOKEN_KINDS])
     rows, columns, amounts = _units(calls)
     costs, cost_rows = _reported(calls) if reported else ([], np.zeros(0, np.int64))
     kinds = np.unique(
         np.concatenate([np.arange(_TOKENS), columns, [INDEX[REQUESTS]], [INDEX[REPORTED]] * reported]).astype(np.int64)
     )
-    counts = np.zeros((len(tokens), len(kinds)), np.int64)
-    known = np.zeros(counts.shape, np.bool_)
-    counts[:, :_TOKENS], counts[:, -1] = tokens, 1
-    known[:, :_TOKENS], known[:, -1] = told, True
+    counts = np.zeros((len(calls), len(kinds)), np.int64, order="F")  # columns are what is worked on
+    known = np.zeros(counts.shape, np.bool_, order="F")
+    for column, kind in enumerate(TOKEN_KINDS):
+        if calls[kind].null_count < len(calls):
+            counts[:, column] = _ints(pc.fill_null(calls[kind].cast(pa.int64()), 0))
+            known[:, column] = _bools(pc.is_valid(calls[kind]))
+    counts[:, -1], known[:, -1] = 1, True
     place = np.searchsorted(kinds, columns)
     possible = np.isfinite(amounts) & (amounts >= 0) & (amounts <= _MOST)
     amounts = np.where(possible, amounts, -1)
@@ -87,6 +88,8 @@ def read_quantities(calls: pa.Table, *, reported: bool) -> Quantities:
 
 def _units(calls: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
     """Row, column of ``KINDS`` and amount of everything that ``units`` tell of."""
+    if calls["units"].null_count == len(calls):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
     rows, entries, units = _entries(calls["units"])
     names = units.keys.take(entries).dictionary_encode()
     operations = pc.dictionary_encode(calls["operation"].cast(pa.string()).combine_chunks(), null_encoding="encode")
