@@ -2,11 +2,13 @@
 
     spanledger settle
     spanledger settle --until 2026-11-01
+    spanledger settle --close-month 2026-10
     spanledger settle --format json
 
 An hour is over when everything that ended in it has had `settle.lateness_minutes` to arrive. What comes later reopens
 it: the difference is a line of its own. May run beside workers and beside itself, as often as you like: what is
-settled already adds nothing.
+settled already adds nothing. --close-month closes a month for bookings too: what comes later about its hours is booked
+in the next one.
 """
 
 from __future__ import annotations
@@ -17,15 +19,16 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from spanledger.settings import Settings
     from warehouse.settle import Settled
-
-TRIES = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the verb."""
     parser.add_argument("--until", metavar="TIME", help="close no hour from here on (a date or an RFC 3339 time)")
+    parser.add_argument("--close-month", metavar="YYYY-MM", help="close this month, and all before it, for bookings")
     parser.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
 
 
@@ -35,48 +38,61 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     from spanledger.answers import plain
 
-    done = _settle(args.until, settings)
+    month = _month(args.close_month) if args.close_month else None
+    done = [_settle(args.until, settings)]
+    if month is not None:
+        done.append(_close_month(month, settings))
     if args.format == "json":
-        said = asdict(done) | {"reopened": sorted(done.reopened), "hours_reopened": len(done.reopened)}
-        print(json.dumps({name: plain(value) for name, value in said.items()}))
+        for one in done:
+            print(json.dumps({name: plain(value) for name, value in asdict(one).items()}))
     else:
-        print(_say(done))
+        print(_say(done[0]))
+        if month is not None:
+            print(f"all months before {done[1].months_closed_to:%Y-%m} are closed for bookings")
     return 0
 
 
 def _settle(until: str | None, settings: Settings) -> Settled:
     from datetime import UTC, datetime
 
-    from processors.pricing.book import PriceBook
-    from processors.pricing.settled import pricing_of
-    from processors.pricing.start import hold_book
+    from spanledger.books import open_books
     from spanledger.errors import CannotRun
     from spanledger.progress import ProgressLine
-    from warehouse.lake import Lake
-    from warehouse.lake.identity import read_identity
-    from warehouse.lake.place import Place
     from warehouse.questions.parameters import parse_time
-    from warehouse.settle import Overtaken, settle
+    from warehouse.settle import settle
 
     try:
         end = parse_time(until) if until else None
     except ValueError as error:
         raise CannotRun(f"--until {until}: {error}") from error
-    read_identity(Place.of(settings.lake))  # no lake is made of nothing here
-    lake = Lake.open(settings.lake)
-    hold_book(settings.worker.price_book, settings.lake)
-    pricing = pricing_of(PriceBook.from_settings(settings.worker.prices, settings.worker.price_book))
+    books = open_books(settings)
     with ProgressLine(sys.stderr) as line:
-        for attempt in range(1, TRIES + 1):
-            try:
-                return settle(
-                    lake, settings.lake, settings.settle, pricing,
-                    now=datetime.now(UTC), until=end, actor="spanledger settle", on_step=line.show,
-                )  # fmt: skip
-            except Overtaken:
-                if attempt == TRIES:
-                    raise
-    raise AssertionError
+        return books.again(
+            lambda: settle(*books.of, now=datetime.now(UTC), until=end, actor="spanledger settle", on_step=line.show)
+        )
+
+
+def _month(text: str) -> date:
+    from datetime import date
+
+    from spanledger.errors import CannotRun
+
+    try:
+        return date.fromisoformat(f"{text}-01")
+    except ValueError as error:
+        raise CannotRun(f"--close-month {text}: must be a month like 2026-10") from error
+
+
+def _close_month(month: date, settings: Settings) -> Settled:
+    from datetime import UTC, datetime
+
+    from spanledger.books import open_books
+    from warehouse.settle import close_month
+
+    books = open_books(settings)
+    return books.again(
+        lambda: close_month(*books.of, month=month, now=datetime.now(UTC), actor="spanledger settle --close-month")
+    )
 
 
 def _say(done: Settled) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from tests.warehouse.settling import HOW, LATER, World, outcome
+from processors.pricing.settled import pricing_of
+from tests.warehouse.settling import HOW, LATER, World, book, outcome
 from tests.warehouse.told import START, span, tool
-from warehouse.settle import Overtaken, Settled
+from warehouse.settle import MonthOpen, Overtaken, Settled, close_month
 
 USED = {"provider": "openai", "request_model": "gpt-4o", "input_tokens": 1000, "output_tokens": 100}
 COST = Decimal("0.0035")
@@ -191,3 +193,39 @@ def test_what_comes_later_than_the_lookback_is_booked_alone_and_counted(world: W
     assert (done.late_spans, done.late_alone) == (1, 1)
     assert world.total() == (4, 4 * COST, 4000, 400)
     assert world.settle().number == 0
+
+
+def close(world: World, month: dt.date) -> Settled:
+    return close_month(world.lake, world.settings, HOW, pricing_of(book()), month=month, now=LATER)
+
+
+def test_a_closed_month_is_never_rewritten_what_comes_later_is_booked_in_the_next_one(world: World):
+    october = dt.timedelta(days=25)
+    early = {"at": -october.total_seconds() * 1000}
+    fill(world)
+    world.flush([span("old", trace="o", **early, **USED)], partition=2)
+    world.settle()
+    closed, again = close(world, dt.date(2026, 10, 1)), close(world, dt.date(2026, 10, 1))
+    world.flush([span("late", trace="p", **early, **USED)], partition=2)
+
+    world.settle(how=dataclasses.replace(HOW, lookback_days=60))
+
+    assert (closed.number, closed.months_closed_to, again.number) == (2, dt.date(2026, 11, 1), 0)
+    found = world.sql(
+        "SELECT strftime(hour, '%Y-%m'), strftime(period, '%Y-%m'), entry, sum(calls) FROM ledger "
+        "GROUP BY ALL ORDER BY ALL",
+        "ledger",
+    )
+    assert found == [
+        ("2026-10", "2026-10", "settled", 1),
+        ("2026-10", "2026-11", "late", 1),
+        ("2026-11", "2026-11", "settled", 2),
+    ]
+
+
+def test_a_month_with_hours_that_are_not_settled_cannot_be_closed(world: World):
+    fill(world)
+    world.settle()
+
+    with pytest.raises(MonthOpen, match=r"2026-11 cannot be closed: hours are settled up to 2026-11-20 14:00Z"):
+        close(world, dt.date(2026, 11, 1))

@@ -1,7 +1,9 @@
 """Closing the books: what the stream said provisionally becomes final, hour by hour.
 
 ==================  ==============================================================================================
-``closing.py``      one settlement from one snapshot, visible at once or not at all
+``settling.py``     close the hours that are over; ``repricing.py``: price calls anew (``reprice.sql``)
+``months.py``       close a month for bookings
+``closing.py``      what all do: append rows that count for nothing, then the row that makes them count
 ``standing.py``     how the last one left things, what no settlement has read, hours in chunks
 ``corrections.py``  once rules over whole traces and across flushes: ``doubt.sql`` finds what to judge, ``compare.sql``
                     and ``correct.sql`` state what is otherwise than the stream had it
@@ -13,7 +15,10 @@
 ``docs/settlement.md`` says what holds.
 """
 
-from warehouse.settle.closing import Overtaken, Settled, settle
+from warehouse.settle.closing import Overtaken, Settled
 from warehouse.settle.corrections import Pricing
+from warehouse.settle.months import MonthOpen, close_month
+from warehouse.settle.repricing import Repriced, reprice
+from warehouse.settle.settling import settle
 
-__all__ = ["Overtaken", "Pricing", "Settled", "settle"]
+__all__ = ["MonthOpen", "Overtaken", "Pricing", "Repriced", "Settled", "close_month", "reprice", "settle"]

@@ -28,20 +28,28 @@ def decide_tasks(connection: duckdb.DuckDBPyConnection) -> pa.Table:
 
 
 def find_affected(
-    connection: duckdb.DuckDBPyConnection, close_id: str, since: datetime, was_closed_to: datetime, closed_to: datetime
+    connection: duckdb.DuckDBPyConnection,
+    close_id: str,
+    decided_since: datetime,
+    was_closed_to: datetime,
+    closed_to: datetime,
 ) -> list[Hour]:
-    """Closed hours whose books may lack something, by what stands in ``corrections``, ``tasks`` and ``verdict_of``."""
-    given = {"close_id": close_id, "since": since, "was_closed_to": was_closed_to, "closed_to": closed_to}
+    """Closed hours whose books may lack something, by what stands in ``corrections``, ``tasks`` and ``verdict_of``.
+
+    Tasks that are decided otherwise count from ``decided_since`` on.
+    """
+    given = {"close_id": close_id, "since": decided_since, "was_closed_to": was_closed_to, "closed_to": closed_to}
     return [Hour(start=hour, spans=spans) for hour, spans in connection.execute(read_sql("affected"), given).fetchall()]
 
 
-def find_lines(connection: duckdb.DuckDBPyConnection, standing: Standing) -> dict[str, pa.Table]:
-    """By table the rows to add, without settlement and close.
+def find_lines(connection: duckdb.DuckDBPyConnection, standing: Standing, entry: str) -> dict[str, pa.Table]:
+    """By table the rows to add, without settlement and close; ``entry``: of lines of hours that were closed before.
 
     Needs ``standing``, the tables ``hours``, ``unread`` and ``verdict_of``, the views ``ledger``, ``tasks`` and
     ``user_days``.
     """
     connection.execute("SET VARIABLE closed_to = $1", [standing.closed_to])
+    connection.execute("SET VARIABLE entry = $1", [entry])
     connection.execute("SET VARIABLE months_closed_to = $1", [standing.months_closed_to])
     connection.execute(read_sql("books"))
     return {table: connection.sql(f"FROM {lines} ORDER BY ALL").to_arrow_table() for table, lines in LINES.items()}

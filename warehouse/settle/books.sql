@@ -56,7 +56,7 @@ WITH line AS (
 )
 SELECT
     hour::DATE AS day, hour, greatest(date_trunc('month', hour)::DATE, getvariable('months_closed_to')) AS period,
-    if(hour < getvariable('closed_to'), 'late', 'settled') AS entry,
+    if(hour < getvariable('closed_to'), getvariable('entry'), 'settled') AS entry,
     {dimensions}, {sums}
 FROM line
 GROUP BY ALL

@@ -53,8 +53,11 @@ class Unread:
     offsets: Mapping[str, int]
     first: pa.Table
 
-    def __bool__(self) -> bool:
-        return bool(self.first.num_rows)
+
+NOTHING = Unread(
+    offsets={}, first=pa.schema([pa.field("partition", pa.int32()), pa.field("first_offset", pa.int64())]).empty_table()
+)
+"""Where nothing is read."""
 
 
 def read_unread(connection: duckdb.DuckDBPyConnection, standing: Standing) -> Unread:

@@ -1,0 +1,84 @@
+"""``spanledger settle`` and ``spanledger reprice``: what they print, and how they end."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from spanledger.__main__ import main
+from tests.warehouse.settling import World
+from tests.warehouse.told import span
+
+USED = {"provider": "openai", "request_model": "gpt-4o", "input_tokens": 1000, "output_tokens": 100}
+
+
+pytestmark = pytest.mark.usefixtures("world")
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lake with a call and its wrapper, which came in two flushes, named by the environment."""
+    made = World(tmp_path)
+    made.flush([span("leaf", "outer", at=10, ms=50, **USED)])
+    made.flush([span("outer", tenant="acme", ms=100, **USED)], partition=1)
+    monkeypatch.setenv("SPANLEDGER_LAKE", made.settings.url)
+    monkeypatch.setenv("SPANLEDGER_SETTLE_MEMORY_MIB", "512")
+    monkeypatch.chdir(tmp_path)
+
+
+def test_settle_says_what_was_closed_and_then_that_nothing_is_new(capsys: pytest.CaptureFixture[str]):
+    codes = [main(["settle", "--until", "2026-11-21"]), main(["settle", "--until", "2026-11-21"])]
+
+    first, again = capsys.readouterr().out.splitlines()
+    assert codes == [0, 0]
+    assert first.startswith("settlement 1: 1 hours closed, $0.0035; all hours before 2026-11-")
+    assert first.endswith("1 calls were told twice")
+    assert again.startswith("nothing new; all hours before 2026-11-")
+
+
+def test_settle_as_json_is_one_object(capsys: pytest.CaptureFixture[str]):
+    assert main(["settle", "--format", "json"]) == 0
+
+    said = json.loads(capsys.readouterr().out)
+    assert (said["number"], said["hours"], said["settled_usd"], said["suppressed"]) == (1, 1, "0.003500000000", 1)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["settle", "--until", "soon"], "--until soon: must be a date or an RFC 3339 time"),
+        (["settle", "--close-month", "may"], "--close-month may: must be a month like 2026-10"),
+        (["settle", "--close-month", "2126-10"], "2126-10 cannot be closed: hours are settled up to 2026-"),
+        (["reprice", "--from", "2026-11-02", "--to", "2026-11-01"], "--from 2026-11-02 must be before --to 2026-11-01"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(words: list[str], told: str, capsys: pytest.CaptureFixture[str]):
+    code = main(words)
+
+    assert code == 2
+    assert told in capsys.readouterr().err
+
+
+def test_reprice_shows_what_changes_by_tenant_and_model(
+    capsys: pytest.CaptureFixture[str],
+):
+    main(["settle"])
+    capsys.readouterr()
+    Path("spanledger.toml").write_text('[worker.prices]\n"openai/gpt-4o" = {input = 5.0, output = 20.0}\n')
+
+    code = main(["reprice", "--from", "2026-11-01", "--to", "2026-12-01", "--format", "json"])
+
+    said = capsys.readouterr()
+    (row,) = json.loads(said.out)
+    assert code == 0
+    assert (row["tenant"], row["model"], row["difference_usd"]) == ("acme", "gpt-4o", "0.003500000000")
+    assert "1 calls cost otherwise; settlement 2, $0.0035" in said.err
+
+
+def test_without_a_lake_nothing_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("SPANLEDGER_LAKE", str(tmp_path / "none"))
+
+    assert main(["settle"]) == 2
+    assert not (tmp_path / "none").exists()

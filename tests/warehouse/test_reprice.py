@@ -1,0 +1,109 @@
+"""Repricing: what calls cost with other prices, booked as lines of their own, and nothing when it is taken back."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from processors.pricing.book import PriceBook
+from processors.pricing.settled import pricing_of
+from tests.warehouse.settling import HOW, LATER, World, book
+from tests.warehouse.told import START, span
+from warehouse.settle import Repriced, reprice
+
+USED = {"provider": "openai", "request_model": "gpt-4o", "input_tokens": 1000, "output_tokens": 100}
+UNKNOWN = USED | {"provider": "house", "request_model": "our-own-7b"}
+COST, DEARER = Decimal("0.0035"), Decimal("0.0070")
+ALWAYS = (START - dt.timedelta(days=1), START + dt.timedelta(days=1))
+
+DEAR = PriceBook.from_settings(
+    {"openai/gpt-4o": {"input": 5.0, "output": 20.0}, "house/our-own-7b": {"input": 1.0, "output": 1.0}}
+)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    made = World(tmp_path)
+    made.flush([span("a", tenant="acme", **USED), span("b", trace="u", tenant="beta", **UNKNOWN)])
+    made.settle()
+    return made
+
+
+def at(world: World, prices: PriceBook, **options: object) -> Repriced:
+    given = {"now": LATER, "window": ALWAYS} | options
+    return reprice(world.lake, world.settings, HOW, pricing_of(prices), **given)
+
+
+def lines(world: World) -> list[tuple[object, ...]]:
+    return world.sql(
+        "SELECT settlement, entry, tenant, price_status, calls, cost_usd FROM ledger ORDER BY ALL", "ledger"
+    )
+
+
+def test_the_difference_is_booked_and_what_had_no_price_gets_one(world: World):
+    before = lines(world)
+
+    done = at(world, DEAR)
+
+    assert (done.settled.repriced, done.settled.adjusted_usd) == (2, DEARER - COST + Decimal("0.0011"))
+    said = done.changes.select(["tenant", "calls", "before_usd", "after_usd", "difference_usd"]).to_pylist()
+    assert [tuple(row.values()) for row in said] == [
+        ("acme", 1, COST, DEARER, DEARER - COST),
+        ("beta", 1, None, Decimal("0.0011"), Decimal("0.0011")),
+    ]
+    assert lines(world)[: len(before)] == before
+    assert {line[1] for line in lines(world)[len(before) :]} == {"repriced"}
+    assert world.total() == (2, DEARER + Decimal("0.0011"), 2000, 200)
+
+
+def test_there_and_back_is_nothing(world: World):
+    standing = (
+        "SELECT tenant, price_status, sum(calls), sum(cost_usd), sum(priced_calls) FROM ledger "
+        "GROUP BY ALL HAVING sum(calls) <> 0 ORDER BY ALL"
+    )
+    before = world.sql(standing, "ledger")
+
+    there, back = at(world, DEAR), at(world, book())
+
+    assert there.settled.adjusted_usd == -back.settled.adjusted_usd
+    assert world.sql(standing, "ledger") == before
+    assert at(world, book()).settled.number == 0
+
+
+def test_a_dry_run_changes_nothing(world: World):
+    before = lines(world)
+
+    done = at(world, DEAR, dry_run=True)
+
+    assert (done.settled.number, done.settled.repriced, done.changes.num_rows) == (0, 2, 2)
+    assert lines(world) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "repriced"),
+    [({"model": "gpt-4o"}, 1), ({"model": "gpt-4"}, 0), ({"window": (ALWAYS[0], START)}, 0)],
+    ids=["one model", "a model that nobody used", "an hour before"],
+)
+def test_only_what_is_asked_for_is_priced_anew(world: World, options: dict[str, object], repriced: int):
+    assert at(world, DEAR, **options).settled.repriced == repriced
+
+
+def test_a_later_settlement_keeps_the_new_cost(world: World):
+    at(world, DEAR)
+    world.flush([span("outer", "a", tenant="acme", feature="chat", operation="task", _role="other")], partition=1)
+
+    world.settle()
+
+    assert world.total()[1] == DEARER + Decimal("0.0011")
+
+
+def test_every_settlement_can_be_read_as_it_was(world: World):
+    at(world, DEAR)
+
+    sums = (
+        "SELECT n, (SELECT sum(cost_usd) FROM ledger WHERE settlement <= n) FROM (VALUES (1), (2)) AS t(n) ORDER BY n"
+    )
+    assert world.sql(sums, "ledger") == [(1, COST), (2, DEARER + Decimal("0.0011"))]

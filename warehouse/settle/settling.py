@@ -1,0 +1,119 @@
+"""Close the hours that are over.
+
+1. Take a snapshot; read how the last settlement left things, and up to when everything has arrived.
+2. Judge what it has not read (``corrections.py``), with all spans that tell of the same traces and responses.
+3. Make the books of the hours that are closed now, of those that a correction touches and of those whose tasks were
+   decided otherwise (``books.py``); append what they lack.
+4. Append the row of ``settlements`` (``closing.py``).
+
+Every step is a function of the lake alone, so settling twice adds nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from warehouse.damage import FAILURES
+from warehouse.errors import LakeUnavailable
+from warehouse.lake import Lake
+from warehouse.lake.place import Place, one_line
+from warehouse.lake.snapshot import SnapshotTaker
+from warehouse.reader import ALL, WarehouseSnapshot
+from warehouse.settings import LakeSettings, SettleSettings
+from warehouse.settle.closing import Closing, Scene, Settled
+from warehouse.settle.corrections import Pricing, find_corrections
+from warehouse.settle.standing import HOUR, Hour, Standing, as_table, chunk, hour_of, read_standing, read_unread
+
+_FRESH = """
+SELECT date_trunc('hour', ended_at) AS hour, count(*)
+FROM spans
+JOIN unread ON partition = source_partition
+WHERE source_offset >= first_offset AND ended_at IS NOT NULL
+GROUP BY ALL
+"""
+
+
+def settle(
+    lake: Lake,
+    place: LakeSettings,
+    how: SettleSettings,
+    pricing: Pricing,
+    *,
+    now: datetime,
+    until: datetime | None = None,
+    actor: str = "",
+    on_step: Callable[[str], None] = lambda _: None,
+) -> Settled:
+    """Close what is over at ``now``, at most the hours before ``until``; ``on_step`` is told each step when it is done.
+
+    Raises Overtaken, LakeUnavailable, LakeMissing; nothing counts of what was done by then.
+    """
+    taker = SnapshotTaker(Place.of(place))
+    closing = Closing(lake=lake, taker=taker, place=place, how=how, pricing=pricing, actor=actor, on_step=on_step)
+    try:
+        return _settle(closing, now, until)
+    except FAILURES as error:
+        raise LakeUnavailable(f"cannot settle {lake.url}: {one_line(error)}") from error
+
+
+def _settle(closing: Closing, now: datetime, until: datetime | None) -> Settled:
+    scene, fresh, watermark = _look(closing, now)
+    standing = scene.standing
+    done = Settled(
+        number=standing.number + 1,
+        closed_to=_closed_to(closing.how, watermark, standing, until),
+        months_closed_to=standing.months_closed_to,
+        watermark=watermark,
+        late_spans=sum(hour.spans for hour in fresh if hour.start < standing.closed_to),
+        late_alone=sum(hour.spans for hour in fresh if hour.alone),
+    )
+    closing.on_step("looked")
+    _correct(closing, scene, done, [hour for hour in fresh if not hour.alone])
+    closing.on_step("corrected")
+    closing.book(scene, done, closing.oldest(standing), [hour for hour in fresh if hour.start < done.closed_to])
+    closing.on_step("booked")
+    has_read = {**standing.offsets, **scene.unread.offsets} != dict(standing.offsets)
+    if not (has_read or done.closed_to > standing.closed_to or done.reopened):
+        return dataclasses.replace(done, number=0)
+    closing.close("settle", scene, done, now)
+    return done
+
+
+def _look(closing: Closing, now: datetime) -> tuple[Scene, list[Hour], datetime | None]:
+    """Step 1: the scene, the hours of what no settlement has read, and up to when everything has arrived."""
+    snapshot = closing.taker.take()
+    with closing.open(snapshot, "settlements", "flushes", "spans") as connection:
+        standing = read_standing(connection)
+        unread = read_unread(connection, standing)
+        connection.register("unread", unread.first)
+        counted = connection.sql(_FRESH).fetchall() if unread.first.num_rows else []
+    asked = WarehouseSnapshot(snapshot=snapshot, settings=closing.place)
+    watermark = asked.ask("watermark", ALL, now=now)["spans_watermark"][0].as_py()
+    oldest = closing.oldest(standing)
+    fresh = [Hour(start=hour, spans=spans, alone=hour < oldest) for hour, spans in counted]
+    return Scene(snapshot=snapshot, standing=standing, unread=unread), fresh, watermark
+
+
+def _closed_to(how: SettleSettings, watermark: datetime | None, standing: Standing, until: datetime | None) -> datetime:
+    """Hours before this are closed: those whose last span has had ``lateness_minutes`` to arrive."""
+    if watermark is None:
+        return standing.closed_to
+    over = hour_of(watermark - timedelta(minutes=how.lateness_minutes))
+    return max(standing.closed_to, over if until is None else min(over, hour_of(until)))
+
+
+def _correct(closing: Closing, scene: Scene, done: Settled, fresh: list[Hour]) -> None:
+    """Step 2."""
+    lookback = timedelta(days=closing.how.lookback_days)
+    for hours in chunk(fresh, closing.how.chunk_spans):
+        window = (hours[0].start - lookback, hours[-1].start + HOUR + lookback)
+        with closing.open(scene.snapshot, "spans", "corrections", window=window) as connection:
+            connection.register("unread", scene.unread.first)
+            connection.register("hours", as_table(hours))
+            found = find_corrections(connection, closing.pricing)
+        done.corrected += found.num_rows
+        done.suppressed += found.filter(found["was_billed"]).num_rows
+        closing.append("corrections", found.drop_columns("was_billed"), done.number)
+        closing.on_step(f"judged {hours[0].start:%Y-%m-%d %H}")
