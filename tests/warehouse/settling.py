@@ -42,6 +42,7 @@ class World:
     """One lake, filled flush by flush; every flush is one record of its partition unless its spans say offsets."""
 
     directory: Path
+    book: PriceBook = field(default_factory=book)
     settings: LakeSettings = field(init=False)
     lake: Lake = field(init=False)
     next: dict[int, int] = field(default_factory=dict)
@@ -64,14 +65,14 @@ class World:
             | one
             for one in outcomes
         ]
-        spans = flushed(numbered)
+        spans = flushed(numbered, self.book)
         tables = {"spans": spans, "flushes": rows("flushes", record), "outcomes": rows("outcomes", *judged)}
         tables["usage"] = roll_up_usage(spans)
         self.lake.commit(Flush(ranges=(part,), tables={name: {part.app_id: some} for name, some in tables.items()}))
 
     def settle(self, now: dt.datetime = LATER, how: SettleSettings = HOW, **options: Any) -> Settled:
         """Settle once."""
-        return settle(self.lake, self.settings, how, pricing_of(book()), now=now, **options)
+        return settle(self.lake, self.settings, how, pricing_of(self.book), now=now, **options)
 
     def sql(self, query: str, *tables: str) -> list[tuple[Any, ...]]:
         """What a query finds in tables of the lake."""
@@ -89,9 +90,9 @@ class World:
         return int(found[0] or 0), found[1] or Decimal(0), int(found[2] or 0), int(found[3] or 0)
 
 
-def flushed(told: Sequence[dict[str, Any]]) -> pa.Table:
+def flushed(told: Sequence[dict[str, Any]], prices: PriceBook) -> pa.Table:
     """The rows that a worker makes of spans told as ``tests.warehouse.told`` does."""
-    priced = price_spans(refuse_contradictions(once.apply(table(*told))), book())
+    priced = price_spans(refuse_contradictions(once.apply(table(*told))), prices)
     days = pa.array([one["ended_at"].date() for one in told], pa.date32())
     index = priced.schema.get_field_index("day")
     return priced.set_column(index, "day", days).select(SPANS.names).cast(SPANS)
