@@ -25,6 +25,7 @@ VERBS = {
     "replay": "send captured OTLP files",
     "inspect": "show what we make of captured span files",
     "settle": "close the hours that are over",
+    "reconcile": "hold the bills of providers against the books",
     "reprice": "price calls anew, as lines of their own",
     "report": "ask the lake a question",
     "alerts": "list incidents",

@@ -1,7 +1,8 @@
 """Columns of every Delta table: the contract between the worker, the questions and any other reader of the lake.
 
-``streamed``: what workers write as it happens; ``settled``: the books that ``settle`` keeps; ``kinds``: types and words
-of both. Appending a column is a change of version, renaming one is not done.
+``streamed``: what workers write as it happens; ``settled``: the books that ``settle`` keeps; ``invoices``: what
+providers billed; ``kinds``: types and words of all. Appending a column is a change of version,
+renaming one is not done.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from warehouse.schemas.invoices import INVOICES
 from warehouse.schemas.kinds import (
     AMOUNTS,
     COST_KINDS,
@@ -69,6 +71,7 @@ TABLES: dict[str, TableSpec] = {
     "ledger": TableSpec(schema=LEDGER, time="hour"),
     "tasks": TableSpec(schema=TASKS, time="hour"),
     "user_days": TableSpec(schema=USER_DAYS, time="hour"),
+    "invoices": TableSpec(schema=INVOICES, time="charged_at"),
 }
 
 COMMIT_ORDER = ("outcomes", "usage", "safety", "gpu_samples", "token_samples", "spans", "flushes")
@@ -88,6 +91,7 @@ __all__ = [
     "HISTOGRAM_GAMMA",
     "HISTOGRAM_ZERO",
     "INCIDENTS",
+    "INVOICES",
     "LEDGER",
     "OTHER_OPERATIONS",
     "OUTCOMES",

@@ -1,0 +1,140 @@
+"""``spanledger reconcile``: what it prints, what it refuses, and how it ends."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from spanledger.__main__ import main
+from tests.warehouse.billing import Books, billed, call, charges
+from tests.warehouse.settling import World
+
+CALLS = [call(f"{model}-{n}", request_model=model) for model in ("gpt-4o", "gpt-4o-mini") for n in range(2)]
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A settled lake that nothing is asked of but what its own bills say."""
+    directory = tmp_path_factory.mktemp("lake")
+    Books(World(directory)).fill(CALLS)
+    return directory / "lake"
+
+
+@pytest.fixture(autouse=True)
+def bill(lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A bill of all calls and one that nobody saw, in a lake of its own."""
+    shutil.copytree(lake, tmp_path / "lake")
+    monkeypatch.setenv("SPANLEDGER_LAKE", str(tmp_path / "lake"))
+    return billed(charges([*CALLS, call("unseen", request_model="gpt-4.1")]), tmp_path / "bill.csv")
+
+
+def asked(capsys: pytest.CaptureFixture[str], *words: str) -> list[dict[str, Any]]:
+    assert main(["reconcile", *words, "--format", "json"]) == 0
+    found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_the_table_shows_what_differs_and_the_capture_of_each_day(bill: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["reconcile", str(bill), "--provider", "openai"]) == 0
+
+    said = capsys.readouterr()
+    assert said.out.count("missing_traffic") == 2  # both kinds of the model that nobody saw
+    assert "0.800" in said.out
+    assert "bill.csv: 6 lines imported" in said.err
+    assert "6 cells, 4 agree" in said.err
+
+
+def test_each_row_has_causes_that_add_up_and_so_has_each_group(bill: Path, capsys: pytest.CaptureFixture[str]):
+    for words in ([str(bill)], ["--by", "provider,day"], ["--by", ""]):
+        for row in asked(capsys, *words):
+            causes = [
+                Decimal(row[name])
+                for name in row
+                if name.endswith("_usd") and not name.startswith(("ours", "theirs", "diff"))
+            ]
+            assert sum(causes) == Decimal(row["difference_usd"])
+    assert asked(capsys, "--by", "provider,day")[0]["capture_rate"] == pytest.approx(0.8)
+
+
+def test_an_imported_file_is_not_imported_again(bill: Path, capsys: pytest.CaptureFixture[str]):
+    first = asked(capsys, str(bill))
+
+    assert asked(capsys, str(bill)) == first == asked(capsys)
+    assert main(["reconcile", str(bill), "--format", "csv"]) == 0
+    said = capsys.readouterr()
+    assert "imported already" in said.err
+    assert len(list(csv.DictReader(io.StringIO(said.out)))) == len(first)
+
+
+def test_parquet_is_written_to_a_file(bill: Path, tmp_path: Path):
+    assert main(["reconcile", str(bill), "--format", "parquet", "--out", str(tmp_path / "out.parquet")]) == 0
+
+    assert pq.read_table(tmp_path / "out.parquet").num_rows == 6
+
+
+def test_what_nothing_explains_ends_with_1_beyond_the_tolerance(tmp_path: Path):
+    lines = [line.but(model="", kind="", tier="", cost=line.cost * 2) for line in charges(CALLS)]
+    coarse = billed(lines, tmp_path / "coarse.csv", counts=False)
+
+    assert main(["reconcile", str(coarse)]) == 1
+    assert main(["reconcile", str(coarse), "--tolerance", "60"]) == 0
+
+
+def test_rows_that_cannot_be_read_stop_it_unless_they_may_be_skipped(
+    bill: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    odd = tmp_path / "odd.csv"
+    odd.write_text(bill.read_text() + "2026-11-20,openai,,gpt-4o,input,,many,tokens,1,USD,usage,\n")
+
+    assert main(["reconcile", str(odd)]) == 2
+    said = capsys.readouterr().err
+    assert "not_a_number: 1 rows, first row 7: quantity = 'many' must be a number" in said
+    assert "nothing was imported" in said
+    assert main(["reconcile", str(odd), "--skip-unreadable"]) == 0
+
+
+def test_another_currency_needs_its_rate(bill: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    euros = tmp_path / "euros.csv"
+    euros.write_text(bill.read_text().splitlines()[0] + "\n2026-11-20,openai,,,,,,,1,EUR,tax,\n")
+
+    assert main(["reconcile", str(euros)]) == 2
+    assert "give its rate, --rate EUR=1.08" in capsys.readouterr().err
+    (row,) = [row for row in asked(capsys, str(euros), "--rate", "EUR=1.25") if row["token_kind"] == "tax"]
+    assert Decimal(row["other_charges_usd"]) == Decimal("1.25")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--by", "tenant"], "there are day, provider"),
+        (["--rate", "EUR"], "must be like EUR=1.08"),
+        (["--provider", "anthropic", "--from", "2026-11-20"], "none is imported"),
+    ],
+)
+def test_what_cannot_be_done_ends_with_2(words: list[str], says: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["reconcile", *words]) == 2
+    assert says in capsys.readouterr().err
+
+
+def test_the_report_has_bills_and_books_by_day(bill: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["reconcile", str(bill)]) == 0
+    capsys.readouterr()
+
+    assert main(["report", "reconciliation", "--format", "json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["day"], row["provider"], row["ours_tokens"], row["theirs_tokens"]) == (
+        "2026-11-20",
+        "openai",
+        4400,
+        5500,
+    )
+    assert row["capture_rate"] == pytest.approx(0.8)
+    assert Decimal(row["difference_usd"]) == Decimal(row["theirs_usd"]) - Decimal(row["ours_usd"]) == Decimal("0.0028")

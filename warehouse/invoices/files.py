@@ -1,0 +1,154 @@
+"""Files of bills: opened, their format found out from what is in them, and read.
+
+JSON answers of an API (one page, or a list of pages), CSV with a header line, Parquet; JSON and CSV also as ``.gz``.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from warehouse.errors import WarehouseError
+from warehouse.invoices import anthropic, cur, focus, generic, openai
+from warehouse.invoices.line import Reading, Row, Unreadable, results
+
+_PARQUET, _GZIP = b"PAR1", b"\x1f\x8b"
+
+FORMATS: Mapping[str, str | None] = {
+    openai.COSTS: openai.PROVIDER,
+    openai.USAGE: openai.PROVIDER,
+    anthropic.COSTS: anthropic.PROVIDER,
+    anthropic.USAGE: anthropic.PROVIDER,
+    cur.FORMAT: cur.PROVIDER,
+    focus.FORMAT: None,
+    generic.FORMAT: None,
+}
+"""Formats, and whose bills they are; None = anybody's."""
+
+
+class BadInvoice(WarehouseError):
+    """A file is no bill that can be read; the text says what to change."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """A file that was read."""
+
+    name: str
+    sha256: str
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What is known about files before they are opened. ``name_provider``: of the names in bills, None = unknown."""
+
+    provider: str | None
+    name_provider: Callable[[str], str | None]
+
+
+def read_file(path: Path, asked: Asked) -> Bill:
+    """A bill. Raises BadInvoice, OSError."""
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    try:
+        data = gzip.decompress(content) if content[:2] == _GZIP else content
+        reading = _read(path.name, data, asked)
+    except (OSError, EOFError, ValueError, pa.ArrowException) as error:
+        raise BadInvoice(f"{path}: cannot be read as JSON, CSV or Parquet: {error}") from error
+    except Unreadable as error:
+        raise BadInvoice(f"{path}: {error}") from error
+    return Bill(name=path.name, sha256=digest, reading=reading)
+
+
+def _read(name: str, data: bytes, asked: Asked) -> Reading:
+    if data[:4] == _PARQUET:
+        return _read_table(name, *_parquet(data), asked)
+    text = data.decode("utf-8-sig")
+    if text.lstrip()[:1] in ("{", "["):
+        return _read_pages(name, json.loads(text, parse_float=Decimal, parse_constant=_no_number), asked)
+    reader = csv.DictReader(StringIO(text, newline=""))
+    columns = list(reader.fieldnames or ())
+    return _read_table(name, columns, list(reader), asked)
+
+
+def _no_number(word: str) -> object:
+    raise ValueError(f"{word} is no number")
+
+
+def _parquet(data: bytes) -> tuple[list[str], list[dict[str, Any]]]:
+    file = pq.ParquetFile(BytesIO(data))
+    names = list(file.schema_arrow.names)
+    wanted = [name for name in names if name in cur.USED] if set(cur.NEEDED) <= set(names) else names
+    return names, file.read(columns=wanted).to_pylist(maps_as_pydicts="lossy")
+
+
+def _read_pages(name: str, pages: object, asked: Asked) -> Reading:
+    first = next(results(pages), None)
+    format_ = _page_format(first, pages)
+    _check_provider(name, format_, asked)
+    readers: dict[str, Callable[[object, str | None], Reading]] = {
+        openai.COSTS: openai.read_costs,
+        openai.USAGE: openai.read_usage,
+        anthropic.COSTS: anthropic.read_costs,
+        anthropic.USAGE: anthropic.read_usage,
+    }
+    return readers[format_](pages, asked.provider)
+
+
+def _page_format(first: Row | None, pages: object) -> str:
+    """By what the first result has; an answer without results by how its buckets tell time."""
+    if first is None:
+        page = pages[0] if isinstance(pages, list) and pages else pages
+        buckets = page.get("data") if isinstance(page, Mapping) else None
+        is_openai = bool(buckets) and "start_time" in buckets[0] if isinstance(buckets, list) else False
+        return openai.USAGE if is_openai else anthropic.USAGE
+    kind = str(first.get("object") or "")
+    if kind.startswith("organization.costs") or isinstance(first.get("amount"), Mapping):
+        return openai.COSTS
+    if kind.startswith("organization.usage") or ("start_time" in first["bucket"] and "amount" not in first):
+        return openai.USAGE
+    if "amount" in first:
+        return anthropic.COSTS
+    if "starting_at" in first["bucket"]:
+        return anthropic.USAGE
+    raise Unreadable("unknown_format", "the answer is neither OpenAI's nor Anthropic's costs or usage")
+
+
+def _read_table(name: str, columns: list[str], rows: list[dict[str, Any]], asked: Asked) -> Reading:
+    format_ = _table_format(columns)
+    _check_provider(name, format_, asked)
+    if format_ == cur.FORMAT:
+        return cur.read(rows, asked.provider)
+    if format_ == focus.FORMAT:
+        return focus.read(rows, asked.provider, asked.name_provider)
+    return generic.read(rows, asked.provider, asked.name_provider)
+
+
+def _table_format(columns: Collection[str]) -> str:
+    needed = {cur.FORMAT: cur.NEEDED, focus.FORMAT: focus.NEEDED, generic.FORMAT: generic.NEEDED}
+    for format_, names in needed.items():
+        if set(names) <= set(columns):
+            return format_
+    near = max(needed, key=lambda one: len(set(needed[one]) & set(columns)))
+    lacks = ", ".join(name for name in needed[near] if name not in columns)
+    raise Unreadable(
+        "unknown_format", f"the columns are those of no bill; for {near} it lacks {lacks} (see docs/reconcile.md)"
+    )
+
+
+def _check_provider(name: str, format_: str, asked: Asked) -> None:
+    whose = FORMATS[format_]
+    if whose is not None and asked.provider not in (None, whose):
+        raise Unreadable("another_provider", f"{name} is a bill of {whose}, and --provider is {asked.provider}")

@@ -1,0 +1,149 @@
+"""Both sides from one snapshot, by the same names: what the bills say, what the books have, what was near midnight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from importlib.resources import files
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from warehouse.invoices.imports import COUNTING
+from warehouse.lake.snapshot import Snapshot
+from warehouse.relations import connect, expose
+from warehouse.schemas import COST_KINDS, TIME, TOKEN_KINDS
+from warehouse.scope import ALL
+from warehouse.settings import LakeSettings
+from warehouse.settle.books import state_spans
+
+MIDNIGHT_MINUTES = 10
+"""So near to midnight, a provider's clock or the moment that it goes by may put a call on the other day."""
+
+_DAY = timedelta(days=1)
+_TIER = (
+    "CREATE TEMP MACRO tier_of(tier) AS CASE WHEN lower(coalesce(tier, '')) IN "
+    "('', 'standard', 'default', 'auto', 'on_demand', 'ondemand', 'standard_only') THEN 'standard' ELSE lower(tier) END"
+)
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """How names are joined. ``provider``: of ours, as bills have it. ``model``: of either side, for a provider."""
+
+    provider: Callable[[str | None], str | None]
+    model: Callable[[str | None, str], str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What is compared: providers, None = all that have bills; days ``[start, end)``, None = those of the bills."""
+
+    providers: frozenset[str] | None = None
+    start: date | None = None
+    end: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """Rows of the SQL files, and up to when the books are closed."""
+
+    ours: Rows
+    theirs: Rows
+    midnight: Rows
+    closed_to: datetime | None
+
+
+def gather(snapshot: Snapshot, settings: LakeSettings, names: Names, scope: Scope) -> Sides:
+    """Everything that is compared; days that are not settled to their end have no rows on either side."""
+    with connect(settings) as connection:
+        expose(connection, snapshot, "settlements", ALL)
+        closed_to = connection.sql("SELECT max(closed_to) FROM settlements").fetchall()[0][0]
+        expose(connection, snapshot, "invoices", ALL)
+        connection.execute(f"CREATE TEMP VIEW counting AS {COUNTING}")
+        connection.execute(_TIER)
+        window = _window(connection, scope, closed_to)
+        if window is None:
+            return Sides(ours=[], theirs=[], midnight=[], closed_to=closed_to)
+        start, end = window
+        first = datetime.combine(start, time(), UTC)
+        last = datetime.combine(end, time(), UTC)
+        expose(connection, snapshot, "ledger", ALL, (first, last + _DAY))
+        for table in ("spans", "corrections"):
+            expose(connection, snapshot, table, ALL, (first, last + _DAY))
+        state_spans(connection, first, last + _DAY)
+        _name(connection, names)
+        _register_made(connection)
+        bounds = {"start": start, "end": end}
+        return Sides(
+            ours=_rows(connection, "ours", bounds),
+            theirs=_rows(connection, "theirs", bounds),
+            midnight=_rows(connection, "midnight", {**bounds, "minutes": MIDNIGHT_MINUTES}),
+            closed_to=closed_to,
+        )
+
+
+def _window(
+    connection: duckdb.DuckDBPyConnection, scope: Scope, closed_to: datetime | None
+) -> tuple[date, date] | None:
+    """The days to compare; makes the table ``compared``. None: there are none."""
+    found = connection.sql("SELECT DISTINCT provider FROM counting").fetchall()
+    providers = sorted({row[0] for row in found} & (scope.providers or {row[0] for row in found}))
+    connection.register("compared", pa.table({"provider": pa.array(providers, pa.string())}))
+    first, last = connection.sql(
+        "SELECT min(day), max(day) FROM counting WHERE provider IN (FROM compared)"
+    ).fetchall()[0]
+    if first is None or closed_to is None:
+        return None
+    start, end = scope.start or first, scope.end or last + _DAY
+    end = min(end, closed_to.astimezone(UTC).date())
+    return (start, end) if start < end else None
+
+
+def _name(connection: duckdb.DuckDBPyConnection, names: Names) -> None:
+    """Make the table ``as_named``: both sides' names and what they are joined by."""
+    pairs = connection.sql(
+        "SELECT DISTINCT provider, model, false FROM ledger UNION SELECT DISTINCT provider, model, true FROM counting"
+    ).fetchall()
+    rows: dict[tuple[str | None, str | None], tuple[str | None, str | None]] = {}
+    for provider, model, is_theirs in pairs:
+        known = provider if is_theirs else names.provider(provider)
+        rows[provider, model] = (known, names.model(known, model) if model is not None else None)
+    columns = {
+        "provider": [key[0] for key in rows],
+        "model": [key[1] for key in rows],
+        "as_provider": [value[0] for value in rows.values()],
+        "as_model": [value[1] for value in rows.values()],
+    }
+    connection.register("as_named", pa.table({name: pa.array(held, pa.string()) for name, held in columns.items()}))
+
+
+def _register_made(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the table ``made``: when the last bill about a provider's day was made."""
+    rows = connection.sql("SELECT provider, day, max(made_at) AS made_at FROM counting GROUP BY ALL").fetchall()
+    connection.register(
+        "made",
+        pa.table(
+            {
+                "provider": pa.array([row[0] for row in rows], pa.string()),
+                "day": pa.array([row[1] for row in rows], pa.date32()),
+                "made_at": pa.array([row[2] for row in rows], TIME),
+            }
+        ),
+    )
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, name: str, bounds: dict[str, Any]) -> Rows:
+    text = files("warehouse.invoices").joinpath(f"{name}.sql").read_text("utf-8")
+    places = {
+        "{tokens}": ", ".join(f"coalesce(sum({one}), 0)::BIGINT AS {one}" for one in TOKEN_KINDS),
+        "{token_names}": ", ".join(f"s.{one}" for one in TOKEN_KINDS),
+        "{costs}": ", ".join(f"coalesce(sum({one}), 0)::DECIMAL(38, 12) AS {one}" for one in COST_KINDS),
+    }
+    for place, columns in places.items():
+        text = text.replace(place, columns)
+    rows: Rows = connection.sql(text, params=bounds).to_arrow_table().to_pylist()
+    return rows

@@ -1,0 +1,139 @@
+"""Lines of bills into the table ``invoices``: a file counts once, however often it is given.
+
+Each file is one commit under an app-transaction named by its sha256. What was imported stays; where files of two runs
+tell of the same provider, format, account and day, ``overlap`` must say whether the later one is a newer export of the
+same (``replace``) or another part (``add``): counting both, or neither, would be a guess about money.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+import duckdb
+import pyarrow as pa
+
+from warehouse.invoices.files import BadInvoice, Bill
+from warehouse.invoices.line import Line, Refused
+from warehouse.invoices.values import last_place, to_picos
+from warehouse.lake import Lake
+from warehouse.lake.snapshot import Snapshot
+from warehouse.relations import connect, expose
+from warehouse.schemas import INVOICES
+from warehouse.scope import ALL
+from warehouse.settings import LakeSettings
+
+APP = "invoices"
+OVERLAPS = ("refuse", "replace", "add")
+
+COUNTING = """
+SELECT i.*
+FROM invoices AS i
+WHERE NOT EXISTS (
+    FROM invoices AS newer
+    WHERE newer.replaces AND newer.imported_at > i.imported_at
+        AND newer.provider = i.provider AND newer.format = i.format AND newer.day = i.day
+        AND coalesce(newer.account = i.account, true)
+)
+"""
+"""Lines that count: those that no later run has replaced."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """How files are imported: ``rates`` are USD for one of a currency, ``made_at`` when the bills were made."""
+
+    now: datetime
+    made_at: datetime | None
+    overlap: str
+    rates: Mapping[str, Decimal]
+
+
+def check_currencies(bill: Bill, rates: Mapping[str, Decimal]) -> list[Refused]:
+    """Lines in a currency that nobody gave a rate for."""
+    return [
+        Refused(
+            row=line.row,
+            reason="another_currency",
+            what=f"currency {line.currency!r}: give its rate, --rate {line.currency or 'EUR'}=1.08 (USD for one)",
+        )
+        for line in bill.reading.lines
+        if line.amount is not None and (line.currency or "").upper() not in ("USD", *rates)
+    ]
+
+
+def as_rows(bill: Bill, how: Import) -> pa.Table:
+    """The lines of a bill in ``INVOICES``. Raises BadInvoice where it says nothing of what is reconciled."""
+    lines = bill.reading.lines
+    amounts = [line.amount for line in lines if line.amount is not None]
+    place = last_place(amounts)
+    rows = [_row(line, bill, how, place) for line in lines]
+    if not rows:
+        left = ", ".join(f"{count} about {reason}" for reason, count in bill.reading.left_out.items())
+        raise BadInvoice(f"{bill.name}: no row is about tokens or AI services" + (f" ({left})" if left else ""))
+    return pa.Table.from_pylist(rows, schema=INVOICES)
+
+
+def _row(line: Line, bill: Bill, how: Import, place: Decimal) -> dict[str, object]:
+    rate = Decimal(1) if (line.currency or "USD").upper() == "USD" else how.rates[(line.currency or "").upper()]
+    return {
+        "day": line.charged_at.date(),
+        "charged_at": line.charged_at,
+        "provider": line.provider,
+        "account": line.account,
+        "model": line.model,
+        "token_kind": line.kind,
+        "tier": line.tier,
+        "charge": line.charge,
+        "unit": line.unit,
+        "quantity": None if line.quantity is None else to_picos(line.quantity),
+        "cost_usd": None if line.amount is None else to_picos(line.amount * rate),
+        "amount": None if line.amount is None else to_picos(line.amount),
+        "currency": (line.currency or "USD").upper() if line.amount is not None else None,
+        "rounded_to_usd": None if line.amount is None else to_picos(place * rate),
+        "item": line.item,
+        "format": bill.reading.format,
+        "file": bill.name,
+        "sha256": bill.sha256,
+        "row": line.row,
+        "made_at": how.made_at or how.now,
+        "imported_at": how.now,
+        "replaces": how.overlap == "replace",
+    }
+
+
+def import_bills(settings: LakeSettings, snapshot: Snapshot, bills: Sequence[Bill], how: Import) -> dict[str, int]:
+    """Append what the lake does not have; gives lines by file, 0 for one that it has.
+
+    Raises BadInvoice before anything is written where files overlap with what is imported and nobody says how.
+    """
+    with connect(settings) as connection:
+        expose(connection, snapshot, "invoices", ALL)
+        known = {str(row[0]) for row in connection.sql("SELECT DISTINCT sha256 FROM invoices").fetchall()}
+        new = {bill.sha256: as_rows(bill, how) for bill in bills if bill.sha256 not in known}
+        for bill in bills if how.overlap == "refuse" else ():
+            if bill.sha256 in new:
+                _refuse_overlap(connection, bill, new[bill.sha256])
+    lake = Lake.open(settings)
+    written = dict.fromkeys((bill.name for bill in bills), 0)
+    for bill in bills:
+        rows = new.get(bill.sha256)
+        if rows is not None and lake.append_once("invoices", rows, f"{APP}/{bill.sha256}", 1):
+            written[bill.name] = rows.num_rows
+    return written
+
+
+def _refuse_overlap(connection: duckdb.DuckDBPyConnection, bill: Bill, rows: pa.Table) -> None:
+    connection.register("arriving", rows)
+    found = connection.execute(
+        f"SELECT i.file, i.day FROM ({COUNTING}) AS i SEMI JOIN arriving AS a ON a.provider = i.provider "  # noqa: S608 - our own text
+        "AND a.format = i.format AND a.day = i.day AND coalesce(a.account = i.account, true) ORDER BY i.day LIMIT 1"
+    ).fetchall()
+    connection.unregister("arriving")
+    if found:
+        raise BadInvoice(
+            f"{bill.name} tells of {found[0][1]} as {found[0][0]} does, which is imported: say --overlap replace where "
+            "it is a newer export of the same, --overlap add where it is another part of the bill"
+        )

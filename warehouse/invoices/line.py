@@ -1,0 +1,121 @@
+"""A line of a bill in normal form, and how a reader says that a row is none.
+
+A reader turns each row of a file into lines. A row that it cannot read is *refused* with a reason that is counted and a
+text that says what to change; a row about something else (another service, a span of time without costs) is *left out*
+and counted likewise.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+TOKENS = "tokens"
+TOKEN_KINDS = (
+    *("input", "cached_input", "cache_write", "cache_write_1h", "output"),
+    *("audio_input", "audio_output"),
+)
+"""Disjoint kinds of tokens as bills have them: ``input`` is neither cached, nor written to a cache, nor audio."""
+OTHER = "other"
+"""``kind`` of what is billed and is no token."""
+USAGE = "usage"
+CHARGES = (USAGE, "discount", "credit", "tax", "fee")
+
+Row = Mapping[str, Any]
+
+
+class Unreadable(Exception):
+    """A row of a bill cannot be read. ``reason`` is counted, the text says what to change."""
+
+    def __init__(self, reason: str, what: str) -> None:
+        super().__init__(what)
+        self.reason = reason
+
+
+class LeftOut(Exception):
+    """A row is not about what is reconciled. ``reason`` is counted."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What was charged, or only counted, on the UTC day of ``charged_at``; None where the row does not say.
+
+    Columns of ``warehouse.schemas.INVOICES``; ``quantity`` in single ``unit``; ``amount`` in ``currency``.
+    """
+
+    charged_at: datetime
+    provider: str
+    account: str | None = None
+    model: str | None = None
+    kind: str | None = None
+    tier: str | None = None
+    charge: str = USAGE
+    quantity: Decimal | None = None
+    unit: str | None = None
+    amount: Decimal | None = None
+    currency: str | None = None
+    item: str | None = None
+    row: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A row that cannot be read."""
+
+    row: int
+    reason: str
+    what: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Reading:
+    """What a reader made of a file."""
+
+    format: str
+    lines: list[Line] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+
+def read_rows(format_: str, rows: Iterable[Row], read_row: Callable[[Row], Iterable[Line]]) -> Reading:
+    """All rows, numbered from 1."""
+    reading = Reading(format=format_)
+    for number, row in enumerate(rows, start=1):
+        try:
+            lines = [replace(line, row=number) for line in read_row(row)]
+        except Unreadable as error:
+            reading.refused.append(Refused(row=number, reason=error.reason, what=str(error)))
+        except LeftOut as error:
+            reading.left_out[error.reason] += 1
+        else:
+            reading.lines += lines
+    return reading
+
+
+def results(pages: object) -> Iterator[Row]:
+    """The results of the buckets of one or several pages of an API, each with its bucket beside it as ``bucket``.
+
+    Raises Unreadable where the pages are built otherwise.
+    """
+    each = pages if isinstance(pages, list) else [pages]
+    for page in each:
+        for bucket in _list(page, "data"):
+            for result in _list(bucket, "results"):
+                if not isinstance(result, Mapping):
+                    raise Unreadable("no_page", "each of `results` must be an object, as the API answers")
+                yield {"bucket": bucket, **result}
+
+
+def _list(holder: object, name: str) -> list[Any]:
+    found = holder.get(name) if isinstance(holder, Mapping) else None
+    if not isinstance(found, list):
+        raise Unreadable("no_page", f"an answer of the API has a list `{name}`; save it as it comes, page by page")
+    return found
