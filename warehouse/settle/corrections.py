@@ -18,6 +18,8 @@ from warehouse.settle.statements import PRICES, REFUSED, read_sql
 
 COLUMNS = [*(name for name in CORRECTIONS.names if name not in ("settlement", "close_id")), "was_billed"]
 
+_NONE = pa.schema([*map(CORRECTIONS.field, COLUMNS[:-1]), pa.field(COLUMNS[-1], pa.bool_())]).empty_table()
+
 _ROWS = """
 SELECT
     row_number() OVER (
@@ -54,6 +56,8 @@ def find_corrections(connection: duckdb.DuckDBPyConnection, pricing: Pricing) ->
     while connection.execute(read_sql("reach")).fetchall() != [(0,)]:
         pass
     rows = connection.sql(_ROWS).to_arrow_table()
+    if not rows.num_rows:
+        return _NONE
     connection.register("as_flushed", rows)
     connection.register("judged", _judge(rows))
     connection.register("own_prices", pa.table({"tenant": pa.array(sorted(pricing.tenants), pa.string())}))
