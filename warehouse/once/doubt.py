@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from warehouse.once.facts import Facts, is_word, spelled, texts
+from warehouse.once.facts import Facts, distinct_words, is_word, spelled, texts
 from warehouse.once.kernels import Bools, Numbers, add_ancestors, beside, first_of, made_ids, pointed_at
 from warehouse.once.lineage import Lineage
 
@@ -94,6 +94,8 @@ def _find_split(facts: Facts) -> Bools:
 def _find_twins(facts: Facts, has_id: Bools, parent: Numbers) -> Bools:
     """Calls of one service and kind that two instrumentations may have told side by side, and all spans above them."""
     found = np.zeros(len(facts.is_call), np.bool_)
+    if _is_told_by_one(facts):
+        return found
     names = pl.DataFrame(spelled(facts.spans.select(["service", "_scope_name", "convention"])))
     service = _first_of(facts.ledger, names["service"], facts.is_call)
     teller = _first_of(service, names.select(pl.coalesce("_scope_name", "convention")).to_series(), facts.is_call)
@@ -111,6 +113,13 @@ def _find_twins(facts: Facts, has_id: Bools, parent: Numbers) -> Bools:
         beside(order, edge, key, (teller, has_id, failed), usage, found)
     add_ancestors(parent, found)
     return found
+
+
+def _is_told_by_one(facts: Facts) -> bool:
+    """Whether it is quickly seen that one instrumentation has told all calls."""
+    scope = facts.spans["_scope_name"]
+    words = distinct_words(scope) if not scope.null_count else None
+    return words is not None and len(words) <= 1
 
 
 def _first_of(prefix: Numbers, names: pl.Series, asked: Bools) -> Numbers:

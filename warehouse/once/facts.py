@@ -77,6 +77,12 @@ def is_word(column: pa.ChunkedArray, *words: str) -> Bools:
     return holds(pc.is_in(array, pa.array(words, pa.string())))
 
 
+def distinct_words(column: pa.ChunkedArray) -> pa.Array | None:
+    """The words that rows of a dictionary column may have; of another column it takes too long to say."""
+    is_dictionary = pa.types.is_dictionary(column.type) and column.num_chunks == 1
+    return column.chunk(0).dictionary.unique() if is_dictionary else None
+
+
 def holds(column: pa.ChunkedArray | pa.Array) -> Bools:
     """(n,) bools, False where unknown."""
     return np.asarray(pc.fill_null(column, fill_value=False).to_numpy(zero_copy_only=False), np.bool_)

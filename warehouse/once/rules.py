@@ -11,8 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from warehouse.once.doubt import find_doubt
-from warehouse.once.facts import Facts, spelled, state_facts
-from warehouse.once.kernels import Bools, is_shared
+from warehouse.once.facts import Facts, holds, is_word, known, spelled, state_facts
+from warehouse.once.kernels import Bools, Numbers, is_shared
 from warehouse.once.lineage import find_family, trace_lineage
 from warehouse.once.statements import RULES, read_columns, read_sql, with_book
 
@@ -74,8 +74,8 @@ def look(spans: pa.Table) -> Decision:
     2. What each span inherits is walked along the array of parents.
     3. The rules judge the spans about which there is doubt.
     """
-    facts, alive, repeated = _tell_records_apart(state_facts(spans, spans[LEDGER].to_numpy()))
-    lineage = trace_lineage(facts, find_family(facts, alive)[1])
+    facts, alive, repeated, parent = _tell_records_apart(state_facts(spans, spans[LEDGER].to_numpy()))
+    lineage = trace_lineage(facts, parent)
     doubt = find_doubt(lineage, alive)
     inherited = lineage.inherited
     if not doubt.why:
@@ -104,19 +104,21 @@ def fill(spans: pa.Table, decision: Decision) -> pa.Table:
     return spans
 
 
-def _tell_records_apart(facts: Facts) -> tuple[Facts, Bools, pl.DataFrame]:
-    """Facts without the spans that stand again, which rows these leave, and the verdict on them."""
+def _tell_records_apart(facts: Facts) -> tuple[Facts, Bools, pl.DataFrame, Numbers]:
+    """Facts without the spans that stand again, which rows these leave, the verdict on them, and each row's parent."""
     alive = np.ones(len(facts.ledger), np.bool_)
-    again = is_shared(find_family(facts, alive)[0])
+    first, parent = find_family(facts, alive)
+    again = is_shared(first)
     if not again.any():
-        return facts, alive, pl.DataFrame(schema=_VERDICT)
+        return facts, alive, pl.DataFrame(schema=_VERDICT), parent
     part = _read(facts, np.flatnonzero(again))
     verdict, usurped = with_book(part, lambda book: book.tell_records_apart(part))
     alive[verdict["row"].to_numpy()] = False
     ledger = facts.ledger.copy()
     ledger[usurped["row"].to_numpy()] = usurped["own_ledger"].to_numpy()
     left = {name: getattr(facts, name) & alive for name in ("is_call", "is_work", "is_repeat", "is_fetch", "is_record")}
-    return replace(facts, ledger=ledger, **left), alive, verdict
+    told = replace(facts, ledger=ledger, **left)
+    return told, alive, verdict, find_family(told, alive)[1]
 
 
 def _read(facts: Facts, rows: NDArray[np.int64]) -> pa.Table:
@@ -129,16 +131,21 @@ def _read(facts: Facts, rows: NDArray[np.int64]) -> pa.Table:
 
 def _verdict_alone(spans: pa.Table) -> pl.DataFrame:
     """The verdict on spans that nothing else tells of."""
-    rows = pl.DataFrame(spelled(spans.select(["_row", "_model_call", "_role", "parent_span_id"])))
-    copy = (pl.col("_role") == "repeat") & pl.col("parent_span_id").is_not_null()
-    billable = (pl.col("_model_call") & (pl.col("_role") != "repeat")).fill_null(value=False)
-    why = pl.when(copy).then(pl.lit("wire_copy")).when(~billable).then(pl.lit(WHY_NO_CALL))
-    return rows.select(
-        pl.col("_row").alias("row"),
-        billable.alias("billable"),
-        pl.when(copy).then("parent_span_id").alias("suppressed_by"),
-        why.alias("why"),
+    is_repeat = is_word(spans["_role"], "repeat")
+    parents = spans["parent_span_id"]
+    told = pl.DataFrame(
+        {
+            "row": pl.Series(spans["_row"]),
+            "billable": holds(spans["_model_call"]) & known(spans["_role"]) & ~is_repeat,
+            "copy": is_repeat & known(parents),
+        }
     )
+    if told["copy"].any():
+        told = told.with_columns(pl.when("copy").then(pl.Series(parents)).alias("suppressed_by"))
+    else:
+        told = told.with_columns(pl.lit(None, pl.Binary).alias("suppressed_by"))
+    why = pl.when("copy").then(pl.lit("wire_copy")).when(~pl.col("billable")).then(pl.lit(WHY_NO_CALL))
+    return told.select("row", "billable", "suppressed_by", why.alias("why"))
 
 
 def _take(spans: pa.Table, taken: pl.DataFrame) -> pa.Table:
