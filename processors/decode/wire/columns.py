@@ -17,7 +17,7 @@ from processors.decode.wire import scratch as at
 from processors.decode.wire import texts
 from processors.decode.wire.cells import GIVEN, MISSING, OWN, VALUES, Cells, fill_shared, settle_alias
 from processors.decode.wire.compiled import compiled
-from processors.decode.wire.room import fresh, to_array
+from processors.decode.wire.room import fresh, to_array, valid
 from processors.decode.wire.templates import Placed, Template
 
 Offer = tuple[int, int, Any]
@@ -45,14 +45,16 @@ def structure(walked: Walked) -> list[pa.Array]:
     started, ended = fresh(count, np.uint64), fresh(count, np.uint64)
     kind, code = fresh(count, np.int8), fresh(count, np.int8)
     _cut_rows(walked.rows, message, position, started, ended, kind, code)
+    traces, own, parents = fresh(2 * count, np.uint64), fresh(count, np.uint64), fresh(count, np.uint64)
+    orphans = int(_cut_ids(walked.ids, traces, own, parents))
     scopes = [template.scope_spans.scope for template in walked.templates]
     name, text = (_texts(walked, len(walked.cells.is_text) - len(OWN) + number)[0] for number in range(len(OWN)))
     return [
         to_array(message),
         to_array(position),
-        _ids(walked.ids[:, :2]),
-        _ids(walked.ids[:, 2:3]),
-        _ids(walked.ids[:, 3:]),
+        _ids(traces, 16),
+        _ids(own, 8),
+        _ids(parents, 8, parents == 0 if orphans else None),
         name,
         to_array(kind),
         to_array(started),
@@ -185,12 +187,21 @@ def _settle(alias: NDArray[np.int16], offers: Sequence[Offer]) -> dict[int, Any]
     return better
 
 
-def _ids(words: NDArray[np.uint64]) -> pa.Array:
-    """Ids of so many words as binary; 0 is NULL."""
-    count, size = len(words), 8 * words.shape[1]
-    data, offsets = fresh(words.size, np.uint64), fresh(count + 1, np.int32)
-    data.reshape(words.shape)[:] = words
-    offsets[:] = np.arange(count + 1, dtype=np.int32) * np.int32(size)
-    missing = ~words.any(axis=1)
-    mask = pa.py_buffer(np.packbits(~missing, bitorder="little")) if missing.any() else None
-    return pa.BinaryArray.from_buffers(pa.binary(), count, [mask, pa.py_buffer(offsets), pa.py_buffer(data)])
+@compiled
+def _cut_ids(ids: Any, traces: Any, own: Any, parents: Any) -> int:
+    """-> how many have no parent."""
+    orphans = 0
+    for row in range(len(ids)):
+        traces[2 * row], traces[2 * row + 1] = ids[row, 0], ids[row, 1]
+        own[row], parents[row] = ids[row, 2], ids[row, 3]
+        orphans += ids[row, 3] == 0
+    return orphans
+
+
+def _ids(words: NDArray[np.uint64], size: int, missing: NDArray[np.bool_] | None = None) -> pa.Array:
+    """Ids of so many bytes as binary."""
+    count = len(words) * 8 // size
+    offsets = fresh(count + 1, np.int32)
+    offsets[:] = np.arange(0, (count + 1) * size, size, dtype=np.int32)
+    mask = None if missing is None else valid(missing)
+    return pa.BinaryArray.from_buffers(pa.binary(), count, [mask, pa.py_buffer(offsets), pa.py_buffer(words)])
