@@ -6,6 +6,7 @@
     spanledger report calls --param limit=20 --format json
     spanledger report cost-per-successful-task --by feature --from 2026-03-01 --to 2026-04-01
     spanledger report unit-economics --bucket month --as-of-settlement 412 --format parquet --out units.parquet
+    spanledger report chargeback --by cost_centre --from 2026-03-01 --to 2026-04-01 --format pdf --out march.pdf
 
 --from and --to are UTC dates or RFC 3339 times, --to is not included. --tenant may be given several times and limits
 what the question sees; `unattributed` names the calls without a tenant. JSON, CSV and Parquet hold every column, exact
@@ -22,11 +23,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spanledger.errors import CannotRun
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from spanledger.answers import Out
     from spanledger.settings import Settings
+    from warehouse.allocation import Dimensions
     from warehouse.questions import Question
     from warehouse.reader import Scope, WarehouseSnapshot
 
@@ -39,7 +43,10 @@ FLAGS = {
     "as_of_settlement": "--as-of-settlement",
 }
 """Parameters that have a flag of their own."""
-FORMATS = ("table", "json", "csv", "parquet")
+CHARGEBACK = "chargeback"
+STATEMENTS = ("markdown", "pdf")
+"""Formats of statements alone."""
+FORMATS = ("table", "json", "csv", "parquet", *STATEMENTS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,24 +65,49 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print one answer; 0 whatever it says."""
-    from spanledger.answers import open_out, scope_of, write_answer
+    from spanledger.answers import open_out, scope_of
+    from warehouse.allocation import read_dimensions
     from warehouse.questions import load_question
     from warehouse.reader import Warehouse
 
     if args.question is None:
         _list_questions()
         return 0
-    question = load_question(args.question)
+    said = read_dimensions(settings.settle.dimensions)
+    question = load_question(args.question).knowing(said.levels)
     asked = Asked(question=question, scope=scope_of(args.tenant), params=_parameters(args, question, settings))
     asked.question.parse(asked.params, _flag)
+    if args.format in STATEMENTS and question.name != CHARGEBACK:
+        raise CannotRun(f"--format {args.format} is for {CHARGEBACK}; {question.name} is no statement")
     with open_out(args.out, args.format) as out:
-        snapshot = Warehouse(settings.lake).snapshot()
-        answer = snapshot.ask(asked.question.name, asked.scope, **asked.params)
-        if args.format == "table":
-            _print_table(asked, answer, snapshot, out)
-        else:
-            write_answer(answer, out, args.format)
+        snapshot = Warehouse(settings.lake, said.levels).snapshot()
+        _write(asked, _answer(asked, snapshot, said), snapshot, args.format, out)
     return 0
+
+
+def _answer(asked: Asked, snapshot: WarehouseSnapshot, said: Dimensions) -> pa.Table:
+    from warehouse.allocation import charge_back
+
+    if asked.question.name == CHARGEBACK:
+        return charge_back(snapshot, asked.scope, said, **asked.params)
+    return snapshot.ask(asked.question.name, asked.scope, **asked.params)
+
+
+def _write(asked: Asked, answer: pa.Table, snapshot: WarehouseSnapshot, kind: str, out: Out) -> None:
+    from spanledger.answers import write_answer
+
+    if kind == "table":
+        _print_table(asked, answer, snapshot, out)
+    elif kind in STATEMENTS:
+        from spanledger.statements import statements_of, write_markdown, write_pdf
+
+        statements = statements_of(answer, asked.keys()[0])
+        if kind == "pdf":
+            write_pdf(statements, out.binary, taken_at=snapshot.taken_at)
+        else:
+            write_markdown(statements, out.text, taken_at=snapshot.taken_at)
+    else:
+        write_answer(answer, out, kind)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,14 +160,25 @@ def _parameters(args: argparse.Namespace, question: Question, settings: Settings
     return given
 
 
+def _add_up(lines: pa.Table) -> pa.Table:
+    """The sums of the lines of statements, in one row."""
+    from spanledger.statements import SUMS
+
+    measures = lines.select(SUMS)
+    sums = {name: sum(value or 0 for value in measures[name].to_pylist()) for name in SUMS}
+    return measures.from_pylist([sums], schema=measures.schema)
+
+
 def _print_table(asked: Asked, answer: pa.Table, snapshot: WarehouseSnapshot, out: Out) -> None:
     """The answer for people; the total is asked of the same snapshot, so that shares and percentiles are right."""
     from spanledger.answers import write_table
 
     keys = asked.keys()
     columns = keys + list(asked.question.table or (name for name in answer.column_names if name not in keys))
-    grouped = bool(keys) and answer.num_rows > 1
-    total = snapshot.ask(asked.question.name, asked.scope, **asked.in_total()) if grouped else None
+    total = None
+    if keys and answer.num_rows > 1:
+        adds = asked.question.name == CHARGEBACK  # shares are in no table of the lake
+        total = _add_up(answer) if adds else snapshot.ask(asked.question.name, asked.scope, **asked.in_total())
     write_table(answer, out.text, columns=columns, total=total if total is not None and total.num_rows == 1 else None)
     hidden = len(answer.column_names) - len(columns)
     notes = [f"{answer.num_rows} row{'s' * (answer.num_rows != 1)}, snapshot of {snapshot.taken_at:%Y-%m-%d %H:%M:%S}Z"]

@@ -5,7 +5,8 @@ WarehouseError
 │   └── LakeDamaged   one of its files cannot be read, and waiting does not help
 ├── LakeMissing       there is no lake at this place yet
 ├── LakeMismatch      the lake belongs to another key or version than this process
-└── BadQuestion       no such question, or a parameter it does not take
+├── BadQuestion       no such question, or a parameter it does not take
+└── BadDimensions     the file of hierarchies and shared costs says what cannot be
 """
 
 
@@ -31,3 +32,7 @@ class LakeMismatch(WarehouseError):
 
 class BadQuestion(WarehouseError):
     """There is no such question, or it does not take this parameter."""
+
+
+class BadDimensions(WarehouseError):
+    """The file of hierarchies and shared costs cannot be used; the text names the entry and what is allowed."""

@@ -26,20 +26,46 @@ Filter = tuple[tuple[str, frozenset[str | None]], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """A level of a hierarchy, like ``business_unit`` over ``tenant``: which values of ``key`` each of its values holds.
+    """A level of a hierarchy, like ``business_unit`` over ``tenant``: by its values those of ``over`` that they hold.
 
-    A value of ``key`` that none holds is NULL at this level: it stays visible.
+    ``over`` is a dimension, or the level ``below`` this one. A value that none holds is NULL at this level: it stays
+    visible.
     """
 
     name: str
-    key: str
+    over: str
     holds: Mapping[str, frozenset[str | None]]
+    below: Level | None = None
+
+    @property
+    def key(self) -> str:
+        """The dimension at the bottom."""
+        return self.below.key if self.below else self.over
 
     def sql(self) -> str:
         """The expression over the column ``key``."""
-        key = column_sql(self.key)
-        cases = " ".join(f"WHEN {one_of(key, keys)} THEN {literal(name)}" for name, keys in self.holds.items())
+        cases = " ".join(f"WHEN {self.held_by(name)} THEN {literal(name)}" for name in self.holds)
         return f"CASE {cases} END" if cases else "NULL::VARCHAR"
+
+    def held_by(self, name: str | None) -> str:
+        """SQL that is true where this level has a value: conditions on ``key`` alone, no CASE within a CASE."""
+        if name is None:
+            return " AND ".join(f"({self.held_by(one)}) IS NOT TRUE" for one in self.holds) or "true"
+        keys = self.holds.get(name, frozenset())
+        if self.below is None:
+            return one_of(column_sql(self.over), keys)
+        first = sorted(keys, key=lambda key: (key is None, key or ""))
+        return " OR ".join(f"({self.below.held_by(key)})" for key in first) or "false"
+
+    def stands_on(self, name: str) -> bool:
+        """Whether a dimension or level is below this one."""
+        return self.over == name or (self.below is not None and self.below.stands_on(name))
+
+    def of(self, name: str, value: str | None) -> str | None:
+        """The value of this level for one of the dimension or level ``name`` that it stands on."""
+        if self.over != name and self.below is not None:
+            value = self.below.of(name, value)
+        return next((one for one, keys in self.holds.items() if value in keys), None)
 
 
 def levels_of(table: str, levels: Sequence[Level]) -> dict[str, Level]:

@@ -1,0 +1,80 @@
+"""Statements as Markdown and PDF: exact, and nothing that a name says breaks them."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from pathlib import Path
+
+import pytest
+
+from spanledger.__main__ import main
+from tests.warehouse.settling import World
+from tests.warehouse.told import span
+
+USED = {"provider": "openai", "request_model": "gpt-4o", "input_tokens": 1000, "output_tokens": 100}
+
+
+@pytest.fixture
+def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A lake with a settled call of each of two tenants, one of them without a price."""
+    world = World(tmp_path)
+    world.flush(
+        [
+            span("a", trace="a", tenant="acme", feature="a|*b*<中>", **USED),
+            span("b", trace="b", tenant="acme", **USED | {"request_model": "nobody-knows-this"}),
+            span("c", trace="c", tenant="beta", **USED),
+        ]
+    )
+    world.settle()
+    dims = tmp_path / "dims.toml"
+    dims.write_text('[[allocations]]\nname = "platform"\nmonths = {2026-11 = "1234.5"}\nrule = "even"\n')
+    monkeypatch.setenv("SPANLEDGER_LAKE", world.settings.url)
+    monkeypatch.setenv("SPANLEDGER_SETTLE_DIMENSIONS", str(dims))
+    return tmp_path
+
+
+@pytest.mark.usefixtures("lake")
+def test_markdown_has_a_statement_for_each_payer_with_exact_amounts(capsys: pytest.CaptureFixture[str]):
+    assert main(["report", "chargeback", "--format", "markdown"]) == 0
+
+    text = capsys.readouterr().out
+    assert re.findall("^# (.*)$", text, re.MULTILINE) == ["acme, November 2026", "beta, November 2026"]
+    assert "| direct | a\\|\\*b\\*\\<中\\> | gpt-4o |  | 1 | 1,000 | 100 | 0.0035 |" in text
+    assert "| direct |  | nobody-knows-this |  | 1 | 1,000 | 100 | unknown |" in text
+    assert "| allocated |  |  | platform |  |  |  | 617.25 |" in text
+    assert "**617.2535**" in text
+    assert "Calls without a known price, which are not in the total: 1." in text
+
+
+def test_pdf_says_the_same_in_letters_that_it_has(lake: Path):
+    assert main(["report", "chargeback", "--format", "pdf", "--out", str(lake / "out.pdf")]) == 0
+
+    content = (lake / "out.pdf").read_bytes()
+    streams = [zlib.decompress(body) for body in re.findall(rb"stream\r?\n(x.*?)\r?\nendstream", content, re.DOTALL)]
+    text = b"".join(streams)
+    assert content.startswith(b"%PDF-")
+    assert text.count(b"November 2026") == 2
+    assert b"617.2535" in text
+    assert b"u4e2d" in text
+
+
+@pytest.mark.usefixtures("lake")
+def test_the_table_ends_with_the_sum_of_its_lines(capsys: pytest.CaptureFixture[str]):
+    assert main(["report", "chargeback"]) == 0
+
+    last = capsys.readouterr().out.splitlines()[-1].split()
+    assert (last[0], last[1], last[-1]) == ("total", "3", "1,234.5070")
+
+
+@pytest.mark.usefixtures("lake")
+def test_only_statements_are_written_as_such(capsys: pytest.CaptureFixture[str]):
+    assert main(["report", "waste", "--format", "markdown"]) == 2
+    assert "is for chargeback" in capsys.readouterr().err
+
+
+def test_a_bad_file_of_dimensions_stops_the_report_with_one_line(lake: Path, capsys: pytest.CaptureFixture[str]):
+    (lake / "dims.toml").write_text("[levels.unit]\nover = 'tenannt'\nholds = {}")
+
+    assert main(["report", "chargeback"]) == 2
+    assert capsys.readouterr().err.startswith(f"spanledger report: {lake / 'dims.toml'}: levels.unit: over = 'tenannt'")
