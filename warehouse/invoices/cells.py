@@ -150,8 +150,10 @@ def split_costs(row: Mapping[str, Any], tokens: Mapping[str, int], rate: Rate) -
 
 
 def build(ours: Rows, theirs: Rows, midnight: Rows, provider: str, rate: Rate) -> Bill:
-    """Cells and parts of one provider."""
+    """Cells and parts of one provider that has a bill, from its first to its last day."""
     ours, theirs, midnight = ([row for row in rows if row["provider"] == provider] for rows in (ours, theirs, midnight))
+    days = [row["day"] for row in theirs]
+    ours = [row for row in ours if min(days) <= row["day"] <= max(days)]
     tokens, costs = _told(theirs)
     kept = _kept(ours, theirs)
     fine = [one for one in _named(tokens or costs) if one in kept]
