@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from deltalake.transaction import AddAction
 from pyarrow import fs
 
-from warehouse.lake.layout import DICTIONARY_BYTES, Layout, layout
+from warehouse.lake.layout import DICTIONARY_BYTES, Layout, layout, without_empty
 from warehouse.schemas import TABLES
 
 
@@ -77,7 +77,7 @@ def _by_day(rows: pa.Table, partition_by: str) -> Iterable[tuple[str, pa.Table]]
 
 
 def _write(table: str, path: str, rows: pa.Table, files: fs.FileSystem) -> None:
-    with open_file(table, path, files, layout(table), rows.schema) as writer:
+    with open_file(table, path, files, without_empty(layout(table), rows), rows.schema) as writer:
         writer.write_table(rows)
 
 
