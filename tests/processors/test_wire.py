@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from benchmarks.fuzz import compare, random_payload, shuffle_fields
+from benchmarks.fuzz import compare
 from benchmarks.payloads import Shape, payloads
+from benchmarks.random_payloads import random_payload, reverse_pairs, shuffle_fields
 from processors import decode
 from processors.conventions.table import load_table
 from processors.decode import walk, wire
@@ -44,6 +45,66 @@ def test_fields_in_any_order_give_the_same_columns(kind: str) -> None:
     shuffled = [shuffle_fields(one, rng) for one in payloads(Shape(kind=kind), 500)]
 
     assert compare(shuffled, TABLE) == []
+
+
+@pytest.mark.parametrize("kind", ["chat", "traces"])
+def test_values_before_their_keys_as_the_collector_writes_them_give_the_same_columns(kind: str) -> None:
+    assert compare([reverse_pairs(one) for one in payloads(Shape(kind=kind), 500)], TABLE) == []
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"user.id": "null"},
+        {"user.id": " Nobody"},
+        {"user.id": ""},
+        {"user.id": 7},
+        {"gen_ai.request.model": "x" * 2000},
+        {"gen_ai.request.model": "{"},
+        {"gen_ai.request.model": "modèle"},
+        {"gen_ai.usage.input_tokens": "12"},
+        {"gen_ai.usage.input_tokens": "1e2"},
+        {"gen_ai.usage.input_tokens": -(2**63)},
+        {"gen_ai.usage.input_tokens": 2**56},
+        {"gen_ai.response.time_to_first_chunk": -1.0},
+        {"gen_ai.response.time_to_first_chunk": float("nan")},
+        {"gen_ai.request.stream": "yes"},
+        {"gen_ai.response.finish_reasons": ["", "stop"]},
+        {"gen_ai.response.finish_reasons": []},
+        {"gen_ai.output.messages": '[{"parts": [{"refusal": "no"}], "finish_reason": "stop"}]'},
+        {"gen_ai.output.messages": '[{"content_filter_results": {"hate": {"filtered": true}}}]'},
+        {"gen_ai.output.messages": '[{"prompt": "a word that is mentioned, and nothing is meant"}]'},
+        {"feature": '{"tenant": "x"}'},
+    ],
+    ids=repr,
+)
+def test_a_value_that_a_known_shape_has_not_had_so_far_is_read_as_in_any_other_span(told: dict[str, Any]) -> None:
+    usual = {
+        "gen_ai.request.model": "gpt-4o",
+        "gen_ai.usage.input_tokens": 7,
+        "gen_ai.response.time_to_first_chunk": 0.5,
+        "gen_ai.request.stream": True,
+        "gen_ai.response.finish_reasons": ["stop"],
+        "user.id": "ann",
+        "feature": "chat",
+        "gen_ai.output.messages": "[]",
+    }
+    spans = [span(usual), span(usual), span(usual | told), span(usual), span(usual | told), span({**told, **usual})]
+
+    assert compare([request(*spans).SerializeToString()] * 3, TABLE) == []
+
+
+def test_what_a_resource_tells_is_not_taken_from_a_shape_that_stood_below_another() -> None:
+    told = ({"tenant.id": "a"}, {}, {"service.name": "s", "tenant.id": "b"}, {"deployment.environment": "prod"})
+    made = [
+        request(
+            span({"feature": "f"}), span({"tenant.id": "c", "feature": "f"}), resource=one | {"host.name": f"h{at}"}
+        )
+        for at in range(200)
+        for one in told
+    ]
+
+    assert compare([one.SerializeToString() for one in made], TABLE) == []
 
 
 def chunks(*at_ns: int, first: str = "gen_ai.content.completion.chunk") -> bytes:
@@ -152,6 +213,14 @@ def test_texts_that_all_differ_find_room_however_long_they_are() -> None:
     ]
 
     assert compare([*long, *payloads(Shape(), 3000), *long[:20]], TABLE) == []
+
+
+def test_many_more_spans_than_the_first_messages_let_expect_find_room() -> None:
+    long = request(span({"x": "x" * 40_000, "feature": "f"})).SerializeToString()
+    short = [request(*(span({"user.id": f"{n}-{at}"}) for at in range(400))).SerializeToString() for n in range(30)]
+    made = [long if at % 3 == 0 else short[at % 30] for at in range(40)]
+
+    assert compare(made, TABLE) == []
 
 
 def test_a_table_with_more_aliases_than_a_column_can_number_is_refused() -> None:

@@ -1,11 +1,18 @@
 """The way over the wire bytes: ``decode(messages, table) -> Decoded``, the same as ``processors.decode.walk`` gives.
 
-1. ``frames``: messages to groups (one resource, one scope) and spans.
-2. ``templates``: what resource and scope say, in Python, once for each pair of them.
-3. ``spans``: compiled, without the GIL: rows, and the best attribute of every field. It is modest: a span with anything
-   that only Python can read is *left* to the walk, a message that protobuf might read in another way is *odd*.
-4. ``structures``: JSON that may tell what no attribute told, parsed once for each.
-5. ``columns``: Arrow; then the rows of the walk take their places.
+Message by message (``kernel``, compiled, without the GIL; ``walker`` is its Python side):
+
+1. ``frames``: the message into a buffer, its groups (one resource, one scope) and spans. What a resource and a scope
+   say is read in Python, once for each pair of them (``resources``, ``templates``).
+2. ``follow``: spans of a shape that is known (``shapes``: the same keys with the same kinds of values in the same order)
+   are followed along it. ``plans``: what a shape tells of every field, settled once; ``runs``: done for its rows.
+3. ``spans``: all other spans attribute by attribute, and those in which a value is not what the plan hopes for. It is
+   modest: a span with anything that only Python can read is *left* to the walk, a message that protobuf might read in
+   another way is *odd*.
+4. ``fill``: cells of all fields, when the message has been found sound.
+
+Then, for the whole range: ``structures``, JSON that may tell what no attribute told, parsed once for each; ``columns``,
+Arrow; the rows of the walk take their places.
 """
 
 import logging

@@ -9,7 +9,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Status
 def sample() -> bytes:
     """A request of one span with attributes, an event, a link and a status."""
     request = ExportTraceServiceRequest()
-    span = request.resource_spans.add().scope_spans.add().spans.add(trace_id=bytes([1] * 16), span_id=bytes([1] * 8))
+    group = request.resource_spans.add()
+    group.resource.attributes.add(key="service.name").value.string_value = "sample"
+    span = group.scope_spans.add().spans.add(trace_id=bytes([1] * 16), span_id=bytes([1] * 8))
     for key in ("gen_ai.request.model", "gen_ai.output.messages", "not.read"):
         span.attributes.add(key=key).value.string_value = "sämple"
     span.attributes.add(key="gen_ai.usage.input_tokens").value.int_value = 1
