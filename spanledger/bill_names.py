@@ -61,6 +61,15 @@ def bill_provider(name: str) -> str | None:
     return known if known is not None and not is_unknown(known) else None
 
 
+def our_provider(provider: str | None, model: str | None) -> str | None:
+    """Whose bill has a call of ours: its provider; where it names none, or only a router, who sells the model."""
+    known = provider_id(provider)
+    if known not in (None, "litellm") or model is None:
+        return known
+    found = find_model(provider, model)
+    return found[0].id if found else known
+
+
 def model_key(provider: str | None, model: str) -> str:
     """One name for all names of a model: with and without a date, a region, a maker; the name itself if unknown."""
     if provider == "aws":

@@ -67,6 +67,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     bills = _read(args, rates)
     sides = _both_sides(args, settings, bills, rates)
     compared = compare(sides, rate_of(book_of(settings)))
+    if sides.open_days:
+        print(f"{sides.open_days} billed days are not settled to their end and left out", file=sys.stderr)
     if not compared:
         _fail_empty(sides)
     _write(args, compared, by)
@@ -129,8 +131,7 @@ def _both_sides(
     """Import what is new, and read both sides."""
     from datetime import UTC, datetime, timedelta
 
-    from processors.pricing.names import provider_id
-    from spanledger.bill_names import bill_provider, model_key
+    from spanledger.bill_names import bill_provider, model_key, our_provider
     from spanledger.prices import instant
     from warehouse.invoices.gather import Names, Scope, gather
     from warehouse.invoices.imports import Import, import_bills
@@ -157,7 +158,7 @@ def _both_sides(
         start=_day(args.start) or (min(days) if days else None),
         end=_day(args.end) or (max(days) + timedelta(days=1) if days else None),
     )
-    names = Names(provider=provider_id, model=model_key)
+    names = Names(provider=our_provider, model=model_key)
     return gather(Warehouse(settings.lake).snapshot().snapshot, settings.lake, names, scope)
 
 

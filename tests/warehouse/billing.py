@@ -14,7 +14,7 @@ from typing import Any
 from processors.pricing.book import PriceBook
 from processors.pricing.lines import price_lines
 from processors.pricing.names import provider_id
-from spanledger.bill_names import model_key, rate_of
+from spanledger.bill_names import model_key, our_provider, rate_of
 from tests.warehouse.settling import World, book
 from tests.warehouse.told import span
 from warehouse.invoices.answer import Compared, compare
@@ -27,7 +27,7 @@ from warehouse.reader import Warehouse
 NOON = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
 LATER = NOON + 10 * DAY
-NAMES = Names(provider=provider_id, model=model_key)
+NAMES = Names(provider=our_provider, model=model_key)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -256,6 +256,13 @@ def test_days_that_are_not_settled_are_left_out(books: Books, tmp_path: Path):
     assert {one.cell.key.day for one in books.compare()} == {NOON.date()}
 
 
+def test_calls_that_name_no_provider_are_whose_model_it_is(books: Books, tmp_path: Path):
+    books.fill([call("a", provider=None), call("b", provider="litellm", request_model="openai/gpt-4o")])
+    billed_ = charges([call("a"), call("b")])
+
+    assert books.causes(billed_, tmp_path / "bill.csv") == {}
+
+
 @pytest.mark.parametrize("kind", ["cache_write", "cache_write_1h"])
 def test_cache_writes_of_both_lifetimes_have_their_own_cells(books: Books, tmp_path: Path, kind: str):
     used: dict[str, Any] = {"input_tokens": 5000, "cache_write_tokens": 3000, "cache_write_1h_tokens": 1000}

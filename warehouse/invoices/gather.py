@@ -27,14 +27,15 @@ _TIER = (
     "CREATE TEMP MACRO tier_of(tier) AS CASE WHEN lower(coalesce(tier, '')) IN "
     "('', 'standard', 'default', 'auto', 'on_demand', 'ondemand', 'standard_only') THEN 'standard' ELSE lower(tier) END"
 )
+_BILLED_DAYS = "SELECT DISTINCT day FROM counting WHERE provider IN (FROM compared)"
 Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """How names are joined. ``provider``: of ours, as bills have it. ``model``: of either side, for a provider."""
+    """How names are joined. ``provider``: of our provider and model, as bills have it. ``model``: of either side."""
 
-    provider: Callable[[str | None], str | None]
+    provider: Callable[[str | None, str | None], str | None]
     model: Callable[[str | None, str], str]
 
 
@@ -49,12 +50,13 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
-    """Rows of the SQL files, and up to when the books are closed."""
+    """Rows of the SQL files, up to when the books are closed, and how many billed days are not settled to their end."""
 
     ours: Rows
     theirs: Rows
     midnight: Rows
     closed_to: datetime | None
+    open_days: int = 0
 
 
 def gather(snapshot: Snapshot, settings: LakeSettings, names: Names, scope: Scope) -> Sides:
@@ -65,9 +67,9 @@ def gather(snapshot: Snapshot, settings: LakeSettings, names: Names, scope: Scop
         expose(connection, snapshot, "invoices", ALL)
         connection.execute(f"CREATE TEMP VIEW counting AS {COUNTING}")
         connection.execute(_TIER)
-        window = _window(connection, scope, closed_to)
+        window, open_days = _window(connection, scope, closed_to)
         if window is None:
-            return Sides(ours=[], theirs=[], midnight=[], closed_to=closed_to)
+            return Sides(ours=[], theirs=[], midnight=[], closed_to=closed_to, open_days=open_days)
         start, end = window
         first = datetime.combine(start, time(), UTC)
         last = datetime.combine(end, time(), UTC)
@@ -83,24 +85,23 @@ def gather(snapshot: Snapshot, settings: LakeSettings, names: Names, scope: Scop
             theirs=_rows(connection, "theirs", bounds),
             midnight=_rows(connection, "midnight", {**bounds, "minutes": MIDNIGHT_MINUTES}),
             closed_to=closed_to,
+            open_days=open_days,
         )
 
 
 def _window(
     connection: duckdb.DuckDBPyConnection, scope: Scope, closed_to: datetime | None
-) -> tuple[date, date] | None:
-    """The days to compare; makes the table ``compared``. None: there are none."""
+) -> tuple[tuple[date, date] | None, int]:
+    """The days to compare (None: there are none), and how many are billed and open; makes the table ``compared``."""
     found = connection.sql("SELECT DISTINCT provider FROM counting").fetchall()
     providers = sorted({row[0] for row in found} & (scope.providers or {row[0] for row in found}))
     connection.register("compared", pa.table({"provider": pa.array(providers, pa.string())}))
-    first, last = connection.sql(
-        "SELECT min(day), max(day) FROM counting WHERE provider IN (FROM compared)"
-    ).fetchall()[0]
-    if first is None or closed_to is None:
-        return None
-    start, end = scope.start or first, scope.end or last + _DAY
-    end = min(end, closed_to.astimezone(UTC).date())
-    return (start, end) if start < end else None
+    days = [row[0] for row in connection.sql(_BILLED_DAYS).fetchall()]
+    days = [day for day in days if (scope.start or day) <= day and (scope.end is None or day < scope.end)]
+    closed = closed_to.astimezone(UTC).date() if closed_to else date.min
+    settled = [day for day in days if day < closed]
+    window = (min(settled), max(settled) + _DAY) if settled else None
+    return window, len(days) - len(settled)
 
 
 def _name(connection: duckdb.DuckDBPyConnection, names: Names) -> None:
@@ -110,7 +111,7 @@ def _name(connection: duckdb.DuckDBPyConnection, names: Names) -> None:
     ).fetchall()
     rows: dict[tuple[str | None, str | None], tuple[str | None, str | None]] = {}
     for provider, model, is_theirs in pairs:
-        known = provider if is_theirs else names.provider(provider)
+        known = provider if is_theirs else names.provider(provider, model)
         rows[provider, model] = (known, names.model(known, model) if model is not None else None)
     columns = {
         "provider": [key[0] for key in rows],
