@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 Function = TypeVar("Function", bound=Callable[..., Any])
 Numbers = NDArray[np.int64]
 
-_ALL_KNOWN = np.full(1, 0xFF, np.uint8)
+_ALL_KNOWN = np.frombuffer(b"\xff", np.uint8)
 _FEW = 24  # buckets that are put in order one by one; of more the places between the lowest and the highest are counted
 
 
@@ -36,6 +36,7 @@ def add_up(column: pa.Array, of_row: Numbers, groups: int) -> pa.Array:
     words = 2 if wide else 1
     values = np.frombuffer(column.buffers()[1] or b"", np.uint64 if wide else np.int64)
     values = values[column.offset * words : (column.offset + len(column)) * words]
+    values.setflags(write=False)  # as most are: the others would need machine code of their own
     sums, seen = np.zeros(groups * words, values.dtype), np.zeros(groups, np.bool_)
     (_add_wide if wide else _add)(values, *_known(column), of_row, sums, seen)
     bits = pa.array(seen).buffers()[1]
@@ -45,7 +46,9 @@ def add_up(column: pa.Array, of_row: Numbers, groups: int) -> pa.Array:
 def _known(column: pa.Array) -> tuple[NDArray[np.uint8], int, int]:
     """Bits, the place of the first row's, and by how much a row's place is turned right to find its byte."""
     bits = column.buffers()[0]
-    return (_ALL_KNOWN, 0, 63) if bits is None else (np.frombuffer(bits, np.uint8), column.offset, 3)
+    known = _ALL_KNOWN if bits is None else np.frombuffer(bits, np.uint8)
+    known.setflags(write=False)
+    return (known, 0, 63) if bits is None else (known, column.offset, 3)
 
 
 @_compiled

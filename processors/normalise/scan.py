@@ -29,7 +29,10 @@ def suspects(names: pa.Array, most: int, beginnings: Iterable[str], signs: str) 
     _, offsets, data = plain.buffers()
     at = np.frombuffer(offsets, np.int32)[plain.offset : plain.offset + len(plain) + 1] if len(plain) else _NONE
     found = np.zeros(len(plain), np.bool_)
-    _look(at, np.frombuffer(data or b"", np.uint8), most, _odd_bytes(signs), _parts(beginnings), found)
+    bytes_ = np.frombuffer(data or b"", np.uint8)
+    for each in (at, bytes_):
+        each.setflags(write=False)  # as most are: the others would need machine code of their own
+    _look(at, bytes_, most, _odd_bytes(signs), _parts(beginnings), found)
     rows = np.flatnonzero(found)
     return rows[np.asarray(pc.is_valid(plain.take(pa.array(rows))).to_numpy(zero_copy_only=False), np.bool_)]
 
