@@ -124,7 +124,7 @@ def fill(world: World) -> None:
 STEPS = ("looked", "judged", "corrected", "booked 20", "booked", "closed")
 
 
-@pytest.mark.parametrize("at", STEPS)
+@pytest.mark.parametrize("at", [step for step in STEPS if not step.startswith("booked ")])
 def test_a_settlement_that_dies_leaves_nothing_that_counts_and_the_next_one_does_it_all(at: str, world: World):
     fill(world)
 
@@ -141,7 +141,7 @@ def test_a_settlement_that_dies_leaves_nothing_that_counts_and_the_next_one_does
     assert world.total() == (2, 2 * COST, 2000, 200)
 
 
-@pytest.mark.parametrize("at", STEPS[:-1])
+@pytest.mark.parametrize("at", ["looked", "corrected", "booked"])
 def test_of_two_settlements_at_once_one_counts(at: str, world: World):
     fill(world)
     others: list[Settled] = []

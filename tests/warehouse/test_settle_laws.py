@@ -79,7 +79,7 @@ def named(counts: Counter[int]) -> dict[str, int]:
     return {NAMES[number]: count for number, count in sorted(counts.items())}
 
 
-@pytest.mark.parametrize("cut", [0, 1, 2, 3])
+@pytest.mark.parametrize("cut", [1, 2])
 def test_settled_flushes_bill_as_many_calls_as_one_flush_would_in_any_order(cut: int, tmp_path: Path):
     one, other = flushes(cut)
     forth, back, between = (World(tmp_path / name) for name in ("forth", "back", "between"))
