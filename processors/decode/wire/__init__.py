@@ -4,7 +4,7 @@ Message by message (``kernel``, compiled, without the GIL; ``walker`` is its Pyt
 
 1. ``frames``: the message into a buffer, its groups (one resource, one scope) and spans. What a resource and a scope
    say is read in Python, once for each pair of them (``resources``, ``templates``).
-2. ``follow``: spans of a shape that is known (``shapes``: the same keys with the same kinds of values in the same order)
+2. ``follow``: spans of a shape that is known (``shapes``: the same keys and kinds of values in the same order)
    are followed along it. ``plans``: what a shape tells of every field, settled once; ``runs``: done for its rows.
 3. ``spans``: all other spans attribute by attribute, and those in which a value is not what the plan hopes for. It is
    modest: a span with anything that only Python can read is *left* to the walk, a message that protobuf might read in
