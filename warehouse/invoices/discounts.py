@@ -39,40 +39,55 @@ class Priced:
         return (self.theirs - width) / self.ours, (self.theirs + width) / self.ours
 
 
+@dataclass(slots=True)
+class Group:
+    """Days of one factor, which lies between the bounds."""
+
+    low: Fraction
+    high: Fraction
+    days: list[date]
+    cells: list[Priced]
+
+    def is_discount(self) -> bool:
+        """Whether it is over enough cells that have no other reason in common."""
+        names = {(cell.key.model, cell.key.kind) for cell in self.cells}
+        return len(self.cells) >= LEAST_CELLS and (len(names) >= LEAST_NAMES or names == {(None, None)})
+
+
 def find_factors(cells: Sequence[Priced]) -> dict[date, Fraction]:
     """The discount's factor by day, of the days that have one. All cells are one provider's."""
-    usable = [cell for cell in cells if cell.ours > 0 and cell.theirs > 0]
-    by_day: dict[date, Fraction] = defaultdict(Fraction)
-    for cell in usable:
-        by_day[cell.key.day] += cell.ours
-    left = [cell for cell in usable if not cell.spans(Fraction(1)) and cell.theirs < cell.ours]
-    found: dict[date, Fraction] = {}
-    while len(left) >= LEAST_CELLS:
-        shared = _largest(left)
-        held: dict[date, Fraction] = defaultdict(Fraction)
-        for cell in shared:
-            held[cell.key.day] += cell.ours
-        days = {day for day, cost in held.items() if cost > _MOST_OF * by_day[day] and day not in found}
-        members = [cell for cell in shared if cell.key.day in days]
-        names = {(cell.key.model, cell.key.kind) for cell in members}
-        if len(members) >= LEAST_CELLS and (len(names) >= LEAST_NAMES or names == {(None, None)}):
-            found |= dict.fromkeys(days, _plain(members))
-        left = [cell for cell in left if cell not in shared]
-    return found
+    by_day: dict[date, list[Priced]] = defaultdict(list)
+    for cell in cells:
+        if cell.ours > 0 and cell.theirs > 0:
+            by_day[cell.key.day].append(cell)
+    groups: list[Group] = []
+    for day in sorted(by_day):
+        found = _majority(day, by_day[day])
+        same = next((one for one in groups if found and max(one.low, found.low) <= min(one.high, found.high)), None)
+        if found and same:
+            same.low, same.high = max(same.low, found.low), min(same.high, found.high)
+            same.days += found.days
+            same.cells += found.cells
+        elif found:
+            groups.append(found)
+    return {day: _plain(group.cells) for group in groups if group.is_discount() for day in group.days}
 
 
-def _largest(cells: Sequence[Priced]) -> list[Priced]:
-    """Those that share a factor, of all such groups the one that costs most: a sweep over the bounds of each."""
-    edges = sorted(
-        [(cell.bounds()[0], 0, number) for number, cell in enumerate(cells)]
-        + [(cell.bounds()[1], 1, number) for number, cell in enumerate(cells)]
-    )
-    weight, best, at = Fraction(0), Fraction(-1), Fraction(1)
+def _majority(day: date, cells: Sequence[Priced]) -> Group | None:
+    """The factor below 1 that most of a day's cost has; a sweep over the bounds of each cell."""
+    lower = [cell for cell in cells if cell.theirs < cell.ours and not cell.spans(Fraction(1))]
+    bounds = [cell.bounds() for cell in lower]
+    edges = sorted((edge, is_end, number) for number, pair in enumerate(bounds) for is_end, edge in enumerate(pair))
+    weight, best, at = Fraction(0), Fraction(0), Fraction(0)
     for edge, is_end, number in edges:
-        weight += -cells[number].ours if is_end else cells[number].ours
+        weight += -lower[number].ours if is_end else lower[number].ours
         if weight > best:
             best, at = weight, edge
-    return [cell for cell in cells if cell.bounds()[0] <= at <= cell.bounds()[1]]
+    if best <= _MOST_OF * sum((cell.ours for cell in cells), Fraction(0)):
+        return None
+    held = [(cell, pair) for cell, pair in zip(lower, bounds, strict=True) if pair[0] <= at <= pair[1]]
+    low, high = max(pair[0] for _, pair in held), min(pair[1] for _, pair in held)
+    return Group(low=low, high=high, days=[day], cells=[cell for cell, _ in held])
 
 
 def _plain(cells: Sequence[Priced]) -> Fraction:
