@@ -36,25 +36,17 @@ def compiled(function: Function) -> Function:
 
 
 @compiled
-def _eight(data: Bytes, at: Any) -> Any:
-    """Eight bytes as one number."""
-    number = np.uint64(0)
-    for step in range(8):
-        number |= np.uint64(data[at + np.uint64(step)]) << np.uint64(8 * step)
-    return number
-
-
-@compiled
 def _hash(prefix: int, data: Bytes, start: int, end: int) -> int:
     mixed = np.uint64(prefix) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(end - start)
-    at, last = np.uint64(start), np.uint64(end)
-    while at + np.uint64(8) <= last:
-        mixed = (mixed ^ _eight(data, at)) * np.uint64(0x9FB21C651E98DF25)
+    whole = end - (end - start) % 8
+    for begin in range(start, whole, 8):
+        word = np.uint64(0)
+        for step in range(8):
+            word |= np.uint64(data[np.uint64(begin) + np.uint64(step)]) << np.uint64(8 * step)
+        mixed = (mixed ^ word) * np.uint64(0x9FB21C651E98DF25)
         mixed ^= mixed >> np.uint64(32)
-        at += np.uint64(8)
-    while at < last:
+    for at in range(whole, end):
         mixed = (mixed ^ np.uint64(data[at])) * np.uint64(0x100000001B3)
-        at += np.uint64(1)
     mixed ^= mixed >> np.uint64(29)
     mixed *= np.uint64(0xBF58476D1CE4E5B9)
     return int((mixed ^ (mixed >> np.uint64(32))) >> np.uint64(1))
@@ -159,8 +151,7 @@ def pointed_at(
                 break
             slot = (slot + 1) & (len(table) - 1)
     for row in range(len(ledger)):
-        if first[row] >= 0 and names[first[row]]:
-            names[row] = True
+        names[row] |= first[row] >= 0 and names[first[row]]
     return named, names
 
 
@@ -194,12 +185,10 @@ def made_ids(ledger: Numbers, offsets: Offsets, data: Bytes, asked: Bools) -> tu
             every |= byte
             if byte < 128 and (different < _DIFFERENT or not digits):
                 digits |= 48 <= byte <= 57
-                if seen[byte] != row:
-                    seen[byte] = row
-                    different += 1
-        foreign = every > 127
+                different += seen[byte] != row
+                seen[byte] = row
         made = end - own >= _OWN_CHARACTERS and different >= _DIFFERENT and (end - own >= _LONG_ID or digits)
-        surely[row], perhaps[row] = made and not foreign, made or foreign
+        surely[row], perhaps[row] = made and every < 128, made or every > 127
         if has_word and end - own > _PART and data[own + _PART] == 45:
             hexadecimal = True
             for at in range(own, own + _PART):
@@ -281,8 +270,7 @@ def beside(
     ``order``: rows by key and ``edge_us``, when they began or ended; ``key``: equal for those that are compared;
     ``told``: teller, whether it surely has an id, whether it failed; ``usage``: input and output, 0 unknown.
     """
-    teller, has_id, failed = told
-    input_, output = usage
+    (teller, has_id, failed), (input_, output) = told, usage
     for place in range(len(order)):
         one = order[place]
         for next_place in range(place + 1, len(order)):
