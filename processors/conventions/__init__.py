@@ -11,7 +11,8 @@
 ``scopes.csv``    instrumentation scope (prefix) -> convention, a second one of the same scope that its keys tell apart,
                   how good its token counts are, where its streams end, how it writes models
 ``roles.csv``     spans that are not what they look like: raw copies, usage records, start records; *otherwise*: what a
-                  span does that says nothing of it, by its kind or by what else it tells
+                  span does that says nothing of it, by its kind, by what else it tells or by its name (``{operation}
+                  {model}``: a word of ``values.csv`` that means a model call, and the model that is asked)
 ``providers.csv`` who serves a call that is reported under another name or none: by scope, host or model
 ``usage.csv``     token counts without their cached part or reasoning, by scope, version, provider, key, name, model
 ``errors.csv``    provider code, HTTP status, exception class, message pattern, finish reason -> error class; with it

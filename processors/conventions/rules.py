@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -23,6 +24,9 @@ class Scope:
 
 ANY = "*"
 """In ``Role.value``: the field has a value, whichever."""
+NAMED = "{operation}"
+"""In ``Role.otherwise``: what the span's name says, if that is a model call."""
+_PLACES = {"*": r".*", "{operation}": r"(?P<operation>[a-z_]+)", "{model}": r"(?P<model>\S+)"}
 SPAN_KINDS = {"INTERNAL": 1, "SERVER": 2, "CLIENT": 3, "PRODUCER": 4, "CONSUMER": 5}
 
 
@@ -30,8 +34,9 @@ SPAN_KINDS = {"INTERNAL": 1, "SERVER": 2, "CLIENT": 3, "PRODUCER": 4, "CONSUMER"
 class Role:
     """A span that is not what it looks like; empty conditions hold always.
 
-    ``name`` may end in ``*``; ``kind`` is the span's as OTLP names it; ``value`` is ``*`` where any will do. With
-    ``otherwise`` the rule is about a span that tells no operation, and that is what it does if nothing else shows.
+    In ``name`` stand ``*`` for any text, ``{operation}`` for a word that says what is done, ``{model}`` for the model
+    that is asked. ``kind`` is the span's as OTLP names it; ``value`` is ``*`` where any will do. With ``otherwise`` the
+    rule is about a span that tells no operation, and that is what it does if nothing else shows.
     """
 
     scope: str
@@ -43,6 +48,16 @@ class Role:
     operation: str
     otherwise: str
     stream: bool
+
+    @property
+    def pattern(self) -> str:
+        """``name`` as a regular expression."""
+        parts = re.split(r"(\*|\{\w+\})", self.name)
+        return "(?s)^" + "".join(_PLACES.get(part, re.escape(part)) for part in parts) + "$"
+
+    def group(self, place: str) -> int | None:
+        """The group of ``pattern`` that holds the ``operation`` or the ``model``; None: the name does not say it."""
+        return re.compile(self.pattern).groupindex.get(place)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,8 @@ SOURCES = {
 """Column -> wire fields in the order in which they are asked; without a line: the field of the same name."""
 
 DERIVED = {
-    "operation": "what the span is, by its role or because it has tokens and a model",
+    "operation": "what the span is, by its role or its name, or because it has tokens and a model",
+    "request_model": "the span's name",
     "principal": "the service: no credential is told",
     "duration_ms": "end - start of the span",
     "tpot_ms": "(duration - time to first token) / (output tokens - 1)",

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import cache
+from typing import cast
 
 import polars as pl
 
-from processors.conventions.rules import ANY, NONE, SPAN_KINDS, ProviderRule, Role, provider_rules, roles, words
+from processors.conventions.rules import ANY, NAMED, NONE, SPAN_KINDS, ProviderRule, Role, provider_rules, roles, words
 from processors.conventions.table import AliasTable
 from processors.decode import Decoded
 from processors.normalise.frame import scope_starts, tell, to_frame
@@ -71,10 +72,11 @@ def _describe_shapes(decoded: Decoded) -> pl.DataFrame:
 def _describe(frame: pl.DataFrame) -> pl.DataFrame:
     return (
         frame.with_columns(
-            _first_role(lambda role: role.role or None).alias("_role"),
-            _first_role(lambda role: role.operation or None).alias("role_operation"),
-            _first_role(lambda role: role.otherwise or None).alias("role_otherwise"),
-            _first_role(lambda role: role.stream or None).alias("role_stream"),
+            _first_role(lambda role: role.role).alias("_role"),
+            _first_role(lambda role: role.operation).alias("role_operation"),
+            _first_role(lambda role: role.otherwise.removeprefix(NAMED)).alias("role_otherwise"),
+            _first_name(lambda role: role.otherwise == NAMED, _named_operation).alias("named_operation"),
+            _first_role(lambda role: role.stream).alias("role_stream"),
             pl.col("finish_reason").str.extract(_LAST_WORD).str.to_lowercase().alias("finish_word"),
             pl.col("server_address").str.extract(_HOST).alias("server_address"),
         )
@@ -99,26 +101,46 @@ def _describe(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _first_role(read: Callable[[Role], str | bool | None]) -> pl.Expr:
-    return pl.coalesce(*[pl.when(role_holds(role)).then(pl.lit(read(role))) for role in roles()])
+def _first_role(read: Callable[[Role], str | bool]) -> pl.Expr:
+    return pl.coalesce(*[pl.when(role_holds(role)).then(pl.lit(read(role))) for role in roles() if read(role)])
+
+
+def _first_name(about: Callable[[Role], bool], read: Callable[[Role], pl.Expr]) -> pl.Expr:
+    return pl.coalesce(*[pl.when(_is_named(role)).then(read(role)) for role in roles() if about(role)])
 
 
 def role_holds(role: Role) -> pl.Expr:
     """Whether the rule is about this span: its scope, its name and kind, what a field says, that nothing else does."""
-    holds = scope_starts(role.scope)
-    if role.name.endswith("*"):
-        holds &= pl.col("name").str.starts_with(role.name[:-1])
-    elif role.name:
-        holds &= pl.col("name") == role.name
-    if role.kind:
-        holds &= (pl.col("kind") == SPAN_KINDS[role.kind]).fill_null(value=False)
+    holds = _is_named(role)
     if role.value == ANY:
         holds &= pl.col(role.field).is_not_null()
     elif role.field:
         holds &= (pl.col(role.field) == role.value).fill_null(value=False)
     if role.otherwise:
         holds &= pl.col("operation").is_null() & pl.col("operation_kind").is_null()
+    if role.otherwise == NAMED:
+        holds &= _named_operation(role).is_not_null()
     return holds
+
+
+def _is_named(role: Role) -> pl.Expr:
+    """Whether a span of this scope and kind has this name."""
+    holds = scope_starts(role.scope)
+    if role.name:
+        holds &= pl.col("name").str.contains(role.pattern).fill_null(value=False)
+    if role.kind:
+        holds &= (pl.col("kind") == SPAN_KINDS[role.kind]).fill_null(value=False)
+    return holds
+
+
+def _named_operation(role: Role) -> pl.Expr:
+    """The model call that the name tells; NULL where its word is that of a tool, an agent, or none."""
+    said = closed("operation", pl.col("name").str.extract(role.pattern, cast("int", role.group("operation"))))
+    return pl.when(said.is_in(BILLABLE_OPERATIONS)).then(said)
+
+
+def _named_model(role: Role) -> pl.Expr:
+    return pl.col("name").str.extract(role.pattern, cast("int", role.group("model")))
 
 
 def _operation() -> pl.Expr:
@@ -129,6 +151,7 @@ def _operation() -> pl.Expr:
         "role_operation",
         *_closed_or_member("operation"),
         *_closed_or_member("operation_kind"),
+        pl.when(unexplained).then("named_operation"),
         pl.when(unexplained & has_model & (_HAS_TOKENS | _CLIENT_OF_A_MODEL)).then(_of_model()),
         pl.when(pl.col("task_outcome").is_not_null()).then(pl.lit("task")),
         "role_otherwise",
@@ -160,7 +183,10 @@ def _role_of_operation() -> pl.Expr:
 def _request_model() -> pl.Expr:
     """One name only, on a failed call, is the model that was asked for: none answered."""
     asked_only = pl.when("failed").then(pl.col("response_model"))
-    return pl.coalesce("request_model", pl.col("provider_model").str.extract(r"/(.+)$"), asked_only)
+    named = pl.when(pl.col("operation").is_in(BILLABLE_OPERATIONS)).then(
+        _first_name(lambda role: role.group("model") is not None, _named_model)
+    )
+    return pl.coalesce("request_model", pl.col("provider_model").str.extract(r"/(.+)$"), named, asked_only)
 
 
 def _bare(model: str) -> pl.Expr:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from processors.conventions.rules import SPAN_KINDS, error_rules, roles, scopes, usage_rules, words
+from processors.conventions.rules import NAMED, SPAN_KINDS, error_rules, roles, scopes, usage_rules, words
 from processors.conventions.spelling import spellings
 from processors.conventions.table import REPEATS, load_table, read_rows
 from warehouse.schemas import BILLABLE_OPERATIONS, OTHER_OPERATIONS
@@ -167,7 +167,9 @@ def test_roles_and_usage_rules_speak_known_words():
     }
     assert {role.field for role in roles()} - {""} <= fields
     assert {role.kind for role in roles()} - {""} <= {*SPAN_KINDS}
-    assert {operation for role in roles() for operation in (role.operation, role.otherwise)} - {""} <= OPERATIONS
+    said = {operation for role in roles() for operation in (role.operation, role.otherwise)}
+    assert said - {"", NAMED} <= OPERATIONS
+    assert all(role.group("operation") for role in roles() if role.otherwise == NAMED)
     said = {side for rule in usage_rules() for side in (rule.input, rule.output)}
     assert said == {"inclusive", "exclusive", "unknown", "inclusive_of_read"}
 
