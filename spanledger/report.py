@@ -174,7 +174,8 @@ def _print_table(asked: Asked, answer: pa.Table, snapshot: WarehouseSnapshot, ou
     from spanledger.answers import write_table
 
     keys = asked.keys()
-    columns = keys + list(asked.question.table or (name for name in answer.column_names if name not in keys))
+    measures = asked.question.table or [name for name in answer.column_names if name not in keys]
+    columns = keys + [name for name in measures if name in answer.column_names]
     total = None
     if keys and answer.num_rows > 1:
         adds = asked.question.name == CHARGEBACK  # shares are in no table of the lake

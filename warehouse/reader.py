@@ -46,6 +46,8 @@ class WarehouseSnapshot:
         """The answer to a question. Raises BadQuestion, LakeUnavailable, LakeDamaged."""
         asked = load_question(question).knowing(self.levels)
         values = asked.parse(params)
+        if asked.books and values["as_of_settlement"] is not None:
+            return self.ask(asked.books, scope, **params)
         whole = check_scope(asked, scope)
         if "now" in values and values["now"] is None:
             values["now"] = self.taken_at

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -19,6 +20,7 @@ from warehouse.lake import Flush, Lake
 from warehouse.questions import load_question, question_names
 from warehouse.reader import ALL, Scope, Warehouse, WarehouseSnapshot
 from warehouse.relations import connect
+from warehouse.schemas.settled import LEDGER_AMOUNTS, LEDGER_COUNTS
 from warehouse.settings import LakeSettings
 
 OTHER = "cluster/topic/1"
@@ -168,6 +170,32 @@ def tell(lake: Lake, app_id: str, tenant: str | None, spans: int) -> None:
     opened = {"event_id": app_id, "incident_id": app_id, "sequence": 0, "event": "opened", "tenant": tenant}
     event = opened | {"recorded_at": NOON, "opened_at": NOON, "feature": "chat"}
     lake.append_once("incidents", rows("incidents", event), app_id, 0)
+    book(lake, app_id, tenant, spans)
+
+
+def book(lake: Lake, app_id: str, tenant: str | None, calls: int) -> None:
+    """What a settlement writes of the tenant's calls."""
+    closed = {"hour": NOON, "settlement": 1, "close_id": "x", "tenant": tenant}
+    amounts = dict.fromkeys(LEDGER_AMOUNTS, Decimal(0)) | {"cost_usd": Decimal(calls)}
+    counts = dict.fromkeys(LEDGER_COUNTS, 0) | {"calls": calls, "priced_calls": calls}
+    line = (
+        closed
+        | {"provider": "openai", "period": NOON.date().replace(day=1), "entry": "settled", "status": "ok"}
+        | counts
+        | amounts
+    )
+    task = closed | {"task": "T", "kind": "task", "spans": calls, "outcome": "success", "safe": "safe"}
+    lake.append_once("ledger", rows("ledger", line), f"settle/{app_id}", 1)
+    lake.append_once("tasks", rows("tasks", task), f"settle/{app_id}", 2)
+
+
+def close(lake: Lake, settled_usd: int) -> None:
+    """The settlement that makes all this count."""
+    row = {"settlement": 1, "close_id": "x", "kind": "settle", "closed_at": NOON, "closed_to": NOON + timedelta(days=1)}
+    row |= {"offsets": [], "settled_usd": Decimal(settled_usd)}
+    lake.append_once("settlements", rows("settlements", row), "settle", 1)
+    bill = {"charged_at": NOON, "provider": "openai", "unit": "tokens", "charge": "usage", "imported_at": NOON}
+    lake.append_once("invoices", rows("invoices", bill | {"cost_usd": Decimal(18), "replaces": True}), "bill", 1)
 
 
 @pytest.fixture(scope="module")
@@ -181,6 +209,7 @@ def shared_and_own(tmp_path_factory: pytest.TempPathFactory) -> tuple[WarehouseS
         if name == "shared":
             tell(lake, OTHER, "beta", 5)
             tell(lake, "cluster/topic/2", None, 11)
+        close(lake, 18 if name == "shared" else 2)
         taken.append(Warehouse(settings).snapshot())
     return taken[0], taken[1]
 
@@ -282,11 +311,17 @@ EDGES: dict[str, list[object]] = {
     "state": ["OPEN", "", "\udcff", 1],
     "text": ["", "\0", "\udcff", "'", "x" * 100_000, "NaN"],
     "whole": ["0", "-1", "9" * 18, "9" * 20, "9" * 5000, "1e3", "NaN", "٣", " 7 ", 2**63 - 1, 2**63, True, 1.5],
+    "rate": ["0", "-1", "1e3", "1e-7", "NaN", "Infinity", "x", "", "9" * 5000, "1e999999999", True, 2.5, "\udcff", [1]],
     "seconds": ["0", "1", "31622400", "31622401", "9" * 20, "-5", "NaN"],
 }
 
 
-ABOUT_THE_DEPLOYMENT = ("pipeline", "dead_letters", "hidden")  # refused to tenants whatever the parameters are
+ABOUT_THE_DEPLOYMENT = (
+    "pipeline",
+    "dead_letters",
+    "hidden",
+    "reconciliation",
+)  # refused to tenants whatever the parameters are
 ASKED = [(name, ALL) for name in question_names()] + [
     (name, frozenset({"acme"})) for name in question_names() if name not in ABOUT_THE_DEPLOYMENT
 ]
@@ -426,7 +461,7 @@ def test_a_damaged_commit_is_named(local: LakeSettings):
 def test_a_question_that_needs_more_memory_says_which_setting(local: LakeSettings, monkeypatch: pytest.MonkeyPatch):
     Lake.open(local).commit(flush_of(stretch(0, 3)))
 
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise duckdb.OutOfMemoryException("could not allocate block")
 
     monkeypatch.setattr("warehouse.reader.expose", full)
@@ -464,7 +499,7 @@ def test_unknown_questions_and_parameters_are_refused_before_the_lake_is_read(lo
     Lake.open(local)
     warehouse = Warehouse(local)
 
-    with pytest.raises(BadQuestion, match=r"no question 'spent'; there are calls, .*spend"):
+    with pytest.raises(BadQuestion, match=r"no question 'spent'; there are .*calls, .*spend"):
         warehouse.ask("spent", ALL)
     with pytest.raises(BadQuestion, match=r"spend takes .*by.*, not colour"):
         warehouse.ask("spend", ALL, colour="red")

@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
-from tests.warehouse.settling import LATER, World, outcome
+from processors.pricing.book import PriceBook
+from processors.pricing.settled import pricing_of
+from tests.warehouse.settling import HOW, LATER, World, outcome
 from tests.warehouse.told import START, span, tool
 from warehouse.errors import BadQuestion
 from warehouse.reader import ALL, Scope, Warehouse
+from warehouse.settle import reprice
 
 USED = {"provider": "openai", "request_model": "gpt-4o", "input_tokens": 1000, "output_tokens": 100}
 COST = Decimal("0.0035")
@@ -283,11 +286,35 @@ def test_a_tenant_is_told_the_difference_but_nothing_that_moved_elsewhere(world:
     assert pick([row], "provisional_calls", "settled_calls", "unexplained_calls") == [(1, 1, None)]
 
 
+def test_another_price_is_a_cause_and_a_line_of_its_own(world: World):
+    world.flush([call("a", "t1"), call("b", "t2", request_model="our-own-7b", provider="house")])
+    world.settle()
+    dear = PriceBook.from_settings(
+        {"openai/gpt-4o": {"input": 5.0, "output": 20.0}, "house/our-own-7b": {"input": 1.0, "output": 1.0}}
+    )
+    reprice(world.lake, world.settings, HOW, pricing_of(dear), window=(START, START + HOUR), now=LATER + HOUR)
+
+    (dearer, priced) = ask(world, "provisional-vs-settled")
+    statement = ask(world, "chargeback", by="tenant", detail="model")
+
+    assert pick([dearer, priced], "model", "difference_usd", "repriced_usd", "inherited_usd", "unexplained_usd") == [
+        ("gpt-4o", COST, COST, 0, 0),
+        ("our-own-7b", Decimal("0.0011"), Decimal("0.0011"), 0, 0),
+    ]
+    told = {(row["model"], row["line"]): (row["settlement"], row["entry"], row["cost_usd"]) for row in statement}
+    assert told["gpt-4o", "direct"] == (None, None, COST)
+    assert told["gpt-4o", "adjustment"] == (2, "repriced", COST)
+    assert told["our-own-7b", "direct"] == (None, None, None)
+    assert told["our-own-7b", "adjustment"] == (2, "repriced", Decimal("0.0011"))
+
+
 QUESTIONS = {
     "cost-per-successful-task": {"by": "tenant,feature"},
     "unit-economics": {"by": "model"},
     "waste": {"by": "tenant"},
     "cache": {},
+    "settled-spend": {"by": "tenant,model"},
+    "chargeback": {},
     "settlements": {},
 }
 
@@ -310,6 +337,23 @@ def test_as_of_a_settlement_is_what_was_said_when_it_was_the_last(world: World):
             assert ask(world, name, as_of_settlement=number + 1, **params) == answers[name], (number, name)
     assert all(ask(world, name, as_of_settlement=0, **params) == [] for name, params in QUESTIONS.items())
     assert said[2]["waste"] != said[3]["waste"]
+
+
+def test_spend_as_of_a_settlement_is_that_of_the_books(world: World):
+    world.flush([span("leaf", "outer", at=10, ms=50, **USED)])
+    world.flush([span("outer", tenant="acme", ms=100, **USED)], partition=1)
+    world.settle()
+
+    streamed, final = ask(world, "spend"), ask(world, "spend", as_of_settlement=1)
+
+    assert pick(streamed, "tenant", "calls", "cost_usd", "provisional") == [
+        ("acme", 1, COST, True),
+        (None, 1, COST, True),
+    ]
+    assert pick(final, "tenant", "calls", "cost_usd", "provisional") == [("acme", 1, COST, False)]
+    assert pick(final, "suppressed_calls", "suppressed_cost_usd") == [(1, COST)]
+    assert final == ask(world, "settled-spend")
+    assert ask(world, "spend", as_of_settlement=0) == []
 
 
 def test_settlements_are_listed_the_last_first_and_tenants_learn_no_amounts(world: World):

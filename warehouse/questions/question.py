@@ -25,7 +25,8 @@ class Question:
 
     ``reads`` maps tables to whether only files of the window are needed; ``gives`` explains columns that need it;
     ``whole`` names columns about the whole deployment, which nobody sees whose scope is not ALL; ``table`` names the
-    measures that a person wants to see first, none = all columns.
+    measures that a person wants to see first, none = all columns; ``books`` names the question that is asked instead
+    where ``as_of_settlement`` is given.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Question:
     whole: tuple[str, ...]
     table: tuple[str, ...]
     sql: str
+    books: str = ""
 
     def parse(self, given: Mapping[str, object], named: Callable[[str], str] = str) -> dict[str, Value]:
         """All parameters, those not given by their defaults. Raises BadQuestion.
@@ -147,6 +149,7 @@ def parse_question(name: str, text: str) -> Question:
         whole=_words(header, "whole "),
         table=_words(header, "table "),
         sql="\n".join(line for line in lines if not line.startswith("--")).strip(),
+        books="".join(_words(header, "books ")),
     )
 
 

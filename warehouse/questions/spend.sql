@@ -6,6 +6,8 @@
 -- takes by: dimensions of usage = tenant; what to group by; nothing = one row
 -- takes start: time = ; first minute
 -- takes end: time = ; first minute after
+-- takes as_of_settlement: whole = ; final numbers as of this settlement, as `settled-spend` tells them
+-- books settled-spend
 -- gives calls: billable calls
 -- gives priced_calls: calls whose cost is known
 -- gives priced_share: priced_calls / calls

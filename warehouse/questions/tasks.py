@@ -27,7 +27,17 @@ def task_places(used: Collection[str]) -> dict[str, str]:
     untold = {"tags" if name.startswith("tags.") else name for name in used if name not in ONE}
     columns = "".join(map(_each_of, sorted(lists)) if tells else map(_none_of, sorted(untold)))
     prompts = "".join(f", {sql} AS {name}" for name, sql in PROMPT.items()) if tells and "prompts" in lists else ""
-    return {"{tells_tasks}": str(tells).lower(), "{of_several}": columns, "{of_prompt}": prompts}
+    return {
+        "{tells_tasks}": str(tells).lower(),
+        "{lists_of_several}": "".join(map(_all_of, sorted(lists))),
+        "{of_several}": columns,
+        "{of_prompt}": prompts,
+    }
+
+
+def _all_of(lists: str) -> str:
+    """A list over all hours of a task."""
+    return f"list_distinct(flatten(list({lists}) FILTER ({lists} IS NOT NULL))) AS {lists},"
 
 
 def _each_of(lists: str) -> str:

@@ -10,11 +10,8 @@ grouped AS (
     SELECT
         tenant, kind, task, max(hour) AS hour,
         min(feature) AS feature, min(environment) AS environment, min(principal) AS principal,
-        list_distinct(flatten(list(users) FILTER (users IS NOT NULL))) AS users,
-        list_distinct(flatten(list(models) FILTER (models IS NOT NULL))) AS models,
-        list_distinct(flatten(list(prompts) FILTER (prompts IS NOT NULL))) AS prompts,
-        list_distinct(flatten(list(routes) FILTER (routes IS NOT NULL))) AS routes,
-        list_distinct(flatten(list(services) FILTER (services IS NOT NULL))) AS services,
+        flatten(list(users) FILTER (users IS NOT NULL)) AS users,
+        {lists_of_several}
         arg_max(outcome, settlement) AS outcome,
         arg_max(safe, settlement) AS safe,
         arg_max(review_minutes, settlement) AS review_minutes
