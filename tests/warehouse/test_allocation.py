@@ -20,6 +20,7 @@ from warehouse.allocation.chargeback import shares_of
 from warehouse.allocation.file import BASES, RULES, Dimensions, Rule, parse_dimensions_file
 from warehouse.allocation.shares import split
 from warehouse.errors import BadDimensions, BadQuestion
+from warehouse.questions.dimensions import filter_sql
 from warehouse.reader import ALL, Scope, Warehouse
 
 NOVEMBER = dt.date(2026, 11, 1)
@@ -204,6 +205,8 @@ def test_levels_group_any_question_that_knows_their_dimension(settled: World):
 
     assert {row["business_unit"]: row["calls"] for row in spend} == {"Retail": 3, "Labs": 1, None: 1}
     assert [(row["cost_centre"], row["tasks"], row["cost_usd"]) for row in units] == [("CC-1", 3, 3 * COST)]
+    own = warehouse.ask("spend", frozenset({"acme"}), by="cost_centre", where="business_unit=Retail").to_pylist()
+    assert [(row["cost_centre"], row["calls"]) for row in own] == [("CC-1", 2)]
     with pytest.raises(BadQuestion, match="no dimension 'cost_centre'"):
         Warehouse(settled.settings).ask("spend", ALL, by="cost_centre")
 
@@ -286,4 +289,9 @@ def test_a_level_says_the_same_in_sql_and_in_python(members: dict[str | None, st
 
     for level in parse_dimensions_file(file).levels:
         tenants = duckdb.sql("SELECT $tenant::VARCHAR AS tenant", params={"tenant": value})
-        assert tenants.project(level.sql()).fetchall() == [(level.of("tenant", value),)]
+        found = level.of("tenant", value)
+        assert tenants.project(level.sql()).fetchall() == [(found,)]
+        for asked in ("Up", "Down", "a", None):
+            assert tenants.filter(filter_sql(((level.name, frozenset({asked})),), [level])).fetchall() == (
+                [(value,)] if asked == found else []
+            )

@@ -18,4 +18,5 @@ def split(total: int, weights: Mapping[str, int]) -> dict[str, int]:
     parts = {name: size * weight // whole for name, weight in counted.items()}
     left = size - sum(parts.values())
     cut = sorted(counted, key=lambda name: (-(size * counted[name] % whole), name))
-    return {name: sign * (part + (name in cut[:left])) for name, part in parts.items()}
+    favoured = set(cut[:left])
+    return {name: sign * (part + (name in favoured)) for name, part in parts.items()}

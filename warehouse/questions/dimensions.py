@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from warehouse.schemas import SAFETY, USAGE_DIMENSIONS
@@ -54,8 +54,12 @@ class Level:
         keys = self.holds.get(name, frozenset())
         if self.below is None:
             return one_of(column_sql(self.over), keys)
-        first = sorted(keys, key=lambda key: (key is None, key or ""))
-        return " OR ".join(f"({self.below.held_by(key)})" for key in first) or "false"
+        return self.below.one_of(keys)
+
+    def one_of(self, values: Collection[str | None]) -> str:
+        """SQL that holds where this level has one of the values; None is NULL; no value at all holds nowhere."""
+        first = sorted(values, key=lambda value: (value is None, value or ""))
+        return " OR ".join(f"({self.held_by(value)})" for value in first) or "false"
 
     def stands_on(self, name: str) -> bool:
         """Whether a dimension or level is below this one."""
@@ -136,7 +140,8 @@ def sql_of(levels: Sequence[Level]) -> Callable[[str], str]:
     return lambda name: over[name].sql() if name in over else column_sql(name)
 
 
-def filter_sql(given: Filter, to_sql: Callable[[str], str] = column_sql) -> str:
+def filter_sql(given: Filter, levels: Sequence[Level] = ()) -> str:
     """A filter as SQL; one that names nothing holds everywhere."""
-    rules = [one_of(to_sql(name), values) for name, values in given]
+    over = {level.name: level for level in levels}
+    rules = [over[name].one_of(values) if name in over else one_of(column_sql(name), values) for name, values in given]
     return " AND ".join(f"({rule})" for rule in rules) or "true"

@@ -94,7 +94,7 @@ class Question:
         }
         for one in self.takes:
             if one.kind == "filter":
-                texts[f"{{{one.name}}}"] = filter_sql(cast("Filter", values[one.name]), sql_of(one.levels))
+                texts[f"{{{one.name}}}"] = filter_sql(cast("Filter", values[one.name]), one.levels)
         texts |= task_places(self.used(values))
         return re.sub(r"\{\w+\}", lambda place: texts[place[0]], self.sql)
 
