@@ -19,6 +19,13 @@ LONGEST_FIRST = (
 """A module is run by one process: a long one that starts last is waited for by all others."""
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """One broker serves all processes of the tests."""
+    from tests.kafka import SharedBroker  # after pytest has prepared its assertions
+
+    config.pluginmanager.register(SharedBroker())
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long modules first; the others, and the tests of a module, in their order."""
     places = {f"tests/{module}.py": place for place, module in enumerate(LONGEST_FIRST)}

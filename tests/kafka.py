@@ -1,19 +1,23 @@
-"""Fixtures with a real Kafka: one broker per test session, topics of its own for every test.
+"""Fixtures with a real Kafka: one broker for all processes of the tests, topics of its own for every test.
 
-``broker`` is shared: never stop or kill it. A test that does takes ``own_broker``. The jars come from the default
-cache, so a machine fetches them once.
+``bootstrap`` is shared: never stop or kill what answers there. A test that does takes ``own_broker``, one about the
+broker itself ``broker``. The jars come from the default cache, so a machine fetches them once.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import gc
 import itertools
 import logging
+import os
+import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +29,9 @@ from spanledger.settings import load
 TOPIC_FIELDS = ("spans_topic", "metrics_topic", "logs_topic", "commits_topic", "alerts_topic", "dlq_topic")
 
 SHORT_SESSIONS = {"group.min.session.timeout.ms": "1000"}  # so that a killed worker's partitions are free soon
+
+SHARED = "kafka"
+"""What the processes of the tests are told the address of the shared broker under."""
 
 _numbers = itertools.count(1)
 
@@ -63,10 +70,39 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalBroker]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def bootstrap(request: pytest.FixtureRequest) -> str:
+    """Address of the shared broker: that of the process that started this one, else the session's own."""
+    given: Mapping[str, str] = getattr(request.config, "workerinput", {})
+    return given.get(SHARED) or request.getfixturevalue("broker").bootstrap
+
+
 @pytest.fixture
-def kafka_settings(broker: LocalBroker) -> KafkaSettings:
-    """The session's broker with topic names that no other test has; nothing is created yet (``ensure_topics`` does)."""
-    return prefixed(KafkaSettings(bootstrap=broker.bootstrap, partitions=2), f"test{next(_numbers)}")
+def kafka_settings(bootstrap: str) -> KafkaSettings:
+    """The shared broker with topic names that no other test has; nothing is created yet (``ensure_topics`` does)."""
+    who = os.environ.get("PYTEST_XDIST_WORKER", "")
+    return prefixed(KafkaSettings(bootstrap=bootstrap, partitions=2), f"test{who}{next(_numbers)}")
+
+
+class SharedBroker:
+    """The broker of all processes that pytest-xdist starts: started before the first of them, stopped with the last."""
+
+    def __init__(self) -> None:
+        self._running: contextlib.ExitStack = contextlib.ExitStack()
+        self._address = ""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """A process of pytest-xdist is about to start."""
+        if not self._address:
+            directory = Path(self._running.enter_context(tempfile.TemporaryDirectory(prefix="spanledger-tests-")))
+            broker = LocalBroker(BrokerSettings(port=0), directory, jars_cache(), properties=SHORT_SESSIONS)
+            self._address = self._running.enter_context(broker).bootstrap
+        node.workerinput[SHARED] = self._address
+
+    def pytest_unconfigure(self) -> None:
+        """All processes have ended."""
+        self._running.close()
 
 
 @pytest.fixture

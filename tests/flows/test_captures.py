@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from ingest.broker import LocalBroker
 from ingest.settings import KafkaSettings
 from tests.flows.contents import leaked
 from tests.flows.deployment import Deployment
@@ -38,9 +37,9 @@ class Replayed:
 
 
 @pytest.fixture(scope="module")
-def replayed(broker: LocalBroker, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
+def replayed(bootstrap: str, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
     """Send all files, one kind after the other, each time until the lake has them."""
-    kafka = prefixed(KafkaSettings(bootstrap=broker.bootstrap, partitions=2), "captures")
+    kafka = prefixed(KafkaSettings(bootstrap=bootstrap, partitions=2), "captures")
     deployment = Deployment(kafka, tmp_path_factory.mktemp("captures"))
     said = {}
     deployment.start_worker()

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from ingest.broker import LocalBroker
 from ingest.settings import MIB, KafkaSettings
 from ingest.topics import ensure_topics
 from tests.flows.contents import leaked
@@ -85,9 +84,9 @@ class Landed:
 
 
 @pytest.fixture(scope="module")
-def landed(broker: LocalBroker, tmp_path_factory: pytest.TempPathFactory) -> Landed:
+def landed(bootstrap: str, tmp_path_factory: pytest.TempPathFactory) -> Landed:
     """Put all records on one topic and wait for both lakes."""
-    kafka = prefixed(KafkaSettings(bootstrap=broker.bootstrap, partitions=2), "collector")
+    kafka = prefixed(KafkaSettings(bootstrap=bootstrap, partitions=2), "collector")
     trusting = Deployment(kafka, tmp_path_factory.mktemp("trusting"))
     doubting = Deployment(
         kafka, tmp_path_factory.mktemp("doubting"), environment={"SPANLEDGER_WORKER_TRUST_SPAN_TENANT": "another_topic"}

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from ingest.broker import LocalBroker
 from ingest.settings import KafkaSettings
 from spanledger.verdict import differing
 from tests.flows.contents import leaked
@@ -42,9 +41,9 @@ class Live:
 
 
 @pytest.fixture(scope="module")
-def live(broker: LocalBroker, tmp_path_factory: pytest.TempPathFactory) -> Live:
+def live(bootstrap: str, tmp_path_factory: pytest.TempPathFactory) -> Live:
     """Run the application once with each instrumentation."""
-    kafka = prefixed(KafkaSettings(bootstrap=broker.bootstrap, partitions=2), "live")
+    kafka = prefixed(KafkaSettings(bootstrap=bootstrap, partitions=2), "live")
     deployment = Deployment(kafka, tmp_path_factory.mktemp("live"))
     deployment.start_worker()
     try:

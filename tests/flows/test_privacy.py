@@ -19,7 +19,6 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from ingest.broker import LocalBroker
 from ingest.settings import KafkaSettings
 from spanledger.__main__ import main
 from tests.alerts.servers import Receiver, receive
@@ -73,7 +72,7 @@ class Sent:
 
 
 @pytest.fixture(scope="module")
-def sent(broker: LocalBroker, tmp_path_factory: pytest.TempPathFactory) -> Sent:
+def sent(bootstrap: str, tmp_path_factory: pytest.TempPathFactory) -> Sent:
     """Send everything once, wait for the lake, and gather all that came out."""
     directory = tmp_path_factory.mktemp("privacy")
     (directory / "spanledger.toml").write_text(CONFIG, encoding="utf-8")
@@ -82,7 +81,7 @@ def sent(broker: LocalBroker, tmp_path_factory: pytest.TempPathFactory) -> Sent:
         "SPANLEDGER_WORKER_TAGS": "my.tag",
         "SPANLEDGER_WORKER_SCAN_PII": "true",
     }
-    kafka = prefixed(KafkaSettings(bootstrap=broker.bootstrap, partitions=2), "privacy")
+    kafka = prefixed(KafkaSettings(bootstrap=bootstrap, partitions=2), "privacy")
     deployment = Deployment(kafka, directory, environment)
     mark = Markers()
     files = _synthetic(directory, mark)
