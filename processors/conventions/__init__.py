@@ -7,6 +7,9 @@
                   written, *includes* (token counts: inclusive or exclusive of cache or reasoning; rest: what was left
                   when all parts beside it were taken out). Field ``*`` is a free map that is searched for every member
                   of convention ``custom_common``; ``{i}`` stands for 0, 1, …; an event row without key is its time
+``objects.csv``   what each member of the providers' usage objects counts: *path* and *includes* as above; a step like
+                  ``LIST+LIST/KIND=WORD+WORD/COUNT`` is a sum over the items of lists
+``places.csv``    where such objects stand: *key*, the *path* to them, *rank*. Each member at each place is an alias
 ``values.csv``    word on the wire (lower case) -> canonical word; empty = no value
 ``scopes.csv``    instrumentation scope (prefix) -> convention, a second one of the same scope that its keys tell apart,
                   how good its token counts are, where its streams end, how it writes models
@@ -21,5 +24,5 @@
 ``apart.csv``     keys of known conventions that are left out, or mean something else here, each with its reason
 ================  ====================================================================================================
 
-A convention is added by adding rows. ``processors.conventions.table`` reads the first two, ``rules`` the others.
+A convention is added by adding rows. ``processors.conventions.table`` reads the first four, ``rules`` the others.
 """

@@ -114,7 +114,7 @@ def load_table(tags: tuple[str, ...] = (), *, scan_pii: bool = False) -> AliasTa
     """Read the table and expand it into exact keys; ``tags`` are attribute keys that settings want kept."""
     fields = [Field(name=row["field"], kind=row["kind"]) for row in read_rows("fields.csv")]
     fields += [Field(name=TAG + tag, kind="text") for tag in tags]
-    written = [_alias(row) for row in read_rows("aliases.csv")]
+    written = [_alias(row) for row in (*read_rows("aliases.csv"), *_in_places())]
     expanded = [alias for one in written for alias in _expand(one, written)]
     expanded += [_tag(tag, place) for tag in tags for place in ("span", "resource")]
     aliases = tuple(replace(a, index=i) for i, a in enumerate(sorted(_distinct(expanded), key=_precedence)))
@@ -144,6 +144,16 @@ def _alias(row: Mapping[str, str]) -> Alias:
         unit=row["unit"],
         includes=row["includes"],
     )
+
+
+def _in_places() -> Iterator[dict[str, str]]:
+    """A row of the alias table for every member of every object at every place where that can stand."""
+    members = read_rows("objects.csv")
+    for place in read_rows("places.csv"):
+        for member in members:
+            if member["object"] == place["object"]:
+                path = ".".join(part for part in (place["path"], member["path"]) if part)
+                yield member | place | {"path": path, "place": "span", "event": "", "unit": "{token}"}
 
 
 def _tag(key: str, place: str) -> Alias:

@@ -12,7 +12,7 @@ import functools
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -76,13 +76,14 @@ def follow(found: Any, path: tuple[str, ...]) -> Any:
     """The member at the end of the path; None where the path breaks off.
 
     A member on the way that is short text is read as a structure (``json.dumps`` writes an object's repr). A step like
-    ``ONE+PREFIX_*`` is the sum of the whole numbers among the members that are called or begin so.
+    ``ONE+PREFIX_*`` is the sum of the whole numbers among the members that are called or begin so; one like
+    ``ONE+OTHER/KIND=WORD+WORD/COUNT`` is the sum of COUNT over the items of these lists whose KIND is one of the words.
     """
     for step in path:
         if isinstance(found, str) and len(found) <= MESSAGE_BYTES:
             found = structure(found)
         if isinstance(found, dict):
-            found = _sum(found, step) if step[-1:] == "*" or "+" in step else found.get(step)
+            found = _member(found, step)
         elif isinstance(found, list) and step.isdigit() and int(step) < len(found):
             found = found[int(step)]
         else:
@@ -90,14 +91,40 @@ def follow(found: Any, path: tuple[str, ...]) -> Any:
     return found
 
 
-def _sum(members: Mapping[Any, Any], step: str) -> int | None:
-    """None where no member counts; a count that cannot be makes the sum one that cannot be."""
+def _member(members: Mapping[Any, Any], step: str) -> Any:
+    if "/" in step:
+        return _sum_items(members, step)
+    if step[-1:] != "*" and "+" not in step:
+        return members.get(step)
     names, begins = _wanted(step)
     told = [members.get(name) for name in names]
     if begins:
         told += [value for name, value in members.items() if isinstance(name, str) and name.startswith(begins)]
+    return _sum(told)
+
+
+def _sum(told: Iterable[Any]) -> int | None:
+    """None where nothing counts; a count that cannot be makes the sum one that cannot be."""
     counts = [count for value in told if (count := to_count(value)) is not None]
     return -1 if any(count < 0 for count in counts) else sum(counts) if counts else None
+
+
+def _sum_items(members: Mapping[Any, Any], step: str) -> int | None:
+    """Of lists of items that say what they count: 0 where they are told and none is of the kind."""
+    lists, kind, words_, count = _wanted_items(step)
+    given = [structure(members.get(name)) for name in lists]
+    items = [item for one in given if isinstance(one, list) for item in one if isinstance(item, dict)]
+    named = [item for item in items if isinstance(item.get(kind), str)]
+    found = [item.get(count) for item in named if item[kind].rpartition(".")[2] in words_]
+    return _sum(found) if found or not named else 0
+
+
+@functools.cache
+def _wanted_items(step: str) -> tuple[tuple[str, ...], str, frozenset[str], str]:
+    """Names of the lists, the member that says of what an item is, its words, and the member that counts."""
+    lists, kinds, count = step.split("/")
+    kind, _, words_ = kinds.partition("=")
+    return tuple(lists.split("+")), kind, frozenset(words_.split("+")), count
 
 
 @functools.cache

@@ -59,7 +59,7 @@ HELPERS = pa.schema(
 """The helper columns, as the package's docstring describes them."""
 
 UNITS = ("searches", "images", "audio_seconds", "pages", "characters", *MODALITIES)
-_OVERLAPS = ("image_cached_input_tokens", "audio_cached_input_tokens")
+_OVERLAPS = tuple(name for name in MODALITIES if "cached" in name)
 """Parts of two parts: that there were none has to be told, or the two cannot be told apart."""
 
 SPELLED = frozenset({"user_id", "session_id", "task_id", "response_id", "_user"})

@@ -6,11 +6,12 @@ of a rule: it leaves all counts of its span unknown, because nobody can say whic
 
 * ``one_hour_beyond_write``: more kept for an hour than was written at all. Anthropic, who invented it, counts the
   hour's writes within the writes, and so does everybody who passes them on: no way is known in which they are left out;
-* ``audio_beyond_input``, ``audio_beyond_output``, ``image_beyond_input``, ``image_beyond_output``: likewise; OpenAI and
-  Google count audio and images within the sums. ``modalities_beyond_input``, ``modalities_beyond_output``: each of the
-  two fits, but not both, because no token is a sound and a picture;
-* ``audio_cached_beyond_audio``, ``image_cached_beyond_image``: what a cache gave of them is part of them. It is part of
-  all that the cache gave as well: ``modalities_beyond_cached``;
+* ``audio_beyond_input``, ``audio_beyond_output``, ``image_beyond_input``, ``image_beyond_output``,
+  ``video_beyond_input``, ``video_beyond_output``: likewise; OpenAI and Google count audio, images and video within the
+  sums. ``modalities_beyond_input``, ``modalities_beyond_output``: each of them fits, but not all, because no token is a
+  sound and a picture;
+* ``audio_cached_beyond_audio``, ``image_cached_beyond_image``, ``video_cached_beyond_video``: what a cache gave of them
+  is part of them. It is part of all that the cache gave as well: ``modalities_beyond_cached``;
 * ``parts_disagree``: a billed span took its cached, written or reasoning part from other spans of the same call, and
   together they do not fit into the sum.
 
@@ -39,11 +40,20 @@ _SUMS = {
 }
 """Sum -> parts that are disjoint: they fit into it together."""
 
-MODALITIES = ("image_input_tokens", "image_output_tokens", "image_cached_input_tokens", "audio_cached_input_tokens")
+_COUNTED = ("image", "video")
+MODALITIES = (
+    *(f"{name}_{side}_tokens" for name in _COUNTED for side in ("input", "output")),
+    *(f"{name}_cached_input_tokens" for name in (*_COUNTED, "audio")),
+)
 """Parts that stand among the units of a row."""
 
 FIVE_MINUTES = "cache_write_5m_tokens"
 """The writes that are not kept for an hour; no column of the lake."""
+
+
+def _each(place: str) -> tuple[str, ...]:
+    return tuple(f"{name}_{place}_tokens" for name in ("audio", *_COUNTED))
+
 
 _BEYOND = {
     "one_hour_beyond_write": (("cache_write_1h_tokens",), "cache_write_tokens"),
@@ -51,13 +61,16 @@ _BEYOND = {
     "audio_beyond_output": (("audio_output_tokens",), "output_tokens"),
     "image_beyond_input": (("image_input_tokens",), "input_tokens"),
     "image_beyond_output": (("image_output_tokens",), "output_tokens"),
+    "video_beyond_input": (("video_input_tokens",), "input_tokens"),
+    "video_beyond_output": (("video_output_tokens",), "output_tokens"),
     "audio_cached_beyond_audio": (("audio_cached_input_tokens",), "audio_input_tokens"),
     "image_cached_beyond_image": (("image_cached_input_tokens",), "image_input_tokens"),
-    "modalities_beyond_input": (("audio_input_tokens", "image_input_tokens"), "input_tokens"),
-    "modalities_beyond_output": (("audio_output_tokens", "image_output_tokens"), "output_tokens"),
-    "modalities_beyond_cached": (("audio_cached_input_tokens", "image_cached_input_tokens"), "cached_input_tokens"),
+    "video_cached_beyond_video": (("video_cached_input_tokens",), "video_input_tokens"),
+    "modalities_beyond_input": (_each("input"), "input_tokens"),
+    "modalities_beyond_output": (_each("output"), "output_tokens"),
+    "modalities_beyond_cached": (_each("cached_input"), "cached_input_tokens"),
 }
-"""Rule -> disjoint parts and whole; of two parts it holds where none of them alone is named for that whole."""
+"""Rule -> disjoint parts and whole; of several parts it holds where none of them alone is named for that whole."""
 
 PROMPTED = ("chat", "text_completion")
 """Operations that have both an input and an output."""
@@ -186,7 +199,7 @@ def _beyond(told: Collection[str]) -> dict[str, pl.Expr]:
         known = tuple(part for part in parts if part in told)
         alone = [one for one, (single, of) in _BEYOND.items() if of == whole and set(single) < set(parts)]
         if known and whole in told and not (alone and len(known) == 1):
-            named = [rules[one] for one in alone]
+            named = [rules[one] for one in alone if one in rules]
             rules[rule] = exceeds(known, whole) & ~pl.any_horizontal(pl.lit(value=False), *named)
     return rules
 

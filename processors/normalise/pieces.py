@@ -19,17 +19,19 @@ from collections.abc import Iterable
 import polars as pl
 
 from processors.normalise.parts import name_rules
-from processors.normalise.semantics import EXCLUSIVE, cached, taken
+from processors.normalise.semantics import EXCLUSIVE, OF_TOOLS, RULED, cached, taken
 
 SIDES = ("input", "output")
 _OWN = ("cache_write_5m_tokens", "taken_input_tokens", "taken_output_tokens", "tool_use_input_tokens")
 PIECES = (*_OWN, "uncached_input_tokens", "total_tokens")
 """Counts that become parts of others, and are no columns of the lake."""
+_APART = ("audio", "image", "video")
 
 
 def gather_pieces(frame: pl.DataFrame) -> pl.DataFrame:
     """``cache_write_tokens taken_<side>_tokens audio_<side>_includes`` anew, and ``_as_written``."""
-    tools = pl.col("tool_use_input_tokens").fill_null(0)
+    apart = pl.col(RULED["input"]).ne_missing(OF_TOOLS)
+    tools = pl.when(apart).then(pl.col("tool_use_input_tokens")).fill_null(0)
     if not _any_told(frame, (*_OWN, "cache_write_1h_tokens")):
         return frame.with_columns(pl.lit(value=False).alias("_as_written"))
     return (
@@ -77,16 +79,13 @@ def _fold_audio(side: str) -> tuple[pl.Expr, pl.Expr]:
 
 
 def join_modalities(frame: pl.DataFrame) -> pl.DataFrame:
-    """Audio and images of an input whose modalities were told without what a cache gave: with it."""
+    """Audio, images and video of an input whose modalities were told without what a cache gave: with it."""
     if not _any_told(frame, ("taken_input_tokens",)):
         return frame
     apart = (pl.col("input_includes") == EXCLUSIVE) & (pl.col("taken_input_tokens") > 0)
     return frame.with_columns(
         (pl.col(name) + pl.when(apart).then(pl.col(part)).fill_null(0)).alias(name)
-        for name, part in (
-            ("audio_input_tokens", "audio_cached_input_tokens"),
-            ("image_input_tokens", "image_cached_input_tokens"),
-        )
+        for name, part in ((f"{what}_input_tokens", f"{what}_cached_input_tokens") for what in _APART)
     )
 
 

@@ -18,6 +18,8 @@ UNKNOWN = "unknown"
 """Of both sides: the rule knows that nothing there was counted."""
 OF_READ = "inclusive_of_read"
 """Of the input: it has what was read from a cache, and in some versions not what was written to it."""
+OF_TOOLS = "inclusive_of_tools"
+"""Of the input: it has what was cached, and what tools gave as well."""
 
 
 RULED = {"input": "_input_ruled", "output": "_output_ruled"}
@@ -33,7 +35,7 @@ def told(side: str) -> pl.Expr:
     """As a rule or the total says; NULL where neither does. Needs ``RULED`` and ``pieces``; for input, output's."""
     as_written = pl.when("_as_written").then(pl.lit("inclusive"))
     own = [_beside(), _between()] if side == "input" else []
-    rule = pl.when(pl.col(RULED[side]) != OF_READ).then(pl.col(RULED[side]))
+    rule = pl.when(pl.col(RULED[side]) != OF_READ).then(pl.col(RULED[side]).replace(OF_TOOLS, "inclusive"))
     return pl.coalesce(as_written, *own, rule, _witness(side))
 
 

@@ -78,6 +78,8 @@ _NAMES = {
     "output_audio_tokens": "audio_output",
     "input_image_tokens": "image_input",
     "output_image_tokens": "image_output",
+    "input_video_tokens": "video_input",
+    "output_video_tokens": "video_output",
     "web_searches": "searches",
     "input_document_pages": "pages",
     "input_characters": "characters",
@@ -93,7 +95,10 @@ _FILLS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "characters": {"": ("input_characters",)},
     "image_input_tokens": {"": ("input_image_tokens",)},
     "image_output_tokens": {"": ("output_image_tokens",)},
+    "video_input_tokens": {"": ("input_video_tokens",)},
+    "video_output_tokens": {"": ("output_video_tokens",)},
     "image_cached_input_tokens": {"": ("cache_image_read_tokens",)},
+    "video_cached_input_tokens": {"": ("cache_video_read_tokens",)},
     "audio_cached_input_tokens": {"": ("cache_audio_read_tokens",)},
 }
 
