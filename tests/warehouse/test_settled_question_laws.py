@@ -17,12 +17,16 @@ from warehouse.reader import ALL, Warehouse
 
 DAY_MS = 86_400_000
 SETTLEMENTS = 3
-QUESTIONS = ("cost-per-successful-task", "unit-economics", "waste", "cache", "chargeback", "provisional-vs-settled")
+QUESTIONS = (
+    *("cost-per-successful-task", "unit-economics", "waste", "cache", "chargeback", "settled-spend"),
+    "provisional-vs-settled",
+)
 ADD = {
     "cost-per-successful-task": ("calls", "priced_calls", "input_tokens", "cost_usd", "waste_usd"),
     "unit-economics": ("calls", "output_tokens", "cost_usd", "waste_usd"),
     "waste": ("calls", "cost_usd", "waste_usd", "failed_usd", "retried_usd", "superseded_usd", "failed_tasks_usd"),
     "cache": ("calls", "cached_input_tokens", "cost_usd", "cached_cost_usd"),
+    "settled-spend": ("calls", "errors", "input_tokens", "input_cost_usd", "cost_usd", "suppressed_calls"),
     "chargeback": ("calls", "input_tokens", "cost_usd"),
     "provisional-vs-settled": ("settled_usd", "provisional_usd", "difference_usd", "suppressed_usd", "late_usd"),
 }

@@ -11,11 +11,11 @@ import pytest
 
 from processors.pricing.book import PriceBook
 from processors.pricing.settled import pricing_of
-from tests.warehouse.settling import HOW, LATER, World, outcome
+from tests.warehouse.settling import HOW, LATER, World, book, outcome
 from tests.warehouse.told import START, span, tool
 from warehouse.errors import BadQuestion
 from warehouse.reader import ALL, Scope, Warehouse
-from warehouse.settle import reprice
+from warehouse.settle import close_month, reprice
 
 USED = {"provider": "openai", "request_model": "gpt-4o", "input_tokens": 1000, "output_tokens": 100}
 COST = Decimal("0.0035")
@@ -308,13 +308,29 @@ def test_another_price_is_a_cause_and_a_line_of_its_own(world: World):
     assert told["our-own-7b", "adjustment"] == (2, "repriced", Decimal("0.0011"))
 
 
+def test_what_changes_of_a_closed_month_stands_on_a_later_statement(world: World):
+    december, november = dt.date(2026, 12, 1), dt.date(2026, 11, 1)
+    later = dt.datetime(2026, 12, 2, tzinfo=dt.UTC)
+    world.flush([call("a", "t1")])
+    world.settle(now=later)
+    close_month(world.lake, world.settings, HOW, pricing_of(book()), month=november, now=later)
+    world.flush([call("late", "t2")])
+    world.settle(now=later)
+
+    rows = ask(world, "chargeback")
+
+    assert pick(rows, "period", "line", "entry", "cost_usd") == [
+        (november, "direct", None, COST),
+        (december, "adjustment", "late", COST),
+    ]
+    assert ask(world, "chargeback", start=december) == rows[1:]
+    assert ask(world, "chargeback", end=december) == rows[:1]
+    assert pick(ask(world, "settled-spend", end=later), "calls", "cost_usd") == [(2, 2 * COST)]
+
+
 QUESTIONS = {
     "cost-per-successful-task": {"by": "tenant,feature"},
-    "unit-economics": {"by": "model"},
     "waste": {"by": "tenant"},
-    "cache": {},
-    "settled-spend": {"by": "tenant,model"},
-    "chargeback": {},
     "settlements": {},
 }
 
@@ -372,7 +388,7 @@ def test_settlements_are_listed_the_last_first_and_tenants_learn_no_amounts(worl
 
 
 def test_an_empty_lake_has_no_settled_answers_and_no_errors(world: World):
-    for name in (*QUESTIONS, "provisional-vs-settled"):
+    for name in (*QUESTIONS, "unit-economics", "cache", "settled-spend", "chargeback", "provisional-vs-settled"):
         assert ask(world, name) == []
 
 
