@@ -139,3 +139,38 @@ APART: dict[str, list[dict[str, Any]]] = {
         record("usage", at=280, took=277, request_model="gpt-4o"),
     ],
 }
+
+
+def beside(one: dict[str, Any], other: dict[str, Any]) -> list[dict[str, Any]]:
+    """Two instrumentations tell of like calls at one time, in two traces of one message; and what each adds."""
+    counts = {"input_tokens": 1200, "output_tokens": 345, "source_offset": 7}
+    return [
+        span("a", at=1, ms=20, **NATIVE | counts | one),
+        span("b", trace="u", ms=30, **WRAPPED | counts | other),
+    ]
+
+
+APART |= {
+    f"calls of one message at odds over {name}": beside({name: one}, {name: other})
+    for name, one, other in (
+        ("user_id", "ann", "bob"),
+        ("session_id", "s1", "s2"),
+        ("task_id", "T-1", "T-2"),
+        ("prompt_name", "greeting", "summary"),
+        ("finish_reason", "stop", "length"),
+        ("cached_input_tokens", 1024, 512),
+    )
+}
+APART |= {
+    f"calls of two messages at odds over {name}": beside({name: one}, {name: other, "source_offset": 8})
+    for name, one, other in (
+        ("session_id", "s1", "s2"),
+        ("user_id", "ann", "bob"),
+        ("finish_reason", "length", "tool_calls"),
+        ("cached_input_tokens", 1024, 512),
+    )
+}
+APART["calls of two messages with API keys of two tenants"] = beside(
+    {"tenant": "acme", "_tenant_rank": 0, "principal": "acme-prod"},
+    {"tenant": "globex", "_tenant_rank": 0, "principal": "globex-prod", "source_offset": 8},
+)

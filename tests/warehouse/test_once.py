@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from processors.conventions.rules import scopes
-from tests.warehouse.look_alikes import APART
+from tests.warehouse.look_alikes import APART, beside
 from tests.warehouse.scenes import SCENES, USAGE
 from tests.warehouse.told import in_ledgers, settle, span, table, told_once, tool, verdicts
 from warehouse import once
@@ -64,6 +64,18 @@ def test_settling_two_flushes_bills_as_many_calls_as_one_flush_had_billed_wherev
     expected = [billed[number] for number, _ in cuts]
     assert named(settle(one, other), cuts) == named(expected, cuts)
     assert named(settle(other, one), cuts) == named(expected, cuts)
+
+
+@pytest.mark.parametrize("name", ["tenant", "feature"])
+def test_names_of_one_rank_that_differ_are_of_two_calls_also_when_the_flush_is_settled(name: str):
+    rows = in_ledgers(
+        [beside({name: "one"}, {name: "other"}), beside({name: "one"}, {name: "other", f"_{name}_rank": 3})]
+    )
+
+    flush = once.apply(table(*rows))
+
+    assert [sorted(told.values()) for told in verdicts(flush, 2)] == [["billed"] * 2, ["billed", "same_call>b"]]
+    assert settle(flush) == [2, 1]
 
 
 def test_a_record_that_stands_twice_is_billed_where_it_came_first():

@@ -27,7 +27,10 @@ SELECT
     reported_cost_usd, service_tier, server_address, provider_account, route, attempt,
     safety_category, guardrail_action, pii_detected, injection_detected,
     tenant, CASE WHEN tenant IS NOT NULL THEN 1 END AS tenant_rank,
+    CASE WHEN principal <> service THEN 'API key' ELSE message END AS tenant_standing,  -- only equal ones are compared:
     feature, CASE WHEN feature IS NOT NULL THEN 1 END AS feature_rank,
-    user_id, session_id, task_id, prompt_name, prompt_version,
+    message AS feature_standing,  -- of what else tells them a flush has seen all of one message, and knew its rank
+    user_id, coalesce(tenant, '') AS hashed_for,  -- whose key the user's id is hashed with
+    session_id, task_id, prompt_name, prompt_version,
     epoch_us(received_at) AS received_us, source_partition, source_offset
-FROM spans;
+FROM (SELECT *, concat_ws(' ', source_partition, source_offset, received_at) AS message FROM spans);

@@ -95,6 +95,7 @@ SELECT
     CASE WHEN is_call AND convention = 'vllm' THEN made_id(asked_id(response_id)) END AS asked_id,
     nullif(input_tokens, 0) AS some_input,  -- 0 is often what was not measured
     nullif(output_tokens, 0) AS some_output,
+    nullif(cached_input_tokens, 0) AS some_cached,
     coalesce(cached_input_tokens, 0) AS cached_part,
     coalesce(cache_write_tokens, 0) AS write_part,
     coalesce(reasoning_tokens, 0) AS thought_part

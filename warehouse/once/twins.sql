@@ -6,6 +6,20 @@
 -- the same span, or one of them below an ancestor of the other (a tracer that does not follow the context), in two traces
 -- not below two requests or jobs (spans that are none of GenAI, or that are not here). Sequential calls never lie within
 -- each other; calls of one instrumentation are no twins, nor are two of which one was told by the other's instrumentation.
+-- Nor are two that contradict each other (`at_odds`).
+CREATE TEMP MACRO why_ended(finish_reason) AS  -- a model that asks for tools has stopped, as Gemini has it
+    CASE WHEN finish_reason = 'tool_calls' THEN 'stop' ELSE finish_reason END;
+
+-- Both tell it, and not the same. Names are compared that were told in one way; 0 cached tokens are often not measured.
+CREATE TEMP MACRO at_odds(a, b) AS NOT coalesce(a.session_id = b.session_id, true)
+    OR NOT coalesce(a.task_id = b.task_id, true)
+    OR NOT coalesce(a.prompt_name = b.prompt_name, true)
+    OR NOT coalesce(a.user_id = b.user_id OR a.hashed_for <> b.hashed_for, true)
+    OR NOT coalesce(a.tenant = b.tenant OR a.tenant_standing <> b.tenant_standing, true)
+    OR NOT coalesce(a.feature = b.feature OR a.feature_standing <> b.feature_standing, true)
+    OR NOT coalesce(why_ended(a.finish_reason) = why_ended(b.finish_reason), true)
+    OR NOT coalesce(a.some_cached = b.some_cached, true);
+
 CREATE TEMP TABLE party AS
 SELECT *
 FROM (SELECT *, coalesce(asked_model, given_model) AS asked FROM told_once WHERE row NOT IN (SELECT row FROM split))
@@ -80,6 +94,7 @@ FROM (
         )
         AND (abs(a.started_us - b.started_us) <= 250_000 OR abs(a.ended_us - b.ended_us) <= 250_000)
         AND coalesce(a.some_input = b.some_input, true) AND coalesce(a.some_output = b.some_output, true)
+        AND NOT at_odds(a, b)
         AND NOT EXISTS (FROM spoken WHERE spoken.row = a.row AND spoken.teller = b.teller)
         AND NOT EXISTS (FROM spoken WHERE spoken.row = b.row AND spoken.teller = a.teller)
 );
