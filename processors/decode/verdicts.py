@@ -84,13 +84,23 @@ def mentioned(value: Any) -> bool:
 
 
 def read(value: Any) -> str | None:
-    """The verdict of a structured result or of category words; None where it says nothing."""
+    """The verdict of a structured result; None where it says nothing, as any text does that is none."""
     found: dict[str, str] = {}
     parsed = structure(value)
     if parsed is not None:
         _walk(parsed, "", found, MOST_DEEP)
+    return write(found)
+
+
+def read_words(value: Any) -> str | None:
+    """Likewise of a result or of category words, in one text or in several."""
+    parsed = structure(value)
     if isinstance(value, str) and parsed is None:
-        _note_words(re.split(r"[,;|]", value[:1024]), "", found)
+        parsed = re.split(r"[,;|]", value[:1024])
+    if not isinstance(parsed, list) or not all(isinstance(word, str) for word in parsed):
+        return read(parsed)
+    found: dict[str, str] = {}
+    _note_words(parsed, "", found)
     return write(found)
 
 
@@ -145,7 +155,7 @@ def _walk(value: Any, category: str, found: dict[str, str], levels: int) -> None
     if levels == 0:
         return
     if isinstance(value, list):
-        if all(isinstance(item, str) for item in value):
+        if category and all(isinstance(item, str) for item in value):
             _note_words(value, category, found)
         for item in value:
             _walk(item, category, found, levels - 1)
@@ -209,5 +219,7 @@ def _is_high(level: Any) -> bool:
     return isinstance(level, int) and not isinstance(level, bool) and level >= _FLAG_SEVERITY
 
 
+WORDS = "words"
+"""Unit of an alias under which bare category words stand."""
 READERS: Mapping[str, Callable[[Any], Any]] = {FIELD: read, refusals.FIELD: refusals.read, "masked_entities": total}
 """What reads the fields that no kind fits."""

@@ -195,7 +195,8 @@ class Walk:
             target = groups.setdefault(alias.group, {})
         if value is None or not _may_win(alias, target):
             return
-        converted = self._converters[alias.field](values.unquote(value) if alias.unit == "json" else value)
+        convert = verdicts.read_words if alias.unit == verdicts.WORDS else self._converters[alias.field]
+        converted = convert(values.unquote(value) if alias.unit == "json" else value)
         if converted is not None and alias.field == verdicts.FIELD and alias.field in target:
             converted = verdicts.merge(target[alias.field][1], converted)
         if converted is not None:

@@ -527,6 +527,32 @@ def test_a_verdict_is_made_of_words_of_the_table_alone():
     assert {pair.partition("=")[2] for pair in found.split(" ")} <= set(verdicts.ACTIONS)
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        *(f"llm.{name}.choices" for name in ("openai", "azure", "azure_ai", "gemini", "vertex_ai", "bedrock")),
+        *("llm.gemini.candidates", "llm.vertex_ai.candidates", "llm.azure.prompt_filter_results", "llm.bedrock.trace"),
+        *("gen_ai.response.content_filter_results", "gen_ai.prompt.prompt_filter_results", "content_filter_results"),
+        *("gen_ai.response.safety_ratings", "gen_ai.response.prompt_feedback"),
+    ],
+)
+@pytest.mark.parametrize(
+    "value",
+    [
+        "[{'finish_reason': 'stop', 'index': 0, 'message': {'content': 'hello there my frie",
+        '[{"finish_reason":"stop","message":{"content":"hello there, my hate, vio',
+        "redacted-by-litellm",
+        "hate; violence, and other words of a user",
+        "<generator object at 0x7f>",
+        ["[{'finish_reason': 'stop'}]"],
+        "None",
+        "",
+    ],
+)
+def test_a_result_that_cannot_be_read_tells_nothing(key: str, value: Any):
+    assert events(CHAT | {key: value}) == {}
+
+
 def test_merging_is_the_same_in_any_order_and_keeps_the_stronger():
     one, other = "hate=flagged pii=allowed", "pii=redacted hate=allowed sexual="
 
