@@ -23,6 +23,7 @@ from processors.messages import Message, Processed, total
 from processors.metered import read_metrics
 from processors.normalise import Rules, normalise
 from processors.normalise.parts import count_rules, refuse_contradictions
+from processors.normalise.speed import forget_unstreamed
 from processors.outcomes import read_logs
 from processors.pricing.book import PriceBook
 from processors.pricing.columns import price_spans
@@ -136,7 +137,7 @@ def _cut(rows: pa.Table, ranges: int) -> list[pa.Table]:
 
 def bill(spans: pa.Table, engine: Engine) -> pa.Table:
     """Normalised spans with verdicts and prices: the columns of ``SPANS``, ``_why`` and the helpers of normalise."""
-    told = once.apply(spans)
+    told = forget_unstreamed(once.apply(spans))
     spelled = spell(told, ("usage_semantics", "operation"))
     judged = refuse_contradictions(spelled)
     kept = told if judged is spelled else judged  # numbers of words are quicker to go on with

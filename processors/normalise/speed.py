@@ -1,8 +1,14 @@
-"""How fast it felt: time to first token and time per output token, of streams only, in milliseconds."""
+"""How fast it felt: time to first token and time per output token, of streams only, in milliseconds.
+
+A model server (vLLM) measures its first token, but does not say whether it streamed it to anyone: its client does. So
+what it measured waits for the once rules, which may find the client, and is forgotten where no stream was told.
+"""
 
 from __future__ import annotations
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from processors.normalise.times import LONGEST_MS
 
@@ -12,13 +18,24 @@ def measure_speed(frame: pl.DataFrame) -> pl.DataFrame:
     first_chunk_ms = (pl.col("first_chunk_at") - pl.col("started_ns")).cast(pl.Int64, strict=False) / 1e6
     after_start = pl.col("first_chunk_at") >= pl.col("started_ns")
     candidates = (pl.col("ttft"), pl.when(after_start).then(first_chunk_ms), pl.col("server_ttft"))
-    streams = pl.col("stream").fill_null(value=False) & pl.col("_model_call")
+    streams = pl.col("stream").fill_null(value=True) & pl.col("_model_call")  # unknown: see forget_unstreamed
     after_first = pl.col("output_tokens") - 1
     return frame.with_columns(
         pl.when(streams).then(pl.coalesce(*[_plausible(value) for value in candidates])).alias("ttft_ms")
     ).with_columns(
         pl.when(after_first > 0).then((pl.col("duration_ms") - pl.col("ttft_ms")) / after_first).alias("tpot_ms")
     )
+
+
+def forget_unstreamed(spans: pa.Table) -> pa.Table:
+    """Spans after the once rules without ``ttft_ms`` and ``tpot_ms`` where ``stream`` is not true."""
+    unstreamed = pc.invert(pc.fill_null(spans["stream"], fill_value=False))
+    for name in ("ttft_ms", "tpot_ms"):
+        if pc.any(pc.and_(unstreamed, pc.is_valid(spans[name]))).as_py():
+            index = spans.schema.get_field_index(name)
+            kept = pc.if_else(unstreamed, pa.scalar(None, spans[name].type), spans[name])
+            spans = spans.set_column(index, spans.field(index), kept)
+    return spans
 
 
 def _plausible(value: pl.Expr) -> pl.Expr:

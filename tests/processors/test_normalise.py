@@ -396,7 +396,7 @@ def test_a_first_token_outside_the_call_is_refused(seconds: float):
 def test_only_streams_have_a_first_token():
     measured = {"gen_ai.latency.time_to_first_token": 0.2}
 
-    assert _row(measured)["ttft_ms"] is None
+    assert _row({**measured, "gen_ai.request.stream": False})["ttft_ms"] is None
     assert _row({**measured, "gen_ai.request.stream": True})["ttft_ms"] == 200.0
     assert _row({"gen_ai.response.time_to_first_chunk": 0.2, "gen_ai.request.stream": False})["ttft_ms"] is None
 

@@ -101,8 +101,8 @@ SELECT
     arg_min(t.row, nth + 1000 * model_may_be_copy::INT) FILTER (response_model IS NOT NULL) AS response_model,
     arg_min(t.row, nth) FILTER (response_id IS NOT NULL) AS response_id,
     arg_min(t.row, nth) FILTER (stream IS NOT NULL) AS stream,
-    arg_min(t.row, nth) FILTER (ttft_ms IS NOT NULL) AS ttft_ms,
-    arg_min(t.row, nth) FILTER (tpot_ms IS NOT NULL) AS tpot_ms,
+    arg_min(t.row, nth + 1000 * (stream IS NOT TRUE)::INT) FILTER (ttft_ms IS NOT NULL) AS ttft_ms,  -- who saw a stream first
+    arg_min(t.row, nth + 1000 * (stream IS NOT TRUE)::INT) FILTER (tpot_ms IS NOT NULL) AS tpot_ms,
     arg_min(t.row, nth) FILTER (alike) AS status,
     arg_min(t.row, nth + 1000 * vagueness(error_class)) FILTER (error_class IS NOT NULL AND alike) AS error_class,
     arg_min(t.row, nth) FILTER (http_status IS NOT NULL AND alike) AS http_status,
