@@ -28,6 +28,7 @@ VERBS = {
     "reconcile": "hold the bills of providers against the books",
     "reprice": "price calls anew, as lines of their own",
     "report": "ask the lake a question",
+    "export": "write a month of the books as FOCUS",
     "alerts": "list incidents",
     "prices": "show, check and compare prices; list what has none",
     "lake": "attach the lake to a DuckDB file",

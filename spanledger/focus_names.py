@@ -1,0 +1,95 @@
+"""What a FOCUS export asks the price catalogue and the price book: who sells a model, and what its tokens cost."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from fractions import Fraction
+from functools import cache, lru_cache
+from itertools import product
+
+from genai_prices.data_snapshot import get_snapshot
+
+from processors.pricing.book import Asked, PriceBook, list_tariff
+from processors.pricing.catalogue import Tariff, find_model
+from processors.pricing.rates import Rates
+from spanledger.bill_names import bill_provider, our_provider
+from warehouse.focus import Offer, Seller
+
+_DAY_US = 86_400_000_000
+_FIRST_DAY = date(1970, 1, 1)
+_PRICED_AS = {
+    "input": ("input_tokens",),
+    "audio_input": ("input_audio_tokens", "input_tokens"),
+    "cached_input": ("cache_read_tokens",),
+    "cache_write": ("cache_write_tokens",),
+    "cache_write_1h": ("cache_write_1h_tokens", "cache_write_tokens"),
+    "output": ("output_tokens",),
+    "audio_output": ("output_audio_tokens", "output_tokens"),
+}
+"""By kind of a bill whose price it costs, the first that there is; without one it is booked as part of another kind."""
+NOBODY = "unknown"
+"""The seller of calls that name no provider and a model that nobody sells: FOCUS has no NULL there."""
+
+
+class BookSellers:
+    """The price book as ``warehouse.focus.Sellers``."""
+
+    def __init__(self, book: PriceBook) -> None:
+        self.version = book.version
+        self._book = book
+        self._tariffs = lru_cache(maxsize=65_536)(self._find)
+
+    def seller(self, provider: str | None, model: str | None) -> Seller:
+        """Whose bill it is, by the names that `spanledger reconcile` reads back."""
+        known = our_provider(provider, model) or NOBODY
+        made = find_model(None, model) if model else None
+        name = _names().get(known, known)
+        return Seller(id=known, name=name, publisher=_names().get(made[0].id, made[0].id) if made else name)
+
+    def offers(
+        self, tenant: str | None, provider: str | None, model: str, tier: str | None, day: date
+    ) -> Sequence[Mapping[str, Offer]] | None:
+        """All prices of the calls that end on a day, as paid and as listed."""
+        named = tenant if tenant in self._book.tenants else None
+        paid, listed = self._tariffs(Asked(provider=provider, model=model, tier=tier, tenant=named))
+        if paid is None:
+            return None
+        cells: list[dict[str, Offer]] = []
+        for offers in _cells(paid, listed, (day - _FIRST_DAY).days * _DAY_US):
+            if offers not in cells:
+                cells.append(offers)
+        return cells
+
+    def _find(self, asked: Asked) -> tuple[Tariff | None, Tariff | None]:
+        return self._book.tariff(asked), list_tariff(asked)
+
+
+def _cells(paid: Tariff, listed: Tariff | None, day_us: int) -> Iterator[dict[str, Offer]]:
+    """Those of every epoch that a call of the day can have begun in, every time of day and context size."""
+    tariffs = [tariff for tariff in (paid, listed) if tariff]
+    epochs = {day_us - 1, day_us + _DAY_US - 1}
+    epochs.update(one for tariff in tariffs for one in tariff.epochs_us if day_us <= one < day_us + _DAY_US)
+    times = {0}.union(*(tariff.day_micros for tariff in tariffs))
+    sizes = {-1}.union(*(tariff.context_tokens for tariff in tariffs))
+    for place in product(sorted(epochs), sorted(times), sorted(sizes)):
+        rates = paid.at(*place)
+        list_rates = listed.at(*place) if listed else None
+        prices = {kind: _usd(rates, kind) for kind in _PRICED_AS}
+        yield {kind: Offer(paid=usd, listed=_usd(list_rates, kind)) for kind, usd in prices.items() if usd is not None}
+
+
+def _usd(rates: Rates | None, kind: str) -> Fraction | None:
+    """What one costs."""
+    prices = rates.prices if rates else {}
+    price = next((prices[key] for key in _PRICED_AS[kind] if key in prices), None)
+    if rates is None or price is None:
+        return None
+    return math.prod((one.factor() for one in rates.adjustments), start=price.of_one())
+
+
+@cache
+def _names() -> dict[str, str]:
+    """Names of providers for people, where `spanledger reconcile` knows them by these."""
+    return {one.id: one.name for one in get_snapshot().providers if bill_provider(one.name) == one.id}
