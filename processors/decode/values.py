@@ -25,6 +25,8 @@ TEXT_BYTES = 1024
 MESSAGE_BYTES = 4096
 STRUCTURE_BYTES = 1 << 20
 """Longest text that is parsed as JSON or Python repr."""
+CUT = "@cut"
+"""Step of a path to what is true of a text that begins as a structure and does not end; words stand before it."""
 OBJECT_BYTES = 1 << 16
 """Likewise as the repr of one object: what is longer is content."""
 
@@ -70,6 +72,13 @@ def structure(value: Any) -> Any:
         return json.loads(value)
     except (ValueError, RecursionError):
         return read_repr(value)
+
+
+def is_cut(value: Any, about: Iterable[str] = ()) -> bool:
+    """Whether a text that no structure was found in begins as one and holds these words: its end is missing."""
+    if not isinstance(value, str) or len(value) > STRUCTURE_BYTES:
+        return False
+    return (value.lstrip()[:1] in ("{", "[") or opens_object(value)) and all(word in value for word in about)
 
 
 def follow(found: Any, path: tuple[str, ...]) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -101,9 +101,8 @@ class Walk:
         """What aliases find in a structured value by their paths."""
         found: Found = {}
         told = worth(aliases, value)
-        parsed = values.structure(value) if told else None
-        for alias in told if parsed is not None else ():
-            self._offer(alias, values.follow(parsed, alias.path), found, None)
+        for alias, member in _members(told, value) if told else ():
+            self._offer(alias, member, found, None)
         return found
 
     def span(self, index: int, position: int, span: Span, scope_spans: ScopeSpans, found: Found) -> None:
@@ -181,11 +180,8 @@ class Walk:
     ) -> None:
         if not any(_may_win(alias, found) for alias in aliases):
             return
-        parsed = values.structure(value)
-        if parsed is None:
-            return
-        for alias in aliases:
-            self._offer(alias, values.follow(parsed, alias.path), found, groups)
+        for alias, member in _members(aliases, value):
+            self._offer(alias, member, found, groups)
 
     def _offer(self, alias: Alias, value: Any, found: Found, groups: dict[str, Found] | None) -> None:
         target = found
@@ -195,12 +191,14 @@ class Walk:
             target = groups.setdefault(alias.group, {})
         if value is None or not _may_win(alias, target):
             return
-        convert = verdicts.read_words if alias.unit == verdicts.WORDS else self._converters[alias.field]
-        converted = convert(values.unquote(value) if alias.unit == "json" else value)
+        converted = self._converter(alias)(values.unquote(value) if alias.unit == "json" else value)
         if converted is not None and alias.field == verdicts.FIELD and alias.field in target:
             converted = verdicts.merge(target[alias.field][1], converted)
         if converted is not None:
             target[alias.field] = (alias.index, converted * alias.factor if alias.unit in ("s", "ms") else converted)
+
+    def _converter(self, alias: Alias) -> Callable[[Any], Any]:
+        return verdicts.read_words if alias.unit == verdicts.WORDS else self._converters[alias.field]
 
 
 MENTIONS: Mapping[str, Callable[[Any], bool]] = {
@@ -213,6 +211,16 @@ MENTIONS: Mapping[str, Callable[[Any], bool]] = {
 def worth(aliases: Iterable[Alias], value: Any) -> list[Alias]:
     """The aliases that may find something in a structured value."""
     return [a for a in aliases if a.path and (a.field not in MENTIONS or MENTIONS[a.field](value))]
+
+
+def _members(aliases: Iterable[Alias], value: Any) -> Iterator[tuple[Alias, Any]]:
+    """What aliases with a path find in a structured value; of one that does not end, that it is cut."""
+    parsed = values.structure(value)
+    for alias in aliases:
+        if parsed is not None:
+            yield alias, values.follow(parsed, alias.path)
+        elif alias.path[-1] == values.CUT and values.is_cut(value, alias.path[:-1]):
+            yield alias, True
 
 
 def name_by_event(groups: dict[str, Found], event: str) -> None:

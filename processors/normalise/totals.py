@@ -90,17 +90,20 @@ def _of_gemini() -> pl.Expr:
 
 
 def flag_doubts(frame: pl.DataFrame) -> pl.DataFrame:
-    """``lifetimes_beyond_write``, ``write_unsure`` and ``total_disagrees``."""
+    """``usage_cut``, ``lifetimes_beyond_write``, ``write_unsure`` and ``total_disagrees``."""
     kept = pl.col("cache_write_1h_tokens").fill_null(0) + pl.col(FIVE_MINUTES)
     lifetimes = (kept > pl.col("cache_write_tokens")) & ~pl.col("_refused")
     summed = _TOTAL.is_null() | (_BEYOND == 0)
     unsure = (pl.col(RULED["input"]) == OF_READ) & pl.col("stream") & summed & (_WRITTEN > 0)
     mended = pl.col("_repair").fill_null("").str.contains("outside_input", literal=True)
-    return apply_rules(
-        frame,
-        {"lifetimes_beyond_write": lifetimes, "write_unsure": unsure & ~mended, "total_disagrees": _disagrees()},
-        lambda found: found,
-    )
+    cut = pl.col("usage_is_cut") & pl.col("_model_call") & pl.col("cached_input_tokens").is_null()
+    rules = {
+        "usage_cut": cut,
+        "lifetimes_beyond_write": lifetimes,
+        "write_unsure": unsure & ~mended,
+        "total_disagrees": _disagrees(),
+    }
+    return apply_rules(frame, rules, lambda found: found)
 
 
 def _disagrees() -> pl.Expr:

@@ -325,3 +325,59 @@ def test_tokens_of_video_stand_among_the_units_and_have_their_price():
     assert dict(row["units"]) == {"video_input_tokens": 800}
     want = _price("gemini-live-2.5-flash", "google", input_tokens=1000, output_tokens=100, input_video_tokens=800)
     assert row["cost_usd"] == want
+
+
+LITELLM = {
+    "prompt_tokens": 1200,
+    "completion_tokens": 345,
+    "total_tokens": 1545,
+    "prompt_tokens_details": {"cached_tokens": 1024},
+}
+
+
+@pytest.mark.parametrize("write", [json.dumps, repr])
+@pytest.mark.parametrize(
+    ("key", "wrap"),
+    [
+        ("metadata.usage_object", lambda usage: usage),
+        ("metadata", lambda usage: {"usage_object": usage}),
+        ("gen_ai.usage.raw", lambda usage: usage),
+        ("response_data", lambda usage: {"message": {}, "usage": usage}),
+        ("langfuse.observation.usage_details", lambda usage: usage),
+    ],
+)
+def test_a_usage_object_that_was_cut_off_is_flagged(key: str, wrap: Any, write: Any):
+    text = write(wrap(LITELLM))
+    sums = _otel("gpt-4o", "openai", 1200, 345)
+    whole, cut, alone = _rows(
+        *(
+            span(given, span_id=bytes([n] * 8), trace_id=bytes([n] * 16))
+            for n, given in enumerate(
+                [
+                    sums | {key: text},
+                    sums | {key: text[: len(text) - 20]},
+                    {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o", key: text[: len(text) - 20]},
+                ],
+                start=1,
+            )
+        )
+    )
+
+    assert (whole["cached_input_tokens"], whole["usage_semantics"]) == (1024, "inclusive")
+    assert (cut["input_tokens"], cut["usage_semantics"]) == (1200, "inclusive+usage_cut")
+    assert (alone["cost_usd"], alone["usage_semantics"]) == (None, "refused+usage_cut")
+
+
+def test_what_another_attribute_tells_is_not_missing_where_a_usage_object_was_cut_off():
+    told = {"gen_ai.usage.cache_read.input_tokens": 1024, "gen_ai.usage.raw": json.dumps(LITELLM)[:30]}
+
+    (row,) = _rows(span(_otel("gpt-4o", "openai", 1200, 345) | told))
+
+    assert row["usage_semantics"] == "inclusive"
+
+
+@pytest.mark.parametrize("value", ["", "hello", "{}", "None", '{"a": 1}', "x" * 100])
+def test_what_is_no_usage_object_or_ends_is_not_flagged(value: str):
+    (row,) = _rows(span(_otel("gpt-4o", "openai", 1200, 345) | {"metadata": value, "gen_ai.usage.raw": value}))
+
+    assert row["usage_semantics"] == "inclusive"
