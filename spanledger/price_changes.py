@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from spanledger.prices import asked_of, book_of, instant, micros, write
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from processors.pricing.book import Asked
+    from processors.pricing.book import Asked, PriceBook
     from processors.pricing.shown import Side
     from spanledger.settings import Settings
     from warehouse.reader import Scope
@@ -45,7 +46,11 @@ def diff(args: argparse.Namespace, settings: Settings) -> int:
 
     before, after = (_side(text, settings) for text in (args.before, args.after))
     tenants = before.book.tenants | after.book.tenants
-    calls = _named(args.model) if args.model else _in_use(scope_of(args.tenant), tenants, settings)
+    calls = (
+        _each_tenant(_named(args.model), args.tenant, (before, after))
+        if args.model
+        else _in_use(scope_of(args.tenant), tenants, settings)
+    )
     changes = _say_whose(show_changes(before, after, calls.items()), OTHERS if tenants else EVERY)
     money = _money(before, after, args, settings)
     totals = _say_whose(show_money(money), EVERY) if money is not None else changes.slice(0, 0)
@@ -56,7 +61,8 @@ def diff(args: argparse.Namespace, settings: Settings) -> int:
         if totals.num_rows:
             print()
             write(totals, "table", _TOTALS_SHOWN)
-    print(f"{changes.num_rows} changes in {len(calls)} models", file=sys.stderr)
+    models = {(asked.provider, asked.model, asked.tier) for asked in calls}
+    print(f"{changes.num_rows} changes in {len(models)} models", file=sys.stderr)
     print(f"the lake's last {DAYS} days, " + say_money(money) if money is not None else _NO_MONEY, file=sys.stderr)
     return 0
 
@@ -115,11 +121,28 @@ def _side(text: str, settings: Settings) -> Side:
         raise CannotRun(f"{text!r} must be a book's FILE.toml, a date or time, a price version, or `list`") from error
 
 
-def _named(models: Sequence[str]) -> dict[Asked, int]:
+def _named(models: Sequence[str]) -> list[Asked]:
+    from processors.conventions.rules import server_by_name
     from processors.pricing.book import Asked
 
     pairs = [name.partition("/") if "/" in name else ("", "", name) for name in models]
-    return {Asked(provider=provider or None, model=model): 0 for provider, _, model in pairs}
+    return [Asked(provider=server_by_name(provider or None, model), model=model) for provider, _, model in pairs]
+
+
+def _each_tenant(models: Sequence[Asked], tenants: Sequence[str] | None, sides: tuple[Side, Side]) -> dict[Asked, int]:
+    """Models as everybody asks for them, and as each tenant does that has an entry for them; or as these tenants do."""
+    named = set().union(*(side.book.tenants for side in sides))
+    asking: dict[Asked, int] = {}
+    for model in models:
+        own = [replace(model, tenant=tenant) for tenant in sorted(named & set(tenants or named))]
+        apart = [one for one in own if any(_names_tenant(side.book, one) for side in sides)]
+        others = tenants is None or len(apart) < len(set(tenants))
+        asking |= dict.fromkeys([model, *apart] if others else apart, 0)
+    return asking
+
+
+def _names_tenant(book: PriceBook, asked: Asked) -> bool:
+    return any(entry.tenant is not None for entry in book.holding(asked))
 
 
 def _in_use(scope: Scope, tenants: frozenset[str], settings: Settings) -> dict[Asked, int]:

@@ -79,11 +79,12 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _show(args: argparse.Namespace, settings: Settings) -> int:
+    from processors.conventions.rules import server_by_name
     from processors.pricing.book import Asked
     from processors.pricing.shown import show_entries, show_rates
 
-    book = book_of(settings)
-    asked = Asked(provider=args.provider, model=args.model, tier=args.tier, tenant=args.tenant)
+    book, served_by = book_of(settings), server_by_name(args.provider, args.model)
+    asked = Asked(provider=served_by, model=args.model, tier=args.tier, tenant=args.tenant)
     at_us = micros(instant(args.at))
     rates, entries = show_rates(book, asked, at_us), show_entries(book, asked, at_us)
     if not rates.num_rows:

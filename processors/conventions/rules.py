@@ -171,6 +171,16 @@ def provider_rules() -> tuple[ProviderRule, ...]:
     return tuple(ProviderRule(**row) for row in read_rows("providers.csv"))
 
 
+@functools.lru_cache(maxsize=4096)
+def server_by_name(reported: str | None, model: str) -> str | None:
+    """Who serves a model where nothing is known but its name and perhaps who is reported to: the provider's word."""
+    word = reported.strip().lower() if reported else None
+    known = words("provider").get(word, word) if word else NONE
+    rules = [rule for rule in provider_rules() if rule.model and not (rule.scope or rule.field or rule.host)]
+    named = (rule.provider for rule in rules if rule.reported in ("", known) and re.search(rule.model, model))
+    return next(named, reported)
+
+
 @functools.cache
 def error_rules() -> tuple[ErrorRule, ...]:
     """In the order of the file, which settles ties."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,6 +27,7 @@ from processors.pricing.served import ELSEWHERE, is_told
 DAY_US = 86_400_000_000
 
 _VENDOR = re.compile(r"^(?:[a-z][a-z0-9-]*\.)+(?=[a-z])")  # how Bedrock names makers: us.cohere.command-r-v1:0
+_DATED = re.compile(r"(?:[-@](?:20\d\d-?\d\d-?\d\d|\d{4}|latest|preview))?(?:-v\d+(?::\d+)?)?$")
 
 RATES = pa.schema(
     [
@@ -173,7 +175,7 @@ def nearest_names(provider: str | None, model: str, count: int = 3) -> list[str]
         names = {
             info.id.lower(): (one.id, info.id) for one in reversed(every) if one.id in places for info in one.models
         }
-        near = next((like for name in spelled if (like := difflib.get_close_matches(name, names, n=count))), [])
+        near = next((like for name in spelled if (like := _most_like(name, names, count))), [])
         if serves is maker and not near:
             near = _same_family(spelled[-1], names, count)
         if near:
@@ -186,6 +188,25 @@ def _named_maker(model: str) -> Provider | None:
     """The provider that a model's name begins with: ``us.cohere.embed-english-v3``, ``cohere/embed-english-v3.0``."""
     ids = [provider_id(word) for word in reversed(re.split(r"[./]", model)[:-1])]
     return next((one for name in ids for one in get_snapshot().providers if one.id == name), None)
+
+
+def _most_like(model: str, names: Iterable[str], count: int) -> list[str]:
+    """Names most like this one: those of its family first, whatever their dates, then those that begin like it."""
+    asked = _family(model)
+    near = dict.fromkeys(name for name in names if _family(name) == asked)
+    near |= dict.fromkeys(difflib.get_close_matches(model, names, n=4 * count))
+    return sorted(near, key=lambda name: (_family(name) != asked, -_words_in_common(_family(name), asked)))[:count]
+
+
+def _family(model: str) -> str:
+    """A model without who makes it, its date and Bedrock's version."""
+    return _DATED.sub("", _VENDOR.sub("", model.rpartition("/")[2]))
+
+
+def _words_in_common(one: str, other: str) -> int:
+    """How many words they begin with alike."""
+    pairs = zip(one.split("-"), other.split("-"), strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _same_family(model: str, names: Iterable[str], count: int) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from processors.conventions.rules import NONE, provider_rules, words
+from processors.conventions.rules import NONE, provider_rules, server_by_name, words
 from processors.conventions.table import load_table
 from processors.decode import decode
 from processors.normalise import Rules, normalise
@@ -577,3 +577,19 @@ def test_a_call_that_only_names_its_model_does_what_such_models_do(model: str, o
     given = {"gen_ai.system": "aws.bedrock", "gen_ai.request.model": model}
 
     assert _row(given, TRACELOOP + "botocore.bedrock-runtime", kind=3)["operation"] == operation
+
+
+@pytest.mark.parametrize("provider", [None, "anthropic", "openai"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        "amazon.nova-pro-v1:0",
+        "models/gemini-2.5-flash",
+        "claude-sonnet-4-5@20250929",
+        "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-pro-v1:0",
+        "gpt-4o",
+    ],
+)
+def test_who_serves_a_model_is_one_answer_for_a_span_and_for_its_bare_name(provider: str | None, model: str):
+    assert server_by_name(provider, model) == _row(_chat(provider, model), "an instrumentation of ours")["provider"]

@@ -420,3 +420,74 @@ def test_every_action_has_an_example(action: str, capsys: pytest.CaptureFixture[
         main(["prices", action, "--help"])
 
     assert f"example: spanledger prices {action}" in capsys.readouterr().out
+
+
+TENANTS = """
+[[price]]
+provider = "openai"
+model = "gpt-4o"
+tenant = "acme"
+from = 2026-01-01
+usd_per_mtok = {input = "2", output = "8"}
+
+[[price]]
+model = "o3"
+tenant = "beta"
+from = 2026-01-01
+markup_percent = "10"
+"""
+
+
+def test_a_diff_of_a_named_model_compares_the_rates_of_each_tenant_that_has_its_own(
+    book: Path, capsys: pytest.CaptureFixture[str]
+):
+    book.write_text(TENANTS)
+
+    def inputs(*tenants: str) -> list[tuple[str, str, str]]:
+        asked = [word for tenant in tenants for word in ("--tenant", tenant)]
+        rows = ask(capsys, "diff", "list", str(book), "--model", "openai/gpt-4o", "--model", "openai/o3", *asked)[1]
+        return [(row["tenant"], row["model"], row["after_usd"]) for row in rows if row["kind"] == "input"]
+
+    assert inputs() == [("acme", "gpt-4o", "2"), ("beta", "o3", "2.2")]
+    assert inputs("acme") == [("acme", "gpt-4o", "2")]
+    assert inputs("gamma") == []
+
+
+def test_a_change_for_everybody_is_shown_beside_those_of_tenants(book: Path, capsys: pytest.CaptureFixture[str]):
+    book.write_text(TENANTS + "\n[[price]]\nmodel = '*'\nfrom = 2026-01-01\nmarkup_percent = '10'\n")
+
+    _, rows, told = ask(capsys, "diff", "list", str(book), "--model", "openai/gpt-4o")
+
+    assert [(row["tenant"], row["after_usd"]) for row in rows if row["kind"] == "input"] == [
+        ("(others)", "2.75"),
+        ("acme", "2.2"),
+    ]
+    assert "in 1 models" in told
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        (("us.anthropic.claude-sonnet-4-5-20250929-v1:0",), "aws/regional.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+        (("amazon.nova-pro-v1:0",), "aws/amazon.nova-pro-v1:0"),
+        (
+            ("anthropic.claude-3-haiku-20240307-v1:0", "--provider", "Anthropic"),
+            "aws/regional.anthropic.claude-3-haiku",
+        ),
+        (("models/gemini-2.5-flash",), "google/gemini-2.5-flash"),
+        (("claude-sonnet-4-5@20250929",), "google/claude-sonnet-4-5"),
+    ],
+)
+def test_a_model_is_looked_up_at_whom_its_name_says_that_serves_it(
+    asked: tuple[str, ...], found: str, capsys: pytest.CaptureFixture[str]
+):
+    code, rows, _ = ask(capsys, "show", *asked)
+
+    assert code == 0
+    assert {row["source"].removeprefix("genai-prices/").partition(" ")[2].startswith(found) for row in rows} == {True}
+
+
+def test_the_nearest_name_is_of_the_same_family_though_its_date_is_another(capsys: pytest.CaptureFixture[str]):
+    told = ask(capsys, "show", "claude-sonnet-4-5-20990929", "--provider", "openai")[2]
+
+    assert "nearest names: anthropic/claude-sonnet-4-5," in told
