@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from processors.codes import encode, number, spell
 from processors.conventions.table import AliasTable, load_table
+from processors.copies import take_units
 from processors.decode import decode
 from processors.messages import Message, Processed, total
 from processors.metered import read_metrics
@@ -137,7 +138,7 @@ def _cut(rows: pa.Table, ranges: int) -> list[pa.Table]:
 
 def bill(spans: pa.Table, engine: Engine) -> pa.Table:
     """Normalised spans with verdicts and prices: the columns of ``SPANS``, ``_why`` and the helpers of normalise."""
-    told = forget_unstreamed(once.apply(spans))
+    told = take_units(forget_unstreamed(once.apply(spans)))
     spelled = spell(told, ("usage_semantics", "operation"))
     judged = refuse_contradictions(spelled)
     kept = told if judged is spelled else judged  # numbers of words are quicker to go on with

@@ -90,7 +90,7 @@ def _of_gemini() -> pl.Expr:
 
 
 def flag_doubts(frame: pl.DataFrame) -> pl.DataFrame:
-    """``usage_cut``, ``lifetimes_beyond_write``, ``write_unsure`` and ``total_disagrees``."""
+    """``cached_kind_untold``, ``usage_cut``, ``lifetimes_beyond_write``, ``write_unsure`` and ``total_disagrees``."""
     kept = pl.col("cache_write_1h_tokens").fill_null(0) + pl.col(FIVE_MINUTES)
     lifetimes = (kept > pl.col("cache_write_tokens")) & ~pl.col("_refused")
     summed = _TOTAL.is_null() | (_BEYOND == 0)
@@ -98,12 +98,23 @@ def flag_doubts(frame: pl.DataFrame) -> pl.DataFrame:
     mended = pl.col("_repair").fill_null("").str.contains("outside_input", literal=True)
     cut = pl.col("usage_is_cut") & pl.col("_model_call") & pl.col("cached_input_tokens").is_null()
     rules = {
+        "cached_kind_untold": _overlaps(),
         "usage_cut": cut,
         "lifetimes_beyond_write": lifetimes,
         "write_unsure": unsure & ~mended,
         "total_disagrees": _disagrees(),
     }
     return apply_rules(frame, rules, lambda found: found)
+
+
+def _overlaps() -> pl.Expr:
+    """Whether some was cached and some was sound or picture, and nobody says how much was both."""
+    both = [
+        (pl.col(f"{kind}_input_tokens") > 0) & pl.col(f"{kind}_cached_input_tokens").is_null()
+        for kind in ("audio", "image", "video")
+    ]
+    some = pl.col("cached_input_tokens") > 0
+    return pl.col("_model_call") & ~pl.col("_refused") & some & pl.any_horizontal(*both)
 
 
 def _disagrees() -> pl.Expr:

@@ -24,6 +24,8 @@ Flagged, and billed as it stands, because nobody can say which count is wrong:
 
 * ``thoughts_of_total``: thoughts are not told, and the rest of Gemini's total is taken for them. Where its own tools
   gave something to read, that is in it too, and belongs to the input: all is billed, some of it on the wrong side;
+* ``cached_kind_untold``: a cache gave a part of an input that has sound, pictures or video, and nobody says how much of
+  these: there is no cost where the model has a rate of its own for what is both;
 * ``usage_cut``: the text of a usage object does not end (a limit on the length of attributes), and what a cache gave is
   told nowhere else: it may have been in what is missing;
 * ``lifetimes_beyond_write``: cache writes by how long they are kept come to more than all of them; the sum stands;

@@ -381,3 +381,39 @@ def test_what_is_no_usage_object_or_ends_is_not_flagged(value: str):
     (row,) = _rows(span(_otel("gpt-4o", "openai", 1200, 345) | {"metadata": value, "gen_ai.usage.raw": value}))
 
     assert row["usage_semantics"] == "inclusive"
+
+
+USAGE_METADATA = {
+    "promptTokenCount": 1000,
+    "candidatesTokenCount": 1390,
+    "totalTokenCount": 2390,
+    "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 1000}],
+    "candidatesTokensDetails": [{"modality": "IMAGE", "tokenCount": 1290}, {"modality": "TEXT", "tokenCount": 100}],
+}
+
+
+@pytest.mark.parametrize("write", [json.dumps, repr])
+@pytest.mark.parametrize(("own", "images"), [({}, 1290), ({"gen_ai.usage.image.output_tokens": 1200}, 1200)])
+def test_a_call_takes_modalities_from_its_copy_on_the_wire(own: dict[str, int], images: int, write: Any):
+    outer = span(_otel("gemini-2.5-flash-image", "gemini", 1000, 1390) | own, name="litellm_request", span_id=b"o" * 8)
+    copy = {"llm.gemini.usageMetadata": write(USAGE_METADATA)}
+    inner = span(copy, name="raw_gen_ai_request", span_id=b"i" * 8, parent_span_id=b"o" * 8)
+
+    for order in ((outer, inner), (inner, outer)):
+        (row,) = _rows(*order, scope="litellm")
+
+        assert dict(row["units"]) == {"image_output_tokens": images}
+        want = {"input_tokens": 1000, "output_tokens": 1390, "output_image_tokens": images}
+        assert row["cost_usd"] == _price("gemini-2.5-flash-image", "google", **want)
+
+
+@pytest.mark.parametrize(("both", "status"), [({}, "usage_missing"), ({"audio_tokens": 450}, "priced")])
+def test_a_cost_that_is_unknown_for_want_of_what_was_cached_sound_names_its_rule(both: dict[str, int], status: str):
+    details = {"audio_tokens": 900, "cached_tokens": 500, "cached_tokens_details": both}
+    usage = {"prompt_tokens": 1000, "completion_tokens": 400, "prompt_tokens_details": details}
+    given = _otel("gpt-4o-mini-realtime-preview", "openai", 1000, 400) | {"metadata.usage_object": repr(usage)}
+
+    (row,) = _rows(span(given), scope="litellm")
+
+    assert row["price_status"] == status
+    assert ("cached_kind_untold" in row["usage_semantics"]) == (status != "priced")
