@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from fractions import Fraction
@@ -13,6 +14,7 @@ from genai_prices.data_snapshot import get_snapshot
 
 from processors.pricing.book import Asked, PriceBook, list_tariff
 from processors.pricing.catalogue import Tariff, find_model
+from processors.pricing.names import makers
 from processors.pricing.rates import Rates
 from spanledger.bill_names import bill_provider, our_provider
 from warehouse.focus import Offer, Seller
@@ -44,9 +46,9 @@ class BookSellers:
     def seller(self, provider: str | None, model: str | None) -> Seller:
         """Whose bill it is, by the names that `spanledger reconcile` reads back."""
         known = our_provider(provider, model) or NOBODY
-        made = find_model(None, model) if model else None
         name = _names().get(known, known)
-        return Seller(id=known, name=name, publisher=_names().get(made[0].id, made[0].id) if made else name)
+        maker = _maker(model) if model else None
+        return Seller(id=known, name=name, publisher=_names().get(maker, maker) if maker else name)
 
     def offers(
         self, tenant: str | None, provider: str | None, model: str, tier: str | None, day: date
@@ -64,6 +66,13 @@ class BookSellers:
 
     def _find(self, asked: Asked) -> tuple[Tariff | None, Tariff | None]:
         return self._book.tariff(asked), list_tariff(asked)
+
+
+def _maker(model: str) -> str | None:
+    """Who made a model, as the catalogue or what stands before its name says: ``us.anthropic.claude-…``."""
+    said = [part for part in re.split(r"[./]", model.strip().lower())[:-1] if part in makers()]
+    found = find_model(None, model) if not said else None
+    return said[-1] if said else found[0].id if found else None
 
 
 def _cells(paid: Tariff, listed: Tariff | None, day_us: int) -> Iterator[dict[str, Offer]]:

@@ -1,0 +1,220 @@
+"""Rows of FOCUS: what a month has, what it lacks, and what the numbers of a row have to do with each other."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from processors.pricing.book import PriceBook
+from processors.pricing.settled import pricing_of
+from tests.warehouse.billing import call
+from tests.warehouse.exporting import (
+    AFTER_NOVEMBER,
+    CLAUDE,
+    COSTS,
+    DECEMBER,
+    GPT,
+    NOVEMBER,
+    export,
+    found,
+    november,
+    rows_of,
+    total,
+)
+from tests.warehouse.settling import HOW, World
+from warehouse.focus.export import NothingSettled
+from warehouse.settle import reprice
+
+
+@pytest.fixture(scope="module")
+def months(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, dict[dt.date, list[dict[str, Any]]]]:
+    """A lake with a closed November, and the rows of two months."""
+    directory = tmp_path_factory.mktemp("months")
+    world = november(directory)
+    return world, {month: export(world, month, directory / f"{month}.csv")[1] for month in (NOVEMBER, DECEMBER)}
+
+
+def booked(world: World, month: dt.date) -> tuple[Any, ...]:
+    """Cost, and tokens in and out, of a month."""
+    return world.sql(
+        f"SELECT sum(cost_usd), sum(input_tokens), sum(output_tokens) FROM ledger WHERE period = DATE '{month}'",  # noqa: S608 - a date
+        "ledger",
+    )[0]
+
+
+def world_of(directory: Path, *calls: dict[str, Any], book: PriceBook | None = None) -> World:
+    """A settled lake of November with these calls."""
+    world = World(directory, book) if book else World(directory)
+    world.flush(calls)
+    world.settle(now=AFTER_NOVEMBER)
+    return world
+
+
+@pytest.mark.parametrize("month", [NOVEMBER, DECEMBER])
+def test_costs_and_tokens_are_those_of_the_ledger_to_the_picodollar(months: Any, month: dt.date):
+    world, rows = months
+    tokens = [row for row in rows[month] if row["ConsumedUnit"] == "Tokens"]
+    outputs = [row for row in tokens if row["x_TokenKind"] in ("output", "audio_output")]
+
+    cost, inputs, output = booked(world, month)
+
+    assert {total(rows[month], name) for name in COSTS} == {cost}
+    assert (total(tokens, "ConsumedQuantity"), total(outputs, "ConsumedQuantity")) == (inputs + output, output)
+
+
+def test_rows_are_by_day_and_kind_with_the_list_price_of_one_token(months: Any):
+    rows = months[1][NOVEMBER]
+
+    cached = found(rows, x_TokenKind="cached_input", x_Model="gpt-4o")
+
+    assert (cached["ChargePeriodStart"], cached["ChargePeriodEnd"]) == ("2026-11-21T00:00:00Z", "2026-11-22T00:00:00Z")
+    assert cached["BillingPeriodStart"] == "2026-11-01T00:00:00Z"
+    assert cached["BillingPeriodEnd"] == "2026-12-01T00:00:00Z"
+    assert (cached["ConsumedQuantity"], cached["ConsumedUnit"]) == (600, "Tokens")
+    assert cached["ListUnitPrice"] == cached["ContractedUnitPrice"] == Decimal("0.00000125")
+    assert cached["BilledCost"] == cached["ListCost"] == Decimal("0.00075")
+    plain = found(rows, x_Model="gpt-4o", x_TokenKind="input", x_ServiceTier=None, x_Feature=None)
+    assert plain["BilledCost"] == Decimal("0.001")
+
+
+def test_kinds_that_share_a_cost_are_told_apart_by_their_prices(months: Any):
+    rows = months[1][NOVEMBER]
+
+    prices = {
+        (row["x_Model"], row["x_TokenKind"]): (row["ConsumedQuantity"], row["ContractedUnitPrice"] * 10**6)
+        for row in rows
+        if row["x_Model"] in ("claude-sonnet-4-5", "gpt-audio")
+    }
+
+    assert prices == {
+        ("claude-sonnet-4-5", "input"): (200, 3),
+        ("claude-sonnet-4-5", "cached_input"): (100, Decimal("0.3")),
+        ("claude-sonnet-4-5", "cache_write"): (500, Decimal("3.75")),
+        ("claude-sonnet-4-5", "cache_write_1h"): (200, 6),
+        ("claude-sonnet-4-5", "output"): (100, 15),
+        ("gpt-audio", "input"): (700, Decimal("2.5")),
+        ("gpt-audio", "audio_input"): (300, 32),
+        ("gpt-audio", "output"): (60, 10),
+        ("gpt-audio", "audio_output"): (40, 64),
+    }
+
+
+def test_unit_price_times_quantity_is_the_cost(months: Any):
+    rows = [row for month in months[1].values() for row in month]
+
+    assert rows
+    for row in rows:
+        assert row["ContractedUnitPrice"] * row["PricingQuantity"] == row["ContractedCost"]
+        assert row["ListUnitPrice"] * row["PricingQuantity"] == row["ListCost"]
+
+
+def test_who_sells_who_made_and_whose_it_is(months: Any):
+    rows = months[1][NOVEMBER]
+
+    bedrock = found(rows, x_Provider="aws.bedrock", x_TokenKind="output")
+    plain = found(rows, x_Feature="chat", x_TokenKind="output")
+
+    assert {bedrock[name] for name in ("ProviderName", "ServiceProviderName", "InvoiceIssuerName")} == {"AWS Bedrock"}
+    assert bedrock["PublisherName"] == "Anthropic"
+    assert (plain["SubAccountId"], plain["x_Tenant"], plain["BillingAccountId"]) == ("project-1", "acme", "books")
+    assert json.loads(plain["Tags"]) == {
+        "environment": "prod", "feature": "chat", "service": "shop", "team": "Zürich", "tenant": "acme",
+    }  # fmt: skip
+
+
+def test_what_came_late_for_a_closed_month_is_a_correction_in_the_next(months: Any):
+    rows = months[1]
+
+    corrections = [row for row in rows[DECEMBER] if row["ChargeClass"] == "Correction"]
+
+    assert {row["ChargePeriodStart"] for row in corrections} == {"2026-11-23T00:00:00Z"}
+    assert {row["BillingPeriodStart"] for row in rows[DECEMBER]} == {"2026-12-01T00:00:00Z"}
+    assert total(corrections, "BilledCost") == Decimal("0.0035")
+    assert len(corrections) < len(rows[DECEMBER])
+    assert {row["ChargeClass"] for row in rows[NOVEMBER]} == {None}
+
+
+def test_csv_and_parquet_have_the_same_rows(months: Any, tmp_path: Path):
+    world, rows = months
+
+    export(world, NOVEMBER, tmp_path / "again.parquet")
+
+    assert rows_of(tmp_path / "again.parquet") == rows[NOVEMBER]
+
+
+def test_an_empty_month_has_a_header_and_no_rows(months: Any, tmp_path: Path):
+    done, rows = export(months[0], dt.date(2026, 10, 1), tmp_path / "october.csv")
+
+    assert (done.rows, rows, done.billed_usd, done.is_closed) == (0, [], 0, True)
+    assert (tmp_path / "october.csv").read_text().startswith("BilledCost,")
+
+
+def test_repriced_calls_of_an_open_month_have_their_new_price_alone(tmp_path: Path):
+    world = world_of(tmp_path, call("a", **GPT))
+    dear = PriceBook.from_settings({"openai/gpt-4o": {"input": 5.0, "output": 20.0}})
+    window = (dt.datetime(2026, 11, 1, tzinfo=dt.UTC), AFTER_NOVEMBER)
+    reprice(world.lake, world.settings, HOW, pricing_of(dear), now=AFTER_NOVEMBER, window=window)
+
+    _, rows = export(world, NOVEMBER, tmp_path / "rows.csv")
+
+    assert [row["BilledCost"] for row in rows] == [Decimal("0.005"), Decimal("0.002")]
+    assert {row["x_PriceVersion"] for row in rows} == {dear.version}
+
+
+def test_a_discount_is_between_the_contracted_and_the_list_price(tmp_path: Path):
+    file = tmp_path / "prices.toml"
+    file.write_text('[[price]]\nprovider = "openai"\nmodel = "*"\nfrom = 2026-01-01\ndiscount_percent = "7.3"\n')
+    calls = [call(f"{n}", **GPT | {"input_tokens": n}) for n in (7, 11)]
+    world = world_of(tmp_path, *calls, book=PriceBook.from_settings({}, str(file)))
+
+    _, rows = export(world, NOVEMBER, tmp_path / "rows.csv")
+
+    row = found(rows, x_TokenKind="input")
+    assert (row["ContractedUnitPrice"], row["ListUnitPrice"]) == (Decimal("0.0000023175"), Decimal("0.0000025"))
+    assert (row["BilledCost"], row["ListCost"]) == (Decimal("0.000041715"), Decimal("0.000045"))
+
+
+def test_calls_of_several_prices_have_no_unit_price(tmp_path: Path):
+    calls = [call(f"{n}", **CLAUDE | {"input_tokens": n}) for n in (1_000, 201_000)]
+    world = world_of(tmp_path, *calls)
+
+    done, rows = export(world, NOVEMBER, tmp_path / "rows.csv")
+
+    row = found(rows, x_TokenKind="input")
+    assert (row["ContractedUnitPrice"], row["ListUnitPrice"]) == (None, None)
+    assert row["ListCost"] == row["BilledCost"] == Decimal("1.209")
+    assert done.mixed == len(rows) == 2
+
+
+def test_calls_without_a_price_are_counted_and_never_free(tmp_path: Path):
+    unknown = call("b", provider="house", request_model="our-own-7b")
+    world = world_of(tmp_path, call("a", **GPT), unknown)
+
+    done, rows = export(world, NOVEMBER, tmp_path / "rows.csv")
+
+    assert done.unpriced == {"our-own-7b": 1}
+    assert {row["x_Model"] for row in rows} == {"gpt-4o"}
+
+
+def test_hours_that_are_not_settled_are_counted(tmp_path: Path):
+    world = World(tmp_path)
+    world.flush([call("a", **GPT), call("b", day=1, **GPT)])
+    world.settle(now=dt.datetime(2026, 11, 20, 20, tzinfo=dt.UTC))
+
+    done, rows = export(world, NOVEMBER, tmp_path / "rows.csv")
+
+    assert (done.open_calls, done.open_usd, total(rows, "BilledCost")) == (1, Decimal("0.0035"), Decimal("0.0035"))
+    assert not done.is_closed
+
+
+def test_nothing_is_exported_before_anything_is_settled(tmp_path: Path):
+    world = World(tmp_path)
+    world.flush([call("a", **GPT)])
+
+    with pytest.raises(NothingSettled, match="spanledger settle"):
+        export(world, NOVEMBER, tmp_path / "rows.csv")
