@@ -17,7 +17,7 @@ from processors.decode.logs import decode_logs
 from processors.messages import Message, Processed, Tally, tally, total
 from processors.normalise.frame import tell, to_frame
 from processors.normalise.identity import identify
-from processors.normalise.outcomes import count_nameless, find_outcomes
+from processors.normalise.outcomes import count_empty, find_outcomes
 from processors.normalise.rules import Rules
 from processors.normalise.secrets import count_hidden
 from processors.normalise.times import place_in_time
@@ -30,7 +30,7 @@ def read_logs(messages: Sequence[Message], table: AliasTable, rules: Rules) -> P
     decoded = found.decoded
     dropped = tally(decoded.dead)
     dropped.update(decoded.dropped)
-    dropped.update(count_nameless(decoded))
+    dropped.update(count_empty(decoded))
     empty = {name: TABLES[name].schema.empty_table() for name in COMMIT_ORDER if name not in ("outcomes", "flushes")}
     outcomes, hidden = _outcomes(decoded, rules)
     return Processed(
@@ -53,4 +53,4 @@ def _outcomes(decoded: Decoded, rules: Rules) -> tuple[pa.Table, Tally]:
         .pipe(place_in_time)
         .pipe(identify, rules)
     )
-    return find_outcomes(decoded, frame).select(OUTCOMES.names), count_hidden(frame)
+    return find_outcomes(decoded, frame, rules.user_key).select(OUTCOMES.names), count_hidden(frame)

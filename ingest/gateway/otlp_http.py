@@ -106,7 +106,7 @@ class HttpExport:
         return web.Response(body=answer, content_type=encoding.value)
 
     async def _take_outcomes(self, request: web.Request, client: Client) -> web.Response:
-        """200 where any outcome was taken, or none was sent; 400 where none is right: either way each error is told."""
+        """200 where any outcome was taken; 400 where none is right, or none was sent: each error is told."""
         if request.content_type != Encoding.JSON.value:
             raise Refused(Reason.BAD_TYPE, f"Content-Type must be {Encoding.JSON}")
         with self._receiver.in_flight.charge() as charge:

@@ -22,6 +22,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeL
 
 from ingest.gateway.keys import Client
 from ingest.gateway.refusals import Reason, Refused
+from ingest.words import LABELS, holds_secret, score_of
 
 PATH = "/v1/outcomes"
 EVENT = "spanledger.outcome"
@@ -102,6 +103,8 @@ def _items(body: bytes) -> list[Any]:
     except (ValueError, RecursionError) as error:
         raise Refused(Reason.MALFORMED, "the body is no JSON: send one outcome, or an array of them") from error
     items = found if isinstance(found, list) else [found]
+    if not items:
+        raise Refused(Reason.MALFORMED, "there is no outcome in the array: send at least one")
     if len(items) > MOST_OUTCOMES:
         raise Refused(Reason.TOO_LARGE, f"a request may have {MOST_OUTCOMES} outcomes: send smaller batches")
     return items
@@ -122,6 +125,7 @@ def _checked(item: Any, client: Client, now_ns: int) -> dict[str, Any]:
             except ValueError as error:
                 raise _Wrong(name, str(error)) from error
     _complete(told)
+    _agree(told)
     _allowed(told, client)
     if told.get("observed_at", 0) > now_ns + int(AHEAD.total_seconds()) * 10**9:
         raise _Wrong("observed_at", "is more than 10 minutes ahead: send the time at which it was observed")
@@ -142,6 +146,19 @@ def _complete(told: Mapping[str, Any]) -> None:
         raise _Wrong(None, f"say how it was judged: one of {', '.join(VERDICTS)}")
 
 
+def _agree(told: Mapping[str, Any]) -> None:
+    """What has labels of its own is judged by one of them, and by no other score than goes with it."""
+    name, label, score = told["name"], told.get("label"), told.get("score")
+    if name not in LABELS or label is None:
+        return
+    meant = score_of(name, label)
+    if meant is None:
+        known = "; or ".join(", ".join(words) for words in LABELS[name].values())
+        raise _Wrong("label", f"of {name} must be one of {known}")
+    if score is not None and score != meant:
+        raise _Wrong("score", f"contradicts the label: leave it out, or send {meant:g}")
+
+
 def _allowed(told: Mapping[str, Any], client: Client) -> None:
     """A key speaks for its tenants only."""
     tenant = told.get("tenant")
@@ -157,6 +174,14 @@ def _text(most: int) -> Callable[[Any], str]:
         return text
 
     return check
+
+
+def _word(value: Any) -> str:
+    """What the ledger keeps of a name or a label: no address, no credential."""
+    text = _text(WORD_CHARACTERS)(value)
+    if holds_secret(text):
+        raise ValueError("holds an e-mail address or a credential: send a word that names nobody")
+    return text
 
 
 def _identifier(size: int) -> Callable[[Any], bytes]:
@@ -195,9 +220,9 @@ def _time(value: Any) -> int:
 
 
 FIELDS: Mapping[str, Callable[[Any], Any]] = {
-    "name": _text(WORD_CHARACTERS),
+    "name": _word,
     "score": _number(-math.nextafter(math.inf, 0), math.nextafter(math.inf, 0), "a finite number"),
-    "label": _text(WORD_CHARACTERS),
+    "label": _word,
     "review_minutes": _number(0, MOST_MINUTES, f"a number of minutes, 0 to {MOST_MINUTES}"),
     "source": _source,
     "trace_id": _identifier(16),

@@ -21,7 +21,7 @@ from processors.normalise.guardrails import note_safety
 from processors.normalise.identity import identify
 from processors.normalise.maps import to_map
 from processors.normalise.names import Named, encode_words, settle_names
-from processors.normalise.outcomes import count_nameless, find_outcomes, may_tell
+from processors.normalise.outcomes import count_empty, find_outcomes, may_tell
 from processors.normalise.parts import MODALITIES
 from processors.normalise.rules import Rules
 from processors.normalise.shapes import SHAPE, first_rows
@@ -110,10 +110,10 @@ def normalise(decoded: Decoded, rules: Rules) -> Normalised:
     named = settle_names(_names(decoded, frame, carried), decoded, rules)
     dropped = tally(decoded.dead)
     dropped.update(decoded.dropped)
-    dropped.update(count_nameless(decoded))
+    dropped.update(count_empty(decoded))
     return Normalised(
         spans=_in_schema(frame.with_columns(*_remaining()), named.columns, decoded),
-        outcomes=find_outcomes(decoded, _with_names(frame, named, decoded) if may_tell(decoded, frame) else frame),
+        outcomes=_outcomes(decoded, frame, named, rules),
         dead=decoded.dead,
         dropped=dropped,
         hidden=named.hidden,
@@ -163,9 +163,14 @@ def _own_response_ids(decoded: Decoded, frame: pl.DataFrame) -> pa.Array:
     return ids if own.all() else pc.if_else(pa.array(own), ids.cast(pa.string()), None)
 
 
+def _outcomes(decoded: Decoded, frame: pl.DataFrame, named: Named, rules: Rules) -> pa.Table:
+    whole = _with_names(frame, named, decoded) if may_tell(decoded, frame) else frame
+    return find_outcomes(decoded, whole, rules.user_key)
+
+
 def _with_names(frame: pl.DataFrame, named: Named, decoded: Decoded) -> pl.DataFrame:
     """The frame with the columns that no other step reads."""
-    ids = to_polars(decoded.spans.select(list(_IDS)))
+    ids = to_polars(decoded.spans.select([*_IDS, "other_user_id"]))
     return frame.hstack(ids).with_columns(to_polars(pa.table(dict(named.columns))).get_columns())
 
 

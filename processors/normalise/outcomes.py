@@ -5,7 +5,8 @@ A row is the same whichever way it came: as attributes or event of a span, as a 
 
 * a text that is a number or a yes-or-no word is a score (1 and 0), beside the label that it may be;
 * the names ``success`` and ``safe`` have the labels success, failure and safe, unsafe, and the score that goes with it;
-* a label or name is a word: longer text is content and is not kept;
+* a label or name is a word: longer text is content and is not kept, nor is what says neither label, score nor minutes;
+* a task or session is called as spans are: what they hide is hidden here by the same hash;
 * who judged: as told; else by the name (``judge_by_name`` in ``conventions/values.csv``); else an evaluator;
 * feedback that is a span of its own (logfire's annotations) is about its parent.
 
@@ -24,7 +25,7 @@ import pyarrow as pa
 from processors.decode import Decoded
 from processors.messages import Drop, Tally
 from processors.normalise.frame import to_polars
-from processors.normalise.secrets import public
+from processors.normalise.secrets import USERS, hide_ids, public
 from processors.normalise.times import SKEW
 from processors.normalise.words import closed
 from warehouse.schemas import OUTCOMES
@@ -47,15 +48,17 @@ _NOTHING = OUTCOMES.empty_table().append_column("_message_index", pa.array([], p
 _TIME = pl.Datetime("us", "UTC")
 
 
-def find_outcomes(decoded: Decoded, frame: pl.DataFrame) -> pa.Table:
-    """One row per outcome: ``OUTCOMES`` and ``_message_index``; ``frame`` has a row for each span."""
+def find_outcomes(decoded: Decoded, frame: pl.DataFrame, user_key: bytes) -> pa.Table:
+    """One row per outcome: ``OUTCOMES`` and ``_message_index``; ``frame`` has a row for each span, with ``USERS``."""
     if not may_tell(decoded, frame):
         return _NOTHING
     about = pl.when(pl.col("span_type") == "annotation").then(pl.col("parent_span_id"))
     spans = frame.with_columns(pl.coalesce(about, "span_id").alias("span_id")).select(
-        "_row", "span_type", *_TOLD_BY_SPANS, *_KEPT
+        "_row", "span_type", *_TOLD_BY_SPANS, *_KEPT, *USERS
     )
-    told = pl.concat([_evaluations(decoded, spans), _tasks(spans), _safety(spans), _reviews(spans)], how="diagonal")
+    told = pl.concat(
+        [_evaluations(decoded, spans, user_key), _tasks(spans), _safety(spans), _reviews(spans)], how="diagonal"
+    )
     found = told.filter(pl.col("name").is_not_null()).sort("_row", maintain_order=True)
     return _in_schema(found.pipe(_canonical))
 
@@ -65,25 +68,25 @@ def may_tell(decoded: Decoded, frame: pl.DataFrame) -> bool:
     return decoded.evaluations.num_rows > 0 or any(frame[name].null_count() < len(frame) for name in _TOLD_BY_SPANS)
 
 
-def count_nameless(decoded: Decoded) -> Tally:
-    """Evaluations that say nothing because nobody knows what was judged, by message."""
+def count_empty(decoded: Decoded) -> Tally:
+    """Evaluations that say nothing because nobody knows what was judged, or how, by message."""
     if not decoded.evaluations.num_rows:
         return {}
-    nameless = to_polars(decoded.evaluations).filter(_short("evaluation_name").is_null())["row"]
-    messages = to_polars(decoded.spans.select(["message_index"]))["message_index"].gather(nameless)
+    empty = to_polars(decoded.evaluations).filter(_short("evaluation_name").is_null() | _is_empty())["row"]
+    messages = to_polars(decoded.spans.select(["message_index"]))["message_index"].gather(empty)
     return Counter((index, Drop.BAD_OUTCOME.value) for index in messages)
 
 
-def _evaluations(decoded: Decoded, spans: pl.DataFrame) -> pl.DataFrame:
+def _evaluations(decoded: Decoded, spans: pl.DataFrame, user_key: bytes) -> pl.DataFrame:
     given = to_polars(decoded.evaluations)
+    users = spans.select(USERS)[given["row"]]
+    ids = {name: hide_ids(given[f"evaluation_{name}"], users, user_key) for name in ("task_id", "session_id")}
     late = pl.col("observed_us") > pl.col("received_at").dt.epoch("us") + int(SKEW.total_seconds() * 1_000_000)
     return (
         given.hstack(spans[given["row"]])
+        .with_columns(*[pl.coalesce(told, name).alias(name) for name, told in ids.items()])
+        .filter(~_is_empty())
         .with_columns((pl.col("observed_ns") // 1000).cast(pl.Int64).alias("observed_us"))
-        .with_columns(
-            pl.coalesce(public(pl.col("evaluation_task_id")), "task_id").alias("task_id"),
-            pl.coalesce(public(pl.col("evaluation_session_id")), "session_id").alias("session_id"),
-        )
         .select(
             "_row",
             *_KEPT,
@@ -100,6 +103,11 @@ def _evaluations(decoded: Decoded, spans: pl.DataFrame) -> pl.DataFrame:
             pl.when(~late).then(pl.col("observed_us").cast(_TIME)).alias("observed_at"),
         )
     )
+
+
+def _is_empty() -> pl.Expr:
+    """Whether an evaluation tells no verdict; a label that is not kept is one."""
+    return pl.all_horizontal(pl.col(f"evaluation_{name}").is_null() for name in ("label", "score", "minutes"))
 
 
 def _tasks(spans: pl.DataFrame) -> pl.DataFrame:

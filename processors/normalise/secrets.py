@@ -29,23 +29,15 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from ingest.words import ANY_SECRET, SECRETS, holds_secret
 from processors.conventions.table import TAG
 from processors.messages import Tally
 from processors.normalise.scan import suspects
 from processors.users import hash_users
 
-Rows: TypeAlias = NDArray[np.int64]
+__all__ = ["HIDDEN", "RULES", "SECRETS", "hide", "hide_ids", "hide_secrets", "holds_secret", "is_hidden", "is_secret"]
 
-SECRETS: Mapping[str, str] = {
-    "api_key": r"\b(?:sk|pk|rk)[-_](?:[a-z0-9]+[-_])*[a-z0-9]{16,}",
-    "cloud_key": r"\b(?:akia|asia|agpa|aida|aroa)[a-z0-9]{16}\b|\baiza[a-z0-9_-]{35}",
-    "token": r"\b(?:gh[pousr]_[a-z0-9]{20,}|github_pat_\w{20,}|xox[abprs]-[a-z0-9-]{10,}|hf_[a-z0-9]{20,})",
-    "jwt": r"\beyj[a-z0-9_-]{8,}\.[a-z0-9_-]{8,}\.[a-z0-9_-]*",
-    "bearer": r"\bbearer\s+[a-z0-9._~+/=-]{16,}|\bbasic\s+[a-z0-9+/]{16,}={1,2}",
-    "private_key": r"-----begin [a-z ]*private key",
-    "email": r"[a-z0-9._%+-]{1,64}@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,24}",
-}
-"""What no name is; read in any case, by an engine without look-around."""
+Rows: TypeAlias = NDArray[np.int64]
 
 NAME_CHARACTERS = 128
 """Most characters of a name that people give: longer ones are texts."""
@@ -63,8 +55,6 @@ _BEGINNINGS = (
     *(*(f"gh{letter}_" for letter in "pousr"), "github_pat_", "xox", "hf_", "eyj", "bearer", "basic", "-----begin"),
 )
 """One of these, or an @, is in whatever ``SECRETS`` find."""
-_ANY = "(?i)" + "|".join(f"(?:{pattern})" for pattern in SECRETS.values())
-_READ = re.compile(_ANY, re.ASCII)
 _VERSION = r"^[\w.+!-]*\d[\w.+!-]*$"
 _LINES = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
 """What stands in no name: control characters and what else ends a line."""
@@ -87,12 +77,7 @@ USERS = ("_user", "other_user_id")
 
 def is_secret(value: pl.Expr) -> pl.Expr:
     """Whether a text holds a credential or an e-mail address; NULL where there is none."""
-    return value.str.contains(_ANY)
-
-
-def holds_secret(text: str) -> bool:
-    """Likewise of one text."""
-    return _READ.search(text) is not None
+    return value.str.contains(ANY_SECRET)
 
 
 def public(value: pl.Expr, most: int = ID_CHARACTERS) -> pl.Expr:
@@ -201,6 +186,14 @@ def _in_each_row(held: list[pl.Series], rows: int) -> pl.Series:
     if not held:
         return pl.zeros(rows, pl.Int32, eager=True)
     return pl.DataFrame(held).select(pl.sum_horizontal(pl.all().cast(pl.Int32))).to_series()
+
+
+def hide_ids(ids: pl.Series, users: pl.DataFrame, key: bytes) -> pl.Series:
+    """Ids that stand beside a span's columns, as those are: secrets, texts and names of ``users`` (USERS) hidden."""
+    is_text = _is_long(pl.col("id"), ID_CHARACTERS)
+    doubtful = pl.any_horizontal(is_secret(pl.col("id")), is_text, _is_any("id", USERS)).fill_null(value=False)
+    rows = users.select(USERS).with_columns(ids.alias("id")).select(doubtful).to_series()
+    return hide(ids, rows, key) if rows.any() else ids
 
 
 def hide(values: pl.Series, secret: pl.Series, key: bytes) -> pl.Series:

@@ -123,6 +123,8 @@ def test_poison_is_dead_lettered_with_its_reason_and_its_neighbours_stand():
         ("spanledger.outcome", {"spanledger.outcome.score": 1.0}),
         ("spanledger.outcome", {"spanledger.outcome.name": "long " * 20, "spanledger.outcome.score": 1.0}),
         ("gen_ai.evaluation.result", {"gen_ai.evaluation.score.value": 0.5}),
+        ("gen_ai.evaluation.result", {"gen_ai.evaluation.name": "relevance"}),
+        ("spanledger.outcome", {"spanledger.outcome.name": "success"}),
     ],
 )
 def test_an_outcome_event_that_tells_none_is_counted(event: str, given: dict[str, Any]):

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from ingest.gateway.keys import ANYBODY
 from ingest.gateway.outcomes import ATTRIBUTES, SOURCES, read_outcomes
+from ingest.words import LABELS as WORDS_OF
+from processors.conventions.rules import words
 from processors.engine import Engine, process_range
 from processors.messages import Message
 from processors.settings import WorkerSettings
@@ -23,20 +25,37 @@ ENGINE = Engine.of(WorkerSettings(), user_key=b"a key of the tests")
 WORDS = st.text("abcdefghij klmnöß🜚-", min_size=1, max_size=64).map(str.strip).filter(bool)
 NAMES = WORDS | st.sampled_from(["success", "safe", "review", "user_feedback"])
 LABELS = WORDS | st.sampled_from(["failed", "Success", "unsafe", "true", "no", "0.5", "7"])
-OUTCOME = st.fixed_dictionaries(
-    {"name": NAMES},
-    optional={
-        "score": st.floats(allow_nan=False, allow_infinity=False) | st.integers(-1000, 1000),
-        "label": LABELS,
-        "review_minutes": st.floats(0, 600),
-        "source": st.sampled_from(SOURCES),
-        "task_id": WORDS,
-        "session_id": WORDS,
-        "outcome_id": WORDS,
-        "tenant": WORDS,
-        "feature": WORDS,
-    },
-).filter(lambda told: told.keys() & {"score", "label", "review_minutes"})
+KNOWN = {name: [word for words in means.values() for word in words] for name, means in WORDS_OF.items()}
+
+
+def settled(told: dict[str, Any]) -> dict[str, Any]:
+    """What the gateway takes: of success and safe a word of theirs, and no score beside it."""
+    known = KNOWN.get(told["name"])
+    if known is None or "label" not in told:
+        return told
+    return {name: value for name, value in told.items() if name != "score"} | {
+        "label": known[len(told["label"]) % len(known)]
+    }
+
+
+OUTCOME = (
+    st.fixed_dictionaries(
+        {"name": NAMES},
+        optional={
+            "score": st.floats(allow_nan=False, allow_infinity=False) | st.integers(-1000, 1000),
+            "label": LABELS,
+            "review_minutes": st.floats(0, 600),
+            "source": st.sampled_from(SOURCES),
+            "task_id": WORDS,
+            "session_id": WORDS,
+            "outcome_id": WORDS,
+            "tenant": WORDS,
+            "feature": WORDS,
+        },
+    )
+    .filter(lambda told: told.keys() & {"score", "label", "review_minutes"})
+    .map(settled)
+)
 PLACE = ("source_topic", "source_partition", "source_offset", "received_at")
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 OBSERVED_NS = START_NS + 250_000_000
@@ -250,3 +269,21 @@ def test_several_evaluations_of_one_span_are_told_apart_and_one_without_a_name_i
 def test_minutes_that_cannot_be_are_unknown():
     assert of_span({"spanledger.review.minutes": -1}) == []
     assert of_span({"spanledger.review.minutes": 1e12}) == []
+
+
+@pytest.mark.parametrize("name", ["task_id", "session_id"])
+@pytest.mark.parametrize("way", [as_log, as_post, as_event])
+def test_an_outcome_about_a_hidden_task_or_session_can_be_joined_with_its_spans(name: str, way: Any):
+    told = {"name": "success", "label": "success", name: "of jane@example.com"}
+    about = {"task_id": "spanledger.task.id", "session_id": "session.id"}[name]
+    of_span = process_range([message(request(span({about: told[name]})))], ENGINE).tables["spans"]
+
+    (row,) = rows(way(told))
+
+    assert row[name] == of_span[name][0].as_py()
+    assert row[name].startswith("hidden-")
+
+
+def test_words_of_success_and_safe_are_those_that_the_gateway_knows():
+    for name, field in (("success", "task_outcome"), ("safe", "task_safe")):
+        assert {word: means for means, said in WORDS_OF[name].items() for word in said} == words(field)

@@ -22,6 +22,7 @@ from ingest.gateway.keys import ANYBODY, Client
 from ingest.gateway.outcomes import EVENT, FIELDS, MOST_ERRORS, MOST_OUTCOMES, Posted, read_outcomes
 from ingest.gateway.outlet import MemoryOutlet
 from ingest.gateway.refusals import Reason, Refused
+from ingest.words import LABELS
 from tests.ingest.gateway.serving import JSON, PROTOBUF, Answer, Serving, on_free_ports, serving
 
 NOW_NS = 1_795_300_000_000_000_000
@@ -146,6 +147,54 @@ def test_an_outcome_that_says_too_little_or_too_much_is_refused(item: Any, field
     assert says in problem.error
 
 
+@pytest.mark.parametrize("field", ["name", "label"])
+@pytest.mark.parametrize("word", ["jane@example.com", "told by Jane.Doe@mail.example.org", "sk-abcdefghijklmnop1234"])
+def test_what_the_worker_would_not_keep_is_refused(field: str, word: str):
+    (problem,) = read({**GOOD, field: word}).problems
+
+    assert (problem.field, "address or a credential" in problem.error) == (field, True)
+
+
+@pytest.mark.parametrize(
+    ("told", "field"),
+    [
+        ({"name": "success", "label": "maybe"}, "label"),
+        ({"name": "success", "label": "safe"}, "label"),
+        ({"name": "safe", "label": "success"}, "label"),
+        ({"name": "success", "label": "success", "score": 0}, "score"),
+        ({"name": "success", "label": "Failed", "score": 1}, "score"),
+        ({"name": "success", "label": "success", "score": 0.5}, "score"),
+        ({"name": "safe", "label": "unsafe", "score": 1}, "score"),
+    ],
+)
+def test_a_label_that_means_nothing_or_contradicts_the_score_is_refused(told: dict[str, Any], field: str):
+    (problem,) = read({"task_id": "T-1", **told}).problems
+
+    assert problem.field == field
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"name": "success", "label": " Resolved", "score": 1},
+        {"name": "success", "label": "false", "score": 0},
+        {"name": "success", "score": 0.5},
+        {"name": "safe", "label": "no"},
+        {"name": "helpful", "label": "failure", "score": 1},
+    ],
+)
+def test_a_label_that_agrees_or_is_of_another_name_is_taken(told: dict[str, Any]):
+    assert read({"task_id": "T-1", **told}).problems == ()
+
+
+def test_the_documentation_has_every_word_for_success_and_safe():
+    text = (Path(__file__).parents[3] / "docs" / "outcomes.md").read_text(encoding="utf-8")
+
+    for means in LABELS.values():
+        for words in means.values():
+            assert ", ".join(f"`{word}`" for word in words) in text
+
+
 def test_a_key_speaks_for_its_tenants_only():
     one, two = Client(principal="k", tenants=("acme",)), Client(principal="k", tenants=("acme", "globex"))
 
@@ -156,8 +205,8 @@ def test_a_key_speaks_for_its_tenants_only():
     assert problem.field == "tenant"
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000, b"NaNa"])
-def test_what_is_no_json_is_malformed(body: bytes):
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000, b"NaNa", b"[]", b" [ ]"])
+def test_what_is_no_json_or_empty_is_malformed(body: bytes):
     with pytest.raises(Refused) as refused:
         read_outcomes(body, ANYBODY, NOW_NS)
 
@@ -184,7 +233,7 @@ ANYTHING = st.recursive(
 )
 
 
-@given(ANYTHING)
+@given(ANYTHING.filter(lambda body: body != []))
 def test_any_json_has_a_verdict_on_every_item(body: Any):
     posted = read_outcomes(json.dumps(body).encode(), ANYBODY, NOW_NS)
 
@@ -246,8 +295,8 @@ def test_nothing_right_is_a_400_and_nothing_is_sent(gateway: Serving, outlet: Me
     assert outlet.records == []
 
 
-def test_nothing_at_all_is_taken_and_nothing_is_sent(gateway: Serving, outlet: MemoryOutlet):
-    assert post(gateway).status == 200
+def test_an_empty_array_is_a_400_and_nothing_is_sent(gateway: Serving, outlet: MemoryOutlet):
+    assert post(gateway).status == 400
     assert outlet.records == []
 
 
