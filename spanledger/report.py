@@ -7,6 +7,8 @@
     spanledger report cost-per-successful-task --by feature --from 2026-03-01 --to 2026-04-01
     spanledger report unit-economics --bucket month --as-of-settlement 412 --format parquet --out units.parquet
     spanledger report chargeback --by cost_centre --from 2026-03-01 --to 2026-04-01 --format pdf --out march.pdf
+    spanledger report forecast --by tenant --to 2026-04-01
+    spanledger report variance --by feature --from 2026-03-01 --to 2026-04-01 --param against=forecast
 
 --from and --to are UTC dates or RFC 3339 times, --to is not included. --tenant may be given several times and limits
 what the question sees; `unattributed` names the calls without a tenant. JSON, CSV and Parquet hold every column, exact
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
     from spanledger.answers import Out
     from spanledger.settings import Settings
     from warehouse.allocation import Dimensions
+    from warehouse.planning import Plans
     from warehouse.questions import Question
     from warehouse.reader import Scope, WarehouseSnapshot
 
@@ -67,6 +71,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print one answer; 0 whatever it says."""
     from spanledger.answers import open_out, scope_of
     from warehouse.allocation import read_dimensions
+    from warehouse.planning import REPORTS, read_plans
     from warehouse.questions import load_question
     from warehouse.reader import Warehouse
 
@@ -76,28 +81,43 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     said = read_dimensions(settings.settle.dimensions)
     question = load_question(args.question).knowing(said.levels)
     asked = Asked(question=question, scope=scope_of(args.tenant), params=_parameters(args, question, settings))
+    plans = read_plans(settings.settle.budgets if question.name in REPORTS else "", said.levels)
     asked.question.parse(asked.params, _flag)
     if args.format in STATEMENTS and question.name != CHARGEBACK:
         raise CannotRun(f"--format {args.format} is for {CHARGEBACK}; {question.name} is no statement")
     with open_out(args.out, args.format) as out:
-        snapshot = Warehouse(settings.lake, said.levels).snapshot()
-        _write(asked, _answer(asked, snapshot, said), snapshot, args.format, out)
+        lake = Asking(snapshot=Warehouse(settings.lake, said.levels).snapshot(), said=said, plans=plans)
+        _write(asked, lake, args.format, out)
     return 0
 
 
-def _answer(asked: Asked, snapshot: WarehouseSnapshot, said: Dimensions) -> pa.Table:
-    from warehouse.allocation import charge_back
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """One snapshot, and what files say of dimensions and plans."""
 
-    if asked.question.name == CHARGEBACK:
-        return charge_back(snapshot, asked.scope, said, **asked.params)
-    return snapshot.ask(asked.question.name, asked.scope, **asked.params)
+    snapshot: WarehouseSnapshot
+    said: Dimensions
+    plans: Plans
+
+    def answer(self, asked: Asked, params: dict[str, str]) -> pa.Table:
+        """The answer to a question; some are reckoned from what the lake says."""
+        from warehouse.allocation import charge_back
+        from warehouse.planning import REPORTS
+
+        name, scope = asked.question.name, asked.scope
+        if name == CHARGEBACK:
+            return charge_back(self.snapshot, scope, self.said, **params)
+        if name in REPORTS:
+            return REPORTS[name](self.snapshot, scope, self.plans, **params)
+        return self.snapshot.ask(name, scope, **params)
 
 
-def _write(asked: Asked, answer: pa.Table, snapshot: WarehouseSnapshot, kind: str, out: Out) -> None:
+def _write(asked: Asked, lake: Asking, kind: str, out: Out) -> None:
     from spanledger.answers import write_answer
 
+    answer, snapshot = lake.answer(asked, asked.params), lake.snapshot
     if kind == "table":
-        _print_table(asked, answer, snapshot, out)
+        _print_table(asked, answer, lake, out)
     elif kind in STATEMENTS:
         from spanledger.statements import statements_of, write_markdown, write_pdf
 
@@ -160,29 +180,42 @@ def _parameters(args: argparse.Namespace, question: Question, settings: Settings
     return given
 
 
-def _add_up(lines: pa.Table) -> pa.Table:
-    """The sums of the lines of statements, in one row."""
-    from spanledger.statements import SUMS
-
-    measures = lines.select(SUMS)
-    sums = {name: sum(value or 0 for value in measures[name].to_pylist()) for name in SUMS}
+def _add_up(lines: pa.Table, names: Sequence[str]) -> pa.Table:
+    """The sums of what is known in some columns, in one row."""
+    measures = lines.select(names)
+    sums = {name: sum(value or 0 for value in measures[name].to_pylist()) for name in names}
     return measures.from_pylist([sums], schema=measures.schema)
 
 
-def _print_table(asked: Asked, answer: pa.Table, snapshot: WarehouseSnapshot, out: Out) -> None:
-    """The answer for people; the total is asked of the same snapshot, so that shares and percentiles are right."""
+def _total(asked: Asked, answer: pa.Table, lake: Asking) -> pa.Table | None:
+    """The last line of a table: asked of the same snapshot, so that shares and percentiles are right.
+
+    Shares of costs are in no table of the lake, and parts of a difference are those of the groups: they are added up.
+    """
+    from spanledger.statements import SUMS
+    from warehouse.planning.variance import AMOUNTS, COUNTS
+
+    adds: dict[str, Sequence[str]] = {CHARGEBACK: SUMS, "variance": (*AMOUNTS, *COUNTS)}
+    if asked.question.name in adds:
+        return _add_up(answer, adds[asked.question.name])
+    total = lake.answer(asked, asked.in_total())
+    return total if total.num_rows == 1 else None
+
+
+def _print_table(asked: Asked, answer: pa.Table, lake: Asking, out: Out) -> None:
+    """The answer for people."""
     from spanledger.answers import write_table
 
-    keys = asked.keys()
+    grouped = asked.keys()
+    keys = [name for name in grouped if name in answer.column_names]
     measures = asked.question.table or [name for name in answer.column_names if name not in keys]
     columns = keys + [name for name in measures if name in answer.column_names]
-    total = None
-    if keys and answer.num_rows > 1:
-        adds = asked.question.name == CHARGEBACK  # shares are in no table of the lake
-        total = _add_up(answer) if adds else snapshot.ask(asked.question.name, asked.scope, **asked.in_total())
-    write_table(answer, out.text, columns=columns, total=total if total is not None and total.num_rows == 1 else None)
+    total = _total(asked, answer, lake) if keys and answer.num_rows > 1 else None
+    write_table(answer, out.text, columns=columns, total=total)
     hidden = len(answer.column_names) - len(columns)
-    notes = [f"{answer.num_rows} row{'s' * (answer.num_rows != 1)}, snapshot of {snapshot.taken_at:%Y-%m-%d %H:%M:%S}Z"]
+    notes = [
+        f"{answer.num_rows} row{'s' * (answer.num_rows != 1)}, snapshot of {lake.snapshot.taken_at:%Y-%m-%d %H:%M:%S}Z"
+    ]
     if "provisional" in answer.column_names and True in answer["provisional"].to_pylist():
         notes.append("provisional")
     notes += [f"{hidden} more columns with --format json, csv or parquet"] * (hidden > 0)

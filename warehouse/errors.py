@@ -6,7 +6,8 @@ WarehouseError
 ├── LakeMissing       there is no lake at this place yet
 ├── LakeMismatch      the lake belongs to another key or version than this process
 ├── BadQuestion       no such question, or a parameter it does not take
-└── BadDimensions     the file of hierarchies and shared costs says what cannot be
+├── BadDimensions     the file of hierarchies and shared costs says what cannot be
+└── BadPlans          the file of budgets and launches says what cannot be
 """
 
 
@@ -36,3 +37,7 @@ class BadQuestion(WarehouseError):
 
 class BadDimensions(WarehouseError):
     """The file of hierarchies and shared costs cannot be used; the text names the entry and what is allowed."""
+
+
+class BadPlans(WarehouseError):
+    """The file of budgets and launches cannot be used; the text names the entry and what is allowed."""

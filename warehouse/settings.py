@@ -104,6 +104,9 @@ class SettleSettings:
     dimensions: str = field(
         default="", metadata={"help": "TOML file of hierarchies above dimensions and of rules for shared costs."}
     )
+    budgets: str = field(
+        default="", metadata={"help": "TOML file of budgets, and of launches that forecasts reckon with."}
+    )
 
     def __post_init__(self) -> None:
         """Raises ValueError for words that make no task."""

@@ -1,0 +1,34 @@
+"""What was planned and what will be: budgets, forecasts, and why spend came otherwise.
+
+================  ==================================================================================================
+``file.py``       the TOML file of budgets and launches; what is wrong in it is refused by name
+``entries.py``    what one entry of such a file may say
+``periods.py``    months, quarters and weeks, and the period before
+``series.py``     spend of the ledger by day, and what the stream has of hours that are not settled
+``launches.py``   what launches of the calendar do to a day
+``model.py``      damped trend x weekday factors, with paths drawn from past errors
+``backtest.py``   the same from days of the past, against what came
+``forecast.py``   the report ``forecast``
+``budgets.py``    the report ``budgets``
+``causes.py``     a difference in parts that add up to it: volume, mix, price
+``variance.py``   the report ``variance``
+================  ==================================================================================================
+
+``docs/finance.md`` shows such a file and says what each number means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pyarrow as pa
+
+from warehouse.planning.budgets import hold
+from warehouse.planning.file import Plans, read_plans
+from warehouse.planning.forecast import forecast
+from warehouse.planning.variance import vary
+
+__all__ = ["REPORTS", "Plans", "read_plans"]
+
+REPORTS: Mapping[str, Callable[..., pa.Table]] = {"variance": vary, "forecast": forecast, "budgets": hold}
+"""By the name of the question: what answers ``(snapshot, scope, plans, **params)``."""

@@ -1,0 +1,80 @@
+"""Spend as plans look at it: of the ledger by day or hour, and what the stream has of hours that are not settled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, cast
+
+from warehouse.questions.dimensions import Filter, is_column
+from warehouse.reader import Scope, WarehouseSnapshot, is_whole
+
+Group = tuple[str | None, ...]
+"""Values of the dimensions that an answer is grouped by."""
+Sums = dict[Group, dict[datetime, int]]
+"""Picodollars by group and the start of a day or hour."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Whose spend: what all looks at the books have in common."""
+
+    snapshot: WarehouseSnapshot
+    scope: Scope
+    by: tuple[str, ...] = ()
+    where: Filter = ()
+    as_of: int | None = None
+
+    def closed_to(self) -> datetime | None:
+        """All hours before it are settled; None where there is no settlement."""
+        answer = self.snapshot.ask("settlements", self.scope, limit=1, as_of_settlement=self.as_of)
+        return cast("datetime | None", answer["closed_to"][0].as_py()) if answer.num_rows else None
+
+    def settled(self, bucket: str, start: datetime | None = None, end: datetime | None = None) -> Sums:
+        """Of the ledger; a day or hour without calls is not in it."""
+        if start is not None and end is not None and start >= end:
+            return {}
+        params: dict[str, Any] = {"start": start, "end": end, "bucket": bucket, "as_of_settlement": self.as_of}
+        return self._sums("forecast", params)
+
+    def provisional(self, start: datetime, end: datetime) -> Sums | None:
+        """Of the stream by hour; None where it does not tell these dimensions, or a settlement of the past is asked."""
+        if self.as_of is not None or not all(map(self._is_streamed, (*self.by, *(name for name, _ in self.where)))):
+            return None
+        return self._sums("spend", {"start": start, "end": end, "bucket": "hour"}) if start < end else {}
+
+    def _sums(self, question: str, params: Mapping[str, Any]) -> Sums:
+        rows = self.snapshot.ask(question, self.scope, by=self.by, where=dict(self.where), **params).to_pylist()
+        found: Sums = {}
+        for row in rows:
+            found.setdefault(tuple(row[name] for name in self.by), {})[row["bucket"]] = to_picos(row["cost_usd"])
+        return found
+
+    def _is_streamed(self, name: str) -> bool:
+        key_of = {level.name: level.key for level in self.snapshot.levels}
+        return is_column(key_of.get(name, name), "usage")
+
+
+def narrowed(one: Filter, other: Filter) -> Filter:
+    """What both allow."""
+    found = dict(one)
+    for name, values in other:
+        found[name] = found[name] & values if name in found else values
+    return tuple(found.items())
+
+
+def sees(scope: Scope, of: Filter) -> bool:
+    """Whether a scope holds all that a filter lets through."""
+    return is_whole(scope) or (isinstance(scope, frozenset) and dict(of).get("tenant", frozenset([""])) <= scope)
+
+
+def to_picos(usd: Decimal | None) -> int:
+    """Picodollars; nothing priced is none."""
+    return int((usd or Decimal(0)).scaleb(12))
+
+
+def to_usd(picos: float) -> Decimal:
+    """USD of whole picodollars."""
+    return Decimal(round(picos)).scaleb(-12)

@@ -1,0 +1,28 @@
+-- How far budgets are used up, how fast, and whether they will last, in `report`; `settle.budgets` names their file.
+-- reads ledger in window
+-- takes where: filter of ledger = ; of the sums below; in `report` a budget says itself what it is of
+-- takes bucket: bucket of ledger = hour; of the sums that `report` holds against budgets
+-- takes start: time = ; of the sums; in `report` the period that --param now is in
+-- takes end: time = ; of the sums
+-- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
+-- takes now: time = ; from when; nothing = now
+-- gives period_start: first instant of the month, quarter or week
+-- gives settled_usd: USD of settled hours of the period, exact
+-- gives provisional_usd: what the stream has of later hours; NULL where it does not tell what the budget is of
+-- gives left_usd: amount_usd - settled_usd - provisional_usd
+-- gives used_share: (settled_usd + provisional_usd) / amount_usd
+-- gives elapsed_share: how much of the period is over
+-- gives burn_rate: used_share / elapsed_share: at 1 the amount lasts just to the end of the period
+-- gives forecast_usd: at the end of the period, with its intervals, as `forecast` tells it; NULL with too little history
+-- gives threshold_crossed: the highest threshold that is reached, in percent
+-- gives threshold_ahead: the highest threshold that the forecast reaches by the end of the period
+-- gives days_left: until the amount is used up, 0 where it is; NULL where it lasts to the end of the period
+-- gives days_left_by: whether days_left is by the forecast or, where there is none, by the pace of the period
+-- gives burn_alerts: the burn alerts that are on: how many hours, at how many times the even pace
+-- table budget, owner, period_end, amount_usd, settled_usd, provisional_usd, used_share, burn_rate, forecast_usd, low_80_usd, high_80_usd, threshold_crossed, threshold_ahead, days_left, burn_alerts
+SELECT {columns} sum(calls)::BIGINT AS calls, sum(priced_calls)::BIGINT AS priced_calls, sum(cost_usd) AS cost_usd
+FROM ledger
+WHERE ($start IS NULL OR hour >= $start) AND ($end IS NULL OR hour < $end) AND {where}
+GROUP BY ALL
+HAVING sum(calls) IS NOT NULL
+ORDER BY {bucket} cost_usd DESC NULLS LAST, calls DESC

@@ -1,0 +1,29 @@
+-- What will have been spent at the end of the month, or of --to, with intervals and how good such forecasts were, in `report`.
+-- reads ledger in window
+-- takes where: filter of ledger = ; only these values of these dimensions
+-- takes by: dimensions of ledger = ; what to group by; nothing = one row
+-- takes start: time = ; what was spent since then is part of it; nothing = the first of the month
+-- takes end: time = ; until when; nothing = the end of the month
+-- takes bucket: bucket of ledger = day; of the sums that `report` forecasts from, which are by day
+-- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
+-- takes now: time = ; from when; nothing = now
+-- gives settled_usd: USD of settled hours since --from, exact
+-- gives provisional_usd: what the stream has of later hours; NULL where it does not tell these dimensions
+-- gives rest_usd: what is still to come: the median of what the model draws
+-- gives forecast_usd: settled_usd + provisional_usd + rest_usd; NULL where there is too little history
+-- gives low_80_usd: eight times in ten it is at least this, and at most high_80_usd; likewise 95 of 100
+-- gives history_days: settled days that it is made from, since the first with calls; at most 182
+-- gives needed_days: so many there must be
+-- gives horizon_days: from the first day that is not settled to the end
+-- gives wape: error of such forecasts from days of the past: sum of the errors / sum of what came
+-- gives coverage_80: share of them that came within the interval; likewise 95
+-- gives backtests: how many of them
+-- gives backtest_days: how many days they looked ahead
+-- gives launches: of the file of budgets, those that bear on it
+-- table settled_usd, provisional_usd, forecast_usd, low_80_usd, high_80_usd, low_95_usd, high_95_usd, history_days, needed_days, wape, coverage_80, coverage_95, backtests, launches
+SELECT {columns} sum(calls)::BIGINT AS calls, sum(priced_calls)::BIGINT AS priced_calls, sum(cost_usd) AS cost_usd
+FROM ledger
+WHERE ($start IS NULL OR hour >= $start) AND ($end IS NULL OR hour < $end) AND {where}
+GROUP BY ALL
+HAVING sum(calls) IS NOT NULL
+ORDER BY {bucket} cost_usd DESC NULLS LAST, calls DESC, {keys} priced_calls
