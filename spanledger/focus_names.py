@@ -40,6 +40,7 @@ class BookSellers:
 
     def __init__(self, book: PriceBook) -> None:
         self.version = book.version
+        self.tenants = book.tenants
         self._book = book
         self._tariffs = lru_cache(maxsize=65_536)(self._find)
 
@@ -54,8 +55,7 @@ class BookSellers:
         self, tenant: str | None, provider: str | None, model: str, tier: str | None, day: date
     ) -> Sequence[Mapping[str, Offer]] | None:
         """All prices of the calls that end on a day, as paid and as listed."""
-        named = tenant if tenant in self._book.tenants else None
-        paid, listed = self._tariffs(Asked(provider=provider, model=model, tier=tier, tenant=named))
+        paid, listed = self._tariffs(Asked(provider=provider, model=model, tier=tier, tenant=tenant))
         if paid is None:
             return None
         cells: list[dict[str, Offer]] = []

@@ -218,3 +218,18 @@ def test_nothing_is_exported_before_anything_is_settled(tmp_path: Path):
 
     with pytest.raises(NothingSettled, match="spanledger settle"):
         export(world, NOVEMBER, tmp_path / "rows.csv")
+
+
+def test_a_tenants_own_price_is_its_contracted_price(tmp_path: Path):
+    file = tmp_path / "prices.toml"
+    file.write_text(
+        '[[price]]\nprovider = "openai"\nmodel = "gpt-4o"\ntenant = "acme"\nfrom = 2026-01-01\ndiscount_percent = "50"\n'
+    )
+    calls = [call(name, **GPT | {"tenant": name}) for name in ("acme", "beta")]
+    world = world_of(tmp_path, *calls, book=PriceBook.from_settings({}, str(file)))
+
+    _, rows = export(world, NOVEMBER, tmp_path / "rows.csv")
+
+    paid = {row["x_Tenant"]: row["ContractedUnitPrice"] for row in rows if row["x_TokenKind"] == "input"}
+    assert paid == {"acme": Decimal("0.00000125"), "beta": Decimal("0.0000025")}
+    assert {row["ListUnitPrice"] for row in rows if row["x_TokenKind"] == "input"} == {Decimal("0.0000025")}

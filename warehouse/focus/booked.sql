@@ -1,7 +1,9 @@
--- The lines of the ledger that are booked in the month, in single tokens and picodollars.
+-- The lines of the ledger that are booked in the month, in single tokens and picodollars. `payer`: the tenant where it
+-- has prices of its own, which `payers` says.
 CREATE TEMP TABLE booked AS
 SELECT
     day, period > date_trunc('month', hour)::DATE AS is_correction, {dimensions},
+    if(tenant IN (FROM payers), tenant, NULL) AS payer,
     coalesce(price_status NOT IN ('priced', 'free'), true) AND coalesce(cost_usd, 0) = 0 AS is_unpriced,
     calls,
     {tokens},

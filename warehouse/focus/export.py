@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from warehouse.errors import WarehouseError
-from warehouse.focus.offers import Sellers, register
+from warehouse.focus.offers import Sellers, register, register_payers
 from warehouse.lake.snapshot import Snapshot
 from warehouse.relations import connect, expose
 from warehouse.schemas import TOKEN_KINDS
@@ -104,6 +104,7 @@ def export_month(snapshot: Snapshot, settings: LakeSettings, sellers: Sellers, a
         }
         for name, value in variables.items():
             connection.execute(f"SET VARIABLE {name} = $1", [value])
+        register_payers(connection, sellers)
         connection.execute(_read("booked"))
         register(connection, sellers)
         connection.register("meters", _meters())

@@ -16,7 +16,7 @@ UNITS_PER_USD = 10**24
 """Unit prices are whole numbers of 10^-24 USD: twelve decimals below a picodollar."""
 
 _WHOLE = pa.decimal128(38, 0)
-_CALLS = "SELECT DISTINCT tenant, provider, model, service_tier, day FROM booked ORDER BY ALL"
+_CALLS = "SELECT DISTINCT payer, provider, model, service_tier, day FROM booked ORDER BY ALL"
 _SOLD = "SELECT DISTINCT provider, model FROM booked ORDER BY ALL"
 
 
@@ -38,9 +38,10 @@ class Seller:
 
 
 class Sellers(Protocol):
-    """What the price book knows. ``version``: of the tables, as ledger lines have it."""
+    """What the price book knows. ``version``: of the tables, as ledger lines have it; ``tenants``: with own prices."""
 
     version: str
+    tenants: frozenset[str]
 
     def seller(self, provider: str | None, model: str | None) -> Seller:
         """Whose bill has the calls of a model."""
@@ -55,7 +56,7 @@ def register(connection: duckdb.DuckDBPyConnection, sellers: Sellers) -> None:
     """Make the tables ``asked`` (a ``key``, and whether prices are known), ``offered`` and ``sold`` for ``booked``."""
     calls = connection.sql(_CALLS).fetchall()
     found = [sellers.offers(*call) if call[2] is not None else None for call in calls]
-    names = ("tenant", "provider", "model", "service_tier")
+    names = ("payer", "provider", "model", "service_tier")
     asked: dict[str, pa.Array] = {
         name: pa.array([call[place] for call in calls], pa.string()) for place, name in enumerate(names)
     }
@@ -82,6 +83,11 @@ def register(connection: duckdb.DuckDBPyConnection, sellers: Sellers) -> None:
         ),
     )
     _register_sold(connection, sellers)
+
+
+def register_payers(connection: duckdb.DuckDBPyConnection, sellers: Sellers) -> None:
+    """Make the table ``payers``: the tenants with prices of their own."""
+    connection.register("payers", pa.table({"tenant": pa.array(sorted(sellers.tenants), pa.string())}))
 
 
 def _register_sold(connection: duckdb.DuckDBPyConnection, sellers: Sellers) -> None:

@@ -13,7 +13,7 @@ WITH line AS (
         in_all - cached - written - in_audio AS in_plain, written - written_1h AS written_5m, out_all - out_audio AS out_plain
     FROM booked AS b
     JOIN asked AS a
-        ON a.tenant IS NOT DISTINCT FROM b.tenant AND a.provider IS NOT DISTINCT FROM b.provider
+        ON a.payer IS NOT DISTINCT FROM b.payer AND a.provider IS NOT DISTINCT FROM b.provider
         AND a.model IS NOT DISTINCT FROM b.model AND a.service_tier IS NOT DISTINCT FROM b.service_tier AND a.day = b.day
     WHERE NOT b.is_unpriced
 ),
