@@ -48,6 +48,7 @@ FLAGS = {
 }
 """Parameters that have a flag of their own."""
 CHARGEBACK = "chargeback"
+BUDGETS = "budgets"
 STATEMENTS = ("markdown", "pdf")
 """Formats of statements alone."""
 FORMATS = ("table", "json", "csv", "parquet", *STATEMENTS)
@@ -85,6 +86,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     asked.question.parse(asked.params, _flag)
     if args.format in STATEMENTS and question.name != CHARGEBACK:
         raise CannotRun(f"--format {args.format} is for {CHARGEBACK}; {question.name} is no statement")
+    if question.name == BUDGETS and not settings.settle.budgets:
+        print("settle.budgets names no file: there are no budgets", file=sys.stderr)
     with open_out(args.out, args.format) as out:
         lake = Asking(snapshot=Warehouse(settings.lake, said.levels).snapshot(), said=said, plans=plans)
         _write(asked, lake, args.format, out)

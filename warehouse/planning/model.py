@@ -32,6 +32,8 @@ TREND_FITTED, FICKLE = 2.0, 8.0
 """Little history prefers a slow level without a trend: errors count exp((8 x speed + 2 if trend) / days) times."""
 WARM_UP = WEEK
 """Errors of the first days say more about the start than about the model."""
+NOTHING = 1e-12
+"""What stands for the level where nothing was ever spent."""
 QUIET = 0.1
 """A weekday with less than this share of a mean day says nothing about the level."""
 CLIP, SCALE_SPEED, FIRST_SCALE = 3.0, 0.2, 0.2
@@ -69,7 +71,7 @@ def fit(spend: Reals, first_weekday: int, origins: Indices) -> Fitted:
     """
     days = (first_weekday + np.arange(spend.size)) % WEEK
     weekdays = np.array([weekday_factors(spend[:origin], days[:origin]) for origin in origins])
-    least = max(float(spend.mean()) * 1e-3, 1e-12)
+    least = float(spend.mean()) * 1e-3 or NOTHING
     alpha, beta, damping = SPEEDS.T
     level = _start(spend, days, weekdays, least)
     trend = np.zeros_like(level)
