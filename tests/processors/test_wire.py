@@ -19,6 +19,7 @@ from benchmarks.random_payloads import random_payload, reverse_pairs, shuffle_fi
 from processors import decode
 from processors.conventions.table import load_table
 from processors.decode import walk, wire
+from processors.decode.wire.walker import Walker
 from processors.messages import Message
 from tests.processors.otlp import request, span
 
@@ -221,6 +222,26 @@ def test_many_more_spans_than_the_first_messages_let_expect_find_room() -> None:
     made = [long if at % 3 == 0 else short[at % 30] for at in range(40)]
 
     assert compare(made, TABLE) == []
+
+
+def test_only_the_room_that_is_short_grows_as_rooms_are_kept_for_ever() -> None:
+    """Else every shortage of one would double all, and a worker that runs for days would have no memory left."""
+    walker = Walker(TABLE)
+    few, many = (request(*(span({"x": "x" * 300}) for _ in range(count))).SerializeToString() for count in (2, 3000))
+    before = walk_sizes(walker, few)
+
+    grown = [walk_sizes(walker, many) for _ in range(3)]
+
+    assert grown[0]["log"] > 8 * before["log"]
+    assert grown[0]["groups"] < 8 * before["groups"]
+    assert grown[0] == grown[1] == grown[2]
+
+
+def walk_sizes(walker: Walker, payload: bytes) -> dict[str, int]:
+    """Rows of each of a walker's rooms after it has walked over a payload."""
+    message = Message(topic="otlp_spans", partition=0, offset=0, received_at_us=0, value=payload)
+    walker.walk([message])
+    return {name: len(walker._room.all_of(name)) for name in ("groups", "log", "inner", "rows", "words")}
 
 
 def test_a_table_with_more_aliases_than_a_column_can_number_is_refused() -> None:

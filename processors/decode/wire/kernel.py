@@ -38,6 +38,8 @@ from processors.decode.wire.words import load64, take_in
 
 STRANGE = -3
 """Why a walk stops: there is a resource and a scope that nobody has read yet."""
+FEW_ROWS, FEW_LOGGED, FEW_INNER, FEW_WORDS, FEW_HEAP = -4, -5, -6, -7, -8
+"""Likewise: what has no room for the next message. Rooms are kept, so only what is short may grow."""
 
 
 class Given(NamedTuple):
@@ -129,15 +131,16 @@ def _take_runs(
 
 
 @inlined
-def _has_room(spans: Any, count: int, rows: int, inner: int, fields: int, found: Any) -> bool:
-    """Whether what a message's spans may bring has room."""
+def _lacks(spans: Any, count: int, rows: int, inner: int, fields: int, found: Any) -> int:
+    """What has no room for all that a message's spans may bring; 0 = nothing."""
     size = spans[count - 1, 2] - spans[0, 1]
-    return (
-        rows + count <= len(found.rows)
-        and min(count * fields, size) <= len(found.log)
-        and inner + min(count * MOST_PENDING, size) <= len(found.inner)
-        and min(count * MOST_ATTRIBUTES, size) <= len(found.words)
-    )
+    if rows + count > len(found.rows):
+        return FEW_ROWS
+    if min(count * fields, size) > len(found.log):
+        return FEW_LOGGED
+    if inner + min(count * MOST_PENDING, size) > len(found.inner):
+        return FEW_INNER
+    return FEW_WORDS if min(count * MOST_ATTRIBUTES, size) > len(found.words) else 0
 
 
 @compiled
@@ -161,8 +164,8 @@ def walk(
 ) -> Any:  # fmt: skip
     """Rows, cells and structures of the messages from ``begin_at`` to ``end``; -> (message, rows, structures, why).
 
-    ``side``: free bytes of the buffer. It stops at the end or at the beginning of a message: ``NO_ROOM``: something
-    must be grown; ``STRANGE``: it has a resource and a scope that ``known`` does not know.
+    ``side``: free bytes of the buffer. It stops at the end or at the beginning of a message: ``NO_ROOM``: groups and
+    spans must be grown, ``FEW_…``: something else; ``STRANGE``: it has a resource and a scope that nobody has read.
     """
     message, rows, inner, _ = begin_at
     state = scratch.state
@@ -176,8 +179,9 @@ def walk(
         group_count, count = _find_groups(buffer, size, groups, spans, known)
         if group_count in (NO_ROOM, STRANGE):
             return message, rows, inner, group_count
-        if count > 0 and not _has_room(spans, count, rows, inner, keys.fields, found):
-            return message, rows, inner, NO_ROOM
+        lacking = _lacks(spans, count, rows, inner, keys.fields, found) if count > 0 else 0
+        if lacking:
+            return message, rows, inner, lacking
         state[IS_ODD], state[SIDE] = group_count < 0, side
         stop, noted, logged, bad = rows, inner, 0, 0
         if count > 0:
@@ -191,7 +195,7 @@ def walk(
         if state[IS_ODD]:
             given.odd[message] = 1
         elif not fill_cells(buffer, found.rows, rows, stop, found.log, logged, found.cells, shapes):
-            return message, rows, inner, NO_ROOM
+            return message, rows, inner, FEW_HEAP
         else:
             rows, inner = stop, noted
             given.seen[message], given.bad[message] = count, bad

@@ -16,7 +16,17 @@ from processors.decode.payload import is_json
 from processors.decode.wire.cells import OWN, Cells, Found, make_cells, widen, with_heap
 from processors.decode.wire.columns import Walked
 from processors.decode.wire.frames import GROUP_COLUMNS, NO_ROOM, SPAN_COLUMNS, count_spans
-from processors.decode.wire.kernel import STRANGE, Given, find_strange, walk
+from processors.decode.wire.kernel import (
+    FEW_HEAP,
+    FEW_INNER,
+    FEW_LOGGED,
+    FEW_ROWS,
+    FEW_WORDS,
+    STRANGE,
+    Given,
+    find_strange,
+    walk,
+)
 from processors.decode.wire.keys import keys_of
 from processors.decode.wire.resources import REFUSED, Resources, grow, make_resources
 from processors.decode.wire.room import Room
@@ -43,6 +53,14 @@ _SAMPLE = 16
 """Messages whose spans are counted to guess how many there are in all."""
 _SPARE = 1.25
 _MOST_AHEAD = 1 << 12
+_SHORT = {
+    NO_ROOM: ("groups", "spans"),
+    FEW_LOGGED: ("log",),
+    FEW_INNER: ("inner",),
+    FEW_WORDS: ("words",),
+    FEW_HEAP: ("heap",),
+}
+"""Rooms that grow, by why a walk stopped: they are kept for ever, so none may grow that has room."""
 
 
 def _give(messages: Sequence[Message]) -> tuple[Given, list[Any]]:
@@ -150,14 +168,12 @@ class Walker:
                 return at[1], at[2]
             if at[3] == STRANGE:
                 self._read_resources(one, at[0], buffer)
+            elif at[3] == FEW_ROWS:
+                value = one.messages[at[0]].value
+                self._widen(one, at[1], at[1] + at[1] // 2 + count_spans(np.frombuffer(value, np.uint8), len(value)))
             else:
-                self._grow(one, at[1])
-
-    def _grow(self, one: _Range, rows: int) -> None:
-        for name in ("groups", "spans", "log", "inner", "words", "heap"):
-            self._room.grow(name)
-        if rows + len(self._room.all_of("spans")) > one.cells.alias.shape[1]:
-            self._widen(one, rows, rows + rows // 2 + len(self._room.all_of("spans")))
+                for name in _SHORT[at[3]]:
+                    self._room.grow(name)
 
     def _widen(self, one: _Range, used: int, rows: int) -> None:
         one.cells = widen(one.cells, self._room, rows, used)
