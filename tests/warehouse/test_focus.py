@@ -27,6 +27,7 @@ from tests.warehouse.exporting import (
     total,
 )
 from tests.warehouse.settling import HOW, World
+from warehouse.errors import LakeDamaged
 from warehouse.focus.export import NothingSettled
 from warehouse.settle import reprice
 
@@ -222,9 +223,7 @@ def test_nothing_is_exported_before_anything_is_settled(tmp_path: Path):
 
 def test_a_tenants_own_price_is_its_contracted_price(tmp_path: Path):
     file = tmp_path / "prices.toml"
-    file.write_text(
-        '[[price]]\nprovider = "openai"\nmodel = "gpt-4o"\ntenant = "acme"\nfrom = 2026-01-01\ndiscount_percent = "50"\n'
-    )
+    file.write_text('[[price]]\nmodel = "gpt-4o"\ntenant = "acme"\nfrom = 2026-01-01\ndiscount_percent = "50"\n')
     calls = [call(name, **GPT | {"tenant": name}) for name in ("acme", "beta")]
     world = world_of(tmp_path, *calls, book=PriceBook.from_settings({}, str(file)))
 
@@ -233,3 +232,12 @@ def test_a_tenants_own_price_is_its_contracted_price(tmp_path: Path):
     paid = {row["x_Tenant"]: row["ContractedUnitPrice"] for row in rows if row["x_TokenKind"] == "input"}
     assert paid == {"acme": Decimal("0.00000125"), "beta": Decimal("0.0000025")}
     assert {row["ListUnitPrice"] for row in rows if row["x_TokenKind"] == "input"} == {Decimal("0.0000025")}
+
+
+def test_a_damaged_file_of_the_ledger_is_named(tmp_path: Path):
+    world = world_of(tmp_path, call("a", **GPT))
+    (file,) = (tmp_path / "lake" / "ledger").rglob("*.parquet")
+    file.write_bytes(b"PAR1 no more PAR1")
+
+    with pytest.raises(LakeDamaged, match=file.name):
+        export(world, NOVEMBER, tmp_path / "rows.csv")

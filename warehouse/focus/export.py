@@ -14,10 +14,11 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from warehouse.damage import FAILURES, failure
 from warehouse.errors import WarehouseError
 from warehouse.focus.offers import Sellers, register, register_payers
 from warehouse.lake.snapshot import Snapshot
-from warehouse.relations import connect, expose
+from warehouse.relations import EVER, Window, connect, expose
 from warehouse.schemas import TOKEN_KINDS
 from warehouse.scope import ALL, literal
 from warehouse.settings import LakeSettings
@@ -87,33 +88,28 @@ class Exported:
 
 
 def export_month(snapshot: Snapshot, settings: LakeSettings, sellers: Sellers, asked: Asked) -> Exported:
-    """Write the file anew. Raises NothingSettled, LakeUnavailable, LakeDamaged, OSError."""
-    with connect(settings) as connection:
-        expose(connection, snapshot, "settlements", ALL)
-        standing = connection.sql(_STANDING).fetchall()
-        if not standing:
-            raise NothingSettled("nothing is settled yet, and only final numbers are exported: run `spanledger settle`")
-        number, closed_to, months_closed_to = standing[0]
-        expose(connection, snapshot, "ledger", ALL)
-        variables = {
-            "month": asked.month,
-            "settlement": number,
-            "price_version": sellers.version,
-            "billing_account": asked.account,
-            "billing_account_name": asked.account_name,
-        }
-        for name, value in variables.items():
-            connection.execute(f"SET VARIABLE {name} = $1", [value])
-        register_payers(connection, sellers)
-        connection.execute(_read("booked"))
-        register(connection, sellers)
-        connection.register("meters", _meters())
-        connection.execute(_read("parts"))
-        connection.execute(_read("rows"))
-        connection.execute(f"COPY (FROM focus_rows) TO {literal(str(asked.out))} ({_FORMATS[asked.kind]})")
-        rows, billed, mixed = connection.sql(_SUMS).fetchall()[0]
-        unpriced = dict(connection.sql(_UNPRICED).fetchall())
-        open_calls, open_usd = _count_open(connection, snapshot, asked, max(closed_to, asked.starts))
+    """Write the file anew. Raises NothingSettled, LakeUnavailable, LakeDamaged."""
+    try:
+        with connect(settings) as connection:
+            return _export(connection, snapshot, sellers, asked)
+    except FAILURES as error:
+        windows: dict[str, Window] = {"settlements": EVER, "ledger": EVER, "usage": (asked.starts, asked.ends)}
+        doing = f"cannot export {asked.month:%Y-%m} from {snapshot.place.url}"
+        raise failure(doing, error, snapshot, windows, settings) from error
+
+
+def _export(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, sellers: Sellers, asked: Asked) -> Exported:
+    expose(connection, snapshot, "settlements", ALL)
+    standing = connection.sql(_STANDING).fetchall()
+    if not standing:
+        raise NothingSettled("nothing is settled yet, and only final numbers are exported: run `spanledger settle`")
+    number, closed_to, months_closed_to = standing[0]
+    expose(connection, snapshot, "ledger", ALL)
+    _make_rows(connection, sellers, asked, number)
+    connection.execute(f"COPY (FROM focus_rows) TO {literal(str(asked.out))} ({_FORMATS[asked.kind]})")
+    rows, billed, mixed = connection.sql(_SUMS).fetchall()[0]
+    unpriced = dict(connection.sql(_UNPRICED).fetchall())
+    open_calls, open_usd = _count_open(connection, snapshot, asked, max(closed_to, asked.starts))
     return Exported(
         rows=rows,
         billed_usd=billed,
@@ -125,6 +121,25 @@ def export_month(snapshot: Snapshot, settings: LakeSettings, sellers: Sellers, a
         open_usd=open_usd,
         is_closed=asked.month < months_closed_to,
     )
+
+
+def _make_rows(connection: duckdb.DuckDBPyConnection, sellers: Sellers, asked: Asked, number: int) -> None:
+    """Make the view ``focus_rows`` of the view ``ledger``."""
+    variables = {
+        "month": asked.month,
+        "settlement": number,
+        "price_version": sellers.version,
+        "billing_account": asked.account,
+        "billing_account_name": asked.account_name,
+    }
+    for name, value in variables.items():
+        connection.execute(f"SET VARIABLE {name} = $1", [value])
+    register_payers(connection, sellers)
+    connection.execute(_read("booked"))
+    register(connection, sellers)
+    connection.register("meters", _meters())
+    connection.execute(_read("parts"))
+    connection.execute(_read("rows"))
 
 
 def _count_open(
