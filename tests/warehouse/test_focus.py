@@ -241,3 +241,32 @@ def test_a_damaged_file_of_the_ledger_is_named(tmp_path: Path):
 
     with pytest.raises(LakeDamaged, match=file.name):
         export(world, NOVEMBER, tmp_path / "rows.csv")
+
+
+def test_what_is_not_billed_by_the_token_is_counted_in_requests(tmp_path: Path):
+    searching = call("a", **CLAUDE, units={"searches": 3.0})
+    world = world_of(tmp_path, searching)
+
+    done, rows = export(world, NOVEMBER, tmp_path / "rows.csv")
+
+    other = found(rows, x_TokenKind="other")
+    assert (other["ConsumedQuantity"], other["ConsumedUnit"], other["PricingUnit"]) == (1, "Requests", "Requests")
+    assert (other["BilledCost"], other["ContractedUnitPrice"]) == (Decimal("0.03"), None)
+    assert done.billed_usd == world.total()[1]
+
+
+def test_free_calls_cost_nothing_and_say_so(tmp_path: Path):
+    file = tmp_path / "prices.toml"
+    file.write_text('[[price]]\nprovider = "vllm"\nmodel = "our-7b"\nfrom = 2026-01-01\ngpu = true\n')
+    world = world_of(
+        tmp_path, call("a", provider="vllm", request_model="our-7b"), book=PriceBook.from_settings({}, str(file))
+    )
+
+    done, rows = export(world, NOVEMBER, tmp_path / "rows.csv")
+
+    assert {row["x_TokenKind"]: (row["BilledCost"], row["ContractedUnitPrice"]) for row in rows} == {
+        "input": (0, 0),
+        "output": (0, 0),
+    }
+    assert {row["x_PriceStatus"] for row in rows} == {"free"}
+    assert done.unpriced == {}
