@@ -229,6 +229,28 @@ def test_a_launch_of_the_calendar_counts_from_its_day_on(text: str, by: str, exp
     assert {row.get("tenant"): float(row["forecast_usd"]) for row in found} == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(
+    ("text", "beta"),
+    [
+        ("usd_per_day = 4", 93 + 7 * 1.2),
+        ("usd_per_day = 4\nof = {tenant = ['acme', 'beta']}", 93 + 7 * 1.2),
+        ("usd_per_day = 4\nof = {tenant = 'acme'}", 93),
+        ("usd_per_day = 4\nof = {feature = 'new'}", 93),
+        ("usd_per_day = 4\nof = {feature = 'new', tenant = 'beta'}", 93 + 7 * 4),
+        ("factor = 2\nof = {tenant = 'acme'}", 93),
+    ],
+)
+def test_a_launch_bears_on_a_tenant_with_its_share_however_the_tenant_is_asked(text: str, beta: float, books: Books):
+    said = plans(LAUNCH + text)
+
+    (own,) = books.report("forecast", said, frozenset({"beta"}), now=MIDDLE)
+    (filtered,) = books.report("forecast", said, where="tenant=beta", now=MIDDLE)
+    grouped = {row["tenant"]: row for row in books.report("forecast", said, by="tenant", now=MIDDLE)}
+
+    told = [float(row["forecast_usd"]) for row in (own, filtered, grouped["beta"])]
+    assert told == pytest.approx([beta] * 3)
+
+
 def test_a_launch_that_began_is_no_trend(tmp_path: Path):
     books = Books(tmp_path)
     books.settle([line(FIRST + n * DAY, 10 if n < 40 else 20) for n in range(49)], MIDDLE)

@@ -15,8 +15,9 @@ import numpy as np
 from warehouse.planning.file import Launch
 from warehouse.planning.model import Reals
 from warehouse.planning.periods import midnight
-from warehouse.planning.series import Asked, Group, Sums, narrowed
+from warehouse.planning.series import Asked, Group, Sums, narrowed, sees
 from warehouse.questions.dimensions import Filter
+from warehouse.reader import ALL
 
 RECENT = timedelta(days=28)
 
@@ -69,22 +70,19 @@ def _recent(sums: Sums, until: date) -> dict[Group, int]:
 
 
 def _shares(asked: Asked, of: Filter, recent: Mapping[Group, int], until: date) -> Mapping[Group, tuple[float, float]]:
-    """By group: the slice's share of it, and its share of the slice."""
-    if not of:
-        total = sum(recent.values())
-        return {group: (1.0, picos / total if total else 1.0 / len(recent)) for group, picos in recent.items()}
-    narrow = replace(asked, where=narrowed(asked.where, of))
-    held = _recent(narrow.settled("day", midnight(until) - RECENT, midnight(until)), until)
-    total = sum(held.values())
-    if not total:  # what has not begun yet is with the groups that it names
-        named = [group for group in recent if _names(asked, of, group)]
-        return {group: (0.0, 1.0 / len(named)) for group in named}
+    """By group: the slice's share of it, and its share of the slice, which is that of everybody."""
+    days = (midnight(until) - RECENT, midnight(until))
+    total = sum(_recent(replace(asked, scope=ALL, by=(), where=of).settled("day", *days), until).values())
+    if total <= 0:  # what has not begun yet is with the groups that hold all of it
+        return {group: (0.0, 1.0) for group in recent if _holds(asked, of, group)}
+    held = _recent(replace(asked, where=narrowed(asked.where, of)).settled("day", *days), until) if of else recent
     return {
         group: (picos / recent[group] if recent.get(group) else 0.0, picos / total) for group, picos in held.items()
     }
 
 
-def _names(asked: Asked, of: Filter, group: Group) -> bool:
+def _holds(asked: Asked, of: Filter, group: Group) -> bool:
     """Whether nothing that the launch is of is outside of the group."""
+    inside = [*asked.where, *((name, frozenset([value])) for name, value in zip(asked.by, group, strict=True))]
     values = dict(of)
-    return all(values.get(name) == frozenset([value]) for name, value in zip(asked.by, group, strict=True))
+    return sees(asked.scope, of) and all(name in values and values[name] <= allowed for name, allowed in inside)

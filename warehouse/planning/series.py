@@ -67,7 +67,8 @@ def narrowed(one: Filter, other: Filter) -> Filter:
 
 def sees(scope: Scope, of: Filter) -> bool:
     """Whether a scope holds all that a filter lets through."""
-    return is_whole(scope) or (isinstance(scope, frozenset) and dict(of).get("tenant", frozenset([""])) <= scope)
+    tenants = dict(of).get("tenant")
+    return is_whole(scope) or (isinstance(scope, frozenset) and tenants is not None and tenants <= scope)
 
 
 def to_picos(usd: Decimal | None) -> int:
