@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.warehouse.planned import DAY, FIRST, Books, line
-from tests.warehouse.samples import APP, rows, stretch, usage
+from tests.warehouse.samples import APP, flush_record, rows, stretch, usage
 from warehouse.errors import BadQuestion
 from warehouse.lake import Flush
 from warehouse.planning.backtest import Outlook, look_ahead, needed_days
@@ -204,6 +204,16 @@ def test_hours_that_are_not_settled_come_from_the_stream(books: Books):
     assert float(row["forecast_usd"]) == pytest.approx(190 + 2.5 + 5 + 110)
     assert (untold["provisional_usd"], untold["provisional"]) == (None, False)
     assert float(untold["forecast_usd"]) == pytest.approx(310)
+
+
+def test_what_waits_in_a_backlog_is_still_to_come(books: Books):
+    part = stretch(0, 1)
+    behind = flush_record(part, last_record_at=MIDDLE + DAY / 4, flushed_at=MIDDLE + DAY / 2, end_offset=9)
+    books.lake.commit(Flush(ranges=(part,), tables={"flushes": {APP: rows("flushes", behind)}}))
+
+    (row,) = books.report("forecast", now=MIDDLE + DAY / 2)
+
+    assert float(row["rest_usd"]) == pytest.approx(7.5 + 110)
 
 
 LAUNCH = '[[launches]]\nname = "x"\nfrom = 2026-10-25\n'

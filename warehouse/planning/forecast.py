@@ -78,8 +78,9 @@ def look(asked: Asked, launches: Sequence[Launch], stretch: Stretch, now: dateti
     """By group what is known and what is to come of a stretch. Raises BadQuestion where it ends too far away."""
     closed_to = asked.closed_to() or min(stretch[0], now)
     settled_to = min(closed_to, now.replace(minute=0, second=0, microsecond=0))
-    provisional = asked.provisional(closed_to, now)
-    seen_to = settled_to if provisional is None else max(settled_to, now)
+    streamed_to = asked.streamed_to(now)
+    provisional = asked.provisional(closed_to, streamed_to)
+    seen_to = settled_to if provisional is None else max(settled_to, streamed_to)
     first_ahead = settled_to.date()
     horizon = max(-(-(stretch[1] - midnight(first_ahead)) // DAY), 0)
     if horizon > LONGEST_DAYS:

@@ -32,6 +32,11 @@ class Asked:
         answer = self.snapshot.ask("settlements", self.scope, limit=1, as_of_settlement=self.as_of)
         return cast("datetime | None", answer["closed_to"][0].as_py()) if answer.num_rows else None
 
+    def streamed_to(self, now: datetime) -> datetime:
+        """Up to when all spans are in the lake: now, but where a backlog is waiting."""
+        answer = self.snapshot.ask("watermark", self.scope, now=now)
+        return min(answer["spans_watermark"][0].as_py() or now, now)
+
     def settled(self, bucket: str, start: datetime | None = None, end: datetime | None = None) -> Sums:
         """Of the ledger; a day or hour without calls is not in it."""
         if start is not None and end is not None and start >= end:
