@@ -169,10 +169,11 @@ def _verbs(deployment: Deployment, files: list[Path]) -> Iterator[tuple[str, str
             patch.setenv(name, value)
         patch.chdir(deployment.directory)
         for command in commands:
-            out, err = io.StringIO(), io.StringIO()
+            out, err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
             with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
                 main(command)
-            yield f"stdout of {' '.join(command)}", out.getvalue()
+            out.seek(0)
+            yield f"stdout of {' '.join(command)}", out.read()
             yield f"stderr of {' '.join(command)}", err.getvalue()
 
 
