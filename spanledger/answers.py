@@ -40,10 +40,14 @@ BINARY = ("parquet", "pdf")
 
 @dataclass(frozen=True, slots=True)
 class Out:
-    """Where an answer goes, as text or as bytes."""
+    """Where an answer goes, as text or, where its format is one of BINARY, as bytes."""
 
     text: TextIO
-    binary: IO[bytes]
+
+    @property
+    def binary(self) -> IO[bytes]:
+        """What stands below the text."""
+        return self.text.buffer
 
 
 @contextlib.contextmanager
@@ -55,14 +59,14 @@ def open_out(path: Path | None, kind: str) -> Iterator[Out]:
     if path is None:
         if kind in BINARY and sys.stdout.isatty():
             raise CannotRun(f"{kind} is not for a terminal; say --out FILE, or send it on with | or >")
-        yield Out(sys.stdout, sys.stdout.buffer)
+        yield Out(sys.stdout)
         sys.stdout.flush()
         return
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with draft.open("wb") as file:
             text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-            yield Out(text, file)
+            yield Out(text)
             text.flush()
             text.detach()
         draft.replace(path)

@@ -532,8 +532,10 @@ def test_a_human_annotation_is_told_from_an_evaluators():
     given = {
         "annotations.0.annotation.name": "helpful",
         "annotations.0.annotation.annotator_kind": "HUMAN",
+        "annotations.0.annotation.score": 1.0,
         "evaluations.0.evaluation.name": "toxic",
         "evaluations.0.evaluation.annotator_kind": "CODE",
+        "evaluations.0.evaluation.label": "toxic",
     }
 
     rows = _normalise(message(request(span(given)))).outcomes.to_pylist()
