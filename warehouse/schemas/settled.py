@@ -40,7 +40,12 @@ LEDGER_AMOUNTS = (
 
 
 def corrections(spans: pa.Schema) -> pa.Schema:
-    """Columns of ``corrections``; those that correct one of ``spans`` have its type."""
+    """Columns of ``corrections``; those that correct one of ``spans`` have its type.
+
+    One row states all of ``CORRECTED`` anew for one row of ``spans``; of several the last settlement's holds. ``why``:
+    the once rule that suppresses it, ``inherited`` or ``merged`` where values of other spans were taken, ``repriced``,
+    ``restored`` where it is as the flush had it.
+    """
     return pa.schema(
         [
             pa.field("day", pa.date32()),  # UTC day of the span's ended_at
@@ -52,12 +57,6 @@ def corrections(spans: pa.Schema) -> pa.Schema:
         ]
     )
 
-
-"""One row states all of ``CORRECTED`` anew for one row of ``spans``; of several the last settlement's holds.
-
-``why``: the once rule that suppresses it, ``inherited`` or ``merged`` where values of other spans were taken,
-``repriced``, ``restored`` where it is as the flush had it.
-"""
 
 LEDGER = pa.schema(
     [
@@ -73,6 +72,9 @@ LEDGER = pa.schema(
     ]
 )
 """A line is a difference: the sum of an hour's lines is what the hour is. Nothing here counts tasks.
+
+Amounts add up calls that have a price; of how many that is, ``priced_calls`` tells: where their sum is 0, a cost of 0 is
+unknown.
 
 ``hour``: when the calls ended; ``period``: that month, or the first open one where it was closed already.
 ``entry``: ``settled`` when the hour was closed; later ones say why it changed. ``outcome``: success, failure, unknown,
