@@ -73,8 +73,8 @@ LEDGER = pa.schema(
 )
 """A line is a difference: the sum of an hour's lines is what the hour is. Nothing here counts tasks.
 
-Amounts add up calls that have a price; of how many that is, ``priced_calls`` tells: where their sum is 0, a cost of 0 is
-unknown.
+Amounts add up calls that have a price; of how many that is, ``priced_calls`` tells: where their sum is 0, a cost of 0
+is unknown.
 
 ``hour``: when the calls ended; ``period``: that month, or the first open one where it was closed already.
 ``entry``: ``settled`` when the hour was closed; later ones say why it changed. ``outcome``: success, failure, unknown,
