@@ -23,16 +23,20 @@ POLL_S = 0.5
 def wait_drained(kafka: KafkaSettings, lake: Path, *, within_s: float, check: Callable[[], None]) -> None:
     """Return at lag 0: every table of the lake expects next what Kafka would give next, in every partition.
 
-    ``check`` is called while waiting and may raise. A broker that is away meanwhile is waited for. Raises CannotRun
-    when it takes too long.
+    ``check`` is called while waiting and may raise. A broker that is away meanwhile, and a lake of which not every
+    table stands yet, are waited for. Raises CannotRun when it takes too long.
     """
-    opened = Lake.open(LakeSettings(url=str(lake)), create=False)
+    opened = None
     until = time.monotonic() + within_s
     while time.monotonic() < until:
         check()
         try:
+            opened = opened or Lake.open(LakeSettings(url=str(lake)), create=False)
             ids, ends = streams(kafka, [kafka.spans_topic]), end_offsets(kafka, [kafka.spans_topic])
         except BrokerUnavailable:
+            continue
+        except LakeMissing:
+            time.sleep(POLL_S)
             continue
         expected = opened.next_offsets(ids.values())
         # a partition that never had a record has no offset in the lake
