@@ -78,6 +78,16 @@ def test_names_of_one_rank_that_differ_are_of_two_calls_also_when_the_flush_is_s
     assert settle(flush) == [2, 1]
 
 
+def test_a_thread_of_the_provider_beside_a_session_of_the_application_is_one_call_also_when_the_flush_is_settled():
+    two_names = beside({"session_id": "cart-7"}, {"session_id": "thread_9"})
+    told = [[row | {"trace_id": two_names[0]["trace_id"]} for row in two_names]]
+
+    flush = once.apply(table(*in_ledgers(told)))
+
+    assert [sorted(one.values()) for one in verdicts(flush, 1)] == [["billed", "same_call>b"]]
+    assert settle(flush) == [1]
+
+
 def test_a_record_that_stands_twice_is_billed_where_it_came_first():
     first, again = span("a", source_offset=4, **USAGE), span("a", source_offset=7, **USAGE)
 

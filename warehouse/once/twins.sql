@@ -11,7 +11,8 @@ CREATE TEMP MACRO why_ended(finish_reason) AS  -- a model that asks for tools ha
     CASE WHEN finish_reason = 'tool_calls' THEN 'stop' ELSE finish_reason END;
 
 -- Both tell it, and not the same. Names are compared that were told in one way; 0 cached tokens are often not measured.
-CREATE TEMP MACRO at_odds(a, b) AS NOT coalesce(a.session_id = b.session_id, true)
+-- One trace serves one session: names of it that differ there are those of the user's session and of the provider's thread.
+CREATE TEMP MACRO at_odds(a, b) AS NOT coalesce(a.session_id = b.session_id OR a.trace_id = b.trace_id, true)
     OR NOT coalesce(a.task_id = b.task_id, true)
     OR NOT coalesce(a.prompt_name = b.prompt_name, true)
     OR NOT coalesce(a.user_id = b.user_id OR a.hashed_for <> b.hashed_for, true)
