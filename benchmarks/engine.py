@@ -68,7 +68,7 @@ def run(of: Corpus, *, rounds: int, within_s: float, tell: Callable[[str], None]
             if time.monotonic() > until:
                 break
         stages = ours.split(of.flushes, engine, folder / "split")
-        sizes = ours.compact(folder / "warm", folder / "compacted")
+        sizes = ours.compact(folder / "warm")
     return Result(
         corpus=of,
         costs={name: median(taken) for name, taken in costs.items()},

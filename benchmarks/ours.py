@@ -10,12 +10,11 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import fs
 
@@ -27,6 +26,7 @@ from processors.prepare import prepare
 from processors.settings import WorkerSettings
 from warehouse import once
 from warehouse.lake import parquet
+from warehouse.lake.compaction import Merge, Stored, rewrite
 
 STAGES: tuple[tuple[str, Any, str], ...] = (
     ("decode", engine_module, "decode"),
@@ -111,19 +111,17 @@ def split(flushes: Sequence[Sequence[Message]], engine: Engine, folder: Path) ->
     return {**stages.cpu_s, "rest": total - sum(stages.cpu_s.values())}
 
 
-def compact(folder: Path, into: Path) -> dict[str, int]:
-    """Every table's files as one a day, by the same writer; bytes by table, and the columns of ``spans`` beside.
+def compact(folder: Path) -> dict[str, int]:
+    """Every table's files as one a day, as upkeep merges them; bytes by table, and the columns of ``spans`` beside.
 
     Keys: the table's name, or ``spans.<column>`` for a column's part of it.
     """
     sizes: dict[str, int] = {}
     for directory in sorted(folder.iterdir()):
-        files = sorted(directory.rglob("*.parquet"))
-        if not files:
+        written = [_merge(directory, day) for day in sorted(directory.iterdir())]
+        if not written:
             continue
         name = directory.name
-        write({name: pa.concat_tables(_with_day(file, name) for file in files)}, into)
-        written = sorted((into / name).rglob("*.parquet"))
         sizes[name] = sum(file.stat().st_size for file in written)
         if name == "spans":
             for column, size in _column_sizes(written).items():
@@ -136,13 +134,22 @@ def rows_in(directory: Path) -> list[int]:
     return [pq.read_metadata(file).num_rows for file in directory.rglob("*.parquet")]
 
 
-def _with_day(file: Path, name: str) -> pa.Table:
-    """A file's rows with the day that its directory names, in the columns of the table's schema."""
-    spec = parquet.TABLES[name]
-    rows = pq.ParquetFile(file).read()
-    day = pc.strptime(file.parent.name.partition("=")[2], format="%Y-%m-%d", unit="s").cast(pa.date32())
-    rows = rows.append_column(spec.partition_by, pa.repeat(day, rows.num_rows))
-    return rows.select(spec.schema.names).cast(spec.schema)
+def _merge(directory: Path, day: Path) -> Path:
+    """One file in place of those of a day, with the rows of all of them."""
+    now = datetime.now(UTC)
+    of_day = date.fromisoformat(day.name.partition("=")[2])
+    stored = [
+        Stored(
+            path=str(file.relative_to(directory)), day=of_day, rows=pq.read_metadata(file).num_rows,
+            size=file.stat().st_size, modified_at=now, earliest=None,
+        )
+        for file in sorted(day.glob("*.parquet"))
+    ]  # fmt: skip
+    files = fs.SubTreeFileSystem(str(directory), fs.LocalFileSystem())
+    merged = rewrite(directory.name, Merge(day=of_day, files=tuple(stored)), files, now).path
+    for file in stored:
+        files.delete_file(file.path)
+    return directory / merged
 
 
 def _column_sizes(files: Sequence[Path]) -> dict[str, int]:

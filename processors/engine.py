@@ -23,6 +23,7 @@ from processors.decode import decode
 from processors.messages import Message, Processed, total
 from processors.metered import read_metrics
 from processors.normalise import Rules, normalise
+from processors.normalise.assemble import as_words
 from processors.normalise.parts import count_rules, refuse_contradictions
 from processors.normalise.speed import forget_unstreamed
 from processors.outcomes import read_logs
@@ -38,6 +39,8 @@ from warehouse.schemas import OUTCOMES, SPANS, TABLES
 
 _EMPTY = {name: TABLES[name].schema.empty_table() for name in ("gpu_samples", "token_samples")}
 """What spans never tell."""
+STORED = as_words(SPANS)
+"""``SPANS`` as the engine makes it, with dictionary columns, which Parquet takes as they are."""
 _INHERITED = ("tenant", "feature", "session_id", "task_id")
 
 
@@ -94,7 +97,7 @@ def _process_spans(ranges: Sequence[Sequence[Message]], engine: Engine) -> list[
     numbered = _number_ranges(normalised.spans, starts)
     spans = bill(numbered, engine)
     ledger = spans[LEDGER]
-    stored = spans.select(SPANS.names).cast(SPANS)
+    stored = _as_stored(spans)
     outcomes = _number_ranges(normalised.outcomes, starts).drop_columns("_message_index")
     each = {
         "outcomes": _cut(_place_outcomes(outcomes, stored.append_column(LEDGER, ledger)), len(ranges)),
@@ -121,6 +124,16 @@ def _process_spans(ranges: Sequence[Sequence[Message]], engine: Engine) -> list[
             )
         )
     return processed
+
+
+def _as_stored(spans: pa.Table) -> pa.Table:
+    """The columns of ``SPANS``, as ``STORED``."""
+    columns = spans.select(SPANS.names)
+    encoded = (
+        column.dictionary_encode() if pa.types.is_dictionary(field.type) and column.type == pa.string() else column
+        for field, column in zip(STORED, columns.columns, strict=True)
+    )
+    return pa.table(list(encoded), STORED.names).cast(STORED)
 
 
 def _number_ranges(rows: pa.Table, starts: NDArray[np.int64]) -> pa.Table:

@@ -52,7 +52,8 @@ class DeadLetter:
 class Processed:
     """What one partition's range becomes.
 
-    ``tables``: outcomes, usage, safety, gpu_samples, token_samples, spans, each in the schema of ``warehouse.schemas``.
+    ``tables``: outcomes, usage, safety, gpu_samples, token_samples, spans, each in the schema of ``warehouse.schemas``;
+    texts of ``spans`` may be dictionary columns.
     """
 
     tables: Mapping[str, pa.Table]

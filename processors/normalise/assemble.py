@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -67,11 +67,15 @@ SPELLED = frozenset({"user_id", "session_id", "task_id", "response_id", "_user"}
 _WORDS = pa.dictionary(pa.int32(), pa.string())
 
 
-def _as_words(field: pa.Field) -> pa.Field:
-    return pa.field(field.name, _WORDS) if field.type == pa.string() and field.name not in SPELLED else field
+def as_words(fields: Iterable[pa.Field]) -> pa.Schema:
+    """Columns of texts as dictionary columns, but for ``SPELLED``."""
+    return pa.schema(
+        pa.field(field.name, _WORDS) if field.type == pa.string() and field.name not in SPELLED else field
+        for field in fields
+    )
 
 
-_SCHEMA = pa.schema([_as_words(field) for field in (*SPANS, *HELPERS) if field.name not in ADDED_LATER])
+_SCHEMA = as_words([field for field in (*SPANS, *HELPERS) if field.name not in ADDED_LATER])
 CARRIED = frozenset(
     {
         *("trace_id", "span_id", "parent_span_id", "name", "scope_name", "scope_version", "response_id", "call_id"),

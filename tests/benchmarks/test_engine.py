@@ -150,10 +150,10 @@ def test_a_compacted_lake_holds_every_row_and_its_columns_add_up(tmp_path: Path)
     made = corpus(make(Shape(spans_per_message=10), 100), WorkerSettings(flush_spans=30))
     engine = ours.make_engine()
     written = [ours.to_parquet(flush, engine, tmp_path / "lake") for flush in made.flushes]
-    sizes = ours.compact(tmp_path / "lake", tmp_path / "compacted")
+    sizes = ours.compact(tmp_path / "lake")
 
     for name in ("spans", "usage"):
-        files = list((tmp_path / "compacted" / name).rglob("*.parquet"))
+        files = list((tmp_path / "lake" / name).rglob("*.parquet"))
         assert len(files) == 1
         assert pq.read_metadata(files[0]).num_rows == sum(tables[name].num_rows for tables in written)
     assert sum(size for name, size in sizes.items() if name.startswith("spans.")) == sizes["spans"]

@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -117,20 +119,68 @@ def test_each_day_is_a_file_of_its_own_with_its_ends_in_the_log(local: LakeSetti
     ]
 
 
-def test_ids_are_packed_text_is_dictionaries_and_statistics_stand_where_questions_prune(local: LakeSettings):
-    Lake.open(local).commit(Flush(ranges=(stretch(0, 2),), tables={"spans": {APP: rows("spans", span(1), span(2))}}))
+def test_a_flush_is_not_compressed_and_its_statistics_stand_where_questions_prune(local: LakeSettings):
+    calls = rows("spans", *(span(n, user_id=f"user-{n}") for n in range(4)))
+    Lake.open(local).commit(Flush(ranges=(stretch(0, 4),), tables={"spans": {APP: calls}}))
 
     (path,) = Path(local.url, "spans").glob("day=*/*.parquet")
     group = pq.read_metadata(path).row_group(0)
     columns = {column.path_in_schema: column for column in map(group.column, range(group.num_columns))}
 
-    assert columns["span_id"].compression == "UNCOMPRESSED"
-    assert columns["span_id"].encodings == ("RLE", "DELTA_LENGTH_BYTE_ARRAY")
-    assert columns["started_at"].encodings == ("RLE", "DELTA_BINARY_PACKED")
+    assert {column.compression for column in columns.values()} == {"UNCOMPRESSED"}
+    assert {columns[name].encodings[-1] for name in ("span_id", "user_id", "duration_ms")} == {"PLAIN"}
+    assert columns["started_at"].encodings[-1] == "DELTA_BINARY_PACKED"
     assert columns["tenant"].has_dictionary_page
-    assert columns["tenant"].compression == "ZSTD"
     assert [name for name, column in columns.items() if column.is_stats_set] == ["ended_at"]
     assert "day" not in columns
+
+
+def test_a_file_of_many_rows_is_compressed_at_once(local: LakeSettings, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("warehouse.lake.parquet.MOST_PASSING", 3)
+    calls = rows("spans", *(span(n) for n in range(4)))
+
+    Lake.open(local).commit(Flush(ranges=(stretch(0, 4),), tables={"spans": {APP: calls}}))
+
+    (path,) = Path(local.url, "spans").glob("day=*/*.parquet")
+    group = pq.read_metadata(path).row_group(0)
+    columns = {column.path_in_schema: column for column in map(group.column, range(group.num_columns))}
+    assert columns["span_id"].compression == "UNCOMPRESSED"
+    assert columns["span_id"].encodings[-1] == "DELTA_LENGTH_BYTE_ARRAY"
+    assert columns["tenant"].compression == "ZSTD"
+
+
+def test_costs_that_repeat_are_a_dictionary_and_others_are_not(local: LakeSettings):
+    usd = [Decimal(n) / 1000 for n in range(40)]
+    calls = rows("spans", *(span(n, input_cost_usd=one, output_cost_usd=Decimal(1)) for n, one in enumerate(usd)))
+
+    Lake.open(local).commit(Flush(ranges=(stretch(0, 40),), tables={"spans": {APP: calls}}))
+
+    (path,) = Path(local.url, "spans").glob("day=*/*.parquet")
+    group = pq.read_metadata(path).row_group(0)
+    columns = {column.path_in_schema: column for column in map(group.column, range(group.num_columns))}
+    has = {name: columns[name].has_dictionary_page for name in ("input_cost_usd", "output_cost_usd")}
+    assert has == {"input_cost_usd": False, "output_cost_usd": True}
+    assert pq.read_table(path)["input_cost_usd"].to_pylist() == usd
+
+
+def test_files_with_and_without_nulls_and_with_any_dictionary_are_one_table_to_every_reader(local: LakeSettings):
+    lake = Lake.open(local)
+    twice = pa.DictionaryArray.from_arrays([0, 1, 2, None], ["a", "b", "a"])  # holds a word twice
+    unknown = pa.DictionaryArray.from_arrays([0, 1, 1, 1], pa.array(["a", None]))
+    unused = pa.DictionaryArray.from_arrays([2, 2, 2, 2], ["x", "y", "b"])
+    for number, tenant in enumerate((twice, unknown, unused)):
+        made = rows("spans", *(span(4 * number + n, feature=None if number else "f") for n in range(4)))
+        made = made.set_column(made.schema.get_field_index("tenant"), "tenant", tenant)
+        lake.commit(Flush(ranges=(stretch(number, number + 1),), tables={"spans": {APP: made}}))
+
+    paths = [str(path) for path in Path(local.url, "spans").glob("day=*/*.parquet")]
+    by_duckdb = duckdb.read_parquet(paths).select("tenant", "feature").fetchall()
+    by_polars = pl.scan_parquet(paths, hive_partitioning=False).select("tenant", "feature").collect().rows()
+    delta = DeltaTable(f"{local.url}/spans").to_pyarrow_table(columns=["tenant", "feature"])
+
+    expected = [("a", "f"), ("a", "f"), ("b", "f"), (None, "f"), ("a", None), *[(None, None)] * 3, *[("b", None)] * 4]
+    for found in (by_duckdb, by_polars, [tuple(row.values()) for row in delta.to_pylist()]):
+        assert sorted(found, key=str) == sorted(expected, key=str)
 
 
 def test_a_file_has_the_words_of_its_own_day_in_its_dictionaries(local: LakeSettings):

@@ -103,6 +103,26 @@ def test_a_merged_file_takes_a_dictionary_where_users_come_again_and_again(local
     assert (has["user_id"], has["session_id"], has["tenant"]) == (True, False, True)
 
 
+def test_a_merged_file_is_compressed_though_its_sources_are_not(local: LakeSettings):
+    fill(local)
+    compressions = {part.compression for path in active(local, "spans") for part in parts_of(path)}
+    assert compressions == {"UNCOMPRESSED"}
+
+    Upkeep(local).step(later(hours=2))
+
+    (path,) = active(local, "spans")
+    how = {part.path_in_schema: (part.compression, part.encodings[-1]) for part in parts_of(path)}
+    assert how["span_id"] == ("UNCOMPRESSED", "DELTA_LENGTH_BYTE_ARRAY")
+    assert how["trace_id"] == ("ZSTD", "DELTA_LENGTH_BYTE_ARRAY")
+    assert how["tenant"][0] == "ZSTD"
+
+
+def parts_of(path: str) -> list[pq.ColumnChunkMetaData]:
+    """What the columns of a file's first row group are."""
+    group = pq.read_metadata(path).row_group(0)
+    return [group.column(index) for index in range(group.num_columns)]
+
+
 def test_files_that_a_reader_may_have_to_hide_are_let_be(local: LakeSettings, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.undo()  # of what is settled
     fill(local)

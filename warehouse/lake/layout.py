@@ -4,6 +4,9 @@ By type, because most columns are what their type says: ids are random bytes (a 
 them), numbers and times are packed differences, fractions stand byte by byte, text and parts of a cost repeat and so
 are dictionaries. What repeats too little for a dictionary is named in ``ALWAYS_DIFFERENT``. Encodings are those that
 Spark, DuckDB and Arrow all read.
+
+A file of few rows is soon merged with others, and compressed then: to compress it before takes a worker a third of
+what it writes. So ``passing`` compresses nothing, and leaves alone what only compression would make smaller.
 """
 
 from __future__ import annotations
@@ -33,6 +36,13 @@ DICTIONARY_BYTES = 16 * 1024 * 1024
 """What a dictionary may grow to before the writer gives it up; a million rows' users still fit."""
 
 
+MOST_PASSING = 1 << 17
+"""Rows of a file that will be merged: so many are still below the last class of ``warehouse.lake.compaction``."""
+
+_SAMPLE = 1024
+_FEW = 16  # different amounts in a sample: they repeat
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
     """Which Parquet leaves are dictionaries, how the others are encoded, and what compresses each one."""
@@ -44,7 +54,7 @@ class Layout:
 
 @functools.cache
 def layout(table: str) -> Layout:
-    """The layout of the files of a flush; the partition column is in none."""
+    """The layout of files that last; the partition column is in none."""
     spec = TABLES[table]
     sink = io.BytesIO()
     pq.write_table(
@@ -85,6 +95,26 @@ def without_empty(how: Layout, rows: pa.Table) -> Layout:
     empty = {name for name in rows.column_names if rows[name].null_count == len(rows)}
     compression = {leaf: "NONE" if leaf.partition(".")[0] in empty else way for leaf, way in how.compression.items()}
     return replace(how, compression=compression)
+
+
+def passing(table: str, rows: pa.Table) -> Layout:
+    """The layout of a file that will be merged, for these rows."""
+    plain, lasting = _plain(table), layout(table)
+    unlike = {name for name in COST_KINDS if name in rows.column_names and not _repeats_in(rows[name])}
+    dictionaries = lasting.dictionaries - unlike
+    return replace(plain, dictionaries=dictionaries, encodings=plain.encodings | dict.fromkeys(unlike, "PLAIN"))
+
+
+@functools.cache
+def _plain(table: str) -> Layout:
+    """Numbers and times as packed differences, which is quick; all else as it is."""
+    lasting = layout(table)
+    quick = {leaf: way if way == "DELTA_BINARY_PACKED" else "PLAIN" for leaf, way in lasting.encodings.items()}
+    return replace(lasting, encodings=quick, compression=dict.fromkeys(lasting.compression, "NONE"))
+
+
+def _repeats_in(amounts: pa.ChunkedArray) -> bool:
+    return bool(pc.count_distinct(amounts.slice(0, _SAMPLE)).as_py() <= _FEW)
 
 
 def settle(flushed: Layout, rows: pa.Table) -> Layout:
