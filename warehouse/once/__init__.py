@@ -18,14 +18,15 @@ The rules are SQL files, run here by DuckDB on the spans of one flush and at set
 ``sources.sql``     which values a billed span takes from those that tell of the same call, and from ancestors
 ==================  ==============================================================================================
 
-Of a flush the SQL sees little: ``kernels.py`` (compiled) finds parents and equal ids, ``lineage.py`` walks what is
-inherited, ``doubt.py`` chooses what may be told twice, and ``statements.py`` runs the rules on that. ``decide`` runs
-all rules on all rows: settlement uses it, and tests hold ``apply`` equal to it.
+The SQL sees little: ``kernels.py`` (compiled) finds parents and equal ids, ``lineage.py`` walks what is
+inherited, ``doubt.py`` chooses what may be told twice, and ``statements.py`` runs the rules on that: ``apply`` on a
+flush, ``rejudge`` on spans of the lake. ``decide`` runs all rules on all rows: tests hold both equal to it.
 
 Two calls are never one because they look alike: sequential and concurrent calls of one instrumentation are all billed.
 ``docs/once.md`` says it rule by rule, with examples.
 """
 
 from warehouse.once.rules import LEDGER, WHY_NO_CALL, Decision, apply, decide, fill, look
+from warehouse.once.stored import rejudge
 
-__all__ = ["LEDGER", "WHY_NO_CALL", "Decision", "apply", "decide", "fill", "look"]
+__all__ = ["LEDGER", "WHY_NO_CALL", "Decision", "apply", "decide", "fill", "look", "rejudge"]

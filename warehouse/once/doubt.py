@@ -1,4 +1,4 @@
-"""Which spans of a flush the rules must look at: all of which anything but the verdict on a span alone may come out.
+"""Which spans the rules must look at: all of which anything but the verdict on a span alone may come out.
 
 Each test asks less than the rule that it stands for, so what is left out has no part in any rule: it encloses no call
 and no call encloses it, shares no response id, is no copy of a span that is here, and no other instrumentation or
@@ -63,13 +63,13 @@ def _find_ids(facts: Facts) -> tuple[Bools, Bools]:
 
 
 def _find_copied(facts: Facts, alive: Bools) -> Bools:
-    """Copies of spans that are here, and those spans."""
-    if not facts.is_repeat.any():
+    """Spans that name one that is here and tells of the same call, and those spans."""
+    if not facts.has_successor.any():
         return np.zeros(len(alive), np.bool_)
     at, data, known = facts.texts("span_id")
-    above, texts_, has_parent = facts.texts("parent_span_id")
+    named_at, ids, names_one = facts.texts(facts.names["successor"])
     named, names = pointed_at(
-        facts.ledger, (at, data, known & alive), (above, texts_, has_parent & facts.is_repeat & alive)
+        facts.ledger, (at, data, known & alive), (named_at, ids, names_one & facts.has_successor & alive)
     )
     return named | names
 
@@ -96,9 +96,8 @@ def _find_twins(facts: Facts, has_id: Bools, parent: Numbers) -> Bools:
     found = np.zeros(len(facts.is_call), np.bool_)
     if _is_told_by_one(facts):
         return found
-    names = pl.DataFrame(spelled(facts.spans.select(["service", "_scope_name", "convention"])))
-    service = _first_of(facts.ledger, names["service"], facts.is_call)
-    teller = _first_of(service, names.select(pl.coalesce("_scope_name", "convention")).to_series(), facts.is_call)
+    service = _first_of(facts.ledger, pl.DataFrame(spelled(facts.spans.select(["service"])))["service"], facts.is_call)
+    teller = _first_of(service, _tellers(facts), facts.is_call)
     mixed = facts.is_call & (teller != teller[service])
     if not mixed.any():
         return found
@@ -115,8 +114,19 @@ def _find_twins(facts: Facts, has_id: Bools, parent: Numbers) -> Bools:
     return found
 
 
+def _tellers(facts: Facts) -> pl.Series:
+    """Which instrumentation speaks."""
+    if facts.source == "lake":
+        names = pl.DataFrame(facts.spans.select(["convention", "scope_version"]))
+        return names.select(pl.concat_str("convention", "scope_version", separator=" ", ignore_nulls=True)).to_series()
+    names = pl.DataFrame(spelled(facts.spans.select(["_scope_name", "convention"])))
+    return names.select(pl.coalesce("_scope_name", "convention")).to_series()
+
+
 def _is_told_by_one(facts: Facts) -> bool:
     """Whether it is quickly seen that one instrumentation has told all calls."""
+    if facts.source == "lake":
+        return False
     scope = facts.spans["_scope_name"]
     words = distinct_words(scope) if not scope.null_count else None
     return words is not None and len(words) <= 1
@@ -139,6 +149,6 @@ def _times(facts: Facts) -> tuple[Numbers, Numbers]:
     began, ended, original = (facts.microseconds(name) for name in ("started_at", "ended_at", "original_ended_at"))
     shift = np.where(original[1], original[0] - ended[0], 0)
     ended_us = ended[0] + shift
-    reported_ms = pl.Series(facts.spans["_reported_duration_ms"]).fill_null(0.0).to_numpy()
+    reported_ms = pl.Series(facts.spans[facts.names["reported_ms"]]).fill_null(0.0).to_numpy()
     reckoned = ended_us - np.rint(np.where(facts.is_record, reported_ms, 0.0) * 1000).astype(np.int64)
     return np.where(facts.is_record, reckoned, began[0] + shift), ended_us

@@ -1,7 +1,8 @@
-"""What the quick half of the once rules reads: columns of a flush as arrays, in the terms of the SQL files."""
+"""What the quick half of the once rules reads: columns as arrays, of a flush or of the lake."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,19 +12,34 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from warehouse.once.kernels import NO_RANK, Bools, Bytes, Numbers, Offsets, Ranks
+from warehouse.schemas import BILLABLE_OPERATIONS
 
 _WORK = ("execute_tool", "retrieval", "guardrail", "evaluation")
+_FLUSH_NAMES = {
+    "ledger": "_ledger",
+    "user": "_user",
+    "reported_ms": "_reported_duration_ms",
+    "successor": "parent_span_id",
+}
+_LAKE_NAMES = {"ledger": "ledger", "user": "user_id", "reported_ms": "duration_ms", "successor": "suppressed_by"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """Arrays of (n,); the row of an array is the row of ``spans``."""
+    """Arrays of (n,); the row of an array is the row of ``spans``.
+
+    ``source``: ``flush`` or ``lake``, whose columns ``spans`` has; ``names``: of those that are called otherwise.
+    ``has_successor``: which rows name the span that tells of the same call, ``is_repeat`` which of these their parent.
+    """
 
     spans: pa.Table
+    source: str
+    names: Mapping[str, str]
     ledger: Numbers
     is_call: Bools
     is_work: Bools
     is_repeat: Bools
+    has_successor: Bools
     is_fetch: Bools
     is_record: Bools
     tenant_rank: Ranks
@@ -53,15 +69,49 @@ def state_facts(spans: pa.Table, ledger: Numbers) -> Facts:
     other = known(spans["_role"]) & ~is_repeat
     return Facts(
         spans=spans,
+        source="flush",
+        names=_FLUSH_NAMES,
         ledger=ledger,
         is_call=other & holds(spans["_model_call"]),
         is_work=other & is_word(spans["operation"], *_WORK),
         is_repeat=is_repeat,
+        has_successor=is_repeat,
         is_fetch=is_word(spans["_role"], "fetch"),
         is_record=is_word(spans["_role"], "usage_record"),
         tenant_rank=_ranks(spans["_tenant_rank"]),
         feature_rank=_ranks(spans["_feature_rank"]),
     )
+
+
+def state_stored_facts(spans: pa.Table) -> Facts:
+    """Facts of spans of the lake, as lake.sql has them."""
+    suppressed = known(spans["suppressed_by"])
+    is_repeat = holds(pc.equal(spans["suppressed_by"], spans["parent_span_id"]))
+    decided = holds(spans["billable"]) | (suppressed & ~is_repeat)
+    return Facts(
+        spans=spans,
+        source="lake",
+        names=_LAKE_NAMES,
+        ledger=spans["ledger"].to_numpy().astype(np.int64),
+        is_call=is_word(spans["operation"], *BILLABLE_OPERATIONS) & decided,
+        is_work=is_word(spans["operation"], *_WORK) & ~suppressed,
+        is_repeat=is_repeat,
+        has_successor=suppressed,
+        is_fetch=is_word(spans["operation"], "task") & known(spans["response_id"]),
+        is_record=_is_stored_record(spans),
+        tenant_rank=np.where(known(spans["tenant"]), 1, NO_RANK).astype(np.int8),
+        feature_rank=np.where(known(spans["feature"]), 1, NO_RANK).astype(np.int8),
+    )
+
+
+def _is_stored_record(spans: pa.Table) -> Bools:
+    """Records of usage took longer than from their start to their end."""
+    found = is_word(spans["convention"], "logfire")
+    if not found.any():
+        return found
+    began, ended = (spans[name].cast(pa.timestamp("us", "UTC")).cast(pa.int64()) for name in ("started_at", "ended_at"))
+    seen_us = pc.add(pc.subtract(ended, began), 1).cast(pa.float64())
+    return found & holds(pc.greater(pc.multiply(spans["duration_ms"], 1000.0), seen_us))
 
 
 def _ranks(column: pa.ChunkedArray) -> Ranks:

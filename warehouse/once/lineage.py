@@ -1,4 +1,4 @@
-"""What a span of a flush inherits, and from which row: lineage.sql, walked along an array of parents."""
+"""What a span inherits, and from which row: lineage.sql, walked along an array of parents."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from warehouse.once.kernels import NO_RANK, Bools, Numbers, Ranks, find_parents,
 _HANDED_DOWN = {
     "tenant": ("tenant",),
     "feature": ("feature",),
-    "user_id": ("_user",),
+    "user_id": ("user",),
     "session_id": ("session_id",),
     "task_id": ("task_id",),
     "prompt_name": ("prompt_name", "prompt_version"),
 }
-"""What is inherited, and the columns that say whether a span has one of its own."""
+"""What is inherited, and the columns that say whether a span has one of its own, as ``Facts`` knows them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ class Lineage:
 
 def trace_lineage(facts: Facts, parent: Numbers) -> Lineage:
     """The lineage of each row. ``parent``: (n,) row of the parent span, -1 where it is not here."""
-    has = np.stack([facts.known(*names) for names in _HANDED_DOWN.values()])
+    has = np.stack([facts.known(*(facts.names.get(name, name) for name in names)) for names in _HANDED_DOWN.values()])
     reached, outer, work, stamp, tenant_rank, feature_rank, source = walk_down(
         parent, facts.is_call, facts.is_work, _stamps(facts), (facts.tenant_rank, facts.feature_rank), has
     )

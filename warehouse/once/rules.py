@@ -74,14 +74,20 @@ def look(spans: pa.Table) -> Decision:
     2. What each span inherits is walked along the array of parents.
     3. The rules judge the spans about which there is doubt.
     """
-    facts, alive, repeated, parent = _tell_records_apart(state_facts(spans, spans[LEDGER].to_numpy()))
+    return look_at(state_facts(spans, spans[LEDGER].to_numpy()))
+
+
+def look_at(facts: Facts) -> Decision:
+    """As ``look``, of spans of a flush or of the lake."""
+    facts, alive, repeated, parent = _tell_records_apart(facts)
     lineage = trace_lineage(facts, parent)
     doubt = find_doubt(lineage, alive)
     inherited = lineage.inherited
     if not doubt.why:
         return Decision(verdict=repeated, taken=(inherited,))
     part = _read(facts, doubt.rows)
-    verdict, merged = with_book(part, lambda book: book.judge(part, lineage.table(doubt.rows), doubt.why))
+    given = lineage.table(doubt.rows)
+    verdict, merged = with_book(facts.source, part, lambda book: book.judge(part, given, doubt.why))
     inherited = inherited.join(merged, on="row", how="anti", maintain_order="left") if merged.height else inherited
     return Decision(verdict=pl.concat([repeated, verdict]), taken=(inherited, merged))
 
@@ -112,21 +118,21 @@ def _tell_records_apart(facts: Facts) -> tuple[Facts, Bools, pl.DataFrame, Numbe
     if not again.any():
         return facts, alive, pl.DataFrame(schema=_VERDICT), parent
     part = _read(facts, np.flatnonzero(again))
-    verdict, usurped = with_book(part, lambda book: book.tell_records_apart(part))
+    verdict, usurped = with_book(facts.source, part, lambda book: book.tell_records_apart(part))
     alive[verdict["row"].to_numpy()] = False
     ledger = facts.ledger.copy()
     ledger[usurped["row"].to_numpy()] = usurped["own_ledger"].to_numpy()
-    left = {name: getattr(facts, name) & alive for name in ("is_call", "is_work", "is_repeat", "is_fetch", "is_record")}
+    kinds = ("is_call", "is_work", "is_repeat", "has_successor", "is_fetch", "is_record")
+    left = {name: getattr(facts, name) & alive for name in kinds}
     told = replace(facts, ledger=ledger, **left)
     return told, alive, verdict, find_family(told, alive)[1]
 
 
 def _read(facts: Facts, rows: NDArray[np.int64]) -> pa.Table:
     """What the rules read of these rows."""
-    spans = facts.spans
-    index = spans.schema.get_field_index(LEDGER)
-    spans = spans.set_column(index, LEDGER, pa.array(facts.ledger))
-    return spelled(spans.select(read_columns(tuple(spans.column_names))).take(pa.array(rows)))
+    spans, ledger = facts.spans, facts.names["ledger"]
+    spans = spans.set_column(spans.schema.get_field_index(ledger), ledger, pa.array(facts.ledger))
+    return spelled(spans.select(read_columns(facts.source, tuple(spans.column_names))).take(pa.array(rows)))
 
 
 def _verdict_alone(spans: pa.Table) -> pl.DataFrame:

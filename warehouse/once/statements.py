@@ -64,9 +64,9 @@ def read_sql(name: str) -> str:
 
 
 @cache
-def read_columns(names: tuple[str, ...]) -> list[str]:
-    """The columns of a flush that the rules read."""
-    words = set(re.findall(r"\w+", read_sql("flush")))
+def read_columns(source: str, names: tuple[str, ...]) -> list[str]:
+    """The columns of a flush or of the lake that the rules read."""
+    words = set(re.findall(r"\w+", read_sql(source)))
     return [name for name in names if name in words]
 
 
@@ -110,25 +110,25 @@ class Book:
         return one, other
 
 
-def with_book(spans: pa.Table, ask: Callable[[Book], Found]) -> Found:
-    """Ask the thread's book, which is made where there is none; one that failed is not used again."""
-    book = getattr(_ours, "book", None) or _make_book(spans.slice(0, 0))
-    _ours.book = None
+def with_book(source: str, spans: pa.Table, ask: Callable[[Book], Found]) -> Found:
+    """Ask the thread's book of the source, which is made where there is none; one that failed is not used again."""
+    book = getattr(_ours, source, None) or _make_book(source, spans.slice(0, 0))
+    setattr(_ours, source, None)
     found = ask(book)
-    _ours.book = book
+    setattr(_ours, source, book)
     return found
 
 
 _ours = threading.local()
 
 
-def _make_book(spans: pa.Table) -> Book:
+def _make_book(source: str, spans: pa.Table) -> Book:
     """Tables have the types that their statements give."""
     connection = duckdb.connect()
     connection.execute("SET threads = 1; SET TimeZone = 'UTC'")
     connection.register("spans", spans)
     tables = []
-    for name in ("flush", *RULES):
+    for name in (source, *RULES):
         for statement in connection.extract_statements(read_sql(name)):
             connection.execute(statement)
             if found := _TABLE.search(statement.query):

@@ -1,0 +1,82 @@
+"""At settlement the rules look at few spans of the lake: what comes out is as if they saw all."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from tests.warehouse.look_alikes import APART
+from tests.warehouse.scenes import SCENES
+from tests.warehouse.settling import World
+from tests.warehouse.test_once_doubt import WORLDS, world
+from tests.warehouse.told import in_ledgers, span, table, tool
+from warehouse import once
+from warehouse.schemas import SPANS
+
+ROWS = [*(rows for rows, _ in SCENES.values()), *APART.values()]
+USED = {"provider": "openai", "request_model": "gpt-4o", "input_tokens": 1000, "output_tokens": 100}
+
+
+def stored(*flushes: pa.Table) -> pa.Table:
+    """What a lake holds of judged flushes, each ledger apart, as a settlement reads it."""
+    rows = pa.concat_tables(flushes)
+    columns = [field for field in SPANS if field.name in rows.column_names]
+    lake = rows.select([field.name for field in columns]).cast(pa.schema(columns))
+    numbers = pa.array(range(rows.num_rows), pa.int64())
+    return lake.append_column("row", numbers).append_column("ledger", rows[once.LEDGER])
+
+
+def judged_in_full(spans: pa.Table) -> pa.Table:
+    """The reference: every rule over every row."""
+    decision = once.decide(spans, "lake")
+    filled = once.fill(spans, decision)
+    verdict = decision.verdict.sort("row").to_arrow()
+    for name in ("billable", "suppressed_by"):
+        field = SPANS.field(name)
+        filled = filled.set_column(filled.schema.get_field_index(name), field, verdict[name].cast(field.type))
+    return filled.append_column("why", verdict["why"].cast(pa.string()))
+
+
+def compared(spans: pa.Table) -> list[dict[str, object]]:
+    return spans.drop_columns([name for name in ("units", "tags") if name in spans.column_names]).to_pylist()
+
+
+def in_flushes(rows: list[dict[str, object]], chance: random.Random, flushes: int) -> list[pa.Table]:
+    """The rows in flushes, each judged by itself."""
+    parts: list[list[dict[str, object]]] = [[] for _ in range(flushes)]
+    for row in rows:
+        chance.choice(parts).append(row)
+    return [once.apply(table(*part)) for part in parts if part]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_looked_at_changes_nothing(seed: int):
+    chance = random.Random(seed)
+    rows = in_ledgers([world(chance) for _ in range(WORLDS)])
+    spans = stored(*in_flushes(chance.sample(rows, len(rows)), chance, 1 + seed % 3))
+
+    assert compared(once.rejudge(spans)) == compared(judged_in_full(spans))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_looked_at_changes_nothing_of_any_scene(seed: int):
+    chance = random.Random(seed)
+    spans = stored(*in_flushes(in_ledgers(ROWS), chance, 3))
+
+    judged = once.rejudge(spans)
+
+    assert compared(judged) == compared(judged_in_full(spans))
+    assert len(set(judged["why"].to_pylist())) > 5
+
+
+def test_what_a_flush_found_told_twice_stays_so_where_only_one_of_the_two_traces_is_looked_at_again(tmp_path: Path):
+    world = World(tmp_path)
+    world.flush([span("a", **USED), span("b", trace="u", at=1, ms=98, convention="openinference", **USED)])
+    world.flush([tool("root", operation="invoke_agent", trace="u", ms=1000)], partition=1)
+
+    world.settle()
+
+    assert world.total()[0] == 1
