@@ -6,6 +6,7 @@ combinations (``number``), looks at one row of each (``Groups.first``) and sprea
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -134,6 +135,30 @@ def _coded(codes: Numbers, size: int) -> Coded:
 def numbers(column: pa.Array) -> Numbers:
     """Whole numbers, all known, as int64."""
     return np.asarray(column.to_numpy(zero_copy_only=False), np.int64)
+
+
+def numbers_or(column: pa.ChunkedArray, missing: int) -> Numbers:
+    """Whole numbers as int64, NULL as ``missing``."""
+    array = whole(column)
+    return numbers(pc.fill_null(array, missing) if array.null_count else array)
+
+
+def words_in(column: pa.ChunkedArray) -> list[str | None]:
+    """The words that a column of texts may have; of a dictionary column also those that no row has."""
+    array = whole(column)
+    return list((array.dictionary if pa.types.is_dictionary(array.type) else array).unique().to_pylist())
+
+
+def count_words(column: pa.ChunkedArray) -> dict[str, int]:
+    """How many rows have each word, in the order of the alphabet; of texts or a dictionary column of them."""
+    array = whole(column)
+    encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
+    rows = np.bincount(numbers(encoded.indices.drop_null()), minlength=len(encoded.dictionary))
+    counted: Counter[str] = Counter()
+    for word, count in zip(encoded.dictionary.to_pylist(), rows.tolist(), strict=True):
+        if word is not None and count:
+            counted[word] += count
+    return dict(sorted(counted.items()))
 
 
 def whole(column: Any) -> pa.Array:

@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from processors.codes import encode, number, spell
+from processors.codes import count_words, spell
 from processors.conventions.table import AliasTable, load_table
 from processors.copies import take_units
 from processors.decode import decode
@@ -111,7 +111,6 @@ def _process_spans(ranges: Sequence[Sequence[Message]], engine: Engine) -> list[
     for at in range(len(ranges)):
         first, end = int(starts[at]), int(starts[at + 1])
         tables = {name: cut[at] for name, cut in each.items()} | _EMPTY
-        told = semantics[at]
         dead = [letter for letter in normalised.dead if first <= letter.index < end]
         processed.append(
             Processed(
@@ -119,7 +118,7 @@ def _process_spans(ranges: Sequence[Sequence[Message]], engine: Engine) -> list[
                 dead=tuple(replace(letter, index=letter.index - first) for letter in dead),
                 dropped=total(normalised.dropped, first, end),
                 suppressed=_count_suppressed(why[at]),
-                repaired=count_rules(told["usage_semantics"].filter(pa.array(_names_rules(told)))),
+                repaired=count_rules(semantics[at]["usage_semantics"]),
                 hidden=total(normalised.hidden, first, end),
             )
         )
@@ -152,10 +151,7 @@ def _cut(rows: pa.Table, ranges: int) -> list[pa.Table]:
 def bill(spans: pa.Table, engine: Engine) -> pa.Table:
     """Normalised spans with verdicts and prices: the columns of ``SPANS``, ``_why`` and the helpers of normalise."""
     told = take_units(forget_unstreamed(once.apply(spans)))
-    spelled = spell(told, ("usage_semantics", "operation"))
-    judged = refuse_contradictions(spelled)
-    kept = told if judged is spelled else judged  # numbers of words are quicker to go on with
-    return price_spans(_rename_users(spans, kept, engine.rules.user_key), engine.book)
+    return price_spans(_rename_users(spans, refuse_contradictions(told), engine.rules.user_key), engine.book)
 
 
 def _rename_users(before: pa.Table, after: pa.Table, key: bytes) -> pa.Table:
@@ -187,14 +183,5 @@ def _place_outcomes(outcomes: pa.Table, spans: pa.Table) -> pa.Table:
     return in_schema(placed.with_columns(*own).to_arrow(), OUTCOMES)
 
 
-def _names_rules(spans: pa.Table) -> NDArray[np.bool_]:
-    """(n,) whether ``usage_semantics`` names a rule."""
-    alike = number([encode(spans["usage_semantics"])], spans.num_rows)
-    words = spans["usage_semantics"].take(pa.array(alike.first)).to_pylist()
-    return np.array([bool(word and "+" in word) for word in words], np.bool_)[alike.of_row]
-
-
 def _count_suppressed(spans: pa.Table) -> dict[str, int]:
-    why = pl.Series("why", spans["_why"], dtype=pl.String)
-    counted = why.filter(why.is_not_null() & (why != once.WHY_NO_CALL)).value_counts(sort=True).sort("why")
-    return dict(counted.iter_rows())
+    return {why: rows for why, rows in count_words(spans["_why"]).items() if why != once.WHY_NO_CALL}

@@ -23,12 +23,16 @@ the cost is of what is reported, and how often that is so is counted.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from processors.codes import count_words, numbers_or, spell, words_in
 from warehouse.schemas import BILLABLE_OPERATIONS, TOKEN_KINDS
 
 REFUSED = "refused"
@@ -93,6 +97,9 @@ _WHOLES = {part: whole for whole, parts in _SUMS.items() for part in parts} | {
 _JUDGED = r"\+(?:part_without_sum|input_missing|output_missing)\b"
 """What a row is called for want of other spans, which a settlement may bring; a row's input has all its parts."""
 
+_NONE = -(1 << 62)
+"""A count that is not told."""
+
 _PIECES = {
     FIVE_MINUTES: "cache_write_tokens",
     "taken_input_tokens": "input_tokens",
@@ -135,9 +142,15 @@ def refuse_parts(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def refuse_contradictions(spans: pa.Table) -> pa.Table:
-    """Spans after the once rules, which fill gaps from other spans: what now exceeds its sum, or still lacks some."""
-    frame = pl.DataFrame(spans.select([*TOKEN_KINDS, "usage_semantics", "operation", "billable"]))
-    frame = frame.hstack(_modalities(spans["units"])).with_columns(_unjudged().alias("usage_semantics"))
+    """Spans after the once rules, which fill gaps from other spans: what now exceeds its sum, or still lacks some.
+
+    Texts come back as they were given: as they are, or as dictionary columns.
+    """
+    modalities = _modalities(spans["units"])
+    if not modalities and not _may_contradict(spans):
+        return spans
+    frame = pl.DataFrame(spell(spans.select([*TOKEN_KINDS, "usage_semantics", "operation", "billable"])))
+    frame = frame.hstack(modalities).with_columns(_unjudged().alias("usage_semantics"))
     disagree = pl.any_horizontal(
         *[exceeds(parts, whole) for whole, parts in _SUMS.items()], *_beyond(frame.columns).values()
     )
@@ -151,16 +164,48 @@ def refuse_contradictions(spans: pa.Table) -> pa.Table:
     }
     first = pl.coalesce(*[pl.when(holds).then(pl.lit(rule)) for rule, holds in found.items()])
     frame = frame.with_columns(first.alias("_rule"))
-    if frame["_rule"].is_null().all() and not pl.Series(spans["usage_semantics"]).str.contains(_JUDGED).any():
+    if frame["_rule"].is_null().all() and not _is_judged(spans):
         return spans
     known = frame.select(
         *[pl.when(pl.col("_rule").ne_missing("parts_disagree")).then(pl.col(name)).alias(name) for name in TOKEN_KINDS],
         _name_rule().alias("usage_semantics"),
     ).to_arrow()
     for name in known.column_names:
-        index = spans.schema.get_field_index(name)
-        spans = spans.set_column(index, spans.field(index), known[name].cast(spans.field(index).type))
+        field = spans.schema.field(name)
+        words = pa.types.is_dictionary(field.type)
+        column = known[name].cast(pa.string()).dictionary_encode() if words else known[name].cast(field.type)
+        spans = spans.set_column(spans.schema.get_field_index(name), name, column)
     return spans
+
+
+def _may_contradict(spans: pa.Table) -> bool:
+    """Whether a look at the numbers finds any row that a rule may be about; nearly always none, which is quickly seen.
+
+    For spans without ``MODALITIES`` among their units.
+    """
+    told = {name: numbers_or(spans[name], _NONE) for name in TOKEN_KINDS if spans[name].null_count < len(spans)}
+    none = np.full(len(spans), _NONE)
+    for parts, whole in [*((parts, whole) for whole, parts in _SUMS.items()), *_BEYOND.values()]:
+        known = [np.maximum(told[part], 0) for part in parts if part in told]
+        if known and whole in told and ((sum(known) > told[whole]) & (told[whole] != _NONE)).any():
+            return True
+    for part, whole in _WHOLES.items():
+        if part in told and ((told[part] > 0) & (told.get(whole, none) == _NONE)).any():
+            return True
+    for missing, side, operations in _MISSING.values():
+        lacks = (told.get(missing, none) == _NONE) & (told.get(side, none) != _NONE)
+        if lacks.any() and _any_billed(spans.filter(pa.array(lacks)), operations):
+            return True
+    return _is_judged(spans)
+
+
+def _is_judged(spans: pa.Table) -> bool:
+    return any(re.search(_JUDGED, word) for word in words_in(spans["usage_semantics"]) if word)
+
+
+def _any_billed(spans: pa.Table, operations: Collection[str]) -> bool:
+    about = pc.is_in(spell(spans.select(["operation"]))["operation"], pa.array(sorted(operations)))
+    return bool(pc.any(pc.and_(about, pc.fill_null(spans["billable"], False))).as_py())
 
 
 def _unjudged() -> pl.Expr:
@@ -175,8 +220,8 @@ def _modalities(units: pa.ChunkedArray) -> list[pl.Series]:
     """(n,) each: the amounts of the parts that any row has among its units; NULL where a row has none."""
     maps = units.combine_chunks()
     found = pc.unique(maps.keys).to_pylist() if len(maps) > units.null_count else []
-    named = [(name, pc.map_lookup(maps, name, "first").cast(pa.int64(), safe=False)) for name in MODALITIES]
-    return [pl.Series(name, amounts) for name, amounts in named if name in found]
+    told = [(name, pc.map_lookup(maps, name, "first")) for name in MODALITIES if name in found]
+    return [pl.Series(name, amounts.cast(pa.int64(), safe=False)) for name, amounts in told]
 
 
 def _lacks(missing: str, told: str, operations: Collection[str]) -> pl.Expr:
@@ -219,5 +264,8 @@ def name_rules(holds: dict[str, pl.Expr]) -> pl.Expr:
 
 def count_rules(semantics: pa.ChunkedArray) -> dict[str, int]:
     """How many spans each rule repaired or refused, from their ``usage_semantics``."""
-    rules = pl.Series("rule", semantics, dtype=pl.String).drop_nulls().str.split("+").list.slice(1).explode()
-    return dict(rules.drop_nulls().value_counts().sort("rule").iter_rows())
+    rules: Counter[str] = Counter()
+    for said, rows in count_words(semantics).items():
+        for rule in said.split("+")[1:]:
+            rules[rule] += rows
+    return dict(sorted(rules.items()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from typing import Any
 
@@ -10,12 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from processors.codes import spell
 from processors.engine import Engine, process_range
 from processors.messages import Processed
+from processors.normalise.assemble import as_words
 from processors.normalise.parts import refuse_contradictions
 from processors.settings import WorkerSettings
 from tests.processors.otlp import message, request, span
-from warehouse.schemas import TOKEN_KINDS
+from warehouse.schemas import SPANS, TOKEN_KINDS
 
 ENGINE = Engine.of(WorkerSettings(), user_key=b"key")
 CHAT = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o-mini"}
@@ -326,3 +329,37 @@ def fits(one: dict[str, Any], whole: str, *parts: str, orphans: bool) -> bool:
     """Whether the parts fit into the whole; parts above zero of an unknown one only where the row is refused."""
     together = sum(one[part] or 0 for part in parts)
     return together <= one[whole] if one[whole] is not None else orphans or together == 0
+
+
+JUDGED = pa.schema([SPANS.field(name) for name in (*TOKEN_KINDS, "usage_semantics", "operation", "billable", "units")])
+
+
+def test_the_quick_look_for_contradictions_misses_none(monkeypatch: pytest.MonkeyPatch):
+    rng = random.Random(7)
+    words = ["inclusive", "inclusive+usage_cut", "inclusive+output_missing", "refused+part_without_sum", None]
+    counts = [dict.fromkeys(TOKEN_KINDS) | {"input_tokens": 20, "output_tokens": 10}]
+    for name in TOKEN_KINDS:
+        counts += [counts[0] | {name: count} for count in (None, 0, 9, 11, 21)]
+    counts += [{name: rng.choice((None, None, 0, 5, 20)) for name in TOKEN_KINDS} for _ in range(300)]
+    operations = ["chat", "embeddings", "image", "execute_tool", None]
+    known = [{"operation": rng.choice(operations), "billable": rng.random() < 0.7} for _ in counts]
+    each = [one | said | {"usage_semantics": rng.choice(words)} for one, said in zip(counts, known, strict=True)]
+    tables = [pa.Table.from_pylist([one], schema=JUDGED) for one in each]
+
+    quick = [refuse_contradictions(table) for table in tables]
+    monkeypatch.setattr("processors.normalise.parts._may_contradict", lambda _: True)
+
+    assert quick == [refuse_contradictions(table) for table in tables]
+    assert 0 < sum(one is table for one, table in zip(quick, tables, strict=True)) < len(tables)
+
+
+def test_texts_come_back_as_they_were_given():
+    odd = {"input_tokens": 1, "cached_input_tokens": 2, "usage_semantics": "inclusive", "operation": "chat"}
+    table = pa.Table.from_pylist([odd | {"billable": True}], schema=JUDGED)
+    encoded = as_words(JUDGED)
+
+    made = refuse_contradictions(table.cast(encoded))
+
+    assert made.schema == encoded
+    assert spell(made) == refuse_contradictions(table)
+    assert made["usage_semantics"].to_pylist() == ["refused+parts_disagree"]
