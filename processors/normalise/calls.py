@@ -14,6 +14,7 @@ from processors.conventions.rules import ANY, NAMED, NONE, SPAN_KINDS, ProviderR
 from processors.conventions.table import AliasTable
 from processors.decode import Decoded
 from processors.normalise.frame import scope_starts, tell, to_frame
+from processors.normalise.ordinary import COUNTS_WHOLE, counts_whole
 from processors.normalise.semantics import RULED, ruled
 from processors.normalise.shapes import WORDS, Memo, first_rows, number_shapes, spread
 from processors.normalise.status import find_failures
@@ -33,6 +34,7 @@ _HAS_TOKENS = pl.col("input_tokens").is_not_null() | pl.col("output_tokens").is_
 _DESCRIBED = (
     *("_role", "role_operation", "role_stream", "operation", "provider", "request_model", "response_model", "stream"),
     *("finish_reason", "finish_word", "server_address", "_model_call", "_genai", *RULED.values()),
+    COUNTS_WHOLE,
 )
 
 
@@ -98,6 +100,7 @@ def _describe(frame: pl.DataFrame) -> pl.DataFrame:
             (pl.col("operation").is_not_null() | (pl.col("_role") != "other")).alias("_genai"),
         )
         .with_columns(*[ruled(side).alias(name) for side, name in RULED.items()])
+        .with_columns(counts_whole())
     )
 
 

@@ -45,23 +45,67 @@ Refused, so that there is no cost (``parts`` has the rules for parts beyond thei
 
 from __future__ import annotations
 
+from functools import cache
+
+import numpy as np
 import polars as pl
 
-from processors.normalise.parts import MODALITIES, PROMPTED, REFUSED, apply_rules, refuse, refuse_parts
-from processors.normalise.pieces import PIECES, gather_pieces, join_modalities, restore
+from processors.normalise.ordinary import MOST_TOKENS, READ, find_ordinary
+from processors.normalise.parts import PROMPTED, REFUSED, apply_rules, refuse, refuse_parts
+from processors.normalise.pieces import gather_pieces, join_modalities, restore
 from processors.normalise.semantics import EXCLUSIVE, RULED, UNKNOWN, cached, left_out, taken, told
 from processors.normalise.totals import add_outside, flag_doubts, share_rest, take_rest, take_thoughts
-from warehouse.schemas import TOKEN_KINDS
-
-MOST_TOKENS = 1_000_000_000
-"""Beyond any context window by a factor of a hundred: such a count is not a count of tokens."""
 
 _SIDES = ("input_tokens", "output_tokens")
-_READ = (*TOKEN_KINDS, *PIECES, *MODALITIES)
+_NOTED = (
+    *("_repair", "_refused", "_as_written", "_has_usage", "usage_semantics", "_usage_rank"),
+    *(f"_{name}_reported" for name in _SIDES),
+    *(f"{side}_{word}" for side in ("input", "output") for word in ("includes", "beyond", "restored")),
+    *(f"audio_{side}_includes" for side in ("input", "output")),
+)
+"""Columns that are added, or told anew, beside the counts."""
 
 
 def settle_usage(frame: pl.DataFrame) -> pl.DataFrame:
-    """Token columns anew, the reported ones, ``usage_semantics _repair _refused _has_usage _usage_rank``."""
+    """Token columns anew, the reported ones, ``usage_semantics _repair _refused _has_usage _usage_rank``.
+
+    Only spans that are not ordinary go through the rules.
+    """
+    is_ordinary = find_ordinary(frame)
+    if not is_ordinary.any():
+        return apply_all(frame)
+    settled = frame.with_columns(_ordinary()).with_columns(_ordinary_usage())
+    if is_ordinary.all():
+        return settled
+    rows = pl.Series(np.flatnonzero(~is_ordinary))
+    others = apply_all(frame.filter(~is_ordinary))
+    return settled.with_columns(settled[name].scatter(rows, others[name]) for name in (*READ, *_NOTED))
+
+
+@cache
+def _ordinary() -> list[pl.Expr]:
+    """What the rules come to for ordinary spans."""
+    nothing = pl.lit(None, pl.Int64)
+    return [
+        pl.lit(None, pl.String).alias("_repair"),
+        *[pl.lit(value=False).alias(name) for name in ("_refused", "_as_written")],
+        *[pl.lit("inclusive").alias(f"{side}_includes") for side in RULED],
+        *[nothing.alias(f"{side}_{word}") for side in RULED for word in ("beyond", "restored")],
+        *[pl.col(name).alias(f"_{name}_reported") for name in _SIDES],
+        _reported().alias("_has_usage"),
+    ]
+
+
+@cache
+def _ordinary_usage() -> list[pl.Expr]:
+    return [
+        pl.when("_has_usage").then(pl.lit("inclusive")).alias("usage_semantics"),
+        pl.when("_has_usage").then(pl.col("usage_rank")).alias("_usage_rank"),
+    ]
+
+
+def apply_all(frame: pl.DataFrame) -> pl.DataFrame:
+    """As ``settle_usage``, every span through all rules."""
     return (
         frame.with_columns(pl.lit(None, pl.String).alias("_repair"))
         .pipe(_possible)
@@ -92,13 +136,13 @@ def settle_usage(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _possible(frame: pl.DataFrame) -> pl.DataFrame:
     side = _beyond(_SIDES)
-    believed = pl.col(_READ).is_between(0, MOST_TOKENS)
+    believed = pl.col(READ).is_between(0, MOST_TOKENS)
     return apply_rules(
         frame.with_columns(pl.lit(value=False).alias("_refused")),
-        {"impossible_count": side, "impossible_part": _beyond(_READ) & ~side},
+        {"impossible_count": side, "impossible_part": _beyond(READ) & ~side},
         lambda found: found.with_columns(
             pl.col("impossible_count").alias("_refused"),
-            pl.when(~pl.col("impossible_count") & believed).then(pl.col(_READ)),
+            pl.when(~pl.col("impossible_count") & believed).then(pl.col(READ)),
         ),
     )
 
@@ -116,7 +160,7 @@ def _measured(frame: pl.DataFrame) -> pl.DataFrame:
     guessed = ((pl.col(RULED["input"]) == UNKNOWN) & _reported() & ~void).fill_null(value=False)
     uncounted = (pl.col("_model_call") & no_prompt & ~void & ~guessed).fill_null(value=False)
     rules = {"no_usage_on_error": void, "guessed_count": guessed, "nothing_counted": uncounted}
-    return apply_rules(frame, rules, refuse(rules, _READ))
+    return apply_rules(frame, rules, refuse(rules, READ))
 
 
 def _reported() -> pl.Expr:

@@ -1,0 +1,91 @@
+"""Ordinary spans go past the rules of usage: they come to what all rules would have made of them."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import polars as pl
+import pytest
+
+from processors.conventions.rules import usage_rules
+from processors.conventions.table import load_table
+from processors.decode import decode
+from processors.normalise.calls import describe_calls
+from processors.normalise.ordinary import READ, find_ordinary
+from processors.normalise.usage import apply_all, settle_usage
+from tests.processors.otlp import message, request, span
+
+TABLE = load_table()
+KEYS = {name: [one.key for one in TABLE.aliases if one.field == name and not one.path] for name in READ}
+KEYS["input_tokens"].append("gen_ai.usage.input_tokens")
+SCOPES = ["", "my.app", *sorted({rule.scope for rule in usage_rules()})]
+OPERATIONS = ("chat", "embeddings", "rerank", "image", "execute_tool")
+SETTLED = (
+    *(*READ, "usage_semantics", "_repair", "_refused", "_has_usage", "_usage_rank", "input_includes"),
+    *("_input_tokens_reported", "_output_tokens_reported", "output_includes"),
+)
+"""What later steps and explanations read."""
+
+
+def frame(seed: int, *, odd: float) -> pl.DataFrame:
+    """Spans of many scopes; ``odd``: how often a count is one that instrumentations rarely tell."""
+    rng = random.Random(seed)
+    sent = [message(request(*(chat(rng, odd) for _ in range(5)), scope=rng.choice(SCOPES))) for _ in range(60)]
+    return describe_calls(decode(sent, TABLE))
+
+
+def chat(rng: random.Random, odd: float) -> Any:
+    counts = {"input_tokens": rng.randrange(12), "output_tokens": rng.randrange(8)}
+    counts |= {name: rng.randrange(9) for name in ("cached_input_tokens", "reasoning_tokens") if rng.random() < 0.5}
+    counts |= {name: rng.choice((-1, 0, 0, 3, 20, 2_000_000_000)) for name in READ if rng.random() < odd}
+    if rng.random() < 0.3:
+        counts["total_tokens"] = counts["input_tokens"] + counts["output_tokens"] + rng.choice((0, 0, 3))
+    kept = {} if rng.random() < 0.2 else counts
+    given = {rng.choice(KEYS[name]): count for name, count in kept.items() if KEYS[name]}
+    told = {
+        "gen_ai.operation.name": rng.choice(OPERATIONS),
+        "gen_ai.request.model": rng.choice(("gpt-4o", "gemini-2.0")),
+    }
+    provider = {"gen_ai.provider.name": rng.choice(("openai", "anthropic", "gcp.gemini", "aws.bedrock"))}
+    return span(told | provider | given, status=rng.choice((0, 0, 0, 2)), kind=3)
+
+
+def settled(frame: pl.DataFrame) -> list[tuple[Any, ...]]:
+    """What is read; nothing taken out of an input is 0 where any span tells a piece, else NULL."""
+    return frame.select(SETTLED).with_columns(pl.col("taken_input_tokens").replace(0, None)).rows()
+
+
+@pytest.mark.parametrize("odd", [0.0, 0.01, 0.1])
+def test_a_span_past_the_rules_comes_to_the_same_as_through_them(odd: float):
+    ordinary = 0
+    for seed in range(8):
+        made = frame(seed, odd=odd)
+        ordinary += int(find_ordinary(made).sum())
+        assert settled(settle_usage(made)) == settled(apply_all(made))
+    assert 100 < ordinary < 8 * 300
+
+
+def test_spans_that_are_all_ordinary_come_to_the_same():
+    made = frame(1, odd=0.0)
+    made = made.filter(pl.Series(find_ordinary(made)))
+
+    assert find_ordinary(made).all()
+    assert settled(settle_usage(made)) == settled(apply_all(made))
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [
+        {"input_tokens": 5, "output_tokens": 2},
+        {"input_tokens": 5, "output_tokens": 2, "cached_input_tokens": 3, "cache_write_tokens": 2, "total_tokens": 7},
+        {"input_tokens": 5, "output_tokens": 2, "reasoning_tokens": 2},
+        {},
+    ],
+)
+def test_what_most_spans_tell_is_ordinary(counts: dict[str, int]):
+    given = {f"gen_ai.usage.{name}": count for name, count in counts.items()}
+    given |= {KEYS[name][0]: count for name, count in counts.items() if name not in ("input_tokens", "output_tokens")}
+    made = describe_calls(decode([message(request(span({"gen_ai.operation.name": "chat"} | given)))], TABLE))
+
+    assert find_ordinary(made).all()
