@@ -5,7 +5,9 @@ factor, a median of ratios to the mean of the week around. As in robust smoothin
 10.1002/for.1125) a day that is off by more than three mean errors moves the level no further than that. Of a few speeds
 of adaptation the one is taken whose one-day forecasts were best. Intervals are quantiles of paths in which the relative
 errors of the past come again in any order; they are widened by sqrt(n / (n - 10)), as so many values were fitted, and
-half of what they have in common is taken off: the rest may be a drift that goes on.
+half of what they have in common is taken off: the rest may be a drift that goes on. A path also has a level, a drift and
+weekday factors of its own, as far from the fitted ones as their standard errors make likely: of a mean that forgets, of
+a slope through n days, and of medians of n / 7.
 
 All is one pass over the days for many *origins* at once: what an origin knows are the days before it. Pure: the same
 days give the same paths, of fixed draws.
@@ -37,6 +39,10 @@ NOTHING = 1e-12
 QUIET = 0.1
 """A weekday with less than this share of a mean day says nothing about the level."""
 CLIP, SCALE_SPEED, FIRST_SCALE = 3.0, 0.2, 0.2
+NORMAL = 1.4826
+"""Standard deviation of normal errors over their median size."""
+MEDIAN_VARIANCE, SLOPE_VARIANCE = np.pi / 2, 12.0
+"""Of a median of n, times n; of the slope of a line through n days, times n cubed."""
 SPEEDS = np.array(
     [
         (a, b, d)
@@ -131,16 +137,32 @@ def draw_paths(fitted: Fitted, first_weekdays: Indices, horizon: int) -> Reals:
     """(origins, PATHS, horizon): days from each origin on, whose weekday is of ``first_weekdays``; all >= 0."""
     draws = np.random.default_rng(0).random((PATHS, horizon))
     alpha, beta, damping = fitted.speed.T[:, :, None]
-    level, trend = (np.repeat(one[:, None], PATHS, axis=1) for one in (fitted.level, fitted.trend))
+    off, drift, weekdays = _unsure(fitted, alpha)
+    level, trend = fitted.level[:, None] * off, np.repeat(fitted.trend[:, None], PATHS, axis=1)
     limit = CLIP * fitted.scale[:, None]
     rows = np.arange(fitted.level.size)
     paths = np.zeros((rows.size, PATHS, horizon))
     for day in range(horizon):
-        factor = fitted.weekdays[rows, (first_weekdays + day) % WEEK][:, None]
+        weekday = (first_weekdays + day) % WEEK
+        factor = fitted.weekdays[rows, weekday][:, None]
         error = fitted.errors[rows[:, None], (draws[:, day] * fitted.known[:, None]).astype(np.int64)]
         error = np.where(factor >= QUIET, error, 0.0)
-        ahead = np.maximum(level + damping * trend, 0.0)
-        paths[:, :, day] = np.maximum(ahead * factor * (1 + error), 0.0)
+        ahead = np.maximum((level + damping * trend) * drift, 0.0)
+        paths[:, :, day] = np.maximum(ahead * factor * weekdays[rows, :, weekday] * (1 + error), 0.0)
         moved = np.clip(error, -limit, limit) * ahead
         level, trend = ahead + alpha * moved, damping * trend + alpha * beta * moved
     return paths
+
+
+def _unsure(fitted: Fitted, alpha: Reals) -> tuple[Reals, Reals, Reals]:
+    """What each path has times the level, times the level each day, (origins, PATHS), and times weekdays (…, 7)."""
+    level, drift, *weekdays = np.random.default_rng(1).standard_normal((2 + WEEK, PATHS))
+    typical = [np.median(np.abs(row[:some])) for row, some in zip(fitted.errors, fitted.known, strict=True)]
+    deviation = np.minimum(NORMAL * np.array(typical), 1.0)[:, None]
+    days = (fitted.known + WARM_UP)[:, None]
+    of_weekday = deviation * np.sqrt(MEDIAN_VARIANCE * WEEK / days)
+    return (
+        np.maximum(1 + level * deviation * np.sqrt(alpha / (2 - alpha) + 1 / days), 0.0),
+        np.maximum(1 + drift * deviation * np.sqrt(SLOPE_VARIANCE / days**3), 0.0),
+        np.maximum(1 + np.array(weekdays).T * of_weekday[:, :, None], 0.0),
+    )
