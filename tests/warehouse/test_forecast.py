@@ -57,6 +57,16 @@ def test_a_week_that_repeats_is_forecast_as_it_is():
     assert (outlook.wape, outlook.coverage_80) == (pytest.approx(0, abs=1e-6), pytest.approx(1, abs=1))
 
 
+def test_after_three_weeks_the_interval_of_80_holds_what_comes_as_often_as_it_says():
+    inside = 0
+    for seed in range(60):
+        spend = weekly(41, noise=0.12, seed=seed)
+        _, low, high, *_ = ahead(spend[:21], 20).quantiles
+        inside += low <= spend[21:].sum() <= high
+
+    assert 0.8 <= inside / 60 <= 0.97
+
+
 def test_a_trend_goes_on_and_slows_down():
     spend = weekly(120, lambda day: 100 * 1.01**day)
 

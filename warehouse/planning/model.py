@@ -5,9 +5,9 @@ factor, a median of ratios to the mean of the week around. As in robust smoothin
 10.1002/for.1125) a day that is off by more than three mean errors moves the level no further than that. Of a few speeds
 of adaptation the one is taken whose one-day forecasts were best. Intervals are quantiles of paths in which the relative
 errors of the past come again in any order; they are widened by sqrt(n / (n - 10)), as so many values were fitted, and
-half of what they have in common is taken off: the rest may be a drift that goes on. A path also has a level, a drift and
-weekday factors of its own, as far from the fitted ones as their standard errors make likely: of a mean that forgets, of
-a slope through n days, and of medians of n / 7.
+half of what they have in common is taken off: the rest may be a drift that goes on. A path also has a level, a drift
+and weekday factors of its own, as far from the fitted ones as their standard errors make likely: of a mean that
+forgets, of a slope through n days, and of medians of n / 7.
 
 All is one pass over the days for many *origins* at once: what an origin knows are the days before it. Pure: the same
 days give the same paths, of fixed draws.
