@@ -5,8 +5,11 @@
 ``months.py``       close a month for bookings
 ``closing.py``      what all do: append rows that count for nothing, then the row that makes them count
 ``standing.py``     how the last one left things, what no settlement has read, hours in chunks
-``corrections.py``  once rules over whole traces and across flushes: ``doubt.sql`` finds what to judge, ``compare.sql``
-                    and ``correct.sql`` state what is otherwise than the stream had it
+``desk.py``         the DuckDB of one settlement, with the tables that a step needs
+``doubts.py``       which traces to judge again, found once for all (``doubt.sql``, ``several.sql``, ``beside.sql``,
+                    ``doubtful.sql``, ``reach.sql``), and in parts that fit memory (``placed.sql``, ``part.sql``)
+``corrections.py``  once rules over whole traces and across flushes: ``compare.sql`` and ``correct.sql`` state what is
+                    otherwise than the stream had it
 ``books.py``        ``ledger``, ``user_days`` and ``tasks``: ``effective.sql`` the spans as they stand, ``verdicts.sql``
                     what became of tasks, ``affected.sql`` which hours that touches, ``books.sql`` the missing lines
 ``statements.py``   the files, with lists of columns in their places

@@ -14,6 +14,10 @@ LINES = {"ledger": "ledger_lines", "user_days": "user_lines", "tasks": "task_row
 """By table of the lake what ``books.sql`` calls its rows."""
 
 
+KEYS = {"ledger": "ALL", "user_days": "ALL", "tasks": "hour, tenant, kind, task"}
+"""By what rows of the tables are in order."""
+
+
 def state_spans(connection: duckdb.DuckDBPyConnection, since: datetime, before: datetime) -> None:
     """Make the view ``standing``: the spans as they stand. Needs the views ``spans`` and ``corrections``."""
     connection.execute("SET VARIABLE since = $1", [since])
@@ -52,4 +56,6 @@ def find_lines(connection: duckdb.DuckDBPyConnection, standing: Standing, entry:
     connection.execute("SET VARIABLE entry = $1", [entry])
     connection.execute("SET VARIABLE months_closed_to = $1", [standing.months_closed_to])
     connection.execute(read_sql("books"))
-    return {table: connection.sql(f"FROM {lines} ORDER BY ALL").to_arrow_table() for table, lines in LINES.items()}
+    return {
+        table: connection.sql(f"FROM {lines} ORDER BY {KEYS[table]}").to_arrow_table() for table, lines in LINES.items()
+    }

@@ -1,30 +1,35 @@
 -- The books of `hours` as they are now, and what of that the books do not say yet: differences of sums for `ledger` and
 -- `user_days`, rows that read otherwise for `tasks`. An hour that is `alone` is too old to be made anew: what was read of it
 -- since the last settlement is added, and its tasks stay as they are.
+
+-- Attempts that were followed by another one.
+CREATE TEMP TABLE tried AS
+SELECT trace_id, parent_span_id, operation, hour, max(attempt) AS last_attempt
+FROM standing
+WHERE attempt > 1
+    AND trace_id IN (SELECT trace_id FROM spans WHERE attempt > 1 UNION ALL SELECT trace_id FROM correction WHERE attempt > 1)
+    AND hour IN (SELECT hour FROM hours)
+GROUP BY ALL;
+
 CREATE TEMP TABLE judged AS
-WITH tried AS (  -- attempts that were followed by another one
-    SELECT trace_id, parent_span_id, operation, hour, max(attempt) AS last_attempt
-    FROM standing
-    WHERE attempt > 1 AND hour IN (SELECT hour FROM hours)
-    GROUP BY ALL
-),
-span_of_hour AS (
+WITH span_of_hour AS (
     SELECT
-        s.hour, s.trace_id, s.span_id, s.suppressed_by, s.user_id, s.task_id, s.started_at, s.ended_at, s.attempt, s.billable, s.was_billed,
+        s.hour, s.user_id, s.started_at, s.ended_at, s.attempt, s.billable, s.was_billed,
         s.was_cost_usd, s.guardrail_action, {span_dimensions}, {token_names}, {cost_names},
         coalesce(s.response_model, s.request_model) AS model,
         task_key(s.task_id, s.session_id, s.trace_id) AS task,
         task_kind(s.task_id, s.session_id, s.trace_id) AS kind,
         h.alone,
+        NOT h.alone AND (s.operation IS NOT NULL OR s.task_id IS NOT NULL) AND s.suppressed_by IS DISTINCT FROM s.span_id
+            AS in_task,
         coalesce(s.billable AND s.status = 'ok' AND s.attempt < t.last_attempt, false) AS is_superseded
     FROM standing AS s
     JOIN hours AS h ON h.hour = s.hour
+    LEFT JOIN unread AS u ON u.partition = s.source_partition
     LEFT JOIN tried AS t
         ON t.trace_id = s.trace_id AND t.parent_span_id IS NOT DISTINCT FROM s.parent_span_id
         AND t.operation = s.operation AND t.hour = s.hour
-    WHERE NOT h.alone OR coalesce(
-        s.source_offset >= (SELECT first_offset FROM unread WHERE partition = s.source_partition), false
-    )
+    WHERE NOT h.alone OR coalesce(s.source_offset >= u.first_offset, false)
 )
 SELECT s.*, coalesce(v.outcome, 'unknown') AS outcome, v.outcome_source, coalesce(v.safe, 'unknown') AS safe, v.safe_source,
     v.decided_at, v.review_minutes
@@ -77,57 +82,64 @@ FROM line
 GROUP BY ALL
 HAVING sum(calls) <> 0 OR sum(cost_usd) <> 0;
 
-CREATE TEMP TABLE task_rows AS
-SELECT hour::DATE AS day, *
+-- Of most tasks one user, model, prompt, route and service is told; lists are made of those with several.
+CREATE TEMP TABLE task AS
+SELECT
+    hour, tenant, task, kind,
+    min(feature) AS feature, min(environment) AS environment, min(principal) AS principal,
+    min(started_at) AS started_at, max(ended_at) AS ended_at,
+    {first_and_last},
+    count(*) AS spans,
+    count(*) FILTER (billable) AS calls,
+    count(*) FILTER (billable AND status <> 'ok') AS failed_calls,
+    count(*) FILTER (billable AND coalesce(attempt, 1) > 1) AS retries,
+    count(*) FILTER (operation = 'execute_tool') AS tool_calls,
+    count(*) FILTER (guardrail_action = 'blocked') AS guardrail_blocks,
+    (sum(input_tokens) FILTER (billable))::BIGINT AS input_tokens,
+    (sum(output_tokens) FILTER (billable))::BIGINT AS output_tokens,
+    count(*) FILTER (billable AND cost_usd IS NOT NULL) AS priced_calls,
+    sum(cost_usd) FILTER (billable) AS cost_usd,
+    sum(cost_usd) FILTER (billable AND status <> 'ok') AS failed_cost_usd,
+    sum(cost_usd) FILTER (billable AND coalesce(attempt, 1) > 1) AS retry_cost_usd,
+    sum(cost_usd) FILTER (is_superseded) AS superseded_cost_usd,
+    any_value(outcome) AS outcome, any_value(outcome_source) AS outcome_source,
+    any_value(safe) AS safe, any_value(safe_source) AS safe_source,
+    any_value(decided_at) AS decided_at, any_value(review_minutes) AS review_minutes
+FROM ({task_spans})
+GROUP BY hour, tenant, task, kind;
+
+CREATE TEMP TABLE varied AS
+SELECT hour, tenant, task, kind, {lists}
+FROM ({task_spans})
+WHERE task IN (SELECT task FROM task WHERE {some_differ})
+GROUP BY hour, tenant, task, kind;
+
+CREATE TEMP TABLE booked AS
+SELECT {task_columns}
 FROM (
+    SELECT *
+    FROM tasks
+    WHERE hour IN (SELECT hour FROM hours)
+    QUALIFY row_number() OVER (PARTITION BY hour, tenant, task, kind ORDER BY settlement DESC) = 1
+)
+WHERE spans > 0;
+
+CREATE TEMP TABLE task_rows AS
 WITH now_ AS (
-    SELECT
-        hour, tenant, task, kind,
-        min(feature) AS feature, min(environment) AS environment, min(principal) AS principal,
-        min(started_at) AS started_at, max(ended_at) AS ended_at,
-        list_sort(list(DISTINCT user_id) FILTER (user_id IS NOT NULL)) AS users,
-        list_sort(list(DISTINCT model) FILTER (billable AND model IS NOT NULL)) AS models,
-        list_sort(list(DISTINCT concat_ws('@', prompt_name, prompt_version)) FILTER (prompt_name IS NOT NULL)) AS prompts,
-        list_sort(list(DISTINCT route) FILTER (route IS NOT NULL)) AS routes,
-        list_sort(list(DISTINCT service) FILTER (service IS NOT NULL)) AS services,
-        count(*) AS spans,
-        count(*) FILTER (billable) AS calls,
-        count(*) FILTER (billable AND status <> 'ok') AS failed_calls,
-        count(*) FILTER (billable AND coalesce(attempt, 1) > 1) AS retries,
-        count(*) FILTER (operation = 'execute_tool') AS tool_calls,
-        count(*) FILTER (guardrail_action = 'blocked') AS guardrail_blocks,
-        (sum(input_tokens) FILTER (billable))::BIGINT AS input_tokens,
-        (sum(output_tokens) FILTER (billable))::BIGINT AS output_tokens,
-        count(*) FILTER (billable AND cost_usd IS NOT NULL) AS priced_calls,
-        sum(cost_usd) FILTER (billable) AS cost_usd,
-        sum(cost_usd) FILTER (billable AND status <> 'ok') AS failed_cost_usd,
-        sum(cost_usd) FILTER (billable AND coalesce(attempt, 1) > 1) AS retry_cost_usd,
-        sum(cost_usd) FILTER (is_superseded) AS superseded_cost_usd,
-        any_value(outcome) AS outcome, any_value(outcome_source) AS outcome_source,
-        any_value(safe) AS safe, any_value(safe_source) AS safe_source,
-        any_value(decided_at) AS decided_at, any_value(review_minutes) AS review_minutes
-    FROM judged
-    WHERE NOT alone AND (operation IS NOT NULL OR task_id IS NOT NULL) AND suppressed_by IS DISTINCT FROM span_id
-    GROUP BY hour, tenant, task, kind
-),
-booked_ AS (
-    SELECT {task_columns}
-    FROM (
-        SELECT *
-        FROM tasks
-        WHERE hour IN (SELECT hour FROM hours)
-        QUALIFY row_number() OVER (PARTITION BY hour, tenant, task, kind ORDER BY settlement DESC) = 1
-    )
-    WHERE spans > 0
+    SELECT t.* EXCLUDE ({first_and_last_names}), {listed}
+    FROM task AS t
+    LEFT JOIN varied AS v
+        ON v.hour = t.hour AND v.tenant IS NOT DISTINCT FROM t.tenant AND v.task = t.task AND v.kind = t.kind
 )
-SELECT {task_columns} FROM now_
-EXCEPT
-SELECT {task_columns} FROM booked_
+SELECT n.hour::DATE AS day, {task_columns_of_n}
+FROM now_ AS n
+LEFT JOIN booked AS b
+    ON b.hour = n.hour AND b.tenant IS NOT DISTINCT FROM n.tenant AND b.task = n.task AND b.kind = n.kind
+WHERE b.hour IS NULL OR {task_otherwise}
 UNION ALL
-SELECT b.* REPLACE (0 AS spans)
-FROM booked_ AS b
+SELECT b.hour::DATE AS day, b.* REPLACE (0 AS spans)
+FROM booked AS b
 WHERE NOT EXISTS (
-    FROM now_ AS n
+    FROM task AS n
     WHERE n.hour = b.hour AND n.tenant IS NOT DISTINCT FROM b.tenant AND n.task = b.task AND n.kind = b.kind
-)
 );

@@ -13,21 +13,20 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from types import TracebackType
+from typing import Self
 
-import duckdb
 import pyarrow as pa
 
 from warehouse.errors import WarehouseError
 from warehouse.lake import Lake
 from warehouse.lake.snapshot import Snapshot, SnapshotTaker
-from warehouse.reader import ALL
-from warehouse.relations import EVER, Window, connect, expose
 from warehouse.schemas import TABLES
 from warehouse.settings import LakeSettings, SettleSettings
 from warehouse.settle.books import LINES, decide_tasks, find_affected, find_lines, state_spans
 from warehouse.settle.corrections import Pricing
+from warehouse.settle.desk import Desk
 from warehouse.settle.standing import FIRST, HOUR, LAST, Hour, Standing, Unread, as_table, chunk
-from warehouse.settle.statements import add_macros
 
 APP = "settle"
 """The app-transaction of ``settlements`` that numbers them."""
@@ -70,7 +69,7 @@ class Scene:
 
 @dataclass(slots=True, kw_only=True)
 class Closing:
-    """One settlement under way; ``on_step`` is told each step when it is done."""
+    """One settlement under way, used with ``with``; ``on_step`` is told each step when it is done."""
 
     lake: Lake
     taker: SnapshotTaker
@@ -81,15 +80,16 @@ class Closing:
     on_step: Callable[[str], None] = lambda _: None
     close_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     parts: int = 0
+    desk: Desk = field(init=False)
 
-    def open(self, snapshot: Snapshot, *tables: str, window: Window = EVER) -> duckdb.DuckDBPyConnection:
-        """A connection with the words of the rules and these tables, of spans and corrections those of ``window``."""
-        connection = connect(dataclasses.replace(self.place, query_memory_mib=self.how.memory_mib))
-        add_macros(connection, self.how.task_of)
-        for table in tables:
-            within = window if TABLES[table].time == "ended_at" else EVER
-            expose(connection, snapshot, table, ALL, within, close=self.close_id)
-        return connection
+    def __enter__(self) -> Self:
+        self.desk = Desk(self.place, self.how, self.close_id)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.desk.close()
 
     def oldest(self, standing: Standing) -> datetime:
         """The first hour that is still made anew."""
@@ -111,10 +111,12 @@ class Closing:
         nothing but what came late reopens an hour, with tasks that were decided otherwise. ``entry``: what lines of
         hours that were closed before are called.
         """
-        files = {**scene.snapshot.files, "corrections": self.taker.take().files["corrections"]}
-        snapshot = dataclasses.replace(scene.snapshot, files=files)
+        snapshot = scene.snapshot
+        if self.parts:
+            files = {**snapshot.files, "corrections": self.taker.take().files["corrections"]}
+            snapshot = dataclasses.replace(snapshot, files=files)
         was_closed_to = scene.standing.closed_to
-        with self.open(snapshot, "spans", "corrections", "outcomes", "tasks", window=(since, None)) as connection:
+        with self.desk.lay(snapshot, "spans", "corrections", "outcomes", "tasks", window=(since, None)) as connection:
             state_spans(connection, since, LAST)
             verdicts = decide_tasks(connection)
             decided_since = since if entry == LATE else LAST
@@ -123,7 +125,7 @@ class Closing:
         done.hours = sum(start >= was_closed_to for start in known)
         for some in chunk(list(known.values()), self.how.chunk_spans):
             window = (some[0].start, some[-1].start + HOUR)
-            with self.open(snapshot, "spans", "corrections", *LINES, window=window) as connection:
+            with self.desk.lay(snapshot, "spans", "corrections", *LINES, window=window) as connection:
                 state_spans(connection, *window)
                 for name, rows in (("unread", scene.unread.first), ("hours", as_table(some)), ("verdict_of", verdicts)):
                     connection.register(name, rows)

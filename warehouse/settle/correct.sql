@@ -1,24 +1,20 @@
--- The rows that have to be stated anew, as `judged` and `priced` have them: a cost stands while what it is made of does.
+-- The rows that have to be stated anew, as judged and priced: a cost stands while what it is made of does.
 CREATE TEMP TABLE correct AS
 WITH stated AS (
-    SELECT j.* EXCLUDE ({refused}, {prices}), {refused_by_price}, {kept_prices}
-    FROM judged AS j
-    JOIN stands AS s USING (row)
-    JOIN as_flushed AS r USING (row)
-    JOIN moved AS m USING (row)
-    LEFT JOIN priced AS p ON p.row = j.row
+    SELECT c.* EXCLUDE ({judged_refused}), {refused_by_price}, {kept_prices}
+    FROM compared AS c
+    JOIN moved AS m ON m.row = c.row
+    LEFT JOIN priced AS p ON p.row = c.row
 )
 SELECT
-    n.row, n.ended_at::DATE AS day, date_trunc('hour', n.ended_at) AS hour, n.ended_at, {identity_of_n},
+    row, ended_at::DATE AS day, date_trunc('hour', ended_at) AS hour, ended_at, {identity},
     CASE
-        WHEN n.why IS NOT NULL THEN n.why
-        WHEN NOT ({otherwise_than_r}) THEN 'restored'
-        WHEN {tokens_otherwise_than_r} THEN 'merged'
+        WHEN why IS NOT NULL THEN why
+        WHEN NOT ({otherwise_than_flushed}) THEN 'restored'
+        WHEN {tokens_otherwise_than_flushed} THEN 'merged'
         ELSE 'inherited'
     END AS why,
-    {corrected_of_n},
-    s.billable AND NOT n.billable AS was_billed
-FROM stated AS n
-JOIN stands AS s USING (row)
-JOIN as_flushed AS r USING (row)
-WHERE ({otherwise_than_s}) AND n.ended_at IS NOT NULL AND r.suppressed_by IS DISTINCT FROM r.span_id;
+    {judged},
+    s_billable AND NOT j_billable AS was_billed
+FROM stated
+WHERE ({otherwise_than_standing}) AND ended_at IS NOT NULL AND suppressed_by IS DISTINCT FROM span_id;

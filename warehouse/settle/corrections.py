@@ -10,27 +10,29 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import duckdb
+import numpy as np
+import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from warehouse.once import decide, fill
-from warehouse.schemas import CORRECTIONS, SPANS
+from warehouse.once import rejudge
+from warehouse.schemas import CORRECTIONS
+from warehouse.schemas.settled import CORRECTED, SPAN_IDENTITY
 from warehouse.settle.statements import PRICES, REFUSED, read_sql
 
 COLUMNS = [*(name for name in CORRECTIONS.names if name not in ("settlement", "close_id")), "was_billed"]
 
 _NONE = pa.schema([*map(CORRECTIONS.field, COLUMNS[:-1]), pa.field(COLUMNS[-1], pa.bool_())]).empty_table()
 
+_JUDGED = [name for name in CORRECTED if name not in PRICES]
+_AS_FLUSHED = list(dict.fromkeys(["row", "ended_at", *SPAN_IDENTITY, *CORRECTED]))
+
 _ROWS = """
-SELECT
-    row_number() OVER (
-        ORDER BY trace_id, span_id, received_at, source_partition, source_offset,
-            suppressed_by IS NOT DISTINCT FROM span_id
-    ) - 1 AS row,
-    0 AS ledger,
-    *
+SELECT 0 AS ledger, *
 FROM spans
 WHERE trace_id IN (SELECT trace_id FROM looked_at)
-ORDER BY row
+    AND ended_at >= getvariable('since') AND ended_at < getvariable('before')
+ORDER BY trace_id, span_id, received_at, source_partition, source_offset, suppressed_by IS NOT DISTINCT FROM span_id
 """
 
 
@@ -47,35 +49,50 @@ class Pricing:
 
 
 def find_corrections(connection: duckdb.DuckDBPyConnection, pricing: Pricing) -> pa.Table:
-    """Corrections of the spans that came since the last settlement in ``hours``, and of all that they change.
+    """Corrections of the spans of the traces ``looked_at``, judged together.
 
-    Needs the views ``spans`` and ``corrections`` and the tables ``hours`` and ``unread``. Columns: ``COLUMNS``,
-    of which ``was_billed`` says that the span is billed no longer.
+    Needs the views ``spans`` and ``corrections``. Columns: ``COLUMNS``, of which ``was_billed`` says that the span is
+    billed no longer.
     """
-    connection.execute(read_sql("doubt"))
-    while connection.execute(read_sql("reach")).fetchall() != [(0,)]:
-        pass
     rows = connection.sql(_ROWS).to_arrow_table()
-    if not rows.num_rows:
+    rows = rows.append_column("row", pa.array(np.arange(rows.num_rows)))
+    judged = rejudge(rows)
+    changed = _changed(rows, judged) | _corrected_before(connection, rows)
+    if not changed.any():
         return _NONE
-    connection.register("as_flushed", rows)
-    connection.register("judged", _judge(rows))
+    connection.register("seen", _beside(rows, judged, pa.array(changed)))
     connection.register("own_prices", pa.table({"tenant": pa.array(sorted(pricing.tenants), pa.string())}))
     connection.execute(read_sql("compare"))
-    connection.register("priced", _price(connection.sql("FROM anew ORDER BY row").to_arrow_table(), pricing))
+    anew = connection.sql("SELECT row FROM moved WHERE billable AND from_standing AND from_flushed ORDER BY row")
+    connection.register("priced", _price(judged.take(anew.to_arrow_table()["row"]), pricing))
     connection.execute(read_sql("correct"))
     return connection.sql("FROM correct ORDER BY row").to_arrow_table().select(COLUMNS)
 
 
-def _judge(rows: pa.Table) -> pa.Table:
-    """The rows as the rules have them, with ``why``."""
-    decision = decide(rows, "lake")
-    judged = fill(rows, decision)
-    verdict = decision.verdict.sort("row").to_arrow()
-    for name in ("billable", "suppressed_by"):
-        field = SPANS.field(name)
-        judged = judged.set_column(judged.schema.get_field_index(name), field, verdict[name].cast(field.type))
-    return judged.append_column("why", verdict["why"].cast(pa.string()))
+def _changed(rows: pa.Table, judged: pa.Table) -> np.typing.NDArray[np.bool_]:
+    """(n,) where the rules say otherwise than the flush did."""
+    changed = np.zeros(rows.num_rows, np.bool_)
+    for name in _JUDGED:
+        if not judged[name].equals(rows[name]):
+            changed |= pl.Series(judged[name]).ne_missing(pl.Series(rows[name])).to_numpy()
+    return changed
+
+
+def _corrected_before(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> np.typing.NDArray[np.bool_]:
+    """(n,) of traces that an earlier settlement has corrected."""
+    connection.register("judged_traces", rows.select(["trace_id"]))
+    before = connection.sql(
+        "SELECT DISTINCT trace_id FROM corrections WHERE trace_id IN (SELECT trace_id FROM judged_traces)"
+    ).to_arrow_table()["trace_id"]
+    found = pc.is_in(rows["trace_id"], value_set=before.combine_chunks().cast(rows["trace_id"].type))
+    return np.asarray(found.to_numpy(zero_copy_only=False), np.bool_)
+
+
+def _beside(rows: pa.Table, judged: pa.Table, chosen: pa.Array) -> pa.Table:
+    """The chosen rows as flushed and, as ``j_…``, as judged, with ``why``."""
+    columns = {name: rows[name] for name in _AS_FLUSHED}
+    columns |= {f"j_{name}": judged[name] for name in _JUDGED} | {"why": judged["why"]}
+    return pa.table(columns).filter(chosen)
 
 
 def _price(rows: pa.Table, pricing: Pricing) -> pa.Table:

@@ -33,9 +33,13 @@ def close_month(
     Raises MonthOpen, Overtaken, LakeUnavailable, LakeMissing.
     """
     taker = SnapshotTaker(Place.of(place))
-    closing = Closing(lake=lake, taker=taker, place=place, how=how, pricing=pricing, actor=actor)
-    snapshot = taker.take()
-    with closing.open(snapshot, "settlements") as connection:
+    with Closing(lake=lake, taker=taker, place=place, how=how, pricing=pricing, actor=actor) as closing:
+        return _close_month(closing, month, now)
+
+
+def _close_month(closing: Closing, month: date, now: datetime) -> Settled:
+    snapshot = closing.taker.take()
+    with closing.desk.lay(snapshot, "settlements") as connection:
         standing = read_standing(connection)
     after = date(month.year + month.month // 12, month.month % 12 + 1, 1)
     end = datetime(after.year, after.month, 1, tzinfo=UTC)

@@ -80,9 +80,11 @@ def reprice(
     Raises Overtaken, LakeUnavailable, LakeMissing; nothing counts of what was done by then.
     """
     taker = SnapshotTaker(Place.of(place))
-    closing = Closing(lake=lake, taker=taker, place=place, how=how, pricing=pricing, actor=actor, on_step=on_step)
     try:
-        return _reprice(closing, now, window, model, dry_run=dry_run)
+        with Closing(
+            lake=lake, taker=taker, place=place, how=how, pricing=pricing, actor=actor, on_step=on_step
+        ) as closing:
+            return _reprice(closing, now, window, model, dry_run=dry_run)
     except FAILURES as error:
         raise LakeUnavailable(f"cannot reprice {lake.url}: {one_line(error)}") from error
 
@@ -92,7 +94,7 @@ def _reprice(
 ) -> Repriced:
     snapshot = closing.taker.take()
     start, end = window
-    with closing.open(snapshot, "settlements", "spans", window=window) as connection:
+    with closing.desk.lay(snapshot, "settlements", "spans", window=window) as connection:
         standing = read_standing(connection)
         counted = connection.execute(_HOURS, {"start": start, "end": end}).fetchall()
     scene = Scene(snapshot=snapshot, standing=standing, unread=NOTHING)
@@ -110,14 +112,14 @@ def _reprice(
     else:
         closing.book(scene, done, hour_of(start), entry=ENTRY)
         closing.close("reprice", scene, done, now)
-    return Repriced(settled=done, changes=_sum(closing, changes))
+    return Repriced(settled=done, changes=_sum(closing, scene, changes))
 
 
 def _find(
     closing: Closing, scene: Scene, window: tuple[datetime, datetime], model: str | None
 ) -> tuple[pa.Table, pa.Table]:
     """Corrections of the calls of ``window`` whose price is another one, and what that comes to."""
-    with closing.open(scene.snapshot, "spans", "corrections", window=window) as connection:
+    with closing.desk.lay(scene.snapshot, "spans", "corrections", window=window) as connection:
         state_spans(connection, *window)
         calls = connection.sql(_CALLS, params={"model": model}).to_arrow_table()
         priced = closing.pricing.price(calls.drop_columns(list(PRICES))) if calls.num_rows else calls
@@ -130,9 +132,9 @@ def _find(
         )
 
 
-def _sum(closing: Closing, changes: list[pa.Table]) -> pa.Table:
+def _sum(closing: Closing, scene: Scene, changes: list[pa.Table]) -> pa.Table:
     """The changes of all parts of the window as one table."""
-    with closing.open(closing.taker.take()) as connection:
+    with closing.desk.lay(scene.snapshot) as connection:
         connection.register("parts", pa.concat_tables([_NO_CHANGES, *changes]))
         connection.execute(read_sql("repriced_total"))
         return connection.sql("FROM total ORDER BY abs(difference_usd) DESC, tenant, provider, model").to_arrow_table()

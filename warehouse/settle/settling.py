@@ -15,16 +15,19 @@ import dataclasses
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import duckdb
+import pyarrow.compute as pc
+
 from warehouse.damage import FAILURES
 from warehouse.errors import LakeUnavailable
 from warehouse.lake import Lake
 from warehouse.lake.place import Place, one_line
 from warehouse.lake.snapshot import SnapshotTaker
-from warehouse.reader import ALL, WarehouseSnapshot
 from warehouse.settings import LakeSettings, SettleSettings
 from warehouse.settle.closing import Closing, Scene, Settled
 from warehouse.settle.corrections import Pricing, find_corrections
-from warehouse.settle.standing import HOUR, Hour, Standing, as_table, chunk, hour_of, read_standing, read_unread
+from warehouse.settle.doubts import find_doubtful, share_out, take_part
+from warehouse.settle.standing import HOUR, Hour, Standing, hour_of, read_standing, read_unread, read_watermark
 
 _FRESH = """
 SELECT date_trunc('hour', ended_at) AS hour, count(*)
@@ -51,9 +54,11 @@ def settle(
     Raises Overtaken, LakeUnavailable, LakeMissing; nothing counts of what was done by then.
     """
     taker = SnapshotTaker(Place.of(place))
-    closing = Closing(lake=lake, taker=taker, place=place, how=how, pricing=pricing, actor=actor, on_step=on_step)
     try:
-        return _settle(closing, now, until)
+        with Closing(
+            lake=lake, taker=taker, place=place, how=how, pricing=pricing, actor=actor, on_step=on_step
+        ) as closing:
+            return _settle(closing, now, until)
     except FAILURES as error:
         raise LakeUnavailable(f"cannot settle {lake.url}: {one_line(error)}") from error
 
@@ -84,13 +89,12 @@ def _settle(closing: Closing, now: datetime, until: datetime | None) -> Settled:
 def _look(closing: Closing, now: datetime) -> tuple[Scene, list[Hour], datetime | None]:
     """Step 1: the scene, the hours of what no settlement has read, and up to when everything has arrived."""
     snapshot = closing.taker.take()
-    with closing.open(snapshot, "settlements", "flushes", "spans") as connection:
+    with closing.desk.lay(snapshot, "settlements", "flushes", "spans") as connection:
         standing = read_standing(connection)
         unread = read_unread(connection, standing)
+        watermark = read_watermark(connection, now)
         connection.register("unread", unread.first)
         counted = connection.sql(_FRESH).fetchall() if unread.first.num_rows else []
-    asked = WarehouseSnapshot(snapshot=snapshot, settings=closing.place)
-    watermark = asked.ask("watermark", ALL, now=now)["spans_watermark"][0].as_py()
     oldest = closing.oldest(standing)
     fresh = [Hour(start=hour, spans=spans, alone=hour < oldest) for hour, spans in counted]
     return Scene(snapshot=snapshot, standing=standing, unread=unread), fresh, watermark
@@ -106,14 +110,35 @@ def _closed_to(how: SettleSettings, watermark: datetime | None, standing: Standi
 
 def _correct(closing: Closing, scene: Scene, done: Settled, fresh: list[Hour]) -> None:
     """Step 2."""
+    if not fresh:
+        return
     lookback = timedelta(days=closing.how.lookback_days)
-    for hours in chunk(fresh, closing.how.chunk_spans):
-        window = (hours[0].start - lookback, hours[-1].start + HOUR + lookback)
-        with closing.open(scene.snapshot, "spans", "corrections", window=window) as connection:
-            connection.register("unread", scene.unread.first)
-            connection.register("hours", as_table(hours))
-            found = find_corrections(connection, closing.pricing)
-        done.corrected += found.num_rows
-        done.suppressed += found.filter(found["was_billed"]).num_rows
-        closing.append("corrections", found.drop_columns("was_billed"), done.number)
-        closing.on_step(f"judged {hours[0].start:%Y-%m-%d %H}")
+    start, end = min(hour.start for hour in fresh), max(hour.start for hour in fresh) + HOUR
+    window = (start - lookback, end + lookback)
+    files = scene.snapshot.within("spans", *window)["rows"]
+    spans = pc.sum(files).as_py() or 0
+    with closing.desk.lay(scene.snapshot, "spans", "corrections", window=window) as connection:
+        connection.register("unread", scene.unread.first)
+        if not find_doubtful(connection, window, fresh, spans):
+            return
+        if spans <= closing.how.chunk_spans:
+            _judge(closing, connection, done, start)
+            return
+        for part in share_out(connection, closing.how.chunk_spans):
+            within = take_part(connection, part)
+            with closing.desk.lay(scene.snapshot, "spans", "corrections", window=within):
+                _judge(closing, connection, done, within[0], owned=True)
+
+
+def _judge(
+    closing: Closing, connection: duckdb.DuckDBPyConnection, done: Settled, first: datetime, *, owned: bool = False
+) -> None:
+    """Append what the rules say of the traces that are looked at; ``owned``: of those that are in ``owned``."""
+    found = find_corrections(connection, closing.pricing)
+    if owned:
+        connection.register("found", found)
+        found = connection.sql("FROM found WHERE trace_id IN (FROM owned)").to_arrow_table().cast(found.schema)
+    done.corrected += found.num_rows
+    done.suppressed += found.filter(found["was_billed"]).num_rows
+    closing.append("corrections", found.drop_columns("was_billed"), done.number)
+    closing.on_step(f"judged {first:%Y-%m-%d %H}")

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 import duckdb
 import pyarrow as pa
 
+from warehouse.questions import load_question
 from warehouse.schemas import TIME
 
 HOUR = timedelta(hours=1)
@@ -77,6 +78,15 @@ def read_unread(connection: duckdb.DuckDBPyConnection, standing: Standing) -> Un
             {"partition": pa.array(first.keys(), pa.int32()), "first_offset": pa.array(first.values(), pa.int64())}
         ),
     )
+
+
+def read_watermark(connection: duckdb.DuckDBPyConnection, now: datetime) -> datetime | None:
+    """Up to when all spans have arrived, from the view ``flushes``; None where nothing was ever flushed."""
+    asked = load_question("watermark")
+    values = asked.parse({"now": now})
+    answer = connection.sql(asked.render(values), params=asked.bound(values, whole=True)).to_arrow_table()
+    found: datetime | None = answer["spans_watermark"][0].as_py()
+    return found
 
 
 def hour_of(moment: datetime) -> datetime:

@@ -16,16 +16,26 @@ PRICES = ("cost_usd", *COST_KINDS, "price_status", "price_version")
 REFUSED = (*TOKEN_KINDS, "usage_semantics")
 """What pricing states too: counts that contradict each other once they are put together are refused by name."""
 MADE_OF = (
-    *("billable", "operation", "provider", "request_model", "response_model", "service_tier", "started_at"),
+    *("billable", "provider", "request_model", "response_model", "service_tier", "started_at"),
     *("server_address", "reported_cost_usd", *TOKEN_KINDS),
 )
-"""What a cost is made of, besides ``units``, which nothing corrects, and a tenant that has prices of its own."""
+"""What a cost is made of, besides a tenant with prices of its own, and what nothing corrects (operation, ``units``)."""
 
 _COSTS = ("cost_usd", *COST_KINDS)
 _MEASURES = (*LEDGER_COUNTS, *LEDGER_AMOUNTS)
 _TASK_COLUMNS = tuple(name for name in TASKS.names if name not in ("day", "settlement", "close_id"))
+_TASK_KEY = ("hour", "tenant", "task", "kind")
+_LISTS = {"users": "user_id", "models": "model", "prompts": "prompt", "routes": "route", "services": "service"}
+"""Lists of ``tasks``, and what is in them."""
+
 _OF_SPANS = tuple(name for name in LEDGER_DIMENSIONS if name not in ("model", "outcome", "safe"))
 _TASK_NAMES = {"task": "task_id", "session": "session_id", "trace": "lower(hex(trace_id))"}
+
+
+_RECORD = (  # as lake.sql has it
+    "CREATE TEMP MACRO is_record_of_usage(convention, duration_ms, started_at, ended_at) AS "
+    "convention = 'logfire' AND duration_ms * 1000 > epoch_us(ended_at) - epoch_us(started_at) + 1"
+)
 
 
 def _each(pattern: str, names: Iterable[str], between: str = ", ") -> str:
@@ -33,7 +43,7 @@ def _each(pattern: str, names: Iterable[str], between: str = ", ") -> str:
 
 
 def _otherwise(one: str, other: str, names: Iterable[str]) -> str:
-    return _each(f"{one}.{{0}} IS DISTINCT FROM {other}.{{0}}", names, " OR ")
+    return _each(f"{one}{{0}} IS DISTINCT FROM {other}{{0}}", names, " OR ")
 
 
 @cache
@@ -41,31 +51,29 @@ def _places() -> dict[str, str]:
     """What stands for each ``{place}`` of the files."""
     last_word = "CASE WHEN c.span_id IS NULL THEN {1}.{0} ELSE c.{0} END AS {0}"
     kept_price = (
-        "CASE WHEN NOT j.billable THEN NULL WHEN p.row IS NOT NULL THEN p.{0} "
-        "WHEN m.from_standing THEN r.{0} ELSE s.{0} END AS {0}"
+        "CASE WHEN NOT c.j_billable THEN NULL WHEN p.row IS NOT NULL THEN p.{0} "
+        "WHEN m.from_standing THEN c.{0} ELSE c.s_{0} END AS j_{0}"
     )
     sums = _each("sum({0})::BIGINT AS {0}", LEDGER_COUNTS)
     return {
         "identity": ", ".join(SPAN_IDENTITY),
         "same_identity": _each("c.{0} = r.{0}", SPAN_IDENTITY, " AND "),
         "same_as_s": _each("c.{0} = s.{0}", SPAN_IDENTITY, " AND "),
-        "identity_of_n": _each("n.{0}", SPAN_IDENTITY),
         "identity_of_c": _each("c.{0}", SPAN_IDENTITY),
         "kept_of_c": _each("c.{0}", [name for name in CORRECTED if name not in PRICES]),
         "prices_of_p": _each("p.{0}", PRICES),
-        "costs_differ": f"({_otherwise('c', 'p', [name for name in PRICES if name != 'price_version'])})",
-        "as_corrected": _each(last_word.replace("{1}", "r"), CORRECTED),
+        "costs_differ": f"({_otherwise('c.', 'p.', [name for name in PRICES if name != 'price_version'])})",
         "corrected": _each(last_word.replace("{1}", "s"), CORRECTED),
-        "corrected_of_n": _each("n.{0}", CORRECTED),
-        "refused": ", ".join(REFUSED),
-        "prices": ", ".join(PRICES),
-        "refused_by_price": _each("CASE WHEN p.row IS NULL THEN j.{0} ELSE p.{0} END AS {0}", REFUSED),
+        "standing": _each("CASE WHEN c.span_id IS NULL THEN r.{0} ELSE c.{0} END AS s_{0}", CORRECTED),
+        "judged": _each("j_{0} AS {0}", CORRECTED),
+        "judged_refused": _each("j_{0}", REFUSED),
+        "refused_by_price": _each("CASE WHEN p.row IS NULL THEN c.j_{0} ELSE p.{0} END AS j_{0}", REFUSED),
         "kept_prices": _each(kept_price, PRICES),
-        "costs_otherwise_than_s": _otherwise("j", "s", MADE_OF),
-        "costs_otherwise_than_r": _otherwise("j", "r", MADE_OF),
-        "otherwise_than_s": _otherwise("n", "s", CORRECTED),
-        "otherwise_than_r": _otherwise("n", "r", CORRECTED),
-        "tokens_otherwise_than_r": _otherwise("n", "r", TOKEN_KINDS),
+        "costs_otherwise_than_standing": _otherwise("j_", "s_", MADE_OF),
+        "costs_otherwise_than_flushed": _otherwise("j_", "", MADE_OF),
+        "otherwise_than_standing": _otherwise("j_", "s_", CORRECTED),
+        "otherwise_than_flushed": _otherwise("j_", "", CORRECTED),
+        "tokens_otherwise_than_flushed": _otherwise("j_", "", TOKEN_KINDS),
         "dimensions": ", ".join(LEDGER_DIMENSIONS),
         "span_dimensions": _each("s.{0}", _OF_SPANS),
         "token_names": _each("s.{0}", TOKEN_KINDS),
@@ -76,6 +84,23 @@ def _places() -> dict[str, str]:
         "sums": f"{sums}, {_each('coalesce(sum({0}), 0)::DECIMAL(38, 12) AS {0}', LEDGER_AMOUNTS)}",
         "changed": _each("coalesce(sum({0}), 0) <> 0", _MEASURES, " OR "),
         "task_columns": ", ".join(_TASK_COLUMNS),
+        "task_columns_of_n": _each("n.{0}", _TASK_COLUMNS),
+        "task_otherwise": _otherwise("n.", "b.", [name for name in _TASK_COLUMNS if name not in _TASK_KEY]),
+        "task_spans": (
+            "SELECT * REPLACE (CASE WHEN billable THEN model END AS model), "
+            "CASE WHEN prompt_name IS NOT NULL THEN concat_ws('@', prompt_name, prompt_version) END AS prompt "
+            "FROM judged WHERE in_task"
+        ),
+        "first_and_last": ", ".join(f"min({one}) AS first_{one}, max({one}) AS last_{one}" for one in _LISTS.values()),
+        "first_and_last_names": ", ".join(f"first_{one}, last_{one}" for one in _LISTS.values()),
+        "some_differ": _each("first_{0} <> last_{0}", _LISTS.values(), " OR "),
+        "lists": ", ".join(
+            f"list_sort(list(DISTINCT {one}) FILTER ({one} IS NOT NULL)) AS {many}" for many, one in _LISTS.items()
+        ),
+        "listed": ", ".join(
+            f"CASE WHEN t.first_{one} = t.last_{one} THEN [t.first_{one}] ELSE v.{many} END AS {many}"
+            for many, one in _LISTS.items()
+        ),
     }
 
 
@@ -93,6 +118,7 @@ def add_macros(connection: duckdb.DuckDBPyConnection, task_of: Sequence[str]) ->
     for statement in connection.extract_statements(read_rule("records")):
         if "CREATE TEMP MACRO" in statement.query:
             connection.execute(statement)
+    connection.execute(_RECORD)
     key = ", ".join(_TASK_NAMES[name] for name in task_of)
     kind = " ".join(f"WHEN {_TASK_NAMES[name]} IS NOT NULL THEN '{name}'" for name in task_of)
     connection.execute(f"CREATE TEMP MACRO task_key(task_id, session_id, trace_id) AS coalesce({key}, NULL)")

@@ -1,0 +1,35 @@
+-- Traces with spans of other traces and records beside them, by another instrumentation, that began, ended or handed over in
+-- the same quarter of a second, or in the next one; of the hours from `first_hour` to `last_hour`.
+INSERT INTO beside
+WITH call AS (
+    SELECT
+        trace_id, record, coalesce(service, '') AS service, kind, is_fresh,
+        concat_ws(' ', convention, scope_version) AS teller,
+        is_record_of_usage(convention, duration_ms, started_at, ended_at) AS is_usage_record,
+        epoch_us(started_at) AS started_us, epoch_us(ended_at) AS ended_us
+    FROM kept
+    WHERE coalesce(service, '') IN (FROM spoken)
+        AND (billable OR convention = 'logfire')
+        AND hour BETWEEN getvariable('first_hour') AND getvariable('last_hour')
+),
+moment AS (
+    SELECT trace_id, record, service, kind, teller, 'begin' AS edge, started_us // 250_000 AS quarter, is_fresh FROM call
+    UNION ALL
+    SELECT trace_id, record, service, kind, teller, 'end', ended_us // 250_000, is_fresh FROM call
+    UNION ALL
+    SELECT trace_id, record, service, kind, is_usage_record::VARCHAR, 'hand over',
+        CASE WHEN is_usage_record THEN started_us ELSE ended_us END // 250_000, is_fresh
+    FROM call
+    WHERE starts_with(teller, 'logfire')
+)
+SELECT DISTINCT a.trace_id, b.trace_id
+FROM moment AS a
+JOIN (SELECT * REPLACE (unnest([quarter - 1, quarter, quarter + 1]) AS quarter) FROM moment) AS b
+    ON a.service = b.service
+    AND a.kind = b.kind
+    AND a.edge = b.edge
+    AND a.quarter = b.quarter
+    AND a.teller < b.teller
+    AND a.record <> b.record
+    AND a.trace_id <> b.trace_id
+WHERE a.is_fresh OR b.is_fresh;

@@ -1,0 +1,88 @@
+"""One DuckDB for all steps of a settlement: what a step made is gone at its end.
+
+A table of few rows is read once and kept; of others each statement reads the columns and files that it needs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+
+import duckdb
+import pyarrow.compute as pc
+
+from warehouse.lake.snapshot import Snapshot
+from warehouse.relations import EVER, Window, connect, expose
+from warehouse.schemas import TABLES
+from warehouse.scope import ALL
+from warehouse.settings import LakeSettings, SettleSettings
+from warehouse.settle.statements import add_macros
+
+FEW = 20_000
+"""Rows of a table that is kept."""
+
+_AS_SETTLED = """
+SET preserve_insertion_order = false;
+SET disabled_optimizers = 'projection_placement';  -- takes longer to plan some statements than to run them
+"""
+
+_MADE = """
+SELECT 'TABLE', database_name, table_name FROM duckdb_tables() WHERE temporary
+UNION ALL
+SELECT 'VIEW', database_name, view_name FROM duckdb_views() WHERE NOT internal
+"""
+
+
+class Desk:
+    """``close_id``: of the settlement whose rows count here already."""
+
+    def __init__(self, place: LakeSettings, how: SettleSettings, close_id: str) -> None:
+        self._close_id = close_id
+        self._connection = connect(dataclasses.replace(place, query_memory_mib=how.memory_mib))
+        self._connection.execute(_AS_SETTLED)
+        add_macros(self._connection, how.task_of)
+        self._kept: dict[str, list[str]] = {}
+        self._laid = 0
+
+    def close(self) -> None:
+        """Give everything back."""
+        self._connection.close()
+
+    @contextlib.contextmanager
+    def lay(self, snapshot: Snapshot, *tables: str, window: Window = EVER) -> Iterator[duckdb.DuckDBPyConnection]:
+        """A connection with the words of the rules and these tables, of spans and corrections those of ``window``.
+
+        There may be rows of other times among them. One may be laid within another, and has what that one made.
+        """
+        before = self._made() if self._laid else set()
+        self._laid += 1
+        try:
+            for table in tables:
+                self._lay(snapshot, table, window if TABLES[table].time == "ended_at" else EVER)
+            yield self._connection
+        finally:
+            self._laid -= 1
+            for kind, database, name in self._made() - before:
+                if kind == "VIEW" or name not in self._kept:
+                    self._connection.execute(f"DROP {kind} {database}.main.{name}")
+
+    def _lay(self, snapshot: Snapshot, table: str, window: Window) -> None:
+        files = snapshot.files[table]
+        paths = files["path"].to_pylist()
+        rows = pc.sum(files["rows"]).as_py() if not files["rows"].null_count else None
+        if self._kept.get(table) == paths:
+            return
+        if table in self._kept:
+            del self._kept[table]
+            self._connection.execute(f"DROP TABLE temp.{table}")
+        is_small = paths and rows is not None and rows <= FEW
+        self._connection.execute(f"DROP VIEW IF EXISTS memory.main.{table}")
+        expose(self._connection, snapshot, table, ALL, EVER if is_small else window, close=self._close_id)
+        if is_small:
+            self._connection.execute(f"CREATE TEMP TABLE {table} AS FROM memory.main.{table}")
+            self._connection.execute(f"DROP VIEW memory.main.{table}")
+            self._kept[table] = paths
+
+    def _made(self) -> set[tuple[str, str, str]]:
+        return set(self._connection.sql(_MADE).fetchall())
