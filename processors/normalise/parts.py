@@ -76,9 +76,6 @@ _BEYOND = {
 }
 """Rule -> disjoint parts and whole; of several parts it holds where none of them alone is named for that whole."""
 
-PROMPTED = ("chat", "text_completion")
-"""Operations that have both an input and an output."""
-
 UNANSWERED = ("embeddings", "rerank")
 """Operations whose answer is made of no tokens."""
 

@@ -39,8 +39,9 @@ Refused, so that there is no cost (``parts`` has the rules for parts beyond thei
 * ``no_usage_on_error``: a failed call that reports 0 in and 0 out measured nothing;
 * ``guessed_count``: a rule knows that what this instrumentation wrote there is no count, but a guess from the length of
   the text, or the sum of what each chunk of a stream said anew of the whole;
-* ``nothing_counted``: a text call without a token of input, cached ones too, has no prompt, so nobody counted it.
-  LangChain's streams and old streams of Traceloop come like that: half of a bill again.
+* ``nothing_counted``: a call without a token of input, cached ones too, was asked nothing, so nobody counted it.
+  LangChain's streams and old streams of Traceloop come like that: half of a bill again. So do embeddings and pictures
+  whose answer has no usage: LiteLLM and others fill in zeros.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ import numpy as np
 import polars as pl
 
 from processors.normalise.ordinary import MOST_TOKENS, READ, find_ordinary
-from processors.normalise.parts import PROMPTED, REFUSED, apply_rules, refuse, refuse_parts
+from processors.normalise.parts import REFUSED, apply_rules, refuse, refuse_parts
 from processors.normalise.pieces import gather_pieces, join_modalities, restore
 from processors.normalise.semantics import EXCLUSIVE, RULED, UNKNOWN, cached, left_out, taken, told
 from processors.normalise.totals import add_outside, flag_doubts, share_rest, take_rest, take_thoughts
@@ -154,8 +155,8 @@ def _beyond(names: tuple[str, ...]) -> pl.Expr:
 def _measured(frame: pl.DataFrame) -> pl.DataFrame:
     nothing = (pl.col("input_tokens").fill_null(0) == 0) & (pl.col("output_tokens").fill_null(0) == 0)
     void = (pl.col("failed") & nothing & _reported()).fill_null(value=False)
-    no_prompt = (
-        (pl.col("input_tokens") == 0) & (left_out("input") + taken("input") == 0) & pl.col("operation").is_in(PROMPTED)
+    no_prompt = (pl.coalesce("input_tokens", "uncached_input_tokens", _all_input()) == 0) & (
+        left_out("input") + taken("input") == 0
     )
     guessed = ((pl.col(RULED["input"]) == UNKNOWN) & _reported() & ~void).fill_null(value=False)
     uncounted = (pl.col("_model_call") & no_prompt & ~void & ~guessed).fill_null(value=False)
@@ -171,8 +172,13 @@ def _input() -> pl.Expr:
     """As reported and understood; else from the uncached part; of embeddings the total is the input."""
     exclusive = pl.col("input_includes") == EXCLUSIVE
     known = pl.col("input_tokens") + taken("input") + pl.when(exclusive).then(left_out("input")).otherwise(0)
-    all_input = pl.when((pl.col("operation") == "embeddings") & (pl.col("output_tokens").fill_null(0) == 0))
-    return pl.coalesce(known, pl.col("uncached_input_tokens") + cached(), all_input.then(pl.col("total_tokens")))
+    return pl.coalesce(known, pl.col("uncached_input_tokens") + cached(), _all_input())
+
+
+def _all_input() -> pl.Expr:
+    """The total of embeddings, which nothing answers in tokens."""
+    no_answer = (pl.col("operation") == "embeddings") & (pl.col("output_tokens").fill_null(0) == 0)
+    return pl.when(no_answer).then(pl.col("total_tokens"))
 
 
 def _output() -> pl.Expr:

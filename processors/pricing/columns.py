@@ -7,7 +7,8 @@
 ``free``          likewise, and zero because every rate of the model is
 ``usage_missing``  no cost: what the model is priced by is not reported, or the counts contradict each other
 ``unpriced_model``  no cost: provider, model or service tier have no price at the time when the call started
-``reported_only``  either of the two, but the producer reported a cost: it stays in ``reported_cost_usd``
+``reported_only``  either of the two, but the producer reported a cost: it stays in ``reported_cost_usd``; a cost of 0
+                  beside missing usage is what the producer made of that, and no report
 ================  ==============================================================================================
 
 A model may be priced by tokens and by other things. Reported must be what the operation is about (the seconds of a
@@ -83,6 +84,7 @@ class Calls:
     whole: NDArray[np.bool_]  # no detail is reported without what it is a part of
     refused: NDArray[np.bool_]  # the token counts are not believed
     reported: NDArray[np.bool_]  # the producer reported a cost
+    spent: NDArray[np.bool_]  # likewise, and more than 0
     started_us: NDArray[np.int64]
     operation: NDArray[np.int64]  # index into operations
     operations: list[str | None]
@@ -100,11 +102,13 @@ class Calls:
         operation, operations = _each(table["operation"])
         semantics, refused = _each(table["usage_semantics"], lambda word: bool(word and word.startswith(_REFUSED)))
         started = pc.coalesce(table["started_at"], table["ended_at"])
+        costs = table["reported_cost_usd"]
         return cls(
             used=used,
             whole=_whole(used),
             refused=np.array(refused, np.bool_)[semantics],
-            reported=_bools(pc.is_valid(table["reported_cost_usd"])),
+            reported=_bools(pc.is_valid(costs)),
+            spent=_bools(pc.fill_null(pc.greater(costs, pa.scalar(0).cast(costs.type)), False)),
             started_us=_ints(pc.fill_null(started.cast(pa.int64()), 0)),
             operation=operation,
             operations=operations,
@@ -187,7 +191,7 @@ def _price(calls: Calls, which: NDArray[np.int64], rates: list[Rates]) -> tuple[
     costs = calculate(calls.used, rates, np.where(able, which, -1))
     known = costs.consistent
     status = np.where(able & (which < 0), UNPRICED_MODEL, USAGE_MISSING).astype(np.int8)
-    status[~known & calls.reported] = REPORTED_ONLY
+    status[~known & calls.reported & (calls.spent | (status == UNPRICED_MODEL))] = REPORTED_ONLY
     free = np.array([rate.free for rate in rates], bool)
     status[known] = np.where(free[which[known]], FREE, PRICED)
     return status, (costs.total, *costs.parts)

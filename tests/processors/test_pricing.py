@@ -158,6 +158,11 @@ MINI = {"provider": "openai", "response_model": "gpt-4o-mini"}
             "reported_only",
         ),
         (MINI | {"reported_cost_usd": 1}, "reported_only"),
+        (MINI | {"reported_cost_usd": 0}, "usage_missing"),
+        (
+            {"provider": "openai", "response_model": "gpt-99", "input_tokens": 1, "reported_cost_usd": 0},
+            "reported_only",
+        ),
         ({"provider": "google", "response_model": "gemma-3", "input_tokens": 1}, "free"),
     ],
 )

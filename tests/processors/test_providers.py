@@ -13,6 +13,7 @@ from processors.conventions.table import load_table
 from processors.decode import decode
 from processors.normalise import Rules, normalise
 from tests.processors.otlp import event, message, request, span
+from warehouse.schemas import BILLABLE_OPERATIONS
 
 TABLE = load_table()
 OPEN = Rules(user_key=b"key", trusted_topics=None)
@@ -243,13 +244,25 @@ def test_a_text_call_without_a_token_of_input_was_not_counted():
         _chat("aws.bedrock", gen_ai__usage__input_tokens=0, gen_ai__usage__cache_read__input_tokens=924),
         TRACELOOP + "bedrock",
     )
-    embedded = _row({**_chat(), "gen_ai.operation.name": "embeddings", "gen_ai.usage.input_tokens": 0}, "ours")
 
     assert (told["input_tokens"], told["output_tokens"], told["_repair"]) == (None, None, "nothing_counted")
     assert told["usage_semantics"] == "refused+nothing_counted"
     assert (empty["input_tokens"], empty["output_tokens"], empty["cached_input_tokens"]) == (None, None, None)
     assert (cached["input_tokens"], cached["_repair"]) == (924, None)
-    assert embedded["input_tokens"] == 0
+
+
+@pytest.mark.parametrize("operation", BILLABLE_OPERATIONS)
+def test_a_call_of_any_kind_that_read_nothing_was_not_counted(operation: str):
+    zeros = {"gen_ai.usage.input_tokens": 0, "gen_ai.usage.output_tokens": 0, "gen_ai.usage.total_tokens": 0}
+    told = _row({**_chat(), "gen_ai.operation.name": operation, **zeros}, "litellm")
+
+    assert (told["input_tokens"], told["output_tokens"], told["_repair"]) == (None, None, "nothing_counted")
+
+
+def test_embeddings_of_which_only_an_empty_total_is_told_were_not_counted():
+    empty = {"openinference.span.kind": "EMBEDDING", "embedding.model_name": "m", "llm.token_count.total": 0}
+
+    assert _row(empty, "openinference.instrumentation.openai")["input_tokens"] is None
 
 
 @pytest.mark.parametrize(("version", "cached", "counted"), [("0.47.3", 30, 930), ("0.62.4", 30, 900)])
