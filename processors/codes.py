@@ -109,6 +109,9 @@ def encode_integers(values: Numbers) -> Coded:
 def _encode_dictionary(array: pa.DictionaryArray) -> Coded:
     """A dictionary may hold a word twice, words that no row has, and NULL."""
     words = pc.dictionary_encode(array.dictionary, null_encoding="encode")
+    if len(words.dictionary) == len(array.dictionary) and not words.dictionary.null_count:  # each word once
+        size = len(array.dictionary) + (array.null_count > 0)
+        return _ONE if size == 1 else (numbers_or(array.indices, size - 1), size)
     meant = numbers(words.indices)
     missing = pc.is_null(words.dictionary).index(pa.scalar(value=True)).as_py()
     size = len(words.dictionary)
@@ -137,7 +140,7 @@ def numbers(column: pa.Array) -> Numbers:
     return np.asarray(column.to_numpy(zero_copy_only=False), np.int64)
 
 
-def numbers_or(column: pa.ChunkedArray, missing: int) -> Numbers:
+def numbers_or(column: pa.ChunkedArray | pa.Array, missing: int) -> Numbers:
     """Whole numbers as int64, NULL as ``missing``."""
     array = whole(column)
     return numbers(pc.fill_null(array, missing) if array.null_count else array)

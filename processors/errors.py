@@ -60,13 +60,18 @@ def http_status() -> pl.Expr:
 
     Reads ``http_status error_code error_type error_text``; a status outside 100 to 599 is none.
     """
-    given = pl.col("http_status")
     told = (
         pl.col("error_code").str.extract(_NUMBER),
         pl.col("error_type").str.extract(_NUMBER),
         *[pl.col("error_text").str.extract(pattern) for pattern in _STATUS_IN_MESSAGE],
     )
-    return pl.coalesce(pl.when(given.is_between(100, 599)).then(given), *[text.cast(pl.Int64) for text in told])
+    return pl.coalesce(told_status(), *[text.cast(pl.Int64) for text in told])
+
+
+def told_status() -> pl.Expr:
+    """Likewise of the attribute alone."""
+    given = pl.col("http_status")
+    return pl.when(given.is_between(100, 599)).then(given)
 
 
 def error_class(frame: pl.DataFrame) -> pl.Series:

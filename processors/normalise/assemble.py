@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
 import numpy as np
@@ -16,11 +17,11 @@ from processors.conventions.table import TAG
 from processors.decode import Decoded
 from processors.messages import DeadLetter, Tally, tally
 from processors.normalise.calls import MAY_RESPOND, describe_calls
-from processors.normalise.frame import to_polars
+from processors.normalise.frame import to_polars, told_in
 from processors.normalise.guardrails import note_safety
 from processors.normalise.identity import identify
 from processors.normalise.maps import to_map
-from processors.normalise.names import Named, encode_words, settle_names
+from processors.normalise.names import Named, encode_words, repeat_word, settle_names
 from processors.normalise.outcomes import count_empty, find_outcomes, may_tell
 from processors.normalise.parts import MODALITIES
 from processors.normalise.rules import Rules
@@ -145,11 +146,24 @@ def _judge(decoded: Decoded, without: Collection[str] = ()) -> pl.DataFrame:
 def _names(decoded: Decoded, frame: pl.DataFrame, carried: Collection[str]) -> dict[str, pa.Array]:
     """What ``settle_names`` is given: names on the wire, and those that steps have found."""
     given = {name: decoded.spans[name].combine_chunks() for name in carried if name not in _NO_NAMES}
-    alike = _alike(frame)
-    given |= {name: encode_words(frame[name], alike) for name in _FOUND}
+    given |= _words(frame, _FOUND)
     given |= {name: frame[name].to_arrow() for name in ("tenant_class", "feature_class")}
     given["response_id"] = _own_response_ids(decoded, frame)
     return given
+
+
+def _words(frame: pl.DataFrame, names: Collection[str]) -> dict[str, pa.Array]:
+    """Dictionary columns of texts, by name: a text that all rows have, or what shapes nearly always say alike."""
+    texts = frame.select(names)
+    if not len(frame):
+        return {name: repeat_word(None, 0) for name in names}
+    is_one = texts.select(pl.all().eq_missing(pl.all().first()).all()).row(0, named=True)
+    first = texts.row(0, named=True)
+    alike = _alike(frame)
+    return {
+        name: repeat_word(first[name], len(frame)) if is_one[name] else encode_words(texts[name], alike)
+        for name in names
+    }
 
 
 def _alike(frame: pl.DataFrame) -> Groups:
@@ -178,6 +192,7 @@ def _with_names(frame: pl.DataFrame, named: Named, decoded: Decoded) -> pl.DataF
     return frame.hstack(ids).with_columns(to_polars(pa.table(dict(named.columns))).get_columns())
 
 
+@cache
 def _remaining() -> list[pl.Expr]:
     """Columns that need no step of their own."""
     cost = pl.col("reported_cost")
@@ -201,12 +216,11 @@ def _in_schema(frame: pl.DataFrame, named: Mapping[str, pa.Array], decoded: Deco
         **named,
         **{name: decoded.spans[name] for name in _IDS},
         **{column: decoded.spans[name] for column, name in _WIRE.items()},
-        "units": to_map({name: _amounts(frame[name]) for name in UNITS}, AMOUNTS, rows),
+        "units": to_map({name: _amounts(frame[name]) for name in told_in(frame, UNITS)}, AMOUNTS, rows),
         "tags": to_map({tag: cast("pl.Series", pl.from_arrow(tags[tag])).cast(pl.String) for tag in tags}, TEXTS, rows),
     }
     others = [field for field in _SCHEMA if field.name not in columns]
-    alike = _alike(frame)
-    columns |= {field.name: encode_words(frame[field.name], alike) for field in others if field.type == _WORDS}
+    columns |= _words(frame, [field.name for field in others if field.type == _WORDS])
     plain = frame.select(field.name for field in others if field.type != _WORDS).to_arrow()
     columns |= {name: plain[name] for name in plain.column_names}
     return pa.table([_as(field, columns[field.name]) for field in _SCHEMA], schema=_SCHEMA)

@@ -13,11 +13,12 @@ import polars as pl
 from processors.conventions.rules import ANY, NAMED, NONE, SPAN_KINDS, ProviderRule, Role, provider_rules, roles, words
 from processors.conventions.table import AliasTable
 from processors.decode import Decoded
+from processors.normalise.finish import FINISH_SPEAKS, finish_speaks
 from processors.normalise.frame import scope_starts, tell, to_frame
 from processors.normalise.ordinary import COUNTS_WHOLE, counts_whole
 from processors.normalise.semantics import RULED, ruled
 from processors.normalise.shapes import WORDS, Memo, first_rows, number_shapes, spread
-from processors.normalise.status import find_failures
+from processors.normalise.status import ENDS_WELL, ends_well, find_failures, read_failures
 from processors.normalise.words import closed, opened
 from warehouse.schemas import BILLABLE_OPERATIONS
 
@@ -34,7 +35,7 @@ _HAS_TOKENS = pl.col("input_tokens").is_not_null() | pl.col("output_tokens").is_
 _DESCRIBED = (
     *("_role", "role_operation", "role_stream", "operation", "provider", "request_model", "response_model", "stream"),
     *("finish_reason", "finish_word", "server_address", "_model_call", "_genai", *RULED.values()),
-    COUNTS_WHOLE,
+    *("failed", COUNTS_WHOLE, ENDS_WELL, FINISH_SPEAKS),
 )
 
 
@@ -55,7 +56,7 @@ def describe_calls(decoded: Decoded, without: Collection[str] = ()) -> pl.DataFr
     shape = number_shapes(decoded)
     described = _memo(decoded.table).make(decoded, first_rows(shape))
     spans = decoded.spans.drop_columns([*_WIRE_WORDS, *without])
-    frame = find_failures(to_frame(replace(decoded, spans=spans))).with_columns(spread(described, shape))
+    frame = to_frame(replace(decoded, spans=spans)).with_columns(spread(described, shape)).pipe(read_failures)
     own = [] if "response_id" in without else [pl.when(MAY_RESPOND).then(_own_response_id()).alias("response_id")]
     return frame.with_columns(*own)
 
@@ -100,7 +101,7 @@ def _describe(frame: pl.DataFrame) -> pl.DataFrame:
             (pl.col("operation").is_not_null() | (pl.col("_role") != "other")).alias("_genai"),
         )
         .with_columns(*[ruled(side).alias(name) for side, name in RULED.items()])
-        .with_columns(counts_whole())
+        .with_columns(counts_whole(), ends_well(), finish_speaks())
     )
 
 

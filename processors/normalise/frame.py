@@ -9,6 +9,7 @@ from typing import cast
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from processors.conventions.rules import Scope, scopes
 from processors.conventions.table import REST, Alias
@@ -31,6 +32,9 @@ _CONVENTION_FROM = (
 )
 
 
+_OFTEN_ONE = ("topic", "partition", "header_tenant", "header_principal")
+
+
 def to_polars(table: pa.Table) -> pl.DataFrame:
     """A table as a frame, without copying where that can be; columns of texts have a text in each row."""
     encoded = [name for name in table.column_names if pa.types.is_dictionary(table.schema.field(name).type)]
@@ -49,9 +53,47 @@ def to_frame(decoded: Decoded) -> pl.DataFrame:
     unsaid = [name for name in spans.column_names if spans[name].null_count == len(spans[name])]
     said = to_polars(spans.drop_columns(unsaid))
     nothing = [_nothing(name, spans.schema.field(name).type) for name in unsaid]
-    messages: pl.DataFrame = to_polars(decoded.messages)[spans["message_index"].to_numpy()]
-    row = pl.Series("_row", np.arange(len(messages)))
-    return messages.hstack(said).hstack([row]).with_columns(nothing)  # literals take no memory
+    row = pl.Series("_row", np.arange(len(said)))
+    told = _of_messages(decoded)
+    return said.hstack([row]).with_columns(*told, *nothing)  # literals take no memory
+
+
+def _of_messages(decoded: Decoded) -> list[pl.Series | pl.Expr]:
+    """The columns of each span's message; what all messages have in common as literals."""
+    row = pl.Series(decoded.spans["message_index"].to_numpy(), dtype=pl.UInt32)
+    messages = to_polars(decoded.messages)
+    ones = {name for name in messages.columns if len(messages) and messages[name].null_count() == len(messages)}
+    ones |= {name for name in _OFTEN_ONE if len(messages) and messages[name].n_unique() == 1}
+    return [
+        pl.lit(messages[name][0], messages.schema[name]).alias(name) if name in ones else messages[name].gather(row)
+        for name in messages.columns
+    ]
+
+
+def told_in(frame: pl.DataFrame, names: Sequence[str]) -> list[str]:
+    """The columns in which any row has a value; a look that spreads no literal."""
+    missing = frame.select(names).null_count().row(0)
+    return [name for name, count in zip(names, missing, strict=True) if count < len(frame)]
+
+
+def step_where(
+    odd: NDArray[np.bool_],
+    frame: pl.DataFrame,
+    step: Callable[[pl.DataFrame], pl.DataFrame],
+    columns: Sequence[str],
+    otherwise: Callable[[pl.DataFrame], pl.DataFrame],
+) -> pl.DataFrame:
+    """The frame after a step of which only ``odd`` rows are in need; ``otherwise``: what it comes to for the others.
+
+    ``columns``: what the step adds or changes.
+    """
+    if odd.all():
+        return step(frame)
+    made = otherwise(frame)
+    if not odd.any():
+        return made
+    rows, stepped = pl.Series(np.flatnonzero(odd)), step(frame.filter(odd))
+    return made.with_columns(made[name].scatter(rows, stepped[name]) for name in columns)
 
 
 @cache

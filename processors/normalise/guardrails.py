@@ -15,12 +15,15 @@ A span has one ``safety_category``, that of the strongest action, and may tell o
 
 from __future__ import annotations
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from processors.conventions.rules import words
 from processors.decode import Decoded
 from processors.decode.verdicts import ACTIONS
-from processors.normalise.frame import to_polars
+from processors.normalise.finish import FINISH_SPEAKS, finished_category
+from processors.normalise.frame import to_polars, told_in
 from processors.normalise.words import closed
 
 _FILTERED = ("content_filter", "guardrail_blocked")
@@ -42,7 +45,7 @@ _BODY_KEYS = {
 _TOLD = (
     *("guardrail_action", "guardrail_verdict", "guardrail_output", "guardrail_triggered", "guardrail_passed"),
     "guardrail_denied",
-    *("guardrail_name", "masked_entities", "safety_verdicts", "evaluated", "pii_scanned", "pii_detected"),
+    *("guardrail_name", "masked_entities", "safety_verdicts", "pii_scanned", "pii_detected"),
     "injection_detected",
 )
 _NOTED = {
@@ -59,18 +62,23 @@ def note_safety(frame: pl.DataFrame, decoded: Decoded) -> pl.DataFrame:
 
     Most spans say nothing of safety: only the others are looked at.
     """
-    told = frame.hstack([_evaluated(decoded, len(frame))])
-    spoken = told.filter(_speaks())
-    if not len(spoken):
+    spoken = _speaks(frame, decoded)
+    if not spoken.any():
         return frame.with_columns(pl.lit(None, kind).alias(name) for name, kind in _NOTED.items())
-    noted = _note(spoken)
+    told = frame.hstack([_evaluated(decoded, len(frame))]).filter(spoken)
+    noted = _note(told)
     nothing = [pl.Series(name, [None], dtype=kind).new_from_index(0, len(frame)) for name, kind in _NOTED.items()]
     return frame.with_columns(one.scatter(noted["_row"], noted[one.name]) for one in nothing)
 
 
-def _speaks() -> pl.Expr:
-    told = [pl.col(name).is_not_null() for name in _TOLD]
-    return _any([*told, _filtered(), _finished_category().is_not_null()])
+def _speaks(frame: pl.DataFrame, decoded: Decoded) -> NDArray[np.bool_]:
+    """(n,) whether anything of a span is about safety; others come to nothing."""
+    speaks = frame[FINISH_SPEAKS].to_numpy().copy()
+    speaks[decoded.evaluations["row"].to_numpy()] = True
+    for name in told_in(frame, (*_TOLD, "error_class")):
+        told = frame[name].is_in(_FILTERED) if name == "error_class" else frame[name].is_not_null()
+        speaks |= told.fill_null(value=False).to_numpy()
+    return speaks
 
 
 def _note(frame: pl.DataFrame) -> pl.DataFrame:
@@ -79,7 +87,7 @@ def _note(frame: pl.DataFrame) -> pl.DataFrame:
     )
     known = told.with_columns(
         _strongest(_evidence()).alias("guardrail_action"),
-        pl.coalesce(_found("blocked"), _in_body(), _finished_category(), _found(_ANY_FOUND)).alias("safety_category"),
+        pl.coalesce(_found("blocked"), _in_body(), finished_category(), _found(_ANY_FOUND)).alias("safety_category"),
     ).with_columns(
         _seen("pii", "pii_detected", pl.col("masked_entities") > 0, "pii_scanned").alias("pii_detected"),
         _seen("prompt_injection", "injection_detected").alias("injection_detected"),
@@ -177,15 +185,10 @@ def _all_told() -> pl.Expr:
         pl.when(verdicts != "").then(verdicts),
         pl.concat_str("looked_for", "own_action", separator="="),
         *(pl.when(holds).then(pl.lit(f"{category}=blocked")) for category, holds in _filtered_in_body()),
-        _finished_category() + "=blocked",
+        finished_category() + "=blocked",
     ]
     told = pl.concat_str(*pairs, separator=" ", ignore_nulls=True)
     return pl.when(told != "").then(told)
-
-
-def _finished_category() -> pl.Expr:
-    """``RECITATION`` and kin say more than that the answer was filtered."""
-    return closed("safety_finish", pl.col("finish_word"))
 
 
 def _seen(category: str, told: str, *more: pl.Expr | str) -> pl.Expr:

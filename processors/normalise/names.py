@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from processors.codes import Groups, Numbers, encode, number, numbers, whole
+from processors.codes import Groups, Numbers, encode, number, numbers_or, whole
 from processors.decode import Decoded
 from processors.messages import Tally
 from processors.normalise.identity import place
@@ -52,11 +53,11 @@ def settle_names(given: Mapping[str, pa.Array], decoded: Decoded, rules: Rules) 
     stamped = decoded.messages.select(_STAMPS).take(pa.array(message[alike.first]))
     placed = place(pl.DataFrame(texts).hstack(pl.DataFrame(stamped)), rules)
     shown = hide_secrets(placed, rules.user_key).with_columns(pl.col("service_tier").str.to_lowercase())
-    columns: dict[str, pa.Array] = {name: _spread(shown[name], alike) for name in (*told, *_RANKS)}
+    columns: dict[str, pa.Array] = {name: spread(shown[name], alike) for name in (*told, *_RANKS)}
     users = {"_user": _plain(given["user_id"]), "other_user_id": _plain(given["other_user_id"])}
     columns |= {"_user": users["_user"], "user_id": pa.nulls(rows, pa.string())}
     if users["_user"].null_count < rows:
-        columns["user_id"] = hash_users(_spread(placed["tenant"], alike), users["_user"], rules.user_key)
+        columns["user_id"] = hash_users(spread(placed["tenant"], alike), users["_user"], rules.user_key)
     hidden = {
         rule: shown[column].to_numpy()[alike.of_row] for rule, column in RULES.items() if (shown[column] > 0).any()
     }
@@ -95,29 +96,44 @@ def _tally(hidden: Mapping[str, NDArray[Any]], message: NDArray[np.int32]) -> It
 
 def encode_words(words: pl.Series, guess: Groups) -> pa.Array:
     """A dictionary column of texts, (n,). ``guess``: rows that may well say the same."""
-    if words.null_count() == len(words):
-        return _dictionary(np.full(len(words), -1, np.int32), pa.array([], pa.string()))
-    if not words.null_count() and (words == words[0]).all():
-        return _dictionary(np.zeros(len(words), np.int32), pa.array([words[0]], pa.string()))
     few = words.gather(guess.first)
     if few.gather(guess.of_row).eq_missing(words).all():
-        return _spread(few, guess)
+        return spread(few, guess)
     return pc.dictionary_encode(words.to_arrow().cast(pa.string()))
 
 
-def _spread(words: pl.Series, alike: Groups) -> pa.Array:
-    """What was found for each combination, row by row."""
-    column = words.to_arrow()
-    if words.dtype != pl.String:
-        return column.take(pa.array(alike.of_row))
-    encoded = pc.dictionary_encode(column.cast(pa.string()))
-    codes = numbers(pc.fill_null(encoded.indices, -1)).astype(np.int32)
-    return _dictionary(codes[alike.of_row], encoded.dictionary)
+def spread(values: pl.Series, alike: Groups) -> pa.Array:
+    """What was found for each group, row by row: texts as a dictionary column."""
+    few = values.to_arrow()
+    if values.dtype != pl.String:
+        return few.take(pa.array(alike.of_row))
+    encoded = pc.dictionary_encode(few.cast(pa.string()))
+    rows = len(alike.of_row)
+    if encoded.null_count == len(encoded):
+        return pa.DictionaryArray.from_arrays(_nothing(rows), encoded.dictionary)
+    if len(encoded.dictionary) == 1 and not encoded.null_count:
+        return pa.DictionaryArray.from_arrays(_zeros(rows), encoded.dictionary)
+    codes = numbers_or(encoded.indices, -1).astype(np.int32)[alike.of_row]
+    unknown = codes < 0 if encoded.null_count else None
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=unknown), encoded.dictionary)
 
 
-def _dictionary(codes: NDArray[np.int32], words: pa.Array) -> pa.Array:
-    unknown = codes < 0
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=unknown if unknown.any() else None), words)
+def repeat_word(word: str | None, rows: int) -> pa.Array:
+    """A dictionary column of one text, or of none."""
+    if word is None:
+        return pa.DictionaryArray.from_arrays(_nothing(rows), pa.array([], pa.string()))
+    return pa.DictionaryArray.from_arrays(_zeros(rows), pa.array([word], pa.string()))
+
+
+@lru_cache(maxsize=2)
+def _zeros(rows: int) -> pa.Array:
+    """Many columns say one thing only: they have their numbers in common."""
+    return pa.array(np.zeros(rows, np.int32))
+
+
+@lru_cache(maxsize=2)
+def _nothing(rows: int) -> pa.Array:
+    return pa.nulls(rows, pa.int32())
 
 
 def _plain(column: Any) -> pa.Array:

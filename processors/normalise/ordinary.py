@@ -17,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from processors.codes import Numbers, numbers_or
+from processors.normalise.frame import told_in
 from processors.normalise.parts import MODALITIES
 from processors.normalise.pieces import PIECES
 from processors.normalise.semantics import RULED
@@ -47,7 +48,7 @@ def counts_whole() -> pl.Expr:
 
 def find_ordinary(frame: pl.DataFrame) -> NDArray[np.bool_]:
     """(n,) whether a span is ordinary; reads ``READ usage_is_cut`` and ``COUNTS_WHOLE``."""
-    told = {name for name in (*READ, "usage_is_cut") if frame[name].null_count() < len(frame)}
+    told = set(told_in(frame, (*READ, "usage_is_cut")))
     known = {name: numbers_or(frame[name].to_arrow(), _UNTOLD) for name in _PLAIN if name in told}
     untold = np.full(len(frame), _UNTOLD)
     input_, output, total = (known.get(name, untold) for name in ("input_tokens", "output_tokens", "total_tokens"))

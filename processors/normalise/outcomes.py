@@ -24,7 +24,7 @@ import pyarrow as pa
 
 from processors.decode import Decoded
 from processors.messages import Drop, Tally
-from processors.normalise.frame import to_polars
+from processors.normalise.frame import to_polars, told_in
 from processors.normalise.secrets import USERS, hide_ids, public
 from processors.normalise.times import SKEW
 from processors.normalise.words import closed
@@ -65,7 +65,7 @@ def find_outcomes(decoded: Decoded, frame: pl.DataFrame, user_key: bytes) -> pa.
 
 def may_tell(decoded: Decoded, frame: pl.DataFrame) -> bool:
     """Whether any span tells of an outcome; most ranges have none."""
-    return decoded.evaluations.num_rows > 0 or any(frame[name].null_count() < len(frame) for name in _TOLD_BY_SPANS)
+    return decoded.evaluations.num_rows > 0 or bool(told_in(frame, _TOLD_BY_SPANS))
 
 
 def count_empty(decoded: Decoded) -> Tally:

@@ -6,6 +6,8 @@ what it measured waits for the once rules, which may find the client, and is for
 
 from __future__ import annotations
 
+from functools import cache
+
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,16 +17,22 @@ from processors.normalise.times import LONGEST_MS
 
 def measure_speed(frame: pl.DataFrame) -> pl.DataFrame:
     """``ttft_ms`` anew, and ``tpot_ms``; no first token is before the start, after the end or past ``LONGEST``."""
+    return frame.with_columns(_ttft()).with_columns(_tpot())
+
+
+@cache
+def _ttft() -> pl.Expr:
     first_chunk_ms = (pl.col("first_chunk_at") - pl.col("started_ns")).cast(pl.Int64, strict=False) / 1e6
     after_start = pl.col("first_chunk_at") >= pl.col("started_ns")
     candidates = (pl.col("ttft"), pl.when(after_start).then(first_chunk_ms), pl.col("server_ttft"))
     streams = pl.col("stream").fill_null(value=True) & pl.col("_model_call")  # unknown: see forget_unstreamed
+    return pl.when(streams).then(pl.coalesce(*[_plausible(value) for value in candidates])).alias("ttft_ms")
+
+
+@cache
+def _tpot() -> pl.Expr:
     after_first = pl.col("output_tokens") - 1
-    return frame.with_columns(
-        pl.when(streams).then(pl.coalesce(*[_plausible(value) for value in candidates])).alias("ttft_ms")
-    ).with_columns(
-        pl.when(after_first > 0).then((pl.col("duration_ms") - pl.col("ttft_ms")) / after_first).alias("tpot_ms")
-    )
+    return pl.when(after_first > 0).then((pl.col("duration_ms") - pl.col("ttft_ms")) / after_first).alias("tpot_ms")
 
 
 def forget_unstreamed(spans: pa.Table) -> pa.Table:

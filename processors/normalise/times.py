@@ -10,7 +10,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
+
+from processors.normalise.frame import told_in
 
 SKEW = timedelta(minutes=10)
 LONGEST = timedelta(days=7)
@@ -19,11 +23,41 @@ LONGEST = timedelta(days=7)
 _TIME = pl.Datetime("us", "UTC")
 _SKEW_US = int(SKEW.total_seconds() * 1_000_000)
 LONGEST_MS = LONGEST.total_seconds() * 1000
+_DAY_US = 86_400_000_000
 _LONGEST_NS = int(LONGEST_MS) * 1_000_000
 
 
 def place_in_time(frame: pl.DataFrame) -> pl.DataFrame:
     """Adds ``started_at ended_at original_ended_at received_at day clock_skew duration_ms``; needs ``_role``."""
+    placed = _place_sound(frame)
+    return place_all(frame) if placed is None else frame.with_columns(placed)
+
+
+def _place_sound(frame: pl.DataFrame) -> list[pl.Series | pl.Expr] | None:
+    """As ``place_all``, where all clocks are believed, as nearly always; None where one may not be."""
+    started, ended = (frame[name].to_numpy() for name in ("started_ns", "ended_ns"))
+    received = frame["received_at_us"].to_numpy()
+    took, ended_us = ended - started, (ended // 1000).astype(np.int64)
+    sound = (started > 0) & (ended >= started) & (took < _LONGEST_NS - 1000) & (ended_us <= received + _SKEW_US)
+    if not sound.all() or told_in(frame, ("reported_duration",)):
+        return None
+    return [
+        _times("started_at", (started // 1000).astype(np.int64)),
+        _times("ended_at", ended_us),
+        _times("received_at", received),
+        pl.lit(None, _TIME).alias("original_ended_at"),
+        pl.Series("day", (ended_us // _DAY_US).astype(np.int32)).cast(pl.Date),
+        pl.lit(value=False).alias("clock_skew"),
+        (pl.Series("duration_ms", took.astype(np.int64)) / 1e6).alias("duration_ms"),
+    ]
+
+
+def _times(name: str, us: NDArray[np.int64]) -> pl.Series:
+    return pl.Series(name, us).cast(_TIME)
+
+
+def place_all(frame: pl.DataFrame) -> pl.DataFrame:
+    """As ``place_in_time``, with doubts about every clock."""
     received, ended = pl.col("received_at_us"), pl.col("ended_us")
     skewed = pl.col("_skewed")
     told = (pl.col("_role") == "usage_record") & pl.col("reported_duration").is_between(0, LONGEST_MS)

@@ -48,9 +48,9 @@ from __future__ import annotations
 
 from functools import cache
 
-import numpy as np
 import polars as pl
 
+from processors.normalise.frame import step_where
 from processors.normalise.ordinary import MOST_TOKENS, READ, find_ordinary
 from processors.normalise.parts import REFUSED, apply_rules, refuse, refuse_parts
 from processors.normalise.pieces import gather_pieces, join_modalities, restore
@@ -72,15 +72,11 @@ def settle_usage(frame: pl.DataFrame) -> pl.DataFrame:
 
     Only spans that are not ordinary go through the rules.
     """
-    is_ordinary = find_ordinary(frame)
-    if not is_ordinary.any():
-        return apply_all(frame)
-    settled = frame.with_columns(_ordinary()).with_columns(_ordinary_usage())
-    if is_ordinary.all():
-        return settled
-    rows = pl.Series(np.flatnonzero(~is_ordinary))
-    others = apply_all(frame.filter(~is_ordinary))
-    return settled.with_columns(settled[name].scatter(rows, others[name]) for name in (*READ, *_NOTED))
+    return step_where(~find_ordinary(frame), frame, apply_all, (*READ, *_NOTED), _keep_ordinary)
+
+
+def _keep_ordinary(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns(_ordinary()).with_columns(_ordinary_usage())
 
 
 @cache

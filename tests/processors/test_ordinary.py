@@ -1,4 +1,4 @@
-"""Ordinary spans go past the rules of usage: they come to what all rules would have made of them."""
+"""Ordinary spans go past the rules: they come to what all rules would have made of them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ from processors.conventions.rules import usage_rules
 from processors.conventions.table import load_table
 from processors.decode import decode
 from processors.normalise.calls import describe_calls
+from processors.normalise.finish import FINISH_SPEAKS
+from processors.normalise.guardrails import note_safety
 from processors.normalise.ordinary import READ, find_ordinary
+from processors.normalise.status import ENDS_WELL, JUDGED, judge, judge_all
+from processors.normalise.times import place_all, place_in_time
 from processors.normalise.usage import apply_all, settle_usage
+from tests.processors.captures import load
 from tests.processors.otlp import message, request, span
 
 TABLE = load_table()
@@ -89,3 +94,68 @@ def test_what_most_spans_tell_is_ordinary(counts: dict[str, int]):
     made = describe_calls(decode([message(request(span({"gen_ai.operation.name": "chat"} | given)))], TABLE))
 
     assert find_ordinary(made).all()
+
+
+def captured() -> pl.DataFrame:
+    return settle_usage(describe_calls(decode([message(one.value) for one in load("pb")], TABLE)))
+
+
+def test_a_span_past_the_judge_is_judged_as_by_a_look_at_everything():
+    made = place_all(captured())
+
+    quick, whole = judge(made), judge_all(made)
+
+    assert quick.select(JUDGED).equals(whole.select(JUDGED))
+    assert 0 < made[ENDS_WELL].sum() < len(made)
+    assert set(whole.filter(ENDS_WELL)["status"]) == {"ok"}
+
+
+def test_a_span_that_says_nothing_of_safety_comes_to_nothing():
+    decoded = decode([message(one.value) for one in load("pb")], TABLE)
+    made = judge(place_all(settle_usage(describe_calls(decoded))))
+
+    noted = note_safety(made, decoded)
+    all_noted = note_safety(made.with_columns(pl.lit(value=True).alias(FINISH_SPEAKS)), decoded)
+
+    columns = ["guardrail_action", "safety_category", "pii_detected", "injection_detected", "_safety"]
+    assert noted.select(columns).equals(all_noted.select(columns))
+
+
+def test_times_of_clocks_that_are_believed_come_to_the_same_as_through_all_doubts():
+    rng = random.Random(3)
+    rows = [(one := rng.randrange(1, 2_000_000_000_000_000_000), one + rng.randrange(10**14)) for _ in range(2000)]
+    rows += [(1, 1), (999, 1000), (1, 604_799_999_990_000)]
+    began, ended = ([row[at] for row in rows] for at in (0, 1))
+    made = pl.DataFrame(
+        {"started_ns": began, "ended_ns": ended, "received_at_us": [end // 1000 - 600_000_000 for end in ended]},
+        schema_overrides={"started_ns": pl.UInt64, "ended_ns": pl.UInt64},
+    ).with_columns(pl.lit(None, pl.Float64).alias("reported_duration"), pl.lit("call").alias("_role"))
+    columns = ["started_at", "ended_at", "original_ended_at", "received_at", "day", "clock_skew", "duration_ms"]
+
+    quick = place_in_time(made)
+
+    assert "_skewed" not in quick.columns
+    assert quick.select(columns).equals(place_all(made).select(columns))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"started_ns": 0},
+        {"ended_ns": 0},
+        {"ended_ns": 5},
+        {"ended_ns": 1_604_800_000_000_000},
+        {"received_at_us": 1000},
+        {"reported_duration": 5.0},
+    ],
+)
+def test_a_clock_that_may_be_wrong_makes_all_doubts_be_looked_at(odd: dict[str, float]):
+    made = pl.DataFrame(
+        [{"started_ns": 1_000_000_000_000_000, "ended_ns": 1_000_000_001_000_000, "received_at_us": 10**15} | odd],
+        schema_overrides={"started_ns": pl.UInt64, "ended_ns": pl.UInt64},
+    ).with_columns(pl.lit("call").alias("_role"))
+    made = (
+        made if "reported_duration" in odd else made.with_columns(pl.lit(None, pl.Float64).alias("reported_duration"))
+    )
+
+    assert "_skewed" in place_in_time(made).columns
