@@ -1,26 +1,17 @@
--- Closed hours whose books may lack something, and how many spans they hold: those that are closed now, those of spans that
--- this settlement corrects, and those with tasks about which outcomes say something else by now.
-WITH otherwise AS (
-    SELECT t.hour
-    FROM (
-        FROM tasks
-        WHERE hour >= $since
-        QUALIFY row_number() OVER (PARTITION BY hour, tenant, task, kind ORDER BY settlement DESC) = 1
-    ) AS t
-    LEFT JOIN verdict_of AS v
-        ON v.tenant IS NOT DISTINCT FROM t.tenant AND v.kind = t.kind AND v.task = t.task
-    WHERE t.spans > 0 AND (
-        t.outcome <> coalesce(v.outcome, 'unknown') OR t.safe <> coalesce(v.safe, 'unknown')
-        OR t.outcome_source IS DISTINCT FROM v.outcome_source OR t.safe_source IS DISTINCT FROM v.safe_source
-        OR t.decided_at IS DISTINCT FROM v.decided_at OR t.review_minutes IS DISTINCT FROM v.review_minutes
-    )
-),
-touched AS (
-    SELECT hour FROM otherwise
-    UNION
-    SELECT hour FROM corrections WHERE close_id = $close_id
+-- Hours with spans that this settlement corrects, and with tasks about which outcomes say something else by now.
+CREATE TEMP TABLE touched AS
+SELECT t.hour
+FROM (
+    FROM tasks
+    WHERE hour >= getvariable('decided_since')
+    QUALIFY row_number() OVER (PARTITION BY hour, tenant, task, kind ORDER BY settlement DESC) = 1
+) AS t
+LEFT JOIN verdict_of AS v
+    ON v.tenant IS NOT DISTINCT FROM t.tenant AND v.kind = t.kind AND v.task = t.task
+WHERE t.spans > 0 AND (
+    t.outcome <> coalesce(v.outcome, 'unknown') OR t.safe <> coalesce(v.safe, 'unknown')
+    OR t.outcome_source IS DISTINCT FROM v.outcome_source OR t.safe_source IS DISTINCT FROM v.safe_source
+    OR t.decided_at IS DISTINCT FROM v.decided_at OR t.review_minutes IS DISTINCT FROM v.review_minutes
 )
-SELECT hour, count(*) AS spans
-FROM (SELECT date_trunc('hour', ended_at) AS hour FROM spans)
-WHERE hour < $closed_to AND (hour >= $was_closed_to OR hour IN (SELECT hour FROM touched))
-GROUP BY hour;
+UNION
+SELECT hour FROM corrections WHERE close_id = getvariable('close_id');

@@ -7,12 +7,22 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
-from warehouse.settle.standing import Hour, Standing
+from warehouse.schemas import TIME
+from warehouse.schemas.kinds import fields
+from warehouse.settle.standing import Standing
 from warehouse.settle.statements import read_sql
 
 LINES = {"ledger": "ledger_lines", "user_days": "user_lines", "tasks": "task_rows"}
 """By table of the lake what ``books.sql`` calls its rows."""
 
+
+NO_VERDICTS = pa.schema(
+    [
+        *fields("tenant kind task outcome outcome_source safe safe_source", pa.string()),
+        pa.field("decided_at", TIME),
+        pa.field("review_minutes", pa.float64()),
+    ]
+).empty_table()
 
 KEYS = {"ledger": "ALL", "user_days": "ALL", "tasks": "hour, tenant, kind, task"}
 """By what rows of the tables are in order."""
@@ -25,31 +35,47 @@ def state_spans(connection: duckdb.DuckDBPyConnection, since: datetime, before: 
     connection.execute(read_sql("effective"))
 
 
-def decide_tasks(connection: duckdb.DuckDBPyConnection) -> pa.Table:
-    """What became of each task that an outcome tells of; needs ``standing`` and the view ``outcomes``."""
+def count_hours(connection: duckdb.DuckDBPyConnection, since: datetime) -> dict[datetime, int]:
+    """Spans by hour of those that ended from ``since`` on; needs the view ``spans``."""
+    counted = connection.execute(
+        "SELECT hour_of(ended_at), count(*) FROM spans WHERE ended_at >= $1 GROUP BY ALL", [since]
+    )
+    return dict(counted.fetchall())
+
+
+def find_named(connection: duckdb.DuckDBPyConnection, told: pa.Table) -> pa.Table:
+    """Spans whose tasks outcomes may be about; needs ``standing``."""
+    connection.register("told", told)
+    connection.execute(read_sql("named"))
+    return connection.sql("FROM named").to_arrow_table()
+
+
+def decide_tasks(connection: duckdb.DuckDBPyConnection, told: pa.Table, named: list[pa.Table]) -> pa.Table:
+    """What became of each task that an outcome tells of, by what ``find_named`` found."""
+    connection.register("told", told)
+    connection.register("named", pa.concat_tables(named))
     connection.execute(read_sql("verdicts"))
     return connection.sql("FROM verdict_of").to_arrow_table()
 
 
-def find_affected(
-    connection: duckdb.DuckDBPyConnection,
-    close_id: str,
-    decided_since: datetime,
-    was_closed_to: datetime,
-    closed_to: datetime,
-) -> list[Hour]:
-    """Closed hours whose books may lack something, by what stands in ``corrections``, ``tasks`` and ``verdict_of``.
+def find_touched(
+    connection: duckdb.DuckDBPyConnection, close_id: str, decided_since: datetime, verdicts: pa.Table
+) -> set[datetime]:
+    """Hours whose books may lack something, by what stands in ``corrections``, ``tasks`` and the verdicts.
 
     Tasks that are decided otherwise count from ``decided_since`` on.
     """
-    given = {"close_id": close_id, "since": decided_since, "was_closed_to": was_closed_to, "closed_to": closed_to}
-    return [Hour(start=hour, spans=spans) for hour, spans in connection.execute(read_sql("affected"), given).fetchall()]
+    connection.register("verdict_of", verdicts)
+    connection.execute("SET VARIABLE close_id = $1", [close_id])
+    connection.execute("SET VARIABLE decided_since = $1", [decided_since])
+    connection.execute(read_sql("affected"))
+    return {hour for (hour,) in connection.execute("FROM touched").fetchall()}
 
 
 def find_lines(connection: duckdb.DuckDBPyConnection, standing: Standing, entry: str) -> dict[str, pa.Table]:
     """By table the rows to add, without settlement and close; ``entry``: of lines of hours that were closed before.
 
-    Needs ``standing``, the tables ``hours``, ``unread`` and ``verdict_of``, the views ``ledger``, ``tasks`` and
+    Needs ``standing``, the tables ``hours``, ``unread`` and ``verdict_of``, and the views ``ledger``, ``tasks`` and
     ``user_days``.
     """
     connection.execute("SET VARIABLE closed_to = $1", [standing.closed_to])

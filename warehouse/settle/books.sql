@@ -31,8 +31,7 @@ WITH span_of_hour AS (
         AND t.operation = s.operation AND t.hour = s.hour
     WHERE NOT h.alone OR coalesce(s.source_offset >= u.first_offset, false)
 )
-SELECT s.*, coalesce(v.outcome, 'unknown') AS outcome, v.outcome_source, coalesce(v.safe, 'unknown') AS safe, v.safe_source,
-    v.decided_at, v.review_minutes
+SELECT s.*, coalesce(v.outcome, 'unknown') AS outcome, coalesce(v.safe, 'unknown') AS safe
 FROM span_of_hour AS s
 LEFT JOIN verdict_of AS v
     ON v.tenant IS NOT DISTINCT FROM s.tenant AND v.kind = s.kind AND v.task = s.task;
@@ -101,10 +100,7 @@ SELECT
     sum(cost_usd) FILTER (billable) AS cost_usd,
     sum(cost_usd) FILTER (billable AND status <> 'ok') AS failed_cost_usd,
     sum(cost_usd) FILTER (billable AND coalesce(attempt, 1) > 1) AS retry_cost_usd,
-    sum(cost_usd) FILTER (is_superseded) AS superseded_cost_usd,
-    any_value(outcome) AS outcome, any_value(outcome_source) AS outcome_source,
-    any_value(safe) AS safe, any_value(safe_source) AS safe_source,
-    any_value(decided_at) AS decided_at, any_value(review_minutes) AS review_minutes
+    sum(cost_usd) FILTER (is_superseded) AS superseded_cost_usd
 FROM ({task_spans})
 GROUP BY hour, tenant, task, kind;
 
@@ -126,8 +122,12 @@ WHERE spans > 0;
 
 CREATE TEMP TABLE task_rows AS
 WITH now_ AS (
-    SELECT t.* EXCLUDE ({first_and_last_names}), {listed}
+    SELECT t.* EXCLUDE ({first_and_last_names}), {listed},
+        coalesce(o.outcome, 'unknown') AS outcome, o.outcome_source, coalesce(o.safe, 'unknown') AS safe, o.safe_source,
+        o.decided_at, o.review_minutes
     FROM task AS t
+    LEFT JOIN verdict_of AS o
+        ON o.tenant IS NOT DISTINCT FROM t.tenant AND o.kind = t.kind AND o.task = t.task
     LEFT JOIN varied AS v
         ON v.hour = t.hour AND v.tenant IS NOT DISTINCT FROM t.tenant AND v.task = t.task AND v.kind = t.kind
 )

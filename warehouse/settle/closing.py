@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -23,10 +23,20 @@ from warehouse.lake import Lake
 from warehouse.lake.snapshot import Snapshot, SnapshotTaker
 from warehouse.schemas import TABLES
 from warehouse.settings import LakeSettings, SettleSettings
-from warehouse.settle.books import LINES, decide_tasks, find_affected, find_lines, state_spans
+from warehouse.settle.books import (
+    LINES,
+    NO_VERDICTS,
+    count_hours,
+    decide_tasks,
+    find_lines,
+    find_named,
+    find_touched,
+    state_spans,
+)
 from warehouse.settle.corrections import Pricing
 from warehouse.settle.desk import Desk
 from warehouse.settle.standing import FIRST, HOUR, LAST, Hour, Standing, Unread, as_table, chunk
+from warehouse.settle.statements import read_sql
 
 APP = "settle"
 """The app-transaction of ``settlements`` that numbers them."""
@@ -116,11 +126,16 @@ class Closing:
             files = {**snapshot.files, "corrections": self.taker.take().files["corrections"]}
             snapshot = dataclasses.replace(snapshot, files=files)
         was_closed_to = scene.standing.closed_to
-        with self.desk.lay(snapshot, "spans", "corrections", "outcomes", "tasks", window=(since, None)) as connection:
-            state_spans(connection, since, LAST)
-            verdicts = decide_tasks(connection)
-            decided_since = since if entry == LATE else LAST
-            found = find_affected(connection, self.close_id, decided_since, was_closed_to, done.closed_to)
+        with self.desk.lay(snapshot, "spans", window=(since, None)) as connection:
+            counts = count_hours(connection, since)
+        verdicts = self._decide(snapshot, counts)
+        with self.desk.lay(snapshot, "corrections", "tasks", window=(since, None)) as connection:
+            touched = find_touched(connection, self.close_id, since if entry == LATE else LAST, verdicts)
+        found = [
+            Hour(start=hour, spans=spans)
+            for hour, spans in counts.items()
+            if hour < done.closed_to and (hour >= was_closed_to or hour in touched)
+        ]
         known = {hour.start: hour for hour in found} | {hour.start: hour for hour in hours}
         done.hours = sum(start >= was_closed_to for start in known)
         for some in chunk(list(known.values()), self.how.chunk_spans):
@@ -134,6 +149,23 @@ class Closing:
             for name, rows in lines.items():
                 self.append(name, rows, done.number)
             self.on_step(f"booked {some[0].start:%Y-%m-%d %H}")
+
+    def _decide(self, snapshot: Snapshot, counts: Mapping[datetime, int]) -> pa.Table:
+        """What became of the tasks that outcomes tell of, by the spans of these hours."""
+        if not snapshot.files["outcomes"].num_rows:
+            return NO_VERDICTS
+        with self.desk.lay(snapshot, "outcomes") as connection:
+            connection.execute(read_sql("told"))
+            told = connection.sql("FROM told").to_arrow_table()
+        named = []
+        hours = [Hour(start=hour, spans=spans) for hour, spans in counts.items()]
+        for some in chunk(hours, self.how.chunk_spans):
+            window = (some[0].start, some[-1].start + HOUR)
+            with self.desk.lay(snapshot, "spans", "corrections", window=window) as connection:
+                state_spans(connection, *window)
+                named.append(find_named(connection, told))
+        with self.desk.lay(snapshot) as connection:
+            return decide_tasks(connection, told, named) if named else NO_VERDICTS
 
     def close(self, kind: str, scene: Scene, done: Settled, now: datetime) -> None:
         """Make all that was appended count."""

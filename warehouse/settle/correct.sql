@@ -7,7 +7,7 @@ WITH stated AS (
     LEFT JOIN priced AS p ON p.row = c.row
 )
 SELECT
-    row, ended_at::DATE AS day, date_trunc('hour', ended_at) AS hour, ended_at, {identity},
+    row, ended_at::DATE AS day, hour_of(ended_at) AS hour, ended_at, {identity},
     CASE
         WHEN why IS NOT NULL THEN why
         WHEN NOT ({otherwise_than_flushed}) THEN 'restored'

@@ -4,7 +4,7 @@ CREATE TEMP VIEW kept AS
 SELECT
     trace_id, service, kind_of(operation) AS kind, billable, convention, scope_version,
     started_at, ended_at, duration_ms, response_id,
-    date_trunc('hour', ended_at) AS hour,
+    hour_of(ended_at) AS hour,
     source_partition::BIGINT * 4_398_046_511_104 + source_offset AS record,
     coalesce(source_offset >= first_offset AND ended_at >= getvariable('fresh_from'), false) AS is_fresh
 FROM spans

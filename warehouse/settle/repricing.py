@@ -43,7 +43,7 @@ ORDER BY row
 """
 
 _HOURS = """
-SELECT date_trunc('hour', ended_at) AS hour, count(*)
+SELECT hour_of(ended_at) AS hour, count(*)
 FROM spans
 WHERE billable AND ended_at >= $start AND ended_at < $end
 GROUP BY ALL

@@ -30,7 +30,7 @@ from warehouse.settle.doubts import find_doubtful, share_out, take_part
 from warehouse.settle.standing import HOUR, Hour, Standing, hour_of, read_standing, read_unread, read_watermark
 
 _FRESH = """
-SELECT date_trunc('hour', ended_at) AS hour, count(*)
+SELECT hour_of(ended_at) AS hour, count(*)
 FROM spans
 JOIN unread ON partition = source_partition
 WHERE source_offset >= first_offset AND ended_at IS NOT NULL

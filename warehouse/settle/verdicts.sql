@@ -1,20 +1,7 @@
--- What became of each task that an outcome tells of. An outcome is about the task that it names; else about those of the span,
+-- What became of each task that an outcome tells of, from `told` and `named`. An outcome is about the task that it names; else about those of the span,
 -- the trace or the response that it names, within its tenant. Who knows best is believed (a person, the application, an
 -- evaluator, a heuristic), of equals the last. An outcome that names a task without a tenant counts where one tenant alone
 -- has a task of that name.
-CREATE TEMP TABLE told AS
-SELECT *
-FROM outcomes
-QUALIFY row_number() OVER (PARTITION BY outcome_id ORDER BY received_at DESC, source_partition, source_offset DESC) = 1;
-
-CREATE TEMP TABLE named AS
-SELECT DISTINCT tenant, task_id, session_id, trace_id, span_id, response_id
-FROM standing
-WHERE trace_id IN (SELECT trace_id FROM told)
-    OR response_id IN (SELECT response_id FROM told)
-    OR task_id IN (SELECT task_id FROM told WHERE tenant IS NULL)
-    OR session_id IN (SELECT session_id FROM told);
-
 CREATE TEMP TABLE placed AS
 WITH about AS (
     -- by the name of a task that the outcome gives, or that its session is
