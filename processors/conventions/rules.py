@@ -24,6 +24,8 @@ class Scope:
 
 ANY = "*"
 """In ``Role.value``: the field has a value, whichever."""
+NONE = "-"
+"""In ``Role.value``: the field has none. In ``ProviderRule.reported``: no provider is reported."""
 NAMED = "{operation}"
 """In ``Role.otherwise``: what the span's name says, if that is a model call."""
 _PLACES = {"*": r".*", "{operation}": r"(?P<operation>[a-z_]+)", "{model}": r"(?P<model>\S+)"}
@@ -35,8 +37,9 @@ class Role:
     """A span that is not what it looks like; empty conditions hold always.
 
     In ``name`` stand ``*`` for any text, ``{operation}`` for a word that says what is done, ``{model}`` for the model
-    that is asked. ``kind`` is the span's as OTLP names it; ``value`` is ``*`` where any will do. With ``otherwise`` the
-    rule is about a span that tells no operation, and that is what it does if nothing else shows.
+    that is asked. ``kind`` is the span's as OTLP names it; ``value`` is ``*`` where any will do, ``-`` where there is
+    none. With ``otherwise`` the rule is about a span that tells no operation, and that is what it does if nothing else
+    shows.
     """
 
     scope: str
@@ -100,10 +103,6 @@ class ProviderRule:
     host: str
     model: str
     provider: str
-
-
-NONE = "-"
-"""In ``ProviderRule.reported``: no provider is reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

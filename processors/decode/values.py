@@ -23,8 +23,10 @@ from processors.decode.reprs import opens_object, read_repr
 TEXT_BYTES = 1024
 """Longest text that is kept; a message that is only classified is cut at ``MESSAGE_BYTES`` instead."""
 MESSAGE_BYTES = 4096
-STRUCTURE_BYTES = 1 << 20
-"""Longest text that is parsed as JSON or Python repr."""
+STRUCTURE_BYTES = 1 << 23
+"""Longest text that is parsed as JSON: an answer with pictures in it tells its tokens behind them."""
+REPR_BYTES = 1 << 20
+"""Likewise as a Python repr."""
 CUT = "@cut"
 """Step of a path to what is true of a text that begins as a structure and does not end; words stand before it."""
 OBJECT_BYTES = 1 << 16
@@ -71,7 +73,7 @@ def structure(value: Any) -> Any:
     try:
         return json.loads(value)
     except (ValueError, RecursionError):
-        return read_repr(value)
+        return read_repr(value) if len(value) <= REPR_BYTES else None
 
 
 def is_cut(value: Any, about: Iterable[str] = ()) -> bool:

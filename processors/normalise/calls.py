@@ -118,6 +118,8 @@ def role_holds(role: Role) -> pl.Expr:
     holds = _is_named(role)
     if role.value == ANY:
         holds &= pl.col(role.field).is_not_null()
+    elif role.value == NONE:
+        holds &= pl.col(role.field).is_null()
     elif role.field:
         holds &= (pl.col(role.field) == role.value).fill_null(value=False)
     if role.otherwise:
