@@ -1,13 +1,8 @@
 """Fixtures that every test may take; what all processes of the tests are started with; which modules go first."""
 
-import os
-
 import pytest
 
 pytest_plugins = ["tests.kafka", "tests.secured"]
-
-os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1")
-"""Brokers of tests live for seconds: code compiled well would cost more than it gains."""
 
 LONGEST_FIRST = (
     *("flows/test_crashes", "flows/test_torture", "flows/test_redelivery", "flows/test_faults", "flows/test_privacy"),

@@ -12,6 +12,8 @@ import gc
 import itertools
 import logging
 import os
+import shutil
+import subprocess
 import tempfile
 import time
 import warnings
@@ -25,6 +27,7 @@ from ingest.broker import LocalBroker
 from ingest.kafka import admin_client
 from ingest.settings import BrokerSettings, KafkaSettings
 from spanledger.settings import load
+from tests import java
 
 TOPIC_FIELDS = ("spans_topic", "metrics_topic", "logs_topic", "commits_topic", "alerts_topic", "dlq_topic")
 
@@ -39,6 +42,9 @@ _numbers = itertools.count(1)
 def jars_cache() -> Path:
     """Where the jars of the broker are kept on this machine."""
     return load().data / "jars"
+
+
+os.environ.setdefault(java.VARIABLE, java.options(java.archive_in(jars_cache())))
 
 
 def prefixed(settings: KafkaSettings, prefix: str) -> KafkaSettings:
@@ -89,6 +95,7 @@ class SharedBroker:
 
     def __init__(self) -> None:
         self._running: contextlib.ExitStack = contextlib.ExitStack()
+        self._archiving: subprocess.Popen[bytes] | None = None
         self._address = ""
 
     @pytest.hookimpl(optionalhook=True)
@@ -97,11 +104,26 @@ class SharedBroker:
         if not self._address:
             directory = Path(self._running.enter_context(tempfile.TemporaryDirectory(prefix="spanledger-tests-")))
             broker = LocalBroker(BrokerSettings(port=0), directory, jars_cache(), properties=SHORT_SESSIONS)
-            self._address = self._running.enter_context(broker).bootstrap
+            self._address = self._started(broker, directory)
         node.workerinput[SHARED] = self._address
+
+    def _started(self, broker: LocalBroker, directory: Path) -> str:
+        """The broker's address; the first broker of a machine teaches those that come which classes they need."""
+        archive, usual = java.archive_in(jars_cache()), os.environ[java.VARIABLE]
+        if archive.exists():
+            return self._running.enter_context(broker).bootstrap
+        classes, loaded = directory / "classes", directory / "loaded"
+        os.environ[java.VARIABLE] = java.options(archive, classes=loaded)
+        address = self._running.enter_context(broker).bootstrap
+        os.environ[java.VARIABLE] = usual
+        shutil.copy(loaded, classes)
+        self._archiving = java.start_archiving(archive, classes, jars_cache())
+        return address
 
     def pytest_unconfigure(self) -> None:
         """All processes have ended."""
+        if self._archiving:
+            self._archiving.wait(60)
         self._running.close()
 
 
