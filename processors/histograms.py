@@ -33,8 +33,10 @@ Buckets = list[tuple[int, int]]
 
 def bucket_indices(values_ms: NDArray[np.float64]) -> NDArray[np.int32]:
     """(n,) int32 index of each value; values must be finite and not negative."""
-    indices = np.full(len(values_ms), ZERO, np.int32)
     positive = values_ms >= SMALLEST_MS
+    if positive.all():
+        return np.asarray(np.ceil(np.log(values_ms) / np.log(GAMMA)).astype(np.int32))
+    indices = np.full(len(values_ms), ZERO, np.int32)
     indices[positive] = np.ceil(np.log(values_ms[positive]) / np.log(GAMMA)).astype(np.int32)
     return indices
 
@@ -51,7 +53,9 @@ def histograms(values_ms: NDArray[np.float64], group: NDArray[np.int64], groups:
     """
     with np.errstate(invalid="ignore"):
         counted = np.isfinite(values_ms) & (values_ms >= 0)
-    offsets, found, counts = count_buckets(bucket_indices(values_ms[counted]), group[counted], groups)
+    if not counted.all():
+        values_ms, group = values_ms[counted], group[counted]
+    offsets, found, counts = count_buckets(bucket_indices(values_ms), group, groups)
     struct = pa.StructArray.from_arrays(
         [pa.array(found), pa.array(counts)],
         fields=[HISTOGRAM.value_type.field(0), HISTOGRAM.value_type.field(1)],

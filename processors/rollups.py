@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from processors.codes import Coded, Groups, encode, encode_integers, number, numbers, whole
+from processors.codes import Coded, Groups, Numbers, encode, encode_integers, number, numbers, whole
 from processors.histograms import histograms
 from processors.sums import add_up
 from warehouse.once import LEDGER
@@ -79,20 +79,23 @@ def _counts(calls: pa.Table, groups: Groups) -> dict[str, pa.Array]:
     priced = pc.is_in(whole(calls["price_status"]), pa.array(KNOWN_COSTS))
     ttft = np.asarray(whole(calls["ttft_ms"]).to_numpy(zero_copy_only=False), np.float64)
     conditions = {
-        "calls": pa.array(np.ones(calls.num_rows, np.bool_)),
         "priced_calls": priced,
         "stream_calls": calls["stream"],
         "ttft_calls": pa.array(~np.isnan(ttft)),
         "retries": pc.greater(calls["attempt"], 1),
     }
-    counted = {name: _count(whole(holds), groups) for name, holds in conditions.items()}
+    all_calls = np.bincount(groups.of_row, minlength=groups.count).astype(np.int64)
+    counted = {"calls": pa.array(all_calls)}
+    counted |= {name: _count(whole(holds), groups, all_calls) for name, holds in conditions.items()}
     sides = (pc.fill_null(calls[name], 0) for name in ("input_tokens", "output_tokens"))
     tokens = pc.if_else(priced, pc.add(*sides), 0)
     return counted | {"priced_tokens": add_up(whole(tokens), groups.of_row, groups.count)}
 
 
-def _count(holds: pa.Array, groups: Groups) -> pa.Array:
+def _count(holds: pa.Array, groups: Groups, all_calls: Numbers) -> pa.Array:
     rows = np.asarray(pc.fill_null(holds, False).to_numpy(zero_copy_only=False), np.bool_)
+    if rows.all():
+        return pa.array(all_calls)
     return pa.array(np.bincount(groups.of_row[rows], minlength=groups.count).astype(np.int64))
 
 

@@ -202,12 +202,12 @@ def usable(calls: Calls, which: NDArray[np.int64], rates: list[Rates]) -> NDArra
 
     Counts that are not believed are no report where tokens have a rate, whatever else is counted beside them.
     """
-    kinds = calls.used.kinds[:-1]
+    kinds = calls.used.kinds[:-1].tolist()
     wanted = np.ones((1 + len(rates), len(calls.operations), len(kinds)), bool)  # the last row: no rates
     for at, rate in enumerate(rates):
         for place, operation in enumerate(calls.operations):
             columns = needed_kinds(rate, operation)
-            wanted[at, place] = np.isin(kinds, columns) if columns else True
+            wanted[at, place] = [kind in columns for kind in kinds] if columns else True
     by_token = np.array([TOKENS in rate.families for rate in rates] + [False])
     believed = ~(calls.refused & by_token[which])
     told = np.zeros(len(which), np.bool_)

@@ -119,9 +119,12 @@ def _price_small(
         return
     place = np.full(len(among), -1, np.int64)
     place[used] = np.arange(len(used))
-    parts = np.ascontiguousarray(weights.parts[:, used].astype(np.int64))
-    scaled = np.empty(len(parts), np.int64)
-    price_calls(counts, place[which], parts, weights.scale[used].astype(np.int64), weights.least[used], scaled, words)
+    parts = weights.parts[:, used].astype(np.int64).transpose(1, 0, 2)
+    rate, part, column = np.nonzero(parts)
+    entries = np.stack([part, column, parts[rate, part, column], weights.least[used][rate, column]], axis=1)
+    starts = np.searchsorted(rate, np.arange(len(used) + 1))
+    scaled = np.empty(parts.shape[1], np.int64)
+    price_calls(counts, place[which], starts, entries, weights.scale[used].astype(np.int64), scaled, words)
 
 
 def _price(counts: Numbers, grain: Numbers, weights: Weights, which: NDArray[np.int64]) -> NDArray[np.uint64]:

@@ -65,40 +65,40 @@ def check_calls(
 
 
 @_compiled
-def _weigh(counts: Any, row: int, weights: Any, least: Any) -> Any:
-    """The row's counts times their weights; what is above zero counts as no less than the least."""
-    amount = np.int64(0)
-    for column in range(len(weights)):
-        if weights[column]:
-            count = counts[row, column]
-            if least[column]:
-                count = max(count, least[column]) if count > 0 else np.int64(0)
-            amount += count * weights[column]
-    return amount
-
-
-@_compiled
 def _half_even(scaled: Any, scale: Any) -> Any:
     whole, rest = scaled // scale, scaled % scale
     return whole + (2 * rest > scale or (2 * rest == scale and whole % 2 == 1))
 
 
 @_compiled
-def price_calls(counts: Any, which: Any, weights: Any, scales: Any, least: Any, scaled: Any, words: Any) -> None:
+def price_calls(
+    counts: Any, which: Any, starts: Any, entries: Any, scales: Any, scaled: Any, words: Any
+) -> None:  # fmt: skip
     """Fill ``words`` (1 + parts, n, 2) of calls that have a rate: total and parts in picodollars, as 128-bit words.
 
-    ``weights``: (parts, rates, k); ``least``: (rates, k); ``scaled``: (parts,) to work in. Nothing may overflow.
+    ``entries``: (m, 4) part, column, weight and least, those of a rate from ``starts[rate]`` to the next one's start:
+    a count above zero is billed as no less than the least. ``scaled``: (parts,) to work in. Nothing may overflow.
     """
     for row in range(len(which)):
         rate = which[row]
         if rate < 0:
             continue
-        whole = np.int64(0)
         for part in range(len(scaled)):
-            scaled[part] = _weigh(counts, row, weights[part, rate], least[rate])
-            whole += scaled[part]
-        scale, largest = scales[rate], 0
-        total = _half_even(whole, scale)
+            scaled[part] = 0
+        whole = np.int64(0)
+        for entry in range(starts[rate], starts[rate + 1]):
+            count, least = counts[row, entries[entry, 1]], entries[entry, 3]
+            if least:
+                count = max(count, least) if count > 0 else np.int64(0)
+            scaled[entries[entry, 0]] += count * entries[entry, 2]
+            whole += count * entries[entry, 2]
+        scale = scales[rate]
+        if scale == 1:  # nearly always: nothing is to be rounded
+            for part in range(len(scaled)):
+                words[1 + part, row, 0] = np.uint64(scaled[part])
+            words[0, row, 0] = np.uint64(whole)
+            continue
+        total, largest = _half_even(whole, scale), 0
         left = total
         for part in range(len(scaled)):
             amount = scaled[part] // scale

@@ -156,6 +156,8 @@ def _verdict_alone(spans: pa.Table) -> pl.DataFrame:
 
 def _take(spans: pa.Table, taken: pl.DataFrame) -> pa.Table:
     """Replace values by those of other rows; NULL as the source row leaves none."""
+    if not taken.height:
+        return spans
     rows = taken["row"].to_numpy()
     for name in taken.columns[1:]:
         sources = taken[name].fill_null(-1).to_numpy()
@@ -177,7 +179,7 @@ def _index(place: NDArray[np.int64]) -> pa.Array:
 
 
 def _append(spans: pa.Table, verdict: pl.DataFrame) -> pa.Table:
-    columns = verdict.sort("row").to_arrow()
+    columns = (verdict if verdict["row"].is_sorted() else verdict.sort("row")).to_arrow()
     for name, kind in (("billable", pa.bool_()), ("suppressed_by", pa.binary()), ("why", pa.string())):
         spans = spans.append_column(name if name != "why" else "_why", columns[name].cast(kind))
     return spans
