@@ -21,7 +21,7 @@ demo: setup ## run everything: broker, gateway, worker, pages, a simulated day a
 test: .venv/.dev-ready ## run all tests (needs Chromium and Alertmanager; installs them where it may)
 	@sh tests/components.sh
 	@sh tests/focus-validator.sh
-	@$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 test-extra: .venv/.dev-ready ## tests with what `make test` cannot install: a real OpenTelemetry Collector (needs Go)
 	@sh deploy/collector/build.sh

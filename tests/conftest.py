@@ -5,11 +5,18 @@ import pytest
 pytest_plugins = ["tests.kafka", "tests.secured"]
 
 LONGEST_FIRST = (
-    *("flows/test_crashes", "flows/test_torture", "flows/test_redelivery", "flows/test_faults", "flows/test_privacy"),
-    *("processors/test_wire", "ingest/test_broker", "flows/test_freshness", "flows/test_demo", "flows/test_outcomes"),
-    *("ingest/gateway/test_faults", "dashboards/test_pages", "processors/test_explain", "ingest/test_broker_verb"),
+    *("flows/test_crashes", "processors/test_wire", "flows/test_torture", "flows/test_redelivery", "flows/test_faults"),
+    *("flows/test_privacy", "dashboards/test_pages", "flows/test_freshness", "flows/test_demo", "flows/test_outcomes"),
+    *("ingest/gateway/test_faults", "ingest/test_broker", "ingest/test_broker_verb", "warehouse/test_spark"),
     *("flows/test_collector", "flows/test_captures", "flows/test_up", "flows/test_secured", "flows/test_stopping"),
-    *("warehouse/test_reader", "ingest/test_delivery", "warehouse/test_upkeep", "warehouse/test_upkeep_faults"),
+    *("flows/test_settling", "flows/test_backpressure", "flows/test_drain", "flows/test_live", "live/test_live"),
+    *("warehouse/test_reader", "ingest/test_delivery", "processors/test_explain", "processors/test_providers"),
+    *("spanledger/test_report", "warehouse/test_reconcile", "processors/test_guardrails", "warehouse/test_settle_laws"),
+    *("spanledger/test_focus_validator", "processors/test_outcomes_ways", "processors/test_outcomes_flush"),
+    *("warehouse/test_forecast", "processors/test_usage_objects", "processors/test_normalise", "warehouse/test_settle"),
+    *("warehouse/test_focus", "warehouse/test_focus_laws", "processors/test_more_libraries", "warehouse/test_upkeep"),
+    *("processors/test_normalise_laws", "processors/test_laws", "processors/test_errors", "warehouse/test_once"),
+    *("warehouse/test_upkeep_faults", "processors/test_named_calls", "spanledger/test_inspect"),
 )
 """A module is run by one process: a long one that starts last is waited for by all others."""
 
