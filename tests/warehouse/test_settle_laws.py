@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from tests.warehouse.look_alikes import APART
 from tests.warehouse.scenes import SCENES
-from tests.warehouse.settling import LATER, World
+from tests.warehouse.settling import HOW, LATER, World
 from tests.warehouse.told import table
 from warehouse import once
 
@@ -53,6 +54,11 @@ def booked(world: World) -> list[tuple[Any, ...]]:
         "FROM ledger GROUP BY ALL HAVING sum(calls) <> 0 ORDER BY ALL",
         "ledger",
     )
+
+
+def stated(world: World) -> list[tuple[Any, ...]]:
+    """All corrections."""
+    return world.sql("SELECT * EXCLUDE (close_id) FROM corrections ORDER BY ALL", "corrections")
 
 
 def billed(world: World) -> Counter[int]:
@@ -98,3 +104,19 @@ def test_settled_flushes_bill_as_many_calls_as_one_flush_would_in_any_order(cut:
     assert booked(back) == booked(forth)
     assert booked(between) == booked(forth)
     assert {world.settle(now=LATER).number for world in (forth, back, between)} == {0}
+
+
+def test_in_however_small_parts_what_is_settled_is_the_same(tmp_path: Path):
+    one, other = flushes(1)
+    whole, parts = (World(tmp_path / name) for name in ("whole", "parts"))
+    steps: list[str] = []
+    for world in (whole, parts):
+        world.flush(one)
+        world.flush(other, partition=1)
+
+    whole.settle()
+    parts.settle(how=replace(HOW, chunk_spans=25), on_step=steps.append)
+
+    assert booked(parts) == booked(whole)
+    assert stated(parts) == stated(whole)
+    assert sum(step.startswith("judged") for step in steps) > 5

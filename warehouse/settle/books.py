@@ -24,9 +24,6 @@ NO_VERDICTS = pa.schema(
     ]
 ).empty_table()
 
-KEYS = {"ledger": "ALL", "user_days": "ALL", "tasks": "hour, tenant, kind, task"}
-"""By what rows of the tables are in order."""
-
 
 def state_spans(connection: duckdb.DuckDBPyConnection, since: datetime, before: datetime) -> None:
     """Make the view ``standing``: the spans as they stand. Needs the views ``spans`` and ``corrections``."""
@@ -82,6 +79,4 @@ def find_lines(connection: duckdb.DuckDBPyConnection, standing: Standing, entry:
     connection.execute("SET VARIABLE entry = $1", [entry])
     connection.execute("SET VARIABLE months_closed_to = $1", [standing.months_closed_to])
     connection.execute(read_sql("books"))
-    return {
-        table: connection.sql(f"FROM {lines} ORDER BY {KEYS[table]}").to_arrow_table() for table, lines in LINES.items()
-    }
+    return {table: connection.sql(f"FROM {lines}").to_arrow_table() for table, lines in LINES.items()}

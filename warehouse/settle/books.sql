@@ -3,11 +3,16 @@
 -- since the last settlement is added, and its tasks stay as they are.
 
 -- Attempts that were followed by another one.
+CREATE TEMP TABLE retried AS
+SELECT trace_id FROM spans WHERE attempt > 1
+UNION
+SELECT trace_id FROM correction WHERE attempt > 1;
+
 CREATE TEMP TABLE tried AS
 SELECT trace_id, parent_span_id, operation, hour, max(attempt) AS last_attempt
 FROM standing
 WHERE attempt > 1
-    AND trace_id IN (SELECT trace_id FROM spans WHERE attempt > 1 UNION ALL SELECT trace_id FROM correction WHERE attempt > 1)
+    AND trace_id IN (SELECT trace_id FROM retried)
     AND hour IN (SELECT hour FROM hours)
 GROUP BY ALL;
 

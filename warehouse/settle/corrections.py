@@ -28,7 +28,7 @@ _JUDGED = [name for name in CORRECTED if name not in PRICES]
 _AS_FLUSHED = list(dict.fromkeys(["row", "ended_at", *SPAN_IDENTITY, *CORRECTED]))
 
 _ROWS = """
-SELECT 0 AS ledger, *
+SELECT 0 AS ledger, * EXCLUDE (day, environment, tool_name, agent_name, service_version, host, pod, tags)
 FROM spans
 WHERE trace_id IN (SELECT trace_id FROM looked_at)
     AND ended_at >= getvariable('since') AND ended_at < getvariable('before')
@@ -39,6 +39,8 @@ ORDER BY trace_id, span_id, received_at, source_partition, source_offset, suppre
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pricing:
     """How a row is priced: ``price`` adds the columns ``PRICES`` to billable rows of ``spans`` without them.
+
+    It is not told names that cost nothing (``_ROWS``).
 
     ``tenants``: those with prices of their own. ``version``: of the prices.
     """
@@ -66,7 +68,7 @@ def find_corrections(connection: duckdb.DuckDBPyConnection, pricing: Pricing) ->
     anew = connection.sql("SELECT row FROM moved WHERE billable AND from_standing AND from_flushed ORDER BY row")
     connection.register("priced", _price(judged.take(anew.to_arrow_table()["row"]), pricing))
     connection.execute(read_sql("correct"))
-    return connection.sql("FROM correct ORDER BY row").to_arrow_table().select(COLUMNS)
+    return connection.sql("FROM correct").to_arrow_table().select(COLUMNS)
 
 
 def _changed(rows: pa.Table, judged: pa.Table) -> np.typing.NDArray[np.bool_]:
@@ -89,10 +91,11 @@ def _corrected_before(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> 
 
 
 def _beside(rows: pa.Table, judged: pa.Table, chosen: pa.Array) -> pa.Table:
-    """The chosen rows as flushed and, as ``j_…``, as judged, with ``why``."""
+    """Rows as flushed and, as ``j_…``, as judged, with ``why``: those chosen, and others where it costs less."""
     columns = {name: rows[name] for name in _AS_FLUSHED}
     columns |= {f"j_{name}": judged[name] for name in _JUDGED} | {"why": judged["why"]}
-    return pa.table(columns).filter(chosen)
+    beside = pa.table(columns)
+    return beside if chosen.true_count > beside.num_rows // 2 else beside.filter(chosen)
 
 
 def _price(rows: pa.Table, pricing: Pricing) -> pa.Table:

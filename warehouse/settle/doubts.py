@@ -91,21 +91,23 @@ def _pieces(cells: tuple[tuple[datetime, datetime], ...], held: int, spans: int)
     return (Part(cells=cells, piece=piece, pieces=pieces) for piece in range(pieces))
 
 
-def take_part(connection: duckdb.DuckDBPyConnection, part: Part) -> tuple[datetime, datetime]:
+def take_part(connection: duckdb.DuckDBPyConnection, part: Part) -> tuple[datetime, datetime, bool]:
     """Make ``owned``, the traces of the part, and ``looked_at``, with those that bear on them.
 
-    Returns from when to when all these are. Needs ``placed``, ``linking`` and ``beside``.
+    Returns from when to when all these are, and whether there are others than those of the part. Needs ``placed``,
+    ``linking`` and ``beside``.
     """
     connection.register("cells", part.table())
     _set(connection, piece=part.piece, pieces=part.pieces)
     connection.execute(read_sql("part"))
+    owned = _count(connection)
     for _ in range(STEPS):
         connection.execute(read_sql("neighbours"))
     _repeat(connection, "reach")
     first, last = connection.execute(
         "SELECT min(first_hour), max(last_hour) FROM placed WHERE trace_id IN (SELECT trace_id FROM looked_at)"
     ).fetchall()[0]
-    return first, last + HOUR
+    return first, last + HOUR, _count(connection) > owned
 
 
 def _repeat(connection: duckdb.DuckDBPyConnection, name: str) -> None:

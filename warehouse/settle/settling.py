@@ -125,17 +125,22 @@ def _correct(closing: Closing, scene: Scene, done: Settled, fresh: list[Hour]) -
             _judge(closing, connection, done, start)
             return
         for part in share_out(connection, closing.how.chunk_spans):
-            within = take_part(connection, part)
-            with closing.desk.lay(scene.snapshot, "spans", "corrections", window=within):
-                _judge(closing, connection, done, within[0], owned=True)
+            first, end, with_others = take_part(connection, part)
+            with closing.desk.lay(scene.snapshot, "spans", "corrections", window=(first, end)):
+                _judge(closing, connection, done, first, owned_alone=with_others)
 
 
 def _judge(
-    closing: Closing, connection: duckdb.DuckDBPyConnection, done: Settled, first: datetime, *, owned: bool = False
+    closing: Closing,
+    connection: duckdb.DuckDBPyConnection,
+    done: Settled,
+    first: datetime,
+    *,
+    owned_alone: bool = False,
 ) -> None:
-    """Append what the rules say of the traces that are looked at; ``owned``: of those that are in ``owned``."""
+    """Append what the rules say of the traces that are looked at; ``owned_alone``: of those in ``owned``."""
     found = find_corrections(connection, closing.pricing)
-    if owned:
+    if owned_alone:
         connection.register("found", found)
         found = connection.sql("FROM found WHERE trace_id IN (FROM owned)").to_arrow_table().cast(found.schema)
     done.corrected += found.num_rows
