@@ -2,8 +2,9 @@
 
 An **event** is a span and a category that it tells of: its own, every other one that a filter or guard named beside it
 (``_safety``), ``pii`` where personal data was detected and ``prompt_injection`` where an injection was. Each has the
-action that was told of it, else the span's. ``allowed`` beside a category is an event too: looked for, and let through;
-of calls only where it is the span's own. Spans that another one replaces tell nothing twice and are left out.
+action that was told of it, else the span's; what was merely detected beside the span's own category has none, as nobody
+acted on it. ``allowed`` beside a category is an event too: looked for, and let through; of calls only where it is the
+span's own. Spans that another one replaces tell nothing twice and are left out.
 
 A **check** is a span that looked for a category, whatever came of it; every event is one, so no rate is above 1. Which
 spans are checks of which category stands on the rows without an action (``docs/safety.md``):
@@ -51,7 +52,9 @@ _TOLD = ("billable", "pii_detected", "injection_detected")
 _TELLING = dict.fromkeys(_TEXTS, pl.String) | dict.fromkeys(_TOLD, pl.Boolean)
 """What spans tell of safety: few combinations, each looked at once."""
 _READ = (*_PLACE, *MODELS, *_TELLING, "ended_at", "suppressed_by")
-_STRENGTH = {action: rank for rank, action in enumerate(ACTIONS)}
+_SEEN = "-"
+"""In place of an action: detected, and nobody acted on it."""
+_STRENGTH = {action: rank for rank, action in enumerate((*ACTIONS[:-1], _SEEN, ACTIONS[-1]))}
 _MOST_KEPT = 64
 
 
@@ -174,14 +177,16 @@ def _tells() -> pl.Expr:
 def _events(rows: pl.DataFrame) -> pl.DataFrame:
     """One row per row and category that it tells of: ``row``, ``category``, ``action``.
 
-    Of several actions of one category the strongest; an action that nobody told is the span's.
+    Of several actions of one category the strongest; an action that nobody told is the span's, but of what was merely
+    detected.
     """
     own = pl.col("safety_category")
+    seen = pl.when(own.is_null()).then(pl.lit("")).otherwise(pl.lit(_SEEN))
     pairs = [
         pl.col("_safety"),
         own + "=" + pl.col("action").fill_null(""),
-        pl.when(pl.col("pii_detected")).then(pl.lit(f"{PII}=")),
-        pl.when(pl.col("injection_detected")).then(pl.lit(f"{INJECTION}=")),
+        pl.when(pl.col("pii_detected")).then(pl.lit(f"{PII}=") + seen),
+        pl.when(pl.col("injection_detected")).then(pl.lit(f"{INJECTION}=") + seen),
     ]
     pair = pl.col("pair").str.splitn("=", 2).struct.rename_fields(["category", "told"])
     of_call = (pl.col("told") == "allowed") & ~_is_guard() & pl.col("category").ne_missing(own)
@@ -194,7 +199,9 @@ def _events(rows: pl.DataFrame) -> pl.DataFrame:
         .with_columns(pl.col("told").replace_strict(_STRENGTH, return_dtype=pl.Int8).alias("strength"))
         .sort("row", "strength", maintain_order=True)
         .unique(["row", "category"], keep="first", maintain_order=True)
-        .with_columns(pl.when(pl.col("told") != "").then("told").otherwise("action").alias("action"))
+        .with_columns(
+            pl.when(pl.col("told") == "").then("action").when(pl.col("told") != _SEEN).then("told").alias("action")
+        )
     )
 
 

@@ -7,13 +7,17 @@ the verdict had found, that is ``flagged``.
 
 ``safety_category`` is what was found or, beside ``allowed``, what was looked for; NULL: nobody says. ``pii_detected``
 and ``injection_detected`` are NULL where nobody looked: unknown is not false. An injection is *contained* where it was
-detected and the action is ``blocked``.
+detected and what is told of it is ``blocked``.
 
 A span has one ``safety_category``, that of the strongest action, and may tell of more: ``_safety`` has a pair
-``category=action`` for each piece of evidence that names a category, in the words of ``decode.verdicts``.
+``category=action`` for each piece of evidence that names a category, in the words of ``decode.verdicts``. Who acted
+decides of what: a provider's filter blocks what its own result names, a guard acts on what it looks for or says that it
+found; what an evaluation judged or our own look saw beside it has no part in that.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
@@ -28,6 +32,14 @@ from processors.normalise.words import closed
 
 _FILTERED = ("content_filter", "guardrail_blocked")
 _TRIGGERED = ("blocked", "redacted", "flagged")
+_ENFORCED = ("blocked", "redacted")
+_ANY_FOUND = "blocked|redacted|flagged|"
+_VERDICTS = ("safety_verdicts", "evaluated")
+_FLAGS = {
+    "prompt_injection": ("injection_detected", "injection_told"),
+    "pii": ("pii_detected", "pii_told"),
+}
+"""Categories with a column of their own that says whether it was there, and what attributes told of it."""
 _BODY_KEYS = {
     "jailbreak": "prompt_injection",
     "indirect_attack": "prompt_injection",
@@ -82,12 +94,16 @@ def _speaks(frame: pl.DataFrame, decoded: Decoded) -> NDArray[np.bool_]:
 
 
 def _note(frame: pl.DataFrame) -> pl.DataFrame:
-    told = frame.with_columns(_is_guard().alias("is_guard"), _looked_for().alias("looked_for")).with_columns(
-        _own_action().alias("own_action")
-    )
+    told = frame.with_columns(
+        _is_guard().alias("is_guard"),
+        _looked_for().alias("looked_for"),
+        *[pl.col(column).alias(told) for column, told in _FLAGS.values()],
+    ).with_columns(_own_action().alias("own_action"))
     known = told.with_columns(
         _strongest(_evidence()).alias("guardrail_action"),
-        pl.coalesce(_found("blocked"), _in_body(), finished_category(), _found(_ANY_FOUND)).alias("safety_category"),
+        pl.coalesce(_found("blocked"), _in_body(), finished_category(), _beside_filter(), _found_by_filter()).alias(
+            "safety_category"
+        ),
     ).with_columns(
         _seen("pii", "pii_detected", pl.col("masked_entities") > 0, "pii_scanned").alias("pii_detected"),
         _seen("prompt_injection", "injection_detected").alias("injection_detected"),
@@ -153,13 +169,26 @@ def _strongest(evidence: list[pl.Expr]) -> pl.Expr:
     return pl.coalesce(*[pl.when(says).then(pl.lit(action)) for says, action in said if action])
 
 
-def _found(actions: str) -> pl.Expr:
+def _found(actions: str, verdicts: Sequence[str] = _VERDICTS) -> pl.Expr:
     """What a verdict names first, where it has one of these actions."""
-    return pl.coalesce(*[pl.col(name).str.extract(rf"^(\w+)=(?:{actions})(?: |$)") for name in _VERDICTS])
+    return pl.coalesce(*[pl.col(name).str.extract(rf"^(\w+)=(?:{actions})(?: |$)") for name in verdicts])
 
 
-_ANY_FOUND = "blocked|redacted|flagged|"
-_VERDICTS = ("safety_verdicts", "evaluated")
+def _found_by_filter() -> pl.Expr:
+    """What a filter's or guard's result names first: what it blocked, where all that it says is that it did."""
+    return _found(_ANY_FOUND, ("safety_verdicts",))
+
+
+def _beside_filter() -> pl.Expr:
+    """What a guard looked for that acted on a call, whatever a filter only noted there."""
+    enforced = pl.col("own_action").is_in(_ENFORCED) & ~pl.col("is_guard")
+    return pl.when(enforced & ~_filtered().fill_null(value=False)).then("looked_for")
+
+
+def _is_own(category: str) -> pl.Expr:
+    """Whether the action of a guard is about what it says that it found; not what our own look saw."""
+    about = pl.col("looked_for").is_null() | (pl.col("looked_for") == category)
+    return pl.col(_FLAGS[category][1]) & pl.col("own_action").is_not_null() & about
 
 
 def _in_body() -> pl.Expr:
@@ -177,13 +206,16 @@ def _filtered_in_body() -> list[tuple[str, pl.Expr]]:
 
 def _all_told() -> pl.Expr:
     """Every category that anything names, with its action; what a guard as a whole enforced holds for all it found."""
-    verdicts = pl.concat_str(*_VERDICTS, separator=" ", ignore_nulls=True)
-    for action in ("blocked", "redacted"):
+    verdicts, own = pl.col("safety_verdicts"), pl.col("is_guard") | pl.col("looked_for").is_null()
+    for action in _ENFORCED:
         enforced = verdicts.str.replace_all(r"=(?:flagged)?( |$)", f"={action}${{1}}")
-        verdicts = pl.when(pl.col("own_action") == action).then(enforced).otherwise(verdicts)
+        verdicts = pl.when(own & (pl.col("own_action") == action)).then(enforced).otherwise(verdicts)
     pairs = [
-        pl.when(verdicts != "").then(verdicts),
+        verdicts,
+        pl.col("evaluated"),
         pl.concat_str("looked_for", "own_action", separator="="),
+        *(pl.when(_is_own(category)).then(pl.lit(f"{category}=") + pl.col("own_action")) for category in _FLAGS),
+        pl.when(pl.col("masked_entities") > 0).then(pl.lit("pii=redacted")),
         *(pl.when(holds).then(pl.lit(f"{category}=blocked")) for category, holds in _filtered_in_body()),
         finished_category() + "=blocked",
     ]
@@ -211,15 +243,22 @@ def _any(conditions: list[pl.Expr]) -> pl.Expr:
 
 
 def _category() -> pl.Expr:
-    """What was found, by the best evidence; for a guard that found nothing, what its name says it looks for."""
+    """What the strongest action was about, by the best evidence; of what was only seen, that."""
+    action = pl.col("guardrail_action")
+    is_own = pl.col("own_action") == action
+    judged = pl.col("evaluated").str.extract(r"^\w+=(\w*)") == action
     return pl.coalesce(
         "safety_category",
-        pl.when(pl.col("own_action").is_not_null()).then(pl.col("looked_for")),
-        pl.when("injection_detected").then(pl.lit("prompt_injection")),
-        pl.when("pii_detected").then(pl.lit("pii")),
+        pl.when(is_own).then("looked_for"),
+        *(pl.when(is_own & _is_own(category)).then(pl.lit(category)) for category in _FLAGS),
+        pl.when(judged).then(_found(_ANY_FOUND, ("evaluated",))),
+        pl.when((pl.col("masked_entities") > 0) & (action == "redacted")).then(pl.lit("pii")),
         pl.when(pl.col("error_class") == "guardrail_blocked").then(pl.lit("guardrail")),
         pl.when(_filtered()).then(pl.lit("content_filter")),
-        pl.when(pl.col("is_guard") & pl.col("guardrail_action").is_in(_TRIGGERED)).then(pl.lit("guardrail")),
+        pl.when(pl.col("is_guard") & action.is_in(_TRIGGERED)).then(pl.lit("guardrail")),
+        _found(_ANY_FOUND, ("evaluated",)),
+        *(pl.when(column).then(pl.lit(category)) for category, (column, _) in _FLAGS.items()),
+        pl.when(pl.col("own_action").is_not_null()).then("looked_for"),
     )
 
 

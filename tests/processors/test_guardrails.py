@@ -252,6 +252,66 @@ def test_a_reason_to_finish_stands_beside_what_a_filter_said():
     assert events(CHAT | given) == {"hate": "flagged", "protected_material": "blocked", "any": "blocked"}
 
 
+FILTERED = {**CHAT, "gen_ai.response.finish_reasons": ["content_filter"]}
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"spanledger.pii.detected": True}, {"content_filter": "blocked", "pii": None}),
+        ({"spanledger.injection.detected": True}, {"content_filter": "blocked", "prompt_injection": None}),
+        ({"spanledger.pii.detected": False}, {"content_filter": "blocked"}),
+        (
+            {"spanledger.guardrail.action": "redacted", "spanledger.pii.detected": True},
+            {"content_filter": "blocked", "pii": "redacted"},
+        ),
+        (
+            {"gen_ai.evaluation.name": "toxicity", "gen_ai.evaluation.score.label": "toxic"},
+            {"content_filter": "blocked", "toxicity": "flagged"},
+        ),
+        ({"spanledger.safety.category": "hate"}, {"hate": "blocked"}),
+    ],
+)
+def test_a_filter_blocks_what_it_found_and_not_what_others_saw_beside_it(
+    told: dict[str, Any], expected: dict[str, str | None]
+):
+    assert {name: action for name, action in events({**FILTERED, **told}).items() if name != "any"} == expected
+
+
+def test_a_filter_s_block_is_the_event_of_a_call_in_whose_content_our_own_look_found_personal_data():
+    written = {"gen_ai.input.messages": '[{"role": "user", "content": "write to jane.doe@example.com"}]'}
+    engine = Engine.of(WorkerSettings(scan_pii=True), user_key=b"k")
+
+    made = process_range([message(request(span({**FILTERED, **written})))], engine).tables
+
+    [row] = made["spans"].to_pylist()
+    assert (row["safety_category"], row["guardrail_action"], row["pii_detected"]) == ("content_filter", "blocked", True)
+    told = {one["category"]: one["action"] for one in made["safety"].to_pylist() if one["events"]}
+    assert told == {"content_filter": "blocked", "pii": None, "any": "blocked"}
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"spanledger.guardrail.action": "blocked", "spanledger.injection.detected": True}, "blocked"),
+        ({"spanledger.guardrail.action": "flagged", "spanledger.injection.detected": True}, "flagged"),
+        ({"spanledger.injection.detected": True}, None),
+    ],
+)
+def test_what_a_guard_did_is_about_what_it_says_that_it_found(told: dict[str, Any], expected: str | None):
+    assert events({**CHAT, **told})["prompt_injection"] == expected
+
+
+def test_a_guard_that_looks_for_one_thing_did_not_act_on_another():
+    told = {"guardrail.name": "pii-masker", "spanledger.guardrail.action": "redacted"}
+
+    assert events({**CHAT, **told, "spanledger.injection.detected": True}) == {
+        "pii": "redacted",
+        "prompt_injection": None,
+        "any": "redacted",
+    }
+
+
 def test_the_categories_of_a_call_that_two_instrumentations_tell_of_count_once():
     bad = {"filtered": True, "severity": "high"}
     given = CHAT | {"gen_ai.response.id": "chatcmpl-0123456789abcdef"}

@@ -61,7 +61,18 @@ def test_an_event_and_its_checks_are_rows_of_their_own():
 def test_one_span_may_tell_of_several_categories_each_once():
     row = call(safety_category="pii", pii_detected=True, injection_detected=True, guardrail_action="redacted")
 
-    assert roll(row)[:2] == [("pii", "redacted", 1, 0), ("prompt_injection", "redacted", 1, 0)]
+    assert roll(row)[:2] == [("pii", "redacted", 1, 0), ("prompt_injection", None, 1, 0)]
+
+
+def test_what_was_detected_beside_a_block_was_not_blocked_by_it(tmp_path: Path):
+    filtered = call(safety_category="content_filter", guardrail_action="blocked", injection_detected=True)
+    blocked = call(safety_category="prompt_injection", guardrail_action="blocked", injection_detected=True)
+
+    answer = report(tmp_path, filtered, blocked, by="")
+
+    assert answer["content_filter", "blocked"]["events"] == 1
+    injections = [answer["prompt_injection", action] for action in ("blocked", None)]
+    assert [(row["events"], row["contained_rate"]) for row in injections] == [(1, 0.5), (1, 0.5)]
 
 
 def test_a_call_that_was_blocked_for_two_reasons_counts_in_both_and_once_in_all():
