@@ -94,7 +94,7 @@ class SettleSettings:
         metadata={"help": "Memory that a settlement may use before it spills to disk, in MiB.", "min": 256},
     )
     chunk_spans: int = field(
-        default=250_000, metadata={"help": "Spans that a settlement looks at in one step, about.", "min": 1000}
+        default=500_000, metadata={"help": "Spans that a settlement looks at in one step, about.", "min": 1000}
     )
 
     review_usd_per_hour: float = field(
