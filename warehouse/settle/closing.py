@@ -15,11 +15,13 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from types import TracebackType
 from typing import Self
+from weakref import WeakKeyDictionary
 
 import pyarrow as pa
 
 from warehouse.errors import WarehouseError
 from warehouse.lake import Lake
+from warehouse.lake.place import Place
 from warehouse.lake.snapshot import Snapshot, SnapshotTaker
 from warehouse.schemas import TABLES
 from warehouse.settings import LakeSettings, SettleSettings
@@ -43,6 +45,10 @@ APP = "settle"
 
 LATE = "late"
 """The ``entry`` of lines of hours that were closed before, where nothing else is said."""
+
+
+_TAKERS: WeakKeyDictionary[Lake, SnapshotTaker] = WeakKeyDictionary()
+"""What has read the logs of a lake once need not do so at the next settlement."""
 
 
 class Overtaken(WarehouseError):
@@ -82,7 +88,6 @@ class Closing:
     """One settlement under way, used with ``with``; ``on_step`` is told each step when it is done."""
 
     lake: Lake
-    taker: SnapshotTaker
     place: LakeSettings
     how: SettleSettings
     pricing: Pricing
@@ -90,9 +95,12 @@ class Closing:
     on_step: Callable[[str], None] = lambda _: None
     close_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     parts: int = 0
+    taker: SnapshotTaker = field(init=False)
     desk: Desk = field(init=False)
 
     def __enter__(self) -> Self:
+        self.taker = _TAKERS.get(self.lake) or SnapshotTaker(Place.of(self.place))
+        _TAKERS[self.lake] = self.taker
         self.desk = Desk(self.place, self.how, self.close_id)
         return self
 

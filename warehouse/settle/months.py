@@ -6,8 +6,6 @@ from datetime import UTC, date, datetime
 
 from warehouse.errors import WarehouseError
 from warehouse.lake import Lake
-from warehouse.lake.place import Place
-from warehouse.lake.snapshot import SnapshotTaker
 from warehouse.settings import LakeSettings, SettleSettings
 from warehouse.settle.closing import Closing, Scene, Settled
 from warehouse.settle.corrections import Pricing
@@ -32,8 +30,7 @@ def close_month(
 
     Raises MonthOpen, Overtaken, LakeUnavailable, LakeMissing.
     """
-    taker = SnapshotTaker(Place.of(place))
-    with Closing(lake=lake, taker=taker, place=place, how=how, pricing=pricing, actor=actor) as closing:
+    with Closing(lake=lake, place=place, how=how, pricing=pricing, actor=actor) as closing:
         return _close_month(closing, month, now)
 
 

@@ -15,8 +15,7 @@ import pyarrow as pa
 from warehouse.damage import FAILURES
 from warehouse.errors import LakeUnavailable
 from warehouse.lake import Lake
-from warehouse.lake.place import Place, one_line
-from warehouse.lake.snapshot import SnapshotTaker
+from warehouse.lake.place import one_line
 from warehouse.schemas.kinds import USD, fields
 from warehouse.settings import LakeSettings, SettleSettings
 from warehouse.settle.books import state_spans
@@ -79,11 +78,8 @@ def reprice(
 
     Raises Overtaken, LakeUnavailable, LakeMissing; nothing counts of what was done by then.
     """
-    taker = SnapshotTaker(Place.of(place))
     try:
-        with Closing(
-            lake=lake, taker=taker, place=place, how=how, pricing=pricing, actor=actor, on_step=on_step
-        ) as closing:
+        with Closing(lake=lake, place=place, how=how, pricing=pricing, actor=actor, on_step=on_step) as closing:
             return _reprice(closing, now, window, model, dry_run=dry_run)
     except FAILURES as error:
         raise LakeUnavailable(f"cannot reprice {lake.url}: {one_line(error)}") from error

@@ -21,8 +21,7 @@ import pyarrow.compute as pc
 from warehouse.damage import FAILURES
 from warehouse.errors import LakeUnavailable
 from warehouse.lake import Lake
-from warehouse.lake.place import Place, one_line
-from warehouse.lake.snapshot import SnapshotTaker
+from warehouse.lake.place import one_line
 from warehouse.settings import LakeSettings, SettleSettings
 from warehouse.settle.closing import Closing, Scene, Settled
 from warehouse.settle.corrections import Pricing, find_corrections
@@ -53,11 +52,8 @@ def settle(
 
     Raises Overtaken, LakeUnavailable, LakeMissing; nothing counts of what was done by then.
     """
-    taker = SnapshotTaker(Place.of(place))
     try:
-        with Closing(
-            lake=lake, taker=taker, place=place, how=how, pricing=pricing, actor=actor, on_step=on_step
-        ) as closing:
+        with Closing(lake=lake, place=place, how=how, pricing=pricing, actor=actor, on_step=on_step) as closing:
             return _settle(closing, now, until)
     except FAILURES as error:
         raise LakeUnavailable(f"cannot settle {lake.url}: {one_line(error)}") from error
