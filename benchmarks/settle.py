@@ -78,15 +78,14 @@ def _batch(random: np.random.Generator, work: Workload, trace: np.ndarray) -> tu
     is_call, is_agent = (place > 0) & (place < 4), place == 0
     late = (is_agent & split[rows]) | again
     known = is_agent | ~split[rows]
-    tenant = np.array([f"tenant-{n:02}" for n in range(TENANTS)])[trace[rows] % TENANTS]
-    feature = np.array([f"feature-{n}" for n in range(FEATURES)])[trace[rows] % FEATURES]
-    task = np.char.add("task-", (trace[rows] // 2).astype(str))
+    tenants = pa.array([f"tenant-{n:02}" for n in range(TENANTS)])
+    features = pa.array([f"feature-{n}" for n in range(FEATURES)])
     began = at[rows] + np.where(is_agent, 0, place * 300_000)
     ended = at[rows] + np.where(is_agent, 2_000_000, place * 300_000 + 250_000)
     epoch = int(FIRST.timestamp() * 1_000_000)
     trace_ids = np.frombuffer(ids, "V16")[rows]
-    span_ids = (trace[rows].astype(np.uint64) * 8 + place.astype(np.uint64) + 1).astype(">u8").view("V8")
-    parents = (trace[rows].astype(np.uint64) * 8 + 1).astype(">u8").view("V8")
+    span_ids = (trace[rows] * 8 + place + 1).astype(">u8")
+    parents = (trace[rows] * 8 + 1).astype(">u8")
     billed = is_call
     money = pa.scalar(COST, USD)
     part = pa.scalar(Decimal("0.0025"), USD), pa.scalar(Decimal("0.0010"), USD)
@@ -94,23 +93,30 @@ def _batch(random: np.random.Generator, work: Workload, trace: np.ndarray) -> tu
     def where(mask: np.ndarray, value: pa.Scalar) -> pa.Array:
         return pa.compute.if_else(pa.array(mask), value, pa.scalar(None, value.type))
 
-    def text(values: np.ndarray, mask: np.ndarray) -> pa.Array:
-        return pa.array(values, pa.string(), mask=~mask)
+    def numbered(word: str, numbers: np.ndarray, mask: np.ndarray) -> pa.Array:
+        texts = pa.array(numbers, mask=~mask).cast(pa.string())
+        return pa.compute.binary_join_element_wise(pa.scalar(word), texts, "")
 
-    response = np.char.add("chatcmpl-", (trace[rows] * 8 + place).astype(str))
+    def one_of(words: pa.Array, mask: np.ndarray) -> pa.Array:
+        return words.take(pa.array(trace[rows] % len(words), mask=~mask))
+
+    def binary(ids: np.ndarray) -> pa.Array:
+        kind = pa.binary(ids.dtype.itemsize)
+        return pa.FixedSizeBinaryArray.from_buffers(kind, len(ids), [None, pa.py_buffer(ids)]).cast(pa.binary())
+
     columns: dict[str, pa.Array] = {
-        "trace_id": pa.array(trace_ids.tolist(), pa.binary()),
-        "span_id": pa.array(span_ids.tolist(), pa.binary()),
-        "parent_span_id": pa.array(parents.tolist(), pa.binary(), mask=is_agent),
-        "tenant": text(tenant, known),
-        "feature": text(feature, known),
-        "task_id": text(task, known),
-        "user_id": text(tenant, known),
+        "trace_id": binary(trace_ids),
+        "span_id": binary(span_ids),
+        "parent_span_id": pa.compute.if_else(pa.array(is_agent), pa.scalar(None, pa.binary()), binary(parents)),
+        "tenant": one_of(tenants, known),
+        "feature": one_of(features, known),
+        "task_id": numbered("task-", trace[rows] // 2, known),
+        "user_id": one_of(tenants, known),
         "service": pa.repeat("shop", len(rows)),
         "started_at": pa.array(began + epoch, TIME),
         "ended_at": pa.array(ended + epoch, TIME),
         "duration_ms": pa.array((ended - began) / 1000),
-        "operation": pa.array(np.where(is_call, "chat", np.where(is_agent, "invoke_agent", "execute_tool"))),
+        "operation": pa.array(["invoke_agent", "chat", "chat", "chat", "execute_tool"]).take(pa.array(place)),
         "provider": where(is_call, pa.scalar("openai")),
         "request_model": where(is_call, pa.scalar("gpt-4o")),
         "input_tokens": where(is_call, pa.scalar(1000)),
@@ -125,7 +131,7 @@ def _batch(random: np.random.Generator, work: Workload, trace: np.ndarray) -> tu
         "price_status": where(billed, pa.scalar("priced")),
         "price_version": where(billed, pa.scalar("benchmark")),
         "status": pa.repeat("ok", len(rows)),
-        "response_id": text(response, is_call),
+        "response_id": numbered("chatcmpl-", trace[rows] * 8 + place, is_call),
         "billable": pa.array(billed),
         "usage_semantics": where(is_call, pa.scalar("inclusive")),
         "convention": pa.repeat("otel_genai", len(rows)),
@@ -134,24 +140,17 @@ def _batch(random: np.random.Generator, work: Workload, trace: np.ndarray) -> tu
     days = pa.array(((ended + epoch) // 86_400_000_000).astype(np.int32), pa.int32()).cast(pa.date32())
     columns["day"] = days
     table = pa.table(columns)
-    for field in SPANS:
-        if field.name not in table.column_names:
-            table = table.append_column(field, pa.nulls(len(rows), field.type))
     offset = int(trace[0])
     halves = []
     for partition, mask in enumerate((~late, late)):
         half = table.filter(pa.array(mask))
-        half = half.set_column(
-            half.schema.get_field_index("source_partition"),
-            "source_partition",
-            pa.repeat(pa.scalar(partition, pa.int32()), len(half)),
-        )
-        half = half.set_column(
-            half.schema.get_field_index("source_offset"),
-            "source_offset",
-            pa.array(offset + (trace[rows[mask]] - trace[0]), pa.int64()),
-        )
-        halves.append(half.select(SPANS.names).cast(SPANS))
+        source = {
+            "source_partition": pa.repeat(pa.scalar(partition, pa.int32()), len(half)),
+            "source_offset": pa.array(offset + (trace[rows[mask]] - trace[0]), pa.int64()),
+        }
+        given = {name: half[name] for name in half.column_names} | source
+        full = [given[f.name] if f.name in given else pa.nulls(len(half), f.type) for f in SPANS]
+        halves.append(pa.table(full, names=SPANS.names).cast(SPANS))
     return halves[0], halves[1], int(is_call[: count * OF_A_TRACE].sum())
 
 
