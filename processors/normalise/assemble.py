@@ -16,12 +16,12 @@ from processors.codes import Groups
 from processors.conventions.table import TAG
 from processors.decode import Decoded
 from processors.messages import DeadLetter, Tally, tally
-from processors.normalise.calls import MAY_RESPOND, describe_calls
+from processors.normalise.calls import MAY_RESPOND, OF_SHAPES, describe_calls
 from processors.normalise.frame import to_polars, told_in
 from processors.normalise.guardrails import note_safety
 from processors.normalise.identity import identify
 from processors.normalise.maps import to_map
-from processors.normalise.names import Named, encode_words, repeat_word, settle_names
+from processors.normalise.names import Named, encode_words, repeat_word, settle_names, spread
 from processors.normalise.outcomes import count_empty, find_outcomes, may_tell
 from processors.normalise.parts import MODALITIES
 from processors.normalise.rules import Rules
@@ -153,17 +153,17 @@ def _names(decoded: Decoded, frame: pl.DataFrame, carried: Collection[str]) -> d
 
 
 def _words(frame: pl.DataFrame, names: Collection[str]) -> dict[str, pa.Array]:
-    """Dictionary columns of texts, by name: a text that all rows have, or what shapes nearly always say alike."""
-    texts = frame.select(names)
-    if not len(frame):
-        return {name: repeat_word(None, 0) for name in names}
-    is_one = texts.select(pl.all().eq_missing(pl.all().first()).all()).row(0, named=True)
-    first = texts.row(0, named=True)
+    """Dictionary columns of texts, by name: what shapes say, a text that all rows have, or what rows say."""
     alike = _alike(frame)
-    return {
-        name: repeat_word(first[name], len(frame)) if is_one[name] else encode_words(texts[name], alike)
-        for name in names
-    }
+    by_shape = frame.select(name for name in names if name in OF_SHAPES)[alike.first]
+    columns = {name: spread(by_shape[name], alike) for name in by_shape.columns}
+    texts = frame.select(name for name in names if name not in OF_SHAPES)
+    if not len(texts):
+        return columns | {name: repeat_word(None, 0) for name in texts.columns}
+    is_one = texts.select(pl.all().eq_missing(pl.all().first()).all()).row(0, named=True)
+    for name, first in texts.row(0, named=True).items():
+        columns[name] = repeat_word(first, len(frame)) if is_one[name] else encode_words(texts[name], alike)
+    return columns
 
 
 def _alike(frame: pl.DataFrame) -> Groups:

@@ -43,6 +43,14 @@ _WIRE_WORDS = [name for name in _DESCRIBED if name in WORDS]
 """Columns that hold the wire's words until canonical ones take their places."""
 
 
+OF_SHAPES = frozenset(
+    {
+        *("_role", "operation", "provider", "request_model", "response_model", "finish_reason", "server_address"),
+        "convention",
+    }
+)
+"""Texts that are the same in all rows of a shape, also where later steps replace them."""
+
 MAY_RESPOND = pl.col("_model_call") | pl.col("_role").is_in(("fetch", "repeat"))
 """Whether a span's response id names a response."""
 

@@ -6,6 +6,7 @@ of the list; else a span is believed where its topic is trusted. What nobody may
 
 from __future__ import annotations
 
+from functools import cache, lru_cache
 from typing import cast
 
 import polars as pl
@@ -27,8 +28,17 @@ def identify(frame: pl.DataFrame, rules: Rules) -> pl.DataFrame:
 
 def place(frame: pl.DataFrame, rules: Rules) -> pl.DataFrame:
     """Replaces ``tenant service principal``; adds ``_tenant_rank _feature_rank``."""
-    service = pl.when(~pl.col("service").str.starts_with(_NAMELESS_SERVICE)).then(pl.col("service"))
-    return frame.with_columns(_tenant(rules).alias("tenant"), service.alias("service")).with_columns(
+    return frame.with_columns(_tenant(rules).alias("tenant"), _service()).with_columns(_ranks())
+
+
+@cache
+def _service() -> pl.Expr:
+    return pl.when(~pl.col("service").str.starts_with(_NAMELESS_SERVICE)).then(pl.col("service")).alias("service")
+
+
+@cache
+def _ranks() -> list[pl.Expr]:
+    return [
         pl.when(pl.col("header_tenant").is_not_null())
         .then(pl.lit(_HEADER, dtype=pl.Int8))
         .when(pl.col("tenant").is_not_null())
@@ -36,9 +46,10 @@ def place(frame: pl.DataFrame, rules: Rules) -> pl.DataFrame:
         .alias("_tenant_rank"),
         pl.col("feature_class").alias("_feature_rank"),
         pl.coalesce("header_principal", _alias(), "service").alias("principal"),
-    )
+    ]
 
 
+@lru_cache(maxsize=16)
 def _tenant(rules: Rules) -> pl.Expr:
     own = pl.col("tenant").str.strip_chars()
     allowed = pl.col("header_tenants").list.contains(own).fill_null(value=False)

@@ -6,7 +6,7 @@ every span (``APART``, users) is looked at by itself. Columns of few words come 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, cast
@@ -17,12 +17,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from processors.codes import Groups, Numbers, encode, number, numbers_or, whole
+from processors.codes import Groups, Numbers, encode, number, numbers_or, whole, words_in
 from processors.decode import Decoded
 from processors.messages import Tally
 from processors.normalise.identity import place
 from processors.normalise.rules import Rules
-from processors.normalise.secrets import PERSONAL, RULES, USERS, hide, hide_secrets, look_at
+from processors.normalise.secrets import (
+    PERSONAL,
+    RULES,
+    USERS,
+    are_harmless,
+    are_versions,
+    hide,
+    hide_secrets,
+    look_at,
+)
 from processors.users import hash_users
 
 APART = ("session_id", "task_id", "response_id")
@@ -52,20 +61,33 @@ def settle_names(given: Mapping[str, pa.Array], decoded: Decoded, rules: Rules) 
     texts = pa.table({name: _plain(given[name].take(at)) for name in told})
     stamped = decoded.messages.select(_STAMPS).take(pa.array(message[alike.first]))
     placed = place(pl.DataFrame(texts).hstack(pl.DataFrame(stamped)), rules)
-    shown = hide_secrets(placed, rules.user_key).with_columns(pl.col("service_tier").str.to_lowercase())
+    shown = placed if _are_harmless(given, told) else hide_secrets(placed, rules.user_key)
+    shown = shown.with_columns(pl.col("service_tier").str.to_lowercase())
     columns: dict[str, pa.Array] = {name: spread(shown[name], alike) for name in (*told, *_RANKS)}
     users = {"_user": _plain(given["user_id"]), "other_user_id": _plain(given["other_user_id"])}
     columns |= {"_user": users["_user"], "user_id": pa.nulls(rows, pa.string())}
     if users["_user"].null_count < rows:
         columns["user_id"] = hash_users(spread(placed["tenant"], alike), users["_user"], rules.user_key)
     hidden = {
-        rule: shown[column].to_numpy()[alike.of_row] for rule, column in RULES.items() if (shown[column] > 0).any()
+        rule: shown[column].to_numpy()[alike.of_row]
+        for rule, column in RULES.items()
+        if column in shown.columns and (shown[column] > 0).any()
     }
     for name in APART:
         columns[name], found = _look_apart(name, _plain(given[name]), users, rules.user_key)
         for rule, which in found.items():
             hidden[rule] = hidden.get(rule, np.zeros(rows, np.int64)) + np.bincount(which, minlength=rows)
     return Named(columns=columns, hidden=dict(_tally(hidden, message)))
+
+
+def _are_harmless(given: Mapping[str, pa.Array], told: Iterable[str]) -> bool:
+    """Whether it is quickly seen that ``hide_secrets`` would change none of these names."""
+    texts = [given[name] for name in told if given[name].null_count < len(given[name])]
+    words = [one.dictionary for one in texts if pa.types.is_dictionary(one.type)]
+    if len(words) + sum(pa.types.is_integer(one.type) for one in texts) < len(texts):
+        return False
+    versions = tuple(words_in(given["scope_version"]))
+    return are_harmless(word for some in words for word in some.to_pylist()) and are_versions(versions)
 
 
 def _look_apart(

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import TypeAlias, cast
 
 import numpy as np
@@ -75,6 +76,11 @@ USERS = ("_user", "other_user_id")
 """The user, and who else a span names: of all its user keys the best and the worst; one between them is not known."""
 
 
+_harmless: set[str] = set()
+"""Names that have been looked at."""
+_MOST_KEPT = 100_000
+
+
 def is_secret(value: pl.Expr) -> pl.Expr:
     """Whether a text holds a credential or an e-mail address; NULL where there is none."""
     return value.str.contains(ANY_SECRET)
@@ -88,11 +94,33 @@ def public(value: pl.Expr, most: int = ID_CHARACTERS) -> pl.Expr:
 def look_at(name: str, values: pa.Array) -> tuple[Rows, Rows]:
     """Rows, ascending, of a column in which most values differ that hold a secret; and those that are texts."""
     doubtful = suspects(values, _most(name), _BEGINNINGS, "@")
+    if not len(doubtful):
+        return doubtful, doubtful
     told = pl.DataFrame({"value": cast("pl.Series", pl.from_arrow(values.take(pa.array(doubtful))))})
     found = told.select(
         is_secret(pl.col("value")).alias("secret"), _is_long(pl.col("value"), _most(name)).alias("long")
     )
     return doubtful[found["secret"].to_numpy()], doubtful[found["long"].to_numpy()]
+
+
+def are_harmless(words: Iterable[str | None]) -> bool:
+    """Whether none of these would be hidden as a name of any kind; names come again, so what is found is kept."""
+    new = [word for word in words if word is not None and word not in _harmless]
+    if not new:
+        return True
+    told = pl.DataFrame({"word": new})
+    sound = told.select(~is_secret(pl.col("word")) & ~_is_long(pl.col("word"), NAME_CHARACTERS)).to_series()
+    if len(_harmless) + len(new) > _MOST_KEPT:
+        _harmless.clear()
+    _harmless.update(told.filter(sound)["word"])
+    return bool(sound.all())
+
+
+@lru_cache(maxsize=256)
+def are_versions(texts: tuple[str | None, ...]) -> bool:
+    """Whether all of these are versions."""
+    told = pl.Series([text for text in texts if text is not None], dtype=pl.String).to_frame("text")
+    return bool(told.select(_is_version(pl.col("text")).all()).item())
 
 
 def is_hidden(field: str, text: str) -> bool:

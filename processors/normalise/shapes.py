@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -93,11 +94,20 @@ class Memo:
 
 def spread(described: pl.DataFrame, shape: NDArray[np.int64]) -> list[pl.Expr | pl.Series]:
     """What shapes mean, row by row; columns that say the same of all of them are literals, which take no memory."""
-    same = {one.name: one.n_unique() <= 1 and len(one) > 0 for one in described.iter_columns()}
     row = pl.Series(SHAPE, shape)
-    rest = [described[name].gather(row) for name, is_one in same.items() if not is_one]
-    ones = [pl.lit(described[name][0], described.schema[name]).alias(name) for name, is_one in same.items() if is_one]
-    return [row, *rest, *ones]
+    if not len(described):
+        return [row, *(described[name].gather(row) for name in described.columns)]
+    distinct = described.select(pl.all().n_unique()).row(0)
+    first = described.row(0)
+    columns: list[pl.Expr | pl.Series] = [row]
+    for (name, kind), words, value in zip(described.schema.items(), distinct, first, strict=True):
+        columns.append(_literal(name, value, kind) if words == 1 else described[name].gather(row))
+    return columns
+
+
+@lru_cache(maxsize=4096)
+def _literal(name: str, value: str | int | bool | None, kind: pl.DataType) -> pl.Expr:
+    return pl.lit(value, kind).alias(name)
 
 
 def _keys(decoded: Decoded, rows: NDArray[np.int64]) -> list[tuple[Any, ...]]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 
 from processors.conventions.table import load_table
 from processors.decode import decode, prepare
 from processors.normalise import calls, shapes
-from processors.normalise.calls import describe_calls
+from processors.normalise.assemble import _judge
+from processors.normalise.calls import OF_SHAPES, describe_calls
 from tests.processors.captures import load
 from tests.processors.otlp import message
 
@@ -26,3 +28,13 @@ def test_a_range_is_described_alike_whatever_was_described_before_it(kept: int, 
         with monkeypatch.context() as unknown:
             unknown.setattr(calls, "_memo", lambda _: shapes.Memo(calls._describe_shapes))
             assert describe_calls(decoded).equals(after_others)
+
+
+def test_what_is_said_of_a_shape_is_the_same_in_all_its_rows():
+    decoded = decode([message(one.value) for kind in ("pb", "json") for one in load(kind)], load_table())
+
+    judged = _judge(decoded)
+
+    each = judged.group_by(shapes.SHAPE).agg(pl.col(sorted(OF_SHAPES)).n_unique())
+    assert len(each) < len(judged)
+    assert (each.drop(shapes.SHAPE) == 1).to_numpy().all()
