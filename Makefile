@@ -18,7 +18,7 @@ setup: .venv/.run-ready ## make .venv with the command `spanledger` in it
 demo: setup ## run everything: broker, gateway, worker, pages, a simulated day and one incident
 	@$(BIN)/spanledger demo $(ARGS)
 
-test: .venv/.dev-ready ## run all tests (needs Chromium and Alertmanager; installs them where it may)
+test: .venv/.dev-ready ## run all tests (needs Chromium, Alertmanager and a Java; installs them where it may)
 	@sh tests/components.sh
 	@sh tests/focus-validator.sh
 	@$(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder $(ARGS)

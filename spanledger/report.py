@@ -26,6 +26,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spanledger.engines import add_engine_flag, opener_of
 from spanledger.errors import CannotRun
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="any other parameter")
     parser.add_argument("--format", choices=FORMATS, default="table", help="default: table")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write there; none = to stdout")
+    add_engine_flag(parser)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
@@ -88,8 +90,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         raise CannotRun(f"--format {args.format} is for {CHARGEBACK}; {question.name} is no statement")
     if question.name == BUDGETS and not settings.settle.budgets:
         print("settle.budgets names no file: there are no budgets", file=sys.stderr)
+    engine = opener_of(settings)
     with open_out(args.out, args.format) as out:
-        lake = Asking(snapshot=Warehouse(settings.lake, said.levels).snapshot(), said=said, plans=plans)
+        lake = Asking(snapshot=Warehouse(settings.lake, said.levels, engine).snapshot(), said=said, plans=plans)
         _write(asked, lake, args.format, out)
     return 0
 

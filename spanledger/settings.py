@@ -124,6 +124,8 @@ def load(
     elif "://" not in built["lake"].url:
         url, origin = given["lake.url"]
         _directory(str(url), origin)
+    if built["lake"].spark_java_home is None:
+        built["lake"] = dataclasses.replace(built["lake"], spark_java_home=env.get("JAVA_HOME") or None)
     return Settings(data=data, **built)
 
 

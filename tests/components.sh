@@ -1,8 +1,10 @@
 #!/bin/sh
-# The tests run against a real browser and a real Alertmanager: install the two Debian packages where we may, else say so.
+# The tests run against a real browser, a real Alertmanager and a real Spark, which needs a full Java: install the three Debian
+# packages where we may, else say so.
 missing=""
 command -v chromium >/dev/null || missing="$missing chromium"
 command -v prometheus-alertmanager >/dev/null || missing="$missing prometheus-alertmanager"
+"${JAVA_HOME:+$JAVA_HOME/bin/}java" --list-modules 2>/dev/null | grep -q jdk.incubator.vector || missing="$missing openjdk-17-jre-headless"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   echo "[+] Debian packages:$missing"

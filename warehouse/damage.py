@@ -13,9 +13,10 @@ from warehouse.lake.place import one_line
 from warehouse.lake.snapshot import Snapshot
 from warehouse.relations import Window, connect, source
 from warehouse.settings import LakeSettings
+from warehouse.spark.errors import SparkFailed
 
-FAILURES = (duckdb.Error, pa.ArrowException, OSError)
-"""What reading files through DuckDB raises."""
+FAILURES = (duckdb.Error, pa.ArrowException, OSError, SparkFailed)
+"""What reading files through an engine raises."""
 
 _TROUBLES = (duckdb.Error, pa.ArrowException, ValueError)
 

@@ -15,13 +15,14 @@ from datetime import datetime
 import pyarrow as pa
 
 from warehouse.damage import FAILURES, failure
+from warehouse.engine import DuckDB, Opener
 from warehouse.errors import BadQuestion
 from warehouse.lake.place import Place
 from warehouse.lake.snapshot import Snapshot, SnapshotTaker
 from warehouse.questions import Question, load_question
 from warehouse.questions.dimensions import Level
 from warehouse.questions.parameters import Value
-from warehouse.relations import EVER, Window, connect, expose
+from warehouse.relations import EVER, Window
 from warehouse.schemas import TABLES
 from warehouse.scope import ALL, Scope, is_whole
 from warehouse.settings import LakeSettings
@@ -36,6 +37,7 @@ class WarehouseSnapshot:
     snapshot: Snapshot
     settings: LakeSettings
     levels: tuple[Level, ...] = ()
+    engine: Opener = DuckDB
 
     @property
     def taken_at(self) -> datetime:
@@ -53,11 +55,11 @@ class WarehouseSnapshot:
             values["now"] = self.taken_at
         windows = {table: _window(values) if in_window else EVER for table, in_window in asked.reads.items()}
         try:
-            with connect(self.settings) as connection:
+            with self.engine(self.settings) as engine:
                 for table, window in windows.items():
-                    expose(connection, self.snapshot, table, scope, window, as_of=_as_of(values))
+                    engine.expose(self.snapshot, table, scope, window, as_of=_as_of(values))
                 bound = asked.bound(values, whole=whole)
-                answer = connection.sql(asked.render(values), params=bound).to_arrow_table()
+                answer = engine.sql(asked.render(values), params=bound).to_arrow_table()
         except FAILURES as error:
             doing = f"cannot answer {question} from {self.snapshot.place.url}"
             raise failure(doing, error, self.snapshot, windows, self.settings) from error
@@ -67,19 +69,22 @@ class WarehouseSnapshot:
 class Warehouse:
     """Reader of one lake; may be used by several threads, and costs little to ask again."""
 
-    def __init__(self, settings: LakeSettings, levels: tuple[Level, ...] = ()) -> None:
-        """``levels``: dimensions that a file of its own declares (``warehouse.allocation``).
+    def __init__(self, settings: LakeSettings, levels: tuple[Level, ...] = (), engine: Opener = DuckDB) -> None:
+        """``levels``: dimensions that a file of its own declares (``warehouse.allocation``); ``engine``: who reckons.
 
         Raises LakeMissing if there is no lake yet, LakeMismatch, LakeUnavailable.
         """
         self._settings = settings
         self._levels = levels
+        self._engine = engine
         self._taker = SnapshotTaker(Place.of(settings))
         self.lake_id = self._taker.lake_id
 
     def snapshot(self) -> WarehouseSnapshot:
         """The lake as of now."""
-        return WarehouseSnapshot(snapshot=self._taker.take(), settings=self._settings, levels=self._levels)
+        return WarehouseSnapshot(
+            snapshot=self._taker.take(), settings=self._settings, levels=self._levels, engine=self._engine
+        )
 
     def ask(self, question: str, scope: Scope, **params: object) -> pa.Table:
         """The answer to a question as of now. Raises BadQuestion, LakeUnavailable, LakeDamaged."""

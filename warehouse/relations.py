@@ -19,17 +19,23 @@ Window = tuple[datetime | None, datetime | None]
 
 EVER: Window = (None, None)
 
-MONEY = (
+_ESTIMATE = f"2.0 * pow({HISTOGRAM_GAMMA}, i) / ({HISTOGRAM_GAMMA} + 1.0)"
+
+WORDS = (
+    f"bucket_value(i) AS if(i <= {HISTOGRAM_ZERO}, 0.0, {_ESTIMATE})",
     "picodollars(usd) AS (usd * 1000000000000::DECIMAL(13, 0))::HUGEINT",
     "as_usd(picos) AS picos::DECIMAL(26, 0) * 0.000000000001::DECIMAL(12, 12)",
-    "rounded(picos, n) AS (picos + sign(picos)::HUGEINT * (n // 2)) // n",
+    "whole(picos, n) AS picos // n",
+    "rounded(picos, n) AS whole(picos + sign(picos)::HUGEINT * whole(n, 2), n)",
     "usd_per(usd, n) AS CASE WHEN n > 0 THEN as_usd(rounded(picodollars(usd), n::HUGEINT)) END",
+    "local_time(moment, zone) AS moment AT TIME ZONE zone",
+    "instant(clock, zone) AS clock AT TIME ZONE zone",
 )
-"""What questions reckon money with, which is divided in whole picodollars; NULL per nothing."""
+"""Macros that questions share. Money is divided in whole picodollars; it is NULL per nothing."""
 
 
 def connect(settings: LakeSettings) -> duckdb.DuckDBPyConnection:
-    """A DuckDB in memory, bounded, in UTC, that fetches no extensions; with ``bucket_value(index)`` and ``MONEY``."""
+    """A DuckDB in memory, bounded, in UTC, that fetches no extensions; with ``WORDS``."""
     connection = duckdb.connect(
         ":memory:",
         config={
@@ -41,9 +47,7 @@ def connect(settings: LakeSettings) -> duckdb.DuckDBPyConnection:
         },
     )
     connection.execute("SET TimeZone = 'UTC'")
-    estimate = f"2.0 * pow({HISTOGRAM_GAMMA}, i) / ({HISTOGRAM_GAMMA} + 1.0)"
-    connection.execute(f"CREATE MACRO bucket_value(i) AS if(i <= {HISTOGRAM_ZERO}, 0.0, {estimate})")
-    for macro in MONEY:
+    for macro in WORDS:
         connection.execute(f"CREATE MACRO {macro}")
     return connection
 
@@ -69,14 +73,26 @@ def expose(
     sources = [f"FROM {table}_columns"]
     if files.num_rows:
         sources.append(f"FROM {source(connection, snapshot, table, files)}")
-    rule = condition(scope) if "tenant" in schema.names else "true"
-    if TABLES[table].is_settled:
-        rule = f"({rule}) AND close_id IN ({', '.join(map(literal, [*_closes(connection, snapshot, as_of), close]))})"
-    elif table == "settlements" and as_of is not None:
-        rule = f"settlement <= {as_of}"
+    rule = rule_of(connection, snapshot, table, scope, close=close, as_of=as_of)
     columns = ", ".join(identifier(name) for name in schema.names)
     rows = f"FROM ({' UNION ALL BY NAME '.join(sources)}) SELECT {columns} WHERE {rule}"
     connection.execute(f"CREATE VIEW {table} AS {rows}")
+
+
+def rule_of(
+    connection: duckdb.DuckDBPyConnection,
+    snapshot: Snapshot,
+    table: str,
+    scope: Scope,
+    *,
+    close: str,
+    as_of: int | None,
+) -> str:
+    """SQL that holds for the rows of a table that ``expose`` shows."""
+    rule = condition(scope) if "tenant" in TABLES[table].schema.names else "true"
+    if TABLES[table].is_settled:
+        return f"({rule}) AND close_id IN ({', '.join(map(literal, [*_closes(connection, snapshot, as_of), close]))})"
+    return f"settlement <= {as_of}" if table == "settlements" and as_of is not None else rule
 
 
 def _closes(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, as_of: int | None) -> list[str]:

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 STORES = ("s3", "s3a", "gs", "gcs", "az", "azure", "adl", "abfs", "abfss", "hdfs", "viewfs")
 """Schemes of the object stores and file systems that a lake can stand on besides a directory."""
 
+ENGINES = ("duckdb", "spark")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LakeSettings:
@@ -48,6 +50,28 @@ class LakeSettings:
         default=512, metadata={"help": "Memory that one question may use before it spills to disk, in MiB.", "min": 64}
     )
     query_threads: int = field(default=2, metadata={"help": "Threads that one question may use.", "min": 1})
+    engine: str = field(
+        default="duckdb",
+        metadata={"help": "What `report`, `settle` and `reprice` reckon with; docs/spark.md.", "choices": ENGINES},
+    )
+    spark_java_home: str | None = field(
+        default=None,
+        metadata={
+            "help": "Home of a full Java of at least 17 for Spark; empty = the `java` on the path.",
+            "default": "$JAVA_HOME",
+        },
+    )
+    spark_memory_mib: int = field(
+        default=2048, metadata={"help": "Java heap of Spark on this machine, in MiB; it spills to disk.", "min": 512}
+    )
+    spark_options: Mapping[str, str] = field(
+        default_factory=dict,
+        metadata={
+            "help": "Options of Spark by their names, `spark.master` too; without one it runs on this machine.",
+            "default": "",
+            "secret": True,
+        },
+    )
 
     def __post_init__(self) -> None:
         """Raises ValueError for a URL of no store that the lake can stand on."""

@@ -464,7 +464,7 @@ def test_a_question_that_needs_more_memory_says_which_setting(local: LakeSetting
     def full(*_: object, **__: object) -> None:
         raise duckdb.OutOfMemoryException("could not allocate block")
 
-    monkeypatch.setattr("warehouse.reader.expose", full)
+    monkeypatch.setattr("warehouse.engine.expose", full)
     with pytest.raises(LakeUnavailable, match=r"needs more than lake\.query_memory_mib = 512; raise that"):
         Warehouse(local).ask("spend", ALL)
 

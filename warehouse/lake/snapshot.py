@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -38,12 +38,16 @@ _CUT = timedelta(milliseconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Tables in the schema FILES by name; the data that ``versions`` hold less what is not yet in all tables."""
+    """Tables in the schema FILES by name; the data that ``versions`` hold less what is not yet in all tables.
+
+    ``hidden``: by table the paths of that.
+    """
 
     place: Place
     taken_at: datetime
     versions: Mapping[str, int]
     files: Mapping[str, pa.Table]
+    hidden: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def within(self, table: str, start: datetime | None, end: datetime | None) -> pa.Table:
         """The files that can hold rows of ``[start, end)``; None = no bound."""
@@ -80,6 +84,7 @@ class SnapshotTaker:
                 taken_at=datetime.now(UTC),
                 versions={table: handle.version for table, handle in self._handles.items()},
                 files={table: self._visible_files(table, hidden.get(table, [])) for table in TABLES},
+                hidden={table: tuple(path for one in some for path in one.added) for table, some in hidden.items()},
             )
 
     def versions(self) -> dict[str, int]:

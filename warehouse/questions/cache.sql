@@ -45,7 +45,7 @@ plain AS (  -- of lines whose plain tokens all cost the same whole number of pic
         CASE
             WHEN plain_tokens > 0 AND audio_input_tokens = 0 AND priced_calls = calls AND input_cost_usd > 0
                 AND picodollars(input_cost_usd) % plain_tokens = 0
-            THEN picodollars(input_cost_usd) // plain_tokens
+            THEN whole(picodollars(input_cost_usd), plain_tokens)
         END AS own_rate
     FROM hours
 ),

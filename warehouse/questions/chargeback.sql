@@ -27,8 +27,8 @@ SELECT
 FROM (
     SELECT {columns} period, entry, settlement, calls, priced_calls, input_tokens, output_tokens, cost_usd
     FROM ledger
-    WHERE ($start IS NULL OR period::TIMESTAMP AT TIME ZONE 'UTC' >= $start)
-        AND ($end IS NULL OR period::TIMESTAMP AT TIME ZONE 'UTC' < $end)
+    WHERE ($start IS NULL OR period::TIMESTAMPTZ >= $start)
+        AND ($end IS NULL OR period::TIMESTAMPTZ < $end)
 )
 GROUP BY ALL
 HAVING sum(calls) <> 0 OR sum(priced_calls) <> 0 OR sum(input_tokens) <> 0 OR sum(output_tokens) <> 0 OR sum(cost_usd) <> 0

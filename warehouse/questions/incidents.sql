@@ -26,7 +26,7 @@ lives AS (
     GROUP BY incident_id
 ),
 notices AS (
-    SELECT incident_id, list(DISTINCT channel ORDER BY channel) AS notified
+    SELECT incident_id, list(DISTINCT channel ORDER BY channel) FILTER (channel IS NOT NULL) AS notified
     FROM incidents
     WHERE event = 'notified'
     GROUP BY incident_id

@@ -169,5 +169,5 @@ def bucket_sql(bucket: str, table: str, zone: Value = None) -> str:
     time_ = identifier(TABLES[table].time)
     if zone is None or zone == "UTC":
         return f"date_trunc('{bucket}', {time_})"
-    there = f"AT TIME ZONE {literal(str(zone))}"
-    return f"(date_trunc('{bucket}', {time_} {there}) {there})"
+    there = literal(str(zone))
+    return f"instant(date_trunc('{bucket}', local_time({time_}, {there})), {there})"

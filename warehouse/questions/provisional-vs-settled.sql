@@ -52,7 +52,7 @@ late AS (
     WHERE t.billable
 ),
 stated AS (  -- the last word on a span
-    SELECT *, date_trunc('hour', ended_at) AS hour, coalesce(response_model, request_model) AS model
+    SELECT *, coalesce(response_model, request_model) AS model
     FROM corrections
     WHERE ($start IS NULL OR ended_at >= $start) AND ($end IS NULL OR ended_at < $end)
     QUALIFY row_number() OVER (

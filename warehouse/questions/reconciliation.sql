@@ -37,7 +37,7 @@ theirs AS (
         sum(c.quantity) FILTER (
             c.unit = 'tokens' AND c.charge = 'usage' AND NOT (r.is_reported AND c.cost_usd IS NOT NULL)
         ) AS theirs_tokens,
-        list_sort(list(DISTINCT c.format)) AS formats,
+        list_sort(list(DISTINCT c.format) FILTER (c.format IS NOT NULL)) AS formats,
         max(c.imported_at) AS imported_at
     FROM counting AS c
     JOIN reach AS r USING (provider)
@@ -61,8 +61,8 @@ ours AS (
     GROUP BY ALL
 ),
 days AS (
-    SELECT r.provider, unnest(generate_series(r.first_day, r.last_day, INTERVAL 1 DAY))::DATE AS day
-    FROM reach AS r
+    SELECT provider, moment::DATE AS day
+    FROM (SELECT provider, unnest(generate_series(first_day, last_day, INTERVAL 1 DAY)) AS moment FROM reach)
 )
 SELECT
     day, provider,

@@ -20,7 +20,7 @@
 -- table kind, closed_at, closed_to, settled_usd, adjusted_usd, reopened_hours, late_spans, suppressed, actor
 SELECT
     settlement, kind, closed_at, closed_to, watermark, months_closed_to,
-    coalesce(len(reopened), 0) AS reopened_hours,
+    coalesce(array_length(reopened), 0) AS reopened_hours,
     list_min(reopened) AS first_reopened,
     list_max(reopened) AS last_reopened,
     late_spans, late_alone, corrected, suppressed, repriced, settled_usd, adjusted_usd, price_version, actor

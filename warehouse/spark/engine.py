@@ -1,0 +1,217 @@
+"""Apache Spark as an engine: the same SQL over the same Delta tables, at the versions of the snapshot.
+
+Every statement is parsed by sqlglot as DuckDB's, run on an empty DuckDB beside, which tells names and types
+(``shadow.py``), translated (``dialect.py``) and run. Temporary tables are kept once they are computed, in memory or on
+disk, to the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import pyarrow as pa
+from sqlglot import exp
+
+from warehouse.engine import Answer, Values
+from warehouse.lake.place import one_line
+from warehouse.lake.snapshot import Snapshot
+from warehouse.relations import EVER, WORDS, Window, connect, rule_of
+from warehouse.schemas import TABLES
+from warehouse.scope import Scope
+from warehouse.settings import LakeSettings
+from warehouse.spark.dialect import parse, parse_macro, to_spark
+from warehouse.spark.errors import NoEqual, SparkFailed
+from warehouse.spark.session import Sessions
+from warehouse.spark.shadow import Shadow
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+_MACROS = dict(parse_macro(parse(f"CREATE MACRO {word}")[0]) for word in WORDS)
+
+
+class Found:
+    """The answer to a query, in the types that DuckDB gives it."""
+
+    def __init__(self, rows: DataFrame, schema: pa.Schema) -> None:
+        self._rows = rows
+        self._schema = schema
+
+    def to_arrow_table(self) -> pa.Table:
+        """All of it. Raises SparkFailed."""
+        with _failing():
+            rows = self._rows.toArrow()
+        columns = [column.cast(kind) for column, kind in zip(rows, self._schema.types, strict=True)]
+        return pa.table(columns, schema=self._schema)
+
+    def fetchall(self) -> list[Any]:
+        """All rows as tuples. Raises SparkFailed."""
+        return list(zip(*(column.to_pylist() for column in self.to_arrow_table()), strict=True))
+
+
+class Spark:
+    """One piece of work on Spark; ``WarehouseError`` and SparkFailed are what it raises."""
+
+    def __init__(self, sessions: Sessions, settings: LakeSettings) -> None:
+        self._session = sessions.new()
+        self._beside = connect(settings)
+        self._shadow = Shadow(self._beside)
+        self._macros = dict(_MACROS)
+        self._variables: dict[str, object] = {}
+        self._made: dict[str, DataFrame] = {}
+        self._kept: list[DataFrame] = []
+
+    def expose(
+        self,
+        snapshot: Snapshot,
+        table: str,
+        scope: Scope,
+        window: Window = EVER,
+        *,
+        close: str = "",
+        as_of: int | None = None,
+    ) -> None:
+        """As ``Engine`` says; the files that a window needs Spark finds by itself, by their statistics."""
+        schema = TABLES[table].schema
+        rule = rule_of(self._beside, snapshot, table, scope, close=close, as_of=as_of)
+        self._shadow.know(table, schema)
+        with _failing():
+            rows = self._read(snapshot, table) if snapshot.within(table, *window).num_rows else None
+            if rows is None:
+                rows = self._session.createDataFrame(schema.empty_table())
+            rows.select(*map(_quoted, schema.names)).createOrReplaceTempView(f"{table}_rows")
+        shown = exp.select("*").from_(f"{table}_rows").where(rule, dialect="duckdb")
+        self._named(table, self._query(to_spark(shown, self._macros, {})))
+
+    def register(self, name: str, rows: pa.Table) -> None:
+        """As ``Engine`` says."""
+        self._shadow.know(name, rows.schema)
+        with _failing():
+            self._named(name, self._session.createDataFrame(rows))
+
+    def execute(self, query: str, parameters: Values = None) -> Answer:
+        """As ``Engine`` says."""
+        answer: Answer = _NOTHING
+        for statement in parse(query):
+            answer = self._run(statement, parameters)
+        return answer
+
+    def sql(self, query: str, *, params: Values = None) -> Answer:
+        """As ``Engine`` says."""
+        return self.execute(query, params)
+
+    def _run(self, statement: exp.Expr, given: Values) -> Answer:
+        if isinstance(statement, exp.Query):
+            values = dict(given) if isinstance(given, Mapping) else {}
+            schema = self._shadow.schema(statement.sql(dialect="duckdb"), values)
+            return Found(self._rows(statement, values), schema)
+        for kind, act in _STATEMENTS.items():
+            if isinstance(statement, kind):
+                return act(self, statement, given)
+        raise NoEqual(f"{statement.sql(dialect='duckdb')[:80]}: no such statement is run on Spark")
+
+    def _create(self, statement: exp.Expr, _given: Values) -> Answer:
+        kind = statement.args["kind"].upper()
+        self._beside.execute(statement.sql(dialect="duckdb"))
+        if kind in ("MACRO", "FUNCTION"):
+            name, macro = parse_macro(statement)
+            self._macros[name] = macro
+            return _NOTHING
+        rows = self._rows(statement.expression, {})
+        if kind == "TABLE":
+            self._kept.append(rows.persist())
+        self._named(statement.this.name, rows)
+        return _NOTHING
+
+    def _insert(self, statement: exp.Expr, _given: Values) -> Answer:
+        name = statement.this.name
+        more = self._rows(statement.expression, {})
+        with _failing():
+            more = more.localCheckpoint()
+            count = more.count()
+            self._named(name, self._made[name].unionAll(more))
+        return _Counted(count)
+
+    def _set(self, statement: exp.Expr, given: Values) -> Answer:
+        self._beside.execute(statement.sql(dialect="duckdb"), given)
+        assigned = statement.expressions[0].this
+        self._variables[assigned.this.name] = next(iter(given)) if given else None
+        return _NOTHING
+
+    def _rows(self, query: exp.Expr, values: Mapping[str, object]) -> DataFrame:
+        """A query of DuckDB's dialect as rows of Spark."""
+        tree = self._shadow.written_out(query, values)
+        return self._query(to_spark(tree, self._macros, {**values, **self._variables}))
+
+    def _query(self, text: str) -> DataFrame:
+        with _failing():
+            return self._session.sql(text)
+
+    def _named(self, name: str, rows: DataFrame) -> None:
+        self._made[name] = rows
+        rows.createOrReplaceTempView(name)
+
+    def _read(self, snapshot: Snapshot, table: str) -> DataFrame:
+        url = snapshot.place.table_url(table)
+        url = f"s3a://{url.removeprefix('s3://')}" if url.startswith("s3://") else url
+        read = self._session.read.format("delta").option("versionAsOf", snapshot.versions[table])
+        rows = read.load(url)
+        if hidden := snapshot.hidden.get(table):
+            names = [path.rpartition("/")[2] for path in hidden]
+            rows = rows.where(~rows["_metadata.file_name"].isin(names))
+        return rows
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for rows in self._kept:
+            rows.unpersist()
+        for name in self._made:
+            self._session.catalog.dropTempView(name)
+        self._beside.close()
+
+
+class _Counted:
+    """What a statement that is no query answers: how many rows it touched."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def to_arrow_table(self) -> pa.Table:
+        """One row, as DuckDB says it."""
+        return pa.table({"Count": pa.array([self._count], pa.int64())})
+
+    def fetchall(self) -> list[Any]:
+        """Likewise."""
+        return [(self._count,)]
+
+
+_NOTHING = _Counted(0)
+
+_STATEMENTS: Mapping[type[exp.Expr], Callable[[Spark, exp.Expr, Values], Answer]] = {
+    exp.Create: Spark._create,  # noqa: SLF001 - its own
+    exp.Insert: Spark._insert,  # noqa: SLF001
+    exp.Set: Spark._set,  # noqa: SLF001
+}
+
+
+def _quoted(name: str) -> str:
+    return f"`{name.replace('`', '``')}`"
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    """Turn what Spark raises into SparkFailed with one line."""
+    from py4j.protocol import Py4JError  # noqa: PLC0415 - an extra
+    from pyspark.errors import PySparkException  # noqa: PLC0415
+
+    try:
+        yield
+    except (PySparkException, Py4JError) as error:
+        raise SparkFailed(one_line(error)) from error
