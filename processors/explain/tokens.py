@@ -113,7 +113,8 @@ def _output_terms(step: dict[str, Any]) -> list[Json]:
     exclusive = step["output_includes"] == "exclusive"
     if reported is None:
         return _as_terms([("total_tokens", total), ("input_tokens", -step["input_tokens"])])
-    beside = [("taken_output_tokens", step["taken_output_tokens"]), *(_audio(step, "output") if exclusive else ())]
+    names = ("taken_output_tokens", "citation_output_tokens")
+    beside = [*((name, step[name]) for name in names), *(_audio(step, "output") if exclusive else ())]
     repaired = "reasoning_outside_output" in _repairs(step)
     spent = reasoning if exclusive or repaired else None
     return _as_terms([("output_tokens", reported), *beside, ("reasoning_tokens", spent), *_restored(step, "output")])

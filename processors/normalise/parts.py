@@ -6,6 +6,7 @@ of a rule: it leaves all counts of its span unknown, because nobody can say whic
 
 * ``one_hour_beyond_write``: more kept for an hour than was written at all. Anthropic, who invented it, counts the
   hour's writes within the writes, and so does everybody who passes them on: no way is known in which they are left out;
+* ``citation_beyond_output``: Perplexity's citations are output, which ``usage`` adds; here they come from another span;
 * ``audio_beyond_input``, ``audio_beyond_output``, ``image_beyond_input``, ``image_beyond_output``,
   ``video_beyond_input``, ``video_beyond_output``: likewise; OpenAI and Google count audio, images and video within the
   sums. ``modalities_beyond_input``, ``modalities_beyond_output``: each of them fits, but not all, because no token is a
@@ -48,6 +49,7 @@ _COUNTED = ("image", "video")
 MODALITIES = (
     *(f"{name}_{side}_tokens" for name in _COUNTED for side in ("input", "output")),
     *(f"{name}_cached_input_tokens" for name in (*_COUNTED, "audio")),
+    "citation_output_tokens",
 )
 """Parts that stand among the units of a row."""
 
@@ -67,6 +69,7 @@ _BEYOND = {
     "image_beyond_output": (("image_output_tokens",), "output_tokens"),
     "video_beyond_input": (("video_input_tokens",), "input_tokens"),
     "video_beyond_output": (("video_output_tokens",), "output_tokens"),
+    "citation_beyond_output": (("citation_output_tokens",), "output_tokens"),
     "audio_cached_beyond_audio": (("audio_cached_input_tokens",), "audio_input_tokens"),
     "image_cached_beyond_image": (("image_cached_input_tokens",), "image_input_tokens"),
     "video_cached_beyond_video": (("video_cached_input_tokens",), "video_input_tokens"),

@@ -15,6 +15,7 @@ from processors.normalise.semantics import EXCLUSIVE, OF_READ, RULED, cached
 _GEMINI = "gemini"
 """Part of the names of all models whose total has what tools gave, and whose thoughts may stand in it alone."""
 
+_KINDS = ("audio", "image", "video")
 _INPUT, _OUTPUT, _TOTAL = (pl.col(f"{name}_tokens") for name in ("input", "output", "total"))
 _WRITTEN = pl.col("cache_write_tokens").fill_null(0)
 _REASONING = pl.col("reasoning_tokens").fill_null(0)
@@ -107,14 +108,34 @@ def flag_doubts(frame: pl.DataFrame) -> pl.DataFrame:
     return apply_rules(frame, rules, lambda found: found)
 
 
+def share_cached(frame: pl.DataFrame) -> pl.DataFrame:
+    """Sound, pictures and video that a cache gave, where its text is told: what is left, if it is of one kind or none.
+
+    Pydantic AI writes of a cache only the kinds that it had.
+    """
+    if frame["text_cached_input_tokens"].null_count() == len(frame):
+        return frame
+    known = pl.sum_horizontal("text_cached_input_tokens", *[f"{kind}_cached_input_tokens" for kind in _KINDS])
+    told = pl.col("text_cached_input_tokens").is_not_null()
+    rest = pl.when(told).then(pl.col("cached_input_tokens") - known)
+    alone = pl.sum_horizontal(*[_untold(kind).fill_null(value=False) for kind in _KINDS]) == 1
+    return frame.with_columns(
+        pl.when(_untold(kind) & ((rest == 0) | (alone & rest.is_between(1, pl.col(f"{kind}_input_tokens")))))
+        .then(rest)
+        .otherwise(f"{kind}_cached_input_tokens")
+        .alias(f"{kind}_cached_input_tokens")
+        for kind in _KINDS
+    )
+
+
+def _untold(kind: str) -> pl.Expr:
+    return (pl.col(f"{kind}_input_tokens") > 0) & pl.col(f"{kind}_cached_input_tokens").is_null()
+
+
 def _overlaps() -> pl.Expr:
     """Whether some was cached and some was sound or picture, and nobody says how much was both."""
-    both = [
-        (pl.col(f"{kind}_input_tokens") > 0) & pl.col(f"{kind}_cached_input_tokens").is_null()
-        for kind in ("audio", "image", "video")
-    ]
     some = pl.col("cached_input_tokens") > 0
-    return pl.col("_model_call") & ~pl.col("_refused") & some & pl.any_horizontal(*both)
+    return pl.col("_model_call") & ~pl.col("_refused") & some & pl.any_horizontal(*map(_untold, _KINDS))
 
 
 def _disagrees() -> pl.Expr:

@@ -55,7 +55,7 @@ from processors.normalise.ordinary import MOST_TOKENS, READ, find_ordinary
 from processors.normalise.parts import REFUSED, apply_rules, refuse, refuse_parts
 from processors.normalise.pieces import gather_pieces, join_modalities, restore
 from processors.normalise.semantics import EXCLUSIVE, RULED, UNKNOWN, cached, left_out, taken, told
-from processors.normalise.totals import add_outside, flag_doubts, share_rest, take_rest, take_thoughts
+from processors.normalise.totals import add_outside, flag_doubts, share_cached, share_rest, take_rest, take_thoughts
 
 _SIDES = ("input_tokens", "output_tokens")
 _NOTED = (
@@ -121,6 +121,7 @@ def apply_all(frame: pl.DataFrame) -> pl.DataFrame:
         .pipe(add_outside)
         .pipe(take_rest)
         .pipe(share_rest)
+        .pipe(share_cached)
         .pipe(refuse_parts)
         .pipe(flag_doubts)
         .with_columns(_reported().alias("_has_usage"))
@@ -178,8 +179,8 @@ def _all_input() -> pl.Expr:
 
 
 def _output() -> pl.Expr:
-    """As reported and understood."""
-    known = pl.col("output_tokens") + taken("output")
+    """As reported and understood; nobody's count of it has the citations that Perplexity bills as output."""
+    known = pl.col("output_tokens") + taken("output") + pl.col("citation_output_tokens").fill_null(0)
     exclusive = pl.when(pl.col("output_includes") == EXCLUSIVE)
     return known + exclusive.then(left_out("output") + pl.col("reasoning_tokens").fill_null(0)).otherwise(0)
 

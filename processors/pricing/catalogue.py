@@ -43,6 +43,7 @@ BY_NAME = "+model_name"
 """How ``price_version`` ends on a row without a provider whose model only one maker of ``makers.csv`` has."""
 
 _TIER_KEYS = ("processing", "service_tier", "speed")  # request contexts that a service tier may name
+_VERTEX_TIER = "service_tier_"  # ``SERVICE_TIER_FLEX``
 _MIDNIGHT = dt.time(tzinfo=dt.UTC)
 _FIRST_DAY = dt.date(1970, 1, 1)
 _DAY_US = 86_400_000_000
@@ -95,7 +96,7 @@ def find_tariff(provider: str | None, model: str, tier: str | None) -> Tariff | 
 
     Without a provider the model's name decides. ``tier`` is the service tier as reported.
     """
-    plain = (tier or "").strip().lower()
+    plain = (tier or "").strip().lower().removeprefix(_VERTEX_TIER)
     found = _find_named(provider, model)
     if found is not None:
         return _tariff(*found, plain)

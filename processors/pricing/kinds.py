@@ -97,6 +97,7 @@ _FILLS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "image_output_tokens": {"": ("output_image_tokens",)},
     "video_input_tokens": {"": ("input_video_tokens",)},
     "video_output_tokens": {"": ("output_video_tokens",)},
+    "citation_output_tokens": {"": ("output_citation_tokens",)},
     "image_cached_input_tokens": {"": ("cache_image_read_tokens",)},
     "video_cached_input_tokens": {"": ("cache_video_read_tokens",)},
     "audio_cached_input_tokens": {"": ("cache_audio_read_tokens",)},

@@ -4,6 +4,8 @@ xAI's chat API leaves reasoning out of ``completion_tokens`` and its responses A
 adds it up is read in the libraries: newer versions of LiteLLM do, Pydantic AI does since 2.22 (genai-prices 0.1),
 others tell the total. All cases of it are of one answer: 1,000 tokens of prompt, 200 of them cached, 400 of text, 300
 of reasoning.
+
+Perplexity's deep research counts reasoning and citations beside ``completion_tokens`` and bills both.
 """
 
 import json
@@ -12,6 +14,7 @@ from typing import Any
 
 import pytest
 from genai_prices import Usage, calc_price
+from genai_prices.data_snapshot import get_snapshot
 
 from processors.engine import Engine, process_range
 from processors.settings import WorkerSettings
@@ -145,3 +148,248 @@ def test_logfire_tells_in_the_total_what_gemini_thought_over_openais_api():
     )
 
     assert (row["output_tokens"], row["usage_semantics"]) == (500, "inclusive+thoughts_of_total")
+
+
+PERPLEXITY = {
+    "prompt_tokens": 1000,
+    "completion_tokens": 400,
+    "total_tokens": 1400,
+    "citation_tokens": 2000,
+    "num_search_queries": 7,
+    "reasoning_tokens": 5000,
+    "search_context_size": "low",
+}
+_DEEP = "sonar-deep-research"
+DEEP_RESEARCH = {
+    "pydantic-ai": (
+        _chat("perplexity", _DEEP, 1000, 400)
+        | {
+            f"gen_ai.usage.details.{key}": PERPLEXITY[key]
+            for key in ("citation_tokens", "num_search_queries", "reasoning_tokens")
+        },
+        "pydantic-ai",
+    ),
+    "logfire": (_chat("perplexity", _DEEP, 1000, 400) | {"gen_ai.usage.raw": json.dumps(PERPLEXITY)}, "logfire.openai"),
+    "openinference": (
+        {
+            "openinference.span.kind": "LLM",
+            "llm.provider": "perplexity",
+            "llm.model_name": _DEEP,
+            "llm.token_count.prompt": 1000,
+            "llm.token_count.completion": 400,
+            "llm.token_count.total": 1400,
+            "output.value": json.dumps({"id": "c1", "model": _DEEP, "usage": PERPLEXITY}),
+        },
+        "openinference.instrumentation.openai",
+    ),
+    "langfuse": (
+        {
+            "langfuse.observation.type": "generation",
+            "langfuse.observation.model.name": _DEEP,
+            "langfuse.observation.metadata.ls_provider": "perplexity",
+            "langfuse.observation.usage_details": json.dumps(
+                {key: value for key, value in PERPLEXITY.items() if isinstance(value, int)}
+            ),
+        },
+        "langfuse-sdk",
+    ),
+}
+
+
+def _price(model: str, provider: str, **usage: int) -> Decimal:
+    return calc_price(Usage(**usage), model, provider_id=provider).total_price.quantize(Decimal("1e-12"))
+
+
+def _deep_research() -> Decimal:
+    """As genai-prices reads the answer itself."""
+    perplexity = next(one for one in get_snapshot().providers if one.id == "perplexity")
+    _, usage = perplexity.extract_usage({"model": _DEEP, "usage": PERPLEXITY})
+    return calc_price(usage, _DEEP, provider_id="perplexity").total_price.quantize(Decimal("1e-12"))
+
+
+@pytest.mark.parametrize("teller", DEEP_RESEARCH)
+def test_deep_research_is_billed_with_its_reasoning_its_citations_and_its_searches(teller: str):
+    row = _bill(*DEEP_RESEARCH[teller])
+
+    assert (row["input_tokens"], row["output_tokens"], row["reasoning_tokens"]) == (1000, 7400, 5000)
+    assert dict(row["units"]) == {"searches": 7, "citation_output_tokens": 2000}
+    assert row["cost_usd"] == _deep_research() == Decimal("0.0592")
+
+
+def test_litellm_has_the_usage_of_deep_research_from_the_wire():
+    """It reads reasoning alone, and reckons citations from the length of their addresses."""
+    trace = {"trace_id": b"t" * 16}
+    details = {"completion_tokens_details": {"reasoning_tokens": 5000}, "citation_tokens": 11}
+    told = {"metadata.usage_object": str(PERPLEXITY | details | {"reasoning_tokens": None})}
+    outer = span(
+        _chat("perplexity", _DEEP, 1000, 400) | told | {"llm.request.type": "completion"},
+        name="litellm_request",
+        span_id=b"o" * 8,
+        **trace,
+    )
+    answered = {"llm.perplexity.model": _DEEP, "llm.perplexity.usage": str(PERPLEXITY)}
+    inner = span(answered, name="raw_gen_ai_request", span_id=b"i" * 8, parent_span_id=b"o" * 8, **trace)
+    rows = process_range([message(request(outer, inner, scope="litellm"))], ENGINE).tables["spans"].to_pylist()
+
+    (row,) = [row for row in rows if row["billable"]]
+
+    assert (row["output_tokens"], row["cost_usd"]) == (7400, _deep_research())
+
+
+def _vercel(provider: str, model: str, metadata: dict[str, Any], into: int = 1000, out: int = 400) -> dict[str, Any]:
+    return {
+        "ai.operationId": "ai.generateText.doGenerate",
+        "ai.model.provider": provider,
+        "ai.model.id": model,
+        "gen_ai.system": provider,
+        "gen_ai.request.model": model,
+        "ai.usage.promptTokens": into,
+        "ai.usage.completionTokens": out,
+        "gen_ai.usage.input_tokens": into,
+        "gen_ai.usage.output_tokens": out,
+        "ai.response.providerMetadata": json.dumps(metadata),
+    }
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "metadata", "counts"),
+    [
+        (
+            "deepseek.chat",
+            "deepseek-chat",
+            {"deepseek": {"promptCacheHitTokens": 900, "promptCacheMissTokens": 100, "choiceIndex": 0}},
+            (900, None, 400, None),
+        ),
+        (
+            "openrouter",
+            "openai/gpt-4o",
+            {
+                "openrouter": {
+                    "provider": "OpenAI",
+                    "usage": {
+                        "promptTokens": 1000,
+                        "completionTokens": 400,
+                        "totalTokens": 1400,
+                        "cost": 0.0017,
+                        "promptTokensDetails": {"cachedTokens": 800},
+                        "completionTokensDetails": {"reasoningTokens": 20},
+                    },
+                }
+            },
+            (800, None, 400, 20),
+        ),
+        (
+            "openai.responses",
+            "gpt-5.6",
+            {"openai": {"responseId": "resp_1", "usage": {"cacheWriteTokens": 100}}},
+            (None, 100, 400, None),
+        ),
+        (
+            "fireworks.chat",
+            "accounts/fireworks/models/deepseek-v3",
+            {"fireworks": {"reasoningTokens": 30, "cachedPromptTokens": 800}},
+            (800, None, 400, 30),
+        ),
+        ("xai.chat", "grok-4", {"xai": {"reasoningTokens": 300, "cachedPromptTokens": 800}}, (800, None, 700, 300)),
+    ],
+    ids=["deepseek", "openrouter", "openai", "compatible", "xai"],
+)
+def test_vercels_sdk_tells_parts_of_the_usage_where_its_provider_puts_them(
+    provider: str, model: str, metadata: dict[str, Any], counts: tuple[int | None, ...]
+):
+    row = _bill(_vercel(provider, model, metadata), "ai")
+
+    assert row["input_tokens"] == 1000
+    names = ("cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
+    assert tuple(row[name] for name in names) == counts
+
+
+@pytest.mark.parametrize(
+    ("provider", "metadata", "usd"),
+    [
+        ("openrouter", {"openrouter": {"usage": {"cost": 0.0017}}}, "0.0017"),
+        ("gateway", {"gateway": {"routing": {"finalProvider": "openai"}, "cost": "0.00123"}}, "0.00123"),
+        ("perplexity", {"perplexity": {"cost": {"totalCost": 0.0162, "currency": "USD"}}}, "0.0162"),
+    ],
+)
+def test_vercels_sdk_passes_on_what_a_router_says_it_costs(provider: str, metadata: dict[str, Any], usd: str):
+    assert _bill(_vercel(provider, "m", metadata), "ai")["reported_cost_usd"] == Decimal(usd)
+
+
+def test_vercels_sdk_tells_what_perplexity_searched_and_cited():
+    usage = {"citationTokens": 2000, "numSearchQueries": 7}
+
+    row = _bill(_vercel("perplexity", _DEEP, {"perplexity": {"usage": usage}}), "ai")
+
+    assert (row["output_tokens"], dict(row["units"])) == (2400, {"searches": 7, "citation_output_tokens": 2000})
+
+
+_O3 = {"openinference.span.kind": "LLM", "llm.provider": "openai", "llm.model_name": "o3"}
+_COUNTED = {"llm.token_count.prompt": 1000, "llm.token_count.completion": 400}
+_OPENINFERENCE = "openinference.instrumentation.openai"
+_LANGFUSE = {
+    "langfuse.observation.type": "generation",
+    "langfuse.observation.model.name": "o3",
+    "langfuse.observation.metadata.ls_provider": "openai",
+    "langfuse.observation.usage_details": json.dumps({"prompt_tokens": 1000, "completion_tokens": 400}),
+}
+ASKED = "llm.invocation_parameters"
+ANSWERED = "output.value"
+FLEX = json.dumps({"model": "o3", "service_tier": "flex"})
+
+
+@pytest.mark.parametrize(
+    ("given", "scope", "tier"),
+    [
+        (_O3 | _COUNTED | {ASKED: FLEX}, _OPENINFERENCE, "flex"),
+        (_O3 | _COUNTED | {ANSWERED: FLEX}, _OPENINFERENCE, "flex"),
+        (_O3 | _COUNTED | {ASKED: FLEX, ANSWERED: FLEX.replace("flex", "default")}, _OPENINFERENCE, "default"),
+        (_O3 | _COUNTED | {ASKED: FLEX.replace("flex", "auto"), ANSWERED: FLEX}, _OPENINFERENCE, "flex"),
+        (_O3 | _COUNTED | {ASKED: FLEX.replace("flex", "auto")}, _OPENINFERENCE, "auto"),
+        (_chat("openai", "o3", 1000, 400, request_data=FLEX), "logfire.openai", "flex"),
+        (_LANGFUSE | {"langfuse.observation.model.parameters": FLEX}, "langfuse-sdk", "flex"),
+        (_vercel("openai.responses", "o3", {"openai": {"serviceTier": "flex"}}), "ai", "flex"),
+        (_vercel("azure.responses", "o3", {"azure": {"serviceTier": "flex"}}), "ai", "flex"),
+    ],
+)
+def test_the_tier_that_answered_is_priced_and_else_the_one_that_was_asked(given: dict[str, Any], scope: str, tier: str):
+    row = _bill(given, scope)
+
+    usual = _price("o3", "openai", input_tokens=1000, output_tokens=400)
+    assert row["service_tier"] == tier
+    if row["provider"] == "openai":
+        assert row["cost_usd"] == (usual / 2 if tier == "flex" else usual)
+
+
+_AUDIO = {
+    "gen_ai.usage.details.text_prompt_tokens": 700,
+    "gen_ai.usage.details.audio_prompt_tokens": 400,
+    "gen_ai.usage.cache_read.input_tokens": 600,
+}
+
+
+@pytest.mark.parametrize(
+    ("told", "sound"),
+    [
+        ({"gen_ai.usage.details.text_cache_tokens": 600}, 0),
+        ({"gen_ai.usage.details.text_cache_tokens": 400}, 200),
+        ({"gen_ai.usage.details.text_cache_tokens": 400, "gen_ai.usage.details.audio_cache_tokens": 200}, 200),
+        ({"gen_ai.usage.text.cache_read.input_tokens": 600}, 0),
+    ],
+)
+def test_what_a_cache_gave_and_is_no_text_is_the_only_other_kind_there(told: dict[str, int], sound: int):
+    row = _bill(_chat("google-gla", "gemini-2.5-flash", 1100, 400) | _AUDIO | told, "pydantic-ai", "2.68.0")
+
+    usage = {"input_tokens": 1100, "input_audio_tokens": 400, "cache_read_tokens": 600, "output_tokens": 400}
+    assert dict(row["units"]) == {"audio_cached_input_tokens": sound}
+    assert row["cost_usd"] == _price("gemini-2.5-flash", "google", cache_audio_read_tokens=sound, **usage)
+
+
+@pytest.mark.parametrize("text", [0, 100])
+def test_more_than_one_kind_beside_text_leaves_open_what_was_cached(text: int):
+    given = _chat("google-gla", "gemini-2.5-flash", 1100, 400) | _AUDIO
+    given |= {"gen_ai.usage.details.text_cache_tokens": text, "gen_ai.usage.details.image_prompt_tokens": 100}
+
+    row = _bill(given, "pydantic-ai", "2.68.0")
+
+    assert (row["cost_usd"], row["usage_semantics"]) == (None, "inclusive+cached_kind_untold")
