@@ -25,10 +25,22 @@ _READ = re.compile(ANY_SECRET, re.ASCII)
 
 LABELS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "success": {
-        "success": ("success", "succeeded", "succeed", "ok", "true", "yes", "pass", "passed", "resolved", "completed"),
-        "failure": ("failure", "failed", "fail", "error", "false", "no", "unresolved", "abandoned"),
+        "success": (
+            "success",
+            "succeeded",
+            "succeed",
+            "ok",
+            "true",
+            "yes",
+            "pass",
+            "passed",
+            "resolved",
+            "completed",
+            "1",
+        ),
+        "failure": ("failure", "failed", "fail", "error", "false", "no", "unresolved", "abandoned", "0"),
     },
-    "safe": {"safe": ("safe", "true", "yes"), "unsafe": ("unsafe", "false", "no")},
+    "safe": {"safe": ("safe", "true", "yes", "1"), "unsafe": ("unsafe", "false", "no", "0")},
 }
 """What is judged -> what its label means, the good meaning first -> the words for it, in any case."""
 

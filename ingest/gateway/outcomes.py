@@ -146,10 +146,15 @@ def _complete(told: Mapping[str, Any]) -> None:
         raise _Wrong(None, f"say how it was judged: one of {', '.join(VERDICTS)}")
 
 
-def _agree(told: Mapping[str, Any]) -> None:
-    """What has labels of its own is judged by one of them, and by no other score than goes with it."""
-    name, label, score = told["name"], told.get("label"), told.get("score")
-    if name not in LABELS or label is None:
+def _agree(told: dict[str, Any]) -> None:
+    """What has labels of its own, in any case, is judged by one of them or by a score that goes with one."""
+    name, label, score = told["name"].lower(), told.get("label"), told.get("score")
+    if name not in LABELS:
+        return
+    told["name"] = name
+    if label is None:
+        if score not in (None, 0, 1):
+            raise _Wrong("score", f"of {name} must be 1 or 0, or send a label: {' or '.join(LABELS[name])}")
         return
     meant = score_of(name, label)
     if meant is None:

@@ -43,7 +43,7 @@ _TOLD = re.compile(r"\d|\bnan\b|\binf(?:inity)?\b", re.ASCII | re.IGNORECASE)
 """A text that meant to tell a number."""
 _ENUM = re.compile(r"<([\w.]+): [^<>]*>", re.ASCII)
 _SET = re.compile(r"(?:frozenset|set)\((.*)\)", re.ASCII | re.DOTALL)
-_WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+_WORDS = {"true": True, "1": True, "1.0": True, "yes": True, "false": False, "0": False, "0.0": False, "no": False}
 
 
 def plain(value: Any) -> Any:
@@ -257,7 +257,7 @@ def to_bool(value: Any) -> bool | None:
     """A boolean, also as text or as 0 and 1."""
     if isinstance(value, bool):
         return value
-    if isinstance(value, int):
+    if isinstance(value, int | float):
         return bool(value) if value in (0, 1) else None
     return _WORDS.get(value.strip().lower()) if isinstance(value, str) else None
 

@@ -27,7 +27,8 @@ from processors.conventions.rules import words
 from processors.decode import Decoded
 from processors.decode.verdicts import ACTIONS
 from processors.normalise.finish import FINISH_SPEAKS, finished_category
-from processors.normalise.frame import to_polars, told_in
+from processors.normalise.frame import told_in
+from processors.normalise.judged import in_words, judge_safety
 from processors.normalise.words import closed
 
 _FILTERED = ("content_filter", "guardrail_blocked")
@@ -77,7 +78,7 @@ def note_safety(frame: pl.DataFrame, decoded: Decoded) -> pl.DataFrame:
     spoken = _speaks(frame, decoded)
     if not spoken.any():
         return frame.with_columns(pl.lit(None, kind).alias(name) for name, kind in _NOTED.items())
-    told = frame.hstack([_evaluated(decoded, len(frame))]).filter(spoken)
+    told = frame.hstack([judge_safety(decoded, len(frame))]).filter(spoken)
     noted = _note(told)
     nothing = [pl.Series(name, [None], dtype=kind).new_from_index(0, len(frame)) for name, kind in _NOTED.items()]
     return frame.with_columns(one.scatter(noted["_row"], noted[one.name]) for one in nothing)
@@ -118,16 +119,10 @@ def _is_guard() -> pl.Expr:
 def _looked_for() -> pl.Expr:
     """The category that a guard's name speaks of; not of what wraps a guard and repeats its result."""
     wraps = pl.col("_role") == "aggregate"
-    name = _in_words("guardrail_name")
+    name = in_words("guardrail_name")
     patterns = words("guard_name").items()
     told = pl.coalesce(*[pl.when(name.str.contains(pattern)).then(pl.lit(word)) for pattern, word in patterns])
     return pl.when(~wraps).then(told)
-
-
-def _in_words(column: str) -> pl.Expr:
-    """``DetectPII`` and ``detect-pii`` as ``detect_pii``."""
-    parted = pl.col(column).str.replace_all(r"([a-z0-9])([A-Z])|([A-Z])([A-Z][a-z])", "${1}${3}_${2}${4}")
-    return parted.str.to_lowercase().str.replace_all(r"[^a-z0-9]+", "_")
 
 
 def _own_action() -> pl.Expr:
@@ -260,40 +255,3 @@ def _category() -> pl.Expr:
         *(pl.when(column).then(pl.lit(category)) for category, (column, _) in _FLAGS.items()),
         pl.when(pl.col("own_action").is_not_null()).then("looked_for"),
     )
-
-
-def _evaluated(decoded: Decoded, rows: int) -> pl.Series:
-    """Verdict of the safety evaluations of each span: what their names look for, and what their labels say."""
-    if not decoded.evaluations.num_rows:
-        return pl.Series("evaluated", [None], dtype=pl.String).new_from_index(0, rows)
-    given = to_polars(decoded.evaluations).select(
-        "row",
-        _name_category().alias("category"),
-        _label_action().alias("action"),
-    )
-    ranks = {action: rank for rank, action in enumerate(ACTIONS)}
-    verdicts = (
-        given.drop_nulls()
-        .with_columns(pl.col("action").replace_strict(ranks, return_dtype=pl.Int8).alias("rank"))
-        .sort("row", "rank", "category")
-        .unique(["row", "category"], keep="first", maintain_order=True)
-        .group_by("row", maintain_order=True)
-        .agg(pl.concat_str("category", "action", separator="=").str.join(" ").alias("evaluated"))
-    )
-    all_rows = pl.DataFrame({"row": pl.int_range(rows, dtype=pl.Int64, eager=True)})
-    return all_rows.join(verdicts, on="row", how="left", maintain_order="left")["evaluated"]
-
-
-def _name_category() -> pl.Expr:
-    name = _in_words("evaluation_name")
-    return pl.coalesce(closed("safety_category", name), *[
-        pl.when(name.str.contains(pattern)).then(pl.lit(category))
-        for pattern, category in words("guard_name").items()
-    ])  # fmt: skip
-
-
-def _label_action() -> pl.Expr:
-    """Yes and no speak of what an evaluator is named after; groundedness is named after the good."""
-    label = pl.col("evaluation_label").str.to_lowercase().str.replace_all(r"[^a-z0-9]+", "_")
-    about_harm = _name_category() != "ungrounded"
-    return pl.coalesce(closed("safety_label", label), pl.when(about_harm).then(closed("safety_answer", label)))

@@ -4,8 +4,10 @@ A row is the same whichever way it came: as attributes or event of a span, as a 
 ``POST /v1/outcomes`` (docs/outcomes.md). Rules, in order:
 
 * a text that is a number or a yes-or-no word is a score (1 and 0), beside the label that it may be;
-* the names ``success`` and ``safe`` have the labels success, failure and safe, unsafe, and the score that goes with it;
+* the names ``success`` and ``safe``, in any case, have the labels success, failure and safe, unsafe, scores 1 and 0:
+  each tells the other, and what tells neither says nothing;
 * a label or name is a word: longer text is content and is not kept, nor is what says neither label, score nor minutes;
+* what a guard's event says is no outcome but safety (``normalise.judged``);
 * a task or session is called as spans are: what they hide is hidden here by the same hash;
 * who judged: as told; else by the name (``judge_by_name`` in ``conventions/values.csv``); else an evaluator;
 * feedback that is a span of its own (logfire's annotations) is about its parent.
@@ -22,9 +24,11 @@ from collections import Counter
 import polars as pl
 import pyarrow as pa
 
+from ingest.words import LABELS
 from processors.decode import Decoded
 from processors.messages import Drop, Tally
 from processors.normalise.frame import to_polars, told_in
+from processors.normalise.judged import is_guards
 from processors.normalise.secrets import USERS, hide_ids, public
 from processors.normalise.times import SKEW
 from processors.normalise.words import closed
@@ -43,6 +47,8 @@ _SAID = (  # what tells outcomes apart
     *("tenant", "trace_id", "span_id", "response_id", "task_id", "session_id"),
     *("name", "label", "score", "source", "review_minutes", "observed_ns"),
 )
+_WORDS_OF = {"success": "task_outcome", "safe": "task_safe"}
+"""What is judged -> the field of ``values.csv`` that has the words of its labels."""
 _TOLD_BY_SPANS = ("task_outcome", "task_safe", "review_minutes")
 _NOTHING = OUTCOMES.empty_table().append_column("_message_index", pa.array([], pa.int32()))
 _TIME = pl.Datetime("us", "UTC")
@@ -69,11 +75,15 @@ def may_tell(decoded: Decoded, frame: pl.DataFrame) -> bool:
 
 
 def count_empty(decoded: Decoded) -> Tally:
-    """Evaluations that say nothing because nobody knows what was judged, or how, by message."""
-    if not decoded.evaluations.num_rows:
-        return {}
-    empty = to_polars(decoded.evaluations).filter(_short("evaluation_name").is_null() | _is_empty())["row"]
-    messages = to_polars(decoded.spans.select(["message_index"]))["message_index"].gather(empty)
+    """Outcomes that say nothing because nobody knows what was judged, or how, by message."""
+    rows: list[int] = []
+    if decoded.evaluations.num_rows:
+        unnamed = _short("evaluation_name").is_null()
+        rows += to_polars(decoded.evaluations).filter(~is_guards() & (unnamed | _is_empty()))["row"].to_list()
+    if decoded.spans["task_outcome"].null_count < decoded.spans.num_rows:
+        tasks = to_polars(decoded.spans.select(["task_outcome"])).with_row_index("row")
+        rows += tasks.filter(pl.col("task_outcome").is_not_null() & _ended().is_null())["row"].to_list()
+    messages = decoded.spans["message_index"].take(pa.array(rows, pa.int64())).to_pylist() if rows else []
     return Counter((index, Drop.BAD_OUTCOME.value) for index in messages)
 
 
@@ -85,14 +95,14 @@ def _evaluations(decoded: Decoded, spans: pl.DataFrame, user_key: bytes) -> pl.D
     return (
         given.hstack(spans[given["row"]])
         .with_columns(*[pl.coalesce(told, name).alias(name) for name, told in ids.items()])
-        .filter(~_is_empty())
+        .filter(~is_guards() & ~_is_empty())
         .with_columns((pl.col("observed_ns") // 1000).cast(pl.Int64).alias("observed_us"))
         .select(
             "_row",
             *_KEPT,
             "observed_ns",
             pl.col("evaluation_id").alias("given_id"),
-            _short("evaluation_name").alias("name"),
+            _name().alias("name"),
             _short("evaluation_label").alias("label"),
             pl.col("evaluation_score").alias("score"),
             _minutes("evaluation_minutes").alias("review_minutes"),
@@ -106,12 +116,37 @@ def _evaluations(decoded: Decoded, spans: pl.DataFrame, user_key: bytes) -> pl.D
 
 
 def _is_empty() -> pl.Expr:
-    """Whether an evaluation tells no verdict; a label that is not kept is one."""
-    return pl.all_horizontal(pl.col(f"evaluation_{name}").is_null() for name in ("label", "score", "minutes"))
+    """Whether an evaluation tells no verdict; a label that is not kept is one, but not of success and safe."""
+    label, score, minutes = (pl.col(f"evaluation_{name}") for name in ("label", "score", "minutes"))
+    said = pl.when(_name().is_in(list(LABELS))).then(_meant(_name(), label, score).is_not_null())
+    return ~said.otherwise(label.is_not_null() | score.is_not_null()) & minutes.is_null()
+
+
+def _name() -> pl.Expr:
+    """What was judged; success and safe are meant in any case."""
+    name = _short("evaluation_name")
+    lower = name.str.to_lowercase()
+    return pl.when(lower.is_in(list(LABELS))).then(lower).otherwise(name)
+
+
+def _meant(name: pl.Expr, label: pl.Expr, score: pl.Expr) -> pl.Expr:
+    """The label of success and safe, by its words or by 1 and 0; NULL of other names and where neither is told."""
+    number = pl.coalesce(score, label.cast(pl.Float64, strict=False))
+    told = []
+    for judged, means in LABELS.items():
+        good, bad = means
+        counted = pl.when(number == 1).then(pl.lit(good)).when(number == 0).then(pl.lit(bad))
+        told.append(pl.when(name == judged).then(pl.coalesce(closed(_WORDS_OF[judged], label), counted)))
+    return pl.coalesce(*told)
+
+
+def _ended() -> pl.Expr:
+    """How a task ended, by what its span says."""
+    return _meant(pl.lit("success"), pl.col("task_outcome"), pl.lit(None, pl.Float64))
 
 
 def _tasks(spans: pl.DataFrame) -> pl.DataFrame:
-    label = closed("task_outcome")
+    label = _ended()
     return spans.select(
         "_row", *_KEPT, pl.when(label.is_not_null()).then(pl.lit("success")).alias("name"), label.alias("label")
     )
@@ -151,23 +186,14 @@ def _canonical(found: pl.DataFrame) -> pl.DataFrame:
     number = pl.col("label").cast(pl.Float64, strict=False)
     word = closed("yes_or_no", pl.col("label"))
     told = pl.when(number.is_finite()).then(number).when(word.is_not_null()).then((word == "yes").cast(pl.Float64))
-    is_success, is_safe = pl.col("name").is_in(["success"]), pl.col("name").is_in(["safe"])
-    known = (
-        pl.when(is_success).then(closed("task_outcome", pl.col("label"))),
-        pl.when(is_safe).then(closed("task_safe", pl.col("label"))),
-    )
-    judged = is_success | is_safe
-    good = pl.col("label").is_in(["success", "safe"])
-    bad = pl.col("label").is_in(["failure", "unsafe"])
-    return (
-        found.with_columns(pl.coalesce("score", told).alias("score"), number.is_finite().alias("_is_number"))
-        .with_columns(
-            pl.coalesce(*known, pl.when(~pl.col("_is_number").fill_null(value=False)).then("label")).alias("label")
-        )
-        .with_columns(
-            pl.when(judged & (good | bad)).then(good.cast(pl.Float64)).otherwise(pl.col("score")).alias("score"),
-            pl.coalesce("source", closed("judge_by_name", pl.col("name")), pl.lit("evaluator")).alias("source"),
-        )
+    judged = pl.col("name").is_in(list(LABELS))
+    meant = _meant(pl.col("name"), pl.col("label"), pl.col("score"))
+    is_number = number.is_finite().fill_null(value=False)
+    goods = [good for good, _ in LABELS.values()]
+    return found.with_columns(
+        pl.when(judged).then(meant).when(~is_number).then("label").alias("label"),
+        pl.when(judged).then(meant.is_in(goods).cast(pl.Float64)).otherwise(pl.coalesce("score", told)).alias("score"),
+        pl.coalesce("source", closed("judge_by_name", pl.col("name")), pl.lit("evaluator")).alias("source"),
     )
 
 

@@ -570,6 +570,36 @@ def test_of_openlits_guards_on_one_span_the_strongest_counts(actions: list[str],
     assert noted({}, events=told)[1] == strongest
 
 
+def _ran(name: str, action: str, phase: str = "preflight") -> dict[str, Any]:
+    """What openlit 1.45 writes of a guard that ran, when a span was open."""
+    written = {"guard.name": name, "guard.phase": phase, "guard.action": action, "guard.score": 0.9}
+    return written | {"guard.classification": "found", "guard.explanation": SECRET, "guard.latency_ms": 1.5}
+
+
+def test_each_guard_of_openlit_did_what_it_did_about_what_its_name_says():
+    told = [
+        _ran("pii", "redact"),
+        _ran("prompt_injection", "allow"),
+        _ran("moderation", "warn", "postflight"),
+        _ran("custom", "deny"),
+    ]
+    events_told = [
+        event("guard.evaluation", after_ms=n, **{k.replace(".", "__"): v for k, v in one.items()})
+        for n, one in enumerate(told)
+    ]
+    engine = Engine.of(WorkerSettings(), user_key=b"k")
+
+    made = process_range([message(request(span(CHAT, events=events_told)))], engine)
+
+    [row] = made.tables["spans"].to_pylist()
+    assert (row["safety_category"], row["guardrail_action"]) == ("guardrail", "blocked")
+    assert (row["pii_detected"], row["injection_detected"]) == (True, False)
+    found = {one["category"]: one["action"] for one in made.tables["safety"].to_pylist() if one["events"]}
+    assert found == {"guardrail": "blocked", "pii": "redacted", "content_filter": "flagged", "any": "blocked"}
+    assert made.tables["outcomes"].num_rows == 0
+    assert made.dropped == {}
+
+
 # ---- verdicts
 
 

@@ -23,19 +23,20 @@ from warehouse.schemas import OUTCOMES
 
 ENGINE = Engine.of(WorkerSettings(), user_key=b"a key of the tests")
 WORDS = st.text("abcdefghij klmnöß🜚-", min_size=1, max_size=64).map(str.strip).filter(bool)
-NAMES = WORDS | st.sampled_from(["success", "safe", "review", "user_feedback"])
+NAMES = WORDS | st.sampled_from(["success", "Success", "SAFE", "safe", "review", "user_feedback"])
 LABELS = WORDS | st.sampled_from(["failed", "Success", "unsafe", "true", "no", "0.5", "7"])
 KNOWN = {name: [word for words in means.values() for word in words] for name, means in WORDS_OF.items()}
 
 
 def settled(told: dict[str, Any]) -> dict[str, Any]:
-    """What the gateway takes: of success and safe a word of theirs, and no score beside it."""
-    known = KNOWN.get(told["name"])
-    if known is None or "label" not in told:
+    """What the gateway takes: of success and safe a word of theirs and no score beside it, or a score of 1 or 0."""
+    known = KNOWN.get(told["name"].lower())
+    if known is None or not told.keys() & {"label", "score"}:
         return told
-    return {name: value for name, value in told.items() if name != "score"} | {
-        "label": known[len(told["label"]) % len(known)]
-    }
+    others = {name: value for name, value in told.items() if name not in ("label", "score")}
+    if "label" not in told:
+        return others | {"score": float(told["score"] > 0)}
+    return others | {"label": known[len(told["label"]) % len(known)]}
 
 
 OUTCOME = (
@@ -174,6 +175,23 @@ def test_logfires_feedback_is_the_value_under_its_name_and_is_about_the_parent(v
         ({"task_success": False}, ("success", "failure", 0.0, "explicit")),
         ({"langfuse.trace.metadata.task_success": "true"}, ("success", "success", 1.0, "explicit")),
         ({"task.safe": "false"}, ("safe", "unsafe", 0.0, "explicit")),
+        *[({"task.success": one}, ("success", "success", 1.0, "explicit")) for one in (1, "1", 1.0, "1.0", True, "OK")],
+        *[({"task.success": no}, ("success", "failure", 0.0, "explicit")) for no in (0, "0", 0.0, "No")],
+        *[({"task.safe": one}, ("safe", "safe", 1.0, "explicit")) for one in (1, "1", 1.0, "1.0", True)],
+        *[({"task.safe": no}, ("safe", "unsafe", 0.0, "explicit")) for no in (0, "0", 0.0, "0.0")],
+        (
+            {"gen_ai.evaluation.name": "Success", "gen_ai.evaluation.score.value": 1.0},
+            ("success", "success", 1.0, "explicit"),
+        ),
+        ({"langfuse.score.name": "SAFE", "langfuse.score.value": 0}, ("safe", "unsafe", 0.0, "explicit")),
+        (
+            {
+                "gen_ai.evaluation.name": "success",
+                "gen_ai.evaluation.score.label": "correct",
+                "gen_ai.evaluation.score.value": 1,
+            },
+            ("success", "success", 1.0, "explicit"),
+        ),
         ({"task.review_minutes": "2.5"}, ("review", None, None, "human")),
         (
             {"session.evaluations.3.evaluation.name": "calm", "session.evaluations.3.evaluation.score": 1},
@@ -264,6 +282,43 @@ def test_several_evaluations_of_one_span_are_told_apart_and_one_without_a_name_i
 
     assert len(set(made.tables["outcomes"]["outcome_id"].to_pylist())) == 2
     assert made.dropped == {"bad_outcome": 1}
+
+
+def test_the_label_the_score_and_the_word_for_it_are_one_outcome():
+    told = [{"label": "success"}, {"score": 1}, {"label": "Passed"}, {"label": "1"}, {"label": "true", "score": 1}]
+    about = {"name": "success", "task_id": "T-1", "source": "human"}
+
+    made = [rows(way({**about, **one}))[0] for one in told for way in (as_log, as_post, as_event)]
+
+    assert {(row["name"], row["label"], row["score"], row["task_id"]) for row in made} == {
+        ("success", "success", 1.0, "T-1")
+    }
+    assert len({row["outcome_id"] for row in made}) == 1
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"task.success": 0.7},
+        {"task.outcome": "partly"},
+        {"gen_ai.evaluation.name": "success", "gen_ai.evaluation.score.value": 0.7},
+        {"gen_ai.evaluation.name": "Safe", "gen_ai.evaluation.score.label": "rather"},
+        {"langfuse.score.name": "success", "langfuse.score.value": 2},
+    ],
+)
+def test_half_a_success_is_none_and_is_counted(given: dict[str, Any]):
+    made = process_range([message(request(span(given)))], ENGINE)
+
+    assert made.tables["outcomes"].num_rows == 0
+    assert made.dropped == {"bad_outcome": 1}
+
+
+def test_minutes_beside_half_a_success_are_kept_without_it():
+    written = {"spanledger.outcome.name": "success", "spanledger.outcome.score": 0.7}
+
+    [row] = of_span(written | {"spanledger.outcome.review_minutes": 3})
+
+    assert (row["name"], row["label"], row["score"], row["review_minutes"]) == ("success", None, None, 3.0)
 
 
 def test_minutes_that_cannot_be_are_unknown():

@@ -80,7 +80,7 @@ def _use(wanted: int, kind: int) -> int:
     if kind == STRING:
         return _MAY if wanted in (INTEGER, COUNT) else _PYTHON
     if kind == DOUBLE:
-        return _MAY if wanted in (REAL, ELAPSED) else (_PYTHON if wanted in (INTEGER, COUNT) else _NO)
+        return _MAY if wanted in (REAL, ELAPSED) else (_PYTHON if wanted in (INTEGER, COUNT, BOOL) else _NO)
     return _MAY if kind == BOOLEAN and wanted == BOOL else _NO
 
 

@@ -250,7 +250,7 @@ def convert(
             return TAKEN, np.int64(1 if first else 0), np.int64(0)
         if kind == WHOLE:
             return (TAKEN, first, np.int64(0)) if first in (0, 1) else nothing
-        return left if kind == STRING else nothing
+        return left if kind in (STRING, DOUBLE) else nothing
     if wanted == TIME:
         if kind == WHOLE:
             return (TAKEN, first, np.int64(0)) if first > 0 else nothing

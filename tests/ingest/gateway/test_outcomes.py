@@ -165,6 +165,10 @@ def test_what_the_worker_would_not_keep_is_refused(field: str, word: str):
         ({"name": "success", "label": "Failed", "score": 1}, "score"),
         ({"name": "success", "label": "success", "score": 0.5}, "score"),
         ({"name": "safe", "label": "unsafe", "score": 1}, "score"),
+        ({"name": "Success", "label": "maybe"}, "label"),
+        ({"name": "success", "score": 0.7}, "score"),
+        ({"name": "SAFE", "score": 2}, "score"),
+        ({"name": "success", "score": True}, "score"),
     ],
 )
 def test_a_label_that_means_nothing_or_contradicts_the_score_is_refused(told: dict[str, Any], field: str):
@@ -178,13 +182,22 @@ def test_a_label_that_means_nothing_or_contradicts_the_score_is_refused(told: di
     [
         {"name": "success", "label": " Resolved", "score": 1},
         {"name": "success", "label": "false", "score": 0},
-        {"name": "success", "score": 0.5},
+        {"name": "success", "score": 1},
+        {"name": "Success", "score": 0.0},
+        {"name": "SUCCESS", "label": "1"},
         {"name": "safe", "label": "no"},
+        {"name": "safe", "score": 0, "review_minutes": 2},
         {"name": "helpful", "label": "failure", "score": 1},
     ],
 )
 def test_a_label_that_agrees_or_is_of_another_name_is_taken(told: dict[str, Any]):
     assert read({"task_id": "T-1", **told}).problems == ()
+
+
+def test_a_score_between_success_and_failure_is_answered_with_what_to_send():
+    (problem,) = read({"task_id": "T-1", "name": "success", "score": 0.7}).problems
+
+    assert problem.error == "of success must be 1 or 0, or send a label: success or failure"
 
 
 def test_the_documentation_has_every_word_for_success_and_safe():
