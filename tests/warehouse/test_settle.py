@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -104,6 +105,28 @@ def test_tasks_are_decided_by_outcomes_that_come_later(world: World):
         ("settled", "unknown", 1, COST),
     ]
     assert world.total() == (1, COST, 1000, 100)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"name": "success", "label": None, "score": 1.0}, ("success", "unknown")),
+        ({"name": "success", "label": None, "score": 0.0}, ("failure", "unknown")),
+        ({"name": "Success", "label": "Success"}, ("success", "unknown")),
+        ({"name": "safe", "label": None, "score": 0.0}, ("unknown", "unsafe")),
+        ({"name": "success", "label": None, "score": 0.7}, ("unknown", "unknown")),
+        ({"name": "helpful", "label": None, "score": 1.0}, ("unknown", "unknown")),
+    ],
+)
+def test_a_verdict_is_read_from_its_score_too_however_old_the_row_is(
+    world: World, told: dict[str, Any], expected: tuple[str, str]
+):
+    world.flush([span("a", tenant="acme", task_id="t1", **USED)])
+    world.flush([], [outcome("success", "success", task_id="t1", tenant="acme") | told], partition=1)
+
+    world.settle()
+
+    assert world.sql("SELECT outcome, safe FROM tasks", "tasks") == [expected]
 
 
 class Died(Exception):

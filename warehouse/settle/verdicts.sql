@@ -37,7 +37,10 @@ SELECT * FROM about WHERE task IS NOT NULL;
 CREATE TEMP TABLE verdict_of AS
 WITH said AS (
     SELECT
-        p.tenant, p.kind, p.task, o.name, o.label, o.source, o.observed_at, o.review_minutes,
+        p.tenant, p.kind, p.task, lower(o.name) AS name, o.source, o.observed_at, o.review_minutes,
+        -- workers of before wrote a score of 1 or 0 without its label
+        coalesce(lower(o.label), CASE o.score WHEN 1 THEN if(lower(o.name) = 'safe', 'safe', 'success')
+            WHEN 0 THEN if(lower(o.name) = 'safe', 'unsafe', 'failure') END) AS label,
         CASE o.source WHEN 'human' THEN 0 WHEN 'explicit' THEN 1 WHEN 'evaluator' THEN 2 ELSE 3 END AS source_rank
     FROM placed AS p
     JOIN told AS o USING (outcome_id)
