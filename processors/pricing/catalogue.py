@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import cache
 from importlib.metadata import version
 
 from genai_prices.data_snapshot import get_snapshot
@@ -97,7 +98,7 @@ def find_tariff(provider: str | None, model: str, tier: str | None) -> Tariff | 
     Without a provider the model's name decides. ``tier`` is the service tier as reported.
     """
     plain = (tier or "").strip().lower().removeprefix(_VERTEX_TIER)
-    found = _find_named(provider, model)
+    found = _find_listed(provider, model)
     if found is not None:
         return _tariff(*found, plain)
     found = _find_made(provider, model)
@@ -110,7 +111,28 @@ def find_tariff(provider: str | None, model: str, tier: str | None) -> Tariff | 
 
 def find_model(provider: str | None, model: str) -> tuple[Provider, ModelInfo] | None:
     """The package's entry for the names of a call, by the rules of ``processors.pricing.names``."""
-    return _find_named(provider, model) or _find_made(provider, model)
+    return _find_listed(provider, model) or _find_made(provider, model)
+
+
+def _find_listed(provider: str | None, model: str) -> tuple[Provider, ModelInfo] | None:
+    """The model as it is named; else the one that its provider lists under a maker, whom Traceloop drops."""
+    found = _find_named(provider, model)
+    if found is not None:
+        return found
+    server = next((one for one in get_snapshot().providers if one.id == provider_id(provider)), None)
+    made = _of_makers(server.id).get(model.strip().lower(), []) if server else []
+    return (server, made[0]) if server and len(made) == 1 else None
+
+
+@cache
+def _of_makers(provider: str) -> Mapping[str, list[ModelInfo]]:
+    """Models that a provider names ``maker/model``, by the second part of their names."""
+    found: dict[str, list[ModelInfo]] = {}
+    for info in next(one for one in get_snapshot().providers if one.id == provider).models:
+        names = {info.id.lower(), *_exact_names(info.match)}
+        for last in {name.partition("/")[2] for name in names if name.count("/") == 1}:
+            found.setdefault(last, []).append(info)
+    return found
 
 
 def _find_made(provider: str | None, model: str) -> tuple[Provider, ModelInfo] | None:

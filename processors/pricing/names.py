@@ -10,6 +10,8 @@ written before the model (``openai/gpt-4o``, as LiteLLM does) are tried. Nothing
 * nor is one that only resembles another (``openai-compatible``): any model may hide behind it;
 * a prefix counts where it names the provider of the call, or where the call names none; open-weight models are served
   by many under their maker's name, so without a provider they have no price;
+* a name without its maker (``claude-sonnet-4`` at OpenRouter, as Traceloop writes it) is the model that the provider
+  lists under that name of a maker, if there is one such (``catalogue``);
 * a fine-tuned model has its own price or none, never that of its base;
 * without a provider a model whose family the package does not know by its name is the one of that very name that a
   single maker of ``makers.csv`` sells, and the row's ``price_version`` says so.

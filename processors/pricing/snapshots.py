@@ -1,8 +1,9 @@
 """A model's snapshot that has no price yet: ``gpt-4o-2099-01-01`` answers who asked for ``gpt-4o``.
 
 The response's model is what is paid for. Where nothing has a price for it, the price of the model that was asked for
-stands in only if the answer's name is that name and a date or number of a snapshot (``snapshots.csv``) behind it, and
-the row says so (``price_version`` ends in ``+request_model``). Any other pair of names could be two products:
+stands in only if the answer's name is that name and a date or number of a snapshot (``snapshots.csv``) behind it, or
+its last part alone (``kimi-k3`` for ``accounts/fireworks/models/kimi-k3``: Traceloop writes answers so), and the row
+says so (``price_version`` ends in ``+request_model``). Any other pair of names could be two products:
 ``gpt-4o-mini-2099-01-01`` or ``our-best`` have no price, whatever was asked for.
 """
 
@@ -20,7 +21,9 @@ _NEWEST = "-latest"
 
 
 def is_snapshot(answered: str, asked: str) -> bool:
-    """Whether one name is the other with the mark of a snapshot; what stands before the names does not count."""
+    """Whether one name is the other with the mark of a snapshot, wherever they stand, or the end of its path."""
+    if asked.strip().lower().endswith("/" + answered.strip().lower()):
+        return True
     answer, request = (name.strip().lower().rpartition("/")[2] for name in (answered, asked))
     request = request.removesuffix(_NEWEST)
     suffix = answer.removeprefix(request) if request and answer.startswith(request) else ""

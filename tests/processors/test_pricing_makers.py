@@ -70,6 +70,48 @@ def test_a_word_a_part_of_a_name_a_host_s_name_and_another_provider_s_have_none(
     assert price(provider=provider, request_model=model)[:2] == (None, "unpriced_model")
 
 
+@pytest.mark.parametrize(
+    ("provider", "model", "listed"),
+    [
+        ("openrouter", "claude-sonnet-4", "anthropic/claude-sonnet-4"),
+        ("openrouter", "GPT-4o", "openai/gpt-4o"),
+        ("groq", "gpt-oss-120b", "openai/gpt-oss-120b"),
+        ("groq", "llama-4-scout-17b-16e-instruct", "meta-llama/llama-4-scout-17b-16e-instruct"),
+        ("together_ai", "gpt-oss-120b", "openai/gpt-oss-120b"),
+    ],
+)
+def test_a_name_without_its_maker_costs_what_the_provider_lists_for_the_only_model_that_ends_so(
+    provider: str, model: str, listed: str
+):
+    cost, status, version = price(provider=provider, response_model=model, operation="chat")
+
+    assert cost is not None
+    assert (cost, status, version) == price(provider=provider, response_model=listed, operation="chat")
+
+
+def test_an_answer_that_is_the_last_part_of_the_model_that_was_asked_for_costs_what_that_costs():
+    asked = "accounts/fireworks/models/kimi-k3"
+
+    cost, status, version = price(provider="fireworks", request_model=asked, response_model="kimi-k3", operation="chat")
+
+    assert (cost, status) == price(provider="fireworks", request_model=asked, operation="chat")[:2]
+    assert version == f"{CATALOGUE_VERSION}+request_model"
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [
+        ("openrouter", "sonnet-4"),
+        ("openrouter", "acme/claude-sonnet-4"),
+        ("openrouter", "openai"),
+        ("acme-proxy", "claude-sonnet-4"),
+        ("azure.ai.openai", "claude-sonnet-4x"),
+    ],
+)
+def test_a_part_of_a_name_a_maker_and_a_name_of_another_maker_have_none(provider: str, model: str):
+    assert price(provider=provider, response_model=model, operation="chat")[:2] == (None, "unpriced_model")
+
+
 def test_every_maker_is_in_the_catalogue_and_no_name_is_two_makers():
     known = {one.id: one for one in get_snapshot().providers}
     names = [info.id.lower() for maker in makers() for info in known[maker].models]
