@@ -17,6 +17,7 @@ class Scope:
     prefix: str
     convention: str
     or_told: str  # its spans that an attribute of this convention says something of are of this one
+    if_versioned: str  # likewise those whose scope tells a version
     usage_rank: int  # how good its token counts are, 0 is best
     stream_ends: str  # "here", or "elsewhere": on a usage record
     models: str  # "plain", or "prefixed": the provider's name and a slash stand before the model's
@@ -130,6 +131,7 @@ def scopes() -> tuple[Scope, ...]:
             prefix=row["scope"],
             convention=row["convention"],
             or_told=row["or_told"],
+            if_versioned=row["if_versioned"],
             usage_rank=int(row["usage_rank"]),
             stream_ends=row["stream_ends"],
             models=row["models"],

@@ -121,7 +121,7 @@ def tell(decoded: Decoded) -> pl.DataFrame:
         said = pl.Series([read(alias) for alias in decoded.table.aliases])
         return said.gather(cast("pl.Series", pl.from_arrow(winners[field])).cast(pl.UInt32))
 
-    return to_polars(decoded.spans.select(["scope_name"])).select(
+    return to_polars(decoded.spans.select(["scope_name", "scope_version"])).select(
         told("tenant", _rank_class).cast(pl.Int8).alias("tenant_class"),
         told("feature", _rank_class).cast(pl.Int8).alias("feature_class"),
         told("input_tokens", _includes).alias("input_includes"),
@@ -150,10 +150,12 @@ def _by_scope(read: Callable[[Scope], str | int]) -> pl.Expr:
 
 
 def _name_conventions(told: Sequence[pl.Series]) -> pl.Expr:
-    """That of the scope, which may have a second one (LiteLLM's are told apart by their keys); else of the best key."""
-    second = _by_scope(lambda scope: scope.or_told)
+    """That of the scope, which may have a second one, known by its keys or by its version; else of the best key."""
+    second, versioned = (_by_scope(read) for read in (lambda scope: scope.or_told, lambda scope: scope.if_versioned))
     is_second = pl.any_horizontal(*[(one == second).fill_null(value=False) for one in told])
-    return pl.coalesce(pl.when(is_second).then(second), _by_scope(lambda scope: scope.convention), *told)
+    is_versioned = pl.col("scope_version").is_not_null() & (versioned != "")
+    own = _by_scope(lambda scope: scope.convention)
+    return pl.coalesce(pl.when(is_second).then(second), pl.when(is_versioned).then(versioned), own, *told)
 
 
 def _convention(alias: Alias) -> str:

@@ -83,6 +83,13 @@ def test_litellms_second_adapter_names_some_work_a_chat_but_its_call_type_tells_
     assert _one(told, "litellm", "1.106.2", kind=3)["operation"] == operation
 
 
+@pytest.mark.parametrize(("version", "convention"), [("", "litellm_v1"), ("1.106.2", "litellm_v2")])
+def test_litellms_adapters_are_told_apart_by_their_version_where_no_key_of_theirs_is(version: str, convention: str):
+    told = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o", "gen_ai.usage.input_tokens": 5}
+
+    assert _one(told, "litellm", version, kind=3)["convention"] == convention
+
+
 def _mistral(path: str, model: str, inner: int, outer: dict[str, Any], name: str) -> list[dict[str, Any]]:
     """What is billed of a call that the SDK itself and Traceloop tell of, side by side and in two traces."""
     counts = {"gen_ai.usage.prompt_tokens": 276, "gen_ai.usage.output_tokens": inner}
