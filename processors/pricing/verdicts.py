@@ -115,6 +115,10 @@ def check_prefix(book: BookFile, fingerprint: str, about: str) -> list[Finding]:
     """A problem where the book does not begin with the entries of a fingerprint."""
     if fingerprint in book.fingerprints:
         return []
+    if not book.entries:
+        text = f"here are no entries to hold it against ({fingerprint}): "
+        text += "set worker.price_book to the file that has them, or restore them in it and append"
+        return [Finding(level="problem", about=about, finding=text)]
     text = f"its entries are not the first of this book ({fingerprint} is not among its fingerprints): "
     text += "entries that were used were changed, removed or put in between; restore them and append instead"
     return [Finding(level="problem", about=about, finding=text)]

@@ -184,6 +184,19 @@ def test_check_refuses_a_book_whose_used_entries_are_no_longer_its_first(
     assert all("append" in row["finding"] for row in problems)
 
 
+def test_check_against_an_old_book_says_which_setting_is_missing_where_no_book_is_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    old = tmp_path / "old.toml"
+    old.write_text(FIRST)
+
+    code, answer, _ = ask(capsys, "check", "--against", str(old))
+
+    assert code == 1
+    assert [row["about"] for row in answer if row["level"] == "problem"] == [str(old)]
+    assert "set worker.price_book" in answer[0]["finding"]
+
+
 def test_check_notes_an_entry_for_a_time_that_is_priced_already(
     book: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
