@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numba
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -65,13 +66,27 @@ def _in_order(codes: Numbers, size: int) -> Groups:
         first = np.empty(len(encoded.dictionary), np.int64)
         first[of_row[::-1]] = np.arange(rows)[::-1]
         return Groups(of_row=of_row, first=first)
-    first_of = np.full(size, rows, np.int64)
-    first_of[codes[::-1]] = np.arange(rows)[::-1]
-    found = np.flatnonzero(first_of < rows)
-    found = found[np.argsort(first_of[found])]
-    place = np.empty(size, np.int64)
-    place[found] = np.arange(len(found))
-    return Groups(of_row=place[codes], first=first_of[found])
+    of_row, first = np.empty(rows, np.int64), np.empty(min(size, rows), np.int64)
+    count = _place(codes, np.full(size, -1, np.int64), of_row, first)
+    return Groups(of_row=of_row, first=first[:count])
+
+
+def _place_in_order(codes: Any, places: Any, of_row: Any, first: Any) -> int:
+    """Number the codes as they occur; -> how many there are. ``places``: (size,) -1."""
+    count = 0
+    for row in range(len(codes)):
+        place = places[codes[row]]
+        if place < 0:
+            place = count
+            places[codes[row]] = place
+            first[count] = row
+            count += 1
+        of_row[row] = place
+    return count
+
+
+_OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "_nrt": False}
+_place: Any = numba.njit(**_OPTIONS)(_place_in_order)
 
 
 def encode(column: pa.ChunkedArray) -> Coded:
@@ -169,6 +184,13 @@ def whole(column: Any) -> pa.Array:
     if not isinstance(column, pa.ChunkedArray):
         return column
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def cast_to(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The columns of a schema; those that have their type already are not touched."""
+    columns = (table[field.name] for field in schema)
+    cast = [one if one.type == field.type else one.cast(field.type) for one, field in zip(columns, schema, strict=True)]
+    return pa.table(cast, schema=schema)
 
 
 def spell(table: pa.Table, names: Iterable[str] | None = None) -> pa.Table:

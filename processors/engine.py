@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from processors.codes import count_words, spell
+from processors.codes import cast_to, count_words, spell
 from processors.conventions.table import AliasTable, load_table
 from processors.copies import take_units
 from processors.decode import decode
@@ -127,12 +127,12 @@ def _process_spans(ranges: Sequence[Sequence[Message]], engine: Engine) -> list[
 
 def _as_stored(spans: pa.Table) -> pa.Table:
     """The columns of ``SPANS``, as ``STORED``."""
-    columns = spans.select(SPANS.names)
-    encoded = (
-        column.dictionary_encode() if pa.types.is_dictionary(field.type) and column.type == pa.string() else column
-        for field, column in zip(STORED, columns.columns, strict=True)
-    )
-    return pa.table(list(encoded), STORED.names).cast(STORED)
+    plain = [
+        field.name for field in STORED if pa.types.is_dictionary(field.type) and spans[field.name].type == pa.string()
+    ]
+    for name in plain:
+        spans = spans.set_column(spans.schema.get_field_index(name), name, spans[name].dictionary_encode())
+    return cast_to(spans, STORED)
 
 
 def _number_ranges(rows: pa.Table, starts: NDArray[np.int64]) -> pa.Table:

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from processors.codes import Coded, Groups, Numbers, encode, encode_integers, number, numbers, whole
+from processors.codes import Coded, Groups, Numbers, cast_to, encode, encode_integers, number, numbers, whole
 from processors.histograms import histograms
 from processors.sums import add_up
 from warehouse.once import LEDGER
@@ -101,5 +101,5 @@ def _count(holds: pa.Array, groups: Groups, all_calls: Numbers) -> pa.Array:
 
 def in_schema(table: pa.Table, schema: pa.Schema) -> pa.Table:
     """The columns of a schema, and ``LEDGER`` where the table has it."""
-    rows = table.select(schema.names).cast(schema)
+    rows = cast_to(table, schema)
     return rows.append_column(LEDGER, table[LEDGER]) if LEDGER in table.column_names else rows

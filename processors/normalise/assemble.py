@@ -16,7 +16,7 @@ from processors.codes import Groups
 from processors.conventions.table import TAG
 from processors.decode import Decoded
 from processors.messages import DeadLetter, Tally, tally
-from processors.normalise.calls import MAY_RESPOND, OF_SHAPES, describe_calls
+from processors.normalise.calls import OF_SHAPES, RESPONDS, describe_calls
 from processors.normalise.frame import to_polars, told_in
 from processors.normalise.guardrails import note_safety
 from processors.normalise.identity import identify
@@ -90,6 +90,7 @@ _IDS = ("trace_id", "span_id", "parent_span_id")
 _WIRE = {"_span_name": "name", "_scope_name": "scope_name"}
 _NO_NAMES = (*_IDS, *_WIRE.values(), "call_id")
 _FOUND = ("provider", "request_model", "response_model", "server_address")
+_RARE = ("reported_cost", "attempt", "resend_count")
 _MOST_USD = 1e9
 _MOST_ATTEMPTS = 2**31 - 1
 
@@ -117,7 +118,7 @@ def normalise(decoded: Decoded, rules: Rules) -> Normalised:
     dropped.update(decoded.dropped)
     dropped.update(count_empty(decoded))
     return Normalised(
-        spans=_in_schema(frame.with_columns(*_remaining()), named.columns, decoded),
+        spans=_in_schema(_finish(frame), named.columns, decoded),
         outcomes=_outcomes(decoded, frame, named, rules),
         dead=decoded.dead,
         dropped=dropped,
@@ -129,7 +130,11 @@ def to_canonical(decoded: Decoded, rules: Rules) -> pl.DataFrame:
     """All steps: the canonical columns, and what the steps have noted on their way. It may hold content."""
     renamed = [pl.col(name).alias(column) for column, name in _WIRE.items()]
     tier = pl.col("service_tier").str.to_lowercase()
-    return _judge(decoded).pipe(identify, rules).with_columns(*_remaining(), *renamed, tier)
+    return _judge(decoded).pipe(identify, rules).pipe(_finish).with_columns(*renamed, tier)
+
+
+def _finish(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.with_columns(_remaining(frozenset(told_in(frame, _RARE))))
 
 
 def _judge(decoded: Decoded, without: Collection[str] = ()) -> pl.DataFrame:
@@ -174,7 +179,7 @@ def _alike(frame: pl.DataFrame) -> Groups:
 def _own_response_ids(decoded: Decoded, frame: pl.DataFrame) -> pa.Array:
     """Those of spans that may respond; not the client's own id, which litellm writes where the provider gave none."""
     ids, of_client = (decoded.spans[name].combine_chunks() for name in ("response_id", "call_id"))
-    own = frame.select(MAY_RESPOND.fill_null(value=False)).to_series().to_numpy()
+    own = frame[RESPONDS].to_numpy().copy()
     if of_client.null_count < len(of_client):
         same = pc.equal(ids.cast(pa.string()), of_client.cast(pa.string()))
         own &= ~np.asarray(pc.fill_null(same, False).to_numpy(zero_copy_only=False), np.bool_)
@@ -193,14 +198,16 @@ def _with_names(frame: pl.DataFrame, named: Named, decoded: Decoded) -> pl.DataF
 
 
 @cache
-def _remaining() -> list[pl.Expr]:
-    """Columns that need no step of their own."""
+def _remaining(told: frozenset[str]) -> list[pl.Expr]:
+    """Columns that need no step of their own. ``told``: those of ``_RARE`` in which any row has a value."""
     cost = pl.col("reported_cost")
+    usd = pl.when(cost.is_between(0, _MOST_USD)).then(cost).cast(pl.Decimal(38, 12))
     sent_again = pl.when(pl.col("resend_count").is_between(0, _MOST_ATTEMPTS - 1)).then(pl.col("resend_count") + 1)
-    attempt = pl.coalesce(pl.when(pl.col("attempt") > 0).then(pl.col("attempt")), sent_again)
+    number = pl.coalesce(pl.when(pl.col("attempt") > 0).then(pl.col("attempt")), sent_again)
+    attempt = pl.when(number <= _MOST_ATTEMPTS).then(number).cast(pl.Int32)
     return [
-        pl.when(cost.is_between(0, _MOST_USD)).then(cost).cast(pl.Decimal(38, 12)).alias("reported_cost_usd"),
-        pl.when(attempt <= _MOST_ATTEMPTS).then(attempt).cast(pl.Int32).alias("attempt"),
+        (usd if "reported_cost" in told else pl.lit(None, pl.Decimal(38, 12))).alias("reported_cost_usd"),
+        (attempt if told & {"attempt", "resend_count"} else pl.lit(None, pl.Int32)).alias("attempt"),
         pl.col("partition").alias("source_partition"),
         pl.col("offset").alias("source_offset"),
         pl.col("message_index").alias("_message_index"),

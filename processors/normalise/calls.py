@@ -32,10 +32,14 @@ _CLIENT_OF_A_MODEL = (pl.col("kind") == SPAN_KINDS["CLIENT"]) & pl.col("usage_ra
 _HAS_TOKENS = pl.col("input_tokens").is_not_null() | pl.col("output_tokens").is_not_null()
 
 
+RESPONDS = "_responds"
+"""Column of shapes: whether a span's response id names a response."""
+
+
 _DESCRIBED = (
     *("_role", "role_operation", "role_stream", "operation", "provider", "request_model", "response_model", "stream"),
     *("finish_reason", "finish_word", "server_address", "_model_call", "_genai", *RULED.values()),
-    *("failed", COUNTS_WHOLE, ENDS_WELL, FINISH_SPEAKS),
+    *("failed", COUNTS_WHOLE, ENDS_WELL, FINISH_SPEAKS, RESPONDS),
 )
 
 
@@ -51,9 +55,6 @@ OF_SHAPES = frozenset(
 )
 """Texts that are the same in all rows of a shape, also where later steps replace them."""
 
-MAY_RESPOND = pl.col("_model_call") | pl.col("_role").is_in(("fetch", "repeat"))
-"""Whether a span's response id names a response."""
-
 
 def describe_calls(decoded: Decoded, without: Collection[str] = ()) -> pl.DataFrame:
     """One row per span: what it was decoded to, words replaced by canonical ones, and the columns of ``tell``.
@@ -65,7 +66,7 @@ def describe_calls(decoded: Decoded, without: Collection[str] = ()) -> pl.DataFr
     described = _memo(decoded.table).make(decoded, first_rows(shape))
     spans = decoded.spans.drop_columns([*_WIRE_WORDS, *without])
     frame = to_frame(replace(decoded, spans=spans)).with_columns(spread(described, shape)).pipe(read_failures)
-    own = [] if "response_id" in without else [pl.when(MAY_RESPOND).then(_own_response_id()).alias("response_id")]
+    own = [] if "response_id" in without else [pl.when(RESPONDS).then(_own_response_id()).alias("response_id")]
     return frame.with_columns(*own)
 
 
@@ -109,7 +110,7 @@ def _describe(frame: pl.DataFrame) -> pl.DataFrame:
             (pl.col("operation").is_not_null() | (pl.col("_role") != "other")).alias("_genai"),
         )
         .with_columns(*[ruled(side).alias(name) for side, name in RULED.items()])
-        .with_columns(counts_whole(), ends_well(), finish_speaks())
+        .with_columns(counts_whole(), ends_well(), finish_speaks(), _responds())
     )
 
 
@@ -255,6 +256,11 @@ def _last_word() -> pl.Expr:
     """Why it stopped, for the error class: a model that refused in words has stopped like one that answered."""
     ended = pl.col("finish_reason").is_null() | (pl.col("finish_reason") == "stop")
     return pl.when(pl.col("refused") & ended).then(pl.lit("refusal")).otherwise("finish_word")
+
+
+def _responds() -> pl.Expr:
+    responds = pl.col("_model_call") | pl.col("_role").is_in(("fetch", "repeat"))
+    return responds.fill_null(value=False).alias(RESPONDS)
 
 
 def _own_response_id() -> pl.Expr:

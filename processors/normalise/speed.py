@@ -12,21 +12,36 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from processors.normalise.frame import told_in
 from processors.normalise.times import LONGEST_MS
+
+_FIRST_TOKENS = ("ttft", "first_chunk_at", "server_ttft")
 
 
 def measure_speed(frame: pl.DataFrame) -> pl.DataFrame:
     """``ttft_ms`` anew, and ``tpot_ms``; no first token is before the start, after the end or past ``LONGEST``."""
-    return frame.with_columns(_ttft()).with_columns(_tpot())
+    told = frozenset(told_in(frame, _FIRST_TOKENS))
+    return frame.with_columns(_ttft(told)).with_columns(_tpot())
 
 
 @cache
-def _ttft() -> pl.Expr:
+def _ttft(told: frozenset[str]) -> pl.Expr:
+    """``told``: the columns of ``_FIRST_TOKENS`` in which any row has a value."""
+    if not told:
+        return pl.lit(None, pl.Float64).alias("ttft_ms")
     first_chunk_ms = (pl.col("first_chunk_at") - pl.col("started_ns")).cast(pl.Int64, strict=False) / 1e6
     after_start = pl.col("first_chunk_at") >= pl.col("started_ns")
-    candidates = (pl.col("ttft"), pl.when(after_start).then(first_chunk_ms), pl.col("server_ttft"))
+    candidates = {
+        "ttft": pl.col("ttft"),
+        "first_chunk_at": pl.when(after_start).then(first_chunk_ms),
+        "server_ttft": pl.col("server_ttft"),
+    }
     streams = pl.col("stream").fill_null(value=True) & pl.col("_model_call")  # unknown: see forget_unstreamed
-    return pl.when(streams).then(pl.coalesce(*[_plausible(value) for value in candidates])).alias("ttft_ms")
+    return (
+        pl.when(streams)
+        .then(pl.coalesce(*[_plausible(value) for name, value in candidates.items() if name in told]))
+        .alias("ttft_ms")
+    )
 
 
 @cache
