@@ -170,12 +170,11 @@ def test_what_the_instrumentation_counted_itself_goes_before_the_answer():
     assert (row["input_tokens"], row["output_tokens"], row["cached_input_tokens"]) == (9, 3, 4)
 
 
-def test_claudes_answer_counts_its_cache_beside_the_input():
-    usage = {"input_tokens": 10, "cache_read_input_tokens": 500, "cache_creation_input_tokens": 0, "output_tokens": 7}
+def test_an_input_without_its_cache_is_no_count_of_a_call():
+    usage = {"input_tokens": 10, "cache_read_input_tokens": 500, "output_tokens": 7}
     told = {"openinference.span.kind": "LLM", "llm.model_name": "claude-sonnet-4-5", "llm.provider": "anthropic"}
+    told |= {"output.value": json.dumps({"usage": usage})}
 
-    row = _row(
-        told | {"output.value": json.dumps({"usage": usage})}, "Messages", "openinference.instrumentation.anthropic"
-    )
+    row = _row(told, "Messages", scope="openinference.instrumentation.anthropic")
 
-    assert (row["input_tokens"], row["cached_input_tokens"], row["output_tokens"]) == (510, 500, 7)
+    assert (row["input_tokens"], row["cost_usd"], row["price_status"]) == (None, None, "usage_missing")
