@@ -324,6 +324,15 @@ def test_vercels_sdk_tells_what_perplexity_searched_and_cited():
     assert (row["output_tokens"], dict(row["units"])) == (2400, {"searches": 7, "citation_output_tokens": 2000})
 
 
+def test_vercels_sdk_adds_the_reasoning_of_perplexity_where_it_tells_it():
+    usage = {"perplexity": {"usage": {"citationTokens": 2000, "numSearchQueries": 7}}}
+    told = {"ai.usage.reasoningTokens": 5000, "ai.usage.inputTokenDetails.noCacheTokens": 1000}
+
+    row = _bill(_vercel("perplexity", _DEEP, usage, out=5400) | told, "ai")
+
+    assert (row["output_tokens"], row["cost_usd"]) == (7400, _deep_research())
+
+
 _O3 = {"openinference.span.kind": "LLM", "llm.provider": "openai", "llm.model_name": "o3"}
 _COUNTED = {"llm.token_count.prompt": 1000, "llm.token_count.completion": 400}
 _OPENINFERENCE = "openinference.instrumentation.openai"
