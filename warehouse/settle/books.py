@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import duckdb
 import pyarrow as pa
 
+from warehouse.engine import Connection
 from warehouse.schemas import TIME
 from warehouse.schemas.kinds import fields
 from warehouse.settle.standing import Standing
@@ -25,14 +25,14 @@ NO_VERDICTS = pa.schema(
 ).empty_table()
 
 
-def state_spans(connection: duckdb.DuckDBPyConnection, since: datetime, before: datetime) -> None:
+def state_spans(connection: Connection, since: datetime, before: datetime) -> None:
     """Make the view ``standing``: the spans as they stand. Needs the views ``spans`` and ``corrections``."""
     connection.execute("SET VARIABLE since = $1", [since])
     connection.execute("SET VARIABLE before = $1", [before])
     connection.execute(read_sql("effective"))
 
 
-def count_hours(connection: duckdb.DuckDBPyConnection, since: datetime) -> dict[datetime, int]:
+def count_hours(connection: Connection, since: datetime) -> dict[datetime, int]:
     """Spans by hour of those that ended from ``since`` on; needs the view ``spans``."""
     counted = connection.execute(
         "SELECT hour_of(ended_at), count(*) FROM spans WHERE ended_at >= $1 GROUP BY ALL", [since]
@@ -40,14 +40,14 @@ def count_hours(connection: duckdb.DuckDBPyConnection, since: datetime) -> dict[
     return dict(counted.fetchall())
 
 
-def find_named(connection: duckdb.DuckDBPyConnection, told: pa.Table) -> pa.Table:
+def find_named(connection: Connection, told: pa.Table) -> pa.Table:
     """Spans whose tasks outcomes may be about; needs ``standing``."""
     connection.register("told", told)
     connection.execute(read_sql("named"))
     return connection.sql("FROM named").to_arrow_table()
 
 
-def decide_tasks(connection: duckdb.DuckDBPyConnection, told: pa.Table, named: list[pa.Table]) -> pa.Table:
+def decide_tasks(connection: Connection, told: pa.Table, named: list[pa.Table]) -> pa.Table:
     """What became of each task that an outcome tells of, by what ``find_named`` found."""
     connection.register("told", told)
     connection.register("named", pa.concat_tables(named))
@@ -55,9 +55,7 @@ def decide_tasks(connection: duckdb.DuckDBPyConnection, told: pa.Table, named: l
     return connection.sql("FROM verdict_of").to_arrow_table()
 
 
-def find_touched(
-    connection: duckdb.DuckDBPyConnection, close_id: str, decided_since: datetime, verdicts: pa.Table
-) -> set[datetime]:
+def find_touched(connection: Connection, close_id: str, decided_since: datetime, verdicts: pa.Table) -> set[datetime]:
     """Hours whose books may lack something, by what stands in ``corrections``, ``tasks`` and the verdicts.
 
     Tasks that are decided otherwise count from ``decided_since`` on.
@@ -69,7 +67,7 @@ def find_touched(
     return {hour for (hour,) in connection.execute("FROM touched").fetchall()}
 
 
-def find_lines(connection: duckdb.DuckDBPyConnection, standing: Standing, entry: str) -> dict[str, pa.Table]:
+def find_lines(connection: Connection, standing: Standing, entry: str) -> dict[str, pa.Table]:
     """By table the rows to add, without settlement and close; ``entry``: of lines of hours that were closed before.
 
     Needs ``standing``, the tables ``hours``, ``unread`` and ``verdict_of``, and the views ``ledger``, ``tasks`` and

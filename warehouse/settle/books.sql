@@ -77,7 +77,7 @@ WITH line AS (
     FROM judged
     WHERE billable AND user_id IS NOT NULL
     UNION ALL BY NAME
-    SELECT hour, tenant, feature, user_id, -calls, -cost_usd
+    SELECT hour, tenant, feature, user_id, -calls AS calls, -cost_usd AS cost_usd
     FROM user_days
     WHERE hour IN (SELECT hour FROM hours WHERE NOT alone)
 )

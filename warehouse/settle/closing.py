@@ -19,6 +19,7 @@ from weakref import WeakKeyDictionary
 
 import pyarrow as pa
 
+from warehouse.engine import DuckDB, Opener
 from warehouse.errors import WarehouseError
 from warehouse.lake import Lake
 from warehouse.lake.place import Place
@@ -36,7 +37,7 @@ from warehouse.settle.books import (
     state_spans,
 )
 from warehouse.settle.corrections import Pricing
-from warehouse.settle.desk import Desk
+from warehouse.settle.desk import Layout, open_desk
 from warehouse.settle.standing import FIRST, HOUR, LAST, Hour, Standing, Unread, as_table, chunk
 from warehouse.settle.statements import read_sql
 
@@ -91,17 +92,18 @@ class Closing:
     place: LakeSettings
     how: SettleSettings
     pricing: Pricing
+    engine: Opener = DuckDB
     actor: str = ""
     on_step: Callable[[str], None] = lambda _: None
     close_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     parts: int = 0
     taker: SnapshotTaker = field(init=False)
-    desk: Desk = field(init=False)
+    desk: Layout = field(init=False)
 
     def __enter__(self) -> Self:
         self.taker = _TAKERS.get(self.lake) or SnapshotTaker(Place.of(self.place))
         _TAKERS[self.lake] = self.taker
-        self.desk = Desk(self.place, self.how, self.close_id)
+        self.desk = open_desk(self.engine, self.place, self.how, self.close_id)
         return self
 
     def __exit__(
@@ -131,8 +133,10 @@ class Closing:
         """
         snapshot = scene.snapshot
         if self.parts:
-            files = {**snapshot.files, "corrections": self.taker.take().files["corrections"]}
-            snapshot = dataclasses.replace(snapshot, files=files)
+            ours = self.taker.take()
+            files = {**snapshot.files, "corrections": ours.files["corrections"]}
+            versions = {**snapshot.versions, "corrections": ours.versions["corrections"]}
+            snapshot = dataclasses.replace(snapshot, files=files, versions=versions)
         was_closed_to = scene.standing.closed_to
         with self.desk.lay(snapshot, "spans", window=(since, None)) as connection:
             counts = count_hours(connection, since)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-import duckdb
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from warehouse.engine import Connection
 from warehouse.once import rejudge
 from warehouse.schemas import CORRECTIONS
 from warehouse.schemas.settled import CORRECTED, SPAN_IDENTITY
@@ -50,7 +50,7 @@ class Pricing:
     version: str
 
 
-def find_corrections(connection: duckdb.DuckDBPyConnection, pricing: Pricing) -> pa.Table:
+def find_corrections(connection: Connection, pricing: Pricing) -> pa.Table:
     """Corrections of the spans of the traces ``looked_at``, judged together.
 
     Needs the views ``spans`` and ``corrections``. Columns: ``COLUMNS``, of which ``was_billed`` says that the span is
@@ -80,7 +80,7 @@ def _changed(rows: pa.Table, judged: pa.Table) -> np.typing.NDArray[np.bool_]:
     return changed
 
 
-def _corrected_before(connection: duckdb.DuckDBPyConnection, rows: pa.Table) -> np.typing.NDArray[np.bool_]:
+def _corrected_before(connection: Connection, rows: pa.Table) -> np.typing.NDArray[np.bool_]:
     """(n,) of traces that an earlier settlement has corrected."""
     connection.register("judged_traces", rows.select(["trace_id"]))
     before = connection.sql(

@@ -1,6 +1,7 @@
-"""One DuckDB for all steps of a settlement: what a step made is gone at its end.
+"""Where the steps of a settlement lay out their tables: what a step made is gone at its end.
 
-A table of few rows is read once and kept; of others each statement reads the columns and files that it needs.
+``Desk`` is one DuckDB for all steps: a table of few rows is read once and kept; of others each statement reads the
+columns and files that it needs. ``EngineDesk`` opens another engine for each step.
 """
 
 from __future__ import annotations
@@ -8,10 +9,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterator
+from typing import Protocol
 
-import duckdb
 import pyarrow.compute as pc
 
+from warehouse.engine import Connection, DuckDB, Engine, Opener
 from warehouse.lake.snapshot import Snapshot
 from warehouse.relations import EVER, Window, connect, expose
 from warehouse.schemas import TABLES
@@ -34,6 +36,61 @@ SELECT 'VIEW', database_name, view_name FROM duckdb_views() WHERE NOT internal
 """
 
 
+class Layout(Protocol):
+    """A desk."""
+
+    def lay(
+        self, snapshot: Snapshot, *tables: str, window: Window = EVER
+    ) -> contextlib.AbstractContextManager[Connection]:
+        """A connection with the words of the rules and these tables, of spans and corrections those of ``window``.
+
+        There may be rows of other times among them. One may be laid within another, and has what that one made.
+        """
+
+    def close(self) -> None:
+        """Give everything back."""
+
+
+def open_desk(engine: Opener, place: LakeSettings, how: SettleSettings, close_id: str) -> Layout:
+    """The desk of an engine; ``close_id``: of the settlement whose rows count here already."""
+    return Desk(place, how, close_id) if engine is DuckDB else EngineDesk(engine, place, how, close_id)
+
+
+class EngineDesk:
+    """On any engine, each step on one of its own; what is laid within a step is laid on that one."""
+
+    def __init__(self, engine: Opener, place: LakeSettings, how: SettleSettings, close_id: str) -> None:
+        self._open = engine
+        self._place = dataclasses.replace(place, query_memory_mib=how.memory_mib)
+        self._task_of = how.task_of
+        self._close_id = close_id
+        self._engine: Engine | None = None
+
+    def close(self) -> None:
+        """Nothing is kept."""
+
+    @contextlib.contextmanager
+    def lay(self, snapshot: Snapshot, *tables: str, window: Window = EVER) -> Iterator[Connection]:
+        """As ``Layout`` says."""
+        if self._engine is not None:
+            self._expose(self._engine, snapshot, tables, window)
+            yield self._engine
+            return
+        with self._open(self._place) as engine:
+            add_macros(engine, self._task_of)
+            self._expose(engine, snapshot, tables, window)
+            self._engine = engine
+            try:
+                yield engine
+            finally:
+                self._engine = None
+
+    def _expose(self, engine: Engine, snapshot: Snapshot, tables: tuple[str, ...], window: Window) -> None:
+        for table in tables:
+            within = window if TABLES[table].time == "ended_at" else EVER
+            engine.expose(snapshot, table, ALL, within, close=self._close_id)
+
+
 class Desk:
     """``close_id``: of the settlement whose rows count here already."""
 
@@ -50,7 +107,7 @@ class Desk:
         self._connection.close()
 
     @contextlib.contextmanager
-    def lay(self, snapshot: Snapshot, *tables: str, window: Window = EVER) -> Iterator[duckdb.DuckDBPyConnection]:
+    def lay(self, snapshot: Snapshot, *tables: str, window: Window = EVER) -> Iterator[Connection]:
         """A connection with the words of the rules and these tables, of spans and corrections those of ``window``.
 
         There may be rows of other times among them. One may be laid within another, and has what that one made.

@@ -2,6 +2,8 @@
 -- record, share a response id with spans of other records, or stand beside a call that another instrumentation, or the
 -- same one by a record of its own, may have told again. What came in one record alone was judged by the flush that took it,
 -- with all that the rules need.
+DELETE FROM shared WHERE made_id(id) IS NULL;  -- no rule goes by it
+
 CREATE TEMP TABLE linking AS
 SELECT DISTINCT trace_id, id
 FROM naming

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import duckdb
 import pyarrow as pa
 
+from warehouse.engine import Connection
 from warehouse.schemas import TIME
 from warehouse.settle.standing import HOUR, Hour, chunk
 from warehouse.settle.statements import read_sql
@@ -39,9 +39,7 @@ class Part:
         return pa.table({"first_hour": pa.array(first, TIME), "last_hour": pa.array(last, TIME)})
 
 
-def find_doubtful(
-    connection: duckdb.DuckDBPyConnection, window: tuple[datetime, datetime], fresh: list[Hour], spans: int
-) -> int:
+def find_doubtful(connection: Connection, window: tuple[datetime, datetime], fresh: list[Hour], spans: int) -> int:
     """Make the table ``looked_at`` of traces to judge; how many there are.
 
     Needs the views ``spans`` (about so many ``spans`` in the ``window``) and ``unread``. ``fresh``: hours of what no
@@ -53,7 +51,7 @@ def find_doubtful(
     for share in range(shares):
         _set(connection, shares=shares, share=share)
         connection.execute(read_sql("several"))
-    if connection.execute("FROM spoken").fetchone():
+    if connection.execute("FROM spoken LIMIT 1").fetchall():
         for hours in chunk(fresh, SHARE_SPANS):
             _set(connection, first_hour=hours[0].start - HOUR, last_hour=hours[-1].start + HOUR)
             connection.execute(read_sql("beside"))
@@ -62,7 +60,7 @@ def find_doubtful(
     return _count(connection)
 
 
-def share_out(connection: duckdb.DuckDBPyConnection, spans: int) -> list[Part]:
+def share_out(connection: Connection, spans: int) -> list[Part]:
     """Parts of about so many spans, in order of time; needs ``looked_at``, makes the table ``placed``."""
     connection.execute(read_sql("placed"))
     cells = connection.sql(
@@ -91,7 +89,7 @@ def _pieces(cells: tuple[tuple[datetime, datetime], ...], held: int, spans: int)
     return (Part(cells=cells, piece=piece, pieces=pieces) for piece in range(pieces))
 
 
-def take_part(connection: duckdb.DuckDBPyConnection, part: Part) -> tuple[datetime, datetime, bool]:
+def take_part(connection: Connection, part: Part) -> tuple[datetime, datetime, bool]:
     """Make ``owned``, the traces of the part, and ``looked_at``, with those that bear on them.
 
     Returns from when to when all these are, and whether there are others than those of the part. Needs ``placed``,
@@ -110,15 +108,15 @@ def take_part(connection: duckdb.DuckDBPyConnection, part: Part) -> tuple[dateti
     return first, last + HOUR, _count(connection) > owned
 
 
-def _repeat(connection: duckdb.DuckDBPyConnection, name: str) -> None:
+def _repeat(connection: Connection, name: str) -> None:
     while connection.execute(read_sql(name)).fetchall() != [(0,)]:
         pass
 
 
-def _count(connection: duckdb.DuckDBPyConnection) -> int:
+def _count(connection: Connection) -> int:
     return int(connection.execute("SELECT count(*) FROM looked_at").fetchall()[0][0])
 
 
-def _set(connection: duckdb.DuckDBPyConnection, **values: object) -> None:
+def _set(connection: Connection, **values: object) -> None:
     for name, value in values.items():
         connection.execute(f"SET VARIABLE {name} = $1", [value])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
+from warehouse.engine import DuckDB, Opener
 from warehouse.errors import WarehouseError
 from warehouse.lake import Lake
 from warehouse.settings import LakeSettings, SettleSettings
@@ -25,12 +26,13 @@ def close_month(
     month: date,
     now: datetime,
     actor: str = "",
+    engine: Opener = DuckDB,
 ) -> Settled:
     """Close ``month`` (its first day) and all before it; ``number`` 0 where that was done.
 
     Raises MonthOpen, Overtaken, LakeUnavailable, LakeMissing.
     """
-    with Closing(lake=lake, place=place, how=how, pricing=pricing, actor=actor) as closing:
+    with Closing(lake=lake, place=place, how=how, pricing=pricing, actor=actor, engine=engine) as closing:
         return _close_month(closing, month, now)
 
 

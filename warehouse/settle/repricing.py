@@ -13,6 +13,7 @@ from datetime import datetime
 import pyarrow as pa
 
 from warehouse.damage import FAILURES
+from warehouse.engine import DuckDB, Opener
 from warehouse.errors import LakeUnavailable
 from warehouse.lake import Lake
 from warehouse.lake.place import one_line
@@ -73,13 +74,16 @@ def reprice(
     dry_run: bool = False,
     actor: str = "",
     on_step: Callable[[str], None] = lambda _: None,
+    engine: Opener = DuckDB,
 ) -> Repriced:
     """Price the calls that ended in ``window`` (half-open), of one ``model`` or of all; ``dry_run``: change nothing.
 
     Raises Overtaken, LakeUnavailable, LakeMissing; nothing counts of what was done by then.
     """
     try:
-        with Closing(lake=lake, place=place, how=how, pricing=pricing, actor=actor, on_step=on_step) as closing:
+        with Closing(
+            lake=lake, place=place, how=how, pricing=pricing, actor=actor, on_step=on_step, engine=engine
+        ) as closing:
             return _reprice(closing, now, window, model, dry_run=dry_run)
     except FAILURES as error:
         raise LakeUnavailable(f"cannot reprice {lake.url}: {one_line(error)}") from error

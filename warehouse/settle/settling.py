@@ -15,10 +15,10 @@ import dataclasses
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-import duckdb
 import pyarrow.compute as pc
 
 from warehouse.damage import FAILURES
+from warehouse.engine import Connection, DuckDB, Opener
 from warehouse.errors import LakeUnavailable
 from warehouse.lake import Lake
 from warehouse.lake.place import one_line
@@ -47,13 +47,18 @@ def settle(
     until: datetime | None = None,
     actor: str = "",
     on_step: Callable[[str], None] = lambda _: None,
+    engine: Opener = DuckDB,
 ) -> Settled:
     """Close what is over at ``now``, at most the hours before ``until``; ``on_step`` is told each step when it is done.
+
+    ``engine``: what runs the SQL; the once rules on what is doubtful are run here, whatever it is.
 
     Raises Overtaken, LakeUnavailable, LakeMissing; nothing counts of what was done by then.
     """
     try:
-        with Closing(lake=lake, place=place, how=how, pricing=pricing, actor=actor, on_step=on_step) as closing:
+        with Closing(
+            lake=lake, place=place, how=how, pricing=pricing, actor=actor, on_step=on_step, engine=engine
+        ) as closing:
             return _settle(closing, now, until)
     except FAILURES as error:
         raise LakeUnavailable(f"cannot settle {lake.url}: {one_line(error)}") from error
@@ -128,7 +133,7 @@ def _correct(closing: Closing, scene: Scene, done: Settled, fresh: list[Hour]) -
 
 def _judge(
     closing: Closing,
-    connection: duckdb.DuckDBPyConnection,
+    connection: Connection,
     done: Settled,
     first: datetime,
     *,

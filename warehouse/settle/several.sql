@@ -10,9 +10,16 @@ WHERE hash(trace_id) % getvariable('shares') = getvariable('share')
 GROUP BY trace_id
 HAVING min(record) <> max(record);
 
-INSERT INTO shared
-SELECT id, min(record) <> max(record) AND bool_or(is_fresh)
+CREATE OR REPLACE TEMP TABLE repeated AS
+SELECT id
 FROM naming
 WHERE hash(id) % getvariable('shares') = getvariable('share')
 GROUP BY id
-HAVING min(trace_id) <> max(trace_id) AND made_id(id) IS NOT NULL;
+HAVING count(*) > 1;
+
+INSERT INTO shared
+SELECT id, min(record) <> max(record) AND bool_or(is_fresh)
+FROM naming
+WHERE id IN (SELECT id FROM repeated)
+GROUP BY id
+HAVING min(trace_id) <> max(trace_id);

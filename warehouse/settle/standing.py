@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
-import duckdb
 import pyarrow as pa
 
+from warehouse.engine import Connection
 from warehouse.questions import load_question
 from warehouse.schemas import TIME
 
@@ -28,7 +28,7 @@ class Standing:
     offsets: Mapping[str, int] = field(default_factory=dict)
 
 
-def read_standing(connection: duckdb.DuckDBPyConnection) -> Standing:
+def read_standing(connection: Connection) -> Standing:
     """The last row of the view ``settlements``."""
     rows = connection.sql(
         "SELECT settlement, closed_to, months_closed_to, offsets FROM settlements ORDER BY settlement DESC LIMIT 1"
@@ -61,7 +61,7 @@ NOTHING = Unread(
 """Where nothing is read."""
 
 
-def read_unread(connection: duckdb.DuckDBPyConnection, standing: Standing) -> Unread:
+def read_unread(connection: Connection, standing: Standing) -> Unread:
     """From the view ``flushes``: of a topic that was made anew what the two have in common counts as unread."""
     streams = connection.sql(
         "SELECT app_id, any_value(partition) AS partition, max(next_offset) AS next, min(first_offset) AS first, "
@@ -80,7 +80,7 @@ def read_unread(connection: duckdb.DuckDBPyConnection, standing: Standing) -> Un
     )
 
 
-def read_watermark(connection: duckdb.DuckDBPyConnection, now: datetime) -> datetime | None:
+def read_watermark(connection: Connection, now: datetime) -> datetime | None:
     """Up to when all spans have arrived, from the view ``flushes``; None where nothing was ever flushed."""
     asked = load_question("watermark")
     values = asked.parse({"now": now})

@@ -8,6 +8,7 @@ from importlib.resources import files
 
 import duckdb
 
+from warehouse.engine import Connection
 from warehouse.once.statements import read_sql as read_rule
 from warehouse.schemas import COST_KINDS, TASKS, TOKEN_KINDS
 from warehouse.schemas.settled import CORRECTED, LEDGER_AMOUNTS, LEDGER_COUNTS, LEDGER_DIMENSIONS, SPAN_IDENTITY
@@ -116,11 +117,11 @@ def read_sql(name: str) -> str:
     return text
 
 
-def add_macros(connection: duckdb.DuckDBPyConnection, task_of: Sequence[str]) -> None:
+def add_macros(connection: Connection, task_of: Sequence[str]) -> None:
     """The words of the once rules, and ``task_key`` and ``task_kind`` of a task's, a session's and a trace's id."""
-    for statement in connection.extract_statements(read_rule("records")):
+    for statement in duckdb.extract_statements(read_rule("records")):
         if "CREATE TEMP MACRO" in statement.query:
-            connection.execute(statement)
+            connection.execute(statement.query)
     for macro in WORDS:
         connection.execute(f"CREATE TEMP MACRO {macro}")
     key = ", ".join(_TASK_NAMES[name] for name in task_of)
