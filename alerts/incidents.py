@@ -39,6 +39,15 @@ class Scope:
         return f"{self.tenant or UNATTRIBUTED} / {self.feature or UNATTRIBUTED}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Series:
+    """What has at most one open incident: a signal about a scope, or about a budget."""
+
+    signal: str
+    scope: Scope
+    budget: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contributor:
     """How much of the excess one value of one dimension explains; shares within a dimension add up to the whole."""
@@ -76,11 +85,17 @@ class Event:
     channel: str | None = None
     actor: str | None = None
     note: str | None = None
+    budget: str | None = None
 
     @property
     def scope(self) -> Scope:
-        """The series that the incident is about."""
+        """Whose spend it is about; of a budget that is of several, None stands for all of them."""
         return Scope(tenant=self.tenant, feature=self.feature)
+
+    @property
+    def series(self) -> Series:
+        """The series that the incident is about."""
+        return Series(signal=self.signal, scope=self.scope, budget=self.budget)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,15 +123,15 @@ def incident_id(scope: Scope, signal: str, opened_at: datetime) -> str:
     return hash_id(scope.tenant, scope.feature, signal, int(opened_at.timestamp()) // 60)
 
 
-def latest_incidents(events: Iterable[Event]) -> dict[Scope, Incident]:
-    """The last incident of each scope, open or resolved."""
-    found: dict[Scope, Incident] = {}
+def latest_incidents(events: Iterable[Event]) -> dict[Series, Incident]:
+    """The last incident of each series, open or resolved."""
+    found: dict[Series, Incident] = {}
     for event in sorted((e for e in events if e.event in TOLD), key=lambda e: (e.opened_at, e.incident_id, e.sequence)):
         if event.event == OPENED:
-            found[event.scope] = Incident(opened=event, last=event, updates=0)
-        elif event.scope in found and found[event.scope].opened.incident_id == event.incident_id:
-            known = found[event.scope]
-            found[event.scope] = Incident(
+            found[event.series] = Incident(opened=event, last=event, updates=0)
+        elif event.series in found and found[event.series].opened.incident_id == event.incident_id:
+            known = found[event.series]
+            found[event.series] = Incident(
                 opened=known.opened, last=event, updates=known.updates + (event.event == UPDATED)
             )
     return found

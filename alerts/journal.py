@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from alerts.incidents import Event, Incident, Scope, from_table, latest_incidents, to_table
+from alerts.incidents import Event, Incident, Series, from_table, latest_incidents, to_table
 from alerts.ledger import Ledger
 
 
@@ -19,7 +19,7 @@ class Journal:
         self._ledger = ledger
         self._version: int | None = None
         self._events: tuple[Event, ...] = ()
-        self._incidents: Mapping[Scope, Incident] = {}
+        self._incidents: Mapping[Series, Incident] = {}
 
     @property
     def events(self) -> Sequence[Event]:
@@ -27,8 +27,8 @@ class Journal:
         return self._events
 
     @property
-    def incidents(self) -> Mapping[Scope, Incident]:
-        """The last incident of each scope."""
+    def incidents(self) -> Mapping[Series, Incident]:
+        """The last incident of each series."""
         return self._incidents
 
     def refresh(self) -> bool:

@@ -9,19 +9,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from alerts.incidents import Scope
-from alerts.ledger import JOURNAL, ZERO, Total, of_scope
+from alerts.ledger import CAUSES, JOURNAL, ZERO, Total, of_scope
 from warehouse.lake import Lake
+from warehouse.planning import Plans
+from warehouse.planning.periods import Stretch
+from warehouse.planning.standing import Standing, is_streamed, stand
+from warehouse.questions.dimensions import Filter
 from warehouse.reader import ALL, Warehouse
 
 TABLE = "incidents"
+NO_PLANS = Plans()
 
 
 class LakeLedger:
     """A ``Ledger`` over the tables of a lake. Everything may raise LakeUnavailable."""
 
-    def __init__(self, lake: Lake, warehouse: Warehouse) -> None:
+    def __init__(self, lake: Lake, warehouse: Warehouse, plans: Plans = NO_PLANS) -> None:
         self._lake = lake
         self._warehouse = warehouse
+        self._plans = plans
 
     def mark(self) -> Hashable:
         """Versions of the tables that a flush touches first and last."""
@@ -52,6 +58,16 @@ class LakeLedger:
             day: Total(calls=row["calls"], cost_usd=row["cost_usd"] or ZERO)
             for day, row in zip(days, sums.to_pylist(), strict=True)
         }
+
+    def budgets(self, now: datetime) -> Sequence[Standing]:
+        """See ``Ledger``."""
+        return stand(self._warehouse.snapshot(), self._plans, now) if self._plans.budgets else ()
+
+    def spend_of(self, of: Filter, window: Stretch) -> pa.Table:
+        """See ``Ledger``."""
+        snapshot, (start, end) = self._warehouse.snapshot(), window
+        where, end = (dict(of), end) if is_streamed(snapshot, of) else ({}, start)
+        return snapshot.ask("spend", ALL, by=CAUSES, where=where, start=start, end=end)
 
     def events(self) -> pa.Table:
         """See ``Ledger``."""

@@ -15,9 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from alerts.incidents import Scope
+from warehouse.planning.periods import Stretch
+from warehouse.planning.standing import Standing
+from warehouse.questions.dimensions import Filter
 from warehouse.schemas import INCIDENTS, USAGE
 
 ZERO = Decimal(0)
+CAUSES = ("feature", "model", "principal")
+"""Dimensions that explain an excess."""
 JOURNAL = "alerts"
 """The app-transaction under which events are committed: one number after the other, whoever writes."""
 
@@ -45,6 +50,15 @@ class Ledger(Protocol):
     def days(self, start: datetime, end: datetime) -> Mapping[date, Total]:
         """Totals of the usage in [start, end) by UTC day; days without usage are left out."""
 
+    def budgets(self, now: datetime) -> Sequence[Standing]:
+        """How budgets stand; none where no file names any."""
+
+    def spend_of(self, of: Filter, window: Stretch) -> pa.Table:
+        """Usage that a filter lets through in a window: columns feature, model, principal, calls, cost_usd.
+
+        No rows where usage does not tell what it filters by.
+        """
+
     def events(self) -> pa.Table:
         """The rows of ``incidents``, in any order."""
 
@@ -62,6 +76,7 @@ class MemoryLedger:
         self.usage_rows = USAGE.empty_table()
         self.incident_rows = INCIDENTS.empty_table()
         self.committed_until: datetime | None = None
+        self.standings: Sequence[Standing] = ()
         self._version: int | None = None
 
     def add_usage(self, rows: pa.Table) -> None:
@@ -87,6 +102,17 @@ class MemoryLedger:
         """See ``Ledger``."""
         sums = _sums(_between(self.usage_rows, start, end), ["day"])
         return {row["day"]: Total(calls=row["calls"], cost_usd=row["cost_usd"] or ZERO) for row in sums.to_pylist()}
+
+    def budgets(self, now: datetime) -> Sequence[Standing]:  # noqa: ARG002 - the seam's
+        """See ``Ledger``; what a test has put there."""
+        return self.standings
+
+    def spend_of(self, of: Filter, window: Stretch) -> pa.Table:
+        """See ``Ledger``."""
+        rows = _between(self.usage_rows, *window)
+        for name, values in of:
+            rows = rows.filter(pc.is_in(rows[name], pa.array(list(values), rows.schema.field(name).type)))
+        return _sums(rows, CAUSES)
 
     def events(self) -> pa.Table:
         """See ``Ledger``."""

@@ -2,7 +2,8 @@
 
 1. Note what couriers have delivered since the last look.
 2. Where usage, journal or the minute have changed: train up to the minutes that may still change, judge those, commit
-   the events that are due. If another worker has committed first, judge again with what it has told.
+   the events that are due. If another worker has committed first, judge again with what it has told. Budgets are
+   looked at every ``budgets_every_s``.
 3. Give every free courier what its channel has not taken.
 
 Only step 2 costs anything, and only when something has changed. Nothing is sent that has not been committed.
@@ -13,7 +14,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,13 +22,14 @@ from typing import Any
 import pyarrow as pa
 
 from alerts import metrics
+from alerts.budgets import draft_budget_events
 from alerts.channels import Channel
 from alerts.detector import Gates
 from alerts.dispatch import Dispatch
-from alerts.incidents import Event, Scope, as_json
+from alerts.incidents import SIGNAL_SPEND, Event, Incident, Scope, as_json
 from alerts.journal import Journal
 from alerts.judge import CRITICAL_GATES, Evidence, Signature, draft_events
-from alerts.ledger import Ledger
+from alerts.ledger import CAUSES, Ledger
 from alerts.life import Rules
 from alerts.record import DAY_MINUTES, MINUTE_S, Record, to_minute, to_time
 from alerts.settings import AlertSettings
@@ -35,7 +37,6 @@ from alerts.state import SPAN
 
 log = logging.getLogger("spanledger.alerts")
 
-CAUSES = ("feature", "model", "principal")
 ATTEMPTS = 5
 BEFORE = timedelta(days=1)
 
@@ -62,6 +63,7 @@ class Lookout:
         gates = Gates(usd=settings.min_excess_usd, percent=settings.min_excess_percent)
         self._record = Record(gates, history_days=settings.history_days)
         self._seen: object = None
+        self._budgets_at: datetime | None = None
 
     def step(self, now: datetime, *, wait_s: float = 0.0) -> StepReport:
         """One look; ``wait_s`` waits for deliveries. After LakeUnavailable the next look does what is left."""
@@ -71,8 +73,9 @@ class Lookout:
         watermark = self._ledger.watermark(now) if news or seen != self._seen else None
         events = self._judge(now, watermark) if watermark is not None else ()  # 2
         self._seen = seen
+        of_budgets = self._hold_budgets(now)
         return StepReport(
-            events=tuple(as_json(event) for event in events),
+            events=tuple(as_json(event) for event in (*events, *of_budgets)),
             judged_until=watermark,
             delivered=delivered,
             outbox=self._dispatch.send(now),  # 3
@@ -80,10 +83,26 @@ class Lookout:
 
     def _judge(self, now: datetime, watermark: datetime) -> Sequence[Event]:
         started = time.perf_counter()
+        drafts = self._commit(lambda: self._draft(now, watermark))
+        metrics.judge_seconds.record(time.perf_counter() - started)
+        return drafts
+
+    def _hold_budgets(self, now: datetime) -> Sequence[Event]:
+        if self._budgets_at is not None and now < self._budgets_at + timedelta(seconds=self._settings.budgets_every_s):
+            return ()
+        standings = self._ledger.budgets(now)
+        signature = self._sign(now)
+        drafts = self._commit(
+            lambda: draft_budget_events(standings, self._journal.incidents, self._ledger.spend_of, signature)
+        )
+        self._budgets_at = now
+        return drafts
+
+    def _commit(self, draft: Callable[[], Sequence[Event]]) -> Sequence[Event]:
+        """What is due, committed; drafted again where another worker came first."""
         for _ in range(ATTEMPTS):
-            drafts = self._draft(now, watermark)
+            drafts = draft()
             if not drafts or self._journal.commit(drafts):
-                metrics.judge_seconds.record(time.perf_counter() - started)
                 _report(drafts)
                 return drafts
             metrics.conflicts.add(1)
@@ -101,14 +120,21 @@ class Lookout:
             calm_minutes=self._settings.calm_minutes,
         )
         evidence = Evidence(usage=usage, usage_before=self._usage_before, watermark=watermark)
+        return draft_events(judged, self._spikes(), rules, evidence, self._sign(now))
+
+    def _sign(self, now: datetime) -> Signature:
         critical_usd = CRITICAL_GATES * self._settings.min_excess_usd
-        signature = Signature(actor=self.actor, recorded_at=now, critical_usd=critical_usd)
-        return draft_events(judged, self._journal.incidents, rules, evidence, signature)
+        return Signature(actor=self.actor, recorded_at=now, critical_usd=critical_usd)
+
+    def _spikes(self) -> dict[Scope, Incident]:
+        """The last incident of each scope's spend."""
+        known = self._journal.incidents.items()
+        return {series.scope: incident for series, incident in known if series.signal == SIGNAL_SPEND}
 
     def _train_until(self, end: int) -> int:
         """Keep what may still open an incident, and the windows of open ones, out of training; a day at most."""
         recent = end - SPAN - self._settings.notify_max_age_s // MINUTE_S
-        starts = [to_minute(i.opened.window_start) for i in self._journal.incidents.values() if i.is_open]
+        starts = [to_minute(i.opened.window_start) for i in self._spikes().values() if i.is_open]
         return max(min([recent, *starts]), end - SPAN - DAY_MINUTES)
 
     def _usage_before(self, scope: Scope, start: datetime) -> pa.Table:

@@ -29,6 +29,10 @@ class AlertSettings:
     history_days: int = field(
         default=35, metadata={"help": "Days of usage from which detectors are trained at start.", "min": 1, "max": 400}
     )
+    budgets_every_s: int = field(
+        default=300,
+        metadata={"help": "Budgets (settle.budgets) are held against spend this often.", "min": 5, "max": 86_400},
+    )
     resend_s: int = field(
         default=60,
         metadata={"help": "Active alerts are sent to the Alertmanager again this often.", "min": 1, "max": 3600},

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alerts.channels import Channel, open_channels
-from alerts.lake_ledger import LakeLedger
+from alerts.lake_ledger import NO_PLANS, LakeLedger
 from alerts.lookout import Lookout, StepReport
 from alerts.settings import AlertSettings
 from warehouse.lake import Lake
+from warehouse.planning import Plans
 from warehouse.reader import Warehouse
 
 __all__ = ["StepReport", "Watcher"]
@@ -18,6 +19,11 @@ class Watcher(Lookout):
     """``step(now)`` whenever something may have changed; ``channels`` are told besides those of the settings."""
 
     def __init__(
-        self, settings: AlertSettings, lake: Lake, warehouse: Warehouse, channels: Sequence[Channel] = ()
+        self,
+        settings: AlertSettings,
+        lake: Lake,
+        warehouse: Warehouse,
+        channels: Sequence[Channel] = (),
+        plans: Plans = NO_PLANS,
     ) -> None:
-        super().__init__(settings, LakeLedger(lake, warehouse), (*open_channels(settings), *channels))
+        super().__init__(settings, LakeLedger(lake, warehouse, plans), (*open_channels(settings), *channels))

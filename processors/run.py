@@ -28,7 +28,9 @@ from processors.metrics import WorkerMetrics
 from processors.prepare import prepare
 from processors.pricing.start import hold_book
 from processors.users import fingerprint, load_user_key
+from warehouse.allocation import read_dimensions
 from warehouse.lake import Lake
+from warehouse.planning import read_plans
 from warehouse.reader import Warehouse
 from warehouse.settings import SettleSettings
 
@@ -64,6 +66,8 @@ def run_worker(
 
     Raises IngestError, WarehouseError or BadPriceBook before the start.
     """
+    levels = read_dimensions(settle.dimensions).levels
+    plans = read_plans(settle.budgets, levels)
     data.mkdir(parents=True, exist_ok=True)
     hold_book(worker.price_book, lake)
     made = _wait_for_broker(kafka)
@@ -81,7 +85,8 @@ def run_worker(
         metrics=WorkerMetrics(),
         on_step=on_step,
     )
-    watcher = Watcher(alerts, opened, Warehouse(lake), channels=[KafkaChannel(kafka)]) if alerts.enabled else None
+    channels = [KafkaChannel(kafka)]
+    watcher = Watcher(alerts, opened, Warehouse(lake, levels), channels, plans) if alerts.enabled else None
     every = chores(lake, settle, flusher.engine.book, flusher.worker)
     app = build_app(Parts(kafka=kafka, worker=worker, flusher=flusher, watcher=watcher, chores=every, data=data))
     _end_in_time(app, worker.drain_seconds)

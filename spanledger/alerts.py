@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from spanledger.settings import Settings
 
-COLUMNS = ("state", "severity", "tenant", "feature", "opened_at", "resolved_at", "excess_usd", "summary")
+COLUMNS = ("state", "severity", "signal", "opened_at", "resolved_at", "excess_usd", "summary")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

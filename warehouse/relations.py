@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from warehouse.lake.snapshot import Snapshot
 from warehouse.schemas import HISTOGRAM_GAMMA, HISTOGRAM_ZERO, TABLES
-from warehouse.scope import Scope, condition, identifier, literal
+from warehouse.scope import Scope, condition, identifier, is_whole, literal
 from warehouse.settings import LakeSettings
 
 Window = tuple[datetime | None, datetime | None]
@@ -90,6 +90,8 @@ def rule_of(
 ) -> str:
     """SQL that holds for the rows of a table that ``expose`` shows."""
     rule = condition(scope) if "tenant" in TABLES[table].schema.names else "true"
+    if table == "incidents" and not is_whole(scope):
+        rule = f"({rule}) AND (budget IS NULL OR tenant IS NOT NULL)"  # a budget of several tenants is nobody's alone
     if TABLES[table].is_settled:
         return f"({rule}) AND close_id IN ({', '.join(map(literal, [*_closes(connection, snapshot, as_of), close]))})"
     return f"settlement <= {as_of}" if table == "settlements" and as_of is not None else rule

@@ -12,10 +12,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from alerts.channels.http import post_json
-from alerts.incidents import RESOLVED, UNATTRIBUTED, Event
+from alerts.incidents import RESOLVED, SIGNAL_SPEND, UNATTRIBUTED, Event
 from alerts.text import dollars, name_causes
 
-ALERT_NAME = "SpanLedgerSpend"
+ALERT_NAMES = {SIGNAL_SPEND: "SpanLedgerSpend"}
+BUDGET_ALERT = "SpanLedgerBudget"
 REFRESHES_AHEAD = 4
 
 
@@ -43,11 +44,10 @@ class Alertmanager:
         ends_at = event.recorded_at if event.event == RESOLVED else now + self._active_for
         return {
             "labels": {
-                "alertname": ALERT_NAME,
+                "alertname": ALERT_NAMES.get(event.signal, BUDGET_ALERT),
                 "signal": event.signal,
                 "severity": event.severity,
-                "tenant": event.tenant or UNATTRIBUTED,
-                "feature": event.feature or UNATTRIBUTED,
+                **_whose(event),
             },
             "annotations": {
                 "summary": event.summary or "",
@@ -62,6 +62,14 @@ class Alertmanager:
             "endsAt": _rfc3339(ends_at),
             "generatorURL": self._dashboard_url,
         }
+
+
+def _whose(event: Event) -> dict[str, str]:
+    """Labels that name whose spend it is; a budget of several tenants or features names none of them."""
+    if event.budget is None:
+        return {"tenant": event.tenant or UNATTRIBUTED, "feature": event.feature or UNATTRIBUTED}
+    named = {"budget": event.budget, "tenant": event.tenant, "feature": event.feature}
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def _rfc3339(time: datetime) -> str:

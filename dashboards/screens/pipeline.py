@@ -100,7 +100,7 @@ def _draw_incidents(rows: Sequence[Row], now: datetime, zone: tzinfo) -> None:
         "Open incidents",
         [{**row, "scope": _scope(row), "cause": _cause(row)} for row in rows],
         [
-            Column(name="scope", title="Tenant · feature"),
+            Column(name="scope", title="Tenant · feature, or budget"),
             Column(name="opened_at", title="Since", shown=partial(figures.moment, now=now, zone=zone)),
             Column(name="observed_usd", title="Observed", shown=figures.usd),
             Column(name="expected_usd", title="Expected", shown=figures.usd),
@@ -109,12 +109,14 @@ def _draw_incidents(rows: Sequence[Row], now: datetime, zone: tzinfo) -> None:
             Column(name="cause", title="Most of it from"),
         ],
         name="open-incidents",
-        note="Spend far above what is usual, worst first",
+        note="Spend far above what is usual or planned, worst first",
         none="None is open.",
     )
 
 
 def _scope(row: Row) -> str:
+    if row["budget"] is not None:
+        return f"Budget {row['budget']}"
     return f"{row['tenant'] or UNATTRIBUTED} · {row['feature'] or UNATTRIBUTED}"
 
 

@@ -15,6 +15,7 @@ from alerts.incidents import (
     RESOLVED,
     UPDATED,
     Scope,
+    Series,
     as_json,
     from_table,
     hash_id,
@@ -32,6 +33,7 @@ UPDATED_EVENT = follow(OPENED_EVENT, UPDATED)
 RESOLVED_EVENT = follow(UPDATED_EVENT, RESOLVED)
 LIFE = [OPENED_EVENT, UPDATED_EVENT, RESOLVED_EVENT]
 ACME = Scope(tenant="acme", feature="chat")
+SPEND = Series(signal="spend", scope=ACME)
 
 
 def test_an_id_depends_on_every_part_and_on_their_borders() -> None:
@@ -65,7 +67,7 @@ def test_json_has_money_as_text_and_times_with_their_zone() -> None:
 @settings(deadline=None)
 @given(st.permutations(LIFE))
 def test_an_incident_is_the_fold_of_its_events_in_any_order(events: list) -> None:  # type: ignore[type-arg]
-    incident = latest_incidents(events)[ACME]
+    incident = latest_incidents(events)[SPEND]
 
     assert (incident.opened, incident.last, incident.updates) == (OPENED_EVENT, RESOLVED_EVENT, 1)
     assert not incident.is_open
@@ -77,13 +79,13 @@ def test_book_keeping_changes_no_incident() -> None:
         for kind in (NOTIFIED, CLAIMED)
     ]
 
-    assert latest_incidents([OPENED_EVENT, *notes])[ACME].last == OPENED_EVENT
+    assert latest_incidents([OPENED_EVENT, *notes])[SPEND].last == OPENED_EVENT
 
 
 def test_the_latest_incident_of_a_scope_is_the_one_that_opened_last() -> None:
     later = opened(at=START + timedelta(hours=2))
 
-    assert latest_incidents([later, *LIFE])[ACME].opened == later
+    assert latest_incidents([later, *LIFE])[SPEND].opened == later
 
 
 def test_an_update_without_its_opening_is_no_incident() -> None:

@@ -9,6 +9,7 @@
 ``model.py``      damped trend x weekday factors, with paths drawn from past errors
 ``backtest.py``   the same from days of the past, against what came
 ``forecast.py``   the report ``forecast``
+``standing.py``   how budgets stand now, as alerts watch them
 ``budgets.py``    the report ``budgets``
 ``causes.py``     a difference in parts that add up to it: volume, mix, price
 ``variance.py``   the report ``variance``

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -14,13 +13,14 @@ from warehouse.planning.file import Budget, Plans
 from warehouse.planning.forecast import AHEAD, QUALITY, SPENT, View, look, quality_of, spent_of, sums_of
 from warehouse.planning.periods import Stretch, midnight, period_of
 from warehouse.planning.series import Asked, sees, to_usd
+from warehouse.planning.standing import burns_of
 from warehouse.questions import load_question
 from warehouse.questions.dimensions import Filter
 from warehouse.reader import Scope, WarehouseSnapshot
 from warehouse.schemas.kinds import TIME, USD
 
 NAME = "budgets"
-HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+DAY = timedelta(days=1)
 SUMS_ALONE = {"where": (), "bucket": "hour", "start": None, "end": None}
 """Parameters of the sums, with their defaults: budgets say themselves what they are of."""
 
@@ -70,7 +70,7 @@ def _row(budget: Budget, period: Stretch, view: View) -> dict[str, Any]:
     return {
         "budget": budget.name,
         "owner": budget.owner,
-        "of": _shown(budget.of),
+        "of": shown(budget.of),
         "period": budget.period,
         "period_start": period[0],
         "period_end": period[1],
@@ -132,22 +132,15 @@ def _days_ahead(left: int, period: Stretch, view: View) -> float | None:
 
 def _burning(budget: Budget, period: Stretch, asked: Asked, view: View) -> str | None:
     """The alerts that are on. What is seen ends with the stream, or with the settled hours."""
-    pace = budget.picos / ((period[1] - period[0]) / HOUR)
-    on = []
-    for alert in budget.burn_alerts:
-        start = view.seen_to - alert.hours * HOUR
-        sums = [
-            asked.settled("hour", start, view.settled_to),
-            asked.provisional(max(start, view.settled_to), view.seen_to),
-        ]
-        spent = sum(picos for one in sums for picos in (one or {}).get((), {}).values())
-        rate = spent / (alert.hours * pace)
-        if rate >= alert.rate:
-            on.append(f"{alert.hours} h at {Decimal(rate):.2f} times the even pace (limit {alert.rate:f})")
+    on = [
+        f"{one.alert.hours} h at {one.rate:.2f} times the even pace (limit {one.alert.rate:f})"
+        for one in burns_of(budget, period, asked, (view.settled_to, view.seen_to))
+        if one.is_on
+    ]
     return "; ".join(on) or None
 
 
-def _shown(of: Filter) -> str:
+def shown(of: Filter) -> str:
     """What a budget is of, as a filter is written."""
     pairs = [f"{name}={value or ''}" for name, values in of for value in sorted(values, key=lambda one: one or "")]
     return ",".join(pairs) or "all"

@@ -46,9 +46,14 @@ class Asked:
 
     def provisional(self, start: datetime, end: datetime) -> Sums | None:
         """Of the stream by hour; None where it does not tell these dimensions, or a settlement of the past is asked."""
-        if self.as_of is not None or not all(map(self._is_streamed, (*self.by, *(name for name, _ in self.where)))):
+        if not self.is_streamed:
             return None
         return self._sums("spend", {"start": start, "end": end, "bucket": "hour"}) if start < end else {}
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether the stream tells it: all its dimensions, and as of now."""
+        return self.as_of is None and all(map(self._is_streamed, (*self.by, *(name for name, _ in self.where))))
 
     def _sums(self, question: str, params: Mapping[str, Any]) -> Sums:
         rows = self.snapshot.ask(question, self.scope, by=self.by, where=dict(self.where), **params).to_pylist()

@@ -6,6 +6,7 @@
 -- gives state: open or resolved
 -- gives excess_usd: observed_usd - expected_usd in [window_start, window_end)
 -- gives notified: channels that took the opening
+-- gives budget: of signals of budgets, its name; tenant and feature are NULL unless it is of one alone
 -- gives contributors: what explains the excess, by dimension and value
 -- table state, severity, tenant, feature, opened_at, resolved_at, observed_usd, expected_usd, excess_usd, summary
 WITH told AS (
@@ -34,7 +35,7 @@ notices AS (
 SELECT
     l.incident_id,
     if(v.resolved, 'resolved', 'open') AS state,
-    l.severity, l.signal, l.tenant, l.feature,
+    l.severity, l.signal, l.tenant, l.feature, l.budget,
     v.opened_at_ AS opened_at, v.resolved_at, l.recorded_at AS last_event_at, l.event AS last_event,
     l.window_start, l.window_end,
     l.observed_usd, l.expected_usd, l.excess_usd, l.excess_usd_per_hour,

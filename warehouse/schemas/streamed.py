@@ -206,7 +206,7 @@ INCIDENTS = pa.schema(
         pa.field("sequence", pa.int32()),  # 0, 1, … within the incident
         pa.field("event", pa.string()),  # opened, updated, escalated, resolved, acknowledged, silenced, notified, …
         *fields("recorded_at window_start window_end opened_at", TIME),
-        *fields("tenant feature signal severity", pa.string()),
+        *fields("tenant feature budget signal severity", pa.string()),
         *fields("observed_usd expected_usd excess_usd excess_usd_per_hour", USD),
         pa.field("contributors", pa.list_(CONTRIBUTOR)),
         *fields("summary channel actor note", pa.string()),
@@ -214,6 +214,7 @@ INCIDENTS = pa.schema(
 )
 """One event in an incident's life (``alerts.incidents`` names them); an incident is the fold of its events.
 
-Amounts are about ``[window_start, window_end)``. ``sequence`` of a notice is that of the event it is about, ``channel``
+Amounts are about ``[window_start, window_end)``. ``budget`` names the one that a signal of budgets is about; its tenant
+and feature are NULL unless it is of one alone. ``sequence`` of a notice is that of the event it is about, ``channel``
 who took it. ``contributors``: what explains the excess, by dimension and value.
 """

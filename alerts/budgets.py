@@ -1,0 +1,233 @@
+"""Budgets as incidents: which threshold is reached, and which budget burns too fast.
+
+========================  ========  ==============================================================================
+signal                    severity  open while
+========================  ========  ==============================================================================
+``budget_threshold``      warning   a threshold below 100 % is reached, until the period ends; told again at the next,
+                                    and not at all where the first look finds 100 % reached
+``budget_exceeded``       critical  100 % is reached, or a threshold beyond
+``budget_slow_burn``      warning   a burn alert is on that is not the budget's fastest
+``budget_fast_burn``      critical  the burn alert with the highest rate is on
+========================  ========  ==============================================================================
+
+A burn is over once it is a tenth below its limit; it is told again when its excess has doubled, a few times. Each
+signal of a budget has at most one open incident. Pure: the same standings and events so far give the same events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pyarrow as pa
+
+from alerts.explain import explain
+from alerts.incidents import OPENED, RESOLVED, UPDATED, Contributor, Event, Incident, Scope, Series, hash_id
+from alerts.judge import CRITICAL, MICRODOLLAR, WARNING, Signature
+from alerts.life import MAX_UPDATES, WORSE
+from alerts.text import dollars, name_causes
+from warehouse.planning.periods import Stretch
+from warehouse.planning.series import to_usd
+from warehouse.planning.standing import Burn, Standing
+from warehouse.questions.dimensions import Filter
+
+THRESHOLD, EXCEEDED = "budget_threshold", "budget_exceeded"
+SLOW_BURN, FAST_BURN = "budget_slow_burn", "budget_fast_burn"
+SEVERITY = {THRESHOLD: WARNING, EXCEEDED: CRITICAL, SLOW_BURN: WARNING, FAST_BURN: CRITICAL}
+WHOLE = Decimal(100)
+CALM = Decimal("0.9")
+"""Of its limit: a burn below it is over."""
+HOUR = timedelta(hours=1)
+
+SpendOf = Callable[[Filter, Stretch], pa.Table]
+"""Usage that a filter lets through in a stretch: columns feature, model, principal, calls, cost_usd."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One signal of one budget now. ``is_calm``: an incident may be resolved; neither on nor calm is no news.
+
+    ``observed_usd`` came in ``window``, ``expected_usd`` is what would have been right.
+    """
+
+    series: Series
+    owner: str
+    of: Filter
+    is_on: bool
+    is_calm: bool
+    window: Stretch
+    observed_usd: Decimal
+    expected_usd: Decimal
+    said: str
+
+    def is_over(self, last: Event) -> bool:
+        """Whether an open incident is resolved: it is calm, or of a period before."""
+        return self.is_calm or (_is_of_period(self.series) and self.window[0] > last.window_start)
+
+    def is_worse(self, last: Event) -> bool:
+        """Whether it is told again: another threshold, or twice the excess."""
+        if _is_of_period(self.series):
+            return self.expected_usd > last.expected_usd
+        return self.observed_usd - self.expected_usd >= Decimal(WORSE) * last.excess_usd
+
+
+def draft_budget_events(
+    standings: Sequence[Standing], incidents: Mapping[Series, Incident], spend_of: SpendOf, signature: Signature
+) -> list[Event]:
+    """The events that are due; an incident of a budget that has no amount any more is resolved."""
+    cases = {case.series: case for standing in standings for case in cases_of(standing)}
+    drafts = [
+        event
+        for series, case in cases.items()
+        for event in _follow(case, incidents.get(series), _CausesOf(case, spend_of), signature)
+    ]
+    gone = [
+        incident
+        for series, incident in incidents.items()
+        if incident.is_open and series.signal in SEVERITY and series not in cases
+    ]
+    return drafts + [_resolve_gone(incident, signature) for incident in gone]
+
+
+def cases_of(standing: Standing) -> Iterator[Case]:
+    """Its signals, those that are not on too."""
+    low, high = ([one for one in standing.budget.thresholds if (one >= WHOLE) == exceeds] for exceeds in (False, True))
+    if low:
+        below = _at_threshold(standing, THRESHOLD, low)
+        yield replace(below, is_on=below.is_on and not (high and standing.percent >= high[0]))
+    if high:
+        yield _at_threshold(standing, EXCEEDED, high)
+    fastest = max((one.alert.rate for one in standing.burns), default=None)
+    fast = [one for one in standing.burns if one.alert.rate == fastest]
+    slow = [one for one in standing.burns if one.alert.rate != fastest]
+    for signal, burns in ((SLOW_BURN, slow), (FAST_BURN, fast)):
+        if burns:
+            yield _burning(standing, signal, burns)
+
+
+def _at_threshold(standing: Standing, signal: str, thresholds: Sequence[Decimal]) -> Case:
+    reached = [one for one in thresholds if standing.percent >= one]
+    amount = to_usd(standing.budget.picos)
+    told = f"{standing.percent:.0f} % of {dollars(amount)} for the {standing.budget.period} used"
+    elapsed = f"when {100 * _elapsed(standing):.0f} % of it were over"
+    return Case(
+        series=_series(standing, signal),
+        owner=standing.budget.owner,
+        of=standing.budget.of,
+        is_on=bool(reached),
+        is_calm=not reached,
+        window=(standing.period[0], standing.seen_to),
+        observed_usd=to_usd(standing.picos),
+        expected_usd=amount * max(reached, default=thresholds[0]) / WHOLE,
+        said=f"{told} {elapsed}",
+    )
+
+
+def _burning(standing: Standing, signal: str, burns: Sequence[Burn]) -> Case:
+    worst = max(burns, key=lambda one: one.rate / one.alert.rate)
+    observed, even = to_usd(worst.picos), to_usd(float(worst.even_picos))
+    pace = f"{worst.rate:.1f} times the even pace (limit {worst.alert.rate:f})"
+    return Case(
+        series=_series(standing, signal),
+        owner=standing.budget.owner,
+        of=standing.budget.of,
+        is_on=worst.is_on,
+        is_calm=all(one.rate < CALM * one.alert.rate for one in burns),
+        window=(worst.start, worst.end),
+        observed_usd=observed,
+        expected_usd=even,
+        said=f"{dollars(observed)} in {worst.alert.hours} h, {pace}; {standing.percent:.0f} % used",
+    )
+
+
+def _elapsed(standing: Standing) -> float:
+    start, end = standing.period
+    return (standing.seen_to - start) / (end - start)
+
+
+def _series(standing: Standing, signal: str) -> Series:
+    """A budget of one tenant or feature alone is about it."""
+    alone = {name: next(iter(values)) for name, values in standing.budget.of if len(values) == 1}
+    scope = Scope(tenant=alone.get("tenant"), feature=alone.get("feature"))
+    return Series(signal=signal, scope=scope, budget=standing.budget.name)
+
+
+def _is_of_period(series: Series) -> bool:
+    return series.signal in (THRESHOLD, EXCEEDED)
+
+
+class _CausesOf:
+    """Who spent it, looked up only where something is told."""
+
+    def __init__(self, case: Case, spend_of: SpendOf) -> None:
+        self._case, self._spend_of = case, spend_of
+
+    def __call__(self) -> tuple[Contributor, ...]:
+        start, end = self._case.window
+        window, before = (self._spend_of(self._case.of, one) for one in ((start, end), (start - (end - start), start)))
+        return explain(window, before, self._case.expected_usd)
+
+
+def _follow(
+    case: Case, known: Incident | None, causes: Callable[[], Iterable[Contributor]], signature: Signature
+) -> Iterator[Event]:
+    """What is due of one signal."""
+    if known is not None and known.is_open:
+        if case.is_over(known.opened):
+            yield _event(case, RESOLVED, known, (), signature)
+        elif case.is_on and known.updates < MAX_UPDATES and case.is_worse(known.last):
+            yield _event(case, UPDATED, known, causes(), signature)
+            return
+        else:
+            return
+    if case.is_on:
+        yield _event(case, OPENED, None, causes(), signature)
+
+
+def _event(case: Case, kind: str, known: Incident | None, causes: Iterable[Contributor], signature: Signature) -> Event:
+    series, (start, end) = case.series, case.window
+    opened_at = known.opened.opened_at if known else signature.recorded_at.replace(second=0, microsecond=0)
+    identity = known.opened.incident_id if known else hash_id(series.signal, series.budget, opened_at.isoformat())
+    sequence = known.last.sequence + 1 if known else 0
+    excess = case.observed_usd - case.expected_usd
+    contributors = tuple(causes)
+    cause = name_causes(contributors, excess)
+    said = f"budget {series.budget} (owner {case.owner}): {case.said}{', over' if kind == RESOLVED else ''}"
+    return Event(
+        event_id=hash_id(identity, kind, sequence),
+        incident_id=identity,
+        sequence=sequence,
+        event=kind,
+        recorded_at=signature.recorded_at,
+        opened_at=opened_at,
+        window_start=start,
+        window_end=max(end, start),
+        tenant=series.scope.tenant,
+        feature=series.scope.feature,
+        budget=series.budget,
+        signal=series.signal,
+        severity=SEVERITY[series.signal],
+        observed_usd=case.observed_usd,
+        expected_usd=case.expected_usd,
+        excess_usd=excess,
+        excess_usd_per_hour=(excess / Decimal(max((end - start) / HOUR, 1.0))).quantize(MICRODOLLAR),
+        contributors=contributors,
+        summary=f"{said}; {cause}" if cause else said,
+        actor=signature.actor,
+    )
+
+
+def _resolve_gone(incident: Incident, signature: Signature) -> Event:
+    last, sequence = incident.last, incident.last.sequence + 1
+    return replace(
+        last,
+        event_id=hash_id(last.incident_id, RESOLVED, sequence),
+        sequence=sequence,
+        event=RESOLVED,
+        recorded_at=signature.recorded_at,
+        contributors=(),
+        summary=f"budget {last.budget}: the file of budgets has no amount for it any more",
+        actor=signature.actor,
+    )

@@ -1,0 +1,241 @@
+"""Budgets as incidents: thresholds until the period ends, burns until they are calm, each told once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from alerts.budgets import EXCEEDED, FAST_BURN, SLOW_BURN, THRESHOLD
+from alerts.channels import Alertmanager, MemoryChannel
+from alerts.incidents import OPENED, RESOLVED, UPDATED, Event
+from alerts.lake_ledger import LakeLedger
+from alerts.ledger import MemoryLedger
+from alerts.lookout import Lookout
+from alerts.settings import AlertSettings
+from tests.alerts.workload import Spent, usage_table
+from tests.warehouse.planned import Books, line
+from tests.warehouse.samples import APP, flush_record, rows, stretch
+from warehouse.lake import Flush
+from warehouse.planning.file import Budget, BurnAlert, Plans
+from warehouse.planning.standing import Burn, Standing, stand
+from warehouse.questions.dimensions import Filter
+from warehouse.reader import ALL, Scope, Warehouse
+
+NOW = datetime(2026, 11, 10, 12, tzinfo=UTC)
+NOVEMBER, DECEMBER = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+EVERY_S = 300
+FAST, SLOW = BurnAlert(hours=6, rate=Decimal(4)), BurnAlert(hours=72, rate=Decimal("1.5"))
+USD = 10**12
+
+
+def budget(name: str = "chat", of: Filter = (("tenant", frozenset({"acme"})),), **told: Any) -> Budget:
+    """720 USD a month: one an hour in November."""
+    usual = {"thresholds": (Decimal(50), Decimal(80), Decimal(100)), "burn_alerts": (SLOW, FAST), "owner": "ann"}
+    return Budget(name=name, of=of, period="month", picos=720 * USD, first=date.min, after=date.max, **usual | told)
+
+
+def standing(usd: int, *, fast: float = 0, slow: float = 0, now: datetime = NOW, of: Budget | None = None) -> Standing:
+    """So much used by now; the burns at these times the even pace."""
+    held = of or budget()
+    begin = now.replace(day=1, hour=0)
+    burns = tuple(
+        Burn(
+            alert=alert,
+            start=now - alert.hours * HOUR,
+            end=now,
+            picos=round(rate * alert.hours * USD),
+            even_picos=Decimal(alert.hours * USD),
+        )
+        for alert, rate in ((FAST, fast), (SLOW, slow))
+    )
+    period = (begin, DECEMBER if begin == NOVEMBER else begin + 31 * DAY)
+    return Standing(budget=held, period=period, picos=usd * USD, seen_to=now, burns=burns)
+
+
+@dataclass
+class Watch:
+    """A lookout over a ledger in memory, asked every five minutes."""
+
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    channel: MemoryChannel = field(default_factory=MemoryChannel)
+    now: datetime = NOW
+
+    def __post_init__(self) -> None:
+        self.lookout = Lookout(AlertSettings(budgets_every_s=EVERY_S), self.ledger, [self.channel])
+
+    def look(self, *standings: Standing, at: datetime | None = None) -> list[tuple[str, str]]:
+        """What the next look tells: signal and event."""
+        self.ledger.standings = standings
+        self.now = at or self.now + timedelta(seconds=EVERY_S)
+        report = self.lookout.step(self.now, wait_s=1)
+        return [(event["signal"], event["event"]) for event in report.events]
+
+    def events(self) -> list[Event]:
+        """What the channel took so far."""
+        self.lookout.step(self.now + MINUTE, wait_s=5)
+        self.lookout.step(self.now + MINUTE, wait_s=5)
+        return self.channel.events
+
+
+@pytest.fixture
+def watch() -> Watch:
+    return Watch()
+
+
+def test_a_budget_that_is_far_from_its_thresholds_tells_nothing(watch: Watch):
+    assert watch.look(standing(300, fast=1, slow=1)) == []
+
+
+def test_a_threshold_is_told_once_the_next_one_again_and_the_whole_amount_by_itself(watch: Watch):
+    told = [watch.look(standing(usd)) for usd in (359, 360, 400, 576, 700, 720, 800)]
+
+    assert told == [[], [(THRESHOLD, OPENED)], [], [(THRESHOLD, UPDATED)], [], [(EXCEEDED, OPENED)], []]
+    assert {event.severity for event in watch.events()} == {"warning", "critical"}
+
+
+def test_who_begins_with_the_whole_amount_used_is_told_that_alone(watch: Watch):
+    assert watch.look(standing(800)) == [(EXCEEDED, OPENED)]
+
+
+def test_a_new_period_resolves_what_the_last_one_told_and_begins_anew(watch: Watch):
+    watch.look(standing(700))
+    watch.look(standing(800))
+    first = datetime(2026, 12, 1, 1, tzinfo=UTC)
+
+    assert watch.look(standing(1, now=first), at=first) == [(THRESHOLD, RESOLVED), (EXCEEDED, RESOLVED)]
+    assert watch.look(standing(400, now=first + HOUR), at=first + HOUR) == [(THRESHOLD, OPENED)]
+
+
+def test_a_larger_amount_resolves_a_threshold_that_is_no_longer_reached(watch: Watch):
+    watch.look(standing(400))
+
+    assert watch.look(standing(400, of=budget(thresholds=(Decimal(80),)))) == [(THRESHOLD, RESOLVED)]
+
+
+def test_a_burn_is_over_when_it_is_a_tenth_below_its_limit(watch: Watch):
+    told = [watch.look(standing(100, fast=rate)) for rate in (3.9, 4, 3.9, 3.7, 3.5, 4)]
+
+    assert told == [[], [(FAST_BURN, OPENED)], [], [], [(FAST_BURN, RESOLVED)], [(FAST_BURN, OPENED)]]
+
+
+def test_a_burn_is_told_again_when_its_excess_has_doubled(watch: Watch):
+    told = [watch.look(standing(100, fast=rate)) for rate in (4, 6.9, 7, 12.9, 13)]
+
+    assert told == [[(FAST_BURN, OPENED)], [], [(FAST_BURN, UPDATED)], [], [(FAST_BURN, UPDATED)]]
+
+
+def test_slow_and_fast_burns_are_incidents_of_their_own(watch: Watch):
+    assert watch.look(standing(100, slow=2)) == [(SLOW_BURN, OPENED)]
+    assert watch.look(standing(100, slow=2, fast=5)) == [(FAST_BURN, OPENED)]
+    assert watch.look(standing(100, slow=2, fast=1)) == [(FAST_BURN, RESOLVED)]
+
+
+def test_the_only_burn_alert_of_a_budget_is_its_fastest(watch: Watch):
+    one = standing(100, slow=2, of=budget(burn_alerts=(SLOW,)))
+    alone = Standing(budget=one.budget, period=one.period, picos=one.picos, seen_to=NOW, burns=one.burns[1:])
+
+    assert watch.look(alone) == [(FAST_BURN, OPENED)]
+
+
+def test_what_is_said_names_the_budget_the_money_and_who_spends_it(watch: Watch):
+    spent = [Spent(minute=int(NOW.timestamp()) // 60 - 30, usd=18, model="opus"), Spent(minute=1, usd=1)]
+    watch.ledger.add_usage(usage_table(spent))
+
+    watch.look(standing(100, fast=4))
+
+    (event,) = [one for one in watch.events() if one.signal == FAST_BURN]
+    assert (event.observed_usd, event.expected_usd, event.excess_usd_per_hour) == (24, 6, 3)
+    assert (event.tenant, event.feature, event.budget) == ("acme", None, "chat")
+    assert (event.window_start, event.window_end) == (NOW - 6 * HOUR, NOW)
+    assert event.summary == (
+        "budget chat (owner ann): $24.00 in 6 h, 4.0 times the even pace (limit 4); 14 % used; "
+        "67 % from model opus, principal key-1"
+    )
+
+
+def test_a_budget_that_is_in_the_file_no_more_is_resolved(watch: Watch):
+    watch.look(standing(400), standing(400, of=budget("other")))
+
+    assert watch.look(standing(400)) == [(THRESHOLD, RESOLVED)]
+    assert watch.look() == [(THRESHOLD, RESOLVED)]
+
+
+def test_two_workers_tell_it_once(watch: Watch):
+    other = Watch(ledger=watch.ledger)
+    watch.look(standing(400))
+
+    assert other.look(standing(400)) == []
+
+
+def test_an_alertmanager_is_told_of_the_budget_and_of_no_tenant_where_there_are_several():
+    labels = []
+    for of in ((("tenant", frozenset({"acme"})),), (("tenant", frozenset({"acme", "beta"})),)):
+        watch = Watch()
+        watch.look(standing(400, of=budget(of=of)))
+        alert = Alertmanager("http://x", dashboard_url="", refresh_s=60)._alert(watch.events()[0], NOW)
+        labels.append(alert["labels"])
+
+    shared = {"alertname": "SpanLedgerBudget", "signal": THRESHOLD, "severity": "warning", "budget": "chat"}
+    assert labels == [shared | {"tenant": "acme"}, shared]
+
+
+# ---- as a lake tells it
+
+
+def lake_of(tmp_path: Path) -> Books:
+    """Settled to noon at 2 an hour since the 8th; then, not settled, 20 in each of two hours, of the model opus."""
+    books = Books(tmp_path)
+    since = datetime(2026, 11, 8, tzinfo=UTC)
+    books.settle([line(since + n * HOUR, 2, feature="chat") for n in range(60)], NOW)
+    part = stretch(0, 2)
+    late = usage_table(Spent(minute=int((NOW + n * HOUR).timestamp()) // 60, usd=20, model="opus") for n in range(2))
+    flush = rows("flushes", flush_record(part, spans=2, last_record_at=NOW, flushed_at=NOW + 2 * HOUR))
+    books.lake.commit(Flush(ranges=(part,), tables={"usage": {APP: late}, "flushes": {APP: flush}}))
+    return books
+
+
+def test_settled_hours_and_the_stream_count_in_thresholds_and_burns(tmp_path: Path):
+    books = lake_of(tmp_path)
+    now = NOW + 2 * HOUR
+
+    (one,) = stand(Warehouse(books.settings).snapshot(), Plans(budgets=(budget(),)), now)
+
+    assert (one.picos, one.seen_to) == (160 * USD, now)
+    assert [(burn.alert.hours, burn.picos, burn.rate) for burn in one.burns] == [
+        (6, 48 * USD, Decimal(8)),
+        (72, 160 * USD, Decimal(160) / 72),
+    ]
+
+
+def test_a_lake_opens_incidents_that_name_who_spends(tmp_path: Path):
+    books = lake_of(tmp_path)
+    ledger = LakeLedger(books.lake, Warehouse(books.settings), Plans(budgets=(budget(),)))
+    lookout = Lookout(AlertSettings(), ledger, [MemoryChannel()])
+
+    told = lookout.step(NOW + 2 * HOUR).events
+
+    assert [(event["signal"], event["budget"]) for event in told if event["budget"]] == [
+        (SLOW_BURN, "chat"),
+        (FAST_BURN, "chat"),
+    ]
+    assert "opus" in {part["value"] for part in told[-1]["contributors"]}
+    assert lookout.step(NOW + 2 * HOUR + 10 * MINUTE).events == ()
+
+
+def test_a_budget_of_several_tenants_is_shown_to_none_of_them(tmp_path: Path):
+    books = lake_of(tmp_path)
+    plans = Plans(budgets=(budget(), budget("both", (("tenant", frozenset({"acme", None})),))))
+    Lookout(AlertSettings(), LakeLedger(books.lake, Warehouse(books.settings), plans), []).step(NOW + 2 * HOUR)
+
+    shown: dict[Scope, set[str]] = {
+        scope: {row["budget"] for row in Warehouse(books.settings).ask("incidents", scope).to_pylist()} - {None}
+        for scope in (ALL, frozenset({"acme"}), frozenset({"acme", None}))
+    }
+
+    assert list(shown.values()) == [{"chat", "both"}, {"chat"}, {"chat"}]
