@@ -34,6 +34,11 @@ class Columns:
             values = [given[name][1] if name in given else None for name in MANY]
             self._evaluations.append((row, observed_ns, *values))
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no span has come."""
+        return not self._structure
+
     def finish(self, *, messages: pa.Table, dead: tuple[DeadLetter, ...], dropped: Tally) -> Decoded:
         """All columns as Arrow."""
         structure = to_table(self._structure, STRUCTURE)

@@ -136,12 +136,13 @@ def _texts(walked: Walked, number: int, offers: Sequence[Offer] = ()) -> tuple[p
     """A column of texts, and their aliases."""
     cells, alias = walked.cells, _alias(walked, number)
     codes = fresh(len(alias), np.int32)
-    _take_codes(alias, cells.word[number], codes)
+    is_whole = _take_codes(alias, cells.word[number], codes) == 0
     places = cells.values[number, : cells.state[number, VALUES]]
     better = _settle(alias, offers)
     if not better:
-        return texts.column(cells.heap, places, codes), to_array(alias, alias == MISSING)
-    values = texts.gather(cells.heap, places, np.arange(len(places), dtype=np.int32))
+        missing = None if is_whole else codes == MISSING
+        return texts.column(cells.heap, places, codes, missing), to_array(alias, missing)
+    values = texts.gather(cells.heap, places, np.arange(len(places), dtype=np.int32), None)
     added: dict[str, int] = {}
     for row, value in better.items():
         codes[row] = len(values) + added.setdefault(value, len(added))
@@ -150,15 +151,23 @@ def _texts(walked: Walked, number: int, offers: Sequence[Offer] = ()) -> tuple[p
 
 
 @compiled
-def _take_codes(alias: Any, words: Any, codes: Any) -> None:
+def _take_codes(alias: Any, words: Any, codes: Any) -> int:
+    """-> how many rows have none."""
+    missing = 0
     for row in range(len(alias)):
         codes[row] = MISSING if alias[row] == MISSING else words[row]
+        missing += alias[row] == MISSING
+    return missing
 
 
 @compiled
-def _take_words(alias: Any, words: Any, taken: Any) -> None:
+def _take_words(alias: Any, words: Any, taken: Any) -> int:
+    """-> how many rows have none."""
+    missing = 0
     for row in range(len(alias)):
         taken[row] = 0 if alias[row] == MISSING else words[row]
+        missing += alias[row] == MISSING
+    return missing
 
 
 def _numbers(
@@ -166,13 +175,13 @@ def _numbers(
 ) -> tuple[pa.Array, pa.Array]:
     """A column of numbers, and their aliases."""
     alias, words = _alias(walked, number), fresh(len(walked.rows), np.int64)
-    _take_words(alias, walked.cells.word[number], words)
+    is_whole = _take_words(alias, walked.cells.word[number], words) == 0
     if factors is not None:
         words.view(np.float64)[:] *= factors[alias]  # of what is missing it does not matter
     better = _settle(alias, offers)  # these are in the field's own unit already
     data = words.view(np.float64 if kind in REALS else np.uint64 if kind == "time" else np.int64)
     data[list(better)] = list(better.values())
-    missing = alias == MISSING
+    missing = None if is_whole else alias == MISSING
     values = pa.array(data != 0, mask=missing) if kind == "bool" else to_array(data, missing)
     return values, to_array(alias, missing)
 

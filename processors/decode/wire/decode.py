@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from processors.conventions.table import AliasTable
-from processors.decode.decoded import STRUCTURE, Decoded, encode_texts
+from processors.decode.decoded import EVALUATIONS, STRUCTURE, Decoded, encode_texts
 from processors.decode.payload import BadPayload
 from processors.decode.walk import Walk, message_table, parse
 from processors.decode.wire import columns, frames
@@ -88,9 +88,10 @@ def _join(
     """Both kinds of rows in the order of the wire."""
     values, winners = columns.fields(walked, table, told)
     fast = pa.table([*columns.structure(walked), *values.columns], names=[*STRUCTURE.names, *values.column_names])
-    rest = slow.walk.columns.finish(messages=message_table(messages), dead=(), dropped={})
-    spans, evaluations = fast, rest.evaluations
-    if len(left) or rest.spans.num_rows:
+    spans, evaluations = fast, EVALUATIONS.empty_table()
+    if left or not slow.walk.columns.is_empty:
+        rest = slow.walk.columns.finish(messages=message_table([]), dead=(), dropped={})
+        evaluations = rest.evaluations
         kept = np.setdiff1d(np.arange(fast.num_rows), np.fromiter(left, np.int64, len(left)))
         spans = pa.concat_tables([fast.take(pa.array(kept)), encode_texts(rest.spans, fast.schema)])
         spans = spans.unify_dictionaries().combine_chunks()
@@ -111,7 +112,7 @@ def _join(
         spans=spans,
         winners=winners,
         evaluations=evaluations,
-        messages=rest.messages,
+        messages=message_table(messages),
         dead=tuple(dead[index] for index in sorted(dead)),
         dropped=dropped,
     )

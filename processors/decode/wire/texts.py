@@ -38,24 +38,28 @@ def _copy(heap: Any, places: Any, codes: Any, data: Any) -> None:
         at += size
 
 
-def gather(heap: NDArray[np.uint8], places: NDArray[np.int64], codes: NDArray[np.int32]) -> pa.Array:
-    """The text of each code; ``places``: (n, 2) begins and sizes in the heap; ``MISSING``: NULL."""
+def gather(
+    heap: NDArray[np.uint8], places: NDArray[np.int64], codes: NDArray[np.int32], missing: NDArray[np.bool_] | None
+) -> pa.Array:
+    """The text of each code; ``places``: (n, 2) begins and sizes in the heap; ``missing``: NULL, code ``MISSING``."""
     offsets = fresh(len(codes) + 1, np.int32)
     size = int(_sizes(places, codes, offsets))
     if size > np.iinfo(np.int32).max:
         raise ValueError(f"{size} bytes of one field's texts are more than a column holds: give the range in parts")
     data = fresh(size + 8, np.uint8)
     _copy(heap, places, codes, data)
-    given = valid(codes == MISSING)
+    given = None if missing is None else valid(missing)
     return pa.StringArray.from_buffers(len(codes), pa.py_buffer(offsets), pa.py_buffer(data[:size]), given)
 
 
-def column(heap: NDArray[np.uint8], places: NDArray[np.int64], codes: NDArray[np.int32]) -> pa.Array:
+def column(
+    heap: NDArray[np.uint8], places: NDArray[np.int64], codes: NDArray[np.int32], missing: NDArray[np.bool_] | None
+) -> pa.Array:
     """A dictionary column; a plain one where most rows have a text of their own."""
     if len(places) > len(codes) * MOST_DIFFERENT:
-        return gather(heap, places, codes)
-    values = gather(heap, places, np.arange(len(places), dtype=np.int32))
-    return pa.DictionaryArray.from_arrays(to_array(codes, codes == MISSING), values)
+        return gather(heap, places, codes, missing)
+    values = gather(heap, places, np.arange(len(places), dtype=np.int32), None)
+    return pa.DictionaryArray.from_arrays(to_array(codes, missing), values)
 
 
 def column_of(values: pa.Array, codes: NDArray[np.int32]) -> pa.Array:
