@@ -14,6 +14,8 @@ from processors.normalise.semantics import EXCLUSIVE, OF_READ, RULED, cached
 
 _GEMINI = "gemini"
 """Part of the names of all models whose total has what tools gave, and whose thoughts may stand in it alone."""
+_GROK = "grok-"
+"""Likewise of those whose thoughts may stand in it alone."""
 
 _KINDS = ("audio", "image", "video")
 _INPUT, _OUTPUT, _TOTAL = (pl.col(f"{name}_tokens") for name in ("input", "output", "total"))
@@ -73,21 +75,23 @@ def _rest(missing: str, known: str) -> pl.Expr:
 
 
 def share_rest(frame: pl.DataFrame) -> pl.DataFrame:
-    """``tools_outside_input``, or else ``thoughts_of_total``: what a total of Gemini has beyond both sides."""
+    """``tools_outside_input``, or else ``thoughts_of_total``: what a total of Gemini or Grok has beyond both sides."""
     if not _any(frame, _BEYOND > 0):
         return frame
-    rest = _of_gemini() & (_BEYOND > 0) & (cached() != _BEYOND)
+    beyond = (_BEYOND > 0) & (cached() != _BEYOND)
+    rest = _is_called(_GEMINI) & beyond
     none_apart = (pl.col(RULED["output"]) == "inclusive") & pl.col("provider").str.starts_with("gcp.")
     thoughts_told = pl.col("reasoning_tokens").is_not_null() | none_apart
     tools = (rest & thoughts_told).fill_null(value=False)
-    thoughts = rest.fill_null(value=False) & ~tools
+    untold = _is_called(_GROK) & beyond & pl.col("reasoning_tokens").is_null()
+    thoughts = (rest.fill_null(value=False) & ~tools) | untold.fill_null(value=False)
     return frame.pipe(_take("input", "tools_outside_input", tools)).pipe(_take("output", "thoughts_of_total", thoughts))
 
 
-def _of_gemini() -> pl.Expr:
-    """Whether a count that nobody took apart is Gemini's."""
+def _is_called(part: str) -> pl.Expr:
+    """Whether a count that nobody took apart is of a model with such a name."""
     models = pl.concat_str("request_model", "response_model", separator=" ", ignore_nulls=True).str.to_lowercase()
-    return models.str.contains(_GEMINI, literal=True) & ~pl.any_horizontal("input_is_rest", "output_is_rest")
+    return models.str.contains(part, literal=True) & ~pl.any_horizontal("input_is_rest", "output_is_rest")
 
 
 def flag_doubts(frame: pl.DataFrame) -> pl.DataFrame:

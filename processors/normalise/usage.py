@@ -22,7 +22,7 @@ Repaired, because a way is known in which such counts come about:
 
 Flagged, and billed as it stands, because nobody can say which count is wrong:
 
-* ``thoughts_of_total``: thoughts are not told, and the rest of Gemini's total is taken for them. Where its own tools
+* ``thoughts_of_total``: thoughts are not told, and the rest of Gemini's or Grok's total is taken for them. If own tools
   gave something to read, that is in it too, and belongs to the input: all is billed, some of it on the wrong side;
 * ``cached_kind_untold``: a cache gave a part of an input that has sound, pictures or video, and nobody says how much of
   these: there is no cost where the model has a rate of its own for what is both;

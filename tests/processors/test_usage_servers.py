@@ -141,6 +141,17 @@ def test_a_response_of_xai_has_its_reasoning_already(scope: str):
     assert (row["output_tokens"], row["reasoning_tokens"]) == (400, 300)
 
 
+@pytest.mark.parametrize(
+    ("total", "out", "semantics"), [(1700, 700, "inclusive+thoughts_of_total"), (1400, 400, "inclusive")]
+)
+def test_what_grok_thought_and_nobody_tells_stands_in_its_total(total: int, out: int, semantics: str):
+    row = _bill(
+        _chat("xai", "grok-4", 1000, 400, gen_ai__usage__total_tokens=total), "opentelemetry.instrumentation.openai"
+    )
+
+    assert (row["output_tokens"], row["usage_semantics"]) == (out, semantics)
+
+
 def test_logfire_tells_in_the_total_what_gemini_thought_over_openais_api():
     usage = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1500}
     row = _bill(
