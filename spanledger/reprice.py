@@ -14,6 +14,8 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
+from spanledger.engines import add_engine_flag
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -26,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--to", dest="end", metavar="TIME", required=True, help="first end of a call after")
     parser.add_argument("--model", metavar="MODEL", help="only calls of this model, as reports name it")
     parser.add_argument("--dry-run", action="store_true", help="show what would change; change nothing")
+    add_engine_flag(parser)
     parser.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
 
 
@@ -42,10 +45,15 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     books = open_books(settings)
     with ProgressLine(sys.stderr) as line:
         if not args.dry_run:
-            books.again(lambda: settle(*books.of, now=datetime.now(UTC), actor="spanledger reprice", on_step=line.show))
+            books.again(
+                lambda: settle(
+                    *books.of, engine=books.engine, now=datetime.now(UTC), actor="spanledger reprice", on_step=line.show
+                )
+            )
         found = books.again(
             lambda: reprice(
                 *books.of,
+                engine=books.engine,
                 now=datetime.now(UTC),
                 window=window,
                 model=args.model,

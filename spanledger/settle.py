@@ -18,6 +18,8 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+from spanledger.engines import add_engine_flag
+
 if TYPE_CHECKING:
     from datetime import date
 
@@ -29,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the verb."""
     parser.add_argument("--until", metavar="TIME", help="close no hour from here on (a date or an RFC 3339 time)")
     parser.add_argument("--close-month", metavar="YYYY-MM", help="close this month, and all before it, for bookings")
+    add_engine_flag(parser)
     parser.add_argument("--format", choices=("table", "json"), default="table", help="default: table")
 
 
@@ -68,7 +71,14 @@ def _settle(until: str | None, settings: Settings) -> Settled:
     books = open_books(settings)
     with ProgressLine(sys.stderr) as line:
         return books.again(
-            lambda: settle(*books.of, now=datetime.now(UTC), until=end, actor="spanledger settle", on_step=line.show)
+            lambda: settle(
+                *books.of,
+                engine=books.engine,
+                now=datetime.now(UTC),
+                until=end,
+                actor="spanledger settle",
+                on_step=line.show,
+            )
         )
 
 
@@ -91,7 +101,9 @@ def _close_month(month: date, settings: Settings) -> Settled:
 
     books = open_books(settings)
     return books.again(
-        lambda: close_month(*books.of, month=month, now=datetime.now(UTC), actor="spanledger settle --close-month")
+        lambda: close_month(
+            *books.of, engine=books.engine, month=month, now=datetime.now(UTC), actor="spanledger settle --close-month"
+        )
     )
 
 

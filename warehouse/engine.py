@@ -32,8 +32,21 @@ class Answer(Protocol):
         """All rows as tuples."""
 
 
-class Engine(Protocol):
-    """One piece of work: what it made is gone at its end."""
+class Connection(Protocol):
+    """Runs statements of DuckDB's dialect, one after the other: DuckDB's own connections do, and engines."""
+
+    def register(self, name: str, rows: pa.Table, /) -> object:
+        """Make a table at hand visible."""
+
+    def execute(self, query: str, parameters: Values = None, /) -> Answer:
+        """Run statements; the answer is that of the last one."""
+
+    def sql(self, query: str, /, *, params: Values = None) -> Answer:
+        """Ask one query."""
+
+
+class Engine(Connection, Protocol):
+    """A connection for one piece of work: what it made is gone at its end."""
 
     def expose(
         self,
@@ -46,15 +59,6 @@ class Engine(Protocol):
         as_of: int | None = None,
     ) -> None:
         """Make a table of the snapshot visible under its name (``warehouse.relations.expose``)."""
-
-    def register(self, name: str, rows: pa.Table) -> None:
-        """Make a table at hand visible."""
-
-    def execute(self, query: str, parameters: Values = None) -> Answer:
-        """Run statements of DuckDB's dialect; the answer is that of the last one."""
-
-    def sql(self, query: str, *, params: Values = None) -> Answer:
-        """Ask one query of DuckDB's dialect."""
 
     def __enter__(self) -> Self:
         """Begin."""

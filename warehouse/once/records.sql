@@ -35,7 +35,7 @@ CREATE TEMP MACRO family_of(model) AS regexp_replace(
 CREATE TEMP MACRO own_part(id) AS regexp_replace(id, '^[A-Za-z]+[-_]', '');
 CREATE TEMP MACRO made_id(id) AS CASE
     WHEN length(own_part(id)) >= 8
-        AND len(list_distinct(string_split(own_part(id), ''))) >= 4
+        AND array_length(list_distinct(string_split(own_part(id), ''))) >= 4
         AND (length(own_part(id)) >= 20 OR regexp_matches(own_part(id), '\d'))
     THEN regexp_replace(id, '^([A-Za-z]+[-_][0-9a-f]{32})-[0-9A-Za-z-]+$', '\1')
 END;

@@ -52,7 +52,8 @@ FUNCTIONS: Mapping[str, str] = {
         "ELSE to_utc_timestamp({0}, {1}) END"
     ),
     "whole": "CAST(({0} - {0} % {1}) / CAST({1} AS DECIMAL(19, 0)) AS DECIMAL(38, 0))",
-    "characters": "split({0}, '')",
+    "make_timestamptz": "timestamp_micros({0})",
+    "hash": "(xxhash64({0}) & 9223372036854775807)",  # other numbers than DuckDB's, and never negative either
 }
 """Functions of DuckDB, and macros of ours whose DuckDB text does not suit, as patterns of Spark."""
 
@@ -60,15 +61,24 @@ Macros = Mapping[str, tuple[tuple[str, ...], exp.Expr]]
 """By name: parameters and the expression that they stand in."""
 
 
-def parse(text: str) -> list[exp.Expr]:
-    """Statements of DuckDB's dialect."""
-    return [statement for statement in sqlglot.parse(text, dialect="duckdb") if statement is not None]
+_MACRO = re.compile(r"\s*(?:--.*\s+)*CREATE\s+(?:TEMP\s+)?MACRO\s+(\w+)\(([^)]*)\)\s+AS\s+(.*?);?\s*", re.DOTALL)
 
 
-def parse_macro(statement: exp.Expr) -> tuple[str, tuple[tuple[str, ...], exp.Expr]]:
-    """Name, parameters and expression of a CREATE MACRO."""
-    signature = statement.this
-    return signature.this.name.lower(), (tuple(one.name for one in signature.expressions), statement.expression)
+def parse(text: str) -> exp.Expr:
+    """One statement of DuckDB's dialect, with what comments stand around it."""
+    found = [one for one in sqlglot.parse(text, dialect="duckdb") if one and not isinstance(one, exp.Semicolon)]
+    if len(found) != 1:
+        raise NoEqual(f"{text[:80]!r}: one statement at a time")
+    return found[0]
+
+
+def parse_macro(text: str) -> tuple[str, tuple[tuple[str, ...], exp.Expr]] | None:
+    """Name, parameters and expression of a CREATE MACRO; None of other statements."""
+    found = _MACRO.fullmatch(text)
+    if found is None:
+        return None
+    names = tuple(name.strip() for name in found[2].split(","))
+    return found[1].lower(), (names, parse(f"SELECT {found[3]}").expressions[0])
 
 
 def to_spark(tree: exp.Expr, macros: Macros, values: Mapping[str, object]) -> str:
@@ -226,6 +236,18 @@ def _part(node: exp.Expr) -> exp.Expr:
     return from_pattern("slice({0}, {1}, size({0}))", [node.this, key.this])
 
 
+def _words(node: exp.Expr) -> exp.Expr:
+    """``string_split(x, '')``: its characters."""
+    return from_pattern("split({0}, '')", [node.this]) if node.expression.name == "" else node
+
+
+def _different(node: exp.Expr) -> exp.Expr:
+    """``list_distinct``, which leaves out NULL."""
+    if isinstance(node.parent, exp.Anonymous) and node.parent.name == "array_compact":
+        return node
+    return exp.Anonymous(this="array_compact", expressions=[node.copy()])
+
+
 _NODES: Mapping[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.CTE: _without_materialized,
     exp.Filter: _list,
@@ -235,4 +257,6 @@ _NODES: Mapping[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.RegexpReplace: _first_match,
     exp.Select: _distinct_on,
     exp.Bracket: _part,
+    exp.Split: _words,
+    exp.ArrayDistinct: _different,
 }

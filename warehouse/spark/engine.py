@@ -1,8 +1,8 @@
 """Apache Spark as an engine: the same SQL over the same Delta tables, at the versions of the snapshot.
 
 Every statement is parsed by sqlglot as DuckDB's, run on an empty DuckDB beside, which tells names and types
-(``shadow.py``), translated (``dialect.py``) and run. Temporary tables are kept once they are computed, in memory or on
-disk, to the end.
+(``shadow.py``), translated (``dialect.py``) and run. Temporary tables are computed at once and kept, in memory or on disk, as long as they are
+used: where a machine of a cluster is lost with a part of them, the work fails and is done again.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
@@ -30,7 +31,7 @@ from warehouse.spark.shadow import Shadow
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-_MACROS = dict(parse_macro(parse(f"CREATE MACRO {word}")[0]) for word in WORDS)
+_MACROS = dict(filter(None, (parse_macro(f"CREATE MACRO {word}") for word in WORDS)))
 
 
 class Found:
@@ -62,7 +63,6 @@ class Spark:
         self._macros = dict(_MACROS)
         self._variables: dict[str, object] = {}
         self._made: dict[str, DataFrame] = {}
-        self._kept: list[DataFrame] = []
 
     def expose(
         self,
@@ -95,17 +95,22 @@ class Spark:
     def execute(self, query: str, parameters: Values = None) -> Answer:
         """As ``Engine`` says."""
         answer: Answer = _NOTHING
-        for statement in parse(query):
-            answer = self._run(statement, parameters)
+        for statement in duckdb.extract_statements(query):
+            answer = self._run(statement.query, parameters)
         return answer
 
     def sql(self, query: str, *, params: Values = None) -> Answer:
         """As ``Engine`` says."""
         return self.execute(query, params)
 
-    def _run(self, statement: exp.Expr, given: Values) -> Answer:
+    def _run(self, text: str, given: Values) -> Answer:
+        if (macro := parse_macro(text)) is not None:
+            self._beside.execute(text)
+            self._macros[macro[0]] = macro[1]
+            return _NOTHING
+        statement = parse(text)
         if isinstance(statement, exp.Query):
-            values = dict(given) if isinstance(given, Mapping) else {}
+            values = _by_name(given)
             schema = self._shadow.schema(statement.sql(dialect="duckdb"), values)
             return Found(self._rows(statement, values), schema)
         for kind, act in _STATEMENTS.items():
@@ -115,25 +120,36 @@ class Spark:
 
     def _create(self, statement: exp.Expr, _given: Values) -> Answer:
         kind = statement.args["kind"].upper()
+        statement.set("replace", True)
         self._beside.execute(statement.sql(dialect="duckdb"))
-        if kind in ("MACRO", "FUNCTION"):
-            name, macro = parse_macro(statement)
-            self._macros[name] = macro
+        named = statement.this.this if isinstance(statement.this, exp.Schema) else statement.this
+        name = named.name
+        if statement.expression is None:
+            with _failing():
+                self._named(name, self._session.createDataFrame(self._shadow.schema(f"FROM {name}", {}).empty_table()))
             return _NOTHING
         rows = self._rows(statement.expression, {})
-        if kind == "TABLE":
-            self._kept.append(rows.persist())
-        self._named(statement.this.name, rows)
+        self._named(name, self._keep(rows) if kind == "TABLE" else rows)
         return _NOTHING
 
     def _insert(self, statement: exp.Expr, _given: Values) -> Answer:
         name = statement.this.name
-        more = self._rows(statement.expression, {})
+        more = self._keep(self._rows(statement.expression, {}))
         with _failing():
-            more = more.localCheckpoint()
             count = more.count()
             self._named(name, self._made[name].unionAll(more))
         return _Counted(count)
+
+    def _delete(self, statement: exp.Expr, _given: Values) -> Answer:
+        name, where = statement.this.name, statement.args["where"]
+        stays = exp.Not(this=exp.Is(this=exp.Paren(this=where.this), expression=exp.true()))
+        self._named(name, self._keep(self._rows(exp.select("*").from_(name).where(stays), {})))
+        return _NOTHING
+
+    def _keep(self, rows: DataFrame) -> DataFrame:
+        """Rows as they are now, computed once: what is made of them knows no more of how they came about."""
+        with _failing():
+            return rows.localCheckpoint()
 
     def _set(self, statement: exp.Expr, given: Values) -> Answer:
         self._beside.execute(statement.sql(dialect="duckdb"), given)
@@ -170,10 +186,7 @@ class Spark:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for rows in self._kept:
-            rows.unpersist()
-        for name in self._made:
-            self._session.catalog.dropTempView(name)
+        self._made.clear()  # Spark frees what nobody holds any more
         self._beside.close()
 
 
@@ -197,8 +210,16 @@ _NOTHING = _Counted(0)
 _STATEMENTS: Mapping[type[exp.Expr], Callable[[Spark, exp.Expr, Values], Answer]] = {
     exp.Create: Spark._create,  # noqa: SLF001 - its own
     exp.Insert: Spark._insert,  # noqa: SLF001
+    exp.Delete: Spark._delete,  # noqa: SLF001
     exp.Set: Spark._set,  # noqa: SLF001
 }
+
+
+def _by_name(given: Values) -> dict[str, object]:
+    """Values by the names of their places; those of ``$1``, ``$2`` … are numbers."""
+    if isinstance(given, Mapping):
+        return dict(given)
+    return {str(place): value for place, value in enumerate(given or (), start=1)}
 
 
 def _quoted(name: str) -> str:

@@ -29,7 +29,7 @@ class Shadow:
 
     def schema(self, query: str, values: Mapping[str, object]) -> pa.Schema:
         """The columns of a query's answer."""
-        found: pa.Schema = self.connection.sql(query, params=dict(values)).to_arrow_table().schema
+        found: pa.Schema = self.connection.sql(query, params=in_places(values)).to_arrow_table().schema
         return found
 
     def written_out(self, tree: exp.Expr, values: Mapping[str, object]) -> exp.Expr:
@@ -46,6 +46,11 @@ class Shadow:
         return changed
 
 
+def in_places(values: Mapping[str, object]) -> Mapping[str, object] | list[object] | None:
+    """Values as DuckDB binds them: by name, or in the order of their numbers."""
+    return list(values.values()) if all(name.isdigit() for name in values) else values
+
+
 class _Told:
     """What DuckDB says of parts of one query."""
 
@@ -60,7 +65,7 @@ class _Told:
             told = told.with_(one.args["alias"].copy(), as_=one.this.copy(), copy=False)
         used = {one.name for one in told.find_all(exp.Placeholder)}
         given = {name: value for name, value in self._values.items() if name in used}
-        found = self._connection.sql(told.sql(dialect="duckdb"), params=given or None)
+        found = self._connection.sql(told.sql(dialect="duckdb"), params=in_places(given))
         return list(zip(found.columns, map(str, found.types), strict=True))
 
 
