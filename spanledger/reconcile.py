@@ -132,6 +132,7 @@ def _both_sides(
     from datetime import UTC, datetime, timedelta
 
     from spanledger.bill_names import bill_provider, model_key, our_provider
+    from spanledger.focus_names import NOBODY
     from spanledger.prices import instant
     from warehouse.invoices.gather import Names, Scope, gather
     from warehouse.invoices.imports import Import, import_bills
@@ -158,7 +159,7 @@ def _both_sides(
         start=_day(args.start) or (min(days) if days else None),
         end=_day(args.end) or (max(days) + timedelta(days=1) if days else None),
     )
-    names = Names(provider=our_provider, model=model_key)
+    names = Names(provider=lambda provider, model: our_provider(provider, model) or NOBODY, model=model_key)
     return gather(Warehouse(settings.lake).snapshot().snapshot, settings.lake, names, scope)
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from processors.pricing.book import PriceBook
 from spanledger.__main__ import main
 from tests.warehouse.billing import call
-from tests.warehouse.exporting import AFTER_NOVEMBER, CALLS, rows_of
+from tests.warehouse.exporting import AFTER_NOVEMBER, CALLS, GPT, rows_of
 from tests.warehouse.settling import World
 
 
@@ -57,6 +58,26 @@ def test_reconcile_finds_no_difference_to_the_books(capsys: pytest.CaptureFixtur
     assert len(known) > 10
     assert [cell for cell in cells if cell["causes"] or float(cell["difference_usd"])] == []
     assert [cell for cell in known if cell["ours_tokens"] != cell["theirs_tokens"]] == []
+
+
+def test_rows_of_a_vendor_that_nobody_knows_are_of_nobody_elses_bill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    made = World(tmp_path / "house", PriceBook.from_settings({"house/our-7b": {"input": 1.0, "output": 2.0}}))
+    made.flush([call("ours", provider="house", request_model="our-7b"), call("theirs", **GPT)])
+    made.settle(now=AFTER_NOVEMBER)
+    monkeypatch.setenv("SPANLEDGER_LAKE", made.settings.url)
+    assert main(["export", "focus", "--month", "2026-11", "--out", "november.csv"]) == 0
+    seen = {}
+
+    for words in (["--provider", "openai"], ["--overlap", "replace"]):
+        assert main(["reconcile", "november.csv", *words, "--format", "json"]) == 0
+        seen[words[1]] = json.loads(capsys.readouterr().out)
+        Path("november.csv").write_text(Path("november.csv").read_text() + "\n")  # another file
+
+    assert {cell["provider"] for cell in seen["openai"]} == {"openai"}
+    assert {cell["provider"] for cell in seen["replace"]} == {"openai", "house"}
+    assert [cell for cells in seen.values() for cell in cells if cell["causes"]] == []
 
 
 def test_a_month_that_is_not_over_says_what_to_do(world: World, capsys: pytest.CaptureFixture[str]):

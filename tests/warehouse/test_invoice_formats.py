@@ -151,7 +151,32 @@ def test_focus_rows_of_other_providers_are_left_out_where_one_is_named():
     reading = read(BILLS / "focus.csv", "azure")
 
     assert [line.provider for line in reading.lines] == ["azure"]
-    assert reading.left_out == {"another provider": 3, "another service": 1}
+    assert reading.left_out == {"another provider (aws)": 2, "another provider (openai)": 1, "another service": 1}
+
+
+def test_focus_rows_of_a_vendor_that_nobody_knows_stay_under_its_name(tmp_path: Path):
+    file = changed("focus.csv", tmp_path / "focus.csv", "Microsoft", "House LLM")
+
+    own, named, azures = read(file), read(file, "house llm"), read(file, "azure")
+
+    assert [line.provider for line in own.lines] == ["house llm", "aws", "openai", "aws"]
+    assert [line.provider for line in named.lines] == ["house llm"]
+    assert (azures.lines, azures.left_out["another provider (house llm)"]) == ([], 1)
+
+
+def test_who_sells_a_focus_row_goes_before_who_made_the_model(tmp_path: Path):
+    file = changed("focus.csv", tmp_path / "focus.csv", "ProviderName", "PublisherName")
+    text = file.read_text().splitlines()
+    file.write_text("\n".join([f"{text[0]},ServiceProviderName", *(f"{row},House" for row in text[1:])]))
+
+    assert {line.provider for line in read(file).lines} == {"house"}
+
+
+def test_generic_rows_of_other_providers_are_left_out_where_one_is_named():
+    reading = read(BILLS / "generic.csv", "azure")
+
+    assert [line.provider for line in reading.lines] == ["azure"]
+    assert reading.left_out == {"another provider (openai)": 2}
 
 
 def test_a_generic_file_has_the_documented_columns():
@@ -191,7 +216,7 @@ def changed(name: str, target: Path, was: str, is_: str) -> Path:
         ("bedrock_cur.csv", "input-token-count", "input-token-sum", "unknown_usage_type", "no grammar"),
         ("bedrock_cur.csv", "EdpDiscount", "Gift", "unknown_charge", "must be one of"),
         ("bedrock_cur.csv", "2026-11-20 14:00", "2026-11-22 14:00", "not_a_day", "export it by the day"),
-        ("focus.csv", "Microsoft", "Acme", "no_provider", "give --provider"),
+        ("focus.csv", "Microsoft", "", "no_provider", "give --provider"),
         ("focus.csv", "Tax", "Tribute", "unknown_charge", "must be one of"),
         ("generic.csv", ",input,", ",thoughts,", "unknown_kind", "must be one of"),
         ("generic.csv", "1K tokens", "1K words", "unknown_unit", "must be tokens"),

@@ -3,7 +3,7 @@
 FOCUS has no columns for model and kind of token, so they are read where providers put them: own columns
 (``x_Model``, ``x_TokenKind``, ``x_ServiceTier``), the meter (``SkuMeter``; AWS's ``x_UsageType``, Azure's
 ``x_SkuMeterName``), else the words of ``ChargeDescription``. Costs are ``BilledCost``: what the invoice says. Rows of
-other services are left out.
+other services are left out. Whose bill a row is, its seller says: one that nobody knows stays under its own name.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from warehouse.invoices.line import (
     Row,
     Unreadable,
     read_rows,
+    whose,
 )
 from warehouse.invoices.meters import Meter, read_kind, read_meter
 from warehouse.invoices.values import instant, number, text, tier_name, times, within_a_day
@@ -32,7 +33,8 @@ FORMAT = "focus"
 NEEDED = ("BilledCost", "BillingCurrency", "ChargeCategory", "ChargePeriodStart", "ChargePeriodEnd")
 _AI = "ai and machine learning"
 _CHARGES = {"usage": USAGE, "tax": "tax", "credit": "credit", "purchase": "fee", "adjustment": "credit"}
-_PROVIDERS = ("ServiceProviderName", "ProviderName", "PublisherName", "HostProviderName")
+_SELLERS = ("ServiceProviderName", "ProviderName")
+_OTHERS = ("PublisherName", "HostProviderName")
 _MODELS = ("x_Model", "x_model", "x_AIModel")
 _KINDS = ("x_TokenKind", "x_token_kind", "x_TokenType")
 _TIERS = ("x_ServiceTier", "x_service_tier", "x_Tier")
@@ -124,10 +126,8 @@ def _quantity(row: Row) -> tuple[Decimal | None, str | None]:
 
 
 def _provider(row: Row, wanted: str | None, name_provider: Namer) -> str:
-    said = [name for column in _PROVIDERS if (name := text(row, column))]
-    named = next((known for name in said if (known := name_provider(name))), None)
-    if wanted is None and named is None:
-        raise Unreadable("no_provider", f"nobody knows {', '.join(said) or 'the provider of the row'}: give --provider")
-    if wanted is not None and named is not None and named != wanted:
-        raise LeftOut("another provider")
-    return wanted or named or ""
+    """Who sells it; where no seller is named, who made or hosts it; else whose bill it is said to be."""
+    said = [name for column in _SELLERS if (name := text(row, column))]
+    said = said or [name for column in _OTHERS if (name := text(row, column))]
+    named = next((known for name in said if (known := name_provider(name))), said[0].lower() if said else None)
+    return whose(named, wanted, f"fill {_SELLERS[0]}, or give --provider")

@@ -1,9 +1,9 @@
 """Any bill as a CSV or Parquet file with these columns; those that are not known are left out or empty.
 
-``day`` (UTC date), ``provider`` (or --provider), ``account``, ``model``, ``token_kind`` (input, cached_input,
-cache_write, cache_write_1h, output, audio_input, audio_output, other), ``tier``, ``quantity`` and ``unit`` (tokens, 1K
-tokens, 1M tokens …), ``cost`` and ``currency`` (default USD), ``charge`` (usage, discount, credit, tax, fee; default
-usage), ``item``.
+``day`` (UTC date), ``provider`` (or --provider, which leaves others out), ``account``, ``model``, ``token_kind``
+(input, cached_input, cache_write, cache_write_1h, output, audio_input, audio_output, other), ``tier``, ``quantity`` and
+``unit`` (tokens, 1K tokens, 1M tokens …), ``cost`` and ``currency`` (default USD), ``charge`` (usage, discount, credit,
+tax, fee; default usage), ``item``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from warehouse.invoices.line import (
     Row,
     Unreadable,
     read_rows,
+    whose,
 )
 from warehouse.invoices.values import instant, number, text, tier_name, times
 
@@ -35,15 +36,14 @@ NEEDED = ("day",)
 
 
 def read(rows: list[dict[str, Any]], provider: str | None, name_provider: Callable[[str], str | None]) -> Reading:
-    """All rows. ``name_provider``: of a name in a bill, None = unknown: then it stays as it is."""
+    """The rows, of ``provider`` where one is given. ``name_provider``: of a name in a bill, None = it stays."""
     return read_rows(FORMAT, rows, lambda row: [_line(row, provider, name_provider)])
 
 
 def _line(row: Row, provider: str | None, name_provider: Callable[[str], str | None]) -> Line:
     said = text(row, "provider")
-    who = (name_provider(said) or said.lower()) if said else provider
-    if not who:
-        raise Unreadable("no_provider", "fill the column provider, or give --provider")
+    named = (name_provider(said) or said.lower()) if said else None
+    who = whose(named, provider, "fill the column provider, or give --provider")
     kind = text(row, "token_kind")
     if kind not in (None, OTHER, *TOKEN_KINDS):
         raise Unreadable("unknown_kind", f"token_kind {kind!r} must be one of {', '.join((*TOKEN_KINDS, OTHER))}")

@@ -100,6 +100,18 @@ def read_rows(format_: str, rows: Iterable[Row], read_row: Callable[[Row], Itera
     return reading
 
 
+def whose(named: str | None, wanted: str | None, otherwise: str) -> str:
+    """The provider that a row names; ``wanted`` where it names none. Raises LeftOut of another one, Unreadable of none.
+
+    ``otherwise``: what to do where nobody is named.
+    """
+    if wanted is not None and named not in (None, wanted):
+        raise LeftOut(f"another provider ({named})")
+    if not (provider := named or wanted):
+        raise Unreadable("no_provider", otherwise)
+    return provider
+
+
 def results(pages: object) -> Iterator[Row]:
     """The results of the buckets of one or several pages of an API, each with its bucket beside it as ``bucket``.
 
