@@ -252,3 +252,11 @@ def test_a_month_with_hours_that_are_not_settled_cannot_be_closed(world: World):
 
     with pytest.raises(MonthOpen, match=r"2026-11 cannot be closed: hours are settled up to 2026-11-20 14:00Z"):
         close(world, dt.date(2026, 11, 1))
+
+
+def test_what_a_user_used_is_counted_once_however_often_the_hour_is_reopened(world: World):
+    for name in ("first", "late"):
+        world.flush([span(name, trace=name, user_id="u1", tenant="acme", **USED)])
+        world.settle()
+
+    assert world.sql("SELECT user_id, sum(calls) FROM user_days GROUP BY ALL", "user_days") == [("u1", 2)]
