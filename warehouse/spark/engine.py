@@ -1,8 +1,9 @@
 """Apache Spark as an engine: the same SQL over the same Delta tables, at the versions of the snapshot.
 
 Every statement is parsed by sqlglot as DuckDB's, run on an empty DuckDB beside, which tells names and types
-(``shadow.py``), translated (``dialect.py``) and run. Temporary tables are computed at once and kept, in memory or on disk, as long as they are
-used: where a machine of a cluster is lost with a part of them, the work fails and is done again.
+(``shadow.py``), translated (``dialect.py``) and run. Temporary tables are computed at once and kept, in memory or on
+disk, as long as they are used: where a machine of a cluster is lost with a part of them, the work fails and is done
+again.
 """
 
 from __future__ import annotations

@@ -42,6 +42,7 @@ _USUAL = {
     "spark.ui.showConsoleProgress": "false",
     "spark.sql.warehouse.dir": f"{tempfile.gettempdir()}/spanledger-spark-{os.getuid()}",  # of no use to us, but made
     "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.constraintPropagation.enabled": "false",  # of columns made by many cases it takes for ever
 }
 """Other options than Spark's own, where none are given."""
 _HERE = {
