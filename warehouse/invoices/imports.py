@@ -1,15 +1,17 @@
 """Lines of bills into the table ``invoices``: a file counts once, however often it is given.
 
 Each file is one commit under an app-transaction named by its sha256. What was imported stays; where files of two runs
-tell of the same provider, format, account and day, ``overlap`` must say whether the later one is a newer export of the
-same (``replace``) or another part (``add``): counting both, or neither, would be a guess about money.
+tell of the same provider, account and day in the same format, or of the same charges in two, ``overlap`` must say
+whether the later one is a newer export of the same (``replace``) or another part (``add``): counting both, or neither,
+would be a guess about money. What only counts (a usage report) and what costs go together. Files of one run are parts
+of one bill in one format; in two, ``add`` must say so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 import duckdb
@@ -28,16 +30,20 @@ from warehouse.settings import LakeSettings
 APP = "invoices"
 OVERLAPS = ("refuse", "replace", "add")
 
-COUNTING = """
+_ALIKE = """newer.provider = i.provider AND newer.day = i.day AND coalesce(newer.account = i.account, true)
+        AND (newer.format = i.format
+            OR (newer.charge = i.charge AND (newer.cost_usd IS NULL) = (i.cost_usd IS NULL)))"""
+"""Whether two lines cannot both count unless somebody says so: of one format, or costs (or counts) of one charge."""
+
+COUNTING = f"""
 SELECT i.*
 FROM invoices AS i
 WHERE NOT EXISTS (
     FROM invoices AS newer
     WHERE newer.replaces AND newer.imported_at > i.imported_at
-        AND newer.provider = i.provider AND newer.format = i.format AND newer.day = i.day
-        AND coalesce(newer.account = i.account, true)
+        AND {_ALIKE}
 )
-"""
+"""  # noqa: S608 - our own text
 """Lines that count: those that no later run has replaced."""
 
 
@@ -107,15 +113,19 @@ def _row(line: Line, bill: Bill, how: Import, place: Decimal) -> dict[str, objec
 def import_bills(settings: LakeSettings, snapshot: Snapshot, bills: Sequence[Bill], how: Import) -> dict[str, int]:
     """Append what the lake does not have; gives lines by file, 0 for one that it has.
 
-    Raises BadInvoice before anything is written where files overlap with what is imported and nobody says how.
+    Raises BadInvoice before anything is written where files overlap with what is imported, or two formats with each
+    other, and nobody says how.
     """
     with connect(settings) as connection:
         expose(connection, snapshot, "invoices", ALL)
         known = {str(row[0]) for row in connection.sql("SELECT DISTINCT sha256 FROM invoices").fetchall()}
         new = {bill.sha256: as_rows(bill, how) for bill in bills if bill.sha256 not in known}
-        for bill in bills if how.overlap == "refuse" else ():
-            if bill.sha256 in new:
-                _refuse_overlap(connection, bill, new[bill.sha256])
+        if how.overlap == "refuse":
+            for bill in bills:
+                if bill.sha256 in new:
+                    _refuse_overlap(connection, bill, new[bill.sha256])
+        if how.overlap != "add":
+            _refuse_twice(connection, bills, new)
     lake = Lake.open(settings)
     written = dict.fromkeys((bill.name for bill in bills), 0)
     for bill in bills:
@@ -126,14 +136,36 @@ def import_bills(settings: LakeSettings, snapshot: Snapshot, bills: Sequence[Bil
 
 
 def _refuse_overlap(connection: duckdb.DuckDBPyConnection, bill: Bill, rows: pa.Table) -> None:
-    connection.register("arriving", rows)
-    found = connection.execute(
-        f"SELECT i.file, i.day FROM ({COUNTING}) AS i SEMI JOIN arriving AS a ON a.provider = i.provider "  # noqa: S608 - our own text
-        "AND a.format = i.format AND a.day = i.day AND coalesce(a.account = i.account, true) ORDER BY i.day LIMIT 1"
-    ).fetchall()
-    connection.unregister("arriving")
+    found = _find_alike(connection, rows, f"({COUNTING})")
     if found:
         raise BadInvoice(
-            f"{bill.name} tells of {found[0][1]} as {found[0][0]} does, which is imported: say --overlap replace where "
+            f"{bill.name} tells of {found[1]} as {found[0]} does, which is imported: say --overlap replace where "
             "it is a newer export of the same, --overlap add where it is another part of the bill"
         )
+
+
+def _refuse_twice(connection: duckdb.DuckDBPyConnection, bills: Sequence[Bill], new: Mapping[str, pa.Table]) -> None:
+    """Of the files of one run, two formats of the same."""
+    for place, bill in enumerate(bills):
+        before = [new[one.sha256] for one in bills[:place] if one.sha256 in new]
+        others = [rows for rows in before if rows["format"][0].as_py() != bill.reading.format]
+        if bill.sha256 not in new or not others:
+            continue
+        connection.register("beside", pa.concat_tables(others))
+        found = _find_alike(connection, new[bill.sha256], "beside")
+        connection.unregister("beside")
+        if found:
+            raise BadInvoice(
+                f"{bill.name} tells of {found[1]} as {found[0]} does in another format: give one of them, or say "
+                "--overlap add where they are parts of the bill"
+            )
+
+
+def _find_alike(connection: duckdb.DuckDBPyConnection, rows: pa.Table, among: str) -> tuple[str, date] | None:
+    """The file and the first day of lines that are like some of ``rows``."""
+    connection.register("arriving", rows)
+    found: list[tuple[str, date]] = connection.execute(
+        f"SELECT i.file, i.day FROM {among} AS i SEMI JOIN arriving AS newer ON {_ALIKE} ORDER BY i.day, i.file LIMIT 1"  # noqa: S608 - our own text
+    ).fetchall()
+    connection.unregister("arriving")
+    return found[0] if found else None

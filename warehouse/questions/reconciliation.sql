@@ -19,8 +19,10 @@ WITH counting AS (
         AND NOT EXISTS (
             FROM invoices AS newer
             WHERE newer.replaces AND newer.imported_at > i.imported_at
-                AND newer.provider = i.provider AND newer.format = i.format AND newer.day = i.day
+                AND newer.provider = i.provider AND newer.day = i.day
                 AND coalesce(newer.account = i.account, true)
+                AND (newer.format = i.format
+                    OR (newer.charge = i.charge AND (newer.cost_usd IS NULL) = (i.cost_usd IS NULL)))
         )
 ),
 reach AS (
