@@ -12,8 +12,9 @@ import pytest
 
 from processors.pricing.book import PriceBook
 from processors.pricing.settled import pricing_of
-from tests.warehouse.billing import call
+from tests.warehouse.billing import NOON, call
 from tests.warehouse.exporting import (
+    AFTER_DECEMBER,
     AFTER_NOVEMBER,
     CLAUDE,
     COSTS,
@@ -29,7 +30,7 @@ from tests.warehouse.exporting import (
 from tests.warehouse.settling import HOW, World
 from warehouse.errors import LakeDamaged
 from warehouse.focus.export import NothingSettled
-from warehouse.settle import reprice
+from warehouse.settle import close_month, reprice
 
 
 @pytest.fixture(scope="module")
@@ -200,6 +201,23 @@ def test_calls_without_a_price_are_counted_and_never_free(tmp_path: Path):
 
     assert done.unpriced == {"our-own-7b": 1}
     assert {row["x_Model"] for row in rows} == {"gpt-4o"}
+
+
+def test_calls_of_a_closed_month_that_got_a_price_are_not_counted_below_nothing(tmp_path: Path):
+    house = {"provider": "house", "request_model": "our-own-7b"}
+    world = world_of(tmp_path, call("a", **house), call("b", day=1, **house))
+    close_month(world.lake, world.settings, HOW, pricing_of(world.book), month=NOVEMBER, now=AFTER_NOVEMBER)
+    known = PriceBook.from_settings({"house/our-own-7b": {"input": 1.0, "output": 1.0}})
+    window = (dt.datetime(2026, 11, 1, tzinfo=dt.UTC), NOON + dt.timedelta(hours=1))
+    reprice(world.lake, world.settings, HOW, pricing_of(known), now=AFTER_NOVEMBER, window=window)
+    world.flush([call("late", day=2, **house), call("in-december", day=15, **house)], partition=1)
+    world.settle(now=AFTER_DECEMBER)
+
+    own, later = (export(world, month, tmp_path / f"{month}.csv") for month in (NOVEMBER, DECEMBER))
+
+    assert (own[0].unpriced, later[0].unpriced) == ({"our-own-7b": 2}, {"our-own-7b": 2})
+    assert total(later[1], "BilledCost") == Decimal("0.0011")
+    assert {row["ChargeClass"] for row in later[1]} == {"Correction"}
 
 
 def test_hours_that_are_not_settled_are_counted(tmp_path: Path):

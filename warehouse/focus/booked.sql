@@ -2,7 +2,7 @@
 -- has prices of its own, which `payers` says.
 CREATE TEMP TABLE booked AS
 SELECT
-    day, period > date_trunc('month', hour)::DATE AS is_correction, {dimensions},
+    day, hour, period > date_trunc('month', hour)::DATE AS is_correction, {dimensions},
     if(tenant IN (FROM payers), tenant, NULL) AS payer,
     coalesce(price_status NOT IN ('priced', 'free'), true) AND coalesce(cost_usd, 0) = 0 AS is_unpriced,
     calls,

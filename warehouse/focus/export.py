@@ -36,9 +36,11 @@ _FORMATS = {
 }
 _SUMS = "SELECT count(*), coalesce(sum(BilledCost), 0), count(*) FILTER (ContractedUnitPrice IS NULL) FROM focus_rows"
 _UNPRICED = (
-    "SELECT model, sum(calls)::BIGINT AS calls FROM booked WHERE is_unpriced "
-    "GROUP BY 1 HAVING sum(calls) <> 0 ORDER BY 2 DESC, 1"
+    "SELECT model, sum(calls)::BIGINT AS calls "
+    "FROM (SELECT model, sum(calls) AS calls FROM booked WHERE is_unpriced GROUP BY model, hour HAVING sum(calls) > 0) "
+    "GROUP BY model ORDER BY calls DESC, model"
 )
+"""Hours of earlier months whose calls got a price have fewer of them: those are in the file of their own month."""
 _STANDING = "SELECT settlement, closed_to, months_closed_to FROM settlements ORDER BY settlement DESC LIMIT 1"
 
 
