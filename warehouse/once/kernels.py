@@ -56,6 +56,8 @@ def _hash(prefix: int, data: Bytes, start: int, end: int) -> int:
 def _equal(data: Bytes, start: int, end: int, others: Bytes, other_start: int, other_end: int) -> bool:
     if end - start != other_end - other_start:
         return False
+    if end > start and data[end - 1] != others[other_end - 1]:  # ids begin alike
+        return False
     for step in range(end - start):
         if data[start + step] != others[other_start + step]:
             return False
