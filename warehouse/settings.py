@@ -109,6 +109,10 @@ class SettleSettings:
             "min": 1,
         },
     )
+    outcome_days: int = field(
+        default=92,
+        metadata={"help": "Outcomes find their tasks among spans of so many days before `lookback_days`.", "min": 7},
+    )
     task_of: tuple[str, ...] = field(
         default=TASK_WORDS,
         metadata={"help": "What makes spans one task, the first that they have: `task` id, `session` id, `trace` id."},

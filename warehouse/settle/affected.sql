@@ -1,17 +1,8 @@
--- Hours with spans that this settlement corrects, and with tasks about which outcomes say something else by now.
+-- Hours with spans that this settlement corrects, and with tasks of which outcomes say something else by now: after
+-- `decided_since` all of them, after `fresh_since` those that outcomes which have just come are about.
 CREATE TEMP TABLE touched AS
-SELECT t.hour
-FROM (
-    FROM tasks
-    WHERE hour >= getvariable('decided_since')
-    QUALIFY row_number() OVER (PARTITION BY hour, tenant, task, kind ORDER BY settlement DESC) = 1
-) AS t
-LEFT JOIN verdict_of AS v
-    ON v.tenant IS NOT DISTINCT FROM t.tenant AND v.kind = t.kind AND v.task = t.task
-WHERE t.spans > 0 AND (
-    t.outcome <> coalesce(v.outcome, 'unknown') OR t.safe <> coalesce(v.safe, 'unknown')
-    OR t.outcome_source IS DISTINCT FROM v.outcome_source OR t.safe_source IS DISTINCT FROM v.safe_source
-    OR t.decided_at IS DISTINCT FROM v.decided_at OR t.review_minutes IS DISTINCT FROM v.review_minutes
-)
+SELECT hour
+FROM otherwise
+WHERE hour >= getvariable('decided_since') OR (is_fresh AND hour >= getvariable('fresh_since'))
 UNION
 SELECT hour FROM corrections WHERE close_id = getvariable('close_id');

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from warehouse.engine import Connection
 from warehouse.schemas import TIME
 from warehouse.schemas.kinds import fields
-from warehouse.settle.standing import Standing
+from warehouse.settle.standing import LAST, Standing
 from warehouse.settle.statements import read_sql
 
 LINES = {"ledger": "ledger_lines", "user_days": "user_lines", "tasks": "task_rows"}
@@ -21,6 +22,7 @@ NO_VERDICTS = pa.schema(
         *fields("tenant kind task outcome outcome_source safe safe_source", pa.string()),
         pa.field("decided_at", TIME),
         pa.field("review_minutes", pa.float64()),
+        pa.field("is_fresh", pa.bool_()),
     ]
 ).empty_table()
 
@@ -32,10 +34,11 @@ def state_spans(connection: Connection, since: datetime, before: datetime) -> No
     connection.execute(read_sql("effective"))
 
 
-def count_hours(connection: Connection, since: datetime) -> dict[datetime, int]:
-    """Spans by hour of those that ended from ``since`` on; needs the view ``spans``."""
+def count_hours(connection: Connection, since: datetime, before: datetime = LAST) -> dict[datetime, int]:
+    """Spans by hour of those that ended from ``since`` to ``before``; needs the view ``spans``."""
     counted = connection.execute(
-        "SELECT hour_of(ended_at), count(*) FROM spans WHERE ended_at >= $1 GROUP BY ALL", [since]
+        "SELECT hour_of(ended_at), count(*) FROM spans WHERE ended_at >= $1 AND ended_at < $2 GROUP BY ALL",
+        [since, before],
     )
     return dict(counted.fetchall())
 
@@ -47,24 +50,42 @@ def find_named(connection: Connection, told: pa.Table) -> pa.Table:
     return connection.sql("FROM named").to_arrow_table()
 
 
-def decide_tasks(connection: Connection, told: pa.Table, named: list[pa.Table]) -> pa.Table:
-    """What became of each task that an outcome tells of, by what ``find_named`` found."""
+def decide_tasks(connection: Connection, told: pa.Table, named: list[pa.Table]) -> tuple[pa.Table, pa.Table]:
+    """What became of each task that an outcome tells of, by what ``find_named`` found; and outcomes about none."""
     connection.register("told", told)
     connection.register("named", pa.concat_tables(named))
     connection.execute(read_sql("verdicts"))
-    return connection.sql("FROM verdict_of").to_arrow_table()
+    placed = connection.sql("SELECT DISTINCT outcome_id FROM placed").to_arrow_table()["outcome_id"]
+    homeless = told.filter(pc.invert(pc.is_in(told["outcome_id"], placed.combine_chunks())))
+    return connection.sql("FROM verdict_of").to_arrow_table(), homeless
 
 
-def find_touched(connection: Connection, close_id: str, decided_since: datetime, verdicts: pa.Table) -> set[datetime]:
+def overturns(connection: Connection, since: datetime, verdicts: pa.Table) -> bool:
+    """Whether verdicts are others than the books have of tasks from ``since`` on; needs the view ``tasks``."""
+    _compare(connection, since, verdicts)
+    return bool(connection.execute("SELECT count(*) FROM otherwise WHERE was_decided").fetchall()[0][0])
+
+
+def find_touched(
+    connection: Connection, close_id: str, verdicts: pa.Table, *, decided_since: datetime, fresh_since: datetime
+) -> set[datetime]:
     """Hours whose books may lack something, by what stands in ``corrections``, ``tasks`` and the verdicts.
 
-    Tasks that are decided otherwise count from ``decided_since`` on.
+    Tasks that are decided otherwise count from ``decided_since`` on, by an outcome that has just come from
+    ``fresh_since`` on.
     """
-    connection.register("verdict_of", verdicts)
+    _compare(connection, min(decided_since, fresh_since), verdicts)
     connection.execute("SET VARIABLE close_id = $1", [close_id])
     connection.execute("SET VARIABLE decided_since = $1", [decided_since])
+    connection.execute("SET VARIABLE fresh_since = $1", [fresh_since])
     connection.execute(read_sql("affected"))
     return {hour for (hour,) in connection.execute("FROM touched").fetchall()}
+
+
+def _compare(connection: Connection, since: datetime, verdicts: pa.Table) -> None:
+    connection.register("verdict_of", verdicts)
+    connection.execute("SET VARIABLE tasks_since = $1", [since])
+    connection.execute(read_sql("otherwise"))
 
 
 def find_lines(connection: Connection, standing: Standing, entry: str) -> dict[str, pa.Table]:

@@ -16,6 +16,14 @@ WHERE attempt > 1
     AND hour IN (SELECT hour FROM hours)
 GROUP BY ALL;
 
+-- Spans whose call another trace tells: alone they make no task.
+CREATE TEMP TABLE copies AS
+SELECT s.trace_id, s.span_id
+FROM standing AS s
+ANTI JOIN standing AS b ON b.trace_id = s.trace_id AND b.span_id = s.suppressed_by
+WHERE s.suppressed_by IS NOT NULL AND s.hour IN (SELECT hour FROM hours)
+GROUP BY ALL;
+
 CREATE TEMP TABLE judged AS
 WITH span_of_hour AS (
     SELECT
@@ -27,13 +35,15 @@ WITH span_of_hour AS (
         h.alone,
         NOT h.alone AND (s.operation IS NOT NULL OR s.task_id IS NOT NULL) AND s.suppressed_by IS DISTINCT FROM s.span_id
             AS in_task,
-        coalesce(s.billable AND s.status = 'ok' AND s.attempt < t.last_attempt, false) AS is_superseded
+        coalesce(s.billable AND s.status = 'ok' AND s.attempt < t.last_attempt, false) AS is_superseded,
+        c.span_id IS NOT NULL AS is_copy
     FROM standing AS s
     JOIN hours AS h ON h.hour = s.hour
     LEFT JOIN unread AS u ON u.partition = s.source_partition
     LEFT JOIN tried AS t
         ON t.trace_id = s.trace_id AND t.parent_span_id IS NOT DISTINCT FROM s.parent_span_id
         AND t.operation = s.operation AND t.hour = s.hour
+    LEFT JOIN copies AS c ON c.trace_id = s.trace_id AND c.span_id = s.span_id
     WHERE NOT h.alone OR coalesce(s.source_offset >= u.first_offset, false)
 )
 SELECT s.*, coalesce(v.outcome, 'unknown') AS outcome, coalesce(v.safe, 'unknown') AS safe
@@ -107,7 +117,8 @@ SELECT
     sum(cost_usd) FILTER (billable AND coalesce(attempt, 1) > 1) AS retry_cost_usd,
     sum(cost_usd) FILTER (is_superseded) AS superseded_cost_usd
 FROM ({task_spans})
-GROUP BY hour, tenant, task, kind;
+GROUP BY hour, tenant, task, kind
+HAVING bool_or(billable) OR NOT bool_or(is_copy);
 
 CREATE TEMP TABLE varied AS
 SELECT hour, tenant, task, kind, {lists}

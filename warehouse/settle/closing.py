@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -26,20 +26,11 @@ from warehouse.lake.place import Place
 from warehouse.lake.snapshot import Snapshot, SnapshotTaker
 from warehouse.schemas import TABLES
 from warehouse.settings import LakeSettings, SettleSettings
-from warehouse.settle.books import (
-    LINES,
-    NO_VERDICTS,
-    count_hours,
-    decide_tasks,
-    find_lines,
-    find_named,
-    find_touched,
-    state_spans,
-)
+from warehouse.settle.books import LINES, count_hours, find_lines, find_touched, state_spans
 from warehouse.settle.corrections import Pricing
+from warehouse.settle.deciding import Past, decide
 from warehouse.settle.desk import Layout, open_desk
 from warehouse.settle.standing import FIRST, HOUR, LAST, Hour, Standing, Unread, as_table, chunk
-from warehouse.settle.statements import read_sql
 
 APP = "settle"
 """The app-transaction of ``settlements`` that numbers them."""
@@ -128,7 +119,8 @@ class Closing:
         """Append the lines that are missing in closed hours: in ``hours``, and in those that turn out to be affected.
 
         Affected are hours after ``since`` that are closed now, that a correction of this settlement is in, or, where
-        nothing but what came late reopens an hour, with tasks that were decided otherwise. ``entry``: what lines of
+        nothing but what came late reopens an hour, with tasks that were decided otherwise; by outcomes that have just
+        come also hours before. ``entry``: what lines of
         hours that were closed before are called.
         """
         snapshot = scene.snapshot
@@ -140,12 +132,15 @@ class Closing:
         was_closed_to = scene.standing.closed_to
         with self.desk.lay(snapshot, "spans", window=(since, None)) as connection:
             counts = count_hours(connection, since)
-        verdicts = self._decide(snapshot, counts)
+        decided = decide(self, Past(snapshot=snapshot, since=since, counts=counts), done, scene.standing)
+        decided_since, fresh_since = (since, decided.fresh_since) if entry == LATE else (LAST, LAST)
         with self.desk.lay(snapshot, "corrections", "tasks", window=(since, None)) as connection:
-            touched = find_touched(connection, self.close_id, since if entry == LATE else LAST, verdicts)
+            touched = find_touched(
+                connection, self.close_id, decided.verdicts, decided_since=decided_since, fresh_since=fresh_since
+            )
         found = [
             Hour(start=hour, spans=spans)
-            for hour, spans in counts.items()
+            for hour, spans in (counts | dict(decided.counts)).items()
             if hour < done.closed_to and (hour >= was_closed_to or hour in touched)
         ]
         known = {hour.start: hour for hour in found} | {hour.start: hour for hour in hours}
@@ -154,30 +149,17 @@ class Closing:
             window = (some[0].start, some[-1].start + HOUR)
             with self.desk.lay(snapshot, "spans", "corrections", *LINES, window=window) as connection:
                 state_spans(connection, *window)
-                for name, rows in (("unread", scene.unread.first), ("hours", as_table(some)), ("verdict_of", verdicts)):
+                for name, rows in (
+                    ("unread", scene.unread.first),
+                    ("hours", as_table(some)),
+                    ("verdict_of", decided.verdicts),
+                ):
                     connection.register(name, rows)
                 lines = find_lines(connection, scene.standing, entry)
             _count(lines["ledger"], was_closed_to, done)
             for name, rows in lines.items():
                 self.append(name, rows, done.number)
             self.on_step(f"booked {some[0].start:%Y-%m-%d %H}")
-
-    def _decide(self, snapshot: Snapshot, counts: Mapping[datetime, int]) -> pa.Table:
-        """What became of the tasks that outcomes tell of, by the spans of these hours."""
-        if not snapshot.files["outcomes"].num_rows:
-            return NO_VERDICTS
-        with self.desk.lay(snapshot, "outcomes") as connection:
-            connection.execute(read_sql("told"))
-            told = connection.sql("FROM told").to_arrow_table()
-        named = []
-        hours = [Hour(start=hour, spans=spans) for hour, spans in counts.items()]
-        for some in chunk(hours, self.how.chunk_spans):
-            window = (some[0].start, some[-1].start + HOUR)
-            with self.desk.lay(snapshot, "spans", "corrections", window=window) as connection:
-                state_spans(connection, *window)
-                named.append(find_named(connection, told))
-        with self.desk.lay(snapshot) as connection:
-            return decide_tasks(connection, told, named) if named else NO_VERDICTS
 
     def close(self, kind: str, scene: Scene, done: Settled, now: datetime) -> None:
         """Make all that was appended count."""

@@ -37,7 +37,7 @@ SELECT * FROM about WHERE task IS NOT NULL;
 CREATE TEMP TABLE verdict_of AS
 WITH said AS (
     SELECT
-        p.tenant, p.kind, p.task, lower(o.name) AS name, o.source, o.observed_at, o.review_minutes,
+        p.tenant, p.kind, p.task, lower(o.name) AS name, o.source, o.observed_at, o.review_minutes, o.is_fresh,
         -- workers of before wrote a score of 1 or 0 without its label
         coalesce(lower(o.label), CASE o.score WHEN 1 THEN if(lower(o.name) = 'safe', 'safe', 'success')
             WHEN 0 THEN if(lower(o.name) = 'safe', 'unsafe', 'failure') END) AS label,
@@ -60,10 +60,13 @@ SELECT
     coalesce(max(b.label) FILTER (b.name = 'safe'), 'unknown') AS safe,
     max(b.source) FILTER (b.name = 'safe') AS safe_source,
     max(b.observed_at) AS decided_at,
-    sum(b.review_minutes) AS review_minutes
+    sum(b.review_minutes) AS review_minutes,
+    bool_or(b.is_fresh) AS is_fresh
 FROM (
-    SELECT tenant, kind, task, name, label, source, observed_at, NULL::DOUBLE AS review_minutes FROM best
+    SELECT tenant, kind, task, name, label, source, observed_at, NULL::DOUBLE AS review_minutes, false AS is_fresh FROM best
     UNION ALL
-    SELECT tenant, kind, task, NULL, NULL, NULL, NULL, review_minutes FROM said WHERE review_minutes IS NOT NULL
+    SELECT tenant, kind, task, NULL, NULL, NULL, NULL, review_minutes, is_fresh FROM said WHERE review_minutes IS NOT NULL
+    UNION ALL
+    SELECT tenant, kind, task, NULL, NULL, NULL, NULL, NULL, true FROM said WHERE is_fresh AND name IN ('success', 'safe')
 ) AS b
 GROUP BY tenant, kind, task;
