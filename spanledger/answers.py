@@ -62,13 +62,25 @@ def open_out(path: Path | None, kind: str) -> Iterator[Out]:
         yield Out(sys.stdout)
         sys.stdout.flush()
         return
+    with drafted(path) as draft, draft.open("wb") as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+        yield Out(text)
+        text.flush()
+        text.detach()
+
+
+@contextlib.contextmanager
+def drafted(path: Path) -> Iterator[Path]:
+    """A file beside ``path``, which it replaces once all was written. Raises CannotRun where there can be none."""
+    if path.is_dir():
+        raise CannotRun(f"--out {path}: is a directory")
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with draft.open("wb") as file:
-            text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-            yield Out(text)
-            text.flush()
-            text.detach()
+        draft.touch()
+    except OSError as error:
+        raise CannotRun(f"--out {path}: {error.strerror}") from error
+    try:
+        yield draft
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

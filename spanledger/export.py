@@ -11,7 +11,6 @@ is not in the file, as it is not settled or has no price, is said on the standar
 from __future__ import annotations
 
 import argparse
-import os
 import re
 import sys
 from datetime import UTC, date
@@ -38,6 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Write the file, say what is in it and what is not."""
+    from spanledger.answers import drafted
     from spanledger.focus_names import BookSellers
     from spanledger.prices import book_of
     from warehouse.focus import Asked, export_month
@@ -48,20 +48,15 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if kind not in ("csv", "parquet"):
         raise CannotRun(f"--out {args.out}: must end in .csv or .parquet")
     lake = Warehouse(settings.lake)
-    draft = args.out.with_name(f".{args.out.name}.{os.getpid()}")
-    asked = Asked(
-        month=month,
-        account=args.billing_account or lake.lake_id,
-        account_name=args.billing_account or "SpanLedger",
-        out=draft,
-        kind=kind,
-    )
-    try:
-        draft.touch()
+    with drafted(args.out) as draft:
+        asked = Asked(
+            month=month,
+            account=args.billing_account or lake.lake_id,
+            account_name=args.billing_account or "SpanLedger",
+            out=draft,
+            kind=kind,
+        )
         done = export_month(lake.snapshot().snapshot, settings.lake, BookSellers(book_of(settings)), asked)
-        draft.replace(args.out)
-    finally:
-        draft.unlink(missing_ok=True)
     for said in _said(done, asked.ends > done.closed_to, args.month):
         print(said, file=sys.stderr)
     return 0

@@ -73,7 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print one answer; 0 whatever it says."""
     from spanledger.answers import open_out, scope_of
-    from warehouse.allocation import read_dimensions
+    from warehouse.allocation import check_months, read_dimensions
     from warehouse.planning import REPORTS, read_plans
     from warehouse.questions import load_question
     from warehouse.reader import Warehouse
@@ -85,7 +85,9 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     question = load_question(args.question).knowing(said.levels)
     asked = Asked(question=question, scope=scope_of(args.tenant), params=_parameters(args, question, settings))
     plans = read_plans(settings.settle.budgets if question.name in REPORTS else "", said.levels)
-    asked.question.parse(asked.params, _flag)
+    values = asked.question.parse(asked.params, _flag)
+    if question.name == CHARGEBACK:
+        check_months(values, _flag)
     if args.format in STATEMENTS and question.name != CHARGEBACK:
         raise CannotRun(f"--format {args.format} is for {CHARGEBACK}; {question.name} is no statement")
     if question.name == BUDGETS and not settings.settle.budgets:
@@ -93,8 +95,21 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     engine = opener_of(settings)
     with open_out(args.out, args.format) as out:
         lake = Asking(snapshot=Warehouse(settings.lake, said.levels, engine).snapshot(), said=said, plans=plans)
+        _check_settlement(values.get("as_of_settlement"), lake.snapshot)
         _write(asked, lake, args.format, out)
     return 0
+
+
+def _check_settlement(number: object, snapshot: WarehouseSnapshot) -> None:
+    """What nobody settled yet has said nothing."""
+    from warehouse.errors import BadQuestion
+    from warehouse.reader import ALL
+
+    if not isinstance(number, int):
+        return
+    last = max(snapshot.ask("settlements", ALL, limit=1)["settlement"].to_pylist(), default=0)
+    if number > last:
+        raise BadQuestion(f"--as-of-settlement {number}: the last settlement is {last or 'not there yet'}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from spanledger.settings import Settings
+    from warehouse.reader import WarehouseSnapshot
+
+_MOST_MODELS = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,6 +42,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from spanledger.answers import write_csv, write_json, write_table
     from spanledger.books import open_books
     from spanledger.progress import ProgressLine
+    from warehouse.reader import Warehouse
     from warehouse.settle import reprice, settle
 
     window = _window(args.start, args.end)
@@ -69,7 +73,21 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     done = found.settled
     verdict = f"settlement {done.number}, ${done.adjusted_usd:,.4f}" if done.number else "nothing was changed"
     print(f"{done.repriced} calls cost otherwise; {verdict}", file=sys.stderr)
+    if args.model and not done.repriced:
+        called = _models(Warehouse(settings.lake, engine=books.engine).snapshot(), window)
+        if args.model not in called:
+            said = [*called[:_MOST_MODELS], *["…"] * (len(called) > _MOST_MODELS)]
+            print(f"no call of this time is of {args.model}; models: {', '.join(said) or 'none'}", file=sys.stderr)
     return 0
+
+
+def _models(snapshot: WarehouseSnapshot, window: tuple[datetime, datetime]) -> list[str]:
+    """Names of models that calls have in the hours of a window, settled or not."""
+    from warehouse.reader import ALL
+
+    start = window[0].replace(minute=0, second=0, microsecond=0)
+    answers = [snapshot.ask(name, ALL, by="model", start=start, end=window[1]) for name in ("spend", "settled-spend")]
+    return sorted({name for answer in answers for name in answer["model"].to_pylist() if name})
 
 
 def _window(start: str, end: str) -> tuple[datetime, datetime]:

@@ -118,4 +118,6 @@ def _say(done: Settled) -> str:
         said += f"; {done.suppressed} calls were told twice"
     if done.late_spans:
         said += f"; {done.late_spans} spans came late"
+    if done.late_alone:
+        said += f", {done.late_alone} of them so late that they were booked without the spans they may belong to"
     return said

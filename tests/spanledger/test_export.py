@@ -96,10 +96,12 @@ def test_a_month_that_is_not_over_says_what_to_do(world: World, capsys: pytest.C
         (["--month", "2026-13", "--out", "a.csv"], "--month 2026-13: must be a month like 2026-10"),
         (["--month", "november", "--out", "a.csv"], "--month november: must be a month like 2026-10"),
         (["--month", "2026-11", "--out", "a.xlsx"], "--out a.xlsx: must end in .csv or .parquet"),
-        (["--month", "2026-11", "--out", "none/a.csv"], "No such file or directory"),
+        (["--month", "2026-11", "--out", "none/a.csv"], "--out none/a.csv: No such file or directory"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(words: list[str], told: str, capsys: pytest.CaptureFixture[str]):
+    Path("lake.csv").mkdir()
+
     assert main(["export", "focus", *words]) == 2
 
     said = capsys.readouterr().err

@@ -82,6 +82,27 @@ def test_the_books_are_asked_as_of_a_settlement(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.usefixtures("world")
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["spend", "--as-of-settlement", "99"], "--as-of-settlement 99: the last settlement is 2"),
+        (["chargeback", "--from", "2026-11-05"], "--from = 2026-11-05T00:00:00Z: chargeback takes whole months"),
+        (["chargeback", "--to", "2026-11-01T00:00:01Z"], "by their first day, like 2026-11-01"),
+        (["spend", "--format", "csv", "--out", "none/x.csv"], "--out none/x.csv: No such file or directory"),
+        (["spend", "--format", "csv", "--out", "."], "--out .: is a directory"),
+    ],
+)
+def test_what_the_books_cannot_say_is_refused_in_one_line(
+    words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["report", *words]) == 2
+
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert told in said.err
+
+
+@pytest.mark.usefixtures("world")
 def test_the_rate_of_review_comes_from_the_settings_unless_it_is_given(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

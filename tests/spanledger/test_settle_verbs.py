@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 
 import pytest
 
 from spanledger.__main__ import main
+from spanledger.settle import _say
 from tests.warehouse.settling import World
 from tests.warehouse.told import span
+from warehouse.settle import Settled
 
 USED = {"provider": "openai", "request_model": "gpt-4o", "input_tokens": 1000, "output_tokens": 100}
 
@@ -75,6 +78,29 @@ def test_reprice_shows_what_changes_by_tenant_and_model(
     assert code == 0
     assert (row["tenant"], row["model"], row["difference_usd"]) == ("acme", "gpt-4o", "0.003500000000")
     assert "1 calls cost otherwise; settlement 2, $0.0035" in said.err
+
+
+def test_reprice_says_that_nobody_called_a_model(capsys: pytest.CaptureFixture[str]):
+    asked = ["reprice", "--from", "2026-11-01", "--to", "2026-12-01", "--dry-run", "--model"]
+
+    codes = [main([*asked, "nosuch"]), main([*asked, "gpt-4o"])]
+
+    said = capsys.readouterr().err
+    assert codes == [0, 0]
+    assert said.count("0 calls cost otherwise; nothing was changed") == 2
+    assert said.count("no call of this time is of") == 1
+    assert "no call of this time is of nosuch; models: gpt-4o\n" in said
+
+
+def test_settle_says_what_was_booked_without_what_it_may_belong_to():
+    closed = {"closed_to": dt.datetime(2026, 11, 20, tzinfo=dt.UTC), "months_closed_to": dt.date(2026, 11, 1)}
+
+    early, late = (_say(Settled(number=3, late_spans=5, late_alone=alone, **closed)) for alone in (0, 2))
+
+    assert early.endswith("; 5 spans came late")
+    assert late.endswith(
+        "; 5 spans came late, 2 of them so late that they were booked without the spans they may belong to"
+    )
 
 
 def test_without_a_lake_nothing_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -232,15 +232,25 @@ def test_a_row_that_cannot_be_read_has_a_reason_and_says_what_to_change(  # noqa
     assert says in refused.what
 
 
-def test_a_file_of_no_known_format_says_what_it_lacks(tmp_path: Path):
-    table, page = tmp_path / "table.csv", tmp_path / "page.json"
-    table.write_text("BilledCost,BillingCurrency\n1,USD\n")
-    page.write_text('{"data": {}}')
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("BilledCost,BillingCurrency\n1,USD\n", "for focus it lacks ChargeCategory"),
+        ("line_item_usage_type,provider\nx,aws\n", "for generic it lacks day"),
+        ("date,vendor,amount\n2026-11-01,openai,3\n", "for generic it lacks day"),
+        ("provider,model,cost\nopenai,gpt-4o,3\n", "for generic it lacks day"),
+        ("", "it is empty"),
+        ('{"data": {}}', "page by page"),
+    ],
+)
+def test_a_file_of_no_known_format_says_what_it_lacks(text: str, says: str, tmp_path: Path):
+    (file := tmp_path / "file").write_text(text)
 
-    with pytest.raises(BadInvoice, match="for focus it lacks ChargeCategory"):
-        read(table)
-    with pytest.raises(BadInvoice, match="page by page"):
-        read(page)
+    with pytest.raises(BadInvoice, match=says):
+        read(file)
+
+
+def test_a_bill_of_another_provider_is_refused():
     with pytest.raises(BadInvoice, match="a bill of openai, and --provider is anthropic"):
         read(BILLS / "openai_costs.json", "anthropic")
 

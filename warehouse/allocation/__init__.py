@@ -9,7 +9,7 @@
 ``docs/finance.md`` shows such a file.
 """
 
-from warehouse.allocation.chargeback import charge_back
+from warehouse.allocation.chargeback import charge_back, check_months
 from warehouse.allocation.file import Dimensions, read_dimensions
 
-__all__ = ["Dimensions", "charge_back", "read_dimensions"]
+__all__ = ["Dimensions", "charge_back", "check_months", "read_dimensions"]

@@ -9,8 +9,8 @@ are. Shares are reckoned over everybody, whatever the scope, and shown of those 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -40,6 +40,7 @@ def charge_back(snapshot: WarehouseSnapshot, scope: Scope, said: Dimensions, **p
     if not isinstance(by, tuple) or len(by) != 1:
         raise BadQuestion(f"{NAME} makes statements by one dimension, like tenant or cost_centre")
     lines = snapshot.ask(NAME, scope, **params)
+    check_months(values)
     of = str(by[0])
     shares = [
         {of: owner, "period": month, "line": "allocated", "rule": rule.name, "cost_usd": Decimal(picos).scaleb(-12)}
@@ -52,6 +53,17 @@ def charge_back(snapshot: WarehouseSnapshot, scope: Scope, said: Dimensions, **p
     order = [(of, "ascending"), ("period", "ascending"), ("place", "ascending"), ("settlement", "ascending")]
     sorted_ = whole.append_column("place", place).sort_by([*order, ("cost_usd", "descending"), ("rule", "ascending")])
     return sorted_.drop_columns("place")
+
+
+def check_months(values: Mapping[str, Any], named: Callable[[str], str] = str) -> None:
+    """Raise BadQuestion where a parameter ends a month before it is over. ``named``: how the asker wrote its name."""
+    for name in ("start", "end"):
+        at = values[name]
+        if at is not None and at != datetime(at.year, at.month, 1, tzinfo=UTC):
+            raise BadQuestion(
+                f"{named(name)} = {at:%Y-%m-%dT%H:%M:%SZ}: {NAME} takes whole months, by their first day, "
+                f"like {at:%Y-%m}-01"
+            )
 
 
 def _allocate(

@@ -137,11 +137,15 @@ def _read_table(name: str, columns: list[str], rows: list[dict[str, Any]], asked
 
 
 def _table_format(columns: Collection[str]) -> str:
+    """By the columns that each must have; where none has them all, the text says what the nearest lacks."""
+    if not columns:
+        raise Unreadable("unknown_format", "it is empty: a table begins with the names of its columns")
     needed = {cur.FORMAT: cur.NEEDED, focus.FORMAT: focus.NEEDED, generic.FORMAT: generic.NEEDED}
     for format_, names in needed.items():
         if set(names) <= set(columns):
             return format_
-    near = max(needed, key=lambda one: len(set(needed[one]) & set(columns)))
+    known = {generic.FORMAT: generic.COLUMNS, focus.FORMAT: focus.NEEDED, cur.FORMAT: cur.NEEDED}
+    near = max(known, key=lambda one: len(set(known[one]) & set(columns)))
     lacks = ", ".join(name for name in needed[near] if name not in columns)
     raise Unreadable(
         "unknown_format", f"the columns are those of no bill; for {near} it lacks {lacks} (see docs/reconcile.md)"
