@@ -54,10 +54,8 @@ def _hash(prefix: int, data: Bytes, start: int, end: int) -> int:
 
 @compiled
 def _equal(data: Bytes, start: int, end: int, others: Bytes, other_start: int, other_end: int) -> bool:
-    if end - start != other_end - other_start:
-        return False
-    if end > start and data[end - 1] != others[other_end - 1]:  # ids begin alike
-        return False
+    if end - start != other_end - other_start or (end > start and data[end - 1] != others[other_end - 1]):
+        return False  # ids begin alike, so their ends are compared first
     for step in range(end - start):
         if data[start + step] != others[other_start + step]:
             return False
