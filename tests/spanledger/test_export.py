@@ -63,8 +63,12 @@ def test_reconcile_finds_no_difference_to_the_books(capsys: pytest.CaptureFixtur
 def test_rows_of_a_vendor_that_nobody_knows_are_of_nobody_elses_bill(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    made = World(tmp_path / "house", PriceBook.from_settings({"house/our-7b": {"input": 1.0, "output": 2.0}}))
-    made.flush([call("ours", provider="house", request_model="our-7b"), call("theirs", **GPT)])
+    Path("prices.toml").write_text(
+        '[[price]]\nmodel = "our-*"\nfrom = 2026-01-01\nusd_per_mtok = {input = "1", output = "2"}\n'
+    )
+    made = World(tmp_path / "house", PriceBook.from_settings({}, "prices.toml"))
+    ours = [call(str(who), provider=who, request_model="our-7b") for who in ("house", None)]
+    made.flush([*ours, call("theirs", **GPT)])
     made.settle(now=AFTER_NOVEMBER)
     monkeypatch.setenv("SPANLEDGER_LAKE", made.settings.url)
     assert main(["export", "focus", "--month", "2026-11", "--out", "november.csv"]) == 0
@@ -76,7 +80,7 @@ def test_rows_of_a_vendor_that_nobody_knows_are_of_nobody_elses_bill(
         Path("november.csv").write_text(Path("november.csv").read_text() + "\n")  # another file
 
     assert {cell["provider"] for cell in seen["openai"]} == {"openai"}
-    assert {cell["provider"] for cell in seen["replace"]} == {"openai", "house"}
+    assert {cell["provider"] for cell in seen["replace"]} == {"openai", "house", "unknown"}
     assert [cell for cells in seen.values() for cell in cells if cell["causes"]] == []
 
 
