@@ -11,12 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import numba
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from processors.sums import place_in_order
 
 Numbers: TypeAlias = NDArray[np.int64]
 Coded: TypeAlias = tuple[Numbers, int]
@@ -67,26 +68,8 @@ def _in_order(codes: Numbers, size: int) -> Groups:
         first[of_row[::-1]] = np.arange(rows)[::-1]
         return Groups(of_row=of_row, first=first)
     of_row, first = np.empty(rows, np.int64), np.empty(min(size, rows), np.int64)
-    count = _place(codes, np.full(size, -1, np.int64), of_row, first)
+    count = place_in_order(codes, np.full(size, -1, np.int64), of_row, first)
     return Groups(of_row=of_row, first=first[:count])
-
-
-def _place_in_order(codes: Any, places: Any, of_row: Any, first: Any) -> int:
-    """Number the codes as they occur; -> how many there are. ``places``: (size,) -1."""
-    count = 0
-    for row in range(len(codes)):
-        place = places[codes[row]]
-        if place < 0:
-            place = count
-            places[codes[row]] = place
-            first[count] = row
-            count += 1
-        of_row[row] = place
-    return count
-
-
-_OPTIONS: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy", "_nrt": False}
-_place: Any = numba.njit(**_OPTIONS)(_place_in_order)
 
 
 def encode(column: pa.ChunkedArray) -> Coded:

@@ -1,4 +1,4 @@
-"""Compiled loops that add columns up by group: exact sums, and how often each bucket of a histogram occurs.
+"""Compiled loops over groups: their numbers, exact sums, and how often each bucket of a histogram occurs.
 
 ``of_row``: (n,) the group of each row. A column comes as Arrow has it: its values, and the bits that say which of them
 are known. Every function releases the GIL; the machine code is kept beside this file, or in the user's cache.
@@ -134,3 +134,18 @@ def _count_many(room: Any, begin: int, stop: int, places: Any, found: Any, count
             places[place] = 0
             end += 1
     return end
+
+
+@_compiled
+def place_in_order(codes: Any, places: Any, of_row: Any, first: Any) -> int:
+    """Number the codes as they occur; -> how many there are. ``places``: -1 for each; ``first``: the first rows."""
+    count = 0
+    for row in range(len(codes)):
+        place = places[codes[row]]
+        if place < 0:
+            place = count
+            places[codes[row]] = place
+            first[count] = row
+            count += 1
+        of_row[row] = place
+    return count
