@@ -84,6 +84,23 @@ def test_a_budget_says_what_is_used_how_fast_and_when_it_is_used_up(books: Books
     assert (row["days_left"], row["days_left_by"]) == (pytest.approx(6, abs=0.01), "forecast")
 
 
+def test_of_calls_without_a_price_a_budget_says_how_many_and_nothing_where_all_are(books: Books):
+    unpriced = {"price_status": "unpriced", "priced_calls": 0}
+    late = [line(MIDDLE - DAY, 0, tenant=tenant, **unpriced) for tenant in ("acme", "gamma", "gamma")]
+    books.settle(late, MIDDLE)
+    of_gamma = '[[budgets]]\nname = "gamma"\nof = {tenant = "gamma"}\nowner = "ann"\namount = "5"\n'
+
+    found = held(books, FILE + of_gamma)
+
+    unknown = found["gamma"]
+    sums = ("settled_usd", "spent_usd", "left_usd", "used_share", "burn_rate", "threshold_crossed", "days_left")
+    assert [unknown[name] for name in sums] == [None] * 7
+    assert (unknown["amount_usd"], unknown["unpriced_calls"], unknown["priced_share"]) == (5, 2, 0)
+    assert (found["all"]["spent_usd"], found["all"]["unpriced_calls"]) == (190, 3)
+    assert found["all"]["priced_share"] == pytest.approx(38 / 41)
+    assert (found["chat of beta"]["unpriced_calls"], found["chat of beta"]["priced_share"]) == (0, 1)
+
+
 def test_weeks_quarters_dimensions_and_levels_have_budgets(books: Books):
     found = held(books)
 

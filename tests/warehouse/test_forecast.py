@@ -20,6 +20,7 @@ from warehouse.errors import BadQuestion
 from warehouse.lake import Flush
 from warehouse.planning.backtest import Outlook, look_ahead, needed_days
 from warehouse.planning.file import Plans, parse_plans
+from warehouse.planning.gaps import has_gaps
 from warehouse.planning.model import Reals
 
 OCTOBER = dt.datetime(2026, 10, 1, tzinfo=dt.UTC)
@@ -112,6 +113,64 @@ def test_intervals_hold_about_as_often_as_they_say_and_the_error_is_that_of_unse
     assert 0.5 * errors < np.mean([one for one in said if one is not None]) < 2 * errors
 
 
+def days_that(spends: str, days: int, random: np.random.Generator) -> Reals:
+    """Days some of which have spend, the first one always: so much, unevenly."""
+    day = np.arange(days)
+    some = {
+        "every second": day % 2 == 0,
+        "every third": day % 3 == 0,
+        "60 %": random.random(days) < 0.6,
+        "20 %": random.random(days) < 0.2,
+        "in runs": (random.random(days) < 0.12).cumsum() % 2 == 0,
+    }[spends] | (day == 0)
+    return np.asarray(some * random.lognormal(0, 0.5, days))
+
+
+def test_of_days_with_and_without_spend_the_intervals_hold_about_as_often_as_they_say():
+    kinds = ("every second", "every third", "60 %", "20 %", "in runs")
+    inside, told, came, said = dict.fromkeys(kinds, 0), 0.0, 0.0, []
+    for kind in kinds:
+        for seed in range(8):
+            spend = days_that(kind, 70, np.random.default_rng(seed))
+            outlook = ahead(spend[:60], 10)
+            middle, low, high, *_ = outlook.quantiles
+            inside[kind] += low <= spend[60:].sum() <= high
+            told, came = told + middle, came + spend[60:].sum()
+            said.append(outlook.coverage_80)
+
+    assert 0.65 <= sum(inside.values()) / (8 * len(kinds)) <= 0.95
+    assert min(inside.values()) >= 4
+    assert told == pytest.approx(came, rel=0.2)
+    assert 0.6 <= np.mean([one for one in said if one is not None]) <= 0.95
+
+
+@pytest.mark.parametrize(("every", "least", "most"), [(2, 5, 5), (3, 3, 4), (10, 1, 1)])
+def test_spend_that_comes_every_few_days_goes_on_so(every: int, least: int, most: int):
+    middle, low_80, high_80, low_95, high_95 = ahead((np.arange(60) % every == 0) * 1.0, 10).quantiles
+
+    assert least <= low_80 <= middle <= high_80 <= most
+    assert 0 <= low_95 <= high_95 <= 2 * most
+
+
+def test_spend_that_stopped_may_come_again_and_spend_that_began_goes_on():
+    stopped = ahead(np.append(np.ones(40), np.zeros(20)), 10)
+    began = ahead(np.concatenate([np.ones(1), np.zeros(39), np.ones(20)]), 10)
+
+    assert (stopped.quantiles[0], began.quantiles[0]) == (0, 10)
+    assert 0 < stopped.quantiles[4] <= 10
+
+
+def test_days_off_that_weekdays_explain_are_no_gaps():
+    off = weekly(56 + 14) * (np.arange(70) % 7 < 5)
+    closed = off.copy()
+    closed[30] = 0
+
+    for spend, gaps in ((off, False), (closed, False), (np.zeros(70), False)):
+        assert has_gaps(spend, 0, np.array([56])) == [gaps]
+    assert has_gaps(off * (np.arange(70) % 14 < 7), 0, np.array([28, 56])).all()
+    assert ahead(off[:56]).quantiles == pytest.approx([off[56:].sum()] * 5, rel=1e-6)
+
+
 @settings(max_examples=20, deadline=None)
 @given(
     st.lists(st.just(0.0) | st.floats(1, 1e18), min_size=14, max_size=40),
@@ -199,6 +258,46 @@ def test_too_little_history_says_how_much_is_needed(tmp_path: Path):
     assert (row["spent_usd"], row["history_days"], row["needed_days"]) == (13, 13, 14)
     assert {row[name] for name in ("forecast_usd", "rest_usd", "low_80_usd", "high_95_usd", "wape")} == {None}
     assert needed_days(90) == 45
+
+
+UNPRICED = {"model": "mystery-9", "price_status": "unpriced", "priced_calls": 0}
+
+
+def test_what_nothing_is_priced_of_is_unknown_and_not_nothing(books: Books):
+    books.settle([line(MIDDLE - n * DAY, 0, **UNPRICED) for n in range(1, 30)], MIDDLE)
+
+    found = {row["model"]: row for row in books.report("forecast", by="model", now=MIDDLE)}
+    (all_,) = books.report("forecast", now=MIDDLE)
+
+    unknown = found["mystery-9"]
+    sums = ("settled_usd", "spent_usd", "rest_usd", "forecast_usd", "low_80_usd", "high_95_usd")
+    assert [unknown[name] for name in sums] == [None] * 6
+    assert (unknown["unpriced_calls"], unknown["priced_share"], unknown["history_days"]) == (19, 0, 0)
+    assert (found["gpt-4o"]["unpriced_calls"], found["gpt-4o"]["priced_share"]) == (0, 1)
+    assert (all_["spent_usd"], all_["unpriced_calls"], all_["priced_share"]) == (190, 19, pytest.approx(38 / 57))
+    assert float(all_["forecast_usd"]) == pytest.approx(310)
+
+
+def test_days_on_which_nothing_is_priced_are_no_days_without_spend(tmp_path: Path):
+    books = Books(tmp_path)
+    without = {*range(10), 20, 25, 26, 27, 28, 29, 40, 48}
+    days = [(n, FIRST + n * DAY) for n in range(49)]
+    books.settle([line(day, 0, **UNPRICED) if n in without else line(day, 10) for n, day in days], MIDDLE)
+
+    (row,) = books.report("forecast", now=MIDDLE)
+
+    assert (row["history_days"], row["spent_usd"], row["unpriced_calls"]) == (39, 170, 2)
+    assert float(row["rest_usd"]) == pytest.approx(120)
+
+
+def test_what_of_the_stream_has_no_price_is_unknown(books: Books):
+    part = stretch(0, 1)
+    told = usage(minute=MIDDLE + DAY / 4, tenant="acme", cost_usd=None, priced_calls=0)
+    books.lake.commit(Flush(ranges=(part,), tables={"usage": {APP: rows("usage", told)}}))
+
+    (row,) = books.report("forecast", now=MIDDLE + DAY / 2)
+
+    assert (row["provisional_usd"], row["spent_usd"], row["unpriced_calls"], row["provisional"]) == (None, 190, 1, True)
 
 
 def test_hours_that_are_not_settled_come_from_the_stream(books: Books):

@@ -7,6 +7,7 @@
 ``series.py``     spend of the ledger by day, and what the stream has of hours that are not settled
 ``launches.py``   what launches of the calendar do to a day
 ``model.py``      damped trend x weekday factors, with paths drawn from past errors
+``gaps.py``       days drawn from the past, where days without spend come between others
 ``backtest.py``   the same from days of the past, against what came
 ``forecast.py``   the report ``forecast``
 ``standing.py``   how budgets stand now, as alerts watch them

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from warehouse.planning.model import LEAST_DAYS, WEEK, Indices, Reals, draw_paths, fit
+from warehouse.planning.gaps import Flags, draw_gaps, has_gaps
+from warehouse.planning.model import LEAST_DAYS, PATHS, WEEK, Indices, Reals, draw_paths, fit
 
 QUANTILES = (0.5, 0.1, 0.9, 0.025, 0.975)
 """The forecast, and the bounds of the intervals of 80 and 95 of 100."""
@@ -44,9 +45,8 @@ def look_ahead(spend: Reals, first_weekday: int, weights: Reals, factors: Reals,
     days, horizon = spend.size, weights.size
     origins, ahead = _origins(days, int(np.flatnonzero(weights)[-1]) + 1 if weights.any() else 1)
     plain = np.maximum((spend - added[:days]) / factors[:days], 0.0)
-    fitted = fit(plain, first_weekday, np.append(origins, days))
-    starts = (first_weekday + np.append(origins, days)) % WEEK
-    drawn = draw_paths(fitted, starts, max(horizon, ahead))
+    begins = np.append(origins, days)
+    drawn = _draw(plain, first_weekday, begins, has_gaps(spend, first_weekday, begins), max(horizon, ahead))
     paths = np.maximum(drawn[-1, :, :horizon] * factors[days:] + added[days:], 0.0) * weights
     sums = paths.cumsum(axis=1)
     outlook = Outlook(
@@ -58,6 +58,17 @@ def look_ahead(spend: Reals, first_weekday: int, weights: Reals, factors: Reals,
     tried = origins[:, None] + np.arange(ahead)
     told = np.maximum(drawn[:-1, :, :ahead] * factors[tried][:, None] + added[tried][:, None], 0.0).sum(axis=2)
     return _judged(outlook, told, spend[tried].sum(axis=1), ahead)
+
+
+def _draw(spend: Reals, first_weekday: int, origins: Indices, gaps: Flags, horizon: int) -> Reals:
+    """(origins, paths, horizon) days to come, by the model that what was known then asks for."""
+    drawn = np.empty((origins.size, PATHS, horizon))
+    if gaps.any():
+        drawn[gaps] = draw_gaps(spend, first_weekday, origins[gaps], horizon)
+    if not gaps.all():
+        steady = origins[~gaps]
+        drawn[~gaps] = draw_paths(fit(spend, first_weekday, steady), (first_weekday + steady) % WEEK, horizon)
+    return drawn
 
 
 def _origins(days: int, horizon: int) -> tuple[Indices, int]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from warehouse.errors import BadQuestion
 from warehouse.planning.file import Budget, Plans
-from warehouse.planning.forecast import AHEAD, QUALITY, SPENT, View, look, quality_of, spent_of, sums_of
+from warehouse.planning.forecast import AHEAD, PRICED, QUALITY, SPENT, View, look, quality_of, spent_of, sums_of
 from warehouse.planning.periods import Stretch, midnight, period_of
 from warehouse.planning.series import Asked, sees, to_usd
 from warehouse.planning.standing import burns_of
@@ -30,6 +30,7 @@ SCHEMA = pa.schema(
         *(pa.field(name, TIME) for name in ("period_start", "period_end")),
         pa.field("amount_usd", USD),
         *SPENT,
+        *PRICED,
         pa.field("left_usd", USD),
         *(pa.field(name, pa.float64()) for name in ("used_share", "elapsed_share", "burn_rate")),
         *AHEAD,
@@ -63,10 +64,6 @@ def hold(snapshot: WarehouseSnapshot, scope: Scope, plans: Plans, **params: obje
 
 
 def _row(budget: Budget, period: Stretch, view: View) -> dict[str, Any]:
-    used = view.spent / budget.picos
-    elapsed = elapsed_share(period, view.seen_to)
-    ahead = None if view.outlook is None else (view.spent + view.outlook.quantiles[0]) / budget.picos
-    days, by = days_left(budget, period, view)
     return {
         "budget": budget.name,
         "owner": budget.owner,
@@ -75,19 +72,30 @@ def _row(budget: Budget, period: Stretch, view: View) -> dict[str, Any]:
         "period_start": period[0],
         "period_end": period[1],
         "amount_usd": to_usd(budget.picos),
-        "left_usd": to_usd(budget.picos - view.spent),
+        "elapsed_share": elapsed_share(period, view.seen_to),
+        "settled_to": view.settled_to,
+        "provisional": view.is_provisional,
+        **(_used(budget, period, view) if view.spent.is_known else {}),
+        **spent_of(view),
+        **sums_of(view),
+        **quality_of(view),
+    }
+
+
+def _used(budget: Budget, period: Stretch, view: View) -> dict[str, Any]:
+    """The columns of what is used up, where that is known."""
+    spent = view.spent.picos
+    used, elapsed = spent / budget.picos, elapsed_share(period, view.seen_to)
+    ahead = None if view.outlook is None else (spent + view.outlook.quantiles[0]) / budget.picos
+    days, by = days_left(budget, period, view)
+    return {
+        "left_usd": to_usd(budget.picos - spent),
         "used_share": used,
-        "elapsed_share": elapsed,
         "burn_rate": used / elapsed if elapsed else None,
         "threshold_crossed": crossed(budget, used),
         "threshold_ahead": None if ahead is None else crossed(budget, ahead),
         "days_left": days,
         "days_left_by": by,
-        "settled_to": view.settled_to,
-        "provisional": bool(view.provisional),
-        **spent_of(view),
-        **sums_of(view),
-        **quality_of(view),
     }
 
 
@@ -104,15 +112,15 @@ def crossed(budget: Budget, used: float) -> float | None:
 
 def days_left(budget: Budget, period: Stretch, view: View) -> tuple[float | None, str | None]:
     """Until the amount is used up, by the forecast or the pace so far; None where it lasts to the end of the period."""
-    left = budget.picos - view.spent
+    left = budget.picos - view.spent.picos
     if left <= 0:
         return 0.0, None
     if view.outlook is not None:
         return _days_ahead(left, period, view), "forecast"
     elapsed = (view.seen_to - period[0]) / DAY
-    if view.spent <= 0 or elapsed <= 0:
+    if view.spent.picos <= 0 or elapsed <= 0:
         return None, "pace"
-    days = left / (view.spent / elapsed)
+    days = left / (view.spent.picos / elapsed)
     return (days if view.seen_to + days * DAY < period[1] else None), "pace"
 
 

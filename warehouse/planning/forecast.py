@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,9 @@ from warehouse.errors import BadQuestion
 from warehouse.planning.backtest import Outlook, look_ahead, needed_days
 from warehouse.planning.file import Launch, Plans
 from warehouse.planning.launches import Effect, arrays, effects_of
-from warehouse.planning.model import MOST_DAYS, Reals
+from warehouse.planning.model import MOST_DAYS, WEEK, Reals
 from warehouse.planning.periods import Stretch, midnight, overlap, period_of
-from warehouse.planning.series import Asked, Group, to_usd
+from warehouse.planning.series import Asked, Group, Spend, to_usd, total
 from warehouse.questions import load_question
 from warehouse.reader import Scope, WarehouseSnapshot
 from warehouse.schemas.kinds import USD
@@ -33,14 +34,14 @@ BOUNDS = ("low_80_usd", "high_80_usd", "low_95_usd", "high_95_usd")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What is known of one group and what is to come. Picodollars.
+    """What is known of one group and what is to come.
 
     ``outlook``: None where there is too little history; ``settled_to``: all that came before is in ``settled``, what
     came up to ``seen_to`` in ``provisional``, None = it is not told.
     """
 
-    settled: int
-    provisional: int | None
+    settled: Spend
+    provisional: Spend | None
     settled_to: datetime
     seen_to: datetime
     outlook: Outlook | None
@@ -50,9 +51,14 @@ class View:
     launches: tuple[str, ...]
 
     @property
-    def spent(self) -> int:
-        """Picodollars so far."""
-        return self.settled + (self.provisional or 0)
+    def spent(self) -> Spend:
+        """So far."""
+        return self.settled.plus(self.provisional or Spend())
+
+    @property
+    def is_provisional(self) -> bool:
+        """Whether some of it is not settled."""
+        return self.provisional is not None and self.provisional != Spend()
 
 
 def forecast(snapshot: WarehouseSnapshot, scope: Scope, plans: Plans, **params: object) -> pa.Table:
@@ -96,8 +102,8 @@ def look(asked: Asked, launches: Sequence[Launch], stretch: Stretch, now: dateti
     weights = _weights(first_ahead, horizon, (max(seen_to, stretch[0]), stretch[1]))
     return {
         group: _view(
-            daily={day.date(): picos for day, picos in of.items() if day < midnight(first_ahead)},
-            settled=sum(spent.get(group, {}).values()),
+            daily={day.date(): spend for day, spend in of.items() if day < midnight(first_ahead)},
+            settled=total(spent.get(group, {}).values()),
             provisional=None if provisional is None else _within(provisional.get(group, {}), stretch),
             reach=(settled_to, seen_to),
             weights=weights,
@@ -107,8 +113,8 @@ def look(asked: Asked, launches: Sequence[Launch], stretch: Stretch, now: dateti
     }
 
 
-def _within(hours: dict[datetime, int], stretch: Stretch) -> int:
-    return sum(picos for hour, picos in hours.items() if stretch[0] <= hour < stretch[1])
+def _within(hours: dict[datetime, Spend], stretch: Stretch) -> Spend:
+    return total(spend for hour, spend in hours.items() if stretch[0] <= hour < stretch[1])
 
 
 def _weights(first: date, days: int, rest: Stretch) -> Reals:
@@ -119,21 +125,21 @@ def _weights(first: date, days: int, rest: Stretch) -> Reals:
 
 def _view(
     *,
-    daily: dict[date, int],
-    settled: int,
-    provisional: int | None,
+    daily: dict[date, Spend],
+    settled: Spend,
+    provisional: Spend | None,
     reach: Stretch,
     weights: Reals,
     effects: Sequence[Effect],
 ) -> View:
     first_ahead = reach[0].date()
-    first = min(daily, default=first_ahead)
+    first = min((day for day, spend in daily.items() if spend.is_known), default=first_ahead)
     history = (first_ahead - first).days
     outlook = None
     if not weights.any():
         outlook = Outlook(quantiles=(0.0,) * 5, path=np.zeros(weights.size))
     elif history >= needed_days(weights.size):
-        spend = np.array([float(daily.get(first + day * DAY, 0)) for day in range(history)])
+        spend = _days(daily, first, history)
         felt = arrays(effects, first, history + weights.size)
         outlook = look_ahead(np.maximum(spend, 0.0), first.weekday(), weights, *felt)
     return View(
@@ -149,18 +155,30 @@ def _view(
     )
 
 
+def _days(daily: dict[date, Spend], first: date, days: int) -> Reals:
+    """(days,) picodollars; a day on which nothing is priced as a week before, in the first week as the day before."""
+    found = np.zeros(days)
+    for day in range(days):
+        spend = daily.get(first + day * DAY, Spend())
+        found[day] = spend.picos if spend.is_known else found[day - (WEEK if day >= WEEK else 1)]
+    return found
+
+
 def _size(view: View) -> float:
-    return view.spent + (view.outlook.quantiles[0] if view.outlook else 0)
+    return view.spent.picos + (view.outlook.quantiles[0] if view.outlook else 0)
 
 
 def sums_of(view: View) -> dict[str, Any]:
-    """The columns of what will have been spent."""
+    """The columns of what will have been spent; NULL but for what is to come where nobody knows what was."""
     found = dict.fromkeys(("rest_usd", "forecast_usd", *BOUNDS))
     if view.outlook is None:
         return found
     rest, *bounds = view.outlook.quantiles
-    found |= {"rest_usd": to_usd(rest), "forecast_usd": to_usd(view.spent + round(rest))}
-    return found | {name: to_usd(view.spent + round(bound)) for name, bound in zip(BOUNDS, bounds, strict=True)}
+    found |= {"rest_usd": to_usd(rest)}
+    if not view.spent.is_known:
+        return found
+    sums = zip(("forecast_usd", *BOUNDS), (rest, *bounds), strict=True)
+    return found | {name: to_usd(view.spent.picos + round(picos)) for name, picos in sums}
 
 
 def quality_of(view: View) -> dict[str, Any]:
@@ -186,24 +204,32 @@ QUALITY = [
     pa.field("launches", pa.string()),
 ]
 SPENT = [pa.field(name, USD) for name in ("settled_usd", "provisional_usd", "spent_usd")]
+PRICED = [pa.field("unpriced_calls", pa.int64()), pa.field("priced_share", pa.float64())]
 AHEAD = [pa.field(name, USD) for name in ("rest_usd", "forecast_usd", *BOUNDS)]
 
 
 def spent_of(view: View) -> dict[str, Any]:
-    """The columns of what was spent so far."""
+    """The columns of what was spent so far, and of how much of it that is known."""
+    spent = view.spent
     return {
-        "settled_usd": to_usd(view.settled),
-        "provisional_usd": None if view.provisional is None else to_usd(view.provisional),
-        "spent_usd": to_usd(view.spent),
+        "settled_usd": _known_usd(view.settled),
+        "provisional_usd": None if view.provisional is None else _known_usd(view.provisional),
+        "spent_usd": _known_usd(spent),
+        "unpriced_calls": spent.unpriced_calls,
+        "priced_share": spent.priced_calls / spent.calls if spent.calls else None,
     }
+
+
+def _known_usd(spend: Spend) -> Decimal | None:
+    return to_usd(spend.picos) if spend.is_known else None
 
 
 def _row(by: Sequence[str], group: Group, view: View) -> dict[str, Any]:
     found = dict(zip(by, group, strict=True)) | spent_of(view) | sums_of(view) | quality_of(view)
-    return found | {"settled_to": view.settled_to, "provisional": bool(view.provisional)}
+    return found | {"settled_to": view.settled_to, "provisional": view.is_provisional}
 
 
 def _table(by: Sequence[str], rows: list[dict[str, Any]]) -> pa.Table:
     last = [pa.field("settled_to", pa.timestamp("us", tz="UTC")), pa.field("provisional", pa.bool_())]
     keys = [pa.field(name, pa.string()) for name in by]
-    return pa.Table.from_pylist(rows, schema=pa.schema([*keys, *SPENT, *AHEAD, *QUALITY, *last]))
+    return pa.Table.from_pylist(rows, schema=pa.schema([*keys, *SPENT, *PRICED, *AHEAD, *QUALITY, *last]))

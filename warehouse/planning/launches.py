@@ -66,7 +66,9 @@ def arrays(effects: Sequence[Effect], first: date, days: int) -> tuple[Reals, Re
 def _recent(sums: Sums, until: date) -> dict[Group, int]:
     """What groups spent in the last four weeks."""
     days = (midnight(until) - RECENT, midnight(until))
-    return {group: sum(picos for day, picos in of.items() if days[0] <= day < days[1]) for group, of in sums.items()}
+    return {
+        group: sum(spend.picos for day, spend in of.items() if days[0] <= day < days[1]) for group, of in sums.items()
+    }
 
 
 def _shares(asked: Asked, of: Filter, recent: Mapping[Group, int], until: date) -> Mapping[Group, tuple[float, float]]:

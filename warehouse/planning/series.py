@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from warehouse.questions.dimensions import Filter, is_column
 from warehouse.reader import Scope, WarehouseSnapshot, is_whole
 
 Group = tuple[str | None, ...]
 """Values of the dimensions that an answer is grouped by."""
-Sums = dict[Group, dict[datetime, int]]
-"""Picodollars by group and the start of a day or hour."""
+
+
+class Spend(NamedTuple):
+    """What calls cost, and of how many that is known. ``picos``: of ``priced_calls`` of the ``calls``."""
+
+    picos: int = 0
+    calls: int = 0
+    priced_calls: int = 0
+
+    @property
+    def unpriced_calls(self) -> int:
+        """Calls whose cost nobody knows."""
+        return self.calls - self.priced_calls
+
+    @property
+    def is_known(self) -> bool:
+        """Whether any of it is: of no calls it is, of calls without any price it is not."""
+        return not self.unpriced_calls or bool(self.priced_calls or self.picos)
+
+    def plus(self, other: Spend) -> Spend:
+        """Both together."""
+        return Spend(*(one + another for one, another in zip(self, other, strict=True)))
+
+
+Sums = dict[Group, dict[datetime, Spend]]
+"""By group and the start of a day or hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +83,8 @@ class Asked:
         rows = self.snapshot.ask(question, self.scope, by=self.by, where=dict(self.where), **params).to_pylist()
         found: Sums = {}
         for row in rows:
-            found.setdefault(tuple(row[name] for name in self.by), {})[row["bucket"]] = to_picos(row["cost_usd"])
+            spend = Spend(to_picos(row["cost_usd"]), row["calls"], row["priced_calls"])
+            found.setdefault(tuple(row[name] for name in self.by), {})[row["bucket"]] = spend
         return found
 
     def _is_streamed(self, name: str) -> bool:
@@ -79,6 +104,14 @@ def sees(scope: Scope, of: Filter) -> bool:
     """Whether a scope holds all that a filter lets through."""
     tenants = dict(of).get("tenant")
     return is_whole(scope) or (isinstance(scope, frozenset) and tenants is not None and tenants <= scope)
+
+
+def total(spends: Iterable[Spend]) -> Spend:
+    """All of them together."""
+    found = Spend()
+    for one in spends:
+        found = found.plus(one)
+    return found
 
 
 def to_picos(usd: Decimal | None) -> int:

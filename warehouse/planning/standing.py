@@ -106,4 +106,4 @@ def spent_in(asked: Asked, start: datetime, end: datetime, settled_to: datetime)
         asked.settled("hour", start, min(settled_to, end)),
         asked.provisional(max(start, settled_to), end),
     ]
-    return sum(picos for one in sums for picos in (one or {}).get((), {}).values())
+    return sum(spend.picos for one in sums for spend in (one or {}).get((), {}).values())

@@ -9,6 +9,8 @@
 -- gives period_start: first instant of the month, quarter or week
 -- gives settled_usd: USD of settled hours of the period, exact
 -- gives provisional_usd: what the stream has of later hours; NULL where it does not tell what the budget is of
+-- gives unpriced_calls: calls of what was spent whose cost nobody knows: it is in no sum
+-- gives priced_share: share of the calls whose cost is known; where it is 0 what was spent is NULL, and what comes of it
 -- gives left_usd: amount_usd - settled_usd - provisional_usd
 -- gives used_share: (settled_usd + provisional_usd) / amount_usd
 -- gives elapsed_share: how much of the period is over
@@ -19,7 +21,7 @@
 -- gives days_left: until the amount is used up, 0 where it is; NULL where it lasts to the end of the period
 -- gives days_left_by: whether days_left is by the forecast or, where there is none, by the pace of the period
 -- gives burn_alerts: the burn alerts that are on: how many hours, at how many times the even pace
--- table budget, owner, period_end, amount_usd, settled_usd, provisional_usd, used_share, burn_rate, forecast_usd, low_80_usd, high_80_usd, threshold_crossed, threshold_ahead, days_left, burn_alerts
+-- table budget, owner, period_end, amount_usd, settled_usd, provisional_usd, unpriced_calls, used_share, burn_rate, forecast_usd, low_80_usd, high_80_usd, threshold_crossed, threshold_ahead, days_left, burn_alerts
 SELECT {columns} sum(calls)::BIGINT AS calls, sum(priced_calls)::BIGINT AS priced_calls, sum(cost_usd) AS cost_usd
 FROM ledger
 WHERE ($start IS NULL OR hour >= $start) AND ($end IS NULL OR hour < $end) AND {where}

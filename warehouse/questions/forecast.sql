@@ -9,10 +9,12 @@
 -- takes now: time = ; from when; nothing = now
 -- gives settled_usd: USD of settled hours since --from, exact
 -- gives provisional_usd: what the stream has of later hours; NULL where it does not tell these dimensions
+-- gives unpriced_calls: calls of what was spent whose cost nobody knows: it is in no sum
+-- gives priced_share: share of the calls whose cost is known; where it is 0 what was spent is NULL, and what comes of it
 -- gives rest_usd: what is still to come: the median of what the model draws
--- gives forecast_usd: settled_usd + provisional_usd + rest_usd; NULL where there is too little history
+-- gives forecast_usd: settled_usd + provisional_usd + rest_usd; NULL where there is too little history or nothing is priced
 -- gives low_80_usd: eight times in ten it is at least this, and at most high_80_usd; likewise 95 of 100
--- gives history_days: settled days that it is made from, since the first with calls; at most 182
+-- gives history_days: settled days that it is made from, since the first with a priced call; at most 182
 -- gives needed_days: so many there must be
 -- gives horizon_days: from the first day that is not settled to the end
 -- gives wape: error of such forecasts from days of the past: sum of the errors / sum of what came
@@ -20,7 +22,7 @@
 -- gives backtests: how many of them
 -- gives backtest_days: how many days they looked ahead
 -- gives launches: of the file of budgets, those that bear on it
--- table settled_usd, provisional_usd, forecast_usd, low_80_usd, high_80_usd, low_95_usd, high_95_usd, history_days, needed_days, wape, coverage_80, coverage_95, backtests, launches
+-- table settled_usd, provisional_usd, forecast_usd, low_80_usd, high_80_usd, low_95_usd, high_95_usd, unpriced_calls, history_days, needed_days, wape, coverage_80, coverage_95, backtests, launches
 SELECT {columns} sum(calls)::BIGINT AS calls, sum(priced_calls)::BIGINT AS priced_calls, sum(cost_usd) AS cost_usd
 FROM ledger
 WHERE ($start IS NULL OR hour >= $start) AND ($end IS NULL OR hour < $end) AND {where}
