@@ -212,8 +212,8 @@ def test_where_spark_is_not_installed_the_extra_is_named(
 def test_both_engines_settle_a_lake_alike(tmp_path: Path):
     world = World(tmp_path)
     used = {"user_id": "u1", "tenant": "acme", **GPT}
-    early, late = FLUSHES[:4], [FLUSHES[4], *FLUSHES[9:], (on(8, span("x", trace="x", **used)), [])]
-    for partition, (rows, outcomes) in enumerate([*early, (on(8, span("y", trace="y", **used)), [])]):
+    early, late = FLUSHES[:3], [*FLUSHES[3:5], (on(2, span("x", trace="x", **used)), [])]
+    for partition, (rows, outcomes) in enumerate([*early, (on(2, span("y", trace="y", **used)), [])]):
         world.flush(rows, outcomes, partition=partition)
     world.settle(END, A_MONTH)
     for partition, (rows, outcomes) in enumerate(late, start=10):
