@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from tests.warehouse import processes
@@ -13,6 +15,10 @@ from warehouse.schemas import COMMIT_ORDER
 from warehouse.settings import LakeSettings
 
 OTHER = "cluster/topic/1"
+
+
+class Died(Exception):
+    """A writer got no further."""
 
 
 def test_the_steps_are_told_in_the_order_of_the_tables(local: LakeSettings):
@@ -140,6 +146,42 @@ def test_a_range_that_somebody_else_committed_in_part_meanwhile_is_refused_and_i
     with pytest.raises(PartlyCommitted):
         ours.commit(whole, on_step=at("loaded", lambda: theirs.commit(half)))
     ours.commit(rest)
+
+    assert_exactly_once(local, half, rest)
+
+
+@pytest.mark.parametrize("step", ["usage committed", "spans written"])
+@pytest.mark.parametrize("when", ["before", "loaded"])
+def test_a_range_of_which_somebody_else_writes_a_longer_one_is_left_to_them(when: str, step: str, local: LakeSettings):
+    half, whole = flush_of(stretch(0, 3)), flush_of(stretch(0, 5))
+    ours, theirs = Lake.open(local), Lake.open(local)
+
+    def begin() -> None:
+        with contextlib.suppress(Died):
+            theirs.commit(whole, on_step=at(step, die))
+
+    if when == "before":
+        begin()
+    with pytest.raises(PartlyCommitted, match=r"has cluster/topic/0 up to 5, beyond \[0, 3\)"):
+        ours.commit(half, on_step=at(when, begin))
+    ours.commit(whole)
+
+    assert_exactly_once(local, whole)
+
+
+def die() -> None:
+    raise Died
+
+
+def test_a_range_that_all_tables_went_beyond_meanwhile_is_dropped(local: LakeSettings):
+    half, rest = flush_of(stretch(0, 3)), flush_of(stretch(3, 5))
+    ours, theirs = Lake.open(local), Lake.open(local)
+
+    def overtake() -> None:
+        theirs.commit(half)
+        theirs.commit(rest)
+
+    ours.commit(half, on_step=at("loaded", overtake))
 
     assert_exactly_once(local, half, rest)
 

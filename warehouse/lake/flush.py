@@ -12,7 +12,7 @@ from warehouse.schemas import COMMIT_ORDER
 
 
 class PartlyCommitted(WarehouseError):
-    """A table has the first part of a range but not the rest: take the range anew, cut where the table ends."""
+    """A table has a part of a range, or some tables a longer one: take the range anew, cut where the table ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

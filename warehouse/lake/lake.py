@@ -5,7 +5,8 @@ Commit protocol (design, section 4; the numbers stand beside the code):
 0. The lake is the offset store: ``next_offsets`` says per stream and table what is expected next.
 1. The worker makes the rows of ``[first, next)`` of each stream: a ``Flush``.
 2. Each table is loaded ONCE; ranges that it has already are dropped. A table that has only a part of a range refuses it
-   (``PartlyCommitted``) before anything is written anywhere.
+   (``PartlyCommitted``) before anything is written anywhere; so does one that has more than the range, unless
+   ``flushes`` has it too: another worker is writing a longer range, which says itself what is told twice in it.
 3. Each table is appended to in ONE Delta commit on that same loaded handle, with the app-transaction
    ``(app_id, next)`` of every range that is not dropped, also of those without rows in this table. Where somebody else
    has committed one of them in between, the commit is refused: reload, and go to 2. Tables go in ``COMMIT_ORDER``:
@@ -19,11 +20,12 @@ range up to the furthest of them, and the tables that have it drop it in step 2:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 
 import pyarrow as pa
 
 from warehouse.errors import LakeMismatch, LakeUnavailable
-from warehouse.lake.flush import Flush, Range
+from warehouse.lake.flush import Flush, PartlyCommitted, Range
 from warehouse.lake.handle import create_table
 from warehouse.lake.identity import claim, create_identity, read_identity
 from warehouse.lake.parquet import conform
@@ -46,6 +48,7 @@ class Lake:
         self.id = str(read_identity(place).metadata().id)
         self._place = place
         self._tables = {name: AppendTable(place, name, checkpoint_commits) for name in TABLES}
+        self._checkpoint_commits = checkpoint_commits
 
     @classmethod
     def open(cls, settings: LakeSettings, *, create: bool = True) -> Lake:
@@ -64,6 +67,11 @@ class Lake:
             for name, spec in TABLES.items():
                 create_table(place, name, spec.schema, configuration=configuration)
         return cls(place, settings.checkpoint_commits)
+
+    @cached_property
+    def _proof(self) -> AppendTable:
+        """The table that is written last, to be looked at only."""
+        return AppendTable(self._place, COMMIT_ORDER[-1], self._checkpoint_commits)
 
     def claim_user_key(self, fingerprint: str) -> None:
         """State the key that user ids are hashed with; LakeMismatch if the lake was filled with another one."""
@@ -99,9 +107,24 @@ class Lake:
     def _load(self, table: str, flush: Flush) -> tuple[Range, ...]:
         """Step 2: load the table once; the ranges it lacks."""
         self._tables[table].refresh()
-        return tuple(
-            span for span in flush.ranges if not span.is_in(table, self._tables[table].transaction_version(span.app_id))
-        )
+        return tuple(span for span in flush.ranges if not self._has(table, span))
+
+    def _has(self, table: str, span: Range) -> bool:
+        """Whether a loaded table has the range; PartlyCommitted if a part of it, or a longer one that others lack."""
+        standing = self._tables[table].transaction_version(span.app_id)
+        if not span.is_in(table, standing):
+            return False
+        if standing != span.next and not self._is_in_all(span):
+            raise PartlyCommitted(
+                f"{table} has {span.app_id} up to {standing}, beyond [{span.first}, {span.next}), which not all tables "
+                f"have: take exactly [{span.first}, {standing}) first"
+            )
+        return True
+
+    def _is_in_all(self, span: Range) -> bool:
+        """Whether the table that is written last has the range; the handle that it is appended to stays as loaded."""
+        self._proof.refresh()
+        return (self._proof.transaction_version(span.app_id) or 0) >= span.next
 
     def _append(self, table: str, flush: Flush, missing: tuple[Range, ...], rows: pa.Table, step: Step) -> int:
         """Step 3: append what is missing on the loaded handle; refused = reload, go to 2."""
