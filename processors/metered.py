@@ -20,7 +20,7 @@ from processors.normalise.frame import to_polars
 from processors.normalise.identity import identify
 from processors.normalise.rules import Rules
 from processors.normalise.secrets import count_hidden
-from processors.normalise.times import place_in_time
+from processors.normalise.times import microseconds, place_in_time
 from warehouse.schemas import COMMIT_ORDER, TABLES, TOKEN_SAMPLES
 
 _OWN = ("token_samples", "flushes")
@@ -49,8 +49,8 @@ def _samples(found: DecodedMetrics, rules: Rules) -> tuple[pa.Table, Tally]:
     frame = describe_calls(found.decoded).pipe(place_in_time).pipe(identify, rules)
     samples = frame.hstack(to_polars(found.points)).with_columns(
         pl.coalesce("response_model", "request_model").alias("model"),
-        pl.when(pl.col("started_us") <= pl.col("ended_us"))
-        .then(pl.col("started_us"))
+        pl.when(microseconds("started_ns") <= microseconds("ended_ns"))
+        .then(microseconds("started_ns"))
         .cast(pl.Datetime("us", "UTC"))
         .alias("counted_since"),
         pl.col("ended_at").alias("sampled_at"),

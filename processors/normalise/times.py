@@ -66,7 +66,7 @@ def place_all(frame: pl.DataFrame) -> pl.DataFrame:
     start = pl.when(skewed & pl.col("elapsed_us").is_not_null()).then(pl.col("ended_at_us") - pl.col("elapsed_us"))
     in_order = pl.when(~pl.col("_disordered") & _follows("started_us", "ended_at_us")).then(pl.col("started_us"))
     return (
-        frame.with_columns(_microseconds("started_ns").alias("started_us"), _microseconds("ended_ns").alias("ended_us"))
+        frame.with_columns(microseconds("started_ns").alias("started_us"), microseconds("ended_ns").alias("ended_us"))
         .with_columns(
             (ended.is_null() | (ended > received + _SKEW_US)).alias("_skewed"),
             _elapsed("ns").alias("elapsed_ns"),
@@ -88,8 +88,8 @@ def place_all(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _microseconds(column: str) -> pl.Expr:
-    """NULL where it is missing."""
+def microseconds(column: str) -> pl.Expr:
+    """Of a column of nanoseconds since the epoch; NULL where it is 0: not told."""
     return pl.when(pl.col(column) > 0).then((pl.col(column) // 1000).cast(pl.Int64))
 
 
