@@ -132,7 +132,8 @@ class Closing:
         was_closed_to = scene.standing.closed_to
         with self.desk.lay(snapshot, "spans", window=(since, None)) as connection:
             counts = count_hours(connection, since)
-        decided = decide(self, Past(snapshot=snapshot, since=since, counts=counts), done, scene.standing)
+        past = Past(desk=self.desk, how=self.how, snapshot=snapshot, since=since, counts=counts)
+        decided = decide(past, scene.standing, closes=done.closed_to > was_closed_to)
         decided_since, fresh_since = (since, decided.fresh_since) if entry == LATE else (LAST, LAST)
         with self.desk.lay(snapshot, "corrections", "tasks", window=(since, None)) as connection:
             touched = find_touched(

@@ -13,18 +13,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from warehouse.lake.snapshot import Snapshot
+from warehouse.settings import SettleSettings
 from warehouse.settle.books import NO_VERDICTS, count_hours, decide_tasks, find_named, overturns, state_spans
+from warehouse.settle.desk import Layout
 from warehouse.settle.standing import FIRST, HOUR, LAST, Hour, Standing, chunk
 from warehouse.settle.statements import read_sql
-
-if TYPE_CHECKING:
-    from warehouse.settle.closing import Closing, Settled
 
 ON_THE_WAY = HOUR
 """So long an outcome may take from its record to the lake."""
@@ -32,8 +30,10 @@ ON_THE_WAY = HOUR
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
-    """The hours from ``since`` on: ``counts`` of their spans."""
+    """The hours from ``since`` on: ``counts`` of their spans, as they lie on the ``desk``."""
 
+    desk: Layout
+    how: SettleSettings
     snapshot: Snapshot
     since: datetime
     counts: Mapping[datetime, int]
@@ -51,56 +51,55 @@ class Decided:
     fresh_since: datetime = LAST
 
 
-def decide(closing: Closing, past: Past, done: Settled, standing: Standing) -> Decided:
-    """What became of the tasks that outcomes tell of."""
+def decide(past: Past, standing: Standing, *, closes: bool) -> Decided:
+    """What became of the tasks that outcomes tell of; ``closes``: hours are closed that were open."""
     if not past.snapshot.files["outcomes"].num_rows:
         return Decided(verdicts=NO_VERDICTS)
-    told = _told(closing, past.snapshot, standing)
-    named = _named(closing, past.snapshot, past.counts, told)
-    verdicts, homeless = _decide(closing, past.snapshot, told, named)
-    closes = done.closed_to > standing.closed_to
+    told = _told(past, standing)
+    named = _named(past, past.counts, told)
+    verdicts, homeless = _decide(past, told, named)
     if past.since == FIRST or not homeless.num_rows:
         return Decided(verdicts=verdicts)
-    if not (closes and pc.any(homeless["is_fresh"]).as_py()) and not _overturns(closing, past, verdicts):
+    if not (closes and pc.any(homeless["is_fresh"]).as_py()) and not _overturns(past, verdicts):
         return Decided(verdicts=verdicts)
-    reach = past.since - timedelta(days=closing.how.outcome_days)
-    with closing.desk.lay(past.snapshot, "spans", window=(reach, past.since)) as connection:
+    reach = past.since - timedelta(days=past.how.outcome_days)
+    with past.desk.lay(past.snapshot, "spans", window=(reach, past.since)) as connection:
         before = count_hours(connection, reach, past.since)
-    named += _named(closing, past.snapshot, before, homeless)
-    verdicts, _ = _decide(closing, past.snapshot, told, named)
-    fresh_since = reach + timedelta(days=closing.how.lookback_days)
+    named += _named(past, before, homeless)
+    verdicts, _ = _decide(past, told, named)
+    fresh_since = reach + timedelta(days=past.how.lookback_days)
     counts = {hour: spans for hour, spans in before.items() if hour >= fresh_since}
     return Decided(verdicts=verdicts, counts=counts, fresh_since=min(fresh_since, past.since))
 
 
-def _told(closing: Closing, snapshot: Snapshot, standing: Standing) -> pa.Table:
+def _told(past: Past, standing: Standing) -> pa.Table:
     """Outcomes, each once; ``is_fresh``: it has come since the last hour was closed."""
-    with closing.desk.lay(snapshot, "outcomes") as connection:
+    with past.desk.lay(past.snapshot, "outcomes") as connection:
         connection.execute(read_sql("told"))
         told = connection.sql("FROM told").to_arrow_table()
     since = pa.scalar(max(standing.closed_to - ON_THE_WAY, FIRST), told.schema.field("received_at").type)
     return told.append_column("is_fresh", pc.greater_equal(told["received_at"], since))
 
 
-def _named(closing: Closing, snapshot: Snapshot, counts: Mapping[datetime, int], told: pa.Table) -> list[pa.Table]:
+def _named(past: Past, counts: Mapping[datetime, int], told: pa.Table) -> list[pa.Table]:
     """Spans of these hours whose tasks outcomes may be about."""
     found = []
     hours = [Hour(start=hour, spans=spans) for hour, spans in counts.items()]
-    for some in chunk(hours, closing.how.chunk_spans):
+    for some in chunk(hours, past.how.chunk_spans):
         window = (some[0].start, some[-1].start + HOUR)
-        with closing.desk.lay(snapshot, "spans", "corrections", window=window) as connection:
+        with past.desk.lay(past.snapshot, "spans", "corrections", window=window) as connection:
             state_spans(connection, *window)
             found.append(find_named(connection, told))
     return found
 
 
-def _decide(closing: Closing, snapshot: Snapshot, told: pa.Table, named: list[pa.Table]) -> tuple[pa.Table, pa.Table]:
+def _decide(past: Past, told: pa.Table, named: list[pa.Table]) -> tuple[pa.Table, pa.Table]:
     if not named:
         return NO_VERDICTS, told
-    with closing.desk.lay(snapshot) as connection:
+    with past.desk.lay(past.snapshot) as connection:
         return decide_tasks(connection, told, named)
 
 
-def _overturns(closing: Closing, past: Past, verdicts: pa.Table) -> bool:
-    with closing.desk.lay(past.snapshot, "tasks") as connection:
+def _overturns(past: Past, verdicts: pa.Table) -> bool:
+    with past.desk.lay(past.snapshot, "tasks") as connection:
         return overturns(connection, past.since, verdicts)
