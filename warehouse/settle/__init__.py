@@ -12,6 +12,7 @@
                     otherwise than the stream had it
 ``books.py``        ``ledger``, ``user_days`` and ``tasks``: ``effective.sql`` the spans as they stand, ``verdicts.sql``
                     what became of tasks, ``affected.sql`` which hours that touches, ``books.sql`` the missing lines
+``deciding.py``     which spans outcomes are looked for among: those of these hours, else of months before
 ``statements.py``   the files, with lists of columns in their places
 ==================  ==============================================================================================
 
