@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import partial
 
 import pyarrow as pa
 
@@ -81,7 +82,7 @@ def draft_budget_events(
     drafts = [
         event
         for series, case in cases.items()
-        for event in _follow(case, incidents.get(series), _CausesOf(case, spend_of), signature)
+        for event in _follow(case, incidents.get(series), partial(_explain, case, spend_of), signature)
     ]
     gone = [
         incident
@@ -127,7 +128,7 @@ def _at_threshold(standing: Standing, signal: str, thresholds: Sequence[Decimal]
 
 def _burning(standing: Standing, signal: str, burns: Sequence[Burn]) -> Case:
     worst = max(burns, key=lambda one: one.rate / one.alert.rate)
-    observed, even = to_usd(worst.picos), to_usd(float(worst.even_picos))
+    observed, even = to_usd(worst.picos), to_usd(round(worst.even_picos))
     pace = f"{worst.rate:.1f} times the even pace (limit {worst.alert.rate:f})"
     return Case(
         series=_series(standing, signal),
@@ -158,16 +159,11 @@ def _is_of_period(series: Series) -> bool:
     return series.signal in (THRESHOLD, EXCEEDED)
 
 
-class _CausesOf:
-    """Who spent it, looked up only where something is told."""
-
-    def __init__(self, case: Case, spend_of: SpendOf) -> None:
-        self._case, self._spend_of = case, spend_of
-
-    def __call__(self) -> tuple[Contributor, ...]:
-        start, end = self._case.window
-        window, before = (self._spend_of(self._case.of, one) for one in ((start, end), (start - (end - start), start)))
-        return explain(window, before, self._case.expected_usd)
+def _explain(case: Case, spend_of: SpendOf) -> tuple[Contributor, ...]:
+    """Who spent it, held against as long a time before."""
+    start, end = case.window
+    window, before = (spend_of(case.of, one) for one in ((start, end), (start - (end - start), start)))
+    return explain(window, before, case.expected_usd)
 
 
 def _follow(
