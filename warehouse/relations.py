@@ -120,7 +120,8 @@ def parquet(snapshot: Snapshot, table: str, files: pa.Table) -> str:
     """The files of a table in a local directory as a DuckDB table function; names are no patterns."""
     root = f"{snapshot.place.table_url(table)}/"
     paths = ", ".join(literal(re.sub(r"([\[*?])", r"[\1]", root + path)) for path in files["path"].to_pylist())
-    return f"read_parquet([{paths}], hive_partitioning = true, hive_types = {{'day': DATE}})"
+    mixed = ", union_by_name = true" if table in snapshot.widened else ""  # twice the cost of opening files
+    return f"read_parquet([{paths}], hive_partitioning = true, hive_types = {{'day': DATE}}{mixed})"
 
 
 def _dataset(snapshot: Snapshot, table: str, files: pa.Table) -> object:

@@ -16,6 +16,7 @@ import pytest
 
 from spanledger.__main__ import main
 from spanledger.engines import find_full_java
+from tests.warehouse.earlier import forget, write_earlier
 from tests.warehouse.nonsense import nonsense
 from tests.warehouse.samples import flush_of, stretch
 from tests.warehouse.settling import World
@@ -128,6 +129,15 @@ def test_spark_reads_a_snapshot_as_it_was(local: LakeSettings):
     lake.commit(flush_of(stretch(3, 7)))
 
     assert snapshot.ask("sums", ALL)["calls"].to_pylist() == [3]
+
+
+def test_columns_that_the_lake_lacks_are_null_to_both_engines(local: LakeSettings, monkeypatch: pytest.MonkeyPatch):
+    write_earlier(local, monkeypatch)
+    answers = [Warehouse(local, engine=engine).ask("spend", ALL, by=["model"]) for engine in (DuckDB, spark())]
+    forget()
+
+    assert answers[0]["model"].to_pylist() == [None]
+    assert_alike(*answers)
 
 
 def test_a_damaged_file_is_named_whoever_reads_it(local: LakeSettings):

@@ -180,7 +180,9 @@ def _groups(table: str, merge: Merge, files: fs.FileSystem) -> Iterator[pa.Table
     kept: list[pa.Table] = []
     for file in merge.files:
         with files.open_input_file(file.path) as source:
-            stored = pq.ParquetFile(source, read_dictionary=texts)
+            told = pq.read_metadata(source)
+            there = set(told.schema.to_arrow_schema().names)
+            stored = pq.ParquetFile(source, metadata=told, read_dictionary=[name for name in texts if name in there])
             for batch in stored.iter_batches(GROUP_ROWS // 4, use_threads=False):
                 kept.append(_as_stored(pa.Table.from_batches([batch]), schema))
                 if sum(map(len, kept)) >= GROUP_ROWS:

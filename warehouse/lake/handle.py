@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable
+from deltalake import CommitProperties, DeltaTable, Field
 from deltalake import Schema as DeltaSchema
-from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from warehouse.errors import LakeMismatch, LakeMissing
 from warehouse.lake.place import Place, unavailable
@@ -19,8 +19,18 @@ REOPEN_COMMITS = 100
 """A handle drags along every commit since it was opened (0.05 ms each per refresh); past so many it is opened anew."""
 
 
-def open_table(place: Place, name: str, schema: pa.Schema) -> DeltaTable:
-    """The Delta table ``name``; LakeMissing if there is none."""
+ATTEMPTS = 20
+"""How often what lost a race is tried anew; every attempt means that somebody else got on."""
+
+WIDENED = "spanledger.widened"
+"""Property of a table to which columns were added: its files do not all have them."""
+
+
+def open_table(place: Place, name: str, schema: pa.Schema, *, add_columns: bool = False) -> DeltaTable:
+    """The Delta table ``name``; columns of ``schema`` that an earlier version did not write are NULL in its rows.
+
+    ``add_columns``: for who is going to write them. Raises LakeMissing, LakeMismatch (columns of another type).
+    """
     with unavailable("open", place.table_url(name)):
         try:
             table = DeltaTable(place.table_url(name), storage_options=dict(place.options))
@@ -28,7 +38,24 @@ def open_table(place: Place, name: str, schema: pa.Schema) -> DeltaTable:
             raise LakeMissing(
                 f"there is no lake at {place.url} (no table {name}); start `spanledger worker`, or set SPANLEDGER_LAKE"
             ) from error
-    _check_columns(table, name, schema)
+        if add_columns and _later_columns(table, name, schema):
+            return _widened(table, name, schema)
+    _later_columns(table, name, schema)
+    return table
+
+
+def _widened(table: DeltaTable, name: str, schema: pa.Schema) -> DeltaTable:
+    """The table with all columns of ``schema``; several processes may do this at once."""
+    for attempt in range(ATTEMPTS):
+        try:
+            if not (later := _later_columns(table, name, schema)):
+                break
+            table.alter.set_table_properties({WIDENED: "true"}, raise_if_not_exists=False)  # first: readers go by it
+            table.alter.add_columns(later)
+        except CommitFailedError:
+            if attempt == ATTEMPTS - 1:
+                raise
+            table.update_incremental()
     return table
 
 
@@ -56,14 +83,16 @@ def create_table(
                 raise
 
 
-def _check_columns(table: DeltaTable, name: str, schema: pa.Schema) -> None:
+def _later_columns(table: DeltaTable, name: str, schema: pa.Schema) -> list[Field]:
+    """The columns of ``schema`` that the table does not have yet."""
     there = {field.name: field.type for field in table.schema().fields}
-    wanted = {field.name: field.type for field in DeltaSchema.from_arrow(schema).fields}
-    if odd := sorted(column for column, kind in wanted.items() if there.get(column) != kind):
+    wanted = DeltaSchema.from_arrow(schema).fields
+    if odd := sorted(field.name for field in wanted if there.get(field.name, field.type) != field.type):
         raise LakeMismatch(
-            f"table {name} has other columns than this version of SpanLedger: {', '.join(odd)}; "
+            f"table {name} has columns of another type than in this version of SpanLedger: {', '.join(odd)}; "
             "use the version that wrote it"
         )
+    return [field for field in wanted if field.name not in there]
 
 
 def _entry(version: int) -> str:
@@ -73,17 +102,22 @@ def _entry(version: int) -> str:
 class Handle:
     """A loaded table; ``delta`` is as of the last refresh. For one thread at a time; raises what deltalake raises."""
 
-    def __init__(self, place: Place, name: str, schema: pa.Schema) -> None:
+    def __init__(self, place: Place, name: str, schema: pa.Schema, *, add_columns: bool = False) -> None:
         self._place = place
         self._name = name
         self._log = place.directory / name / "_delta_log" if place.directory else None
-        self.delta = open_table(place, name, schema)
+        self.delta = open_table(place, name, schema, add_columns=add_columns)
         self._opened_at = self.version
 
     @property
     def version(self) -> int:
         """Version of the table as of the last refresh."""
         return int(self.delta.version())
+
+    @property
+    def is_widened(self) -> bool:
+        """Whether columns were added since the table was made, so that some files have fewer."""
+        return WIDENED in self.delta.metadata().configuration
 
     def refresh(self) -> None:
         """Load what has been committed since."""

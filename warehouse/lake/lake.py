@@ -26,11 +26,11 @@ import pyarrow as pa
 
 from warehouse.errors import LakeMismatch, LakeUnavailable
 from warehouse.lake.flush import Flush, PartlyCommitted, Range
-from warehouse.lake.handle import create_table
+from warehouse.lake.handle import ATTEMPTS, create_table
 from warehouse.lake.identity import claim, create_identity, read_identity
 from warehouse.lake.parquet import conform
 from warehouse.lake.place import Place
-from warehouse.lake.table import ATTEMPTS, AppendTable
+from warehouse.lake.table import AppendTable
 from warehouse.schemas import COMMIT_ORDER, TABLES
 from warehouse.settings import LakeSettings
 
@@ -54,7 +54,8 @@ class Lake:
     def open(cls, settings: LakeSettings, *, create: bool = True) -> Lake:
         """Open the lake, with ``create`` after making what is not there yet.
 
-        Raises LakeMissing (without ``create``), LakeMismatch (another format or other columns), LakeUnavailable.
+        Raises LakeMissing (without ``create``), LakeMismatch (another format, or columns of another type),
+        LakeUnavailable.
         """
         place = Place.of(settings)
         if create:

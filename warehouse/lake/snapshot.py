@@ -40,7 +40,7 @@ _CUT = timedelta(milliseconds=1)
 class Snapshot:
     """Tables in the schema FILES by name; the data that ``versions`` hold less what is not yet in all tables.
 
-    ``hidden``: by table the paths of that.
+    ``hidden``: by table the paths of that. ``widened``: tables whose files do not all have the same columns.
     """
 
     place: Place
@@ -48,6 +48,7 @@ class Snapshot:
     versions: Mapping[str, int]
     files: Mapping[str, pa.Table]
     hidden: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    widened: frozenset[str] = frozenset()
 
     def within(self, table: str, start: datetime | None, end: datetime | None) -> pa.Table:
         """The files that can hold rows of ``[start, end)``; None = no bound."""
@@ -85,6 +86,7 @@ class SnapshotTaker:
                 versions={table: handle.version for table, handle in self._handles.items()},
                 files={table: self._visible_files(table, hidden.get(table, [])) for table in TABLES},
                 hidden={table: tuple(path for one in some for path in one.added) for table, some in hidden.items()},
+                widened=frozenset(table for table, handle in self._handles.items() if handle.is_widened),
             )
 
     def versions(self) -> dict[str, int]:

@@ -29,9 +29,6 @@ ACTIONS_A_COMMIT = 500
 """A summary tells every file, also those removed that vacuum has not deleted yet: a week of small flushes are 300,000,
 and 1 s of CPU. One for each so many of them passed in commits costs a commit 2 ms, and who opens the table 30 ms."""
 
-ATTEMPTS = 20
-"""How often a commit that lost a race is tried anew; every attempt means that somebody else got on."""
-
 
 class AppendTable:
     """A table of ``warehouse.schemas`` that is only appended to; one handle, used by one thread at a time."""
@@ -43,7 +40,7 @@ class AppendTable:
         self._is_local = place.directory is not None
         self._files = place.filesystem(name)
         self._checkpoint_commits = checkpoint_commits
-        self._handle = Handle(place, name, TABLES[name].schema)
+        self._handle = Handle(place, name, TABLES[name].schema, add_columns=True)
         self._schema = DeltaSchema.from_arrow(TABLES[name].schema)
 
     def refresh(self) -> None:

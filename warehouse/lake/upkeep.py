@@ -29,11 +29,11 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from warehouse.lake.compaction import Merge, RowsMissing, Stored, plan, rewrite, stored_files
 from warehouse.lake.cut import HORIZON_MS
-from warehouse.lake.handle import Handle
+from warehouse.lake.handle import ATTEMPTS, Handle
 from warehouse.lake.log import read_commit
 from warehouse.lake.parquet import discard
 from warehouse.lake.place import Place, one_line, unavailable
-from warehouse.lake.table import ATTEMPTS, NO_HOOKS
+from warehouse.lake.table import NO_HOOKS
 from warehouse.schemas import COMMIT_ORDER, TABLES
 from warehouse.settings import LakeSettings
 

@@ -1,8 +1,8 @@
 """Columns of every Delta table: the contract between the worker, the questions and any other reader of the lake.
 
 ``streamed``: what workers write as it happens; ``settled``: the books that ``settle`` keeps; ``invoices``: what
-providers billed; ``kinds``: types and words of all. Appending a column is a change of version,
-renaming one is not done.
+providers billed; ``kinds``: types and words of all. A column that is added is NULL in older rows
+(``warehouse.lake.handle`` adds it to lakes that stand); renaming one, or another type for it, is not done.
 """
 
 from __future__ import annotations

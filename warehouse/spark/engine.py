@@ -80,9 +80,11 @@ class Spark:
         rule = rule_of(self._beside, snapshot, table, scope, close=close, as_of=as_of)
         self._shadow.know(table, schema)
         with _failing():
-            rows = self._read(snapshot, table) if snapshot.within(table, *window).num_rows else None
-            if rows is None:
-                rows = self._session.createDataFrame(schema.empty_table())
+            rows = self._session.createDataFrame(schema.empty_table())
+            if snapshot.within(table, *window).num_rows:
+                told = self._read(snapshot, table)
+                lacks = set(schema.names) - set(told.columns)  # what a later version than the lake's writer added
+                rows = rows.unionByName(told, allowMissingColumns=True) if lacks else told
             rows.select(*map(_quoted, schema.names)).createOrReplaceTempView(f"{table}_rows")
         shown = exp.select("*").from_(f"{table}_rows").where(rule, dialect="duckdb")
         self._named(table, self._query(to_spark(shown, self._macros, {})))
