@@ -29,9 +29,10 @@ import pyarrow as pa
 from benchmarks.clock import machine
 from processors.pricing.book import PriceBook
 from processors.pricing.settled import pricing_of
+from warehouse.instance import connect
 from warehouse.lake import Flush, Lake, Range
 from warehouse.reader import ALL, Warehouse
-from warehouse.relations import connect, expose
+from warehouse.relations import expose
 from warehouse.schemas import FLUSHES, SPANS, TIME, USD
 from warehouse.settings import LakeSettings, SettleSettings
 from warehouse.settle import settle

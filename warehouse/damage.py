@@ -9,9 +9,10 @@ import pyarrow as pa
 from pyarrow import fs
 
 from warehouse.errors import LakeDamaged, LakeUnavailable
+from warehouse.instance import connect
 from warehouse.lake.place import one_line
 from warehouse.lake.snapshot import Snapshot
-from warehouse.relations import Window, connect, source
+from warehouse.relations import Window, source
 from warehouse.settings import LakeSettings
 from warehouse.spark.errors import SparkFailed
 

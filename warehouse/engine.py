@@ -13,8 +13,9 @@ from typing import Any, Protocol, Self
 import duckdb
 import pyarrow as pa
 
+from warehouse.instance import share
 from warehouse.lake.snapshot import Snapshot
-from warehouse.relations import EVER, Window, connect, expose
+from warehouse.relations import EVER, Window, expose
 from warehouse.scope import Scope
 from warehouse.settings import LakeSettings
 
@@ -77,7 +78,8 @@ class DuckDB:
     """The engine in this process."""
 
     def __init__(self, settings: LakeSettings) -> None:
-        self._connection = connect(settings)
+        self._shared = share(settings)
+        self._connection = self._shared.__enter__()
 
     def expose(
         self,
@@ -110,4 +112,4 @@ class DuckDB:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._connection.close()
+        self._shared.__exit__(kind, error, trace)

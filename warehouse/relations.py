@@ -3,53 +3,19 @@
 from __future__ import annotations
 
 import re
-import tempfile
 from datetime import datetime
 
 import duckdb
 import pyarrow as pa
 
 from warehouse.lake.snapshot import Snapshot
-from warehouse.schemas import HISTOGRAM_GAMMA, HISTOGRAM_ZERO, TABLES
+from warehouse.schemas import TABLES
 from warehouse.scope import Scope, condition, identifier, is_whole, literal
-from warehouse.settings import LakeSettings
 
 Window = tuple[datetime | None, datetime | None]
 """Half-open; None = no bound."""
 
 EVER: Window = (None, None)
-
-_ESTIMATE = f"2.0 * pow({HISTOGRAM_GAMMA}, i) / ({HISTOGRAM_GAMMA} + 1.0)"
-
-WORDS = (
-    f"bucket_value(i) AS if(i <= {HISTOGRAM_ZERO}, 0.0, {_ESTIMATE})",
-    "picodollars(usd) AS (usd * 1000000000000::DECIMAL(13, 0))::HUGEINT",
-    "as_usd(picos) AS picos::DECIMAL(26, 0) * 0.000000000001::DECIMAL(12, 12)",
-    "whole(picos, n) AS picos // n",
-    "rounded(picos, n) AS whole(picos + sign(picos)::HUGEINT * whole(n, 2), n)",
-    "usd_per(usd, n) AS CASE WHEN n > 0 THEN as_usd(rounded(picodollars(usd), n::HUGEINT)) END",
-    "local_time(moment, zone) AS moment AT TIME ZONE zone",
-    "instant(clock, zone) AS clock AT TIME ZONE zone",
-)
-"""Macros that questions share. Money is divided in whole picodollars; it is NULL per nothing."""
-
-
-def connect(settings: LakeSettings) -> duckdb.DuckDBPyConnection:
-    """A DuckDB in memory, bounded, in UTC, that fetches no extensions; with ``WORDS``."""
-    connection = duckdb.connect(
-        ":memory:",
-        config={
-            "autoinstall_known_extensions": "false",
-            "autoload_known_extensions": "false",
-            "memory_limit": f"{settings.query_memory_mib}MiB",
-            "threads": settings.query_threads,
-            "temp_directory": tempfile.gettempdir(),
-        },
-    )
-    connection.execute("SET TimeZone = 'UTC'")
-    for macro in WORDS:
-        connection.execute(f"CREATE MACRO {macro}")
-    return connection
 
 
 def expose(

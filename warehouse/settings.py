@@ -47,9 +47,15 @@ class LakeSettings:
         },
     )
     query_memory_mib: int = field(
-        default=512, metadata={"help": "Memory that one question may use before it spills to disk, in MiB.", "min": 64}
+        default=512,
+        metadata={
+            "help": "Memory that the questions of a process may use together before they spill to disk, in MiB.",
+            "min": 64,
+        },
     )
-    query_threads: int = field(default=2, metadata={"help": "Threads that one question may use.", "min": 1})
+    query_threads: int = field(
+        default=2, metadata={"help": "Threads that the questions of a process may use together.", "min": 1}
+    )
     engine: str = field(
         default="duckdb",
         metadata={"help": "What `report`, `settle` and `reprice` reckon with; docs/spark.md.", "choices": ENGINES},

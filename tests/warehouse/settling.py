@@ -20,9 +20,10 @@ from processors.rollups import roll_up_usage
 from tests.warehouse.samples import flush_record, rows
 from tests.warehouse.told import START, table
 from warehouse import once
+from warehouse.instance import connect
 from warehouse.lake import Flush, Lake, Range
 from warehouse.reader import ALL, Warehouse
-from warehouse.relations import connect, expose
+from warehouse.relations import expose
 from warehouse.schemas import SPANS
 from warehouse.settings import LakeSettings, SettleSettings
 from warehouse.settle import Settled, settle

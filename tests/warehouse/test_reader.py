@@ -16,10 +16,10 @@ from tests.warehouse.faults import away
 from tests.warehouse.samples import APP, NOON, flush_of, flush_record, rows, span, stretch, usage
 from tests.warehouse.steps import STEPS, at
 from warehouse.errors import BadQuestion, LakeDamaged, LakeUnavailable
+from warehouse.instance import connect
 from warehouse.lake import Flush, Lake
 from warehouse.questions import load_question, question_names
 from warehouse.reader import ALL, Scope, Warehouse, WarehouseSnapshot
-from warehouse.relations import connect
 from warehouse.schemas.settled import LEDGER_AMOUNTS, LEDGER_COUNTS
 from warehouse.settings import LakeSettings
 

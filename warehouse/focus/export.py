@@ -17,8 +17,9 @@ import pyarrow as pa
 from warehouse.damage import FAILURES, failure
 from warehouse.errors import WarehouseError
 from warehouse.focus.offers import Sellers, register, register_payers
+from warehouse.instance import connect
 from warehouse.lake.snapshot import Snapshot
-from warehouse.relations import EVER, Window, connect, expose
+from warehouse.relations import EVER, Window, expose
 from warehouse.schemas import TOKEN_KINDS
 from warehouse.scope import ALL, literal
 from warehouse.settings import LakeSettings

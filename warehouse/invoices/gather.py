@@ -11,9 +11,10 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from warehouse.instance import connect
 from warehouse.invoices.imports import COUNTING
 from warehouse.lake.snapshot import Snapshot
-from warehouse.relations import connect, expose
+from warehouse.relations import expose
 from warehouse.schemas import COST_KINDS, TIME, TOKEN_KINDS
 from warehouse.scope import ALL
 from warehouse.settings import LakeSettings

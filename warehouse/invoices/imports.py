@@ -17,12 +17,13 @@ from decimal import Decimal
 import duckdb
 import pyarrow as pa
 
+from warehouse.instance import connect
 from warehouse.invoices.files import BadInvoice, Bill
 from warehouse.invoices.line import Line, Refused
 from warehouse.invoices.values import last_place, to_picos
 from warehouse.lake import Lake
 from warehouse.lake.snapshot import Snapshot
-from warehouse.relations import connect, expose
+from warehouse.relations import expose
 from warehouse.schemas import INVOICES
 from warehouse.scope import ALL
 from warehouse.settings import LakeSettings

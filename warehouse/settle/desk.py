@@ -14,8 +14,9 @@ from typing import Protocol
 import pyarrow.compute as pc
 
 from warehouse.engine import Connection, DuckDB, Engine, Opener
+from warehouse.instance import connect
 from warehouse.lake.snapshot import Snapshot
-from warehouse.relations import EVER, Window, connect, expose
+from warehouse.relations import EVER, Window, expose
 from warehouse.schemas import TABLES
 from warehouse.scope import ALL
 from warehouse.settings import LakeSettings, SettleSettings

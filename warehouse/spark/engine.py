@@ -18,9 +18,10 @@ import pyarrow as pa
 from sqlglot import exp
 
 from warehouse.engine import Answer, Values
+from warehouse.instance import WORDS, connect
 from warehouse.lake.place import one_line
 from warehouse.lake.snapshot import Snapshot
-from warehouse.relations import EVER, WORDS, Window, connect, rule_of
+from warehouse.relations import EVER, Window, rule_of
 from warehouse.schemas import TABLES
 from warehouse.scope import Scope
 from warehouse.settings import LakeSettings
