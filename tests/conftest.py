@@ -1,6 +1,10 @@
 """Fixtures that every test may take; what all processes of the tests are started with; which modules go first."""
 
+import os
+
 import pytest
+
+os.environ.setdefault("POLARS_MAX_THREADS", "1")  # of a few rows nothing is worth sharing out: a fifth of the time
 
 pytest_plugins = ["tests.kafka", "tests.secured"]
 

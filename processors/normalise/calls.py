@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 from typing import cast
 
 import polars as pl
@@ -14,7 +14,7 @@ from processors.conventions.rules import ANY, NAMED, NONE, SPAN_KINDS, ProviderR
 from processors.conventions.table import AliasTable
 from processors.decode import Decoded
 from processors.normalise.finish import FINISH_SPEAKS, finish_speaks
-from processors.normalise.frame import scope_starts, tell, to_frame
+from processors.normalise.frame import Scopes, scope_starts, scopes_in, tell, to_frame
 from processors.normalise.ordinary import COUNTS_WHOLE, counts_whole
 from processors.normalise.semantics import RULED, ruled
 from processors.normalise.shapes import WORDS, Memo, first_rows, number_shapes, spread
@@ -82,44 +82,69 @@ def _describe_shapes(decoded: Decoded) -> pl.DataFrame:
 
 
 def _describe(frame: pl.DataFrame) -> pl.DataFrame:
+    before, after = _steps(scopes_in(frame))
+    for columns in before:
+        frame = frame.with_columns(columns)
+    frame = _name_servers(frame)
+    for columns in after:
+        frame = frame.with_columns(columns)
+    return frame
+
+
+@lru_cache(maxsize=256)
+def _steps(scopes: Scopes) -> tuple[tuple[tuple[pl.Expr, ...], ...], tuple[tuple[pl.Expr, ...], ...]]:
+    """What one step after the other adds, before and after servers are named, by the rules of scopes that are there.
+
+    It is kept, because to make it costs more than to use it.
+    """
+    there = tuple(role for role in roles() if role.scope in scopes)
     return (
-        frame.with_columns(
-            _first_role(lambda role: role.role).alias("_role"),
-            _first_role(lambda role: role.operation).alias("role_operation"),
-            _first_role(lambda role: role.otherwise.removeprefix(NAMED)).alias("role_otherwise"),
-            _first_name(lambda role: role.otherwise == NAMED, _named_operation).alias("named_operation"),
-            _first_role(lambda role: role.stream).alias("role_stream"),
-            pl.col("finish_reason").str.extract(_LAST_WORD).str.to_lowercase().alias("finish_word"),
-            pl.col("server_address").str.extract(_HOST).alias("server_address"),
-        )
-        .with_columns(_operation().alias("operation"))
-        .with_columns(
-            pl.coalesce(pl.col("_role"), _role_of_operation()).alias("_role"),
-            _provider().alias("provider"),
-            _request_model().alias("request_model"),
-            closed("finish_reason", pl.col("finish_word")).alias("finish_reason"),
-            _stream().alias("stream"),
-        )
-        .with_columns(_last_word().alias("finish_word"))
-        .with_columns(*[_bare(name).alias(name) for name in ("request_model", "response_model")])
-        .pipe(_name_servers)
-        .with_columns(
-            (pl.col("operation").is_in(BILLABLE_OPERATIONS) & pl.col("_role").is_in(["call", "usage_record", "repeat"]))
-            .fill_null(value=False)
-            .alias("_model_call"),
-            (pl.col("operation").is_not_null() | (pl.col("_role") != "other")).alias("_genai"),
-        )
-        .with_columns(*[ruled(side).alias(name) for side, name in RULED.items()])
-        .with_columns(counts_whole(), ends_well(), finish_speaks(), _responds())
+        (
+            (
+                _first_role(there, lambda role: role.role, pl.String).alias("_role"),
+                _first_role(there, lambda role: role.operation, pl.String).alias("role_operation"),
+                _first_role(there, lambda role: role.otherwise.removeprefix(NAMED), pl.String).alias("role_otherwise"),
+                _first_name(there, lambda role: role.otherwise == NAMED, _named_operation).alias("named_operation"),
+                _first_role(there, lambda role: role.stream, pl.Boolean).alias("role_stream"),
+                pl.col("finish_reason").str.extract(_LAST_WORD).str.to_lowercase().alias("finish_word"),
+                pl.col("server_address").str.extract(_HOST).alias("server_address"),
+            ),
+            (_operation().alias("operation"),),
+            (
+                pl.coalesce(pl.col("_role"), _role_of_operation()).alias("_role"),
+                _provider().alias("provider"),
+                _request_model(there).alias("request_model"),
+                closed("finish_reason", pl.col("finish_word")).alias("finish_reason"),
+                _stream().alias("stream"),
+            ),
+            (_last_word().alias("finish_word"),),
+            tuple(_bare(name).alias(name) for name in ("request_model", "response_model")),
+        ),
+        (
+            (_is_model_call().alias("_model_call"), _is_genai().alias("_genai")),
+            tuple(ruled(side, scopes).alias(name) for side, name in RULED.items()),
+            (counts_whole(), ends_well(), finish_speaks(), _responds()),
+        ),
     )
 
 
-def _first_role(read: Callable[[Role], str | bool]) -> pl.Expr:
-    return pl.coalesce(*[pl.when(role_holds(role)).then(pl.lit(read(role))) for role in roles() if read(role)])
+def _is_model_call() -> pl.Expr:
+    calls = pl.col("operation").is_in(BILLABLE_OPERATIONS) & pl.col("_role").is_in(["call", "usage_record", "repeat"])
+    return calls.fill_null(value=False)
 
 
-def _first_name(about: Callable[[Role], bool], read: Callable[[Role], pl.Expr]) -> pl.Expr:
-    return pl.coalesce(*[pl.when(_is_named(role)).then(read(role)) for role in roles() if about(role)])
+def _is_genai() -> pl.Expr:
+    return pl.col("operation").is_not_null() | (pl.col("_role") != "other")
+
+
+def _first_role(there: Iterable[Role], read: Callable[[Role], str | bool], kind: type[pl.DataType]) -> pl.Expr:
+    told = [pl.when(role_holds(role)).then(pl.lit(read(role))) for role in there if read(role)]
+    return pl.coalesce(*told, pl.lit(None, kind))
+
+
+def _first_name(there: Iterable[Role], about: Callable[[Role], bool], read: Callable[[Role], pl.Expr]) -> pl.Expr:
+    told = [pl.when(_is_named(role)).then(read(role)) for role in there if about(role)]
+    return pl.coalesce(*told, pl.lit(None, pl.String))
 
 
 def role_holds(role: Role) -> pl.Expr:
@@ -195,11 +220,11 @@ def _role_of_operation() -> pl.Expr:
     )
 
 
-def _request_model() -> pl.Expr:
+def _request_model(there: Iterable[Role]) -> pl.Expr:
     """One name only, on a failed call, is the model that was asked for: none answered."""
     asked_only = pl.when("failed").then(pl.col("response_model"))
     named = pl.when(pl.col("operation").is_in(BILLABLE_OPERATIONS)).then(
-        _first_name(lambda role: role.group("model") is not None, _named_model)
+        _first_name(there, lambda role: role.group("model") is not None, _named_model)
     )
     return pl.coalesce("request_model", pl.col("provider_model").str.extract(r"/(.+)$"), named, asked_only)
 
@@ -221,13 +246,20 @@ def _provider() -> pl.Expr:
 
 def _name_servers(frame: pl.DataFrame) -> pl.DataFrame:
     """``provider`` is who serves the call: by ``conventions/providers.csv``, else as reported; asked once a mixture."""
-    rules = provider_rules()
-    fields = sorted({rule.field for rule in rules} - {""})
-    about = ["provider", "scope_name", "server_address", "request_model", "response_model", *fields]
-    told = [pl.when(_serves(rule)).then(pl.lit(rule.provider)) for rule in rules]
-    combinations = frame.select(about).unique().with_columns(pl.coalesce(*told, "provider").alias("server"))
+    about, server = _servers()
+    combinations = frame.select(about).unique().with_columns(server)
     named = frame.join(combinations, on=about, how="left", nulls_equal=True, maintain_order="left")
     return named.with_columns(pl.col("server").alias("provider")).drop("server")
+
+
+@cache
+def _servers() -> tuple[list[str], pl.Expr]:
+    """What tells who serves a call, and how."""
+    rules = provider_rules()
+    fields = sorted({rule.field for rule in rules} - {""})
+    told = [pl.when(_serves(rule)).then(pl.lit(rule.provider)) for rule in rules]
+    about = ["provider", "scope_name", "server_address", "request_model", "response_model", *fields]
+    return about, pl.coalesce(*told, "provider").alias("server")
 
 
 def _serves(rule: ProviderRule) -> pl.Expr:

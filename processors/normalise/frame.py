@@ -11,8 +11,8 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from processors.conventions.rules import Scope, scopes
-from processors.conventions.table import REST, Alias
+from processors.conventions.rules import roles, scopes, usage_rules
+from processors.conventions.table import REST, Alias, AliasTable
 from processors.decode import Decoded
 
 _CONVENTION_FROM = (
@@ -118,8 +118,7 @@ def tell(decoded: Decoded) -> pl.DataFrame:
     winners = decoded.winners
 
     def told(field: str, read: Callable[[Alias], str | int]) -> pl.Series:
-        said = pl.Series([read(alias) for alias in decoded.table.aliases])
-        return said.gather(cast("pl.Series", pl.from_arrow(winners[field])).cast(pl.UInt32))
+        return _said(decoded.table, read).gather(cast("pl.Series", pl.from_arrow(winners[field])).cast(pl.UInt32))
 
     return to_polars(decoded.spans.select(["scope_name", "scope_version"])).select(
         told("tenant", _rank_class).cast(pl.Int8).alias("tenant_class"),
@@ -134,10 +133,16 @@ def tell(decoded: Decoded) -> pl.DataFrame:
         told("cached_input_tokens", _key).alias("cached_key"),
         told("cache_write_tokens", _key).alias("write_key"),
         _name_conventions([told(field, _convention) for field in _CONVENTION_FROM]).alias("convention"),
-        _by_scope(lambda scope: scope.usage_rank).cast(pl.Int8).alias("usage_rank"),
-        _by_scope(lambda scope: scope.stream_ends).alias("stream_ends"),
-        _by_scope(lambda scope: scope.models).alias("models"),
+        _by_scope("usage_rank").cast(pl.Int8).alias("usage_rank"),
+        _by_scope("stream_ends").alias("stream_ends"),
+        _by_scope("models").alias("models"),
     )
+
+
+@cache
+def _said(table: AliasTable, read: Callable[[Alias], str | int]) -> pl.Series:
+    """What each alias of the table says."""
+    return pl.Series([read(alias) for alias in table.aliases])
 
 
 def scope_starts(prefix: str) -> pl.Expr:
@@ -145,16 +150,33 @@ def scope_starts(prefix: str) -> pl.Expr:
     return pl.col("scope_name").fill_null("").str.starts_with(prefix)
 
 
-def _by_scope(read: Callable[[Scope], str | int]) -> pl.Expr:
-    return pl.coalesce(*[pl.when(scope_starts(scope.prefix)).then(pl.lit(read(scope))) for scope in scopes()])
+Scopes = frozenset[str]
+"""Beginnings of scopes' names that rules are about."""
+
+
+def scopes_in(frame: pl.DataFrame) -> Scopes:
+    """Those that some row's scope begins with."""
+    names = frame["scope_name"].fill_null("").unique().to_list()
+    return frozenset(prefix for prefix in _prefixes() if any(name.startswith(prefix) for name in names))
+
+
+@cache
+def _prefixes() -> Scopes:
+    return frozenset(rule.scope for rules in (roles(), usage_rules()) for rule in rules)
+
+
+@cache
+def _by_scope(field: str) -> pl.Expr:
+    """A field of the scope that the span is from, as the table of scopes says."""
+    return pl.coalesce(*[pl.when(scope_starts(one.prefix)).then(pl.lit(getattr(one, field))) for one in scopes()])
 
 
 def _name_conventions(told: Sequence[pl.Series]) -> pl.Expr:
     """That of the scope, which may have a second one, known by its keys or by its version; else of the best key."""
-    second, versioned = (_by_scope(read) for read in (lambda scope: scope.or_told, lambda scope: scope.if_versioned))
+    second, versioned = _by_scope("or_told"), _by_scope("if_versioned")
     is_second = pl.any_horizontal(*[(one == second).fill_null(value=False) for one in told])
     is_versioned = pl.col("scope_version").is_not_null() & (versioned != "")
-    own = _by_scope(lambda scope: scope.convention)
+    own = _by_scope("convention")
     return pl.coalesce(pl.when(is_second).then(second), pl.when(is_versioned).then(versioned), own, *told)
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import polars as pl
 
 from processors.conventions.rules import UsageRule, usage_rules
-from processors.normalise.frame import scope_starts
+from processors.normalise.frame import Scopes, scope_starts
 
 EXCLUSIVE = "exclusive"
 UNKNOWN = "unknown"
@@ -26,9 +26,11 @@ RULED = {"input": "_input_ruled", "output": "_output_ruled"}
 """Side -> column that holds what the rules say of it."""
 
 
-def ruled(side: str) -> pl.Expr:
+def ruled(side: str, scopes: Scopes) -> pl.Expr:
     """``inclusive`` or ``exclusive`` as a rule says of a side (input, output); NULL where none is about the span."""
-    return pl.coalesce(*[pl.when(holds(rule)).then(pl.lit(getattr(rule, side))) for rule in usage_rules()])
+    there = [rule for rule in usage_rules() if rule.scope in scopes]
+    told = [pl.when(holds(rule)).then(pl.lit(getattr(rule, side))) for rule in there]
+    return pl.coalesce(*told, pl.lit(None, pl.String))
 
 
 def told(side: str) -> pl.Expr:
