@@ -3,8 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
+PYTEST := $(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-extra check format lock clean
+.PHONY: help setup demo test test-long test-extra check format lock clean
 
 help: ## show this help
 	@echo "SpanLedger: an exact ledger of LLM spend and outcome"
@@ -18,12 +20,16 @@ setup: .venv/.run-ready ## make .venv with the command `spanledger` in it
 demo: setup ## run everything: broker, gateway, worker, pages, a simulated day and one incident
 	@$(BIN)/spanledger demo $(ARGS)
 
-test: .venv/.dev-ready ## run all tests (needs Chromium, Alertmanager and a Java; installs them where it may)
-	@sh tests/components.sh
-	@sh tests/focus-validator.sh
-	@$(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder $(ARGS)
+test: .venv/.dev-ready ## run the tests (needs Chromium and Alertmanager; installs them where it may)
+	@sh tests/components.sh chromium prometheus-alertmanager
+	@$(PYTEST) $(ARGS)
 
-test-extra: .venv/.dev-ready ## tests with what `make test` cannot install: a real OpenTelemetry Collector (needs Go)
+test-long: .venv/.dev-ready ## the tests that take longest: Spark (needs a Java), FOCUS validator, laws, torture
+	@sh tests/components.sh openjdk-17-jre-headless
+	@sh tests/focus-validator.sh
+	@$(PYTEST) -m long $(ARGS)
+
+test-extra: .venv/.dev-ready ## tests with what cannot be installed here: a real OpenTelemetry Collector (needs Go)
 	@sh deploy/collector/build.sh
 	@$(BIN)/python -m pytest -m extra $(ARGS)
 

@@ -1,10 +1,13 @@
 #!/bin/sh
-# The tests run against a real browser, a real Alertmanager and a real Spark, which needs a full Java: install the three Debian
-# packages where we may, else say so.
+# Components that tests run against, as Debian packages: installs what is missing where it may, else says so.
+# Usage: sh tests/components.sh PACKAGE…, of chromium, prometheus-alertmanager and openjdk-17-jre-headless (a full Java, for Spark)
 missing=""
-command -v chromium >/dev/null || missing="$missing chromium"
-command -v prometheus-alertmanager >/dev/null || missing="$missing prometheus-alertmanager"
-"${JAVA_HOME:+$JAVA_HOME/bin/}java" --list-modules 2>/dev/null | grep -q jdk.incubator.vector || missing="$missing openjdk-17-jre-headless"
+for package in "$@"; do
+  case $package in
+    openjdk-*) "${JAVA_HOME:+$JAVA_HOME/bin/}java" --list-modules 2>/dev/null | grep -q jdk.incubator.vector ;;
+    *) command -v "$package" >/dev/null ;;
+  esac || missing="$missing $package"
+done
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
   echo "[+] Debian packages:$missing"

@@ -22,6 +22,8 @@ from processors.engine import process_range
 from processors.pending import spans_at_most
 from processors.settings import WorkerSettings
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parent.parent.parent
 KEYS = [
     *("spans", "bytes", "cpu_s", "wall_s"),

@@ -19,6 +19,8 @@ from warehouse.reader import ALL, Warehouse
 from warehouse.schemas import COST_KINDS, SAFETY, USAGE
 from warehouse.settings import LakeSettings
 
+pytestmark = pytest.mark.long
+
 LOAD = questions.Workload(calls=10_000, days=2, tenants=2)
 
 

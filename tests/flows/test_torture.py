@@ -19,6 +19,8 @@ from benchmarks.faults.world import World
 from benchmarks.torture import a_round, open_world
 from tests.flows.nursery import Forked, start
 
+pytestmark = pytest.mark.long
+
 ROUNDS: dict[str, tuple[Fault, ...]] = {
     "wrong clocks, a worker killed, and power off": (faults.clocks_jump, faults.kill_worker, faults.kill_everything),
     "writes that fail in the middle of a file, at workers and at the broker": (

@@ -15,7 +15,7 @@ from processors.metrics import WorkerMetrics
 from processors.pending import Stream
 from processors.settings import WorkerSettings
 from tests.flows.payloads import payload
-from warehouse.lake import Lake
+from tests.warehouse.fresh import open_lake
 from warehouse.reader import ALL, Warehouse
 from warehouse.schemas import COMMIT_ORDER
 from warehouse.settings import LakeSettings
@@ -75,7 +75,7 @@ class Bench:
 def bench(tmp_path: Path) -> Bench:
     settings, sink, streams = LakeSettings(url=str(tmp_path / "lake")), MemorySink(), MemoryStreams()
     flusher = Flusher(
-        lake=Lake.open(settings),
+        lake=open_lake(settings),
         engine=Engine.of(WorkerSettings(), user_key=b"k" * 32),
         sink=sink,
         streams=streams,

@@ -25,6 +25,8 @@ from warehouse import once
 from warehouse.once.rules import _take
 from warehouse.schemas import SPANS
 
+pytestmark = pytest.mark.long
+
 ENGINE = Engine.of(WorkerSettings(), user_key=b"key")
 CALM = settings(
     deadline=None,

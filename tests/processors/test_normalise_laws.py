@@ -17,6 +17,8 @@ from processors.normalise import Normalised, Rules, normalise
 from tests.processors import captures
 from tests.processors.otlp import START_NS, event, message, request, shuffled, span
 
+pytestmark = pytest.mark.long
+
 TABLE = load_table(("tag.key",))
 RULES = Rules(user_key=b"key", trusted_topics=None)
 KEYS = sorted(TABLE.span)

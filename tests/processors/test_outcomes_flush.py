@@ -19,7 +19,7 @@ from tests.flows.test_crashes import STEPS
 from tests.processors.logs import log_message, logs, record
 from tests.processors.test_flush import MemorySink
 from tests.warehouse.contents import stored
-from warehouse.lake import Lake
+from tests.warehouse.fresh import open_lake
 from warehouse.reader import ALL, Warehouse
 from warehouse.settings import LakeSettings
 
@@ -50,7 +50,7 @@ def flusher(place: Path, *, dies_after: str | None = None, sink: MemorySink | No
             raise Died
 
     return Flusher(
-        lake=Lake.open(LakeSettings(url=str(place))),
+        lake=open_lake(LakeSettings(url=str(place))),
         engine=Engine.of(WorkerSettings(), user_key=b"k" * 32),
         sink=sink or MemorySink(),
         streams=Streams(),

@@ -116,6 +116,7 @@ def theirs(row: dict[str, Any], provider: Provider) -> Decimal | None:
     return found.total_price.quantize(PICO)
 
 
+@pytest.mark.long
 def test_ten_thousand_calls_of_all_models_cost_what_genai_prices_says():
     seeded = random.Random(20261121)
     asked = [*MODELS, *seeded.choices(MODELS, k=10_000 - len(MODELS))]

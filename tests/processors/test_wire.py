@@ -192,6 +192,7 @@ def test_without_numba_the_objects_give_the_columns_and_a_warning_says_so(
     assert "numba is not available" in caplog.text
 
 
+@pytest.mark.long
 @pytest.mark.timeout(480)
 def test_the_kernel_never_reads_outside_a_payload() -> None:
     """A build that checks every index: reading outside would end it with an error. It takes minutes to compile."""

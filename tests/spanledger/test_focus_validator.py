@@ -12,6 +12,8 @@ import pytest
 
 from tests.warehouse.exporting import DECEMBER, NOVEMBER, export, november
 
+pytestmark = pytest.mark.long
+
 SCRIPT = Path(__file__).resolve().parents[1] / "focus-validator.sh"
 FOLDER = Path(
     os.environ.get("SPANLEDGER_TEST_FOCUS_VALIDATOR", "") or Path.home() / ".cache" / "spanledger-focus-validator"

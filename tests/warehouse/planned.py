@@ -9,6 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from tests.warehouse.fresh import open_lake
 from tests.warehouse.samples import rows
 from warehouse.lake import Lake
 from warehouse.planning import REPORTS, Plans
@@ -43,7 +44,7 @@ class Books:
 
     def __post_init__(self) -> None:
         self.settings = LakeSettings(url=str(self.directory / "lake"), query_memory_mib=256)
-        self.lake = Lake.open(self.settings)
+        self.lake = open_lake(self.settings)
 
     def settle(self, lines: Iterable[Row], closed_to: dt.datetime) -> None:
         """One settlement that writes these lines."""

@@ -17,6 +17,7 @@ from processors.pricing.book import PriceBook
 from processors.pricing.columns import price_spans
 from processors.pricing.settled import pricing_of
 from processors.rollups import roll_up_usage
+from tests.warehouse.fresh import open_lake
 from tests.warehouse.samples import flush_record, rows
 from tests.warehouse.told import START, table
 from warehouse import once
@@ -50,7 +51,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.settings = LakeSettings(url=str(self.directory / "lake"), query_memory_mib=256)
-        self.lake = Lake.open(self.settings)
+        self.lake = open_lake(self.settings)
 
     def flush(
         self, told: Sequence[dict[str, Any]], outcomes: Iterable[dict[str, Any]] = (), *, partition: int = 0

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,8 @@ from tests.warehouse.billing import Books, call, total
 from tests.warehouse.exporting import AFTER_DECEMBER, AFTER_NOVEMBER, DECEMBER, NOVEMBER, export
 from tests.warehouse.settling import HOW, World
 from warehouse.settle import close_month, reprice
+
+pytestmark = pytest.mark.long
 
 PICO = Decimal("1e-12")
 MODELS = (

@@ -17,6 +17,8 @@ from tests.warehouse.settling import HOW, LATER, World, outcome
 from tests.warehouse.told import table
 from warehouse import once
 
+pytestmark = pytest.mark.long
+
 ROWS = [*(rows for rows, _ in SCENES.values()), *APART.values()]
 NAMES = [*SCENES, *APART]
 TIMES = ("started_at", "ended_at", "original_ended_at")

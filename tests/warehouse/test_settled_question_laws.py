@@ -15,6 +15,8 @@ from tests.warehouse.settling import LATER, World, outcome
 from tests.warehouse.told import span
 from warehouse.reader import ALL, Warehouse
 
+pytestmark = pytest.mark.long
+
 DAY_MS = 86_400_000
 SETTLEMENTS = 3
 QUESTIONS = (

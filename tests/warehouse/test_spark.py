@@ -35,6 +35,8 @@ from warehouse.settings import LakeSettings
 from warehouse.spark.dialect import parse, to_spark
 from warehouse.spark.errors import NoEqual, NoSpark, SparkFailed
 
+pytestmark = pytest.mark.long
+
 WINDOW = {"start": "2026-10-24T21:30:00Z", "end": "2026-10-25T03:00:00Z"}
 ASKED: dict[str, Any] = {
     "bucket": "hour",
