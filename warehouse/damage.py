@@ -9,7 +9,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from warehouse.errors import LakeDamaged, LakeUnavailable
-from warehouse.instance import connect
+from warehouse.instance import share
 from warehouse.lake.place import one_line
 from warehouse.lake.snapshot import Snapshot
 from warehouse.relations import Window, source
@@ -53,7 +53,7 @@ def _damaged(snapshot: Snapshot, windows: Mapping[str, Window], settings: LakeSe
         for index, path in enumerate(files["path"].to_pylist()):
             if store.get_file_info(path).type != fs.FileType.File:
                 continue
-            with connect(settings) as connection:
+            with share(settings) as connection:
                 try:
                     relation = source(connection, snapshot, table, files.slice(index, 1))
                     everything = f"FROM {relation} AS columns_ SELECT bit_xor(hash(columns_))"

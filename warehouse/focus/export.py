@@ -17,7 +17,7 @@ import pyarrow as pa
 from warehouse.damage import FAILURES, failure
 from warehouse.errors import WarehouseError
 from warehouse.focus.offers import Sellers, register, register_payers
-from warehouse.instance import connect
+from warehouse.instance import share
 from warehouse.lake.snapshot import Snapshot
 from warehouse.relations import EVER, Window, expose
 from warehouse.schemas import TOKEN_KINDS
@@ -93,7 +93,7 @@ class Exported:
 def export_month(snapshot: Snapshot, settings: LakeSettings, sellers: Sellers, asked: Asked) -> Exported:
     """Write the file anew. Raises NothingSettled, LakeUnavailable, LakeDamaged."""
     try:
-        with connect(settings) as connection:
+        with share(settings) as connection:
             return _export(connection, snapshot, sellers, asked)
     except FAILURES as error:
         windows: dict[str, Window] = {"settlements": EVER, "ledger": EVER, "usage": (asked.starts, asked.ends)}

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from warehouse.instance import connect
+from warehouse.instance import share
 from warehouse.invoices.imports import COUNTING
 from warehouse.lake.snapshot import Snapshot
 from warehouse.relations import expose
@@ -62,7 +62,7 @@ class Sides:
 
 def gather(snapshot: Snapshot, settings: LakeSettings, names: Names, scope: Scope) -> Sides:
     """Everything that is compared; days that are not settled to their end have no rows on either side."""
-    with connect(settings) as connection:
+    with share(settings) as connection:
         expose(connection, snapshot, "settlements", ALL)
         closed_to = connection.sql("SELECT max(closed_to) FROM settlements").fetchall()[0][0]
         expose(connection, snapshot, "invoices", ALL)

@@ -17,7 +17,7 @@ from decimal import Decimal
 import duckdb
 import pyarrow as pa
 
-from warehouse.instance import connect
+from warehouse.instance import share
 from warehouse.invoices.files import BadInvoice, Bill
 from warehouse.invoices.line import Line, Refused
 from warehouse.invoices.values import last_place, to_picos
@@ -117,7 +117,7 @@ def import_bills(settings: LakeSettings, snapshot: Snapshot, bills: Sequence[Bil
     Raises BadInvoice before anything is written where files overlap with what is imported, or two formats with each
     other, and nobody says how.
     """
-    with connect(settings) as connection:
+    with share(settings) as connection:
         expose(connection, snapshot, "invoices", ALL)
         known = {str(row[0]) for row in connection.sql("SELECT DISTINCT sha256 FROM invoices").fetchall()}
         new = {bill.sha256: as_rows(bill, how) for bill in bills if bill.sha256 not in known}
