@@ -5,7 +5,7 @@ signal                    severity  open while
 ========================  ========  ==============================================================================
 ``budget_threshold``      warning   a threshold below 100 % is reached, until the period ends; told again at the next,
                                     and not at all where the first look finds 100 % reached
-``budget_exceeded``       critical  100 % is reached, or a threshold beyond
+``budget_exceeded``       critical  100 % is reached, or a threshold beyond; of a budget that has thresholds at all
 ``budget_slow_burn``      warning   a burn alert is on that is not the budget's fastest
 ``budget_fast_burn``      critical  the burn alert with the highest rate is on
 ========================  ========  ==============================================================================
@@ -43,7 +43,7 @@ CALM = Decimal("0.9")
 HOUR = timedelta(hours=1)
 
 SpendOf = Callable[[Filter, Stretch], pa.Table]
-"""Usage that a filter lets through in a stretch: columns feature, model, principal, calls, cost_usd."""
+"""What a filter lets through in a stretch: columns feature, model, principal, calls, cost_usd."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +71,8 @@ class Case:
         """Whether it is told again: another threshold, or twice the excess."""
         if _is_of_period(self.series):
             return self.expected_usd > last.expected_usd
+        if last.excess_usd <= 0:  # of a burn at the even pace
+            return self.observed_usd >= Decimal(WORSE) * last.observed_usd
         return self.observed_usd - self.expected_usd >= Decimal(WORSE) * last.excess_usd
 
 
@@ -94,12 +96,11 @@ def draft_budget_events(
 
 def cases_of(standing: Standing) -> Iterator[Case]:
     """Its signals, those that are not on too."""
-    low, high = ([one for one in standing.budget.thresholds if (one >= WHOLE) == exceeds] for exceeds in (False, True))
-    if low:
-        below = _at_threshold(standing, THRESHOLD, low)
-        yield replace(below, is_on=below.is_on and not (high and standing.percent >= high[0]))
-    if high:
-        yield _at_threshold(standing, EXCEEDED, high)
+    if thresholds := standing.budget.thresholds:
+        if low := [one for one in thresholds if one < WHOLE]:
+            below = _at_threshold(standing, THRESHOLD, low)
+            yield replace(below, is_on=below.is_on and standing.percent < WHOLE)
+        yield _at_threshold(standing, EXCEEDED, [WHOLE, *(one for one in thresholds if one > WHOLE)])
     fastest = max((one.alert.rate for one in standing.burns), default=None)
     fast = [one for one in standing.burns if one.alert.rate == fastest]
     slow = [one for one in standing.burns if one.alert.rate != fastest]
@@ -160,10 +161,9 @@ def _is_of_period(series: Series) -> bool:
 
 
 def _explain(case: Case, spend_of: SpendOf) -> tuple[Contributor, ...]:
-    """Who spent it, held against as long a time before."""
-    start, end = case.window
-    window, before = (spend_of(case.of, one) for one in ((start, end), (start - (end - start), start)))
-    return explain(window, before, case.expected_usd)
+    """Who spent it: of what is too much everybody has the share that he has of all."""
+    spent = spend_of(case.of, case.window)
+    return explain(spent, spent, case.expected_usd)
 
 
 def _follow(

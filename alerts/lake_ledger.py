@@ -13,7 +13,8 @@ from alerts.ledger import CAUSES, JOURNAL, ZERO, Total, of_scope
 from warehouse.lake import Lake
 from warehouse.planning import Plans
 from warehouse.planning.periods import Stretch
-from warehouse.planning.standing import Standing, is_streamed, stand
+from warehouse.planning.series import Asked
+from warehouse.planning.standing import Standing, spend_by, stand
 from warehouse.questions.dimensions import Filter
 from warehouse.reader import ALL, Warehouse
 
@@ -65,9 +66,8 @@ class LakeLedger:
 
     def spend_of(self, of: Filter, window: Stretch) -> pa.Table:
         """See ``Ledger``."""
-        snapshot, (start, end) = self._warehouse.snapshot(), window
-        where, end = (dict(of), end) if is_streamed(snapshot, of) else ({}, start)
-        return snapshot.ask("spend", ALL, by=CAUSES, where=where, start=start, end=end)
+        asked = Asked(snapshot=self._warehouse.snapshot(), scope=ALL, by=CAUSES, where=of)
+        return spend_by(asked, window)
 
     def events(self) -> pa.Table:
         """See ``Ledger``."""

@@ -54,9 +54,9 @@ class Ledger(Protocol):
         """How budgets stand; none where no file names any."""
 
     def spend_of(self, of: Filter, window: Stretch) -> pa.Table:
-        """Usage that a filter lets through in a window: columns feature, model, principal, calls, cost_usd.
+        """What a filter lets through in a window: columns feature, model, principal, calls, cost_usd.
 
-        No rows where usage does not tell what it filters by.
+        Of settled hours as the books have it, of later ones as the stream does, where it tells what is filtered by.
         """
 
     def events(self) -> pa.Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -103,6 +103,20 @@ def test_who_begins_with_the_whole_amount_used_is_told_that_alone(watch: Watch):
     assert watch.look(standing(800)) == [(EXCEEDED, OPENED)]
 
 
+def test_a_budget_without_a_threshold_of_100_is_exceeded_all_the_same(watch: Watch):
+    half = budget(thresholds=(Decimal(50),))
+
+    assert [watch.look(standing(usd, of=half)) for usd in (400, 719, 720)] == [
+        [(THRESHOLD, OPENED)],
+        [],
+        [(EXCEEDED, OPENED)],
+    ]
+
+
+def test_a_budget_without_thresholds_tells_of_none(watch: Watch):
+    assert watch.look(standing(2000, of=budget(thresholds=()))) == []
+
+
 def test_a_new_period_resolves_what_the_last_one_told_and_begins_anew(watch: Watch):
     watch.look(standing(700))
     watch.look(standing(800))
@@ -128,6 +142,14 @@ def test_a_burn_is_told_again_when_its_excess_has_doubled(watch: Watch):
     told = [watch.look(standing(100, fast=rate)) for rate in (4, 6.9, 7, 12.9, 13)]
 
     assert told == [[(FAST_BURN, OPENED)], [], [(FAST_BURN, UPDATED)], [], [(FAST_BURN, UPDATED)]]
+
+
+def test_a_burn_at_the_even_pace_is_told_once(watch: Watch):
+    even = BurnAlert(hours=6, rate=Decimal(1))
+    stood = [standing(100, fast=rate) for rate in (1, 1, 1, 1.5, 2)]
+    told = [watch.look(replace(one, burns=(replace(one.burns[0], alert=even),))) for one in stood]
+
+    assert told == [[(FAST_BURN, OPENED)], [], [], [], [(FAST_BURN, UPDATED)]]
 
 
 def test_slow_and_fast_burns_are_incidents_of_their_own(watch: Watch):
@@ -185,6 +207,23 @@ def test_an_alertmanager_is_told_of_the_budget_and_of_no_tenant_where_there_are_
     assert labels == [shared | {"tenant": "acme"}, shared]
 
 
+def test_everybody_is_named_by_his_share_of_what_was_spent_whoever_spent_it_before(watch: Watch):
+    before = [Spent(minute=int((NOW - 9 * HOUR).timestamp()) // 60, usd=50, model="opus")]
+    spent = [
+        Spent(minute=int(NOW.timestamp()) // 60 - 30, usd=usd, model=model, principal="app")
+        for usd, model in ((18, "opus"), (5, "haiku"), (1, "nano"))
+    ]
+    watch.ledger.add_usage(usage_table(before + spent))
+
+    watch.look(standing(100, fast=4))
+
+    (event,) = [one for one in watch.events() if one.signal == FAST_BURN]
+    shares = {part.value: part.excess_usd / event.excess_usd for part in event.contributors}
+    assert shares["opus"] == Decimal("0.75")
+    assert shares["app"] == 1
+    assert event.summary.endswith("75 % from model opus, 100 % from principal app")
+
+
 # ---- as a lake tells it
 
 
@@ -226,6 +265,21 @@ def test_a_lake_opens_incidents_that_name_who_spends(tmp_path: Path):
     ]
     assert "opus" in {part["value"] for part in told[-1]["contributors"]}
     assert lookout.step(NOW + 2 * HOUR + 10 * MINUTE).events == ()
+
+
+def test_of_settled_hours_the_books_say_who_spent(tmp_path: Path):
+    books = Books(tmp_path)
+    hour = NOW - 2 * HOUR
+    doubled = usage_table([Spent(minute=int(hour.timestamp()) // 60, usd=20, model="twice told")])
+    part = stretch(0, 1)
+    flush = rows("flushes", flush_record(part, last_record_at=NOW, flushed_at=NOW))
+    books.lake.commit(Flush(ranges=(part,), tables={"usage": {APP: doubled}, "flushes": {APP: flush}}))
+    books.settle([line(hour, 2, feature="chat", model="opus")], NOW)
+    ledger = LakeLedger(books.lake, Warehouse(books.settings), Plans())
+
+    found = ledger.spend_of((("tenant", frozenset({"acme"})),), (NOW - 6 * HOUR, NOW + HOUR))
+
+    assert [(row["model"], row["cost_usd"]) for row in found.to_pylist()] == [("opus", 2)]
 
 
 def test_a_budget_of_several_tenants_is_shown_to_none_of_them(tmp_path: Path):

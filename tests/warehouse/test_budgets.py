@@ -221,6 +221,7 @@ LAUNCH = "[[launches]]\nname = 'x'\nfrom = 2026-10-01\n"
         (BUDGET + "burn_alerts = [3]", "burn_alerts, entry 1", "must be a table"),
         (BUDGET + "burn_alerts = [{hours = 0, rate = 2}]", "burn_alerts, entry 1: hours = 0", "above 0 up to 2208"),
         (BUDGET + "burn_alerts = [{hours = '1.5', rate = 2}]", "hours = '1.5'", "whole hours"),
+        (BUDGET + "burn_alerts = [{hours = 5, rate = '0.9'}]", "rate = '0.9'", "must be 1 (the even pace) or more"),
         (BUDGET + "burn_alerts = [{hours = 5}]", "rate = None", "times the even pace"),
         (BUDGET + "from = 2026-10-01T00:00:00Z", "from = datetime", "a day like 2026-12-01"),
         (BUDGET + "from = '2026-13-01'", "from = '2026-13-01'", "a day like 2026-12-01"),

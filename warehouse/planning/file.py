@@ -139,6 +139,8 @@ def _burn_alerts(where: str, given: Any) -> tuple[BurnAlert, ...]:
         if hours != int(hours):
             raise BadPlans(f"{where}, entry {place}: hours = {entry['hours']!r}: must be whole hours")
         rate = number(f"{where}, entry {place}: rate", entry.get("rate"), 0, MOST_TIMES, "times the even pace")
+        if rate < 1:
+            raise BadPlans(f"{where}, entry {place}: rate = {entry['rate']!r}: must be 1 (the even pace) or more")
         found.append(BurnAlert(hours=int(hours), rate=rate))
     return tuple(found)
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pyarrow as pa
+
 from warehouse.planning.file import Budget, BurnAlert, Plans
 from warehouse.planning.periods import Stretch, period_of
-from warehouse.planning.series import Asked
-from warehouse.questions.dimensions import Filter
+from warehouse.planning.series import Asked, Group, Spend, to_usd, total
 from warehouse.reader import ALL, WarehouseSnapshot
+from warehouse.schemas import USD
 
 HOUR = timedelta(hours=1)
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -95,15 +97,27 @@ def burns_of(budget: Budget, period: Stretch, asked: Asked, reach: Stretch) -> t
     )
 
 
-def is_streamed(snapshot: WarehouseSnapshot, of: Filter) -> bool:
-    """Whether usage tells all that a filter looks at."""
-    return Asked(snapshot=snapshot, scope=ALL, where=of).is_streamed
-
-
 def spent_in(asked: Asked, start: datetime, end: datetime, settled_to: datetime) -> int:
     """Picodollars of [start, end): of the ledger what is settled, of the stream the rest."""
-    sums = [
+    return _sums_in(asked, start, end, settled_to).get((), Spend()).picos
+
+
+def spend_by(asked: Asked, window: Stretch) -> pa.Table:
+    """What was spent by the dimensions that are asked for: those, ``calls`` and ``cost_usd``; also from both."""
+    start, end = window
+    spends = _sums_in(asked, start, end, min(asked.closed_to() or NEVER, end))
+    columns: dict[str, pa.Array] = {
+        name: pa.array([group[place] for group in spends], pa.string()) for place, name in enumerate(asked.by)
+    }
+    columns["calls"] = pa.array([spend.calls for spend in spends.values()], pa.int64())
+    columns["cost_usd"] = pa.array([to_usd(spend.picos) for spend in spends.values()], USD)
+    return pa.table(columns)
+
+
+def _sums_in(asked: Asked, start: datetime, end: datetime, settled_to: datetime) -> dict[Group, Spend]:
+    sums = (
         asked.settled("hour", start, min(settled_to, end)),
-        asked.provisional(max(start, settled_to), end),
-    ]
-    return sum(spend.picos for one in sums for spend in (one or {}).get((), {}).values())
+        asked.provisional(max(start, settled_to), end) or {},
+    )
+    groups = dict.fromkeys(group for one in sums for group in one)
+    return {group: total(spend for one in sums for spend in one.get(group, {}).values()) for group in groups}
