@@ -58,17 +58,17 @@ KNOWN = (
 )
 
 
-def nonsense(settings: LakeSettings, rows: int, seed: int = 0) -> None:
-    """Fill a new lake: ``rows`` rows in every table but ``settlements``."""
+def nonsense(settings: LakeSettings, rows: int, seed: int = 0, number: int = 1) -> None:
+    """Fill a new lake: ``rows`` rows in every table but ``settlements``; ``number``: counts those of one lake."""
     dice = random.Random(seed)
     lake = Lake.open(settings)
-    part = stretch(0, 100)
+    part = stretch(100 * (number - 1), 100 * number)
     tables = {name: _rows(name, rows, dice) for name in TABLES}
     lake.commit(Flush(ranges=(part,), tables={name: {part.app_id: tables[name]} for name in COMMIT_ORDER}))
     for name in TABLES:
         if name not in COMMIT_ORDER and name != "settlements":
-            lake.append_once(name, tables[name], "nonsense", 1)
-    lake.append_once("settlements", tables["settlements"], "nonsense", 1)
+            lake.append_once(name, tables[name], "nonsense", number)
+    lake.append_once("settlements", tables["settlements"], "nonsense", number)
 
 
 def _rows(table: str, count: int, dice: random.Random) -> pa.Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import json
 import shutil
 import sys
@@ -27,9 +28,10 @@ from tests.warehouse.told import span
 from warehouse.engine import DuckDB
 from warehouse.errors import LakeDamaged
 from warehouse.lake import Lake
+from warehouse.lake.upkeep import Upkeep
 from warehouse.questions import load_question, question_names
 from warehouse.reader import ALL, Warehouse
-from warehouse.schemas import USD
+from warehouse.schemas import TABLES, USD
 from warehouse.scope import literal
 from warehouse.settings import LakeSettings
 from warehouse.spark.dialect import parse, to_spark
@@ -140,6 +142,36 @@ def test_columns_that_the_lake_lacks_are_null_to_both_engines(local: LakeSetting
 
     assert answers[0]["model"].to_pylist() == [None]
     assert_alike(*answers)
+
+
+@pytest.mark.usefixtures("settled")
+def test_spark_reads_files_that_were_merged(local: LakeSettings):
+    for number in (1, 2):
+        nonsense(local, rows=30, seed=number, number=number)
+    kept = Upkeep(local).step(END + dt.timedelta(days=30))
+    snapshot = Warehouse(local).snapshot().snapshot
+    assert kept.written >= len(TABLES)
+
+    for table in TABLES:
+        with DuckDB(local) as one, spark()(local) as other:
+            for engine in (one, other):
+                engine.expose(snapshot, table, ALL)
+            assert_alike(*(engine.sql(f"FROM {table}").to_arrow_table() for engine in (one, other)))
+
+
+def test_what_spark_says_is_one_line_without_its_stack(local: LakeSettings):
+    Lake.open(local).commit(flush_of(stretch(0, 3)))
+    snapshot = Warehouse(local).snapshot().snapshot
+    file = next(Path(local.url).glob("usage/day=*/*.parquet"))
+    file.write_bytes(b"PAR1" + b"\0" * 100)
+
+    with spark()(local) as engine:
+        engine.expose(snapshot, "usage", ALL)
+        with pytest.raises(SparkFailed, match=rf"Caused by: \S+ .*{file.name} is not a Parquet file") as raised:
+            engine.sql("SELECT sum(calls) AS calls FROM usage").fetchall()
+
+    assert len(str(raised.value)) < 700
+    assert "\n" not in str(raised.value)
 
 
 def test_a_damaged_file_is_named_whoever_reads_it(local: LakeSettings):

@@ -19,7 +19,6 @@ from sqlglot import exp
 
 from warehouse.engine import Answer, Values
 from warehouse.instance import WORDS, connect
-from warehouse.lake.place import one_line
 from warehouse.lake.snapshot import Snapshot
 from warehouse.relations import EVER, Window, rule_of
 from warehouse.schemas import TABLES
@@ -32,6 +31,8 @@ from warehouse.spark.shadow import Shadow
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+_LONGEST = 600  # characters of what Spark says
 
 _MACROS = dict(filter(None, (parse_macro(f"CREATE MACRO {word}") for word in WORDS)))
 
@@ -239,4 +240,11 @@ def _failing() -> Iterator[None]:
     try:
         yield
     except (PySparkException, Py4JError) as error:
-        raise SparkFailed(one_line(error)) from error
+        raise SparkFailed(_said(str(error))) from error
+
+
+def _said(text: str) -> str:
+    """What went wrong and what caused it, without the stacks of Java."""
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith(("at ", "... ", "JVM stacktrace"))]
+    causes = [line for line in lines if line.startswith("Caused by:")]
+    return " ".join(" ".join((*lines[:2], *causes[-1:])).split())[:_LONGEST]
