@@ -99,10 +99,14 @@ class Warehouse:
 
 
 def check_scope(question: Question, scope: Scope) -> bool:
-    """Whether the scope is ALL; BadQuestion where it is not and the question is about the whole deployment alone."""
+    """Whether the scope is ALL; BadQuestion where it is not and the question is about the whole deployment alone.
+
+    Up to when hours are settled is for everybody to know.
+    """
     if is_whole(scope):
         return True
-    if not question.whole and any("tenant" not in TABLES[table].schema.names for table in question.reads):
+    nobodys = {table for table in question.reads if "tenant" not in TABLES[table].schema.names} - {"settlements"}
+    if nobodys and not question.whole:
         raise BadQuestion(f"{question.name} is about the whole deployment and not about tenants; ask without --tenant")
     return False
 

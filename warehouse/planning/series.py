@@ -84,7 +84,9 @@ class Asked:
         found: Sums = {}
         for row in rows:
             spend = Spend(to_picos(row["cost_usd"]), row["calls"], row["priced_calls"])
-            found.setdefault(tuple(row[name] for name in self.by), {})[row["bucket"]] = spend
+            told = found.setdefault(tuple(row[name] for name in self.by), {})
+            if spend != Spend():  # calls that others turned out to have told: nothing is known by them
+                told[row["bucket"]] = spend
         return found
 
     def _is_streamed(self, name: str) -> bool:

@@ -7,16 +7,18 @@
 -- takes start: time = ; first hour
 -- takes end: time = ; first hour after
 -- takes as_of_settlement: whole = ; what settlements up to this one had said, against what the stream says now; nothing = all
--- gives provisional_usd: USD as the stream has it
--- gives settled_usd: USD as the ledger has it
--- gives difference_usd: settled_usd - provisional_usd
+-- gives provisional_usd: USD as the stream has it; NULL where none of its calls is priced
+-- gives settled_usd: USD as the ledger has it; NULL where none of its calls is priced
+-- gives provisional_priced_share: share of provisional_calls whose cost is known
+-- gives priced_share: share of settled_calls whose cost is known
+-- gives difference_usd: settled_usd - provisional_usd, of what is priced; it and its causes are NULL where neither side has a price
 -- gives suppressed_usd: of calls that settlement found told twice, less those that it found billed after all
 -- gives inherited_usd: of calls that changed tenant, model or tokens once the spans around them had come; over all groups it is what the tokens changed
 -- gives repriced_usd: of calls that were given another price
 -- gives late_usd: of calls that came for a closed hour and that no settlement has read yet
 -- gives unexplained_usd: what none of these causes explains: zero; of tenants it is not told, as calls move between them
 -- whole unexplained_calls, unexplained_usd
--- table provisional_calls, settled_calls, provisional_usd, settled_usd, difference_usd, suppressed_usd, inherited_usd, repriced_usd, late_usd
+-- table provisional_calls, settled_calls, provisional_usd, settled_usd, priced_share, difference_usd, suppressed_usd, inherited_usd, repriced_usd, late_usd
 WITH standing AS (
     SELECT closed_to, offsets FROM settlements ORDER BY settlement DESC LIMIT 1
 ),
@@ -85,10 +87,13 @@ moved AS (
     FROM taken UNION ALL BY NAME FROM given
 ),
 facts AS (
-    SELECT {columns} calls AS provisional_calls, cost_usd AS provisional_usd FROM streamed WHERE {where}
+    SELECT {columns} calls AS provisional_calls, priced_calls AS provisional_priced, cost_usd AS provisional_usd
+    FROM streamed
+    WHERE {where}
     UNION ALL BY NAME
     SELECT {columns}
-        calls AS settled_calls, cost_usd AS settled_usd, if(entry = 'repriced', cost_usd, 0) AS repriced_usd
+        calls AS settled_calls, priced_calls AS settled_priced, cost_usd AS settled_usd,
+        if(entry = 'repriced', cost_usd, 0) AS repriced_usd
     FROM ledger
     WHERE ($start IS NULL OR hour >= $start) AND ($end IS NULL OR hour < $end) AND {where}
     UNION ALL BY NAME
@@ -106,23 +111,38 @@ sums AS (
         coalesce(sum(suppressed_calls), 0)::BIGINT AS suppressed_calls,
         coalesce(sum(inherited_calls), 0)::BIGINT AS inherited_calls,
         coalesce(sum(late_calls), 0)::BIGINT AS late_calls,
-        coalesce(sum(provisional_usd), 0) AS provisional_usd,
-        coalesce(sum(settled_usd), 0) AS settled_usd,
-        coalesce(sum(suppressed_usd), 0) AS suppressed_usd,
-        coalesce(sum(moved_usd), 0) - coalesce(sum(repriced_usd), 0) AS inherited_usd,
-        coalesce(sum(repriced_usd), 0) AS repriced_usd,
-        coalesce(sum(late_usd), 0) AS late_usd
+        coalesce(sum(provisional_priced), 0)::BIGINT AS provisional_priced,
+        coalesce(sum(settled_priced), 0)::BIGINT AS settled_priced,
+        coalesce(sum(provisional_usd), 0) AS streamed_usd,
+        coalesce(sum(settled_usd), 0) AS booked_usd,
+        coalesce(sum(suppressed_usd), 0) AS told_twice_usd,
+        coalesce(sum(moved_usd), 0) - coalesce(sum(repriced_usd), 0) AS taken_usd,
+        coalesce(sum(repriced_usd), 0) AS dearer_usd,
+        coalesce(sum(late_usd), 0) AS unread_usd
     FROM facts
     GROUP BY ALL
+),
+known AS (
+    SELECT
+        *, booked_usd - streamed_usd AS more_usd,
+        provisional_priced <> 0 OR settled_priced <> 0 OR (provisional_calls = 0 AND settled_calls = 0) AS is_priced
+    FROM sums
+    WHERE provisional_calls <> 0 OR settled_calls <> 0 OR streamed_usd <> 0 OR booked_usd <> 0
 )
 SELECT
     {keys}
     provisional_calls, settled_calls, settled_calls - provisional_calls AS difference_calls,
     suppressed_calls, inherited_calls, late_calls,
     settled_calls - provisional_calls - suppressed_calls - inherited_calls - late_calls AS unexplained_calls,
-    provisional_usd, settled_usd, settled_usd - provisional_usd AS difference_usd,
-    suppressed_usd, inherited_usd, repriced_usd, late_usd,
-    settled_usd - provisional_usd - suppressed_usd - inherited_usd - repriced_usd - late_usd AS unexplained_usd
-FROM sums
-WHERE provisional_calls <> 0 OR settled_calls <> 0 OR provisional_usd <> 0 OR settled_usd <> 0
-ORDER BY {bucket} abs(settled_usd - provisional_usd) DESC, provisional_usd DESC, {keys} provisional_calls
+    CASE WHEN provisional_priced <> 0 OR provisional_calls = 0 THEN streamed_usd END AS provisional_usd,
+    CASE WHEN settled_priced <> 0 OR settled_calls = 0 THEN booked_usd END AS settled_usd,
+    provisional_priced::DOUBLE / nullif(provisional_calls, 0) AS provisional_priced_share,
+    settled_priced::DOUBLE / nullif(settled_calls, 0) AS priced_share,
+    CASE WHEN is_priced THEN more_usd END AS difference_usd,
+    CASE WHEN is_priced THEN told_twice_usd END AS suppressed_usd,
+    CASE WHEN is_priced THEN taken_usd END AS inherited_usd,
+    CASE WHEN is_priced THEN dearer_usd END AS repriced_usd,
+    CASE WHEN is_priced THEN unread_usd END AS late_usd,
+    more_usd - told_twice_usd - taken_usd - dearer_usd - unread_usd AS unexplained_usd
+FROM known
+ORDER BY {bucket} abs(difference_usd) DESC NULLS LAST, provisional_usd DESC NULLS LAST, {keys} provisional_calls

@@ -1,33 +1,102 @@
--- Billable calls without a price, by provider, model, service tier and why.
--- reads spans in window
--- takes start: time = ; first end of a call
--- takes end: time = ; first end of a call after
+-- Billable calls without a price, by provider, model, service tier and why: settled hours as the books have them, later ones as the stream does.
+-- reads ledger in window, settlements, spans in window, corrections in window
+-- takes start: time = ; first end of a call; a settled hour is the books' from its beginning on, what is cut off its front the stream's
+-- takes end: time = ; first end of a call after; of the books first hour after
+-- takes as_of_settlement: whole = ; what settlements up to this one had said, and nothing of the stream; nothing = all of them
 -- gives model: response model, else the requested one
 -- gives price_status: unpriced_model, usage_missing or reported_only
+-- gives calls: in settled hours without those told twice and those that were priced since; a late one once it is settled
 -- gives share: of all billable calls of the same provider and model
--- gives reported_cost_usd: what the spans themselves claim, USD
-WITH calls_ AS (
-    SELECT *, coalesce(response_model, request_model) AS model
+-- gives reported_cost_usd: what the spans themselves claim, USD, late ones too
+-- gives tenants: how many are named
+-- gives first_at: first end of such a call; of the books the hour where no span is left
+-- gives settled_to: hours before it are told by the books, later ones by the stream; NULL where nothing is settled
+-- gives provisional: true where some of the calls are of hours that are not settled
+WITH standing AS (
+    SELECT closed_to FROM settlements ORDER BY settlement DESC LIMIT 1
+),
+told AS (
+    SELECT
+        *, coalesce(response_model, request_model) AS model,
+        coalesce(
+            date_trunc('hour', ended_at) < (SELECT closed_to FROM standing)
+                AND ($start IS NULL OR date_trunc('hour', ended_at) >= $start),
+            false
+        ) AS is_settled
     FROM spans
     WHERE billable AND ($start IS NULL OR ended_at >= $start) AND ($end IS NULL OR ended_at < $end)
+),
+stated AS (  -- the last word on a span of a settled hour
+    SELECT *, coalesce(response_model, request_model) AS model
+    FROM corrections
+    WHERE ($start IS NULL OR hour >= $start) AND ($end IS NULL OR ended_at < $end)
+        AND hour < (SELECT closed_to FROM standing)
+    QUALIFY row_number() OVER (
+        PARTITION BY trace_id, span_id, source_partition, source_offset, received_at ORDER BY settlement DESC
+    ) = 1
+),
+claimed AS (  -- the spans of settled hours as they stand
+    SELECT t.provider, t.model, t.service_tier, t.price_status, t.reported_cost_usd, t.ended_at
+    FROM told AS t
+    ANTI JOIN stated AS s
+        ON s.trace_id = t.trace_id AND s.span_id = t.span_id AND s.source_partition = t.source_partition
+        AND s.source_offset = t.source_offset AND s.received_at = t.received_at
+    WHERE t.is_settled AND (t.price_status IS NULL OR t.price_status NOT IN ('priced', 'free'))
+    UNION ALL
+    SELECT provider, model, service_tier, price_status, reported_cost_usd, ended_at
+    FROM stated
+    WHERE billable AND (price_status IS NULL OR price_status NOT IN ('priced', 'free'))
+),
+facts AS (
+    SELECT
+        provider, model, service_tier, price_status, tenant, calls,
+        nullif(input_tokens, 0) AS input_tokens, nullif(output_tokens, 0) AS output_tokens,  -- 0 may be unknown there
+        hour AS booked_at, NULL::BIGINT AS streamed_calls
+    FROM ledger
+    WHERE ($start IS NULL OR hour >= $start) AND ($end IS NULL OR hour < $end)
+    UNION ALL BY NAME
+    SELECT
+        provider, model, service_tier, price_status, tenant, 1 AS calls, input_tokens, output_tokens,
+        1 AS streamed_calls, reported_cost_usd, ended_at
+    FROM told
+    WHERE NOT is_settled AND $as_of_settlement IS NULL
+    UNION ALL BY NAME
+    SELECT provider, model, service_tier, price_status, reported_cost_usd, ended_at FROM claimed
+),
+hours AS (
+    SELECT
+        provider, model, service_tier, price_status, tenant, booked_at,
+        coalesce(sum(calls), 0)::BIGINT AS calls,
+        coalesce(sum(streamed_calls), 0)::BIGINT AS streamed_calls,
+        sum(input_tokens)::BIGINT AS input_tokens,
+        sum(output_tokens)::BIGINT AS output_tokens,
+        sum(reported_cost_usd) AS reported_cost_usd,
+        min(ended_at) AS first_at,
+        max(ended_at) AS last_at
+    FROM facts
+    GROUP BY ALL
 ),
 sums AS (
     SELECT
         provider, model, service_tier, price_status,
-        count(*) AS calls,
+        sum(calls)::BIGINT AS calls,
+        sum(streamed_calls)::BIGINT AS streamed_calls,
         sum(input_tokens)::BIGINT AS input_tokens,
         sum(output_tokens)::BIGINT AS output_tokens,
         sum(reported_cost_usd) AS reported_cost_usd,
-        count(DISTINCT tenant) AS tenants,
-        min(ended_at) AS first_at,
-        max(ended_at) AS last_at
-    FROM calls_
+        count(DISTINCT CASE WHEN calls > 0 THEN tenant END) AS tenants,
+        coalesce(min(first_at), min(CASE WHEN calls > 0 THEN booked_at END)) AS first_at,
+        coalesce(max(last_at), max(CASE WHEN calls > 0 THEN booked_at END)) AS last_at
+    FROM hours
     GROUP BY ALL
 )
 SELECT
     provider, model, service_tier, price_status, calls,
     calls::DOUBLE / sum(calls) OVER (PARTITION BY provider, model) AS share,
-    input_tokens, output_tokens, reported_cost_usd, tenants, first_at, last_at
+    input_tokens, output_tokens, reported_cost_usd, tenants, first_at, last_at,
+    (SELECT closed_to FROM standing) AS settled_to,
+    streamed_calls > 0 AS provisional
 FROM sums
+WHERE calls <> 0
 QUALIFY price_status IS NULL OR price_status NOT IN ('priced', 'free')
 ORDER BY calls DESC, provider, model, price_status, service_tier
