@@ -117,6 +117,8 @@ def _output_terms(step: dict[str, Any]) -> list[Json]:
     beside = [*((name, step[name]) for name in names), *(_audio(step, "output") if exclusive else ())]
     repaired = "reasoning_outside_output" in _repairs(step)
     spent = reasoning if exclusive or repaired else None
+    if reasoning is not None and "reasoning_counted_twice" in _repairs(step):
+        spent = -reasoning
     return _as_terms([("output_tokens", reported), *beside, ("reasoning_tokens", spent), *_restored(step, "output")])
 
 

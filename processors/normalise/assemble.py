@@ -25,9 +25,11 @@ from processors.normalise.names import Named, encode_words, repeat_word, settle_
 from processors.normalise.outcomes import count_empty, find_outcomes, may_tell
 from processors.normalise.parts import MODALITIES
 from processors.normalise.rules import Rules
+from processors.normalise.semantics import tell_apis
 from processors.normalise.shapes import SHAPE, first_rows
 from processors.normalise.speed import measure_speed
 from processors.normalise.status import judge
+from processors.normalise.tiers import served_tiers
 from processors.normalise.times import place_in_time
 from processors.normalise.usage import settle_usage
 from warehouse.schemas import AMOUNTS, COST_KINDS, SPANS, TEXTS
@@ -129,7 +131,7 @@ def normalise(decoded: Decoded, rules: Rules) -> Normalised:
 def to_canonical(decoded: Decoded, rules: Rules) -> pl.DataFrame:
     """All steps: the canonical columns, and what the steps have noted on their way. It may hold content."""
     renamed = [pl.col(name).alias(column) for column, name in _WIRE.items()]
-    tier = pl.col("service_tier").str.to_lowercase()
+    tier = to_polars(pa.table({"service_tier": served_tiers(decoded.spans)}))["service_tier"].str.to_lowercase()
     return _judge(decoded).pipe(identify, rules).pipe(_finish).with_columns(*renamed, tier)
 
 
@@ -140,6 +142,7 @@ def _finish(frame: pl.DataFrame) -> pl.DataFrame:
 def _judge(decoded: Decoded, without: Collection[str] = ()) -> pl.DataFrame:
     return (
         describe_calls(decoded, without)
+        .pipe(tell_apis, decoded)
         .pipe(settle_usage)
         .pipe(place_in_time)
         .pipe(judge)
@@ -153,6 +156,7 @@ def _names(decoded: Decoded, frame: pl.DataFrame, carried: Collection[str]) -> d
     given = {name: decoded.spans[name].combine_chunks() for name in carried if name not in _NO_NAMES}
     given |= _words(frame, _FOUND)
     given |= {name: frame[name].to_arrow() for name in ("tenant_class", "feature_class")}
+    given["service_tier"] = served_tiers(decoded.spans)
     given["response_id"] = _own_response_ids(decoded, frame)
     return given
 

@@ -8,10 +8,13 @@ up what they have.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import polars as pl
 
 from processors.conventions.rules import UsageRule, usage_rules
-from processors.normalise.frame import Scopes, scope_starts
+from processors.decode import Decoded
+from processors.normalise.frame import Scopes, scope_starts, to_polars
 
 EXCLUSIVE = "exclusive"
 UNKNOWN = "unknown"
@@ -20,7 +23,18 @@ OF_READ = "inclusive_of_read"
 """Of the input: it has what was read from a cache, and in some versions not what was written to it."""
 OF_TOOLS = "inclusive_of_tools"
 """Of the input: it has what was cached, and what tools gave as well."""
-
+BARE = "bare"
+"""Of the output: it has no reasoning, and where nobody tells that, nobody knows whether there was some."""
+TWICE = "twice"
+"""Of the output: its writer added the reasoning to a count that had it."""
+BY_API = "by_api"
+"""Of the output: a chat completion's has no reasoning, that of the Responses API has it."""
+_CHAT = {"response_id": "chatcmpl-", "provider": "xai"}
+_RESPONSES = {"response_id": "resp_"}
+"""Decoded column -> how a text begins that is of one API alone; Pydantic AI calls xAI's own client so, which is chat."""
+_DETAIL_OF = {"chat_detail": EXCLUSIVE, "responses_detail": "inclusive"}
+"""Decoded column -> how an API counts whose usage alone has such a detail."""
+_MEANS = {OF_TOOLS: "inclusive", TWICE: "inclusive", BARE: EXCLUSIVE}
 
 RULED = {"input": "_input_ruled", "output": "_output_ruled"}
 """Side -> column that holds what the rules say of it."""
@@ -37,8 +51,34 @@ def told(side: str) -> pl.Expr:
     """As a rule or the total says; NULL where neither does. Needs ``RULED`` and ``pieces``; for input, output's."""
     as_written = pl.when("_as_written").then(pl.lit("inclusive"))
     own = [_beside(), _between()] if side == "input" else []
-    rule = pl.when(pl.col(RULED[side]) != OF_READ).then(pl.col(RULED[side]).replace(OF_TOOLS, "inclusive"))
+    says = ~pl.col(RULED[side]).is_in([OF_READ, UNKNOWN, BY_API])
+    rule = pl.when(says).then(pl.col(RULED[side]).replace(_MEANS))
     return pl.coalesce(as_written, *own, rule, _witness(side))
+
+
+def tell_apis(frame: pl.DataFrame, decoded: Decoded) -> pl.DataFrame:
+    """``RULED`` of the output where it depends on the API that answered: the answer's id tells it, or a detail.
+
+    Where nothing does: ``UNKNOWN``.
+    """
+    column = RULED["output"]
+    asked = (frame[column] == BY_API).fill_null(value=False)
+    if not asked.any():
+        return frame
+    spans = to_polars(decoded.spans.select([*_CHAT, *_DETAIL_OF]).filter(asked.to_arrow()))
+    details = [pl.when(pl.col(name).is_not_null()).then(pl.lit(said)) for name, said in _DETAIL_OF.items()]
+    said = pl.coalesce(
+        pl.when(_begins(_RESPONSES)).then(pl.lit("inclusive")),
+        *details,
+        pl.when(_begins(_CHAT)).then(pl.lit(EXCLUSIVE)),
+        pl.lit(UNKNOWN),
+    )
+    return frame.with_columns(frame[column].scatter(asked.arg_true(), spans.select(said.alias(column))[column]))
+
+
+def _begins(starts: Mapping[str, str]) -> pl.Expr:
+    said = [pl.col(name).str.to_lowercase().str.starts_with(start) for name, start in starts.items()]
+    return pl.any_horizontal(*said).fill_null(value=False)
 
 
 def holds(rule: UsageRule) -> pl.Expr:

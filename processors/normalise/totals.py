@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import polars as pl
 
 from processors.normalise.parts import FIVE_MINUTES, UNANSWERED, apply_rules, exceeds
-from processors.normalise.semantics import EXCLUSIVE, OF_READ, RULED, cached
+from processors.normalise.semantics import BARE, BY_API, EXCLUSIVE, OF_READ, RULED, TWICE, UNKNOWN, cached
 
 _GEMINI = "gemini"
 """Part of the names of all models whose total has what tools gave, and whose thoughts may stand in it alone."""
@@ -32,6 +32,14 @@ def take_thoughts(frame: pl.DataFrame) -> pl.DataFrame:
     apart = (pl.col("output_includes") == EXCLUSIVE) & (pl.col("input_includes") != EXCLUSIVE)
     untold = apart & pl.col("reasoning_tokens").is_null() & (_BEYOND > 0)
     return _take("output", "thoughts_of_total", untold)(frame.with_columns(nothing))
+
+
+def take_twice(frame: pl.DataFrame) -> pl.DataFrame:
+    """``reasoning_counted_twice``, of an output that is known to be written so; a total may say that it is not."""
+    written = (pl.col(RULED["output"]) == TWICE) & (_REASONING > 0) & (_OUTPUT >= 2 * _REASONING)
+    twice = written & (_TOTAL.is_null() | (_BEYOND == -_REASONING))
+    once = (_OUTPUT - pl.when("reasoning_counted_twice").then(_REASONING).otherwise(0)).alias("output_tokens")
+    return apply_rules(frame, {"reasoning_counted_twice": twice}, lambda found: found.with_columns(once))
 
 
 def add_outside(frame: pl.DataFrame) -> pl.DataFrame:
@@ -110,6 +118,16 @@ def flag_doubts(frame: pl.DataFrame) -> pl.DataFrame:
         "total_disagrees": _disagrees(),
     }
     return apply_rules(frame, rules, lambda found: found)
+
+
+def doubt_output(frame: pl.DataFrame) -> pl.DataFrame:
+    """``output_unsure``: an output that may lack reasoning, or have it, and nothing tells which, is unknown."""
+    rule, reported = pl.col(RULED["output"]), pl.col("_output_tokens_reported")
+    untold = (rule == BARE) & pl.col("reasoning_tokens").is_null() & _TOTAL.is_null() & _OUTPUT.is_not_null()
+    either = rule.is_in([UNKNOWN, BY_API]) & (pl.col(RULED["input"]) != UNKNOWN) & (_REASONING > 0)
+    two_ways = either & (pl.col("output_includes") != EXCLUSIVE) & (reported == _OUTPUT)
+    unknown = pl.when(~pl.col("output_unsure")).then(_OUTPUT).alias("output_tokens")
+    return apply_rules(frame, {"output_unsure": untold | two_ways}, lambda found: found.with_columns(unknown))
 
 
 def share_cached(frame: pl.DataFrame) -> pl.DataFrame:

@@ -17,6 +17,8 @@ Repaired, because a way is known in which such counts come about:
   reading of what is told gives another rest;
 * ``tools_outside_input``: a total of Gemini is more than both sides, and thoughts are told or there are none: the rest
   is what its own tools gave to read, which Gemini counts apart and bills as input;
+* ``reasoning_counted_twice``: who wrote the output added the reasoning to a count that had it (``twice`` in
+  ``conventions/usage.csv``; Google's ADK with LiteLLM): it is taken out once, unless the total has it twice as well;
 * ``impossible_part``: a detail, or a total, that is negative, no whole number, or more than ``MOST_TOKENS``, is not
   believed (-1 is some producers' word for "not counted"); the sums stand.
 
@@ -32,6 +34,11 @@ Flagged, and billed as it stands, because nobody can say which count is wrong:
 * ``write_unsure``: what was written to a cache may be missing in the input, and a total that LiteLLM added up itself,
   as it does for streams, cannot tell;
 * ``total_disagrees``: a call whose total is told, and is not what its two sides come to, as written or as understood.
+
+Unknown, while the rest stands:
+
+* ``output_unsure``: an output that may lack the reasoning. Either some is told and nothing says whether the output has
+  it, or none is told where only that would say that there was none (``bare``). The output is NULL.
 
 Refused, so that there is no cost (``parts`` has the rules for parts beyond their whole):
 
@@ -55,7 +62,16 @@ from processors.normalise.ordinary import MOST_TOKENS, READ, find_ordinary
 from processors.normalise.parts import REFUSED, apply_rules, refuse, refuse_parts
 from processors.normalise.pieces import gather_pieces, join_modalities, restore
 from processors.normalise.semantics import EXCLUSIVE, RULED, UNKNOWN, cached, left_out, taken, told
-from processors.normalise.totals import add_outside, flag_doubts, share_cached, share_rest, take_rest, take_thoughts
+from processors.normalise.totals import (
+    add_outside,
+    doubt_output,
+    flag_doubts,
+    share_cached,
+    share_rest,
+    take_rest,
+    take_thoughts,
+    take_twice,
+)
 
 _SIDES = ("input_tokens", "output_tokens")
 _NOTED = (
@@ -116,11 +132,13 @@ def apply_all(frame: pl.DataFrame) -> pl.DataFrame:
         .with_columns(pl.coalesce(told("input"), pl.col("input_includes"), pl.lit("inclusive")).alias("input_includes"))
         .pipe(join_modalities)
         .with_columns(_input().alias("input_tokens"), _output().alias("output_tokens"))
+        .pipe(take_twice)
         .pipe(take_thoughts)
         .pipe(restore)
         .pipe(add_outside)
         .pipe(take_rest)
         .pipe(share_rest)
+        .pipe(doubt_output)
         .pipe(share_cached)
         .pipe(refuse_parts)
         .pipe(flag_doubts)

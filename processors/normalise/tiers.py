@@ -1,0 +1,23 @@
+"""The processing tier of a call, where only the names of its token counts tell it.
+
+LangChain names what a tier other than the standard one used after it (``input_flex``, ``output_priority_reasoning``),
+and Langfuse's handler passes that on. It is what was served, and goes before what was asked for.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+TIERS = {"flex_tokens": "flex", "priority_tokens": "priority"}
+"""Count -> the tier whose name its keys have."""
+
+
+def served_tiers(spans: pa.Table) -> pa.Array:
+    """(n,) the column ``service_tier`` of decoded spans; a text or a dictionary column, as it came."""
+    tier = spans["service_tier"].combine_chunks()
+    for name, word in TIERS.items():
+        if spans[name].null_count < len(spans):
+            used = pc.fill_null(pc.greater(spans[name], 0), False).combine_chunks()
+            tier = pc.if_else(used, pa.scalar(word), tier.cast(pa.string()))
+    return tier
