@@ -31,7 +31,7 @@ BY_API = "by_api"
 """Of the output: a chat completion's has no reasoning, that of the Responses API has it."""
 _CHAT = {"response_id": "chatcmpl-", "provider": "xai"}
 _RESPONSES = {"response_id": "resp_"}
-"""Decoded column -> how a text begins that is of one API alone; Pydantic AI calls xAI's own client so, which is chat."""
+"""Decoded column -> how a text begins that one API alone writes. Pydantic AI calls xAI's own client so: a chat."""
 _DETAIL_OF = {"chat_detail": EXCLUSIVE, "responses_detail": "inclusive"}
 """Decoded column -> how an API counts whose usage alone has such a detail."""
 _MEANS = {OF_TOOLS: "inclusive", TWICE: "inclusive", BARE: EXCLUSIVE}

@@ -1,0 +1,315 @@
+"""Real spans of libraries that tell usage in a way of their own (``tests/data/recorded``), and variations of them.
+
+What Google's ADK and Strands write in which version was read in their sources, version by version.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from processors.engine import Engine, process_range
+from processors.settings import WorkerSettings
+from tests.processors.otlp import message, request, span
+
+ENGINE = Engine.of(WorkerSettings(), user_key=b"key")
+HERE = Path(__file__).parent.parent / "data" / "recorded"
+EXPECTED = {row.pop("file"): row for row in csv.DictReader((HERE / "expected.csv").read_text().splitlines())}
+COUNTS = (
+    *("input_tokens", "cached_input_tokens", "cache_write_tokens"),
+    *("output_tokens", "reasoning_tokens"),
+)
+Counts = tuple[int | None, ...]
+
+
+def _billed(value: Any) -> dict[str, Any]:
+    rows = process_range([message(value)], ENGINE).tables["spans"].to_pylist()
+    (row,) = [row for row in rows if row["billable"]]
+    return row
+
+
+def _bill(given: dict[str, Any], scope: str, version: str = "", name: str = "chat") -> dict[str, Any]:
+    return _billed(request(span(given, name=name), scope=scope, version=version))
+
+
+def _counts(row: dict[str, Any]) -> Counts:
+    return tuple(row[name] for name in COUNTS)
+
+
+@pytest.mark.parametrize("file", EXPECTED)
+def test_a_recorded_call_is_billed_as_its_provider_counted(file: str):
+    row = _billed((HERE / file).read_bytes())
+
+    want = {name: value or None for name, value in EXPECTED[file].items()}
+    assert row["cost_usd"] == Decimal(want.pop("cost_usd") or 0)
+    assert row["price_status"] == "priced"
+    assert {name: row[name] if row[name] is None else str(row[name]) for name in want} == want
+    assert "MARKER" not in repr(row)
+
+
+# ---- Google's ADK
+
+ADK = "gcp.vertex.agent"
+TOLD = {
+    "prompt_token_count": 1100,
+    "cached_content_token_count": 600,
+    "candidates_token_count": 100,
+    "thoughts_token_count": 300,
+    "tool_use_prompt_token_count": 200,
+    "total_token_count": 1700,
+}
+REASONING = "gen_ai.usage.experimental.reasoning_tokens"
+
+
+def _adk(into: int, out: int, usage: dict[str, Any] | None = None, model: str = "gemini-2.5-flash") -> dict[str, Any]:
+    answer = {"content": {"parts": [{"text": "MARKER"}]}, "usage_metadata": usage} if usage else {}
+    return {
+        "gen_ai.system": ADK,
+        "gen_ai.request.model": model,
+        "gcp.vertex.agent.llm_response": json.dumps(answer),
+        "gen_ai.usage.input_tokens": into,
+        "gen_ai.usage.output_tokens": out,
+    }
+
+
+@pytest.mark.parametrize("version", ["1.10.0", "1.20.0", "1.26.0", "1.27.1", "1.39.1", "2.0.0", "2.2.0"])
+def test_adk_wrote_candidates_as_output_and_the_rest_stands_in_its_answer(version: str):
+    row = _bill(_adk(1100, 100, TOLD), ADK, version, "call_llm")
+
+    assert _counts(row) == (1300, 600, None, 400, 300)
+
+
+@pytest.mark.parametrize("version", ["2.3.0", "2.13.0", "3.0.0"])
+def test_adk_writes_whole_sums_since_2_3(version: str):
+    told = {"gen_ai.usage.cache_read.input_tokens": 600, "gen_ai.usage.reasoning.output_tokens": 300}
+
+    for usage in (TOLD, None):
+        assert _counts(_bill(_adk(1300, 400, usage) | told, ADK, version, "call_llm")) == (1300, 600, None, 400, 300)
+
+
+@pytest.mark.parametrize(
+    ("version", "model", "told", "counts"),
+    [
+        ("1.20.0", "gemini-2.5-pro", {}, (1100, None, None, None, None)),
+        ("1.26.0", "gemini-3-pro-preview", {}, (1100, None, None, None, None)),
+        ("1.20.0", "gemini-2.0-flash", {}, (1100, None, None, 100, None)),
+        ("1.20.0", "gemini-1.5-pro", {}, (1100, None, None, 100, None)),
+        ("1.20.0", "openai/gpt-4o", {}, (1100, None, None, 100, None)),
+        ("1.20.0", "gemini/gemini-2.5-pro", {}, (1100, None, None, 100, None)),
+        ("1.28.0", "gemini-2.5-pro", {REASONING: 300}, (1100, None, None, 400, 300)),
+        ("1.28.0", "gemini-2.5-pro", {}, (1100, None, None, 100, None)),
+        ("1.28.0", "openai/gpt-5", {REASONING: 60}, (1100, None, None, 100, 60)),
+    ],
+)
+def test_adk_without_content_says_what_it_can_and_no_more(
+    version: str, model: str, told: dict[str, int], counts: Counts
+):
+    row = _bill(_adk(1100, 100, model=model) | told, ADK, version, "call_llm")
+
+    assert _counts(row) == counts
+    assert ("output_unsure" in row["usage_semantics"]) == (counts[3] is None)
+
+
+def test_an_answer_of_adk_that_was_cut_off_leaves_its_output_unknown():
+    given = _adk(1100, 100, TOLD)
+    given["gcp.vertex.agent.llm_response"] = given["gcp.vertex.agent.llm_response"][:80]
+
+    row = _bill(given, ADK, "1.20.0", "call_llm")
+
+    assert (row["output_tokens"], row["usage_semantics"]) == (None, "inclusive+output_unsure+usage_cut+output_missing")
+
+
+def test_what_adk_tells_beside_its_own_inner_span_is_billed_once_and_whole():
+    inner = {"gen_ai.operation.name": "generate_content", "gen_ai.system": "gemini"}
+    inner |= {key: value for key, value in _adk(1100, 100).items() if key.startswith("gen_ai.") and "system" not in key}
+    outer = span(_adk(1100, 100, TOLD), name="call_llm")
+    child = span(inner, name="generate_content gemini-2.5-flash", span_id=b"\x03" * 8, parent_span_id=b"\x02" * 8)
+
+    assert _counts(_billed(request(outer, child, scope=ADK, version="1.28.0"))) == (1300, 600, None, 400, 300)
+
+
+@pytest.mark.parametrize(
+    ("model", "out", "total", "counted"),
+    [
+        ("openai/gpt-5", 460, None, 400),
+        ("openai/gpt-5", 460, 1500, 400),
+        ("openai/gpt-5", 460, 1560, 460),
+        ("anthropic/claude-sonnet-4-5", 460, 1500, 400),
+        ("xai/grok-4", 460, None, 460),
+        ("gemini-2.5-pro", 460, None, 460),
+        ("projects/p/locations/l/publishers/google/models/gemini-2.5-pro", 460, None, 460),
+        ("openai/gpt-5", 100, None, 100),
+    ],
+)
+def test_adk_adds_the_reasoning_twice_where_litellm_asks_and_it_is_taken_out_once(
+    model: str, out: int, total: int | None, counted: int
+):
+    usage = {"prompt_token_count": 1100, "total_token_count": total} if total else None
+    told = {"gen_ai.usage.reasoning.output_tokens": 60}
+
+    row = _bill(_adk(1100, out, usage, model) | told, ADK, "2.8.0", "call_llm")
+
+    assert (row["input_tokens"], row["output_tokens"], row["reasoning_tokens"]) == (1100, counted, 60)
+    assert ("reasoning_counted_twice" in row["usage_semantics"]) == (counted < out)
+
+
+@pytest.mark.parametrize(("version", "input_tokens"), [("2.3.0", 1300), ("2.6.0", 1300), ("2.7.0", 1100)])
+def test_adk_wrote_claudes_input_without_its_cache_before_2_7(version: str, input_tokens: int):
+    told = {"gen_ai.usage.cache_read.input_tokens": 200}
+
+    assert _bill(_adk(1100, 100, model="claude-sonnet-4-5") | told, ADK, version)["input_tokens"] == input_tokens
+
+
+# ---- Strands
+
+OLD = ("gen_ai.usage.cache_read_input_tokens", "gen_ai.usage.cache_write_input_tokens")
+NEW = ("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_creation.input_tokens")
+
+
+def _strands(model: str, total: int, keys: tuple[str, ...], into: int = 2000) -> dict[str, Any]:
+    return {
+        "gen_ai.system": "strands-agents",
+        "gen_ai.operation.name": "chat",
+        "gen_ai.request.model": model,
+        "gen_ai.usage.prompt_tokens": into,
+        "gen_ai.usage.input_tokens": into,
+        "gen_ai.usage.output_tokens": 50,
+        "gen_ai.usage.total_tokens": total,
+        **dict(zip(keys, (1000, 200), strict=True)),
+    }
+
+
+@pytest.mark.parametrize("total", [3250, 2050])
+@pytest.mark.parametrize(
+    "model",
+    [
+        *("us.anthropic.claude-sonnet-4-20250514-v1:0", "us.amazon.nova-pro-v1:0", "claude-sonnet-4-5-20250929"),
+        "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-sonnet-4-20250514-v1:0",
+    ],
+)
+def test_strands_wrote_the_input_of_bedrock_and_anthropic_without_their_cache(model: str, total: int):
+    row = _bill(_strands(model, total, OLD), "strands.telemetry.tracer")
+
+    assert _counts(row) == (3200, 1000, 200, 50, None)
+    assert row["usage_semantics"].startswith("exclusive")
+
+
+@pytest.mark.parametrize(
+    ("model", "keys", "total", "into"),
+    [
+        ("us.anthropic.claude-sonnet-4-20250514-v1:0", (*NEW, *OLD), 3250, 3200),
+        ("us.anthropic.claude-sonnet-4-20250514-v1:0", NEW, 3250, 3200),
+        ("bedrock/us.anthropic.claude-sonnet-4-20250514-v1:0", OLD, 2050, 2000),
+        ("anthropic/claude-sonnet-4-5", OLD, 2050, 2000),
+        ("gpt-4o", OLD, 2050, 2000),
+    ],
+)
+def test_strands_input_has_the_cache_since_1_54_and_where_openai_or_litellm_counted(
+    model: str, keys: tuple[str, ...], total: int, into: int
+):
+    given = _strands(model, total, keys[:2], into)
+    given |= {key: given[keys[i]] for i, key in enumerate(keys[2:])}
+
+    row = _bill(given, "strands.telemetry.tracer")
+
+    assert (_counts(row), row["usage_semantics"]) == ((into, 1000, 200, 50, None), "inclusive")
+
+
+@pytest.mark.parametrize("scope", ["strands.telemetry.tracer", "another.library", ""])
+def test_a_total_of_all_four_counts_says_that_the_input_has_no_cache(scope: str):
+    row = _bill(_strands("some-model", 3250, OLD), scope)
+
+    assert (_counts(row), row["usage_semantics"]) == ((3200, 1000, 200, 50, None), "exclusive")
+
+
+# ---- tiers that names of counts tell
+
+
+@pytest.mark.parametrize("tier", ["flex", "priority"])
+@pytest.mark.parametrize("asked", [None, "auto", "default"])
+def test_a_tier_that_names_the_counts_is_that_of_the_call_and_of_its_price(tier: str, asked: str | None):
+    usage = {"input": 0, "output": 0, "total": 1400, f"input_{tier}_cache_read": 500, f"input_{tier}": 500}
+    usage |= {f"output_{tier}_reasoning": 300, f"output_{tier}": 100}
+    plain = {"input": 500, "input_cache_read": 500, "output": 100, "output_reasoning": 300, "total": 1400}
+
+    row, standard = (_langfuse(told, asked) for told in (usage, plain))
+
+    assert _counts(row) == _counts(standard) == (1000, 500, None, 400, 300)
+    assert (row["service_tier"], standard["service_tier"]) == (tier, asked)
+    assert (row["cost_usd"] < standard["cost_usd"]) == (tier == "flex")
+    assert row["cost_usd"] != standard["cost_usd"]
+
+
+def test_a_tier_of_which_nothing_was_used_is_none():
+    usage = {"input": 500, "output": 100, "total": 600, "input_flex": 0, "output_priority": 0}
+
+    assert _langfuse(usage, None)["service_tier"] is None
+
+
+def _langfuse(usage: dict[str, int], asked: str | None) -> dict[str, Any]:
+    given = {"type": "generation", "model.name": "o3-2025-04-16", "usage_details": json.dumps(usage)}
+    given["metadata.ls_provider"] = '"openai"'
+    if asked:
+        given["model.parameters"] = json.dumps({"service_tier": asked})
+    return _bill({f"langfuse.observation.{name}": value for name, value in given.items()}, "langfuse-sdk", "5.0.4")
+
+
+# ---- xAI through Pydantic AI, which of its two APIs
+
+UUID = "d194be71-ee59-f9dd-3fa6-6b2e0b87ef14"
+DETAIL = "gen_ai.usage.details."
+
+
+@pytest.mark.parametrize(
+    ("told", "output"),
+    [
+        ({"gen_ai.response.id": "resp_68a1c9f3c1b2a77d1e4"}, 300),
+        ({"gen_ai.response.id": "chatcmpl-9f3c1b2a77d1376c456a"}, 500),
+        ({"gen_ai.response.id": UUID, f"{DETAIL}num_server_side_tools_used": 3}, 300),
+        ({"gen_ai.response.id": UUID, f"{DETAIL}accepted_prediction_tokens": 0}, 500),
+        ({"gen_ai.response.id": UUID, "gen_ai.provider.name": "xai"}, 500),
+        ({"gen_ai.response.id": UUID, "gen_ai.provider.name": "grok"}, None),
+        ({"gen_ai.response.id": UUID}, None),
+        ({}, None),
+    ],
+)
+def test_pydantic_ai_adds_nothing_for_xai_and_only_one_of_its_apis_leaves_reasoning_out(
+    told: dict[str, Any], output: int | None
+):
+    row = _bill(_xai(300, 200) | told, "pydantic-ai", "1.60.0", "chat grok-4")
+
+    assert _counts(row) == (1000, 400, None, output, 200)
+    assert (row["cost_usd"] is None) == (output is None)
+    assert ("output_unsure" in row["usage_semantics"]) == (output is None)
+
+
+@pytest.mark.parametrize(
+    ("version", "out", "reasoning", "output"),
+    [
+        ("1.60.0", 300, None, 300),
+        ("1.60.0", 100, 200, 300),
+        ("2.22.0", 300, 200, 300),
+    ],
+)
+def test_xais_output_is_known_where_both_readings_agree(version: str, out: int, reasoning: int | None, output: int):
+    row = _bill(_xai(out, reasoning) | {"gen_ai.response.id": UUID}, "pydantic-ai", version, "chat grok-4")
+
+    assert (row["output_tokens"], row["price_status"]) == (output, "priced")
+
+
+def _xai(out: int, reasoning: int | None) -> dict[str, Any]:
+    given = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "server.address": "api.x.ai",
+        "gen_ai.request.model": "grok-4",
+        "gen_ai.usage.input_tokens": 1000,
+        "gen_ai.usage.output_tokens": out,
+        f"{DETAIL}cache_read_tokens": 400,
+    }
+    return given | ({f"{DETAIL}reasoning_tokens": reasoning} if reasoning is not None else {})
