@@ -3,6 +3,7 @@
     spanledger reconcile openai-costs.json openai-usage.json --provider openai
     spanledger reconcile cur-00001.snappy.parquet cur-00002.snappy.parquet --provider aws --by provider,day
     spanledger reconcile invoice.csv --provider azure --rate EUR=1.08 --format json
+    spanledger reconcile newer.csv --overlap replace --covers 2026-11-01..2026-11-30
 
 Files are OpenAI's organization costs and usage, Anthropic's usage and cost reports, AWS CUR 2.0, FOCUS, or any table as
 docs/reconcile.md says; what they are is found out. They are imported once each. Without files, what is imported already
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import date
     from decimal import Decimal
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from warehouse.invoices.answer import Compared
     from warehouse.invoices.files import Bill
     from warehouse.invoices.gather import Sides
+    from warehouse.invoices.replacing import Replacement
 
 _SHOWN = ("ours_tokens", "theirs_tokens", "ours_usd", "theirs_usd", "difference_usd", "causes")
 _CAPTURE = ("provider", "day", "ours_tokens", "theirs_tokens", "capture_rate", "difference_usd")
@@ -50,6 +52,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--overlap", choices=("refuse", "replace", "add"), default="refuse",
         help="where the lake has the same days from other files: the new ones replace them, or add to them",
+    )  # fmt: skip
+    parser.add_argument(
+        "--covers", metavar="DAY..DAY",
+        help="first and last UTC day that newer exports replace; default: of their pages, else of their lines",
     )  # fmt: skip
     parser.add_argument("--skip-unreadable", action="store_true", help="go on without rows that cannot be read")
     parser.add_argument("--format", choices=("table", "json", "csv", "parquet"), default="table", help="default: table")
@@ -136,6 +142,7 @@ def _both_sides(
     from spanledger.prices import instant
     from warehouse.invoices.gather import Names, Scope, gather
     from warehouse.invoices.imports import Import, import_bills
+    from warehouse.invoices.replacing import find_replaced
     from warehouse.lake import Lake
     from warehouse.lake.identity import read_identity
     from warehouse.lake.place import Place
@@ -144,11 +151,15 @@ def _both_sides(
     read_identity(Place.of(settings.lake))  # no lake is made of nothing here
     Lake.open(settings.lake)
     made_at = instant(args.made_at) if args.made_at else None
+    covers = _covers(args)
     if bills:
-        how = Import(now=datetime.now(UTC), made_at=made_at, overlap=args.overlap, rates=rates)
+        how = Import(now=datetime.now(UTC), made_at=made_at, overlap=args.overlap, rates=rates, covers=covers)
         before = Warehouse(settings.lake).snapshot().snapshot
+        replaced = find_replaced(settings.lake, before, bills, how)
         for name, count in import_bills(settings.lake, before, bills, how).items():
             print(f"{name}: {count} lines imported" if count else f"{name}: imported already", file=sys.stderr)
+        for text in _say_replaced(replaced):
+            print(text, file=sys.stderr)
     lines = [line for bill in bills for line in bill.reading.lines]
     days = [line.charged_at.date() for line in lines]
     providers = frozenset(line.provider for line in lines)
@@ -161,6 +172,43 @@ def _both_sides(
     )
     names = Names(provider=lambda provider, model: our_provider(provider, model) or NOBODY, model=model_key)
     return gather(Warehouse(settings.lake).snapshot().snapshot, settings.lake, names, scope)
+
+
+def _covers(args: argparse.Namespace) -> tuple[date, date] | None:
+    """The days of ``--covers``. Raises CannotRun."""
+    from spanledger.errors import CannotRun
+
+    if args.covers is None:
+        return None
+    if args.overlap != "replace":
+        raise CannotRun(f"--covers {args.covers}: says what newer exports replace; give --overlap replace too")
+    first, last = (_day(text) for text in [*args.covers.split(".."), ""][:2])
+    if first is None or last is None or last < first:
+        raise CannotRun(f"--covers {args.covers}: must be a first and a last day like 2026-11-01..2026-11-30")
+    return first, last
+
+
+def _say_replaced(replaced: Sequence[Replacement] | None) -> Iterator[str]:
+    """A line a file of which something is replaced: what, and what of it stays."""
+    if replaced == []:
+        yield "nothing is replaced: no line that counts is of the same provider, account and days"
+    for one in replaced or ():
+        said = f"{one.file}: {_lines(one.replaced, one.replaced_from, one.replaced_to)} replaced"
+        if one.outside:
+            said += (
+                f"; {_lines(one.outside, one.outside_from, one.outside_to)} staying: the new files do not cover them "
+            )
+            said += "(if they do, run again with --covers)"
+        if one.others:
+            said += (
+                f"; {_lines(one.others)} between them staying: of accounts or charges that the new files do not have"
+            )
+        yield said
+
+
+def _lines(count: int, first: date | None = None, last: date | None = None) -> str:
+    days = {day.isoformat(): None for day in (first, last) if day}
+    return f"{count} line{'s' * (count != 1)}" + (f" of {' to '.join(days)}" if days else "")
 
 
 def _day(text: str | None) -> date | None:

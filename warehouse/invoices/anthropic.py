@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from warehouse.invoices.line import OTHER, TOKENS, Line, Reading, Row, Unreadable, read_rows, results
-from warehouse.invoices.values import instant, number, text, tier_name, whole, within_a_day
+from warehouse.invoices.values import covered, instant, number, text, tier_name, whole, within_a_day
 
 COSTS, USAGE = "anthropic_costs", "anthropic_usage"
 PROVIDER = "anthropic"
@@ -29,15 +29,17 @@ KINDS = {
 
 def read_costs(pages: object, _: str | None) -> Reading:
     """Costs by day, and by workspace, model, kind of token and tier where they are grouped by them."""
-    return _with_default(read_rows(COSTS, results(pages), lambda row: [_cost(row)]))
+    return _about(pages, read_rows(COSTS, results(pages), lambda row: [_cost(row)]))
 
 
 def read_usage(pages: object, _: str | None) -> Reading:
     """Tokens by day, and by workspace, model and tier where they are grouped by them."""
-    return _with_default(read_rows(USAGE, results(pages), _usage))
+    return _about(pages, read_rows(USAGE, results(pages), _usage))
 
 
-def _with_default(reading: Reading) -> Reading:
+def _about(pages: object, reading: Reading) -> Reading:
+    """With the days of the pages, and the default workspace where others are named."""
+    reading.covers = covered(pages, "starting_at", "ending_at")
     if any(line.account for line in reading.lines):
         reading.lines = [replace(line, account=line.account or DEFAULT_WORKSPACE) for line in reading.lines]
     return reading

@@ -3,8 +3,10 @@
 Each file is one commit under an app-transaction named by its sha256. What was imported stays; where files of two runs
 tell of the same provider, account and day in the same format, or of the same charges in two, ``overlap`` must say
 whether the later one is a newer export of the same (``replace``) or another part (``add``): counting both, or neither,
-would be a guess about money. What only counts (a usage report) and what costs go together. Files of one run are parts
-of one bill in one format; in two, ``add`` must say so.
+would be a guess about money. A newer export replaces all days that it covers, those without lines too: from the first
+to the last day that it is about as its pages say it, that it has lines of, or that ``covers`` says. What only counts (a
+usage report) and what costs go together. Files of one run are parts of one bill in one format; in two, ``add`` must say
+so. A file that is imported is one again where ``covers`` says more than it was then taken for: it replaces itself too.
 """
 
 from __future__ import annotations
@@ -36,13 +38,27 @@ _ALIKE = """newer.provider = i.provider AND newer.day = i.day AND coalesce(newer
             OR (newer.charge = i.charge AND (newer.cost_usd IS NULL) = (i.cost_usd IS NULL)))"""
 """Whether two lines cannot both count unless somebody says so: of one format, or costs (or counts) of one charge."""
 
+REPLACERS = """
+SELECT DISTINCT
+    provider, account, format, charge, cost_usd IS NULL AS only_counts, imported_at,
+    coalesce(covers_from, day) AS first_day, coalesce(covers_to, day) AS last_day
+FROM {rows}
+WHERE replaces
+"""
+"""What lines of newer exports replace, of ``rows``: few rows, however many lines there are."""
+
+REPLACED = """newer.provider = i.provider AND i.day BETWEEN newer.first_day AND newer.last_day
+        AND coalesce(newer.account = i.account, true)
+        AND (newer.format = i.format OR (newer.charge = i.charge AND newer.only_counts = (i.cost_usd IS NULL)))"""
+"""Whether one of ``REPLACERS`` replaces an older line."""
+
 COUNTING = f"""
 SELECT i.*
 FROM invoices AS i
 WHERE NOT EXISTS (
-    FROM invoices AS newer
-    WHERE newer.replaces AND newer.imported_at > i.imported_at
-        AND {_ALIKE}
+    FROM ({REPLACERS.format(rows="invoices")}) AS newer
+    WHERE newer.imported_at > i.imported_at
+        AND {REPLACED}
 )
 """  # noqa: S608 - our own text
 """Lines that count: those that no later run has replaced."""
@@ -50,12 +66,16 @@ WHERE NOT EXISTS (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Import:
-    """How files are imported: ``rates`` are USD for one of a currency, ``made_at`` when the bills were made."""
+    """How files are imported: ``rates`` are USD for one of a currency, ``made_at`` when the bills were made.
+
+    ``covers``: first and last UTC day that newer exports are about, where they do not say it all themselves.
+    """
 
     now: datetime
     made_at: datetime | None
     overlap: str
     rates: Mapping[str, Decimal]
+    covers: tuple[date, date] | None = None
 
 
 def check_currencies(bill: Bill, rates: Mapping[str, Decimal]) -> list[Refused]:
@@ -76,11 +96,21 @@ def as_rows(bill: Bill, how: Import) -> pa.Table:
     lines = bill.reading.lines
     amounts = [line.amount for line in lines if line.amount is not None]
     place = last_place(amounts)
-    rows = [_row(line, bill, how, place) for line in lines]
+    covers = _covers(bill, how)
+    rows = [_row(line, bill, how, place) | covers for line in lines]
     if not rows:
         left = ", ".join(f"{count} about {reason}" for reason, count in bill.reading.left_out.items())
         raise BadInvoice(f"{bill.name}: no row is about tokens or AI services" + (f" ({left})" if left else ""))
     return pa.Table.from_pylist(rows, schema=INVOICES)
+
+
+def _covers(bill: Bill, how: Import) -> dict[str, date]:
+    """The columns of the days that a newer export replaces; none where it is none."""
+    days = [line.charged_at.date() for line in bill.reading.lines]
+    if how.overlap != "replace" or not days:
+        return {}
+    days += [*(bill.reading.covers or ()), *(how.covers or ())]
+    return {"covers_from": min(days), "covers_to": max(days)}
 
 
 def _row(line: Line, bill: Bill, how: Import, place: Decimal) -> dict[str, object]:
@@ -119,8 +149,7 @@ def import_bills(settings: LakeSettings, snapshot: Snapshot, bills: Sequence[Bil
     """
     with share(settings) as connection:
         expose(connection, snapshot, "invoices", ALL)
-        known = {str(row[0]) for row in connection.sql("SELECT DISTINCT sha256 FROM invoices").fetchall()}
-        new = {bill.sha256: as_rows(bill, how) for bill in bills if bill.sha256 not in known}
+        new = find_new(connection, bills, how)
         if how.overlap == "refuse":
             for bill in bills:
                 if bill.sha256 in new:
@@ -131,9 +160,23 @@ def import_bills(settings: LakeSettings, snapshot: Snapshot, bills: Sequence[Bil
     written = dict.fromkeys((bill.name for bill in bills), 0)
     for bill in bills:
         rows = new.get(bill.sha256)
-        if rows is not None and lake.append_once("invoices", rows, f"{APP}/{bill.sha256}", 1):
+        if rows is not None and lake.append_once("invoices", rows, _app(bill, how), 1):
             written[bill.name] = rows.num_rows
     return written
+
+
+def find_new(connection: duckdb.DuckDBPyConnection, bills: Sequence[Bill], how: Import) -> dict[str, pa.Table]:
+    """Rows by sha256 of the files that the view ``invoices`` does not have. Raises BadInvoice."""
+    first, last = how.covers or (None, None)
+    known = connection.execute(
+        "SELECT DISTINCT sha256 FROM invoices WHERE $1::DATE IS NULL OR (covers_from <= $1 AND covers_to >= $2)",
+        [first, last],
+    ).fetchall()
+    return {bill.sha256: as_rows(bill, how) for bill in bills if (bill.sha256,) not in known}
+
+
+def _app(bill: Bill, how: Import) -> str:
+    return "/".join([APP, bill.sha256, *map(str, how.covers or ())])
 
 
 def _refuse_overlap(connection: duckdb.DuckDBPyConnection, bill: Bill, rows: pa.Table) -> None:

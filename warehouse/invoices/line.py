@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -77,9 +77,10 @@ class Refused:
 
 @dataclass(slots=True, kw_only=True)
 class Reading:
-    """What a reader made of a file."""
+    """What a reader made of a file; ``covers``: the first and last UTC day that it says it is about."""
 
     format: str
+    covers: tuple[date, date] | None = None
     lines: list[Line] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
@@ -117,13 +118,17 @@ def results(pages: object) -> Iterator[Row]:
 
     Raises Unreadable where the pages are built otherwise.
     """
-    each = pages if isinstance(pages, list) else [pages]
-    for page in each:
-        for bucket in _list(page, "data"):
-            for result in _list(bucket, "results"):
-                if not isinstance(result, Mapping):
-                    raise Unreadable("no_page", "each of `results` must be an object, as the API answers")
-                yield {"bucket": bucket, **result}
+    for bucket in buckets(pages):
+        for result in _list(bucket, "results"):
+            if not isinstance(result, Mapping):
+                raise Unreadable("no_page", "each of `results` must be an object, as the API answers")
+            yield {"bucket": bucket, **result}
+
+
+def buckets(pages: object) -> Iterator[Row]:
+    """The buckets of one or several pages of an API, those without results too. Raises Unreadable."""
+    for page in pages if isinstance(pages, list) else [pages]:
+        yield from _list(page, "data")
 
 
 def _list(holder: object, name: str) -> list[Any]:

@@ -14,7 +14,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from warehouse.invoices.line import OTHER, TOKENS, Line, Reading, Row, Unreadable, read_rows, results
-from warehouse.invoices.values import instant, number, text, tier_name, whole, within_a_day
+from warehouse.invoices.values import covered, instant, number, text, tier_name, whole, within_a_day
 
 COSTS, USAGE = "openai_costs", "openai_usage"
 PROVIDER = "openai"
@@ -33,12 +33,17 @@ _COUNTED = {
 
 def read_costs(pages: object, _: str | None) -> Reading:
     """Costs by day, project, and line item where they are grouped by them."""
-    return read_rows(COSTS, results(pages), lambda row: [_cost(row)])
+    return _about(pages, read_rows(COSTS, results(pages), lambda row: [_cost(row)]))
 
 
 def read_usage(pages: object, _: str | None) -> Reading:
     """Counts by day, and by project, model, batch and service tier where they are grouped by them."""
-    return read_rows(USAGE, results(pages), _usage)
+    return _about(pages, read_rows(USAGE, results(pages), _usage))
+
+
+def _about(pages: object, reading: Reading) -> Reading:
+    reading.covers = covered(pages, "start_time", "end_time")
+    return reading
 
 
 def _cost(row: Row) -> Line:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from functools import cache
 
-from warehouse.invoices.line import Row, Unreadable
+from warehouse.invoices.line import Row, Unreadable, buckets
 
 DAY = timedelta(days=1)
 _EXACT = Decimal("1e-12")
@@ -18,6 +19,19 @@ _UNIT = re.compile(
     r"(?i)\s*(?P<count>[\d,]+)?\s*(?P<thousand>k|thousands?|m|millions?)?\s*(?:of\s+)?(?P<noun>[a-z].*)?"
 )
 _STANDARD = frozenset({"", "standard", "default", "auto", "on_demand", "ondemand", "on-demand", "standard_only"})
+
+
+def covered(pages: object, start: str, end: str) -> tuple[date, date] | None:
+    """First and last UTC day of the buckets of an API's pages, by the names of their times; None where there is none.
+
+    A bucket whose times cannot be read is refused with its results.
+    """
+    days: list[date] = []
+    for bucket in buckets(pages):
+        with suppress(Unreadable):
+            first, after = instant(start, bucket.get(start)), instant(end, bucket.get(end))
+            days += [first.date(), max(first, after - timedelta(microseconds=1)).date()]
+    return (min(days), max(days)) if days else None
 
 
 def text(row: Row, *names: str) -> str | None:

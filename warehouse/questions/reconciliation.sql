@@ -1,5 +1,5 @@
 -- Imported bills beside the settled books, by provider and day; `spanledger reconcile` says why they differ.
--- reads invoices in window
+-- reads invoices
 -- reads ledger in window
 -- reads settlements
 -- takes start: time = ; first day
@@ -12,17 +12,24 @@
 -- gives difference_usd: theirs_usd - ours_usd
 -- gives formats: of the bills that were imported
 -- gives imported_at: the last of them
-WITH counting AS (
+WITH replacers AS (
+    SELECT DISTINCT
+        provider, account, format, charge, cost_usd IS NULL AS only_counts, imported_at,
+        coalesce(covers_from, day) AS first_day, coalesce(covers_to, day) AS last_day
+    FROM invoices
+    WHERE replaces
+),
+counting AS (
     SELECT i.*
     FROM invoices AS i
     WHERE ($start IS NULL OR charged_at >= $start) AND ($end IS NULL OR charged_at < $end)
         AND NOT EXISTS (
-            FROM invoices AS newer
-            WHERE newer.replaces AND newer.imported_at > i.imported_at
-                AND newer.provider = i.provider AND newer.day = i.day
+            FROM replacers AS newer
+            WHERE newer.imported_at > i.imported_at
+                AND newer.provider = i.provider AND i.day BETWEEN newer.first_day AND newer.last_day
                 AND coalesce(newer.account = i.account, true)
                 AND (newer.format = i.format
-                    OR (newer.charge = i.charge AND (newer.cost_usd IS NULL) = (i.cost_usd IS NULL)))
+                    OR (newer.charge = i.charge AND newer.only_counts = (i.cost_usd IS NULL)))
         )
 ),
 reach AS (

@@ -22,6 +22,7 @@ INVOICES = pa.schema(
         pa.field("row", pa.int64()),
         *fields("made_at imported_at", TIME),
         pa.field("replaces", pa.bool_()),
+        *fields("covers_from covers_to", pa.date32()),
     ]
 )
 """One line of a bill: what was charged, or only counted, on one UTC day; NULL where the file does not say.
@@ -33,5 +34,6 @@ priority … ``charge``: usage, discount, credit, tax, fee. ``unit`` of ``quanti
 tokens one by one. ``amount`` in ``currency`` is what the file says, ``cost_usd`` the same in USD. ``rounded_to_usd``:
 the last decimal place that amounts of the file have. ``item``: what the file calls the charge. ``file``, ``sha256``,
 ``row``: where it stands; ``made_at``: when the bill was made, as far as is known; ``imported_at``: of all files of one
-run. ``replaces``: earlier runs' lines of the provider, format, account and day no longer count.
+run. ``replaces``: earlier runs' lines of the provider, format and account no longer count, of the days from
+``covers_from`` to ``covers_to`` (of all lines of a file the same), of the line's own day where these are NULL.
 """
