@@ -1,7 +1,8 @@
 -- Where each value of a row is taken from: its own row, an ancestor's (lineage), or that of a span that tells of the same
 -- call. Columns hold row numbers. Details of tokens come from spans that agree on their sum only; what a failure was is
 -- told by spans that failed alike; a stream that looks given up, as one who watched its start saw neither usage nor end,
--- worked where another saw both. A token count of 0 gives way to a positive one, an input without any cache to one that
+-- worked where another saw both. The provider is named by who says most (providers.sql), but not by a wrapper of several
+-- attempts, which may name the one that it asked first, nor by what a flush has suppressed: it has lent its word then. A token count of 0 gives way to a positive one, an input without any cache to one that
 -- is the same and its cache: botocore's instrumentation tells of Claude's and Nova's cache nothing. All counts give way to
 -- those of a wire copy that no rule had to repair: they are the provider's own. Whose call it is, is told by the best
 -- rank, then by the trace that began first (the client's, not the gateway's), then by the nearest; where the gateway has
@@ -96,7 +97,7 @@ SELECT
     arg_min(t.row, nth) FILTER (audio_input_tokens IS NOT NULL AND same_input) AS audio_input_tokens,
     arg_min(t.row, nth) FILTER (reasoning_tokens IS NOT NULL AND same_output) AS reasoning_tokens,
     arg_min(t.row, nth) FILTER (audio_output_tokens IS NOT NULL AND same_output) AS audio_output_tokens,
-    arg_min(t.row, nth) FILTER (provider IS NOT NULL) AS provider,
+    arg_min(t.row, nth + 1000 * provider_vagueness) FILTER (provider IS NOT NULL) AS provider,
     arg_min(t.row, nth) FILTER (request_model IS NOT NULL) AS request_model,
     arg_min(t.row, nth + 1000 * model_may_be_copy::INT) FILTER (response_model IS NOT NULL) AS response_model,
     arg_min(t.row, nth) FILTER (response_id IS NOT NULL) AS response_id,
@@ -129,9 +130,14 @@ FROM (
         told.input_tokens IS NOT DISTINCT FROM sum_told.input_tokens
             AND coalesce(abs(told.output_tokens - sum_told.output_tokens) <= 1, true) AS same_input,
         told.output_tokens IS NOT DISTINCT FROM sum_told.output_tokens AS same_output,
-        coalesce(told.stamp = sum_told.stamp, true) AS at_home
+        coalesce(told.stamp = sum_told.stamp, true) AS at_home,
+        CASE
+            WHEN told.successor_why = 'told_before' AND told.successor_id IS NOT NULL OR wrapped.leaves > 1 THEN 9
+            ELSE vagueness_of_word(told.provider, told.server_address)
+        END AS provider_vagueness
     FROM told
     JOIN sum_told USING (billed)
+    LEFT JOIN wrapped ON wrapped.outer_row = told.row
 ) AS t
 JOIN sum_told AS s ON s.billed = t.billed
 LEFT JOIN split ON split.record = t.billed

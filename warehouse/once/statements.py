@@ -18,7 +18,7 @@ import duckdb
 import polars as pl
 import pyarrow as pa
 
-RULES = ("records", "lineage", "wrappers", "responses", "splits", "twins", "verdicts", "sources")
+RULES = ("records", "providers", "lineage", "wrappers", "responses", "splits", "twins", "verdicts", "sources")
 """The files of the rules, in the order in which they build on each other."""
 
 Found = TypeVar("Found")

@@ -6,7 +6,8 @@
 -- the same span, or one of them below an ancestor of the other (a tracer that does not follow the context), in two traces
 -- not below two requests or jobs (spans that are none of GenAI, or that are not here). Sequential calls never lie within
 -- each other; calls of one instrumentation are no twins, nor are two of which one was told by the other's instrumentation.
--- Nor are two that contradict each other (`at_odds`).
+-- Nor are two that contradict each other (`at_odds`): where they name two providers that one call may have (providers.sql),
+-- they must truly overlap, for a refusal here and the attempt elsewhere after it take milliseconds, and tell no two hosts.
 CREATE TEMP MACRO why_ended(finish_reason) AS  -- a model that asks for tools has stopped, as Gemini has it
     CASE WHEN finish_reason = 'tool_calls' THEN 'stop' ELSE finish_reason END;
 
@@ -22,7 +23,7 @@ CREATE TEMP MACRO at_odds(a, b) AS NOT coalesce(a.session_id = b.session_id OR a
     OR NOT coalesce(a.some_cached = b.some_cached, true);
 
 CREATE TEMP TABLE party AS
-SELECT *
+SELECT *, kind_of_word(provider, server_address) AS word_kind
 FROM (SELECT *, coalesce(asked_model, given_model) AS asked FROM told_once WHERE row NOT IN (SELECT row FROM split))
 WHERE asked IS NOT NULL AND has_time;
 
@@ -59,7 +60,7 @@ CREATE TEMP TABLE near AS
 SELECT
     one, other, one_by, other_by, one_has_id, other_has_id, one_trace, one_parent, other_parent,
     row_number() OVER (ORDER BY
-        uncounted, apart_us, abs(one_nth - other_nth),
+        uncounted, other_word, apart_us, abs(one_nth - other_nth),
         one_started_us, other_started_us, one_trace_id, one_span_id, other_trace_id, other_span_id
     ) AS place
 FROM (
@@ -68,6 +69,7 @@ FROM (
         a.has_id AS one_has_id, b.has_id AS other_has_id,
         a.trace_id = b.trace_id AS one_trace, a.parent_span_id AS one_parent, b.parent_span_id AS other_parent,
         a.usage_rank IS NULL OR b.usage_rank IS NULL AS uncounted,
+        coalesce(a.provider <> b.provider, false) AS other_word,
         abs(a.started_us - b.started_us) + abs(a.ended_us - b.ended_us) AS apart_us,
         a.started_us AS one_started_us, b.started_us AS other_started_us,
         a.trace_id AS one_trace_id, a.span_id AS one_span_id, b.trace_id AS other_trace_id, b.span_id AS other_span_id,
@@ -83,7 +85,7 @@ FROM (
     JOIN party AS a ON a.row = met.one
     JOIN party AS b ON b.row = met.other
     WHERE NOT (a.has_id AND b.has_id)
-        AND (a.provider IS NULL OR b.provider IS NULL OR a.provider = b.provider)
+        AND may_be_said_of_one(a.provider, a.word_kind, b.provider, b.word_kind)
         AND (a.status = 'error') = (b.status = 'error')
         AND (
             (a.started_us <= b.started_us + 10_000 AND b.ended_us <= a.ended_us + 10_000)
@@ -91,6 +93,15 @@ FROM (
             OR (
                 a.stream AND b.stream AND a.some_input = b.some_input AND a.some_output = b.some_output
                 AND (abs(a.ended_us - b.started_us) <= 100_000 OR abs(b.ended_us - a.started_us) <= 100_000)
+            )
+        )
+        AND (
+            coalesce(a.provider = b.provider, true) OR (
+                coalesce(lower(a.server_address) = lower(b.server_address), true)
+                AND (
+                    (a.started_us < b.ended_us AND b.started_us < a.ended_us)
+                    OR (a.stream AND b.stream AND a.some_input = b.some_input AND a.some_output = b.some_output)
+                )
             )
         )
         AND (abs(a.started_us - b.started_us) <= 250_000 OR abs(a.ended_us - b.ended_us) <= 250_000)

@@ -95,7 +95,7 @@ WHERE same_kind AND (
 );
 
 CREATE TEMP TABLE wrapped AS
-SELECT outer_row, leaf, same_id OR same_usage OR leaves = 1 OR (worked = 1 AND leaf_worked) AS repeats
+SELECT outer_row, leaf, leaves, same_id OR same_usage OR leaves = 1 OR (worked = 1 AND leaf_worked) AS repeats
 FROM (
     SELECT
         e.outer_row, e.inner_row AS leaf, e.apart, e.same_id, e.same_usage, l.started_us, l.span_id,
