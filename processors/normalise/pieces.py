@@ -5,7 +5,8 @@
 * Langfuse's handler takes what stands beside a sum out of it and writes what is left over (``includes = rest``). By
   modality (Vertex) or by service tier (OpenAI) that is all of it: ``taken_input_tokens taken_output_tokens``. A total
   that is the sum of both sides as they are written says that nothing was taken out.
-* What tools gave is no part of Gemini's prompt, but of its bill.
+* What tools gave is no part of Gemini's prompt, but of its bill; where the total is no more than both sides, who wrote
+  the input has added it already.
 
 ``taken_out_twice`` repairs what was taken out though it was out already: Vertex counts candidates without thoughts, and
 LangChain told a cache write both as a whole and by how long it is kept. Such a rest is too small, or 0 where it would
@@ -30,7 +31,7 @@ _APART = ("audio", "image", "video")
 
 def gather_pieces(frame: pl.DataFrame) -> pl.DataFrame:
     """``cache_write_tokens taken_<side>_tokens audio_<side>_includes`` anew, and ``_as_written``."""
-    apart = pl.col(RULED["input"]).ne_missing(OF_TOOLS)
+    apart = pl.col(RULED["input"]).ne_missing(OF_TOOLS) & ~_has_tools()
     tools = pl.when(apart).then(pl.col("tool_use_input_tokens")).fill_null(0)
     if not _any_told(frame, (*_OWN, "cache_write_1h_tokens")):
         return frame.with_columns(pl.lit(value=False).alias("_as_written"))
@@ -51,6 +52,14 @@ def _written() -> pl.Expr:
     whole, kept = pl.col("cache_write_tokens"), pl.col("cache_write_5m_tokens", "cache_write_1h_tokens")
     untold = (whole == 0) | (whole.is_null() & pl.all_horizontal(kept.is_not_null()))
     return pl.when(untold).then(pl.sum_horizontal(kept)).otherwise(whole)
+
+
+def _has_tools() -> pl.Expr:
+    """Whether the total says that the input has what tools gave."""
+    sides, thoughts = pl.col("input_tokens") + pl.col("output_tokens"), pl.col("reasoning_tokens").fill_null(0)
+    told_apart = thoughts != pl.col("tool_use_input_tokens")
+    total = pl.col("total_tokens")
+    return ((total == sides) | ((total == sides + thoughts) & told_apart)).fill_null(value=False)
 
 
 def _nothing_taken() -> pl.Expr:

@@ -158,6 +158,33 @@ def test_adk_adds_the_reasoning_twice_where_litellm_asks_and_it_is_taken_out_onc
     assert ("reasoning_counted_twice" in row["usage_semantics"]) == (counted < out)
 
 
+@pytest.mark.parametrize(
+    ("model", "into", "out", "completion", "counts"),
+    [
+        ("gemini-2.5-flash", 1100, 100, 100, (1300, 600, None, 400, 300)),
+        ("gemini-2.5-flash", 1300, 400, 400, (1300, 600, None, 400, 300)),
+        ("openai/gpt-5", 1100, 600, 600, (1100, 600, None, 600, 300)),
+        ("openai/gpt-5", 1100, 900, 600, (1100, 600, None, 600, 300)),
+    ],
+)
+def test_what_openinference_tells_of_adk_stands_on_one_span_with_what_adk_itself_tells(
+    model: str, into: int, out: int, completion: int, counts: Counts
+):
+    usage = TOLD if model.startswith("gemini") else TOLD | {"tool_use_prompt_token_count": None}
+    given = _adk(into, out, usage, model) | {
+        "openinference.span.kind": "LLM",
+        "llm.model_name": model,
+        "llm.token_count.prompt": 1300 if usage is TOLD else 1100,
+        "llm.token_count.completion": completion,
+        "llm.token_count.completion_details.reasoning": 300,
+        "llm.token_count.total": 1700,
+    }
+
+    row = _bill(given, "openinference.instrumentation.google_adk", "1.0.5", "call_llm")
+
+    assert _counts(row) == counts
+
+
 @pytest.mark.parametrize(("version", "input_tokens"), [("2.3.0", 1300), ("2.6.0", 1300), ("2.7.0", 1100)])
 def test_adk_wrote_claudes_input_without_its_cache_before_2_7(version: str, input_tokens: int):
     told = {"gen_ai.usage.cache_read.input_tokens": 200}
