@@ -18,10 +18,10 @@ from tests.warehouse.planned import DAY, FIRST, Books, line
 from tests.warehouse.samples import APP, flush_record, rows, stretch, usage
 from warehouse.errors import BadQuestion
 from warehouse.lake import Flush
-from warehouse.planning.backtest import Outlook, look_ahead, needed_days
+from warehouse.planning.backtest import Outlook, largest, look_ahead, needed_days, outlook_of
 from warehouse.planning.file import Plans, parse_plans
 from warehouse.planning.gaps import has_gaps
-from warehouse.planning.model import Reals
+from warehouse.planning.weekdays import Reals
 
 OCTOBER = dt.datetime(2026, 10, 1, tzinfo=dt.UTC)
 MIDDLE = dt.datetime(2026, 10, 20, tzinfo=dt.UTC)
@@ -111,6 +111,71 @@ def test_intervals_hold_about_as_often_as_they_say_and_the_error_is_that_of_unse
     assert held_95 / 60 >= 0.88
     assert errors < plain
     assert 0.5 * errors < np.mean([one for one in said if one is not None]) < 2 * errors
+
+
+KINDS = {
+    "even": lambda random, day: random.lognormal(0, 0.3, day.size),
+    "uneven": lambda random, day: random.lognormal(0, 1.0, day.size),
+    "wild": lambda random, day: random.lognormal(0, 1.8, day.size) * WEEK[day % 7],
+    "rising": lambda random, day: random.lognormal(0, 0.3, day.size) * 1.01**day,
+    "another level since ten days": lambda random, day: random.lognormal(0, 0.3, day.size) * np.where(day < 80, 1, 3),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_of_any_kind_of_days_a_forecast_is_calm_and_its_interval_honest(kind: str):
+    """Beside what the last four weeks would say; never far above what ever was, never without width."""
+    held_80 = held_95 = 0
+    errors = []
+    for seed in range(50):
+        spend = KINDS[kind](np.random.default_rng(2000 + seed), np.arange(90 + 30))
+        came = spend[90:].sum()
+        middle, low_80, high_80, low_95, high_95 = outlook_of(spend[:90], 0, 30)
+        held_80 += low_80 <= came <= high_80
+        held_95 += low_95 <= came <= high_95
+        errors.append((abs(middle - came), abs(spend[62:90].mean() * 30 - came)))
+        assert low_95 < low_80 < middle < high_80 < high_95
+        assert middle <= 3 * largest(spend[:90], 30) * (1 + 1e-9)
+
+    own, plain = np.median(np.array(errors), axis=0)
+    assert own <= 1.1 * plain
+    assert 0.65 <= held_80 / 50 <= 0.98
+    assert held_95 / 50 >= 0.88
+
+
+FEW_CENTS = """
+76.5 0.7 48.2 53.7 20.4 7.8 17.4 75.5 18.5 9.2 34.4 51.4 7.8 17.4 57.5 18.5
+6.0 39.9 7.7 8.8 1.0 20.3 5.4 26.5 10.4 10.4 9.3 4.0 3.2 3.4 12.8
+"""
+"""Thousandths of a USD on the days of a month, of calls that few make."""
+
+
+def test_a_few_cents_a_day_come_to_neither_nothing_nor_thousands():
+    spend = np.array(FEW_CENTS.split(), float)
+
+    for days in range(15, spend.size + 1):
+        for horizon in (1, 10, 30):
+            middle, low_80, high_80, low_95, high_95 = ahead(spend[:days], horizon).quantiles
+            even = spend[:days].mean() * horizon
+            assert 0 < low_95 < low_80 < middle < high_80 < high_95 < 12 * largest(spend[:days], horizon)
+            assert 0.15 * even < middle < 3 * even
+
+
+def test_one_day_unlike_all_others_leaves_an_interval():
+    spend = np.full(182, 5.0)
+    spend[100] = 7
+
+    for horizon in (1, 30):
+        middle, low_80, high_80, *_ = ahead(spend, horizon).quantiles
+        assert middle == pytest.approx(5 * horizon, rel=0.02)
+        assert low_80 < middle < high_80
+
+
+def test_a_steep_climb_is_forecast_at_no_more_than_three_times_what_ever_was():
+    """The largest sum of as many days, or of as many as there are, as if they went on."""
+    for steep in (0.2, 0.5, 1.0):
+        spend = np.exp(steep * np.arange(20))
+        assert ahead(spend, 30).quantiles[0] <= 3 * largest(spend, 30) * (1 + 1e-9)
 
 
 def days_that(spends: str, days: int, random: np.random.Generator) -> Reals:

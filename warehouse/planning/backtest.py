@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from warehouse.planning.gaps import Flags, draw_gaps, has_gaps
-from warehouse.planning.model import LEAST_DAYS, PATHS, WEEK, Indices, Reals, draw_paths, fit
+from warehouse.planning.gaps import draw_gaps, has_gaps
+from warehouse.planning.model import LEAST_DAYS, PATHS, draw_days
+from warehouse.planning.weekdays import WEEK, Flags, Indices, Reals
 
 QUANTILES = (0.5, 0.1, 0.9, 0.025, 0.975)
 """The forecast, and the bounds of the intervals of 80 and 95 of 100."""
 MOST_ORIGINS = 28
 LEAST_ORIGINS = WEEK
+MOST_GROWN = 3.0
+"""A forecast is at most so many times the largest sum of as many days of history."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +63,31 @@ def look_ahead(spend: Reals, first_weekday: int, weights: Reals, factors: Reals,
     return _judged(outlook, told, spend[tried].sum(axis=1), ahead)
 
 
+def outlook_of(spend: Reals, first_weekday: int, horizon: int) -> tuple[float, ...]:
+    """QUANTILES of the sum of so many days after these, without launches and back-tests."""
+    origin = np.array([spend.size])
+    sums = _draw(spend, first_weekday, origin, has_gaps(spend, first_weekday, origin), horizon)[0].sum(axis=1)
+    return tuple(float(one) for one in np.quantile(sums, QUANTILES))
+
+
 def _draw(spend: Reals, first_weekday: int, origins: Indices, gaps: Flags, horizon: int) -> Reals:
     """(origins, paths, horizon) days to come, by the model that what was known then asks for."""
     drawn = np.empty((origins.size, PATHS, horizon))
     if gaps.any():
         drawn[gaps] = draw_gaps(spend, first_weekday, origins[gaps], horizon)
-    if not gaps.all():
-        steady = origins[~gaps]
-        drawn[~gaps] = draw_paths(fit(spend, first_weekday, steady), (first_weekday + steady) % WEEK, horizon)
+    for row in np.flatnonzero(~gaps):
+        drawn[row] = draw_days(spend[: origins[row]], first_weekday, horizon)
+    middle = np.median(drawn.sum(axis=2), axis=1)
+    most = np.array([MOST_GROWN * largest(spend[:origin], horizon) for origin in origins])
+    drawn *= np.divide(most, middle, out=np.ones(origins.size), where=middle > most)[:, None, None]
     return drawn
+
+
+def largest(spend: Reals, days: int) -> float:
+    """The largest sum of so many days one after the other; of as many as there are, as if they went on."""
+    some = min(days, spend.size)
+    sums = np.append(0.0, spend.cumsum())
+    return float((sums[some:] - sums[:-some]).max()) * days / some
 
 
 def _origins(days: int, horizon: int) -> tuple[Indices, int]:

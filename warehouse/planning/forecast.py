@@ -19,9 +19,10 @@ from warehouse.errors import BadQuestion
 from warehouse.planning.backtest import Outlook, look_ahead, needed_days
 from warehouse.planning.file import Launch, Plans
 from warehouse.planning.launches import Effect, arrays, effects_of
-from warehouse.planning.model import MOST_DAYS, WEEK, Reals
+from warehouse.planning.model import MOST_DAYS
 from warehouse.planning.periods import Stretch, midnight, overlap, period_of
 from warehouse.planning.series import Asked, Group, Spend, to_usd, total
+from warehouse.planning.weekdays import WEEK, Reals
 from warehouse.questions import load_question
 from warehouse.reader import Scope, WarehouseSnapshot
 from warehouse.schemas.kinds import USD

@@ -5,9 +5,7 @@ A level times an error says nothing where days without spend come between others
 Schwarz (2004, doi 10.1016/S0169-2070(03)00013-X). Whether a day spends may depend on nothing, on the weekday, the day
 before, or on how long there has been spend or none: each of these rules, with a memory that is long or short, counts
 what followed; each path takes one, the more often the better it foretold the past, day by day, and chances as unsure as
-its counts leave them (of a beta distribution). How much a day spends is drawn from past days with spend, late ones more
-often; each path weighs them at random too (Bayesian bootstrap, Rubin 1981, doi 10.1214/aos/1176345338), so the mean is
-as unsure as those days leave it.
+its counts leave them (of a beta distribution). How much a day spends then is as where there are no gaps (``model.py``).
 
 Pure: the same days give the same paths, of fixed draws.
 """
@@ -17,19 +15,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from warehouse.planning.model import PATHS, WEEK, Indices, Reals
+from warehouse.planning.model import PATHS, draw_sizes
+from warehouse.planning.weekdays import WEEK, Flags, Indices, Reals
 
 UNEXPLAINED = 0.1
 """Days that are unlike most of their weekday, over days with spend: from more on there are gaps."""
 DECAYS = np.array([1.0, 0.5 ** (1 / 28)])
 """What a day of the past counts, a day later: always the same, or half after four weeks."""
-RECENT = 0.5 ** (1 / 28)
-LIKE_MEAN = 4.0
-"""A weekday's mean is as sure as so many days of the mean of all."""
-SURE = 0.5
-"""What a day says of the mean of those to come: of few skewed ones the bootstrap (1) says too surely what it is."""
 AGES = (1, 7, 28)
 """How many days of spend, or of none, rules tell apart: the last one alone is a rule too."""
 RULES = 2 + len(AGES)
@@ -37,8 +30,6 @@ CONTEXTS = 2 * AGES[-1]
 
 _AGES = np.array(AGES)
 _CONTEXT = np.arange(CONTEXTS)
-
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +61,7 @@ def has_gaps(spend: Reals, first_weekday: int, origins: Indices) -> Flags:
 def draw_gaps(spend: Reals, first_weekday: int, origins: Indices, horizon: int) -> Reals:
     """(origins, PATHS, horizon): days from each origin on, drawn from those before it; all >= 0."""
     spent = _draw_spent(_learn(spend > 0, first_weekday, origins), (first_weekday + origins) % WEEK, horizon)
-    sizes = np.array([_draw_sizes(spend[:origin], first_weekday, horizon) for origin in origins])
+    sizes = np.array([draw_sizes(spend[:origin], first_weekday, horizon) for origin in origins])
     return np.where(spent, sizes, 0.0)
 
 
@@ -142,30 +133,3 @@ def _draw_spent(learned: _Learned, weekdays: Indices, horizon: int) -> Flags:
         age = np.where(spends == spent, age + 1, 1)
         found[:, :, day] = spent = spends
     return found
-
-
-def _draw_sizes(spend: Reals, first_weekday: int, horizon: int) -> Reals:
-    """(PATHS, horizon): what days from the end of these on would spend; 0 where none ever did."""
-    days = np.flatnonzero(spend > 0)
-    if not days.size:
-        return np.zeros((PATHS, horizon))
-    random = np.random.default_rng(3)
-    weights = RECENT ** (spend.size - days).astype(np.float64)
-    sizes, weekday = spend[days], (first_weekday + days) % WEEK
-    mean = float(np.average(sizes, weights=weights))
-    factors = np.array(
-        [
-            np.average(
-                np.append(sizes[weekday == one] / mean, 1), weights=np.append(weights[weekday == one], LIKE_MEAN)
-            )
-            for one in range(WEEK)
-        ]
-    )
-    upto = (weights * random.standard_gamma(SURE, (PATHS, days.size))).cumsum(axis=1)
-    row = np.arange(PATHS)[:, None]
-    places = np.searchsorted(
-        (upto / upto[:, -1:] + row).ravel(), (random.random((PATHS, horizon)) + row).ravel(), "right"
-    )
-    drawn = np.clip(places.reshape(PATHS, horizon) - row * days.size, 0, days.size - 1)
-    plain = sizes / factors[weekday]
-    return np.asarray(plain[drawn] * factors[(first_weekday + spend.size + np.arange(horizon)) % WEEK])

@@ -13,9 +13,9 @@ from datetime import date, timedelta
 import numpy as np
 
 from warehouse.planning.file import Launch
-from warehouse.planning.model import Reals
 from warehouse.planning.periods import midnight
 from warehouse.planning.series import Asked, Group, Sums, narrowed, sees
+from warehouse.planning.weekdays import Reals
 from warehouse.questions.dimensions import Filter
 from warehouse.reader import ALL
 

@@ -1,168 +1,169 @@
-"""How spend goes on: a damped trend times weekday factors, and paths drawn from the errors it made.
+"""Days to come: a level that is as unsure as history leaves it, times weekdays, times what days were off it before.
 
-Damped-trend exponential smoothing (Gardner and McKenzie 1985, doi 10.1287/mnsc.31.10.1237) of spend over its weekday's
-factor, a median of ratios to the mean of the week around. As in robust smoothing (Gelper, Fried and Croux 2010, doi
-10.1002/for.1125) a day that is off by more than three mean errors moves the level no further than that. Of a few speeds
-of adaptation the one is taken whose one-day forecasts were best. Intervals are quantiles of paths in which the relative
-errors of the past come again in any order; they are widened by sqrt(n / (n - 10)), as so many values were fitted, and
-half of what they have in common is taken off: the rest may be a drift that goes on. A path also has a level, a drift
-and weekday factors of its own, as far from the fitted ones as their standard errors make likely: of a mean that
-forgets, of a slope through n days, and of medians of n / 7.
+Spend is looked at in logarithms, so a level is never below nothing and a wild day moves it little. A path of the future
+takes one of the views of the past (``levels.py``) as often as it is likely, with a level, a slope and weekdays drawn
+from what they are known to; a slope fades. What days are off comes again in any order, smoothed and with a spread as
+unsure as so many days leave it (Efron 1979, doi 10.1214/aos/1176344552; Duan 1983, doi 10.1080/01621459.1983.10478017),
+days that were off together again together (Politis and Romano 1994, doi 10.1080/01621459.1994.10476870). Where levels
+changed before they may again. No day to come is more than a few times the dearest one on that level.
 
-All is one pass over the days for many *origins* at once: what an origin knows are the days before it. Pure: the same
-days give the same paths, of fixed draws.
+Pure: the same days give the same paths, of fixed draws.
 """
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-import numpy.typing as npt
 
-Reals = npt.NDArray[np.float64]
-Indices = npt.NDArray[np.int64]
+from warehouse.planning.levels import Levels, levels_of
+from warehouse.planning.weekdays import NORMAL, WEEK, Reals, calm, week_of
 
-WEEK = 7
 LEAST_DAYS = 2 * WEEK
 MOST_DAYS = 26 * WEEK
 PATHS = 400
-FITTED = 10
-"""Six weekday factors, level, trend and their speeds."""
-TREND_FITTED, FICKLE = 2.0, 8.0
-"""Little history prefers a slow level without a trend: errors count exp((8 x speed + 2 if trend) / days) times."""
-WARM_UP = WEEK
-"""Errors of the first days say more about the start than about the model."""
-NOTHING = 1e-12
-"""What stands for the level where nothing was ever spent."""
-QUIET = 0.1
-"""A weekday with less than this share of a mean day says nothing about the level."""
-CLIP, SCALE_SPEED, FIRST_SCALE = 3.0, 0.2, 0.2
-NORMAL = 1.4826
-"""Standard deviation of normal errors over their median size."""
-MEDIAN_VARIANCE, SLOPE_VARIANCE = np.pi / 2, 12.0
-"""Of a median of n, times n; of the slope of a line through n days, times n cubed."""
-SPEEDS = np.array(
-    [
-        (a, b, d)
-        for a, (b, d) in itertools.product(
-            (0.05, 0.1, 0.2, 0.4, 0.6), [(0, 1)] + [(b, d) for b in (0.05, 0.1, 0.2) for d in (0.9, 0.98)]
-        )
-    ]
-)
-"""Of level, of trend, and how much of the trend is left each day."""
+FADES = 0.05
+"""Of a slope is lost a day, at most; on a path from nothing to that, rather little."""
+DEAREST = np.log(4.0)
+SMOOTH, LEAST_SMOOTH = 0.3, 0.1
+"""How far a day may be from one that was, in standard deviations: robust ones, and of those with wild days."""
+LEAST_FREE, WIDEST = 3, 2.0
+LARGEST_STEP, MOST_LINKED = 0.3, 0.9
+PROVEN, UNPROVEN = 0.9, 1.5
+SLOPED = 0.5
+"""How much of what a slope is unsure counts where none shows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fitted:
-    """What each origin knows. All (origins,), but ``weekdays`` (origins, 7) and ``errors`` (origins, days).
+class _Draws:
+    """Fixed random numbers, uniform ones of [0, 1) and normal ones: (PATHS, horizon) or (PATHS, …)."""
 
-    ``errors``: relative ones of one-day forecasts, as they come again; ``known``: so many of a row, from the left.
-    """
-
-    weekdays: Reals
+    spent: Reals
+    linked: Reals
+    day: Reals
+    near: Reals
+    walk: Reals
+    view: Reals
     level: Reals
-    trend: Reals
-    scale: Reals
-    speed: Reals
-    errors: Reals
-    known: Indices
+    slope: Reals
+    weekdays: Reals
+    faded: Reals
 
 
-def fit(spend: Reals, first_weekday: int, origins: Indices) -> Fitted:
-    """The model as it stood before each of the days ``origins``, all at least LEAST_DAYS.
-
-    ``spend``: (days,) >= 0; ``first_weekday``: of its first day, any count modulo 7.
-    """
-    days = (first_weekday + np.arange(spend.size)) % WEEK
-    weekdays = np.array([weekday_factors(spend[:origin], days[:origin]) for origin in origins])
-    least = float(spend.mean()) * 1e-3 or NOTHING
-    alpha, beta, damping = SPEEDS.T
-    level = _start(spend, days, weekdays, least)
-    trend = np.zeros_like(level)
-    scale = np.full_like(level, FIRST_SCALE)
-    missed = np.zeros_like(level)
-    errors = np.zeros((spend.size, *level.shape))
-    for day in range(spend.size):
-        knows = (day < origins)[:, None]
-        factor = weekdays[:, days[day], None]
-        ahead = np.maximum(level + damping * trend, least)
-        error = np.where(factor >= QUIET, spend[day] / np.maximum(ahead * factor, least * QUIET) - 1, 0.0)
-        errors[day] = error
-        missed += knows * (day >= WARM_UP) * np.minimum(np.abs(error), CLIP) * ahead * factor
-        moved = np.clip(error, -CLIP * scale, CLIP * scale) * ahead
-        level = np.where(knows, ahead + alpha * moved, level)
-        trend = np.where(knows, damping * trend + alpha * beta * moved, trend)
-        scale = np.where(knows, scale + SCALE_SPEED * (np.minimum(np.abs(error), CLIP * scale) - scale), scale)
-    rows = np.arange(origins.size)
-    best = (missed * np.exp((FICKLE * alpha + TREND_FITTED * (beta > 0)) / origins[:, None])).argmin(axis=1)
-    known = origins - WARM_UP
-    made = errors[WARM_UP:, rows, best].T
-    centre = np.array([np.median(row[:some]) for row, some in zip(made, known, strict=True)])
-    widened = np.sqrt(origins / (origins - FITTED))[:, None]
-    return Fitted(
-        weekdays=weekdays,
-        level=level[rows, best],
-        trend=trend[rows, best],
-        scale=np.maximum(scale[rows, best], 1e-9),
-        speed=SPEEDS[best],
-        errors=(made - centre[:, None] / 2) * widened,
-        known=known,
+@lru_cache(maxsize=16)
+def _draws(horizon: int) -> _Draws:
+    random = np.random.default_rng(3)
+    shape = (PATHS, horizon)
+    return _Draws(
+        spent=random.random(shape),
+        linked=random.random(shape),
+        day=random.random(shape),
+        near=random.standard_normal(shape),
+        walk=_mirrored(random.standard_normal((PATHS // 2, horizon)).cumsum(axis=1)),
+        view=np.tile((random.permutation(PATHS // 2) + 0.5) / (PATHS // 2), 2),
+        level=_mirrored(random.standard_normal(PATHS // 2)),
+        slope=_mirrored(random.standard_normal(PATHS // 2)),
+        weekdays=random.standard_normal((PATHS, WEEK)),
+        faded=((1 - FADES * random.random((PATHS, 1)) ** 2) ** np.arange(horizon)).cumsum(axis=1),
     )
 
 
-def weekday_factors(spend: Reals, days: Indices) -> Reals:
-    """(7,): what a weekday has of a mean day, 1 on average; all 1 of spend without any."""
-    ratios = np.ones(WEEK)
-    around = np.convolve(spend, np.full(WEEK, 1 / WEEK), mode="valid")
-    middle = slice(WEEK // 2, spend.size - WEEK // 2)
-    some = around > 0
-    relative, weekday = spend[middle][some] / around[some], days[middle][some]
-    for day in range(WEEK):
-        if np.any(weekday == day):
-            ratios[day] = np.median(relative[weekday == day])
-    total = ratios.sum()
-    return ratios * (WEEK / total) if total > 0 else np.ones(WEEK)
+def _mirrored(normal: Reals) -> Reals:
+    """The same and their negatives, whose median is 0."""
+    return np.concatenate([normal, -normal])
 
 
-def _start(spend: Reals, days: Indices, weekdays: Reals, least: float) -> Reals:
-    """(origins, speeds): the level of the first week."""
-    plain = spend[:WEEK] / np.maximum(weekdays[:, days[:WEEK]], QUIET)
-    level = np.maximum(np.median(plain, axis=1), least)
-    return np.repeat(level[:, None], SPEEDS.shape[0], axis=1)
+@lru_cache(maxsize=MOST_DAYS)
+def _wide(free: int) -> Reals:
+    """(PATHS, 1): by what a standard deviation is off that so many free days tell."""
+    known = max(free, LEAST_FREE)
+    drawn = np.random.default_rng(4).chisquare(known, (PATHS, 1))
+    return np.asarray(np.minimum(np.sqrt(known / drawn), WIDEST))
 
 
-def draw_paths(fitted: Fitted, first_weekdays: Indices, horizon: int) -> Reals:
-    """(origins, PATHS, horizon): days from each origin on, whose weekday is of ``first_weekdays``; all >= 0."""
-    draws = np.random.default_rng(0).random((PATHS, horizon))
-    alpha, beta, damping = fitted.speed.T[:, :, None]
-    off, drift, weekdays = _unsure(fitted, alpha)
-    level, trend = fitted.level[:, None] * off, np.repeat(fitted.trend[:, None], PATHS, axis=1)
-    limit = CLIP * fitted.scale[:, None]
-    rows = np.arange(fitted.level.size)
-    paths = np.zeros((rows.size, PATHS, horizon))
-    for day in range(horizon):
-        weekday = (first_weekdays + day) % WEEK
-        factor = fitted.weekdays[rows, weekday][:, None]
-        error = fitted.errors[rows[:, None], (draws[:, day] * fitted.known[:, None]).astype(np.int64)]
-        error = np.where(factor >= QUIET, error, 0.0)
-        ahead = np.maximum((level + damping * trend) * drift, 0.0)
-        paths[:, :, day] = np.maximum(ahead * factor * weekdays[rows, :, weekday] * (1 + error), 0.0)
-        moved = np.clip(error, -limit, limit) * ahead
-        level, trend = ahead + alpha * moved, damping * trend + alpha * beta * moved
-    return paths
+def draw_days(spend: Reals, first_weekday: int, horizon: int) -> Reals:
+    """(PATHS, horizon): days after these (days,), at least one, that have spend on all days that a weekday does."""
+    weekday = (first_weekday + np.arange(spend.size)) % WEEK
+    sizes = draw_sizes(spend, first_weekday, horizon)
+    counts, spending = np.bincount(weekday, minlength=WEEK), np.bincount(weekday, spend > 0, WEEK)
+    if spending.sum() == spend.size:
+        return sizes
+    is_open = 2 * spending >= counts
+    share = np.array([spending[is_open == one].sum() / max(counts[is_open == one].sum(), 1) for one in (False, True)])
+    chance = share[is_open.astype(np.int64)][(first_weekday + spend.size + np.arange(horizon)) % WEEK]
+    return np.where(_draws(horizon).spent < chance, sizes, 0.0)
 
 
-def _unsure(fitted: Fitted, alpha: Reals) -> tuple[Reals, Reals, Reals]:
-    """What each path has times the level, times the level each day, (origins, PATHS), and times weekdays (…, 7)."""
-    level, drift, *weekdays = np.random.default_rng(1).standard_normal((2 + WEEK, PATHS))
-    typical = [np.median(np.abs(row[:some])) for row, some in zip(fitted.errors, fitted.known, strict=True)]
-    deviation = np.minimum(NORMAL * np.array(typical), 1.0)[:, None]
-    days = (fitted.known + WARM_UP)[:, None]
-    of_weekday = deviation * np.sqrt(MEDIAN_VARIANCE * WEEK / days)
-    return (
-        np.maximum(1 + level * deviation * np.sqrt(alpha / (2 - alpha) + 1 / days), 0.0),
-        np.maximum(1 + drift * deviation * np.sqrt(SLOPE_VARIANCE / days**3), 0.0),
-        np.maximum(1 + np.array(weekdays).T * of_weekday[:, :, None], 0.0),
-    )
+def draw_sizes(spend: Reals, first_weekday: int, horizon: int) -> Reals:
+    """(PATHS, horizon): what days after these would spend if they do; 0 where none ever did."""
+    days = np.flatnonzero(spend > 0)
+    if not days.size:
+        return np.zeros((PATHS, horizon))
+    draws = _draws(horizon)
+    unit = float(np.median(spend[days]))
+    logs, weekday = np.log(spend[days] / unit), (first_weekday + days) % WEEK
+    week = week_of(logs, days, weekday)
+    plain = logs - week.effects[weekday]
+    levels = levels_of(plain, calm(plain), (spend.size - days).astype(np.float64))
+    level, rise = _draw_levels(levels, draws)
+    weekdays = week.effects + week.unsure * draws.weekdays
+    found = level + _draw_errors(levels, horizon, draws)
+    np.minimum(found, plain.max() + DEAREST + np.maximum(rise, 0), out=found)
+    found += weekdays[:, (first_weekday + spend.size + np.arange(horizon)) % WEEK]
+    return np.multiply(np.exp(found, out=found), unit, out=found)
+
+
+def _noise(levels: Levels) -> tuple[float, int]:
+    """Standard deviation of a day, and of how many free days it is known."""
+    free = max(levels.errors.size - levels.fitted, 1)
+    return float(np.sqrt(np.sum(levels.errors**2) / free)), free
+
+
+def _linked(levels: Levels) -> float:
+    """How much of what a day is off the next one is too, above what chance makes of so few."""
+    errors = levels.errors
+    squares = float(np.sum(errors**2))
+    if not squares:
+        return 0.0
+    plain = float(np.sum(errors[1:] * errors[:-1])) / squares
+    return float(min(max(plain - 1 / np.sqrt(errors.size), 0.0), MOST_LINKED))
+
+
+def _draw_levels(levels: Levels, draws: _Draws) -> tuple[Reals, Reals]:
+    """(PATHS, horizon): logarithms of levels, and what of them a slope adds."""
+    linked = _linked(levels)
+    noise = _noise(levels)[0] * np.sqrt((1 + linked) / (1 - linked))
+    line = levels.chance.size - 1
+    taken = np.minimum(np.searchsorted(levels.chance.cumsum(), draws.view), line)
+    unsure = noise * levels.slope_unsure
+    is_line = taken == line
+    so_far = np.where(is_line, levels.slope + unsure * draws.slope, 0.0)
+    from_now = np.where(is_line, so_far, SLOPED * unsure * draws.slope * (not levels.jumps.size))
+    if levels.chance[line] < PROVEN:
+        from_now = np.where(is_line, UNPROVEN * np.hypot(levels.slope, unsure) * draws.slope, from_now)
+    middle = levels.middle[taken] + noise * levels.unsure[taken] * draws.level + so_far * levels.age
+    rise = from_now[:, None] * draws.faded
+    found = middle[:, None] + rise
+    if levels.wander:
+        found += min(levels.wander, LARGEST_STEP) * draws.walk
+    return found, rise
+
+
+def _draw_errors(levels: Levels, horizon: int, draws: _Draws) -> Reals:
+    """(PATHS, horizon): what days are off."""
+    noise, free = _noise(levels)
+    if not noise:
+        return np.zeros((PATHS, horizon))
+    count = levels.errors.size
+    errors = (levels.errors - levels.errors.mean()) * np.sqrt(count / free)
+    drawn = (draws.day * count).astype(np.int64)
+    linked = _linked(levels)
+    if linked:
+        days = np.arange(horizon)
+        since = np.maximum.accumulate(np.where(draws.linked >= linked, days, 0), axis=1)
+        drawn = (np.take_along_axis(drawn, since, axis=1) + days - since) % count
+    near = max(SMOOTH * NORMAL * float(np.median(np.abs(errors))), LEAST_SMOOTH * noise)
+    found = errors[drawn] * _wide(free)
+    found += near * draws.near
+    return np.asarray(found)
