@@ -256,3 +256,22 @@ def test_whether_two_words_are_of_one_call_is_the_same_both_ways_and_each_word_i
     assert {may[pair] for pair in may} == {(True,), (False,)}
     assert [pair for pair in may if may[pair] != may[pair[::-1]]] == []
     assert {may[one, one] for one in said} == {(True,)}
+
+
+def test_who_leaves_the_reasoning_out_of_the_output_tells_of_the_same_call_and_the_better_counts_stand():
+    whole = {"output_tokens": 700, "reasoning_tokens": 300}
+    scenes = [
+        told_twice(whole, {"output_tokens": 400}, input_tokens=1200),
+        told_twice({"output_tokens": 400, "_usage_rank": 2}, whole, input_tokens=1200),
+        told_twice(whole, {"output_tokens": 401}, input_tokens=1200),
+        told_twice(whole, {"output_tokens": 400, "reasoning_tokens": 100}, input_tokens=1200),
+        told_twice({"output_tokens": 700}, {"output_tokens": 400}, input_tokens=1200),
+    ]
+
+    flush = once.apply(table(*in_ledgers(scenes)))
+
+    frame = pl.DataFrame(flush.select([once.LEDGER, "billable", "output_tokens"])).filter("billable")
+    found = [sorted(frame.filter(pl.col(once.LEDGER) == n)["output_tokens"]) for n in range(len(scenes))]
+    assert found == [[700], [700], [401, 700], [400, 700], [400, 700]]
+    assert settle(flush) == [1, 1, 2, 2, 2]
+    assert [len(one) for one in in_two_flushes(scenes)] == [1, 1, 2, 2, 2]

@@ -9,6 +9,7 @@ The rules are SQL files, run here by DuckDB on the spans of one flush and at set
 ==================  ==============================================================================================
 ``flush.sql``       what the rules read, from the columns of a flush; ``lake.sql``: the same from those of the lake
 ``records.sql``     words that the rules share; ``repeated_record``: the same (trace id, span id) again
+``providers.sql``   words for the provider: which may be said of one call, and which says more
 ``lineage.sql``     tenant, feature, user, session, task and prompt from the nearest ancestor that has one
 ``wrappers.sql``    ``wraps_call``: a model call that encloses others and repeats them
 ``responses.sql``   ``same_response``: the same response id, within a trace or across

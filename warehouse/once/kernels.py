@@ -263,14 +263,14 @@ def walk_down(
 @compiled
 def beside(
     order: Numbers, edge_us: Numbers, key: Numbers, told: tuple[Numbers, Bools, Bools],
-    usage: tuple[Numbers, Numbers], found: Bools,
+    usage: tuple[Numbers, Numbers, Numbers], found: Bools,
 ) -> None:  # fmt: skip
     """Mark in ``found`` the rows that may have a twin as ``near`` of twins.sql asks, and some that have none.
 
     ``order``: rows by key and ``edge_us``, when they began or ended; ``key``: equal for those that are compared;
-    ``told``: teller, whether it surely has an id, whether it failed; ``usage``: input and output, 0 unknown.
+    ``told``: teller, whether it surely has an id, whether it failed; ``usage``: input, output and reasoning, 0 unknown.
     """
-    (teller, has_id, failed), (input_, output) = told, usage
+    (teller, has_id, failed), (input_, output, thought) = told, usage
     for place in range(len(order)):
         one = order[place]
         for next_place in range(place + 1, len(order)):
@@ -281,7 +281,8 @@ def beside(
                 continue
             if input_[one] and input_[other] and input_[one] != input_[other]:
                 continue
-            if output[one] and output[other] and output[one] != output[other]:
+            more = abs(output[one] - output[other])
+            if output[one] and output[other] and more not in (0, thought[one], thought[other]):
                 continue
             found[one] = found[other] = True
 

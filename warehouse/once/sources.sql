@@ -2,7 +2,8 @@
 -- call. Columns hold row numbers. Details of tokens come from spans that agree on their sum only; what a failure was is
 -- told by spans that failed alike; a stream that looks given up, as one who watched its start saw neither usage nor end,
 -- worked where another saw both. The provider is named by who says most (providers.sql), but not by a wrapper of several
--- attempts, which may name the one that it asked first, nor by what a flush has suppressed: it has lent its word then. A token count of 0 gives way to a positive one, an input without any cache to one that
+-- attempts, which may name the one that it asked first, nor by what a flush has suppressed: it has lent its word then.
+-- A token count of 0 gives way to a positive one, an input without any cache to one that
 -- is the same and its cache: botocore's instrumentation tells of Claude's and Nova's cache nothing. All counts give way to
 -- those of a wire copy that no rule had to repair: they are the provider's own. Whose call it is, is told by the best
 -- rank, then by the trace that began first (the client's, not the gateway's), then by the nearest; where the gateway has

@@ -2,8 +2,8 @@
 -- (an SDK's own span beside an instrumentor's, embeddings, errors). They are one call where the instrumentations differ;
 -- service, kind and model agree; one lies within the other to 10 ms, or of two streams that counted the same one ended when
 -- it handed its stream over (LlamaIndex), where the other began; they begin or end together to 250 ms; both worked
--- or both failed; the tokens are equal where both have some; and both stand where one call can stand: in one trace below
--- the same span, or one of them below an ancestor of the other (a tracer that does not follow the context), in two traces
+-- or both failed; the tokens are equal where both have some, but for reasoning that one does not know and leaves out; and
+-- both stand where one call can stand: in one trace below the same span, or one of them below an ancestor of the other (a tracer that does not follow the context), in two traces
 -- not below two requests or jobs (spans that are none of GenAI, or that are not here). Sequential calls never lie within
 -- each other; calls of one instrumentation are no twins, nor are two of which one was told by the other's instrumentation.
 -- Nor are two that contradict each other (`at_odds`): where they name two providers that one call may have (providers.sql),
@@ -105,7 +105,12 @@ FROM (
             )
         )
         AND (abs(a.started_us - b.started_us) <= 250_000 OR abs(a.ended_us - b.ended_us) <= 250_000)
-        AND coalesce(a.some_input = b.some_input, true) AND coalesce(a.some_output = b.some_output, true)
+        AND coalesce(a.some_input = b.some_input, true)
+        AND coalesce(
+            a.some_output = b.some_output
+            OR (b.thought_part = 0 AND a.some_output - a.thought_part = b.some_output)
+            OR (a.thought_part = 0 AND b.some_output - b.thought_part = a.some_output), true
+        )
         AND NOT at_odds(a, b)
         AND NOT EXISTS (FROM spoken WHERE spoken.row = a.row AND spoken.teller = b.teller)
         AND NOT EXISTS (FROM spoken WHERE spoken.row = b.row AND spoken.teller = a.teller)
