@@ -258,7 +258,7 @@ def test_any_days_have_an_outlook_in_order_and_the_unit_of_money_does_not_matter
 def test_a_backtest_looks_as_far_as_there_is_history_to_judge_it():
     far, near, none = (ahead(weekly(days), 14) for days in (90, 25, 20))
 
-    assert (far.backtests, far.backtest_days) == (28, 14)
+    assert (far.backtests, far.backtest_days) == (14, 14)
     assert (near.backtests, near.backtest_days) == (7, 5)
     assert (none.backtests, none.backtest_days, none.wape, none.coverage_80) == (0, None, None, None)
 
@@ -278,7 +278,7 @@ def test_the_month_is_what_was_spent_and_what_is_to_come(books: Books):
     assert (row["settled_usd"], row["provisional_usd"], row["spent_usd"]) == (190, 0, 190)
     assert float(row["forecast_usd"]) == pytest.approx(310)
     assert row["forecast_usd"] == row["spent_usd"] + row["rest_usd"]
-    assert (row["history_days"], row["needed_days"], row["horizon_days"], row["backtests"]) == (49, 14, 12, 24)
+    assert (row["history_days"], row["needed_days"], row["horizon_days"], row["backtests"]) == (49, 14, 12, 12)
     assert (row["wape"], row["launches"], row["settled_to"]) == (pytest.approx(0, abs=1e-9), None, MIDDLE)
 
 

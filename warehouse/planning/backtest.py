@@ -13,6 +13,8 @@ from warehouse.planning.weekdays import WEEK, Flags, Indices, Reals
 QUANTILES = (0.5, 0.1, 0.9, 0.025, 0.975)
 """The forecast, and the bounds of the intervals of 80 and 95 of 100."""
 MOST_ORIGINS = 28
+MOST_DAILY = 14
+"""From so many days on it is tried from every other one: sums of days that overlap say much the same."""
 LEAST_ORIGINS = WEEK
 MOST_GROWN = 3.0
 """A forecast is at most so many times the largest sum of as many days of history."""
@@ -96,7 +98,8 @@ def _origins(days: int, horizon: int) -> tuple[Indices, int]:
     if ahead < 1:
         return np.zeros(0, np.int64), 0
     last = days - ahead
-    return np.arange(max(LEAST_DAYS, last - MOST_ORIGINS + 1), last + 1), ahead
+    tried = np.arange(max(LEAST_DAYS, last - MOST_ORIGINS + 1), last + 1)
+    return (tried[::-1][::2][::-1] if tried.size > MOST_DAILY else tried), ahead
 
 
 def _judged(outlook: Outlook, told: Reals, came: Reals, ahead: int) -> Outlook:

@@ -18,7 +18,7 @@ from functools import lru_cache
 import numpy as np
 
 from warehouse.planning.levels import Levels, levels_of
-from warehouse.planning.weekdays import NORMAL, WEEK, Reals, calm, week_of
+from warehouse.planning.weekdays import NORMAL, WEEK, Reals, calm, median, week_of
 
 LEAST_DAYS = 2 * WEEK
 MOST_DAYS = 26 * WEEK
@@ -101,7 +101,7 @@ def draw_sizes(spend: Reals, first_weekday: int, horizon: int) -> Reals:
     if not days.size:
         return np.zeros((PATHS, horizon))
     draws = _draws(horizon)
-    unit = float(np.median(spend[days]))
+    unit = median(spend[days])
     logs, weekday = np.log(spend[days] / unit), (first_weekday + days) % WEEK
     week = week_of(logs, days, weekday)
     plain = logs - week.effects[weekday]
@@ -163,7 +163,7 @@ def _draw_errors(levels: Levels, horizon: int, draws: _Draws) -> Reals:
         days = np.arange(horizon)
         since = np.maximum.accumulate(np.where(draws.linked >= linked, days, 0), axis=1)
         drawn = (np.take_along_axis(drawn, since, axis=1) + days - since) % count
-    near = max(SMOOTH * NORMAL * float(np.median(np.abs(errors))), LEAST_SMOOTH * noise)
+    near = max(SMOOTH * NORMAL * median(np.abs(errors)), LEAST_SMOOTH * noise)
     found = errors[drawn] * _wide(free)
     found += near * draws.near
     return np.asarray(found)
