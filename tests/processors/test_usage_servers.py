@@ -134,7 +134,7 @@ def test_a_chat_of_xai_is_billed_with_its_reasoning_whoever_tells(teller: str):
     assert row["cost_usd"] == want.quantize(Decimal("1e-12"))
 
 
-@pytest.mark.parametrize("scope", [CONTRIB, "opentelemetry.instrumentation.openai_v2"])
+@pytest.mark.parametrize("scope", [CONTRIB, "opentelemetry.instrumentation.openai_v2", "openlit.otel.tracing"])
 def test_a_response_of_xai_has_its_reasoning_already(scope: str):
     row = _bill(CONTRIBS | {"openai.api.type": "responses"}, scope, "1.3b0")
 
