@@ -13,7 +13,7 @@ from processors.explain.case import Case
 from processors.explain.meanings import meaning
 from processors.explain.wire import Json
 from processors.normalise.parts import REFUSED
-from processors.normalise.semantics import OF_READ, OF_TOOLS, holds
+from processors.normalise.semantics import BY_API, MEANS, OF_READ, holds
 
 RULE = "usage_rule"
 """Column that ``note_usage_rules`` adds: the number of the first rule of ``usage.csv`` that holds; NULL: none does."""
@@ -75,7 +75,7 @@ def _told_by(case: Case, at: int, side: str) -> Json:
     rule = usage_rules()[step[RULE]] if step[RULE] is not None else None
     winner = next((one.alias for one in case.said[at].get(f"{side}_tokens", ()) if one.won), None)
     says = getattr(rule, side) if rule else winner.counted if winner else ""
-    says = "inclusive" if says in (OF_READ, OF_TOOLS) else says
+    says = step[f"{side}_includes"] if says == BY_API else "inclusive" if says == OF_READ else MEANS.get(says, says)
     if step[f"{side}_includes"] != (says or "inclusive"):
         return {"table": None, "rule": TOTAL}
     if rule:

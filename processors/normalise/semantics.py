@@ -34,7 +34,8 @@ _RESPONSES = {"response_id": "resp_"}
 """Decoded column -> how a text begins that one API alone writes. Pydantic AI calls xAI's own client so: a chat."""
 _DETAIL_OF = {"chat_detail": EXCLUSIVE, "responses_detail": "inclusive"}
 """Decoded column -> how an API counts whose usage alone has such a detail."""
-_MEANS = {OF_TOOLS: "inclusive", TWICE: "inclusive", BARE: EXCLUSIVE}
+MEANS = {OF_TOOLS: "inclusive", TWICE: "inclusive", BARE: EXCLUSIVE}
+"""What words of ``usage.csv`` say of the cached part or the reasoning."""
 
 RULED = {"input": "_input_ruled", "output": "_output_ruled"}
 """Side -> column that holds what the rules say of it."""
@@ -52,7 +53,7 @@ def told(side: str) -> pl.Expr:
     as_written = pl.when("_as_written").then(pl.lit("inclusive"))
     own = [_beside(), _between()] if side == "input" else []
     says = ~pl.col(RULED[side]).is_in([OF_READ, UNKNOWN, BY_API])
-    rule = pl.when(says).then(pl.col(RULED[side]).replace(_MEANS))
+    rule = pl.when(says).then(pl.col(RULED[side]).replace(MEANS))
     return pl.coalesce(as_written, *own, rule, _witness(side))
 
 

@@ -16,6 +16,7 @@ import pytest
 from processors.engine import Engine, process_range
 from processors.settings import WorkerSettings
 from tests.processors.otlp import message, request, span
+from tests.processors.test_explain import told
 
 ENGINE = Engine.of(WorkerSettings(), user_key=b"key")
 HERE = Path(__file__).parent.parent / "data" / "recorded"
@@ -340,3 +341,41 @@ def _xai(out: int, reasoning: int | None) -> dict[str, Any]:
         f"{DETAIL}cache_read_tokens": 400,
     }
     return given | ({f"{DETAIL}reasoning_tokens": reasoning} if reasoning is not None else {})
+
+
+@pytest.mark.parametrize(
+    ("given", "version", "terms"),
+    [
+        (_xai(300, 200) | {"gen_ai.response.id": "resp_68a1c9f3c1b2"}, "1.60.0", [("output_tokens", 300)]),
+        (
+            _xai(300, 200) | {"gen_ai.response.id": "chatcmpl-68a1c9f3c1b2"},
+            "1.60.0",
+            [("output_tokens", 300), ("reasoning_tokens", 200)],
+        ),
+    ],
+)
+def test_the_rule_that_looks_at_the_api_is_named_beside_its_terms(
+    given: dict[str, Any], version: str, terms: list[tuple[str, int]]
+):
+    output = _output(given, "pydantic-ai", version)
+
+    assert output["told_by"]["rule"]["output"] == "by_api"
+    assert [(term["of"], term["tokens"]) for term in output["terms"]] == terms
+
+
+def test_reasoning_that_was_counted_twice_is_a_term_of_the_output():
+    given = _adk(1100, 460, model="openai/gpt-5") | {"gen_ai.usage.reasoning.output_tokens": 60}
+
+    output = _output(given, ADK, "2.8.0")
+
+    assert output["told_by"]["rule"]["output"] == "twice"
+    assert [(term["of"], term["tokens"]) for term in output["terms"]] == [
+        ("output_tokens", 460),
+        ("reasoning_tokens", -60),
+    ]
+    assert output["tokens"] == 400
+
+
+def _output(given: dict[str, Any], scope: str, version: str) -> dict[str, Any]:
+    [explanation] = told(span(given, name="chat"), scope=scope, version=version)
+    return explanation["tokens"]["output"]
