@@ -6,8 +6,10 @@
 ``periods.py``    months, quarters and weeks, and the period before
 ``series.py``     spend of the ledger by day, and what the stream has of hours that are not settled
 ``launches.py``   what launches of the calendar do to a day
-``model.py``      damped trend x weekday factors, with paths drawn from past errors
-``gaps.py``       days drawn from the past, where days without spend come between others
+``weekdays.py``   what weekdays have of a mean day, as far as it shows above the noise
+``levels.py``     how high spend is and where it goes: one level, another since a day, or a line
+``model.py``      days to come: such levels x weekdays x what days were off before
+``gaps.py``       which days spend at all, where days without spend come between others
 ``backtest.py``   the same from days of the past, against what came
 ``forecast.py``   the report ``forecast``
 ``standing.py``   how budgets stand now, as alerts watch them

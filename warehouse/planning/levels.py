@@ -4,7 +4,7 @@ Of logarithms of spend without their weekdays. Three kinds of *views* of the sam
 day, of any day; a line whose slope is small unless the days prove it. Each has its Bayes factor against the one level
 (normal errors of unknown size; for a new level with the unit-information g-prior, Liang et al. 2008, doi
 10.1198/016214507000001337; for the slope with a normal prior), so more freedom must earn its place. A new level that is
-all but certain cuts off what was before, and the rest is looked at again. Pure.
+all but certain cuts off what was before, and the rest is looked at again: the shorter it is, the less a line. Pure.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from warehouse.planning.weekdays import WEEK, Indices, Reals
 LEAST = 4
 """Days of a level."""
 CERTAIN = 0.95
-PRIOR_STEP, PRIOR_LINE = 0.1, 0.7
+PRIOR_STEP, PRIOR_LINE = 0.15, 0.7
 """Odds of another level since some day, and of a line, before anything is known; of days, late ones rather."""
 SLOPE = 0.015
 """Standard deviation of slopes before anything is known: a day, of a logarithm."""
@@ -38,7 +38,8 @@ class Levels:
 
     ``middle``: logarithm in the middle of a view's days, ``age`` days before the first one to come; ``unsure``: its
     standard deviation over that of a day. ``slope`` and ``slope_unsure``: of the last view. ``errors``: (days,) off the
-    likeliest view; ``fitted``: how many values that view has; ``jumps``: sizes of levels' changes.
+    likeliest view; ``fitted``: how many values that view has; ``jumps``: sizes of levels' changes; ``wander``: by how
+    much the level moves in a day besides.
     """
 
     chance: Reals

@@ -2,10 +2,12 @@
 
 Spend is looked at in logarithms, so a level is never below nothing and a wild day moves it little. A path of the future
 takes one of the views of the past (``levels.py``) as often as it is likely, with a level, a slope and weekdays drawn
-from what they are known to; a slope fades. What days are off comes again in any order, smoothed and with a spread as
-unsure as so many days leave it (Efron 1979, doi 10.1214/aos/1176344552; Duan 1983, doi 10.1080/01621459.1983.10478017),
-days that were off together again together (Politis and Romano 1994, doi 10.1080/01621459.1994.10476870). Where levels
-changed before they may again. No day to come is more than a few times the dearest one on that level.
+from what they are known to. A slope that is all but proven goes on and fades; one that is not moves the level of today,
+and from there on makes the future less sure and not higher or lower. What days are off comes again in any order,
+smoothed and with a spread as unsure as so many days leave it (Efron 1979, doi 10.1214/aos/1176344552; Duan 1983, doi
+10.1080/01621459.1983.10478017), days that were off together again together (Politis and Romano 1994, doi
+10.1080/01621459.1994.10476870). Where weeks differ by more than their days explain the level wanders on. No day to come
+is above a few times the dearest one.
 
 Pure: the same days give the same paths, of fixed draws.
 """
@@ -26,11 +28,15 @@ PATHS = 400
 FADES = 0.05
 """Of a slope is lost a day, at most; on a path from nothing to that, rather little."""
 DEAREST = np.log(4.0)
+"""A day to come is at most four times the dearest one, weekdays and a slope aside."""
 SMOOTH, LEAST_SMOOTH = 0.3, 0.1
 """How far a day may be from one that was, in standard deviations: robust ones, and of those with wild days."""
 LEAST_FREE, WIDEST = 3, 2.0
+"""Free days that a spread is taken to be known of, at least, and how many times what is seen it may be."""
 LARGEST_STEP, MOST_LINKED = 0.3, 0.9
-PROVEN, UNPROVEN = 0.9, 1.5
+"""By how much a level wanders in a day, and how much a day tells of the next, at most."""
+PROVEN, UNPROVEN = 0.9, 1.75
+"""How likely a line must be to go on; else slopes are as unsure as 1.75 times what it is."""
 SLOPED = 0.5
 """How much of what a slope is unsure counts where none shows."""
 
