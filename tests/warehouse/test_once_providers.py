@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from functools import cache
 from itertools import permutations, product
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 from processors.conventions.rules import provider_rules, words
+from tests.warehouse.test_once_doubt import judged_in_full
 from tests.warehouse.told import in_ledgers, settle, span, table, told_once
 from warehouse import once
 from warehouse.once.statements import read_sql
@@ -275,3 +277,70 @@ def test_who_leaves_the_reasoning_out_of_the_output_tells_of_the_same_call_and_t
     assert found == [[700], [700], [401, 700], [400, 700], [400, 700]]
     assert settle(flush) == [1, 1, 2, 2, 2]
     assert [len(one) for one in in_two_flushes(scenes)] == [1, 1, 2, 2, 2]
+
+
+SERVERS = [  # the host that serves a call, and what tellers may call its provider
+    (SERVED_AT, ["openai", "openai", "litellm", None]),
+    ("a.openai.azure.com", ["openai", "azure.ai.openai", "azure.ai.inference", None]),
+    ("api.groq.com", ["openai", "groq", "deepseek", "litellm"]),
+    ("aiplatform.googleapis.com", ["gcp.gen_ai", "gcp.vertex_ai", "gcp.gemini", "anthropic"]),
+    ("llm.internal", ["openai", "our-proxy", None]),
+]
+
+
+def world(chance: random.Random) -> Rows:
+    """Calls one after the other, each told by some of three instrumentations that know more or less of its provider."""
+    rows: Rows = []
+    tellers = (FRAMEWORK, CLIENT, {"convention": "otel_genai", "_scope_name": "sdk", "scope_version": "3"})
+    at = 0.0
+    for number in range(chance.randint(1, 4)):
+        took = chance.choice([12, 30, 200])
+        made = chance.choice([FAILED, COUNTS, COUNTS | {"stream": True}, COUNTS | {"reasoning_tokens": 45}])
+        host, called = chance.choice(SERVERS)
+        for teller in chance.sample(tellers, chance.randint(1, 3)):
+            told = {
+                "provider": chance.choice(called),
+                "server_address": chance.choice([None, host]),
+                "request_model": "m",
+            }
+            trace = f"{number}{teller['_scope_name']}"
+            rows.append(span(f"s{number}{trace[1]}", trace=trace, at=at, ms=took, **teller | told | made))
+            at, took = at + 1, took - 2
+        at += took + (
+            400 if made.get("stream") else chance.choice([1, 40, 400])
+        )  # or one seems to hand its stream over
+    return rows
+
+
+@cache
+def worlds() -> list[Rows]:
+    return [world(random.Random(seed)) for seed in range(150)]
+
+
+def outcome(spans: pa.Table, ledger: str = once.LEDGER) -> list[tuple[Any, ...]]:
+    """Every span's verdict and what it is billed with, in an order of its own."""
+    names = [ledger, "trace_id", "span_id", "billable", "suppressed_by", "provider", "input_tokens", "output_tokens"]
+    return sorted(pl.DataFrame(spans.select(names)).rows(), key=str)
+
+
+def test_in_any_world_the_order_of_spans_changes_nothing_and_few_rows_are_judged_as_all_are():
+    plain = outcome(once.apply(table(*in_ledgers(worlds()))))
+    shuffled = [random.Random(number).sample(rows, len(rows)) for number, rows in enumerate(worlds())]
+
+    assert outcome(once.apply(table(*in_ledgers(shuffled)))) == plain
+    assert outcome(judged_in_full(table(*in_ledgers(worlds())))) == plain
+    assert 0 < sum(not row[3] for row in plain) < len(plain)
+
+
+def test_in_any_world_settling_a_flush_changes_nothing():
+    flush = once.apply(table(*in_ledgers(worlds())))
+
+    judged = once.rejudge(lake(flush))
+
+    assert outcome(judged, "ledger") == outcome(flush)
+
+
+def test_in_any_world_every_call_is_billed_once_however_many_words_there_are_for_its_provider():
+    calls = [{row["span_id"][1:2] for row in rows} for rows in worlds()]
+
+    assert [len(one) for one in in_a_flush(worlds())] == [len(numbers) for numbers in calls]

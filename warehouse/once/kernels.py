@@ -281,10 +281,9 @@ def beside(
                 continue
             if input_[one] and input_[other] and input_[one] != input_[other]:
                 continue
-            more = abs(output[one] - output[other])
-            if output[one] and output[other] and more not in (0, thought[one], thought[other]):
-                continue
-            found[one] = found[other] = True
+            apart = abs(output[one] - output[other])
+            if not (output[one] and output[other]) or apart in (0, thought[one], thought[other]):
+                found[one] = found[other] = True
 
 
 @compiled
