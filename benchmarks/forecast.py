@@ -143,7 +143,7 @@ def scores_of(make: Maker, history: int, ahead: int, series: int) -> Scores:
     return Scores(
         held_80=held_80 / series,
         held_95=held_95 / series,
-        error=float(own / typical),
+        error=float(own / typical) if typical else 0.0,
         against=float(own / min(others)),
         width=float(np.median(widths)),
         highest=highest,
