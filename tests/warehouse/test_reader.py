@@ -327,6 +327,7 @@ ASKED = [(name, ALL) for name in question_names()] + [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("question", "scope"), ASKED, ids=[f"{n}-{'all' if s is ALL else 'acme'}" for n, s in ASKED])
 def test_any_value_of_any_parameter_is_answered_or_refused_in_one_line(
     question: str, scope: Scope, shared_and_own: tuple[WarehouseSnapshot, WarehouseSnapshot]
