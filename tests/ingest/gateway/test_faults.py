@@ -68,11 +68,20 @@ def test_a_killed_broker_means_503_in_bounded_time_and_it_goes_on_when_the_broke
     assert gateway.gateway.in_flight.bytes == 0
 
 
+def delete_topic(kafka: KafkaSettings, topic: str, timeout_s: float = 30.0) -> None:
+    """Until the broker has carried it out: what it answers before is that it will, and it still takes records."""
+    deadline = time.monotonic() + timeout_s
+    with admin_client(kafka) as admin:
+        admin.delete_topics([topic])
+        while topic in admin.list_topics():
+            assert time.monotonic() < deadline, f"{topic} is still there after {timeout_s} s"
+            time.sleep(0.02)
+
+
 def test_a_topic_that_is_deleted_is_made_again(kafka_settings: KafkaSettings):
     with serving(on_free_ports(ack_timeout_s=1.0), kafka=kafka_settings) as gateway:
         gateway.post("/v1/traces", spans(1))
-        with admin_client(kafka_settings) as admin:
-            admin.delete_topics([kafka_settings.spans_topic])
+        delete_topic(kafka_settings, kafka_settings.spans_topic)
         answer = post_until_taken(gateway, spans(1, first=2))
         numbers = stored_numbers(kafka_settings)
 
