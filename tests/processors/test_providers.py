@@ -7,12 +7,13 @@ Attributes as real libraries wrote them against a server on loopback that answer
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from processors.conventions.rules import NONE, provider_rules, server_by_name, words
 from processors.conventions.table import load_table
-from processors.decode import decode
-from processors.normalise import Rules, normalise
-from tests.processors.otlp import event, message, request, span
+from processors.normalise import Rules
+from tests.processors.flushes import row_of
+from tests.processors.otlp import event, request, span
 from warehouse.schemas import BILLABLE_OPERATIONS
 
 TABLE = load_table()
@@ -21,10 +22,13 @@ CLAUDE = "anthropic.claude-3-5-sonnet-20241022-v2:0"
 TRACELOOP, OPENINFERENCE = "opentelemetry.instrumentation.", "openinference.instrumentation."
 
 
+def _told(given: dict[str, Any], scope: str, version: str = "", **more: Any) -> ExportTraceServiceRequest:
+    return request(span(given, **more), scope=scope, version=version)
+
+
 def _row(given: dict[str, Any], scope: str, version: str = "", **more: Any) -> dict[str, Any]:
     """The one row of a span with these attributes."""
-    sent = request(span(given, **more), scope=scope, version=version)
-    return normalise(decode([message(sent)], TABLE), OPEN).spans.to_pylist()[0]
+    return row_of({"it": _told(given, scope, version, **more)})["it"]
 
 
 def _openinference(prompt: int, model: str = CLAUDE, **more: int) -> dict[str, Any]:
@@ -42,27 +46,32 @@ def _chat(provider: str | None = None, model: str = "m", **more: Any) -> dict[st
 # ---- what the counts mean
 
 
-@pytest.mark.parametrize(
-    ("name", "version", "model", "prompt", "semantics"),
-    [
-        ("bedrock.converse", "0.1.36", CLAUDE, 176, "exclusive"),
-        ("bedrock.converse_stream", "0.1.59", CLAUDE, 176, "exclusive"),
-        ("bedrock.converse", "0.1.60", CLAUDE, 1200, "inclusive"),
-        ("bedrock.converse", "0.2.0", CLAUDE, 1200, "inclusive"),
-        ("bedrock.invoke_model", "0.1.28", CLAUDE, 1200, "inclusive"),
-        ("bedrock.invoke_model", "0.1.61", CLAUDE, 1200, "inclusive"),
-        ("bedrock.invoke_model", "0.1.44", "amazon.nova-pro-v1:0", 176, "exclusive"),
-        ("bedrock.invoke_model_with_response_stream", "0.1.61", "us.amazon.nova-lite-v1:0", 176, "exclusive"),
-    ],
-)
-def test_openinference_bedrock_counts_input_by_version_method_and_model(
-    name: str, version: str, model: str, prompt: int, semantics: str
-):
-    given = _openinference(prompt, model, cache_read=924, cache_write=100)
+def test_openinference_bedrock_counts_input_by_version_method_and_model():
+    expected = {
+        ("bedrock.converse", "0.1.36", CLAUDE, 176): "exclusive",
+        ("bedrock.converse_stream", "0.1.59", CLAUDE, 176): "exclusive",
+        ("bedrock.converse", "0.1.60", CLAUDE, 1200): "inclusive",
+        ("bedrock.converse", "0.2.0", CLAUDE, 1200): "inclusive",
+        ("bedrock.invoke_model", "0.1.28", CLAUDE, 1200): "inclusive",
+        ("bedrock.invoke_model", "0.1.61", CLAUDE, 1200): "inclusive",
+        ("bedrock.invoke_model", "0.1.44", "amazon.nova-pro-v1:0", 176): "exclusive",
+        ("bedrock.invoke_model_with_response_stream", "0.1.61", "us.amazon.nova-lite-v1:0", 176): "exclusive",
+    }
+    cases = {
+        (name, version, model, prompt): _told(
+            _openinference(prompt, model, cache_read=924, cache_write=100),
+            OPENINFERENCE + "bedrock",
+            version,
+            name=name,
+        )
+        for name, version, model, prompt in expected
+    }
 
-    row = _row(given, OPENINFERENCE + "bedrock", version, name=name)
+    rows = row_of(cases)
 
-    assert (row["input_tokens"], row["usage_semantics"]) == (1200, semantics)
+    assert {case: (row["input_tokens"], row["usage_semantics"]) for case, row in rows.items()} == {
+        case: (1200, semantics) for case, semantics in expected.items()
+    }
 
 
 def test_a_small_cache_is_no_reason_to_believe_a_wrong_semantics():
