@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from processors.conventions.table import load_table
 from processors.decode import decode
-from processors.messages import Message
+from processors.engine import Engine, process_ranges
+from processors.messages import Message, Processed
 from processors.normalise import Rules, normalise
 from tests.processors.otlp import message
 
@@ -43,6 +44,32 @@ def rows_of(
 def row_of(requests: Mapping[Case, ExportTraceServiceRequest], rules: Rules = OPEN) -> dict[Case, dict[str, Any]]:
     """Like :func:`rows_of` where each case is a request of one span."""
     return {case: row for case, [row] in rows_of(requests, rules).items()}
+
+
+def processed_of(cases: Mapping[Case, Sequence[Message]], engine: Engine) -> dict[Case, Processed]:
+    """What the engine makes of each case's messages: all in one pass, each case a range that no other one touches."""
+    return dict(zip(cases, process_ranges(list(cases.values()), engine), strict=True))
+
+
+def billed_of(
+    cases: Mapping[Case, Sequence[ExportTraceServiceRequest]], engine: Engine
+) -> dict[Case, list[dict[str, Any]]]:
+    """The billed rows of each case's requests, from one pass of the engine."""
+    made = processed_of({case: [message(one) for one in sent] for case, sent in cases.items()}, engine)
+    return {case: [row for row in one.tables["spans"].to_pylist() if row["billable"]] for case, one in made.items()}
+
+
+def bill_of(cases: Mapping[Case, ExportTraceServiceRequest], engine: Engine) -> dict[Case, dict[str, Any]]:
+    """Like :func:`billed_of` where each case is one request and one call."""
+    rows = billed_of({case: [sent] for case, sent in cases.items()}, engine)
+    odd = {case: len(of_case) for case, of_case in rows.items() if len(of_case) != 1}
+    assert not odd, f"not one call: {odd}"
+    return {case: of_case[0] for case, of_case in rows.items()}
+
+
+def made_of(cases: Mapping[Case, Sequence[Message]], engine: Engine) -> dict[Case, Processed]:
+    """What the whole engine makes of each case's messages: every case is a range of its own, all in one pass."""
+    return dict(zip(cases, process_ranges(list(cases.values()), engine), strict=True))
 
 
 def _in_own_traces(sent: ExportTraceServiceRequest, number: int) -> ExportTraceServiceRequest:
