@@ -67,11 +67,6 @@ def bill_of(cases: Mapping[Case, ExportTraceServiceRequest], engine: Engine) -> 
     return {case: of_case[0] for case, of_case in rows.items()}
 
 
-def made_of(cases: Mapping[Case, Sequence[Message]], engine: Engine) -> dict[Case, Processed]:
-    """What the whole engine makes of each case's messages: every case is a range of its own, all in one pass."""
-    return dict(zip(cases, process_ranges(list(cases.values()), engine), strict=True))
-
-
 def _in_own_traces(sent: ExportTraceServiceRequest, number: int) -> ExportTraceServiceRequest:
     own = ExportTraceServiceRequest()
     own.CopyFrom(sent)
