@@ -25,6 +25,7 @@ from warehouse.invoices.line import Line, Refused
 from warehouse.invoices.values import last_place, to_picos
 from warehouse.lake import Lake
 from warehouse.lake.snapshot import Snapshot
+from warehouse.questions.question import read_part
 from warehouse.relations import expose
 from warehouse.schemas import INVOICES
 from warehouse.scope import ALL
@@ -38,30 +39,8 @@ _ALIKE = """newer.provider = i.provider AND newer.day = i.day AND coalesce(newer
             OR (newer.charge = i.charge AND (newer.cost_usd IS NULL) = (i.cost_usd IS NULL)))"""
 """Whether two lines cannot both count unless somebody says so: of one format, or costs (or counts) of one charge."""
 
-REPLACERS = """
-SELECT DISTINCT
-    provider, account, format, charge, cost_usd IS NULL AS only_counts, imported_at,
-    coalesce(covers_from, day) AS first_day, coalesce(covers_to, day) AS last_day
-FROM {rows}
-WHERE replaces
-"""
-"""What lines of newer exports replace, of ``rows``: few rows, however many lines there are."""
-
-REPLACED = """newer.provider = i.provider AND i.day BETWEEN newer.first_day AND newer.last_day
-        AND coalesce(newer.account = i.account, true)
-        AND (newer.format = i.format OR (newer.charge = i.charge AND newer.only_counts = (i.cost_usd IS NULL)))"""
-"""Whether one of ``REPLACERS`` replaces an older line."""
-
-COUNTING = f"""
-SELECT i.*
-FROM invoices AS i
-WHERE NOT EXISTS (
-    FROM ({REPLACERS.format(rows="invoices")}) AS newer
-    WHERE newer.imported_at > i.imported_at
-        AND {REPLACED}
-)
-"""  # noqa: S608 - our own text
-"""Lines that count: those that no later run has replaced."""
+COUNTING = f"WITH {read_part('counting.sql')} FROM counting"
+"""Lines of the relation ``invoices`` that count: those that no later run has replaced."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,21 +10,29 @@ import pyarrow as pa
 
 from warehouse.instance import share
 from warehouse.invoices.files import Bill
-from warehouse.invoices.imports import COUNTING, REPLACED, REPLACERS, Import, find_new
+from warehouse.invoices.imports import COUNTING, Import, find_new
 from warehouse.lake.snapshot import Snapshot
 from warehouse.relations import expose
 from warehouse.scope import ALL
 from warehouse.settings import LakeSettings
 
 _FOUND = f"""
-WITH newer AS ({REPLACERS.format(rows="arriving")}),
-reach AS (
-    SELECT provider, min(first_day) AS first_day, max(last_day) AS last_day FROM newer GROUP BY provider
+WITH reach AS (
+    SELECT
+        provider, min(coalesce(covers_from, day)) AS first_day, max(coalesce(covers_to, day)) AS last_day
+    FROM arriving
+    GROUP BY provider
+),
+after AS (
+    WITH invoices AS (FROM imported UNION ALL BY NAME FROM arriving)
+    FROM ({COUNTING})
 ),
 older AS (
     SELECT
         i.file, i.sha256, i.imported_at, i.day,
-        EXISTS (FROM newer WHERE {REPLACED}) AS is_replaced,
+        NOT EXISTS (
+            FROM after WHERE (after.sha256, after.row, after.imported_at) = (i.sha256, i.row, i.imported_at)
+        ) AS is_replaced,
         i.day NOT BETWEEN r.first_day AND r.last_day AS is_outside
     FROM ({COUNTING}) AS i
     JOIN reach AS r ON r.provider = i.provider
@@ -78,6 +86,7 @@ def find_replaced(
         if not new:
             return None
         connection.register("arriving", pa.concat_tables(new))
+        connection.execute("CREATE TEMP VIEW imported AS FROM invoices")  # by this name where `invoices` are all
         rows = connection.sql(_FOUND).to_arrow_table().to_pylist()
         connection.unregister("arriving")
     return [Replacement(**row) for row in rows]

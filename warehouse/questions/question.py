@@ -107,14 +107,15 @@ class Question:
 _PARTS = resources.files("warehouse.questions").joinpath("parts")
 
 
+def read_part(name: str) -> str:
+    """Text of SQL that questions share: relations of a WITH clause."""
+    lines = _PARTS.joinpath(name).read_text("utf-8").splitlines()
+    return _with_parts("\n".join(line for line in lines if not line.startswith("--")).strip())
+
+
 def _with_parts(text: str) -> str:
     """The text of a question with the parts that it shares with others, ``{tasks.sql}``, in their places."""
-
-    def part(place: re.Match[str]) -> str:
-        lines = _PARTS.joinpath(place[1]).read_text("utf-8").splitlines()
-        return _with_parts("\n".join(line for line in lines if not line.startswith("--")).strip())
-
-    return re.sub(r"\{(\w+\.sql)\}", part, text)
+    return re.sub(r"\{(\w+\.sql)\}", lambda place: read_part(place[1]), text)
 
 
 def question_names() -> list[str]:

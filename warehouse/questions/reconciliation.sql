@@ -12,43 +12,28 @@
 -- gives difference_usd: theirs_usd - ours_usd
 -- gives formats: of the bills that were imported
 -- gives imported_at: the last of them
-WITH replacers AS (
-    SELECT DISTINCT
-        provider, account, format, charge, cost_usd IS NULL AS only_counts, imported_at,
-        coalesce(covers_from, day) AS first_day, coalesce(covers_to, day) AS last_day
-    FROM invoices
-    WHERE replaces
-),
-counting AS (
-    SELECT i.*
-    FROM invoices AS i
+WITH {counting.sql},
+billed AS (
+    FROM counting
     WHERE ($start IS NULL OR charged_at >= $start) AND ($end IS NULL OR charged_at < $end)
-        AND NOT EXISTS (
-            FROM replacers AS newer
-            WHERE newer.imported_at > i.imported_at
-                AND newer.provider = i.provider AND i.day BETWEEN newer.first_day AND newer.last_day
-                AND coalesce(newer.account = i.account, true)
-                AND (newer.format = i.format
-                    OR (newer.charge = i.charge AND newer.only_counts = (i.cost_usd IS NULL)))
-        )
 ),
 reach AS (
     SELECT
         provider, min(day) AS first_day, max(day) AS last_day,
         bool_or(unit = 'tokens' AND cost_usd IS NULL) AS is_reported
-    FROM counting
+    FROM billed
     GROUP BY provider
 ),
 theirs AS (
     SELECT
-        c.provider, c.day,
-        sum(c.cost_usd) AS theirs_usd,
-        sum(c.quantity) FILTER (
-            c.unit = 'tokens' AND c.charge = 'usage' AND NOT (r.is_reported AND c.cost_usd IS NOT NULL)
+        b.provider, b.day,
+        sum(b.cost_usd) AS theirs_usd,
+        sum(b.quantity) FILTER (
+            b.unit = 'tokens' AND b.charge = 'usage' AND NOT (r.is_reported AND b.cost_usd IS NOT NULL)
         ) AS theirs_tokens,
-        list_sort(list(DISTINCT c.format) FILTER (c.format IS NOT NULL)) AS formats,
-        max(c.imported_at) AS imported_at
-    FROM counting AS c
+        list_sort(list(DISTINCT b.format) FILTER (b.format IS NOT NULL)) AS formats,
+        max(b.imported_at) AS imported_at
+    FROM billed AS b
     JOIN reach AS r USING (provider)
     GROUP BY ALL
 ),
