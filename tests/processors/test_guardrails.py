@@ -4,49 +4,54 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from processors.conventions.rules import words
-from processors.conventions.table import load_table
-from processors.decode import decode, verdicts
+from processors.decode import verdicts
 from processors.engine import Engine, process_range
-from processors.normalise import Rules, normalise
 from processors.settings import WorkerSettings
+from tests.processors.flushes import processed_of, row_of
 from tests.processors.otlp import event, message, request, span
 
 CHAT = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o", "gen_ai.usage.input_tokens": 5}
 GUARD = {"openinference.span.kind": "GUARDRAIL"}
 OTEL_GUARD = {"gen_ai.operation.name": "run_guardrail"}
 SECRET = "the secret words of a user"
+NOTHING = (None, None, None, None)
+NOTED = ("safety_category", "guardrail_action", "pii_detected", "injection_detected")
+ENGINE = Engine.of(WorkerSettings(), user_key=b"k")
 
 
-def events(given: dict[str, Any], **fields: Any) -> dict[str, str]:
-    """Category -> action of the rows of ``safety`` that a span with these attributes makes."""
-    engine = Engine.of(WorkerSettings(), user_key=b"k")
-    table = process_range([message(request(span(given, **fields)))], engine).tables["safety"]
-    assert SECRET not in str(table.to_pylist())
-    return {row["category"]: row["action"] for row in table.to_pylist() if row["events"]}
+def said(given: dict[str, Any], scope: str = "", **fields: Any) -> ExportTraceServiceRequest:
+    """A request of one span with these attributes."""
+    return request(span(given, **fields), scope=scope)
 
 
-def noted(given: dict[str, Any], **fields: Any) -> tuple[Any, ...]:
-    """Category, action, personal data, injection of a span with these attributes."""
-    scope = fields.pop("scope", "")
-    decoded = decode([message(request(span(given, **fields), scope=scope))], load_table())
-    spans = normalise(decoded, Rules(user_key=b"k", trusted_topics=None)).spans
-    assert SECRET not in str(spans.to_pylist())
-    (row,) = spans.to_pylist()
-    return tuple(row[name] for name in ("safety_category", "guardrail_action", "pii_detected", "injection_detected"))
+def events(requests: Iterable[ExportTraceServiceRequest]) -> list[dict[str, str]]:
+    """Category -> action of the rows of ``safety`` that each request makes, all in one flush."""
+    made = processed_of({n: [message(sent)] for n, sent in enumerate(requests)}, ENGINE)
+    tables = [one.tables["safety"].to_pylist() for one in made.values()]
+    assert SECRET not in str(tables)
+    return [{row["category"]: row["action"] for row in table if row["events"]} for table in tables]
+
+
+def noted(requests: Iterable[ExportTraceServiceRequest]) -> list[tuple[Any, ...]]:
+    """Category, action, personal data, injection of each request of one span, all in one flush."""
+    rows = row_of(dict(enumerate(requests))).values()
+    assert SECRET not in str(list(rows))
+    return [tuple(row[name] for name in NOTED) for row in rows]
 
 
 # ---- finish reasons
 
 
-@pytest.mark.parametrize(
-    ("word", "category", "pii"),
-    [
+def test_every_providers_word_for_a_filtered_answer_is_a_block():
+    table = [
         ("content_filter", "content_filter", None),
         ("content-filter", "content_filter", None),
         ("SAFETY", "content_filter", None),
@@ -62,15 +67,20 @@ def noted(given: dict[str, Any], **fields: Any) -> tuple[Any, ...]:
         ("guardrail_intervened", "content_filter", None),
         ("content_filtered", "content_filter", None),
         ("refusal", "content_filter", None),
-    ],
-)
-def test_every_providers_word_for_a_filtered_answer_is_a_block(word: str, category: str, pii: bool | None):
-    assert noted(CHAT | {"gen_ai.response.finish_reasons": [word]}) == (category, "blocked", pii, None)
+    ]
+
+    found = noted(said(CHAT | {"gen_ai.response.finish_reasons": [word]}) for word, _, _ in table)
+
+    expected = [(word, (category, "blocked", pii, None)) for word, category, pii in table]
+    assert list(zip([word for word, _, _ in table], found, strict=True)) == expected
 
 
-@pytest.mark.parametrize("word", ["stop", "length", "tool_calls", "end_turn", "MAX_TOKENS"])
-def test_an_answer_that_ended_otherwise_is_no_event(word: str):
-    assert noted(CHAT | {"gen_ai.response.finish_reasons": [word]}) == (None, None, None, None)
+def test_an_answer_that_ended_otherwise_is_no_event():
+    reasons = ["stop", "length", "tool_calls", "end_turn", "MAX_TOKENS"]
+
+    found = noted(said(CHAT | {"gen_ai.response.finish_reasons": [word]}) for word in reasons)
+
+    assert dict(zip(reasons, found, strict=True)) == dict.fromkeys(reasons, NOTHING)
 
 
 # ---- results of providers' filters
@@ -122,9 +132,8 @@ AZURE = {
 GEMINI = {"candidates": [{"content": {"parts": [{"text": SECRET}]}, "safetyRatings": RATINGS}]}
 
 
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
+def test_filter_results_are_read_wherever_instrumentations_put_them():
+    table = [
         ({"gen_ai.prompt.prompt_filter_results": json.dumps(PROMPT_SAFE)}, (None, "allowed", None, False)),
         ({"gen_ai.prompt.prompt_filter_results": json.dumps(ATTACK)}, ("prompt_injection", "blocked", None, True)),
         ({"gen_ai.completion.0.content_filter_results": json.dumps(ANSWER)}, ("sexual", "blocked", None, None)),
@@ -177,30 +186,33 @@ GEMINI = {"candidates": [{"content": {"parts": [{"text": SECRET}]}, "safetyRatin
             },
             ("hate", None, True, None),
         ),
-    ],
-)
-def test_filter_results_are_read_wherever_instrumentations_put_them(given: dict[str, Any], expected: tuple[Any, ...]):
-    assert noted(CHAT | given) == expected
+    ]
+
+    givens = [given for given, _ in table]
+
+    assert list(zip(givens, noted(said(CHAT | given) for given in givens), strict=True)) == table
 
 
 def test_a_structured_value_reads_like_its_json():
-    plain = {"gen_ai.completion.0.content_filter_results": ANSWER}
+    plain, in_json = noted(
+        said(CHAT | {"gen_ai.completion.0.content_filter_results": answer}) for answer in (ANSWER, json.dumps(ANSWER))
+    )
 
-    assert noted(CHAT | plain) == noted(CHAT | {"gen_ai.completion.0.content_filter_results": json.dumps(ANSWER)})
+    assert plain == in_json
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_what_an_answer_says_about_filters_is_content_and_no_result():
+    texts = [
         json.dumps({"choices": [{"message": {"content": {"hate": True, "filtered": True}}}]}),
         json.dumps({"answer": {"prompt_filter_results": ATTACK}}),
         json.dumps({"hate": {"filtered": True}, "flagged": True, "guardrail": True}),
         "{'choices': [{'message': 'prompt_filter_results jailbreak filtered true'}]}",
         "prompt_filter_results: jailbreak filtered=true",
-    ],
-)
-def test_what_an_answer_says_about_filters_is_content_and_no_result(text: str):
-    assert noted(CHAT | {"output.value": text}) == (None, None, None, None)
+    ]
+
+    found = noted(said(CHAT | {"output.value": text}) for text in texts)
+
+    assert dict(zip(texts, found, strict=True)) == dict.fromkeys(texts, NOTHING)
 
 
 def test_a_prompt_that_was_refused_says_why_in_the_body_of_the_error():
@@ -211,8 +223,9 @@ def test_a_prompt_that_was_refused_says_why_in_the_body_of_the_error():
     text = f"Error code: 400 - {{'error': {{'code': 'content_filter', 'message': '{SECRET}', 'innererror': {body}}}}}"
     refused = event("exception", after_ms=1, exception__type="openai.BadRequestError", exception__message=text)
 
-    assert noted(CHAT, status=2, message=text) == ("prompt_injection", "blocked", None, True)
-    assert noted(CHAT, status=2, events=[refused]) == ("prompt_injection", "blocked", None, True)
+    found = noted([said(CHAT, status=2, message=text), said(CHAT, status=2, events=[refused])])
+
+    assert found == [("prompt_injection", "blocked", None, True)] * 2
 
 
 # ---- several categories of one span
@@ -223,7 +236,7 @@ def test_a_call_that_was_filtered_for_two_reasons_is_an_event_of_both():
     answer = {"choices": [{"content_filter_results": {"hate": bad, "violence": bad, "sexual": SAFE, "self_harm": {
         "filtered": False, "severity": "medium"}}}]}  # fmt: skip
 
-    told = events(CHAT | {"gen_ai.completion.0.content_filter_results": json.dumps(answer)})
+    [told] = events([said(CHAT | {"gen_ai.completion.0.content_filter_results": json.dumps(answer)})])
 
     assert told == {"hate": "blocked", "violence": "blocked", "self_harm": "flagged", "any": "blocked"}
 
@@ -232,13 +245,15 @@ def test_a_prompt_that_was_refused_for_two_reasons_is_an_event_of_both():
     body = {"content_filter_result": {name: {"filtered": True} for name in ("hate", "jailbreak")} | {"sexual": SAFE}}
     text = f"Error code: 400 - {{'error': {{'code': 'content_filter', 'message': '{SECRET}', 'innererror': {body}}}}}"
 
-    told = events(CHAT, status=2, message=text)
+    [told] = events([said(CHAT, status=2, message=text)])
 
     assert told == {"hate": "blocked", "prompt_injection": "blocked", "any": "blocked"}
 
 
 def test_what_a_guard_enforced_holds_for_all_that_it_found():
-    told = events(OTEL_GUARD | {"gen_ai.guardrail.verdict.type": "deny", "spanledger.safety.category": "hate,violence"})
+    given = {"gen_ai.guardrail.verdict.type": "deny", "spanledger.safety.category": "hate,violence"}
+
+    [told] = events([said(OTEL_GUARD | given)])
 
     assert told == {"hate": "blocked", "violence": "blocked", "any": "blocked"}
 
@@ -249,15 +264,16 @@ def test_a_reason_to_finish_stands_beside_what_a_filter_said():
         "gen_ai.completion.0.content_filter_results": json.dumps({"hate": {"filtered": False, "severity": "high"}}),
     }
 
-    assert events(CHAT | given) == {"hate": "flagged", "protected_material": "blocked", "any": "blocked"}
+    [told] = events([said(CHAT | given)])
+
+    assert told == {"hate": "flagged", "protected_material": "blocked", "any": "blocked"}
 
 
 FILTERED = {**CHAT, "gen_ai.response.finish_reasons": ["content_filter"]}
 
 
-@pytest.mark.parametrize(
-    ("told", "expected"),
-    [
+def test_a_filter_blocks_what_it_found_and_not_what_others_saw_beside_it():
+    table = [
         ({"spanledger.pii.detected": True}, {"content_filter": "blocked", "pii": None}),
         ({"spanledger.injection.detected": True}, {"content_filter": "blocked", "prompt_injection": None}),
         ({"spanledger.pii.detected": False}, {"content_filter": "blocked"}),
@@ -270,12 +286,13 @@ FILTERED = {**CHAT, "gen_ai.response.finish_reasons": ["content_filter"]}
             {"content_filter": "blocked", "toxicity": "flagged"},
         ),
         ({"spanledger.safety.category": "hate"}, {"hate": "blocked"}),
-    ],
-)
-def test_a_filter_blocks_what_it_found_and_not_what_others_saw_beside_it(
-    told: dict[str, Any], expected: dict[str, str | None]
-):
-    assert {name: action for name, action in events({**FILTERED, **told}).items() if name != "any"} == expected
+    ]
+
+    givens = [given for given, _ in table]
+
+    found = [told | {"any": None} for told in events(said(FILTERED | given) for given in givens)]
+
+    assert list(zip(givens, found, strict=True)) == [(given, told | {"any": None}) for given, told in table]
 
 
 def test_a_filter_s_block_is_the_event_of_a_call_in_whose_content_our_own_look_found_personal_data():
@@ -290,26 +307,26 @@ def test_a_filter_s_block_is_the_event_of_a_call_in_whose_content_our_own_look_f
     assert told == {"content_filter": "blocked", "pii": None, "any": "blocked"}
 
 
-@pytest.mark.parametrize(
-    ("told", "expected"),
-    [
+def test_what_a_guard_did_is_about_what_it_says_that_it_found():
+    table = [
         ({"spanledger.guardrail.action": "blocked", "spanledger.injection.detected": True}, "blocked"),
         ({"spanledger.guardrail.action": "flagged", "spanledger.injection.detected": True}, "flagged"),
         ({"spanledger.injection.detected": True}, None),
-    ],
-)
-def test_what_a_guard_did_is_about_what_it_says_that_it_found(told: dict[str, Any], expected: str | None):
-    assert events({**CHAT, **told})["prompt_injection"] == expected
+    ]
+
+    givens = [given for given, _ in table]
+
+    found = [told["prompt_injection"] for told in events(said(CHAT | given) for given in givens)]
+
+    assert list(zip(givens, found, strict=True)) == table
 
 
 def test_a_guard_that_looks_for_one_thing_did_not_act_on_another():
-    told = {"guardrail.name": "pii-masker", "spanledger.guardrail.action": "redacted"}
+    masker = {"guardrail.name": "pii-masker", "spanledger.guardrail.action": "redacted"}
 
-    assert events({**CHAT, **told, "spanledger.injection.detected": True}) == {
-        "pii": "redacted",
-        "prompt_injection": None,
-        "any": "redacted",
-    }
+    [told] = events([said({**CHAT, **masker, "spanledger.injection.detected": True})])
+
+    assert told == {"pii": "redacted", "prompt_injection": None, "any": "redacted"}
 
 
 def test_the_categories_of_a_call_that_two_instrumentations_tell_of_count_once():
@@ -318,9 +335,8 @@ def test_the_categories_of_a_call_that_two_instrumentations_tell_of_count_once()
     told = given | {"gen_ai.completion.0.content_filter_results": json.dumps({"hate": bad, "violence": bad})}
     outer = span(told, span_id=b"\x01" * 8)
     inner = span(given, span_id=b"\x02" * 8, parent_span_id=b"\x01" * 8)
-    engine = Engine.of(WorkerSettings(), user_key=b"k")
 
-    rows = process_range([message(request(outer, inner))], engine).tables["safety"].to_pylist()
+    rows = process_range([message(request(outer, inner))], ENGINE).tables["safety"].to_pylist()
 
     assert {(row["category"], row["action"], row["events"]) for row in rows if row["events"]} == {
         ("hate", "blocked", 1), ("violence", "blocked", 1), ("any", "blocked", 1),
@@ -330,9 +346,8 @@ def test_the_categories_of_a_call_that_two_instrumentations_tell_of_count_once()
 # ---- guards
 
 
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
+def test_guards_of_every_kind_tell_what_they_did():
+    table = [
         # OpenTelemetry's proposal: the enforced action goes before the verdict
         ({"gen_ai.guardrail.verdict.type": "allow"}, (None, "allowed", None, None)),
         (
@@ -423,26 +438,40 @@ def test_the_categories_of_a_call_that_two_instrumentations_tell_of_count_once()
         ),
         # Langfuse: the type alone says that a guard ran, not what came of it
         ({"langfuse.observation.type": "guardrail"}, (None, None, None, None)),
-    ],
-)
-def test_guards_of_every_kind_tell_what_they_did(given: dict[str, Any], expected: tuple[Any, ...]):
-    assert noted((OTEL_GUARD if any(key.startswith("gen_ai.") for key in given) else GUARD) | given) == expected
+    ]
+
+    givens = [given for given, _ in table]
+    guards = [OTEL_GUARD if any(key.startswith("gen_ai.") for key in given) else GUARD for given in givens]
+
+    found = noted(said(guard | given) for guard, given in zip(guards, givens, strict=True))
+
+    assert list(zip(givens, found, strict=True)) == table
 
 
 def test_rails_of_nemo_guardrails_and_guards_of_logfire_are_known_by_their_spans():
     rail = {"rail.type": "input", "rail.name": "jailbreak detection model"}
 
-    assert noted(rail | {"rail.stop": True}, name="guardrails.rail") == ("prompt_injection", "blocked", None, True)
-    assert noted(rail | {"rail.stop": False}, name="guardrails.rail")[1:] == ("allowed", None, False)
-    named = "Guardrail {name!r} {triggered=}"
-    assert noted({"triggered": True}, name=named, scope="logfire.openai_agents")[:2] == ("guardrail", "blocked")
+    stopped, passed, logfire = noted(
+        [
+            said(rail | {"rail.stop": True}, name="guardrails.rail"),
+            said(rail | {"rail.stop": False}, name="guardrails.rail"),
+            said({"triggered": True}, name="Guardrail {name!r} {triggered=}", scope="logfire.openai_agents"),
+        ]
+    )
+
+    assert stopped == ("prompt_injection", "blocked", None, True)
+    assert passed[1:] == ("allowed", None, False)
+    assert logfire[:2] == ("guardrail", "blocked")
 
 
-@pytest.mark.parametrize("key", ["triggered", "validation_passed", "rail.stop", "output.value"])
-def test_a_word_that_only_guards_use_says_nothing_elsewhere(key: str):
-    value = json.dumps({"action": "block", "triggered": True}) if key == "output.value" else True
+def test_a_word_that_only_guards_use_says_nothing_elsewhere():
+    keys = ["triggered", "validation_passed", "rail.stop", "output.value"]
 
-    assert noted(CHAT | {key: value}) == (None, None, None, None)
+    told = dict.fromkeys(keys, True) | {"output.value": json.dumps({"action": "block", "triggered": True})}
+
+    found = noted(said(CHAT | {key: value}) for key, value in told.items())
+
+    assert dict(zip(told, found, strict=True)) == dict.fromkeys(keys, NOTHING)
 
 
 def test_a_finding_is_an_event_of_a_guardrail_span():
@@ -451,17 +480,16 @@ def test_a_finding_is_an_event_of_a_guardrail_span():
         for category in ("toxicity", "prompt_injection")
     ]
 
-    given = OTEL_GUARD | {"gen_ai.guardrail.action.type": "block"}
+    [found] = noted([said(OTEL_GUARD | {"gen_ai.guardrail.action.type": "block"}, events=findings)])
 
-    assert noted(given, events=findings)[1:] == ("blocked", None, True)
+    assert found[1:] == ("blocked", None, True)
 
 
 # ---- evaluations
 
 
-@pytest.mark.parametrize(
-    ("name", "label", "expected"),
-    [
+def test_a_safety_evaluation_flags_by_its_label():
+    table = [
         ("toxicity", "toxic", ("toxicity", "flagged", None, None)),
         ("Toxicity", "pass", (None, "allowed", None, None)),
         ("jailbreak", "detected", ("prompt_injection", "flagged", None, True)),
@@ -473,48 +501,47 @@ def test_a_finding_is_an_event_of_a_guardrail_span():
         ("hallucination", "factual", (None, "allowed", None, None)),
         ("helpfulness", "fail", (None, None, None, None)),
         ("toxicity", SECRET, (None, None, None, None)),
-    ],
-)
-def test_a_safety_evaluation_flags_by_its_label(name: str, label: str, expected: tuple[Any, ...]):
-    given = {"gen_ai__evaluation__name": name, "gen_ai__evaluation__score__label": label}
-    evaluation = event("gen_ai.evaluation.result", after_ms=5, **given)
+    ]
 
-    assert noted(CHAT, events=[evaluation]) == expected
+    given = [{"gen_ai__evaluation__name": name, "gen_ai__evaluation__score__label": label} for name, label, _ in table]
+
+    found = noted(said(CHAT, events=[event("gen_ai.evaluation.result", after_ms=5, **told)]) for told in given)
+
+    assert [(name, label, made) for (name, label, _), made in zip(table, found, strict=True)] == table
 
 
-@pytest.mark.parametrize(
-    ("name", "category"),
-    [
+def test_a_guard_s_name_is_read_however_its_words_are_parted():
+    table = [
         ("DetectPII", "pii"),
         ("PIIFilter", "pii"),
         ("ToxicLanguage", "toxicity"),
         ("detect-Jailbreak", "prompt_injection"),
-    ],
-)
-def test_a_guard_s_name_is_read_however_its_words_are_parted(name: str, category: str):
-    assert noted({"validator.name": name, "validation_passed": False})[:2] == (category, "flagged")
+    ]
+
+    found = noted(said({"validator.name": name, "validation_passed": False}) for name, _ in table)
+
+    told = [(name, *made[:2]) for (name, _), made in zip(table, found, strict=True)]
+    assert told == [(name, category, "flagged") for name, category in table]
 
 
-@pytest.mark.parametrize(
-    ("result", "action"),
-    [
+def test_a_guard_s_result_is_read_from_the_repr_of_an_object():
+    table = [
         ("FailResult(outcome='fail', error_message='no', fix_value=None)", "flagged"),
         ("PassResult(outcome='pass', value_override=<class 'Any'>)", "allowed"),
         ("GuardrailFunctionOutput(output_info=None, tripwire_triggered=True)", "blocked"),
         ("tripwire_triggered=False output_info=Info(words=['a b=c'])", "allowed"),
-    ],
-)
-def test_a_guard_s_result_is_read_from_the_repr_of_an_object(result: str, action: str):
-    assert noted(GUARD | {"output.value": result})[1] == action
+    ]
+
+    found = noted(said(GUARD | {"output.value": result}) for result, _ in table)
+
+    assert [(result, action) for (result, _), (_, action, *_) in zip(table, found, strict=True)] == table
 
 
 def test_bedrocks_own_guard_is_a_guardrail_by_its_method():
-    given = span({"rpc.method": "ApplyGuardrail", "rpc.service": "Bedrock Runtime"}, kind=3)
-    sent = request(given, scope="opentelemetry.instrumentation.botocore.bedrock-runtime")
+    given = {"rpc.method": "ApplyGuardrail", "rpc.service": "Bedrock Runtime"}
+    sent = said(given, kind=3, scope="opentelemetry.instrumentation.botocore.bedrock-runtime")
 
-    (row,) = normalise(
-        decode([message(sent)], load_table()), Rules(user_key=b"k", trusted_topics=None)
-    ).spans.to_pylist()
+    row = row_of({"it": sent})["it"]
 
     assert (row["operation"], row["_model_call"]) == ("guardrail", False)
 
@@ -522,52 +549,52 @@ def test_bedrocks_own_guard_is_a_guardrail_by_its_method():
 # ---- openlit
 
 
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
+def test_a_guard_of_openlit_is_a_guardrail_and_its_denial_is_a_block():
+    table = [
         ({"guard.denied": True}, ("guardrail", "blocked", None, None)),
         ({"guard.denied": "False"}, (None, "allowed", None, None)),
         ({"guard.denied": True, "guard.name": "pii"}, ("pii", "blocked", True, None)),
         ({"guard.denied": False, "guard.name": "prompt_injection"}, ("prompt_injection", "allowed", None, False)),
         ({"guard.denied": False, "guard.action": "warn", "guard.name": "pii"}, ("pii", "flagged", True, None)),
         ({"guard.name": "moderation"}, (None, None, None, None)),
-    ],
-)
-@pytest.mark.parametrize("scope", ["", "openlit", "openlit.guard"])
-def test_a_guard_of_openlit_is_a_guardrail_and_its_denial_is_a_block(
-    given: dict[str, Any], expected: tuple[Any, ...], scope: str
-):
-    decoded = decode([message(request(span(given), scope=scope))], load_table())
-    (row,) = normalise(decoded, Rules(user_key=b"k", trusted_topics=None)).spans.to_pylist()
+    ]
+    scopes = ["", "openlit", "openlit.guard"]
 
-    assert (row["operation"], row["convention"], row["_model_call"]) == ("guardrail", "openlit", False)
-    assert noted(given, scope=scope) == expected
+    cases = [(scope, given) for scope in scopes for given, _ in table]
+
+    rows = row_of(dict(enumerate(said(given, scope) for scope, given in cases))).values()
+
+    told = [tuple(row[name] for name in ("operation", "convention", "_model_call", *NOTED)) for row in rows]
+    expected = [("guardrail", "openlit", False, *noted) for _ in scopes for _, noted in table]
+    assert list(zip(cases, told, strict=True)) == list(zip(cases, expected, strict=True))
 
 
 def test_what_a_call_says_of_a_guard_leaves_it_a_call():
-    told = events(CHAT | {"guard.denied": True, "guard.name": "pii"})
+    [told] = events([said(CHAT | {"guard.denied": True, "guard.name": "pii"})])
+    [found] = noted([said(CHAT | {"guard.denied": True})])
 
     assert told["pii"] == "blocked"
-    assert noted(CHAT | {"guard.denied": True})[1] == "blocked"
+    assert found[1] == "blocked"
 
 
-@pytest.mark.parametrize(
-    ("actions", "strongest"),
-    [
+def test_of_openlits_guards_on_one_span_the_strongest_counts():
+    table = [
         (["allow"], "allowed"),
         (["redact", "allow"], "redacted"),
         (["warn", "redact", "deny"], "blocked"),
         (["allow", "warn", "allow"], "flagged"),
-    ],
-)
-def test_of_openlits_guards_on_one_span_the_strongest_counts(actions: list[str], strongest: str):
-    told = [
-        event("guard.evaluation", after_ms=n, guard__name="pii", guard__action=action, guard__explanation=SECRET)
-        for n, action in enumerate(actions)
     ]
 
-    assert noted(CHAT, events=told)[1] == strongest
-    assert noted({}, events=told)[1] == strongest
+    def evaluations(actions: list[str]) -> list[Span.Event]:
+        told = {"guard__name": "pii", "guard__explanation": SECRET}
+        return [event("guard.evaluation", after_ms=n, guard__action=one, **told) for n, one in enumerate(actions)]
+
+    cases = [(whose, actions) for whose in (CHAT, {}) for actions, _ in table]
+
+    found = noted(said(whose, events=evaluations(actions)) for whose, actions in cases)
+
+    told = [(actions, action) for (_, actions), (_, action, *_) in zip(cases, found, strict=True)]
+    assert told == table * 2
 
 
 def _ran(name: str, action: str, phase: str = "preflight") -> dict[str, Any]:
@@ -587,9 +614,8 @@ def test_each_guard_of_openlit_did_what_it_did_about_what_its_name_says():
         event("guard.evaluation", after_ms=n, **{k.replace(".", "__"): v for k, v in one.items()})
         for n, one in enumerate(told)
     ]
-    engine = Engine.of(WorkerSettings(), user_key=b"k")
 
-    made = process_range([message(request(span(CHAT, events=events_told)))], engine)
+    made = process_range([message(request(span(CHAT, events=events_told)))], ENGINE)
 
     [row] = made.tables["spans"].to_pylist()
     assert (row["safety_category"], row["guardrail_action"]) == ("guardrail", "blocked")
@@ -617,18 +643,14 @@ def test_a_verdict_is_made_of_words_of_the_table_alone():
     assert {pair.partition("=")[2] for pair in found.split(" ")} <= set(verdicts.ACTIONS)
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
+def test_a_result_that_cannot_be_read_tells_nothing():
+    keys = [
         *(f"llm.{name}.choices" for name in ("openai", "azure", "azure_ai", "gemini", "vertex_ai", "bedrock")),
         *("llm.gemini.candidates", "llm.vertex_ai.candidates", "llm.azure.prompt_filter_results", "llm.bedrock.trace"),
         *("gen_ai.response.content_filter_results", "gen_ai.prompt.prompt_filter_results", "content_filter_results"),
         *("gen_ai.response.safety_ratings", "gen_ai.response.prompt_feedback"),
-    ],
-)
-@pytest.mark.parametrize(
-    "value",
-    [
+    ]
+    values = [
         "[{'finish_reason': 'stop', 'index': 0, 'message': {'content': 'hello there my frie",
         '[{"finish_reason":"stop","message":{"content":"hello there, my hate, vio',
         "redacted-by-litellm",
@@ -637,10 +659,13 @@ def test_a_verdict_is_made_of_words_of_the_table_alone():
         ["[{'finish_reason': 'stop'}]"],
         "None",
         "",
-    ],
-)
-def test_a_result_that_cannot_be_read_tells_nothing(key: str, value: Any):
-    assert events(CHAT | {key: value}) == {}
+    ]
+
+    cases = [(key, value) for key in keys for value in values]
+
+    found = events(said(CHAT | {key: value}) for key, value in cases)
+
+    assert [(key, value, told) for (key, value), told in zip(cases, found, strict=True) if told] == []
 
 
 def test_merging_is_the_same_in_any_order_and_keeps_the_stronger():
