@@ -6,21 +6,23 @@ What the members mean is told by the extractors of genai-prices, which know each
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-import pytest
 from genai_prices import Usage, calc_price
 from genai_prices.data_snapshot import get_snapshot
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from processors.conventions.table import load_table
 from processors.decode import decode
-from processors.engine import Engine, process_range
+from processors.engine import Engine
 from processors.settings import WorkerSettings
+from tests.processors.flushes import bill_of
 from tests.processors.otlp import START_NS, message, request, span
 
+WRITERS: dict[str, Callable[[Any], str]] = {"json": json.dumps, "python": repr}
 ENGINE = Engine.of(WorkerSettings(), user_key=b"key")
 WHEN = datetime.fromtimestamp(START_NS / 1e9, UTC)
 FIELDS = {
@@ -102,24 +104,28 @@ def _snake(value: Any) -> Any:
     return [_snake(item) for item in value] if isinstance(value, list) else value
 
 
-def _read(key: str, value: str, field: str) -> Any:
-    decoded = decode([message(request(span({key: value})))], load_table())
-    return decoded.spans[field].to_pylist()[0]
+def _placed(name: str, path: tuple[Any, ...], at: str) -> Iterator[str]:
+    """A usage object of which this member is 7, as it may be written at its place."""
+    usage = _object(path, 7)
+    for one in [usage, _snake(usage)] if name == "google" and at == "" else [usage]:
+        placed = _object(tuple(at.split(".")), one) if at else one
+        yield from (write(placed) for write in WRITERS.values())
 
 
-@pytest.mark.parametrize(("key", "at", "objects"), PLACES)
-def test_every_part_of_a_usage_object_is_read_where_it_stands(key: str, at: str, objects: tuple[str, ...]):
-    unread = []
-    for name, path, field in MEMBERS:
-        if name not in objects:
-            continue
-        usage = _object(path, 7)
-        spelled = [usage, _snake(usage)] if name == "google" and at == "" else [usage]
-        for one in spelled:
-            placed = _object(tuple(at.split(".")), one) if at else one
-            unread += [text for text in (json.dumps(placed), repr(placed)) if _read(key, text, field) != 7]
+def test_every_part_of_a_usage_object_is_read_where_it_stands():
+    written = [
+        (key, text, field)
+        for key, at, objects in PLACES
+        for name, path, field in MEMBERS
+        if name in objects
+        for text in _placed(name, path, at)
+    ]
 
-    assert unread == []
+    decoded = decode([message(request(*(span({key: text}) for key, text, _ in written)))], load_table())
+
+    read = {field: decoded.spans[field].to_pylist() for field in FIELDS.values()}
+    assert [(key, text) for at, (key, text, field) in enumerate(written) if read[field][at] != 7] == []
+    assert {key for key, *_ in written} == {key for key, *_ in PLACES}
 
 
 def test_the_members_that_are_looked_for_are_many():
@@ -138,9 +144,13 @@ def _otel(model: str, provider: str, counted: int, answered: int) -> dict[str, A
     return {"gen_ai.operation.name": "chat", "gen_ai.provider.name": provider, "gen_ai.request.model": model} | sums
 
 
-def _rows(*spans: Any, scope: str = "", version: str = "") -> list[dict[str, Any]]:
-    rows = process_range([message(request(*spans, scope=scope, version=version))], ENGINE).tables["spans"].to_pylist()
-    return [row for row in rows if row["billable"]]
+def _sent(given: dict[str, Any], scope: str = "", version: str = "") -> ExportTraceServiceRequest:
+    return request(span(given), scope=scope, version=version)
+
+
+def _row(given: dict[str, Any], scope: str = "") -> dict[str, Any]:
+    """The billed row of one span with these attributes."""
+    return bill_of({"it": _sent(given, scope)}, ENGINE)["it"]
 
 
 def _price(model: str, provider: str, **usage: int) -> Decimal:
@@ -148,10 +158,8 @@ def _price(model: str, provider: str, **usage: int) -> Decimal:
     return priced.total_price.quantize(Decimal("1e-12"))
 
 
-@pytest.mark.parametrize("version", ["0.0.55", "0.4.0", "0.7.6", "1.9.0", "2.68.0"])
-@pytest.mark.parametrize(
-    ("given", "want"),
-    [
+def test_details_of_every_version_of_pydantic_ai_are_priced():
+    details = [
         (
             _otel("gpt-4o", "openai", 1200, 345)
             | _details(cached_tokens=1024, reasoning_tokens=128, audio_tokens=0, accepted_prediction_tokens=0),
@@ -205,34 +213,38 @@ def _price(model: str, provider: str, **usage: int) -> Decimal:
             _otel("claude-sonnet-4-5", "anthropic", 1200, 345) | _details(web_search_requests=3),
             _price("claude-sonnet-4-5", "anthropic", input_tokens=1200, output_tokens=345, web_searches=3),
         ),
-    ],
-)
-def test_details_of_every_version_of_pydantic_ai_are_priced(given: dict[str, Any], want: Decimal, version: str):
-    (row,) = _rows(span(given), scope="pydantic-ai", version=version)
+    ]
+    versions = ("0.0.55", "0.4.0", "0.7.6", "1.9.0", "2.68.0")
+    cases = {
+        (f"{number}: {given['gen_ai.request.model']}", version): (_sent(given, "pydantic-ai", version), want)
+        for number, (given, want) in enumerate(details)
+        for version in versions
+    }
 
-    assert row["cost_usd"] == want
+    rows = bill_of({case: sent for case, (sent, _) in cases.items()}, ENGINE)
+
+    assert {case: row["cost_usd"] for case, row in rows.items()} == {case: want for case, (_, want) in cases.items()}
 
 
-@pytest.mark.parametrize(
-    ("version", "tokens"),
-    [("0.7.2", (1050, 500)), ("0.7.6", (1050, 200)), ("1.19.0", (1050, 200)), ("1.20.0", (1000, 200))],
-)
-def test_what_geminis_tools_gave_and_thoughts_are_added_where_pydantic_ai_left_them_out(
-    version: str, tokens: tuple[int, int]
-):
+def test_what_geminis_tools_gave_and_thoughts_are_added_where_pydantic_ai_left_them_out():
     given = _otel("gemini-2.5-pro", "google-gla", 1000, 200) | _details(tool_use_prompt_tokens=50, thoughts_tokens=300)
-    if version > "0.7.3":
-        given |= _details(thoughts_tokens=100)
+    fewer = given | _details(thoughts_tokens=100)
+    expected = {
+        "0.7.2": (given, (1050, 500)),
+        "0.7.6": (fewer, (1050, 200)),
+        "1.19.0": (fewer, (1050, 200)),
+        "1.20.0": (fewer, (1000, 200)),
+    }
 
-    (row,) = _rows(span(given), scope="pydantic-ai", version=version)
+    rows = bill_of({version: _sent(given, "pydantic-ai", version) for version, (given, _) in expected.items()}, ENGINE)
 
-    assert (row["input_tokens"], row["output_tokens"]) == tokens
+    assert {version: (row["input_tokens"], row["output_tokens"]) for version, row in rows.items()} == {
+        version: tokens for version, (_, tokens) in expected.items()
+    }
 
 
-@pytest.mark.parametrize("write", [json.dumps, repr])
-@pytest.mark.parametrize(
-    ("place", "made", "usage", "want"),
-    [
+def test_parts_in_a_providers_own_words_are_priced():
+    told: list[tuple[tuple[str, str], tuple[str, str], dict[str, Any], dict[str, int]]] = [
         (
             ("metadata.usage_object", "litellm"),
             ("gemini-2.5-flash-image", "google"),
@@ -287,40 +299,46 @@ def test_what_geminis_tools_gave_and_thoughts_are_added_where_pydantic_ai_left_t
             {"input_tokens": 1000, "output_tokens": 4000, "input_tokens_details": {"image_tokens": 900}},
             {"input_tokens": 1000, "output_tokens": 4000, "input_image_tokens": 900},
         ),
-    ],
-)
-def test_parts_in_a_providers_own_words_are_priced(
-    place: tuple[str, str], made: tuple[str, str], usage: dict[str, Any], want: dict[str, int], write: Any
-):
-    (key, scope), (model, provider) = place, made
-    system = {"google": "gemini"}.get(provider, provider)
-    given = _otel(model, system, want["input_tokens"], want["output_tokens"]) | {key: write(usage)}
+    ]
+    cases, wanted = {}, {}
+    for (key, scope), (model, provider), usage, want in told:
+        given = _otel(model, {"google": "gemini"}.get(provider, provider), want["input_tokens"], want["output_tokens"])
+        for name, write in WRITERS.items():
+            cases[key, model, name] = _sent(given | {key: write(usage)}, scope)
+            wanted[key, model, name] = _price(model, provider, **want)
 
-    (row,) = _rows(span(given), scope=scope)
+    rows = bill_of(cases, ENGINE)
 
-    assert row["cost_usd"] == _price(model, provider, **want)
+    assert {case: row["cost_usd"] for case, row in rows.items()} == wanted
+    assert len(wanted) == 2 * len(told)
 
 
-@pytest.mark.parametrize("name", ["google", "vertex"])
-def test_vercels_sdk_over_gemini_tells_modalities_in_lists(name: str):
+def test_vercels_sdk_over_gemini_tells_modalities_in_lists():
     usage = {
         "promptTokenCount": 1000,
         "candidatesTokenCount": 100,
         "totalTokenCount": 1100,
         "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 100}, {"modality": "AUDIO", "tokenCount": 900}],
     }
-    own = {"ai.response.providerMetadata": json.dumps({name: {"usageMetadata": usage}})}
+    given = _otel("gemini-2.5-flash", "google.generative-ai", 1000, 100)
+    cases = {
+        name: _sent(given | {"ai.response.providerMetadata": json.dumps({name: {"usageMetadata": usage}})}, "ai")
+        for name in ("google", "vertex")
+    }
 
-    (row,) = _rows(span(_otel("gemini-2.5-flash", "google.generative-ai", 1000, 100) | own), scope="ai")
+    rows = bill_of(cases, ENGINE)
 
     want = _price("gemini-2.5-flash", "google", input_tokens=1000, output_tokens=100, input_audio_tokens=900)
-    assert (row["audio_input_tokens"], row["cost_usd"]) == (900, want)
+    assert {name: (row["audio_input_tokens"], row["cost_usd"]) for name, row in rows.items()} == {
+        "google": (900, want),
+        "vertex": (900, want),
+    }
 
 
 def test_tokens_of_video_stand_among_the_units_and_have_their_price():
     counts = {"gen_ai.usage.video.input_tokens": 800, "gen_ai.usage.video.output_tokens": 0}
 
-    (row,) = _rows(span(_otel("gemini-live-2.5-flash", "gcp.vertex_ai", 1000, 100) | counts))
+    row = _row(_otel("gemini-live-2.5-flash", "gcp.vertex_ai", 1000, 100) | counts)
 
     assert dict(row["units"]) == {"video_input_tokens": 800}
     want = _price("gemini-live-2.5-flash", "google", input_tokens=1000, output_tokens=100, input_video_tokens=800)
@@ -335,54 +353,55 @@ LITELLM = {
 }
 
 
-@pytest.mark.parametrize("write", [json.dumps, repr])
-@pytest.mark.parametrize(
-    ("key", "wrap"),
-    [
-        ("metadata.usage_object", lambda usage: usage),
-        ("metadata", lambda usage: {"usage_object": usage}),
-        ("gen_ai.usage.raw", lambda usage: usage),
-        ("response_data", lambda usage: {"message": {}, "usage": usage}),
-        ("langfuse.observation.usage_details", lambda usage: usage),
-    ],
-)
-def test_a_usage_object_that_was_cut_off_is_flagged(key: str, wrap: Any, write: Any):
-    text = write(wrap(LITELLM))
+def test_a_usage_object_that_was_cut_off_is_flagged():
+    places = {
+        "metadata.usage_object": LITELLM,
+        "metadata": {"usage_object": LITELLM},
+        "gen_ai.usage.raw": LITELLM,
+        "response_data": {"message": {}, "usage": LITELLM},
+        "langfuse.observation.usage_details": LITELLM,
+    }
     sums = _otel("gpt-4o", "openai", 1200, 345)
-    whole, cut, alone = _rows(
-        *(
-            span(given, span_id=bytes([n] * 8), trace_id=bytes([n] * 16))
-            for n, given in enumerate(
-                [
-                    sums | {key: text},
-                    sums | {key: text[: len(text) - 20]},
-                    {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o", key: text[: len(text) - 20]},
-                ],
-                start=1,
-            )
-        )
-    )
+    bare = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o"}
+    cases = {}
+    for key, told in places.items():
+        for name, write in WRITERS.items():
+            whole = write(told)
+            cases[key, name, "whole"] = _sent(sums | {key: whole})
+            cases[key, name, "cut"] = _sent(sums | {key: whole[:-20]})
+            cases[key, name, "alone"] = _sent(bare | {key: whole[:-20]})
 
-    assert (whole["cached_input_tokens"], whole["usage_semantics"]) == (1024, "inclusive")
-    assert (cut["input_tokens"], cut["usage_semantics"]) == (1200, "inclusive+usage_cut")
-    assert (alone["cost_usd"], alone["usage_semantics"]) == (None, "refused+usage_cut")
+    rows = bill_of(cases, ENGINE)
+
+    looked_at = {"whole": "cached_input_tokens", "cut": "input_tokens", "alone": "cost_usd"}
+    expected = {
+        "whole": (1024, "inclusive"),
+        "cut": (1200, "inclusive+usage_cut"),
+        "alone": (None, "refused+usage_cut"),
+    }
+    assert {case: (row[looked_at[case[2]]], row["usage_semantics"]) for case, row in rows.items()} == {
+        case: expected[case[2]] for case in cases
+    }
 
 
 def test_what_another_attribute_tells_is_not_missing_where_a_usage_object_was_cut_off():
     told = {"gen_ai.usage.cache_read.input_tokens": 1024, "gen_ai.usage.raw": json.dumps(LITELLM)[:30]}
 
-    (row,) = _rows(span(_otel("gpt-4o", "openai", 1200, 345) | told))
+    row = _row(_otel("gpt-4o", "openai", 1200, 345) | told)
 
     assert row["usage_semantics"] == "inclusive"
 
 
-@pytest.mark.parametrize("value", ["", "hello", "{}", "None", '{"a": 1}', "x" * 100])
-def test_what_is_no_usage_object_or_ends_is_not_flagged(value: str):
-    (row,) = _rows(span(_otel("gpt-4o", "openai", 1200, 345) | {"metadata": value, "gen_ai.usage.raw": value}))
+def test_what_is_no_usage_object_or_ends_is_not_flagged():
+    values = ("", "hello", "{}", "None", '{"a": 1}', "x" * 100)
+    sums = _otel("gpt-4o", "openai", 1200, 345)
 
-    assert row["usage_semantics"] == "inclusive"
+    rows = bill_of({value: _sent(sums | {"metadata": value, "gen_ai.usage.raw": value}) for value in values}, ENGINE)
+
+    assert {value: row["usage_semantics"] for value, row in rows.items()} == dict.fromkeys(values, "inclusive")
 
 
+SUMS = {"input_tokens": 1000, "output_tokens": 1390}
 USAGE_METADATA = {
     "promptTokenCount": 1000,
     "candidatesTokenCount": 1390,
@@ -392,28 +411,36 @@ USAGE_METADATA = {
 }
 
 
-@pytest.mark.parametrize("write", [json.dumps, repr])
-@pytest.mark.parametrize(("own", "images"), [({}, 1290), ({"gen_ai.usage.image.output_tokens": 1200}, 1200)])
-def test_a_call_takes_modalities_from_its_copy_on_the_wire(own: dict[str, int], images: int, write: Any):
-    outer = span(_otel("gemini-2.5-flash-image", "gemini", 1000, 1390) | own, name="litellm_request", span_id=b"o" * 8)
-    copy = {"llm.gemini.usageMetadata": write(USAGE_METADATA)}
-    inner = span(copy, name="raw_gen_ai_request", span_id=b"i" * 8, parent_span_id=b"o" * 8)
+def test_a_call_takes_modalities_from_its_copy_on_the_wire():
+    told = {"nothing of its own": ({}, 1290), "its own": ({"gen_ai.usage.image.output_tokens": 1200}, 1200)}
+    cases, wanted = {}, {}
+    for name, (own, images) in told.items():
+        sums = _otel("gemini-2.5-flash-image", "gemini", 1000, 1390)
+        outer = span(sums | own, name="litellm_request", span_id=b"o" * 8)
+        price = _price("gemini-2.5-flash-image", "google", **SUMS, output_image_tokens=images)
+        for writer, write in WRITERS.items():
+            copy = {"llm.gemini.usageMetadata": write(USAGE_METADATA)}
+            inner = span(copy, name="raw_gen_ai_request", span_id=b"i" * 8, parent_span_id=b"o" * 8)
+            for order, spans in (("outer first", (outer, inner)), ("inner first", (inner, outer))):
+                cases[name, writer, order] = request(*spans, scope="litellm")
+                wanted[name, writer, order] = ({"image_output_tokens": images}, price)
 
-    for order in ((outer, inner), (inner, outer)):
-        (row,) = _rows(*order, scope="litellm")
+    rows = bill_of(cases, ENGINE)
 
-        assert dict(row["units"]) == {"image_output_tokens": images}
-        want = {"input_tokens": 1000, "output_tokens": 1390, "output_image_tokens": images}
-        assert row["cost_usd"] == _price("gemini-2.5-flash-image", "google", **want)
+    assert {case: (dict(row["units"]), row["cost_usd"]) for case, row in rows.items()} == wanted
 
 
-@pytest.mark.parametrize(("both", "status"), [({}, "usage_missing"), ({"audio_tokens": 450}, "priced")])
-def test_a_cost_that_is_unknown_for_want_of_what_was_cached_sound_names_its_rule(both: dict[str, int], status: str):
-    details = {"audio_tokens": 900, "cached_tokens": 500, "cached_tokens_details": both}
-    usage = {"prompt_tokens": 1000, "completion_tokens": 400, "prompt_tokens_details": details}
-    given = _otel("gpt-4o-mini-realtime-preview", "openai", 1000, 400) | {"metadata.usage_object": repr(usage)}
+def test_a_cost_that_is_unknown_for_want_of_what_was_cached_sound_names_its_rule():
+    expected = {"untold": ({}, "usage_missing", True), "told": ({"audio_tokens": 450}, "priced", False)}
+    cases = {}
+    for name, (both, *_) in expected.items():
+        details = {"audio_tokens": 900, "cached_tokens": 500, "cached_tokens_details": both}
+        usage = {"prompt_tokens": 1000, "completion_tokens": 400, "prompt_tokens_details": details}
+        given = _otel("gpt-4o-mini-realtime-preview", "openai", 1000, 400)
+        cases[name] = _sent(given | {"metadata.usage_object": repr(usage)}, "litellm")
 
-    (row,) = _rows(span(given), scope="litellm")
+    rows = bill_of(cases, ENGINE)
 
-    assert row["price_status"] == status
-    assert ("cached_kind_untold" in row["usage_semantics"]) == (status != "priced")
+    assert {
+        name: (row["price_status"], "cached_kind_untold" in row["usage_semantics"]) for name, row in rows.items()
+    } == {name: (status, flagged) for name, (_, status, flagged) in expected.items()}
