@@ -4,20 +4,18 @@ Attributes as real libraries wrote them against a server on loopback that answer
 100 to a cache, 345 output tokens of which 128 reasoning.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
-import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from processors.conventions.rules import NONE, provider_rules, server_by_name, words
 from processors.conventions.table import load_table
-from processors.normalise import Rules
 from tests.processors.flushes import row_of
 from tests.processors.otlp import event, request, span
 from warehouse.schemas import BILLABLE_OPERATIONS
 
 TABLE = load_table()
-OPEN = Rules(user_key=b"key", trusted_topics=None)
 CLAUDE = "anthropic.claude-3-5-sonnet-20241022-v2:0"
 TRACELOOP, OPENINFERENCE = "opentelemetry.instrumentation.", "openinference.instrumentation."
 
@@ -26,9 +24,15 @@ def _told(given: dict[str, Any], scope: str, version: str = "", **more: Any) -> 
     return request(span(given, **more), scope=scope, version=version)
 
 
+def _rows(requests: Iterable[ExportTraceServiceRequest]) -> list[dict[str, Any]]:
+    """The row of each request of one span, all taken by one flush."""
+    return list(row_of(dict(enumerate(requests))).values())
+
+
 def _row(given: dict[str, Any], scope: str, version: str = "", **more: Any) -> dict[str, Any]:
     """The one row of a span with these attributes."""
-    return row_of({"it": _told(given, scope, version, **more)})["it"]
+    [row] = _rows([_told(given, scope, version, **more)])
+    return row
 
 
 def _openinference(prompt: int, model: str = CLAUDE, **more: int) -> dict[str, Any]:
@@ -75,57 +79,62 @@ def test_openinference_bedrock_counts_input_by_version_method_and_model():
 
 
 def test_a_small_cache_is_no_reason_to_believe_a_wrong_semantics():
-    old = _row(_openinference(900, cache_read=30), OPENINFERENCE + "bedrock", "0.1.57", name="bedrock.converse")
-    new = _row(_openinference(930, cache_read=30), OPENINFERENCE + "bedrock", "0.1.61", name="bedrock.converse")
+    rows = _rows(
+        _told(_openinference(told, cache_read=30), OPENINFERENCE + "bedrock", version, name="bedrock.converse")
+        for told, version in ((900, "0.1.57"), (930, "0.1.61"))
+    )
 
-    assert (old["input_tokens"], new["input_tokens"]) == (930, 930)
+    assert [row["input_tokens"] for row in rows] == [930, 930]
 
 
-@pytest.mark.parametrize("scope", ["botocore.bedrock-runtime", "bedrock"])
-def test_bedrock_by_botocore_and_traceloop_leaves_the_cache_out(scope: str):
+def test_bedrock_by_botocore_and_traceloop_leaves_the_cache_out():
+    scopes = ["botocore.bedrock-runtime", "bedrock"]
+
     given = _chat("aws.bedrock", CLAUDE, gen_ai__usage__input_tokens=900, gen_ai__usage__cache_read__input_tokens=300)
 
-    row = _row(given, TRACELOOP + scope, "0.62.4")
+    rows = row_of({scope: _told(given, TRACELOOP + scope, "0.62.4") for scope in scopes})
 
-    assert (row["input_tokens"], row["usage_semantics"]) == (1200, "exclusive")
+    assert {scope: (row["input_tokens"], row["usage_semantics"]) for scope, row in rows.items()} == dict.fromkeys(
+        scopes, (1200, "exclusive")
+    )
 
 
 def test_gemini_by_traceloop_leaves_thoughts_out_and_the_total_has_them():
     given = _chat("gcp.gen_ai", gen_ai__usage__input_tokens=1100, gen_ai__usage__output_tokens=217)
+    with_total, thoughtless = ({"gen_ai.usage.total_tokens": total} for total in (1445, 1317))
 
-    with_total = _row({**given, "gen_ai.usage.total_tokens": 1445}, TRACELOOP + "google_generativeai", "0.21.5")
-    without = _row(given, TRACELOOP + "google_generativeai", "0.21.5")
-    thoughtless = _row({**given, "gen_ai.usage.total_tokens": 1317}, TRACELOOP + "google_generativeai", "0.21.5")
+    rows = _rows(
+        _told(given | total, TRACELOOP + "google_generativeai", "0.21.5") for total in (with_total, {}, thoughtless)
+    )
 
-    assert [row["output_tokens"] for row in (with_total, without, thoughtless)] == [345, 217, 217]
-    assert [row["reasoning_tokens"] for row in (with_total, without, thoughtless)] == [None] * 3
+    assert [row["output_tokens"] for row in rows] == [345, 217, 217]
+    assert [row["reasoning_tokens"] for row in rows] == [None] * 3
 
 
-@pytest.mark.parametrize(
-    ("total", "counts", "sides"),
-    [
+def test_a_total_that_has_more_than_both_sides_tells_what_they_leave_out():
+    table = [
         (1545, (900, 300, 345, 0), (1200, 345)),
         (1245, (900, 300, 345, 0), (900, 345)),
         (1245, (900, 0, 217, 128), (900, 345)),
         (1545, (900, 300, 217, 128), (1200, 345)),
         (1117, (900, 300, 217, 128), (900, 217)),
         (1237, (900, 120, 217, 120), (900, 217)),
-    ],
-)
-def test_a_total_that_has_more_than_both_sides_tells_what_they_leave_out(
-    total: int, counts: tuple[int, int, int, int], sides: tuple[int, int]
-):
+    ]
+
     keys = ("input_tokens", "cache_read.input_tokens", "output_tokens", "reasoning.output_tokens", "total_tokens")
-    given = {f"gen_ai.usage.{key}": count for key, count in zip(keys, (*counts, total), strict=True)}
+    cases = {}
+    for total, counts, _ in table:
+        given = {f"gen_ai.usage.{key}": count for key, count in zip(keys, (*counts, total), strict=True)}
+        cases[total, counts] = _told({**_chat("any"), **given}, "an instrumentation of ours")
 
-    row = _row({**_chat("any"), **given}, "an instrumentation of ours")
+    rows = row_of(cases)
 
-    assert (row["input_tokens"], row["output_tokens"]) == sides
+    found = [(*case, (row["input_tokens"], row["output_tokens"])) for case, row in rows.items()]
+    assert found == table
 
 
-@pytest.mark.parametrize(
-    ("provider", "counts", "semantics"),
-    [
+def test_vercels_sdk_leaves_the_cache_out_before_version_6():
+    table = [
         ("anthropic", {"gen_ai.usage.input_tokens": 900, "ai.usage.cachedInputTokens": 300}, "exclusive"),
         ("amazon-bedrock", {"ai.usage.inputTokens": 900, "ai.usage.cachedInputTokens": 300}, "exclusive"),
         ("vertex.anthropic.messages", {"ai.usage.inputTokens": 900, "ai.usage.cachedInputTokens": 300}, "exclusive"),
@@ -157,76 +166,77 @@ def test_a_total_that_has_more_than_both_sides_tells_what_they_leave_out(
             "inclusive",
         ),
         ("openai.chat", {"ai.usage.inputTokens": 1200, "ai.usage.cachedInputTokens": 300}, "inclusive"),
-    ],
-)
-def test_vercels_sdk_leaves_the_cache_out_before_version_6(provider: str, counts: dict[str, Any], semantics: str):
-    given = {"ai.operationId": "ai.generateText.doGenerate", "ai.model.provider": provider, "ai.model.id": "claude-x"}
+    ]
 
-    row = _row({**given, **counts}, "ai")
+    call = {"ai.operationId": "ai.generateText.doGenerate", "ai.model.id": "claude-x"}
 
-    assert (row["input_tokens"], row["cached_input_tokens"], row["usage_semantics"]) == (1200, 300, semantics)
+    rows = _rows(_told({**call, "ai.model.provider": provider, **counts}, "ai") for provider, counts, _ in table)
+
+    assert [(*case[:2], row["usage_semantics"]) for case, row in zip(table, rows, strict=True)] == table
+    assert [(row["input_tokens"], row["cached_input_tokens"]) for row in rows] == [(1200, 300)] * len(table)
 
 
-@pytest.mark.parametrize(
-    ("provider", "input_tokens", "output_tokens"),
-    [("anthropic", 1200, 217), ("aws.bedrock", 1200, 217), ("gcp.gemini", 900, 345), ("openai", 900, 217)],
-)
-def test_openlit_passes_on_what_each_provider_counts(provider: str, input_tokens: int, output_tokens: int):
+def test_openlit_passes_on_what_each_provider_counts():
+    table = [("anthropic", 1200, 217), ("aws.bedrock", 1200, 217), ("gcp.gemini", 900, 345), ("openai", 900, 217)]
+
     keys = ("input_tokens", "cache_read.input_tokens", "output_tokens", "reasoning_tokens", "total_tokens")
     counts = {f"gen_ai.usage.{key}": n for key, n in zip(keys, (900, 300, 217, 128, 1245), strict=True)}
 
-    row = _row({**_chat(provider), **counts}, "openlit.otel.tracing")
+    rows = row_of({provider: _told({**_chat(provider), **counts}, "openlit.otel.tracing") for provider, _, _ in table})
 
-    assert (row["input_tokens"], row["output_tokens"]) == (input_tokens, output_tokens)
+    assert [(provider, row["input_tokens"], row["output_tokens"]) for provider, row in rows.items()] == table
 
 
-@pytest.mark.parametrize(
-    ("usage", "sides"),
-    [
+def test_langfuse_keeps_usage_as_it_was_given():
+    table = [
         ('{"input": 276, "output": 217, "total": 1545, "input_cache_read": 924, "output_reasoning": 128}', (1200, 345)),
         ('{"input": 276, "output": 217, "total": 1545}', (276, 217)),
         ('{"input_tokens": 900, "output_tokens": 345, "cache_read_input_tokens": 300}', (1200, 345)),
         ('{"input_tokens": 1200, "output_tokens": 345, "input_tokens_details": {"cached_tokens": 300}}', (1200, 345)),
         ('{"prompt_tokens": 1200, "completion_tokens": 345, "cache_read_input_tokens": 300}', (1200, 345)),
-    ],
-)
-def test_langfuse_keeps_usage_as_it_was_given(usage: str, sides: tuple[int, int]):
-    given = {"langfuse.observation.type": "generation", "langfuse.observation.usage_details": usage}
+    ]
 
-    row = _row(given, "langfuse-sdk", "5.0.4")
+    key = "langfuse.observation.usage_details"
 
-    assert (row["input_tokens"], row["output_tokens"]) == sides
+    rows = row_of(
+        {
+            usage: _told({"langfuse.observation.type": "generation", key: usage}, "langfuse-sdk", "5.0.4")
+            for usage, _ in table
+        }
+    )
+
+    assert [(usage, (row["input_tokens"], row["output_tokens"])) for usage, row in rows.items()] == table
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [
+def test_langchain_names_provider_and_model_in_its_metadata():
+    ways = [
         ("langfuse.observation.metadata.{}", '"{}"'),
         ("traceloop.association.properties.{}", "{}"),
-    ],
-)
-def test_langchain_names_provider_and_model_in_its_metadata(key: str, value: str):
+    ]
+
     told = {"ls_provider": "amazon_bedrock", "ls_model_name": CLAUDE}
-    given = {key.format(name): value.format(word) for name, word in told.items()}
+    cases = {}
+    for key, value in ways:
+        given = {key.format(name): value.format(word) for name, word in told.items()}
+        cases[key] = _told({"gen_ai.operation.name": "chat", **given}, "langfuse-sdk")
 
-    row = _row({"gen_ai.operation.name": "chat", **given}, "langfuse-sdk")
+    rows = row_of(cases)
 
-    assert (row["provider"], row["request_model"]) == ("aws.bedrock", CLAUDE)
+    assert {key: (row["provider"], row["request_model"]) for key, row in rows.items()} == dict.fromkeys(
+        cases, ("aws.bedrock", CLAUDE)
+    )
 
 
-@pytest.mark.parametrize(
-    ("scope", "kind", "operation"),
-    [(TRACELOOP + "bedrock", 3, "chat"), (TRACELOOP + "bedrock", 1, None), ("ours", 3, None)],
-)
-def test_a_client_span_with_a_model_and_nothing_else_is_a_call_of_unknown_usage(
-    scope: str, kind: int, operation: str | None
-):
+def test_a_client_span_with_a_model_and_nothing_else_is_a_call_of_unknown_usage():
+    table = [(TRACELOOP + "bedrock", 3, "chat"), (TRACELOOP + "bedrock", 1, None), ("ours", 3, None)]
+
     given = {"gen_ai.system": "mistral", "gen_ai.request.model": "mistral-large-2402-v1:0"}
 
-    row = _row(given, scope, "0.33.12", name="bedrock.completion", kind=kind)
+    rows = _rows(_told(given, scope, "0.33.12", name="bedrock.completion", kind=kind) for scope, kind, _ in table)
 
-    assert (row["operation"], row["_model_call"]) == (operation, operation is not None)
-    assert row["input_tokens"] is None
+    names = ("operation", "_model_call", "input_tokens")
+    found = [(*case[:2], *(row[name] for name in names)) for case, row in zip(table, rows, strict=True)]
+    assert found == [(*case, case[2] is not None, None) for case in table]
 
 
 def test_openlits_old_failures_say_nothing_but_the_name():
@@ -246,12 +256,16 @@ def test_pydantic_ai_tells_geminis_thoughts_among_the_details():
 
 def test_a_text_call_without_a_token_of_input_was_not_counted():
     langchain = _chat("anthropic", gen_ai__usage__input_tokens=0, gen_ai__usage__output_tokens=345)
-    told = _row({**langchain, "gen_ai.usage.total_tokens": 345}, TRACELOOP + "langchain", "0.62.4")
     keys = ("prompt_tokens", "completion_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-    empty = _row({**_chat(), **{f"gen_ai.usage.{key}": 0 for key in keys}}, TRACELOOP + "anthropic", "0.33.12")
-    cached = _row(
-        _chat("aws.bedrock", gen_ai__usage__input_tokens=0, gen_ai__usage__cache_read__input_tokens=924),
-        TRACELOOP + "bedrock",
+    zeros = {f"gen_ai.usage.{key}": 0 for key in keys}
+    bedrock = _chat("aws.bedrock", gen_ai__usage__input_tokens=0, gen_ai__usage__cache_read__input_tokens=924)
+
+    told, empty, cached = _rows(
+        [
+            _told({**langchain, "gen_ai.usage.total_tokens": 345}, TRACELOOP + "langchain", "0.62.4"),
+            _told({**_chat(), **zeros}, TRACELOOP + "anthropic", "0.33.12"),
+            _told(bedrock, TRACELOOP + "bedrock"),
+        ]
     )
 
     assert (told["input_tokens"], told["output_tokens"], told["_repair"]) == (None, None, "nothing_counted")
@@ -260,12 +274,18 @@ def test_a_text_call_without_a_token_of_input_was_not_counted():
     assert (cached["input_tokens"], cached["_repair"]) == (924, None)
 
 
-@pytest.mark.parametrize("operation", BILLABLE_OPERATIONS)
-def test_a_call_of_any_kind_that_read_nothing_was_not_counted(operation: str):
-    zeros = {"gen_ai.usage.input_tokens": 0, "gen_ai.usage.output_tokens": 0, "gen_ai.usage.total_tokens": 0}
-    told = _row({**_chat(), "gen_ai.operation.name": operation, **zeros}, "litellm")
+def test_a_call_of_any_kind_that_read_nothing_was_not_counted():
+    zeros = {f"gen_ai.usage.{side}_tokens": 0 for side in ("input", "output", "total")}
 
-    assert (told["input_tokens"], told["output_tokens"], told["_repair"]) == (None, None, "nothing_counted")
+    rows = row_of(
+        {
+            operation: _told({**_chat(), "gen_ai.operation.name": operation, **zeros}, "litellm")
+            for operation in BILLABLE_OPERATIONS
+        }
+    )
+
+    found = {name: (row["input_tokens"], row["output_tokens"], row["_repair"]) for name, row in rows.items()}
+    assert found == dict.fromkeys(BILLABLE_OPERATIONS, (None, None, "nothing_counted"))
 
 
 def test_embeddings_of_which_only_an_empty_total_is_told_were_not_counted():
@@ -274,19 +294,22 @@ def test_embeddings_of_which_only_an_empty_total_is_told_were_not_counted():
     assert _row(empty, "openinference.instrumentation.openai")["input_tokens"] is None
 
 
-@pytest.mark.parametrize(("version", "cached", "counted"), [("0.47.3", 30, 930), ("0.62.4", 30, 900)])
-def test_bedrock_by_an_old_traceloop_langchain_leaves_the_cache_out(version: str, cached: int, counted: int):
-    given = _chat("AWS", gen_ai__usage__prompt_tokens=900, gen_ai__usage__cache_read_input_tokens=cached)
+def test_bedrock_by_an_old_traceloop_langchain_leaves_the_cache_out():
+    table = [("0.47.3", 30, 930), ("0.62.4", 30, 900)]
 
-    assert _row(given, TRACELOOP + "langchain", version)["input_tokens"] == counted
+    cases = {}
+    for version, cached, _ in table:
+        given = _chat("AWS", gen_ai__usage__prompt_tokens=900, gen_ai__usage__cache_read_input_tokens=cached)
+        cases[version, cached] = _told(given, TRACELOOP + "langchain", version)
+
+    assert [(*case, row["input_tokens"]) for case, row in row_of(cases).items()] == table
 
 
 # ---- who serves
 
 
-@pytest.mark.parametrize(
-    ("given", "scope", "provider"),
-    [
+def test_the_provider_is_who_serves_the_model():
+    table = [
         (_chat("anthropic", "claude-3-5-sonnet-20241022-v2:0"), TRACELOOP + "bedrock", "aws.bedrock"),
         (_chat("meta", "llama3-70b-instruct-v1:0"), TRACELOOP + "bedrock", "aws.bedrock"),
         (_chat("Anthropic", CLAUDE), TRACELOOP + "anthropic", "aws.bedrock"),
@@ -300,15 +323,15 @@ def test_bedrock_by_an_old_traceloop_langchain_leaves_the_cache_out(version: str
         (_chat("vertex.anthropic.messages"), "ai", "gcp.vertex_ai"),
         (_chat("azure-openai.responses"), "ai", "azure.ai.openai"),
         (_chat(None), "ours", None),
-    ],
-)
-def test_the_provider_is_who_serves_the_model(given: dict[str, Any], scope: str, provider: str | None):
-    assert _row(given, scope)["provider"] == provider
+    ]
+
+    rows = _rows(_told(given, scope) for given, scope, _ in table)
+
+    assert [(*case[:2], row["provider"]) for case, row in zip(table, rows, strict=True)] == table
 
 
-@pytest.mark.parametrize(
-    ("key", "address", "provider"),
-    [
+def test_a_compatible_server_is_named_by_its_address():
+    table = [
         ("server.address", "api.openai.com", "openai"),
         ("server.address", "127.0.0.1", "openai"),
         ("server.address", "api.groq.com", "groq"),
@@ -319,10 +342,11 @@ def test_the_provider_is_who_serves_the_model(given: dict[str, Any], scope: str,
         ("gen_ai.openai.api_base", "https://us-east5-aiplatform.googleapis.com/v1/x", "gcp.vertex_ai"),
         ("server.address", "bedrock-runtime.us-west-2.amazonaws.com", "aws.bedrock"),
         ("gen_ai.openai.api_version", "2024-10-21", "azure.ai.openai"),
-    ],
-)
-def test_a_compatible_server_is_named_by_its_address(key: str, address: str, provider: str):
-    assert _row({**_chat("openai"), key: address}, TRACELOOP + "openai.v1")["provider"] == provider
+    ]
+
+    rows = _rows(_told({**_chat("openai"), key: address}, TRACELOOP + "openai.v1") for key, address, _ in table)
+
+    assert [(*case[:2], row["provider"]) for case, row in zip(table, rows, strict=True)] == table
 
 
 def test_an_address_names_nobody_who_is_named_already():
@@ -341,10 +365,16 @@ def test_provider_rules_speak_of_fields_and_words_that_there_are():
 
 
 def test_one_model_name_only_on_a_failed_call_is_the_one_that_was_asked_for():
-    worked = _row(_openinference(10), OPENINFERENCE + "bedrock")
-    failed = _row(_openinference(10), OPENINFERENCE + "bedrock", status=2)
     langfuse = {"langfuse.observation.type": "generation", "langfuse.observation.model.name": "m"}
-    answered, refused = _row(langfuse, "langfuse-sdk"), _row(langfuse, "langfuse-sdk", status=2)
+
+    worked, failed, answered, refused = _rows(
+        [
+            _told(_openinference(10), OPENINFERENCE + "bedrock"),
+            _told(_openinference(10), OPENINFERENCE + "bedrock", status=2),
+            _told(langfuse, "langfuse-sdk"),
+            _told(langfuse, "langfuse-sdk", status=2),
+        ]
+    )
 
     assert (worked["request_model"], worked["response_model"]) == (CLAUDE, CLAUDE)
     assert (failed["request_model"], failed["response_model"]) == (CLAUDE, None)
@@ -352,22 +382,23 @@ def test_one_model_name_only_on_a_failed_call_is_the_one_that_was_asked_for():
     assert (refused["request_model"], refused["response_model"]) == ("m", None)
 
 
-@pytest.mark.parametrize(
-    ("scope", "provider", "model", "bare"),
-    [
+def test_litellm_writes_the_provider_before_the_model():
+    table = [
         (OPENINFERENCE + "litellm", "google", "gemini/gemini-2.5-flash", "gemini-2.5-flash"),
         (OPENINFERENCE + "litellm", "aws", "bedrock/" + CLAUDE, CLAUDE),
         (OPENINFERENCE + "litellm", "openrouter", "anthropic/claude-sonnet-4", "anthropic/claude-sonnet-4"),
         (OPENINFERENCE + "openai", "openai", "openai/gpt-oss-20b", "openai/gpt-oss-20b"),
         ("litellm", "ollama", "ollama_chat/llama3.2", "llama3.2"),
-    ],
-)
-def test_litellm_writes_the_provider_before_the_model(scope: str, provider: str, model: str, bare: str):
-    given = {"openinference.span.kind": "LLM", "llm.provider": provider, "llm.model_name": model}
+    ]
 
-    row = _row(given, scope)
+    kind = {"openinference.span.kind": "LLM"}
 
-    assert (row["request_model"], row["response_model"]) == (bare, bare)
+    rows = _rows(
+        _told({**kind, "llm.provider": provider, "llm.model_name": model}, scope) for scope, provider, model, _ in table
+    )
+
+    assert [(*case[:3], row["request_model"]) for case, row in zip(table, rows, strict=True)] == table
+    assert [(*case[:3], row["response_model"]) for case, row in zip(table, rows, strict=True)] == table
 
 
 def test_an_embedding_by_litellm_names_its_provider_in_its_parameters():
@@ -382,18 +413,18 @@ def test_an_embedding_by_litellm_names_its_provider_in_its_parameters():
     assert (row["provider"], row["request_model"]) == ("openai", "text-embedding-3-small")
 
 
-@pytest.mark.parametrize(
-    ("name", "given", "scope"),
-    [
+def test_a_streaming_method_is_a_stream():
+    ways = [
         ("GenerateContentStream", {}, OPENINFERENCE + "google_genai"),
         ("AsyncGenerateContentStream", {}, OPENINFERENCE + "google_genai"),
         ("bedrock.converse_stream", {}, OPENINFERENCE + "bedrock"),
         ("chat m", {"rpc.method": "ConverseStream"}, TRACELOOP + "botocore.bedrock-runtime"),
         ("chat m", {"rpc.method": "InvokeModelWithResponseStream"}, TRACELOOP + "botocore.bedrock-runtime"),
-    ],
-)
-def test_a_streaming_method_is_a_stream(name: str, given: dict[str, Any], scope: str):
-    assert _row({**_chat(), **given}, scope, name=name)["stream"] is True
+    ]
+
+    rows = _rows(_told({**_chat(), **given}, scope, name=name) for name, given, scope in ways)
+
+    assert [(way, row["stream"]) for way, row in zip(ways, rows, strict=True)] == [(way, True) for way in ways]
 
 
 def test_a_client_that_is_not_set_to_stream_may_stream_all_the_same():
@@ -411,17 +442,20 @@ def test_a_stream_that_openinference_groq_does_not_follow_was_not_cancelled():
 
 
 def test_anthropic_messages_are_a_chat_even_where_an_old_traceloop_says_completion():
-    row = _row({**_chat(), "gen_ai.operation.name": None, "llm.request.type": "completion"}, TRACELOOP + "anthropic")
-    chat = _row(
-        {"llm.request.type": "completion", "gen_ai.request.model": "m"}, TRACELOOP + "anthropic", name="anthropic.chat"
+    told = {"llm.request.type": "completion", "gen_ai.request.model": "m"}
+
+    row, chat = _rows(
+        [
+            _told({**_chat(), "gen_ai.operation.name": None, **told}, TRACELOOP + "anthropic"),
+            _told(told, TRACELOOP + "anthropic", name="anthropic.chat"),
+        ]
     )
 
     assert (row["operation"], chat["operation"]) == ("text_completion", "chat")
 
 
-@pytest.mark.parametrize(
-    ("reason", "canonical"),
-    [
+def test_finish_reasons_of_every_provider_get_one_word():
+    table = [
         ("FinishReason.MAX_TOKENS", "length"),
         ("STOP", "stop"),
         ("FINISH", "stop"),
@@ -433,10 +467,11 @@ def test_anthropic_messages_are_a_chat_even_where_an_old_traceloop_says_completi
         ("insufficient_system_resource", "error"),
         ("other", None),
         ("in_progress", None),
-    ],
-)
-def test_finish_reasons_of_every_provider_get_one_word(reason: str, canonical: str | None):
-    assert _row(_chat(gen_ai__response__finish_reasons=[reason]), "ours")["finish_reason"] == canonical
+    ]
+
+    rows = row_of({reason: _told(_chat(gen_ai__response__finish_reasons=[reason]), "ours") for reason, _ in table})
+
+    assert [(reason, row["finish_reason"]) for reason, row in rows.items()] == table
 
 
 def test_botocore_tells_how_often_it_sent_again():
@@ -446,9 +481,8 @@ def test_botocore_tells_how_often_it_sent_again():
 # ---- how it failed
 
 
-@pytest.mark.parametrize(
-    ("exception", "text", "error_class", "http_status"),
-    [
+def test_every_clients_errors_get_their_class():
+    table = [
         (
             "botocore.errorfactory.AccessDeniedException",
             "An error occurred (AccessDeniedException) when calling the Converse operation: no",
@@ -504,18 +538,18 @@ def test_botocore_tells_how_often_it_sent_again():
         ("TypeError", "fetch failed", "network", None),
         ("openai.BadRequestError", "Your prompt had 500 Tokens and 400 words", "invalid_request", None),
         ("builtins.Exception", "exit code 137", "unknown", None),
-    ],
-)
-def test_every_clients_errors_get_their_class(exception: str, text: str, error_class: str, http_status: int | None):
-    told = event("exception", after_ms=5, exception__type=exception, exception__message=text)
+    ]
 
-    row = _row(_chat(), "ours", status=2, message=text, events=[told])
+    requests = []
+    for exception, text, _, _ in table:
+        told = event("exception", after_ms=5, exception__type=exception, exception__message=text)
+        requests.append(_told(_chat(), "ours", status=2, message=text, events=[told]))
 
-    assert (row["status"], row["error_class"], row["http_status"]) == (
-        "cancelled" if error_class == "cancelled" else "error",
-        error_class,
-        http_status,
-    )
+    rows = _rows(requests)
+
+    names = ("error_class", "http_status", "status")
+    found = [(*case[:2], *(row[name] for name in names)) for case, row in zip(table, rows, strict=True)]
+    assert found == [(*case, "cancelled" if case[2] == "cancelled" else "error") for case in table]
 
 
 THROTTLED = {
@@ -526,9 +560,8 @@ THROTTLED = {
 }
 
 
-@pytest.mark.parametrize(
-    ("scope", "name", "kind", "operation"),
-    [
+def test_a_failed_call_that_tells_nothing_but_who_made_it_is_a_call_with_its_error_and_without_counts():
+    table = [
         (TRACELOOP + "bedrock", "bedrock.completion", 3, "chat"),
         (TRACELOOP + "bedrock", "bedrock.converse", 3, "chat"),
         (TRACELOOP + "bedrock", "a name of tomorrow", 3, "chat"),
@@ -547,43 +580,45 @@ THROTTLED = {
         ("litellm", "Received Proxy Server Request", 2, None),
         (TRACELOOP + "botocore", "Bedrock Runtime.InvokeModel", 3, None),
         (TRACELOOP + "chromadb", "chroma.query", 3, None),
-    ],
-)
-def test_a_failed_call_that_tells_nothing_but_who_made_it_is_a_call_with_its_error_and_without_counts(
-    scope: str, name: str, kind: int, operation: str | None
-):
-    row = _row({}, scope, "0.55.0", name=name, kind=kind, **THROTTLED)
+    ]
 
-    assert (row["operation"], row["_model_call"]) == (operation, operation is not None)
-    assert (row["status"], row["error_class"]) == ("error", "rate_limit")
-    assert (row["input_tokens"], row["output_tokens"]) == (None, None)
+    rows = _rows(_told({}, scope, "0.55.0", name=name, kind=kind, **THROTTLED) for scope, name, kind, _ in table)
+
+    names = ("operation", "_model_call", "status", "error_class", "input_tokens", "output_tokens")
+    found = [(*case[:3], *(row[name] for name in names)) for case, row in zip(table, rows, strict=True)]
+    assert found == [(*case, case[3] is not None, "error", "rate_limit", None, None) for case in table]
 
 
-@pytest.mark.parametrize(("told", "operation"), [("embedding", "embeddings"), ("completion", "text_completion")])
-def test_what_a_client_says_that_it_does_goes_before_what_its_kind_would_say(told: str, operation: str):
-    row = _row({"llm.request.type": told}, TRACELOOP + "bedrock", name="bedrock.completion", kind=3)
+def test_what_a_client_says_that_it_does_goes_before_what_its_kind_would_say():
+    table = [("embedding", "embeddings"), ("completion", "text_completion")]
 
-    assert row["operation"] == operation
+    rows = row_of(
+        {
+            told: _told({"llm.request.type": told}, TRACELOOP + "bedrock", name="bedrock.completion", kind=3)
+            for told, _ in table
+        }
+    )
+
+    assert [(told, row["operation"]) for told, row in rows.items()] == table
 
 
-@pytest.mark.parametrize(
-    ("given", "convention"),
-    [
+def test_the_two_conventions_of_litellms_one_scope_are_told_apart_by_their_keys():
+    table = [
         ({"metadata.usage_object": "{'prompt_tokens': 5}", "litellm.call_id": "c"}, "litellm_v1"),
         ({"gen_ai.cost.total_cost": 0.5, "litellm.provider.model": "openai/gpt-4o"}, "litellm_v1"),
         ({"litellm.call_type": "acompletion", "litellm.call_id": "c"}, "litellm_v2"),
         ({"litellm.cost.total": 0.5}, "litellm_v2"),
         ({"litellm.request.streaming": True}, "litellm_v2"),
         ({"litellm.guardrail.name": "pii", "litellm.guardrail.status": "success"}, "litellm_v2"),
-    ],
-)
-def test_the_two_conventions_of_litellms_one_scope_are_told_apart_by_their_keys(given: dict[str, Any], convention: str):
-    assert _row({**_chat("openai"), **given}, "litellm")["convention"] == convention
+    ]
+
+    rows = _rows(_told({**_chat("openai"), **given}, "litellm") for given, _ in table)
+
+    assert [(given, row["convention"]) for (given, _), row in zip(table, rows, strict=True)] == table
 
 
-@pytest.mark.parametrize(
-    ("model", "operation"),
-    [
+def test_a_call_that_only_names_its_model_does_what_such_models_do():
+    table = [
         ("cohere.embed-english-v3", "embeddings"),
         ("text-embedding-3-small", "embeddings"),
         ("voyage-3.5", "embeddings"),
@@ -593,25 +628,29 @@ def test_the_two_conventions_of_litellms_one_scope_are_told_apart_by_their_keys(
         ("gpt-image-1", "image"),
         ("gpt-4o", "chat"),
         ("claude-3-5-sonnet-20241022", "chat"),
-    ],
-)
-def test_a_call_that_only_names_its_model_does_what_such_models_do(model: str, operation: str):
-    given = {"gen_ai.system": "aws.bedrock", "gen_ai.request.model": model}
+    ]
 
-    assert _row(given, TRACELOOP + "botocore.bedrock-runtime", kind=3)["operation"] == operation
+    bedrock = {"gen_ai.system": "aws.bedrock"}
+    scope = TRACELOOP + "botocore.bedrock-runtime"
+
+    rows = row_of({model: _told({**bedrock, "gen_ai.request.model": model}, scope, kind=3) for model, _ in table})
+
+    assert [(model, row["operation"]) for model, row in rows.items()] == table
 
 
-@pytest.mark.parametrize("provider", [None, "anthropic", "openai"])
-@pytest.mark.parametrize(
-    "model",
-    [
+def test_who_serves_a_model_is_one_answer_for_a_span_and_for_its_bare_name():
+    providers = [None, "anthropic", "openai"]
+    models = [
         "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
         "amazon.nova-pro-v1:0",
         "models/gemini-2.5-flash",
         "claude-sonnet-4-5@20250929",
         "arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-pro-v1:0",
         "gpt-4o",
-    ],
-)
-def test_who_serves_a_model_is_one_answer_for_a_span_and_for_its_bare_name(provider: str | None, model: str):
-    assert server_by_name(provider, model) == _row(_chat(provider, model), "an instrumentation of ours")["provider"]
+    ]
+
+    cases = [(provider, model) for provider in providers for model in models]
+
+    rows = row_of({case: _told(_chat(*case), "an instrumentation of ours") for case in cases})
+
+    assert {case: row["provider"] for case, row in rows.items()} == {case: server_by_name(*case) for case in cases}
