@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-import pytest
-
 from processors.engine import Engine, process_range
+from processors.messages import Message, Processed
 from processors.normalise.secrets import HIDDEN, ID_CHARACTERS, NAME_CHARACTERS, SECRETS, is_hidden
 from processors.settings import WorkerSettings
+from tests.processors.flushes import Case, processed_of
 from tests.processors.logs import log_message, logs, record
 from tests.processors.otlp import event, message, request, span
 
@@ -42,45 +43,62 @@ COLUMNS = {
 }
 
 
-def processed(given: dict[str, Any], **fields: Any) -> Any:
-    """What a chat with these attributes becomes."""
+def chat(given: dict[str, Any], **fields: Any) -> Message:
+    """A record of one chat with these attributes."""
     of_message = {name: fields.pop(name) for name in ("tenant", "principal") if name in fields}
-    return process_range([message(request(span(CHAT | given, **fields)), **of_message)], ENGINE)
+    return message(request(span(CHAT | given, **fields)), **of_message)
 
 
-def stored(given: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    """Its row of ``spans``."""
-    (row,) = processed(given, **fields).tables["spans"].to_pylist()
+def processed(messages: Mapping[Case, Message]) -> dict[Case, Processed]:
+    """What each record becomes, all in one flush."""
+    return processed_of({case: [one] for case, one in messages.items()}, ENGINE)
+
+
+def stored(messages: Mapping[Case, Message]) -> dict[Case, dict[str, Any]]:
+    """The row of ``spans`` of each record of one chat."""
+    return {case: only_row(made) for case, made in processed(messages).items()}
+
+
+def only_row(made: Processed) -> dict[str, Any]:
+    """Its one row of ``spans``."""
+    (row,) = made.tables["spans"].to_pylist()
     return dict(row)
 
 
-@pytest.mark.parametrize("kind", SECRETS)
-def test_a_secret_in_a_name_is_replaced_and_counted(kind: str):
-    spans = [span(CHAT | {key: f" {EXAMPLES[kind]} "}, span_id=bytes([n + 1] * 8)) for n, key in enumerate(COLUMNS)]
-
-    made = process_range([message(request(*spans))], ENGINE)
-
-    rows = made.tables["spans"].to_pylist()
-    names = [row[column] for row, column in zip(rows, COLUMNS.values(), strict=True)]
-    assert [name for name in names if not name.startswith(HIDDEN)] == []
-    assert made.hidden["hidden_value"] >= len(COLUMNS)  # an agent also names a feature
-    assert (made.dropped, set(made.hidden)) == ({}, {"hidden_value"})
-    assert EXAMPLES[kind].lower() not in str({name: table.to_pylist() for name, table in made.tables.items()}).lower()
+def text_of(made: Processed) -> str:
+    """All that is stored, in lower case."""
+    return str({name: table.to_pylist() for name, table in made.tables.items()}).lower()
 
 
-@pytest.mark.parametrize("column", ["service", "host", "pod"])
-def test_names_of_the_resource_are_replaced_too(column: str):
-    key = {"service": "service.name", "host": "host.name", "pod": "k8s.pod.name"}[column]
-    told = request(span(CHAT), resource={key: EXAMPLES["email"]})
+def test_a_secret_in_a_name_is_replaced_and_counted():
+    def everywhere(text: str) -> Message:
+        return message(
+            request(*(span(CHAT | {key: text}, span_id=bytes([n + 1] * 8)) for n, key in enumerate(COLUMNS)))
+        )
 
-    (row,) = process_range([message(told)], ENGINE).tables["spans"].to_pylist()
+    found = processed({kind: everywhere(f" {EXAMPLES[kind]} ") for kind in SECRETS})
 
-    assert row[column].startswith(HIDDEN)
+    for kind, made in found.items():
+        rows = made.tables["spans"].to_pylist()
+        names = [row[column] for row, column in zip(rows, COLUMNS.values(), strict=True)]
+        assert [name for name in names if not name.startswith(HIDDEN)] == [], kind
+        assert made.hidden["hidden_value"] >= len(COLUMNS), kind  # an agent also names a feature
+        assert (made.dropped, set(made.hidden)) == ({}, {"hidden_value"}), kind
+        assert EXAMPLES[kind].lower() not in text_of(made), kind
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
+def test_names_of_the_resource_are_replaced_too():
+    keys = {"service": "service.name", "host": "host.name", "pod": "k8s.pod.name"}
+
+    rows = stored(
+        {column: message(request(span(CHAT), resource={key: EXAMPLES["email"]})) for column, key in keys.items()}
+    )
+
+    assert {column: row[column].startswith(HIDDEN) for column, row in rows.items()} == dict.fromkeys(keys, True)
+
+
+def test_ordinary_names_stay_as_they_are():
+    names = [
         *(
             "gpt-4o-mini",
             "claude-3-5-sonnet@20240620",
@@ -105,76 +123,91 @@ def test_names_of_the_resource_are_replaced_too(column: str):
             "pkg-manager",
         ),
         *("550e8400-e29b-41d4-a716-446655440000", "4bf92f3577b34da6a3ce929d0e0e4736", "service_tier", "us-east-1"),
-    ],
-)
-def test_ordinary_names_stay_as_they_are(name: str):
-    given = {"tenant.id": name, "feature": name, "gen_ai.response.id": name, "gen_ai.tool.name": name}
+    ]
 
-    row = stored(given)
+    keys = ("tenant.id", "feature", "gen_ai.response.id", "gen_ai.tool.name")
 
-    assert {row[column] for column in ("tenant", "feature", "response_id", "tool_name")} == {name}
+    rows = stored({name: chat(dict.fromkeys(keys, name)) for name in names})
+
+    found = {
+        name: {row[column] for column in ("tenant", "feature", "response_id", "tool_name")}
+        for name, row in rows.items()
+    }
+    assert found == {name: {name} for name in names}
 
 
 def test_the_same_secret_has_the_same_name_in_every_column_and_another_with_another_key():
     given = {"tenant.id": EXAMPLES["email"], "feature": EXAMPLES["email"], "my.tag": EXAMPLES["email"]}
     other = Engine.of(WorkerSettings(), user_key=b"another")
 
-    row = stored(given)
-    (elsewhere,) = process_range([message(request(span(CHAT | given)))], other).tables["spans"].to_pylist()
+    row, elsewhere = (only_row(process_range([chat(given)], engine)) for engine in (ENGINE, other))
 
     assert {row["tenant"], row["feature"], dict(row["tags"])["my.tag"]} == {row["tenant"]}
     assert elsewhere["tenant"] != row["tenant"]
 
 
 def test_what_the_gateway_says_is_never_touched():
-    row = stored({}, tenant="jane.doe@example.com", principal="jane.doe@example.com")
+    row = only_row(process_range([chat({}, tenant="jane.doe@example.com", principal="jane.doe@example.com")], ENGINE))
 
     assert (row["tenant"], row["principal"]) == ("jane.doe@example.com", "jane.doe@example.com")
 
 
 def test_a_session_or_task_that_is_called_after_its_user_is_hidden():
-    row = stored({"user.id": "jane-7", "session.id": "jane-7", "task.id": "jane-7", "tenant.id": "jane-7"})
+    same = dict.fromkeys(("user.id", "session.id", "task.id", "tenant.id"), "jane-7")
 
+    rows = stored({"same": chat(same), "other": chat({"user.id": "jane-7", "session.id": "s-1"})})
+
+    row = rows["same"]
     assert row["session_id"].startswith(HIDDEN)
     assert row["task_id"] == row["session_id"]
     assert row["tenant"] == "jane-7"
-    assert stored({"user.id": "jane-7", "session.id": "s-1"})["session_id"] == "s-1"
+    assert rows["other"]["session_id"] == "s-1"
 
 
 def test_an_evaluation_is_not_named_after_a_secret():
     given = {"gen_ai__evaluation__name": "helpful", "gen_ai__evaluation__score__label": EXAMPLES["email"]}
 
-    outcomes = processed({}, events=[event("gen_ai.evaluation.result", after_ms=1, **given)]).tables["outcomes"]
+    made = process_range([chat({}, events=[event("gen_ai.evaluation.result", after_ms=1, **given)])], ENGINE)
 
-    assert [(row["name"], row["label"]) for row in outcomes.to_pylist()] == [("helpful", None)]
-
-
-@pytest.mark.parametrize("mark", ["\n", "\r", "\t", "\0", "\x1b", "\x7f", "\x85", "\u2028", "\u2029"])
-def test_a_name_with_a_line_break_or_control_character_is_a_text(mark: str):
-    made = processed({"feature": f"write{mark}me", "session.id": f"a{mark}b", "gen_ai.agent.name": "a b–ü"})
-
-    (row,) = made.tables["spans"].to_pylist()
-    assert row["feature"].startswith(HIDDEN)
-    assert row["session_id"].startswith(HIDDEN)
-    assert row["agent_name"] == "a b–ü"
-    assert made.hidden == {"long_name": 2}
-    assert is_hidden("feature", f"write{mark}me")
+    assert [(row["name"], row["label"]) for row in made.tables["outcomes"].to_pylist()] == [("helpful", None)]
 
 
-@pytest.mark.parametrize(
-    ("version", "kept"), [("1.2.3b0", "1.2.3b0"), ("1.0+cu12", "1.0+cu12"), ("1.0 of Jane", None), ("jane", None)]
-)
-def test_a_scope_version_is_a_version(version: str, kept: str | None):
-    told = request(span(CHAT), scope="some.scope", version=version)
+def test_a_name_with_a_line_break_or_control_character_is_a_text():
+    marks = ["\n", "\r", "\t", "\0", "\x1b", "\x7f", "\x85", "\u2028", "\u2029"]
 
-    (row,) = process_range([message(told)], ENGINE).tables["spans"].to_pylist()
+    found = processed(
+        {
+            mark: chat({"feature": f"write{mark}me", "session.id": f"a{mark}b", "gen_ai.agent.name": "a b–ü"})
+            for mark in marks
+        }
+    )
 
-    assert row["scope_version"] == kept
+    for mark, made in found.items():
+        row = only_row(made)
+        assert row["feature"].startswith(HIDDEN), repr(mark)
+        assert row["session_id"].startswith(HIDDEN), repr(mark)
+        assert row["agent_name"] == "a b–ü", repr(mark)
+        assert made.hidden == {"long_name": 2}, repr(mark)
+        assert is_hidden("feature", f"write{mark}me"), repr(mark)
+
+
+def test_a_scope_version_is_a_version():
+    versions = [("1.2.3b0", "1.2.3b0"), ("1.0+cu12", "1.0+cu12"), ("1.0 of Jane", None), ("jane", None)]
+
+    rows = stored(
+        {version: message(request(span(CHAT), scope="some.scope", version=version)) for version, _ in versions}
+    )
+
+    assert [(version, row["scope_version"]) for version, row in rows.items()] == versions
 
 
 def test_nothing_is_counted_where_nothing_was_hidden():
-    assert processed({"tenant.id": "acme", "session.id": "s-1", "user.id": "jane"}).hidden == {}
-    assert processed({"session.id": "jane", "user.id": "jane"}).hidden == {}  # a user, no secret
+    named = {"tenant.id": "acme", "session.id": "s-1", "user.id": "jane"}
+    user = {"session.id": "jane", "user.id": "jane"}  # hidden as a user, no secret
+
+    found = processed({"named": chat(named), "user": chat(user)})
+
+    assert {case: made.hidden for case, made in found.items()} == {"named": {}, "user": {}}
 
 
 # ---- texts in the place of names
@@ -185,54 +218,54 @@ MADE = ("tenant", "session_id", "task_id", "response_model", "response_id", "pro
 LONGEST = {name: ID_CHARACTERS if name in MADE else NAME_CHARACTERS for name in COLUMNS.values()}
 
 
-@pytest.mark.parametrize(("key", "column"), COLUMNS.items())
-def test_a_text_in_a_names_place_is_replaced_and_counted(key: str, column: str):
-    text = PROMPT * 2
+def test_a_text_in_a_names_place_is_replaced_and_counted():
+    found = processed({key: chat({key: PROMPT * 2}) for key in COLUMNS})
 
-    made = processed({key: text})
-
-    assert made.tables["spans"].to_pylist()[0][column].startswith(HIDDEN)
-    assert made.hidden["long_name"] >= 1
-    assert (made.dropped, "hidden_value" in made.hidden) == ({}, False)
-    assert PROMPT[:20].lower() not in str({name: table.to_pylist() for name, table in made.tables.items()}).lower()
+    for key, made in found.items():
+        assert only_row(made)[COLUMNS[key]].startswith(HIDDEN), key
+        assert made.hidden["long_name"] >= 1, key
+        assert (made.dropped, "hidden_value" in made.hidden) == ({}, False), key
+        assert PROMPT[:20].lower() not in text_of(made), key
 
 
-@pytest.mark.parametrize(("key", "column"), COLUMNS.items())
-def test_a_name_of_the_longest_length_stays_and_one_more_character_does_not(key: str, column: str):
-    most = LONGEST[column]
+def test_a_name_of_the_longest_length_stays_and_one_more_character_does_not():
+    longest = {key: "ü" * LONGEST[column] for key, column in COLUMNS.items()}
 
-    assert stored({key: "ü" * most})[column] == "ü" * most
-    assert stored({key: "ü" * (most + 1)})[column].startswith(HIDDEN)
+    stays = stored({key: chat({key: name}) for key, name in longest.items()})
+    goes = stored({key: chat({key: name + "ü"}) for key, name in longest.items()})
+
+    assert {key: row[COLUMNS[key]] for key, row in stays.items()} == longest
+    assert {key: row[COLUMNS[key]].startswith(HIDDEN) for key, row in goes.items()} == dict.fromkeys(COLUMNS, True)
 
 
-@pytest.mark.parametrize("text", ["first line\nsecond", "first\r\nsecond"])
-def test_a_name_stands_in_one_line(text: str):
-    made = processed({"feature": text})
+def test_a_name_stands_in_one_line():
+    texts = ["first line\nsecond", "first\r\nsecond"]
 
-    assert made.tables["spans"].to_pylist()[0]["feature"].startswith(HIDDEN)
-    assert made.hidden == {"long_name": 1}
+    for text, made in processed({text: chat({"feature": text}) for text in texts}).items():
+        assert only_row(made)["feature"].startswith(HIDDEN), repr(text)
+        assert made.hidden == {"long_name": 1}, repr(text)
 
 
 def test_a_service_that_is_a_text_is_no_principal_either():
-    (row,) = (
-        process_range([message(request(span(CHAT), resource={"service.name": PROMPT}))], ENGINE)
-        .tables["spans"]
-        .to_pylist()
-    )
+    told = request(span(CHAT), resource={"service.name": PROMPT})
+
+    row = only_row(process_range([message(told)], ENGINE))
 
     assert row["service"].startswith(HIDDEN)
     assert row["principal"] == row["service"]
 
 
 def test_a_host_that_is_a_text_and_a_declared_tag_are_hidden_too():
-    row = stored({"server.address": PROMPT * 2, "my.tag": PROMPT})
+    row = only_row(process_range([chat({"server.address": PROMPT * 2, "my.tag": PROMPT})], ENGINE))
 
     assert row["server_address"].startswith(HIDDEN)
     assert dict(row["tags"])["my.tag"].startswith(HIDDEN)
 
 
 def test_a_text_that_holds_a_secret_is_counted_once():
-    assert processed({"feature": PROMPT + EXAMPLES["email"]}).hidden == {"hidden_value": 1}
+    made = process_range([chat({"feature": PROMPT + EXAMPLES["email"]})], ENGINE)
+
+    assert made.hidden == {"hidden_value": 1}
 
 
 def test_names_of_log_records_are_hidden_and_counted():
