@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pytest
 
 from processors.safety import ANY, roll_up_safety
 from tests.processors import calls
@@ -16,6 +17,8 @@ from warehouse.lake import Flush, Lake
 from warehouse.reader import ALL, Warehouse
 from warehouse.schemas import SAFETY
 from warehouse.settings import LakeSettings
+
+HOUR = timedelta(hours=1)
 
 
 def guard(**fields: Any) -> dict[str, Any]:
@@ -37,15 +40,27 @@ def roll(*rows: dict[str, Any], totals: bool = False) -> list[tuple[Any, ...]]:
     return [tuple(row[name] for name in names) for row in table if (row["category"] == ANY) is totals]
 
 
-def report(tmp_path: Path, *rows: dict[str, Any], by: str = "tenant") -> dict[tuple[Any, ...], dict[str, Any]]:
-    """What the question says of these spans, by the group's values, category and action."""
+def filled(tmp_path: Path, *cases: list[dict[str, Any]]) -> Warehouse:
+    """A lake with the spans of each case, which ended in an hour of its own."""
     settings = LakeSettings(url=str(tmp_path / "lake"))
     part = stretch(0, 100)
+    rows = [row | {"ended_at": row["ended_at"] + n * HOUR} for n, case in enumerate(cases) for row in case]
     tables: dict[str, dict[str, pa.Table]] = {"safety": {part.app_id: roll_up_safety(spans(*rows))}}
     Lake.open(settings).commit(Flush(ranges=(part,), tables=tables))
-    answer = Warehouse(settings).ask("safety", ALL, by=by).to_pylist()
+    return Warehouse(settings)
+
+
+def answered(lake: Warehouse, number: int, by: str) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """What the question says of this case's spans, by the group's values, category and action."""
+    start = calls.NOON + number * HOUR
+    answer = lake.ask("safety", ALL, by=by, start=start, end=start + HOUR).to_pylist()
     keys = [*by.split(","), "category", "action"] if by else ["category", "action"]
     return {tuple(row[key] for key in keys): row for row in answer}
+
+
+def report(tmp_path: Path, *rows: dict[str, Any], by: str = "tenant") -> dict[tuple[Any, ...], dict[str, Any]]:
+    """What the question says of these spans."""
+    return answered(filled(tmp_path, list(rows)), 0, by)
 
 
 def test_an_event_and_its_checks_are_rows_of_their_own():
@@ -139,22 +154,26 @@ def test_rates_of_categories_overlap_and_the_total_counts_each_call_once(tmp_pat
     assert answer["hate", "blocked"]["checked_over"] == "finished calls"
 
 
-@pytest.mark.parametrize("category", ["hate", "topic", "pii", "prompt_injection", "secrets"])
-def test_no_rate_of_several_categories_is_above_one(category: str, tmp_path: Path):
-    told = {"guardrail_action": "blocked", "_safety": f"{category}=blocked other=flagged violence=allowed"}
-    seen = {"pii_detected": category == "pii" or None, "injection_detected": category == "prompt_injection" or None}
-    rows = [
-        call(safety_category=category, **told, **seen),
-        guard(safety_category=category, **told, **seen),
-        guard(guardrail_action="allowed"),
-        call(status="error", safety_category=category, **told, **seen),
-    ]
+def test_no_rate_of_several_categories_is_above_one(tmp_path: Path):
+    categories = ["hate", "topic", "pii", "prompt_injection", "secrets"]
 
-    answer = report(tmp_path, *rows, by="")
+    def told_by(category: str) -> list[dict[str, Any]]:
+        told = {"guardrail_action": "blocked", "_safety": f"{category}=blocked other=flagged violence=allowed"}
+        seen = {"pii_detected": category == "pii" or None, "injection_detected": category == "prompt_injection" or None}
+        return [
+            call(safety_category=category, **told, **seen),
+            guard(safety_category=category, **told, **seen),
+            guard(guardrail_action="allowed"),
+            call(status="error", safety_category=category, **told, **seen),
+        ]
 
-    assert {key[0] for key in answer} >= {"any", category, "other"}
-    assert all(row["event_rate"] <= 1 and row["trigger_rate"] <= 1 for row in answer.values())
-    assert all((row["event_rate"] > 0) == (row["events"] > 0) for row in answer.values())
+    lake = filled(tmp_path, *map(told_by, categories))
+
+    for number, category in enumerate(categories):
+        answer = answered(lake, number, by="")
+        assert {key[0] for key in answer} >= {"any", category, "other"}, category
+        assert all(row["event_rate"] <= 1 and row["trigger_rate"] <= 1 for row in answer.values()), category
+        assert all((row["event_rate"] > 0) == (row["events"] > 0) for row in answer.values()), category
 
 
 def test_a_guardrail_span_is_an_event_and_a_check_but_no_call():
@@ -268,21 +287,25 @@ def test_an_injection_is_contained_where_it_was_blocked(tmp_path: Path):
     assert answer["prompt_injection", "allowed"]["events"] == 2
 
 
-@pytest.mark.parametrize("category", ["hate", "toxicity", "topic", "ungrounded", "pii", "prompt_injection", "other"])
-@pytest.mark.parametrize("by", ["", "tenant", "tenant,feature", "service"])
-def test_no_rate_is_above_one(category: str, by: str, tmp_path: Path):
-    told = {"safety_category": category, "guardrail_action": "blocked"}
-    seen = {"pii_detected": category == "pii" or None, "injection_detected": category == "prompt_injection" or None}
-    rows = [
-        call(tenant="a", **told, **seen),
-        guard(tenant="a", service="g", **told, **seen),
-        call(tenant="b", status="error", **told, **seen),
-    ]
+def test_no_rate_is_above_one(tmp_path: Path):
+    categories = ["hate", "toxicity", "topic", "ungrounded", "pii", "prompt_injection", "other"]
+    groups = ["", "tenant", "tenant,feature", "service"]
 
-    rates = [(row["events"], row["event_rate"]) for row in report(tmp_path, *rows, by=by).values()]
+    def told_by(category: str) -> list[dict[str, Any]]:
+        told = {"safety_category": category, "guardrail_action": "blocked"}
+        seen = {"pii_detected": category == "pii" or None, "injection_detected": category == "prompt_injection" or None}
+        return [
+            call(tenant="a", **told, **seen),
+            guard(tenant="a", service="g", **told, **seen),
+            call(tenant="b", status="error", **told, **seen),
+        ]
 
-    assert sum(events for events, _ in rates)
-    assert all(rate <= 1 and (rate > 0) == (events > 0) for events, rate in rates)
+    lake = filled(tmp_path, *map(told_by, categories))
+
+    for (number, category), by in itertools.product(enumerate(categories), groups):
+        rates = [(row["events"], row["event_rate"]) for row in answered(lake, number, by).values()]
+        assert sum(events for events, _ in rates), (category, by)
+        assert all(rate <= 1 and (rate > 0) == (events > 0) for events, rate in rates), (category, by)
 
 
 def test_calls_of_other_tenants_features_and_models_are_counted_apart():
