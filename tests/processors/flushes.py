@@ -51,6 +51,13 @@ def processed_of(cases: Mapping[Case, Sequence[Message]], engine: Engine) -> dic
     return dict(zip(cases, process_ranges(list(cases.values()), engine), strict=True))
 
 
+def stored_of(cases: Mapping[Case, ExportTraceServiceRequest], engine: Engine) -> dict[Case, dict[str, Any]]:
+    """The row of ``spans`` that the engine makes of each case's request of one span, from one pass."""
+    made = processed_of({case: [message(sent)] for case, sent in cases.items()}, engine)
+    tables = {case: one.tables["spans"].to_pylist() for case, one in made.items()}
+    return {case: row for case, [row] in tables.items()}
+
+
 def billed_of(
     cases: Mapping[Case, Sequence[ExportTraceServiceRequest]], engine: Engine
 ) -> dict[Case, list[dict[str, Any]]]:
