@@ -11,7 +11,7 @@ from benchmarks.fuzz import compare
 from processors.conventions.table import load_table
 from processors.engine import Engine, process_range
 from processors.settings import WorkerSettings
-from tests.processors.flushes import Case, processed_of
+from tests.processors.flushes import Case, stored_of
 from tests.processors.otlp import message, request, span
 
 ENGINE = Engine.of(WorkerSettings(), user_key=b"key")
@@ -28,9 +28,7 @@ NOBODY = ("null", "None", "NULL", "nil", "NaN", "undefined", "", "  ", " null", 
 
 def rows(requests: Mapping[Case, ExportTraceServiceRequest]) -> dict[Case, dict[str, Any]]:
     """The row of each request of one span, all taken by one flush."""
-    made = processed_of({case: [message(sent)] for case, sent in requests.items()}, ENGINE)
-    tables = {case: one.tables["spans"].to_pylist() for case, one in made.items()}
-    return {case: row for case, [row] in tables.items()}
+    return stored_of(requests, ENGINE)
 
 
 def test_a_word_for_nobody_is_no_value():

@@ -7,13 +7,15 @@ class of the answer; what it does not know by its class has nothing but the requ
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
-import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from processors.engine import Engine, process_range
+from processors.engine import Engine
 from processors.settings import WorkerSettings
-from tests.processors.otlp import message, request, span
+from tests.processors.flushes import Case, stored_of
+from tests.processors.otlp import request, span
 
 ENGINE = Engine.of(WorkerSettings(), user_key=b"key")
 OPENAI = "openinference.instrumentation.openai"
@@ -26,39 +28,45 @@ def _told(asked: dict[str, Any], answer: Any = None, **more: Any) -> dict[str, A
     return written | ({} if answer is None else {"output.value": json.dumps(answer)}) | more
 
 
+def _sent(given: dict[str, Any], name: str, scope: str = OPENAI, **more: Any) -> ExportTraceServiceRequest:
+    return request(span(given, name=name, **more), scope=scope, version="0.1.66")
+
+
+def _rows(requests: Mapping[Case, ExportTraceServiceRequest]) -> dict[Case, dict[str, Any]]:
+    """The row of each request of one span, all taken by one flush."""
+    return stored_of(requests, ENGINE)
+
+
 def _row(given: dict[str, Any], name: str, scope: str = OPENAI, **more: Any) -> dict[str, Any]:
-    sent = request(span(given, name=name, **more), scope=scope, version="0.1.66")
-    [row] = process_range([message(sent)], ENGINE).tables["spans"].to_pylist()
-    return row
+    return _rows({"it": _sent(given, name, scope, **more)})["it"]
 
 
-@pytest.mark.parametrize(
-    ("name", "asked"),
-    [
-        ("SyncPage[Model]", {}),
-        ("AsyncPage[Model]", {}),
-        ("Model", {}),
-        ("SyncCursorPage[ChatCompletion]", {}),
-        ("SyncCursorPage[FileObject]", {}),
-        ("FileObject", {"purpose": "batch"}),
-        ("HttpxBinaryResponseContent", {}),
-        ("str", {}),
-        ("Batch", {"completion_window": "24h", "endpoint": "/v1/chat/completions", "input_file_id": "file-abc"}),
-        ("Conversation", {}),
-        ("VectorStore", {"name": "shelf"}),
-        ("InputTokenCountResponse", {"model": "gpt-5", "input": "how long is this?"}),
-        ("FineTuningJob", {"model": "gpt-4o-mini-2024-07-18", "training_file": "file-abc"}),
-        ("Assistant", {"model": "gpt-4o"}),
-        ("TranscriptionSession", {"model": "gpt-4o-transcribe"}),
-        ("SomethingThatComesNextYear", {"limit": 20}),
-    ],
-)
-def test_a_request_that_asks_no_model_for_an_answer_is_no_call_though_its_kind_says_so(
-    name: str, asked: dict[str, Any]
-):
-    row = _row(_told(asked, {"id": "batch_6650a1", "object": "list", "data": []}), name)
+def test_a_request_that_asks_no_model_for_an_answer_is_no_call_though_its_kind_says_so():
+    asked_by = {
+        "SyncPage[Model]": {},
+        "AsyncPage[Model]": {},
+        "Model": {},
+        "SyncCursorPage[ChatCompletion]": {},
+        "SyncCursorPage[FileObject]": {},
+        "FileObject": {"purpose": "batch"},
+        "HttpxBinaryResponseContent": {},
+        "str": {},
+        "Batch": {"completion_window": "24h", "endpoint": "/v1/chat/completions", "input_file_id": "file-abc"},
+        "Conversation": {},
+        "VectorStore": {"name": "shelf"},
+        "InputTokenCountResponse": {"model": "gpt-5", "input": "how long is this?"},
+        "FineTuningJob": {"model": "gpt-4o-mini-2024-07-18", "training_file": "file-abc"},
+        "Assistant": {"model": "gpt-4o"},
+        "TranscriptionSession": {"model": "gpt-4o-transcribe"},
+        "SomethingThatComesNextYear": {"limit": 20},
+    }
 
-    assert (row["operation"], row["billable"], row["price_status"]) == ("task", False, None)
+    answer = {"id": "batch_6650a1", "object": "list", "data": []}
+
+    rows = _rows({name: _sent(_told(asked, answer), name) for name, asked in asked_by.items()})
+
+    found = {name: (row["operation"], row["billable"], row["price_status"]) for name, row in rows.items()}
+    assert found == dict.fromkeys(asked_by, ("task", False, None))
 
 
 def test_a_search_in_a_vector_store_is_a_retrieval():
@@ -113,18 +121,20 @@ def test_a_transcription_is_counted_by_the_usage_of_its_answer():
     assert (row["input_tokens"], row["audio_input_tokens"], row["output_tokens"]) == (140, 140, 45)
 
 
-@pytest.mark.parametrize("name", ["Transcription", "TranscriptionVerbose", "Translation", "TranslationVerbose"])
-def test_a_transcription_by_the_second_tells_its_seconds(name: str):
+def test_a_transcription_by_the_second_tells_its_seconds():
+    names = ["Transcription", "TranscriptionVerbose", "Translation", "TranslationVerbose"]
+
     answer = {"text": "hello", "usage": {"type": "duration", "seconds": 12}}
 
-    row = _row(_told({"model": "whisper-1"}, answer), name)
+    rows = _rows({name: _sent(_told({"model": "whisper-1"}, answer), name) for name in names})
 
-    assert (row["operation"], dict(row["units"])) == ("transcription", {"audio_seconds": 12.0})
+    assert {name: (row["operation"], dict(row["units"])) for name, row in rows.items()} == dict.fromkeys(
+        names, ("transcription", {"audio_seconds": 12.0})
+    )
 
 
-@pytest.mark.parametrize(
-    ("name", "model", "operation"),
-    [
+def test_what_a_model_answers_is_a_call_of_its_kind():
+    table = [
         ("HttpxBinaryResponseContent", "gpt-4o-mini-tts", "speech"),
         ("str", "whisper-1", "transcription"),
         ("ChatCompletion", "gpt-4o", "chat"),
@@ -132,12 +142,12 @@ def test_a_transcription_by_the_second_tells_its_seconds(name: str):
         ("Response", "gpt-5", "chat"),
         ("CompactedResponse", "gpt-5", "chat"),
         ("CreateEmbeddings", "text-embedding-3-small", "embeddings"),
-    ],
-)
-def test_what_a_model_answers_is_a_call_of_its_kind(name: str, model: str, operation: str):
-    row = _row(_told({"model": model}), name)
+    ]
 
-    assert (row["operation"], row["billable"], row["price_status"]) == (operation, True, "usage_missing")
+    rows = _rows({(name, model): _sent(_told({"model": model}), name) for name, model, _ in table})
+
+    found = [(*case, *(row[name] for name in ("operation", "billable", "price_status"))) for case, row in rows.items()]
+    assert found == [(*case, True, "usage_missing") for case in table]
 
 
 def test_a_call_that_hides_what_was_asked_is_known_by_its_answer():
@@ -154,11 +164,14 @@ def test_an_answer_whose_class_nobody_knows_is_a_call_where_it_tells_a_model():
     assert (row["operation"], row["input_tokens"], row["output_tokens"]) == ("chat", 5, 2)
 
 
-@pytest.mark.parametrize("scope", ["openinference.instrumentation.openai_agents", "openinference.instrumentation.dspy"])
-def test_other_instrumentations_give_the_kind_to_model_calls_alone(scope: str):
-    row = _row({"openinference.span.kind": "LLM"}, "response", scope=scope)
+def test_other_instrumentations_give_the_kind_to_model_calls_alone():
+    scopes = ["openinference.instrumentation.openai_agents", "openinference.instrumentation.dspy"]
 
-    assert (row["operation"], row["billable"]) == ("chat", True)
+    rows = _rows({scope: _sent({"openinference.span.kind": "LLM"}, "response", scope) for scope in scopes})
+
+    assert {scope: (row["operation"], row["billable"]) for scope, row in rows.items()} == dict.fromkeys(
+        scopes, ("chat", True)
+    )
 
 
 def test_what_the_instrumentation_counted_itself_goes_before_the_answer():
