@@ -91,6 +91,15 @@ class World:
         )[0]
         return int(found[0] or 0), found[1] or Decimal(0), int(found[2] or 0), int(found[3] or 0)
 
+    def totals(self) -> dict[str | None, tuple[Any, ...]]:
+        """The same by tenant; not of tenants without a call."""
+        found = self.sql(
+            "SELECT tenant, sum(calls), sum(cost_usd), sum(input_tokens), sum(output_tokens) FROM ledger "
+            "GROUP BY ALL HAVING sum(calls) <> 0",
+            "ledger",
+        )
+        return {tenant: tuple(sums) for tenant, *sums in found}
+
 
 def flushed(told: Sequence[dict[str, Any]], prices: PriceBook) -> pa.Table:
     """The rows that a worker makes of spans told as ``tests.warehouse.told`` does."""

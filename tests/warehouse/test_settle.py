@@ -24,14 +24,73 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path)
 
 
-def test_hours_that_are_over_are_closed_and_settling_again_adds_nothing(world: World):
-    world.flush([span("a", tenant="acme", **USED)])
+@dataclasses.dataclass(frozen=True)
+class Closed:
+    """A world and its settlements: when the hour was over, at once again, and when more had come."""
 
+    world: World
+    first: Settled
+    again: Settled
+    late: Settled
+
+
+VERDICTS: dict[str, tuple[dict[str, Any], tuple[str, str]]] = {
+    "a score of one": ({"name": "success", "label": None, "score": 1.0}, ("success", "unknown")),
+    "a score of nothing": ({"name": "success", "label": None, "score": 0.0}, ("failure", "unknown")),
+    "capitals": ({"name": "Success", "label": "Success"}, ("success", "unknown")),
+    "not safe": ({"name": "safe", "label": None, "score": 0.0}, ("unknown", "unsafe")),
+    "in between": ({"name": "success", "label": None, "score": 0.7}, ("unknown", "unknown")),
+    "something else": ({"name": "helpful", "label": None, "score": 1.0}, ("unknown", "unknown")),
+}
+"""By task what an outcome says, and what became of the task and whether it is safe."""
+
+
+def in_time(world: World) -> None:
+    """What came before the hour was closed; a tenant, or a feature, for each test."""
+    twice = span("a", trace="twice", tenant="twice", **USED)
+    world.flush(
+        [
+            span("a", trace="alone", tenant="alone", **USED),
+            twice,
+            span("leaf", "outer", trace="wrapped", at=10, ms=50, response_id="chatcmpl-12345678", **USED),
+            span("leaf", "outer", trace="late", at=10, ms=50, **USED),
+            span("a", trace="task", tenant="task", task_id="t1", **USED),
+            tool("b", "a", trace="task", tenant="task", task_id="t1"),
+            span("first", trace="first", user_id="u1", tenant="user", **USED),
+            *(span("a", trace=task, tenant="judged", task_id=task, **USED) for task in VERDICTS),
+        ]
+    )
+    told = [outcome("success", "success", task_id=task, tenant="judged") | of for task, (of, _) in VERDICTS.items()]
+    outer = span("outer", trace="wrapped", tenant="wrapper", feature="chat", ms=100, **USED)
+    world.flush([twice, outer], told, partition=1)
+
+
+def late(world: World) -> None:
+    """What came after it."""
+    world.flush(
+        [
+            span("outer", trace="late", tenant="late", ms=100, **USED),
+            span("more", trace="more", tenant="late", **USED),
+            span("late", trace="later", user_id="u1", tenant="user", **USED),
+        ],
+        [outcome("success", "success", task_id="t1", tenant="task")],
+        partition=1,
+    )
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Closed:
+    world = World(tmp_path_factory.mktemp("closed"))
+    in_time(world)
     first, again = world.settle(), world.settle()
+    late(world)
+    return Closed(world, first, again, world.settle(now=LATER + dt.timedelta(hours=6)))
 
-    assert (first.number, first.hours, first.settled_usd) == (1, 1, COST)
-    assert again.number == 0
-    assert world.total() == (1, COST, 1000, 100)
+
+def test_hours_that_are_over_are_closed_and_settling_again_adds_nothing(closed: Closed):
+    assert (closed.first.number, closed.first.hours, closed.first.settled_usd) == (1, 1, 12 * COST)
+    assert closed.again.number == 0
+    assert closed.world.totals()["alone"] == (1, COST, 1000, 100)
 
 
 def test_an_hour_that_is_not_over_stays_open(world: World):
@@ -41,102 +100,68 @@ def test_an_hour_that_is_not_over_stays_open(world: World):
     assert world.total()[0] == 0
 
 
-def test_a_wrapper_in_another_flush_is_not_billed_and_hands_its_tenant_down(world: World):
-    world.flush([span("leaf", "outer", at=10, ms=50, response_id="chatcmpl-12345678", **USED)])
-    world.flush([span("outer", tenant="acme", feature="chat", ms=100, **USED)], partition=1)
-
-    done = world.settle()
-
-    assert world.total() == (1, COST, 1000, 100)
-    assert done.suppressed == 1
-    found = world.sql(
-        "SELECT tenant, feature, sum(calls), sum(suppressed_calls) FROM ledger GROUP BY ALL ORDER BY ALL", "ledger"
+def test_a_wrapper_in_another_flush_is_not_billed_and_hands_its_tenant_down(closed: Closed):
+    assert closed.world.totals()["wrapper"] == (1, COST, 1000, 100)
+    assert closed.first.suppressed == 2  # with what came twice
+    found = closed.world.sql(
+        "SELECT tenant, feature, sum(calls), sum(suppressed_calls) FROM ledger WHERE feature = 'chat' GROUP BY ALL",
+        "ledger",
     )
-    assert found == [("acme", "chat", 1, 1)]
+    assert found == [("wrapper", "chat", 1, 1)]
 
 
-def test_what_comes_late_reopens_its_hour_with_lines_of_its_own(world: World):
-    world.flush([span("leaf", "outer", at=10, ms=50, **USED)])
-    world.settle()
-    world.flush(
-        [span("outer", tenant="acme", ms=100, **USED), span("more", trace="u", tenant="acme", **USED)], partition=1
-    )
-
-    done = world.settle()
-
-    assert (done.number, done.late_spans, done.adjusted_usd) == (2, 2, COST)
+def test_what_comes_late_reopens_its_hour_with_lines_of_its_own(closed: Closed):
+    done = closed.late
+    assert (done.number, done.late_spans, done.adjusted_usd) == (2, 3, 2 * COST)
     assert done.reopened == {START}
-    assert world.total() == (2, 2 * COST, 2000, 200)
-    lines = world.sql(
-        "SELECT settlement, entry, tenant, calls, cost_usd, suppressed_calls FROM ledger ORDER BY ALL", "ledger"
+    assert (None in closed.world.totals(), closed.world.totals()["late"]) == (False, (2, 2 * COST, 2000, 200))
+    lines = closed.world.sql(
+        "SELECT settlement, entry, tenant, calls, cost_usd, suppressed_calls FROM ledger "
+        "WHERE tenant = 'late' OR tenant IS NULL ORDER BY ALL",
+        "ledger",
     )
     assert lines == [
         (1, "settled", None, 1, COST, 0),
-        (2, "late", "acme", 0, 0, 1),
-        (2, "late", "acme", 2, 2 * COST, 0),
+        (2, "late", "late", 0, 0, 1),
+        (2, "late", "late", 2, 2 * COST, 0),
         (2, "late", None, -1, -COST, 0),
     ]
 
 
-def test_a_record_that_comes_again_is_counted_once(world: World):
-    call = span("a", tenant="acme", **USED)
-    world.flush([call])
-    world.flush([call], partition=1)
-
-    world.settle()
-
-    assert world.total() == (1, COST, 1000, 100)
+def test_a_record_that_comes_again_is_counted_once(closed: Closed):
+    assert closed.world.totals()["twice"] == (1, COST, 1000, 100)
 
 
-def test_tasks_are_decided_by_outcomes_that_come_later(world: World):
-    world.flush([span("a", tenant="acme", task_id="t1", **USED), tool("b", "a", tenant="acme", task_id="t1")])
-    world.settle()
-    before = world.sql("SELECT task, kind, calls, outcome, tool_calls FROM tasks", "tasks")
-
-    world.flush([], [outcome("success", "success", task_id="t1", tenant="acme")], partition=1)
-    done = world.settle(now=LATER + dt.timedelta(hours=6))
+def test_tasks_are_decided_by_outcomes_that_come_later(closed: Closed):
+    before = closed.world.sql(
+        "SELECT task, kind, calls, outcome, tool_calls FROM tasks WHERE tenant = 'task' AND settlement = 1", "tasks"
+    )
+    found = closed.world.sql(
+        "SELECT entry, outcome, calls, cost_usd FROM ledger WHERE tenant = 'task' ORDER BY ALL", "ledger"
+    )
 
     assert before == [("t1", "task", 1, "unknown", 1)]
-    assert done.adjusted_usd == 0
-    found = world.sql("SELECT entry, outcome, calls, cost_usd FROM ledger ORDER BY ALL", "ledger")
     assert found == [
         ("late", "success", 1, COST),
         ("late", "unknown", -1, -COST),
         ("settled", "unknown", 1, COST),
     ]
-    assert world.total() == (1, COST, 1000, 100)
+    assert closed.world.totals()["task"] == (1, COST, 1000, 100)
 
 
-@pytest.mark.parametrize(
-    ("told", "expected"),
-    [
-        ({"name": "success", "label": None, "score": 1.0}, ("success", "unknown")),
-        ({"name": "success", "label": None, "score": 0.0}, ("failure", "unknown")),
-        ({"name": "Success", "label": "Success"}, ("success", "unknown")),
-        ({"name": "safe", "label": None, "score": 0.0}, ("unknown", "unsafe")),
-        ({"name": "success", "label": None, "score": 0.7}, ("unknown", "unknown")),
-        ({"name": "helpful", "label": None, "score": 1.0}, ("unknown", "unknown")),
-    ],
-)
-def test_a_verdict_is_read_from_its_score_too_however_old_the_row_is(
-    world: World, told: dict[str, Any], expected: tuple[str, str]
-):
-    world.flush([span("a", tenant="acme", task_id="t1", **USED)])
-    world.flush([], [outcome("success", "success", task_id="t1", tenant="acme") | told], partition=1)
+def test_a_verdict_is_read_from_its_score_too_however_old_the_row_is(closed: Closed):
+    found = closed.world.sql("SELECT task, outcome, safe FROM tasks WHERE tenant = 'judged'", "tasks")
 
-    world.settle()
+    assert len(found) == len(VERDICTS)
+    assert {task: became for task, *became in found} == {task: list(became) for task, (_, became) in VERDICTS.items()}
 
-    assert world.sql("SELECT outcome, safe FROM tasks", "tasks") == [expected]
+
+def test_what_a_user_used_is_counted_once_however_often_the_hour_is_reopened(closed: Closed):
+    assert closed.world.sql("SELECT user_id, sum(calls) FROM user_days GROUP BY ALL", "user_days") == [("u1", 2)]
 
 
 class Died(Exception):
     """What a kill is to the test."""
-
-
-def steps_of(world: World) -> list[str]:
-    steps: list[str] = []
-    world.settle(on_step=steps.append)
-    return steps
 
 
 def fill(world: World) -> None:
@@ -147,24 +172,44 @@ def fill(world: World) -> None:
 STEPS = ("looked", "judged", "corrected", "booked 20", "booked", "closed")
 
 
-@pytest.mark.parametrize("at", [step for step in STEPS if not step.startswith("booked ")])
-def test_a_settlement_that_dies_leaves_nothing_that_counts_and_the_next_one_does_it_all(at: str, world: World):
-    fill(world)
+def die(world: World, at: str) -> int:
+    """Calls that count when a settlement has died at a step."""
 
-    def die(step: str) -> None:
+    def fall(step: str) -> None:
         if step.startswith(at):
             raise Died
 
     with pytest.raises(Died):
-        world.settle(on_step=die)
-    seen = world.total()[0]
+        world.settle(on_step=fall)
+    return world.total()[0]
+
+
+DEATHS = [step for step in STEPS if not step.startswith("booked ")]
+
+
+def test_settlements_that_die_one_after_the_other_leave_nothing_that_counts_until_one_is_closed(world: World):
+    fill(world)
+
+    assert {at: die(world, at) for at in DEATHS} == dict.fromkeys(DEATHS, 0) | {"closed": 2}
+    assert world.settle().number == 0
+    assert world.total() == (2, 2 * COST, 2000, 200)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("at", DEATHS)
+def test_a_settlement_that_dies_leaves_nothing_that_counts_and_the_next_one_does_it_all(at: str, world: World):
+    fill(world)
+
+    seen = die(world, at)
     done = world.settle()
 
     assert (seen, done.number) == ((2, 0) if at == "closed" else (0, 1))
     assert world.total() == (2, 2 * COST, 2000, 200)
 
 
-@pytest.mark.parametrize("at", ["looked", "corrected", "booked"])
+@pytest.mark.parametrize(
+    "at", [pytest.param("looked", marks=pytest.mark.long), pytest.param("corrected", marks=pytest.mark.long), "booked"]
+)
 def test_of_two_settlements_at_once_one_counts(at: str, world: World):
     fill(world)
     others: list[Settled] = []
@@ -181,26 +226,37 @@ def test_of_two_settlements_at_once_one_counts(at: str, world: World):
     assert world.total() == (2, 2 * COST, 2000, 200)
 
 
-def test_the_steps_of_a_settlement_are_those_that_the_tests_interrupt(world: World):
+@dataclasses.dataclass(frozen=True)
+class Busy:
+    """A world where a worker goes on while hours are closed, and settlement does so again; the steps of the first."""
+
+    world: World
+    steps: list[str]
+    first: Settled
+    second: Settled
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Busy:
+    world = World(tmp_path_factory.mktemp("busy"))
     fill(world)
-
-    steps = steps_of(world)
-
-    assert all(any(step.startswith(at) for step in steps) for at in STEPS)
-
-
-def test_a_worker_that_goes_on_while_hours_are_closed_loses_nothing(world: World):
-    fill(world)
+    steps: list[str] = []
 
     def go_on(step: str) -> None:
+        steps.append(step)
         if step == "corrected":
             world.flush([span("late", trace="v", **USED)], partition=2)
 
-    first = world.settle(on_step=go_on)
-    second = world.settle()
+    return Busy(world, steps, world.settle(on_step=go_on), world.settle())
 
-    assert (first.late_spans, second.late_spans) == (0, 1)
-    assert world.total() == (3, 3 * COST, 3000, 300)
+
+def test_the_steps_of_a_settlement_are_those_that_the_tests_interrupt(busy: Busy):
+    assert all(any(step.startswith(at) for step in busy.steps) for at in STEPS)
+
+
+def test_a_worker_that_goes_on_while_hours_are_closed_loses_nothing(busy: Busy):
+    assert (busy.first.late_spans, busy.second.late_spans) == (0, 1)
+    assert busy.world.total() == (3, 3 * COST, 3000, 300)
 
 
 def test_what_comes_later_than_the_lookback_is_booked_alone_and_counted(world: World):
@@ -246,17 +302,6 @@ def test_a_closed_month_is_never_rewritten_what_comes_later_is_booked_in_the_nex
     ]
 
 
-def test_a_month_with_hours_that_are_not_settled_cannot_be_closed(world: World):
-    fill(world)
-    world.settle()
-
+def test_a_month_with_hours_that_are_not_settled_cannot_be_closed(busy: Busy):
     with pytest.raises(MonthOpen, match=r"2026-11 cannot be closed: hours are settled up to 2026-11-20 14:00Z"):
-        close(world, dt.date(2026, 11, 1))
-
-
-def test_what_a_user_used_is_counted_once_however_often_the_hour_is_reopened(world: World):
-    for name in ("first", "late"):
-        world.flush([span(name, trace=name, user_id="u1", tenant="acme", **USED)])
-        world.settle()
-
-    assert world.sql("SELECT user_id, sum(calls) FROM user_days GROUP BY ALL", "user_days") == [("u1", 2)]
+        close(busy.world, dt.date(2026, 11, 1))
