@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pytest
-
-from processors.engine import Engine, process_range
+from processors.engine import Engine
+from processors.messages import Message
 from processors.settings import WorkerSettings
+from tests.processors.flushes import Case, processed_of
 from tests.processors.otlp import SECOND_NS, START_NS, message, request, span
 
 ENGINE = Engine.of(WorkerSettings(), user_key=b"key")
@@ -18,10 +19,8 @@ SERVER = {"gen_ai.usage.prompt_tokens": 100, "gen_ai.usage.completion_tokens": 2
 SERVER |= {"gen_ai.latency.time_to_first_token": 0.12, "gen_ai.request.id": ID}
 
 
-def _rows(
-    client: dict[str, Any] | None, server: dict[str, Any] = SERVER, *, below: bool = True
-) -> list[dict[str, Any]]:
-    """All rows of a call of 1 s and of its server's span of 0.9 s, below it or in a trace of its own."""
+def _told(client: dict[str, Any] | None, server: dict[str, Any] = SERVER, *, below: bool = True) -> list[Message]:
+    """A call of 1 s, if there is one, and its server's span of 0.9 s, below it or in a trace of its own."""
     served = span(
         server,
         name="llm_request",
@@ -31,9 +30,15 @@ def _rows(
         start_time_unix_nano=START_NS + SECOND_NS // 20,
         end_time_unix_nano=START_NS + SECOND_NS // 20 * 19,
     )
-    asked = [message(request(span(CLIENT | client), scope="opentelemetry.util.genai.handler"))] if client else []
     told = message(request(served, scope="vllm.llm_engine", resource={"service.name": "vllm"}), offset=1)
-    return process_range([*asked, told], ENGINE).tables["spans"].to_pylist()
+    if client is None:
+        return [told]
+    return [message(request(span(CLIENT | client), scope="opentelemetry.util.genai.handler")), told]
+
+
+def _rows(cases: Mapping[Case, Sequence[Message]]) -> dict[Case, list[dict[str, Any]]]:
+    """All rows of each case, from one pass of the engine."""
+    return {case: made.tables["spans"].to_pylist() for case, made in processed_of(cases, ENGINE).items()}
 
 
 def _billed(rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -44,30 +49,44 @@ def _billed(rows: list[dict[str, Any]]) -> dict[str, Any]:
 NAMELESS = {key: SERVER[key] for key in SERVER if key != "gen_ai.request.id"}
 
 
-@pytest.mark.parametrize(("server", "below"), [(SERVER, True), (NAMELESS, True), (SERVER, False)])
-def test_a_stream_has_the_first_token_that_its_server_measured(server: dict[str, Any], below: bool):
-    rows = _rows({"gen_ai.request.stream": True}, server, below=below)
-    billed = _billed(rows)
+def test_a_stream_has_the_first_token_that_its_server_measured():
+    stream = {"gen_ai.request.stream": True}
 
-    assert (billed["stream"], billed["ttft_ms"], billed["tpot_ms"]) == (True, 120.0, (900 - 120) / 20)
-    assert all(row["ttft_ms"] is None for row in rows if not row["stream"])
+    found = _rows(
+        {
+            "below": _told(stream),
+            "below, nameless": _told(stream, NAMELESS),
+            "apart": _told(stream, below=False),
+        }
+    )
+
+    told = {
+        case: tuple(_billed(rows)[name] for name in ("stream", "ttft_ms", "tpot_ms")) for case, rows in found.items()
+    }
+    assert told == dict.fromkeys(found, (True, 120.0, (900 - 120) / 20))
+    beside = {case: {row["ttft_ms"] for row in rows if not row["stream"]} for case, rows in found.items()}
+    assert {case: times for case, times in beside.items() if times - {None}} == {}
 
 
 def test_what_the_client_saw_goes_before_what_the_server_measured():
-    billed = _billed(_rows({"gen_ai.response.time_to_first_chunk": 0.2}))
+    billed = _billed(_rows({"it": _told({"gen_ai.response.time_to_first_chunk": 0.2})})["it"])
 
     assert (billed["ttft_ms"], billed["tpot_ms"]) == (200.0, (1000 - 200) / 20)
 
 
-@pytest.mark.parametrize("client", [None, {}, {"gen_ai.request.stream": False}])
-def test_where_nobody_tells_of_a_stream_there_is_no_first_token(client: dict[str, Any] | None):
-    rows = _rows(client)
+def test_where_nobody_tells_of_a_stream_there_is_no_first_token():
+    clients = [None, {}, {"gen_ai.request.stream": False}]
 
-    assert {(row["ttft_ms"], row["tpot_ms"]) for row in rows} == {(None, None)}
+    found = _rows({str(client): _told(client) for client in clients})
+
+    told = {client: {(row["ttft_ms"], row["tpot_ms"]) for row in rows} for client, rows in found.items()}
+    assert told == {str(client): {(None, None)} for client in clients}
 
 
-@pytest.mark.parametrize("seconds", [-0.1, 0.95])
-def test_a_servers_first_token_outside_its_span_is_refused(seconds: float):
-    server = SERVER | {"gen_ai.latency.time_to_first_token": seconds}
+def test_a_servers_first_token_outside_its_span_is_refused():
+    seconds = [-0.1, 0.95]
+    stream = {"gen_ai.request.stream": True}
 
-    assert _billed(_rows({"gen_ai.request.stream": True}, server))["ttft_ms"] is None
+    found = _rows({n: _told(stream, SERVER | {"gen_ai.latency.time_to_first_token": n}) for n in seconds})
+
+    assert {n: _billed(rows)["ttft_ms"] for n, rows in found.items()} == dict.fromkeys(seconds)
