@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ import pytest
 from processors.conventions.table import load_table, read_rows
 from processors.decode import decode
 from processors.decode.content import SCAN_CHARACTERS, content_keys, scan
-from processors.engine import Engine, process_range
+from processors.engine import Engine
+from processors.messages import Message
 from processors.pii import is_personal, kinds
 from processors.settings import WorkerSettings
+from tests.processors.flushes import processed_of
 from tests.processors.otlp import event, message, request, span
 
 DATA = Path(__file__).parent.parent / "data" / "conventions"
@@ -103,13 +106,17 @@ def test_no_text_makes_the_scan_slow(text: str):
 # ---- content of spans
 
 
-def scanned(given: dict[str, Any] | None = None, *, on: bool = True, **fields: Any) -> bool | None:
-    """``pii_detected`` of a chat with this content, as the lake has it."""
-    chat = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o", **(given or {})}
-    tables = process_range([message(request(span(chat, **fields)))], ENGINES[on]).tables
-    assert MAIL not in str({name: table.to_pylist() for name, table in tables.items()})
-    found: bool | None = tables["spans"]["pii_detected"][0].as_py()
-    return found
+def chat(given: dict[str, Any] | None = None, **fields: Any) -> Message:
+    """A record of one chat with this content."""
+    asked = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o"}
+    return message(request(span(asked | (given or {}), **fields)))
+
+
+def scanned(chats: Iterable[Message], *, on: bool = True) -> list[bool | None]:
+    """``pii_detected`` of each chat, as the lake has it."""
+    made = processed_of({n: [one] for n, one in enumerate(chats)}, ENGINES[on]).values()
+    assert MAIL not in str([{name: table.to_pylist() for name, table in one.tables.items()} for one in made])
+    return [one.tables["spans"]["pii_detected"][0].as_py() for one in made]
 
 
 def _shared_content() -> list[str]:
@@ -143,25 +150,31 @@ def test_personal_data_is_found_in_the_content_of_every_convention(key: str):
     assert scan(span({_concrete(key): "nothing of the kind"})) is False
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["gen_ai.user.message", "gen_ai.choice", "gen_ai.content.prompt", "gen_ai.client.inference.operation.details"],
-)
-def test_content_of_events_is_scanned(name: str):
-    assert scanned(events=[event(name, after_ms=1, content=f"mail {MAIL}")]) is True
-    assert scanned(events=[event(name, after_ms=1, content="nothing")]) is False
+def test_content_of_events_is_scanned():
+    names = [
+        "gen_ai.user.message",
+        "gen_ai.choice",
+        "gen_ai.content.prompt",
+        "gen_ai.client.inference.operation.details",
+    ]
+
+    found = {
+        text: scanned(chat(events=[event(name, after_ms=1, content=text)]) for name in names)
+        for text in (f"mail {MAIL}", "nothing")
+    }
+
+    assert dict(zip(names, found[f"mail {MAIL}"], strict=True)) == dict.fromkeys(names, True)
+    assert dict(zip(names, found["nothing"], strict=True)) == dict.fromkeys(names, False)
 
 
 def test_structured_content_is_scanned_too():
     messages = [{"role": "user", "parts": [{"type": "text", "content": f"I am {MAIL}"}]}]
 
-    assert scanned({"gen_ai.input.messages": messages}) is True
-    assert scanned({"gen_ai.input.messages": json.dumps(messages)}) is True
+    assert scanned(chat({"gen_ai.input.messages": told}) for told in (messages, json.dumps(messages))) == [True, True]
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
+def test_without_content_nothing_is_known():
+    givens = [
         {},
         {"gen_ai.response.id": "chatcmpl-1", "gen_ai.usage.input_tokens": 7},
         {"gen_ai.input.messages": ""},
@@ -171,15 +184,14 @@ def test_structured_content_is_scanned_too():
         {"gen_ai.output.messages": '[{"role":"assistant","finish_reason":"stop"}]'},
         {"llm.input_messages.0.message.role": "user"},
         {"user.id": MAIL},
-    ],
-)
-def test_without_content_nothing_is_known(given: dict[str, Any]):
-    assert scanned(given) is None
+    ]
+
+    assert list(zip(givens, scanned(map(chat, givens)), strict=True)) == [(given, None) for given in givens]
 
 
 def test_the_scan_is_off_by_default():
     assert WorkerSettings().scan_pii is False
-    assert scanned({"input.value": f"mail {MAIL}"}, on=False) is None
+    assert scanned([chat({"input.value": f"mail {MAIL}"})], on=False) == [None]
 
 
 def test_no_more_than_the_bound_is_looked_at_and_the_rest_is_unknown():
@@ -192,9 +204,15 @@ def test_no_more_than_the_bound_is_looked_at_and_the_rest_is_unknown():
 
 
 def test_what_a_guard_says_and_what_the_scan_finds_are_joined():
-    assert scanned({"spanledger.pii.detected": True, "input.value": "nothing"}) is True
-    assert scanned({"spanledger.pii.detected": False, "input.value": f"mail {MAIL}"}) is True
-    assert scanned({"spanledger.pii.detected": False}) is False
+    guarded, found, neither = scanned(
+        [
+            chat({"spanledger.pii.detected": True, "input.value": "nothing"}),
+            chat({"spanledger.pii.detected": False, "input.value": f"mail {MAIL}"}),
+            chat({"spanledger.pii.detected": False}),
+        ]
+    )
+
+    assert (guarded, found, neither) == (True, True, False)
 
 
 def test_decoded_columns_hold_a_yes_or_no_and_no_text():
