@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-from processors.engine import Engine, process_range
+from processors.engine import Engine
 from processors.messages import Message
 from processors.settings import WorkerSettings
+from tests.processors.flushes import Case, processed_of
 from tests.processors.otlp import RECEIVED_US, TOPIC
 
 HERE = Path(__file__).parent.parent / "data" / "twice"
@@ -25,15 +25,18 @@ CALLS = {
 """Provider, input, cached, output tokens and USD by the catalogue's rates of the host."""
 
 
-def spans(*names: str) -> list[dict[str, Any]]:
-    messages = [
+def recorded(*names: str) -> list[Message]:
+    return [
         Message(
             topic=TOPIC, partition=0, offset=n, received_at_us=RECEIVED_US, value=(HERE / f"{name}.pb").read_bytes()
         )
         for n, name in enumerate(names)
     ]
-    rows: list[dict[str, Any]] = process_range(messages, ENGINE).tables["spans"].to_pylist()
-    return rows
+
+
+def spans(cases: Mapping[Case, Sequence[Message]]) -> dict[Case, list[dict[str, Any]]]:
+    """The rows of each case, a range of its own, all in one pass."""
+    return {case: made.tables["spans"].to_pylist() for case, made in processed_of(cases, ENGINE).items()}
 
 
 def told(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -41,20 +44,20 @@ def told(row: dict[str, Any]) -> tuple[Any, ...]:
     return row["provider"], *counts, None if row["cost_usd"] is None else str(row["cost_usd"].normalize())
 
 
-@pytest.mark.parametrize("name", CALLS)
-def test_one_call_is_billed_to_who_was_seen_to_serve_it(name: str):
-    rows = spans(name)
+def test_one_call_is_billed_to_who_was_seen_to_serve_it():
+    found = spans({name: recorded(name) for name in CALLS})
 
-    (billed,) = [row for row in rows if row["billable"]]
-    assert len(rows) == 2
-    assert told(billed) == (*CALLS[name][:4], str(Decimal(CALLS[name][4]).normalize()))
-    assert [row["suppressed_by"] for row in rows if not row["billable"]] == [billed["span_id"]]
+    billed = {name: [row for row in rows if row["billable"]] for name, rows in found.items()}
+    assert {name: [told(row) for row in rows] for name, rows in billed.items()} == {
+        name: [(*counts, str(Decimal(cost).normalize()))] for name, (*counts, cost) in CALLS.items()
+    }
+    rest = {name: [row["suppressed_by"] for row in rows if not row["billable"]] for name, rows in found.items()}
+    assert rest == {name: [row["span_id"]] for name, [row] in billed.items()}
 
 
 def test_all_of_them_in_one_range_are_one_call_each_in_any_order():
-    there = sorted(told(row) for row in spans(*CALLS) if row["billable"])
+    found = spans({"there": recorded(*CALLS), "back": recorded(*reversed(CALLS))})
 
-    back = sorted(told(row) for row in spans(*reversed(CALLS)) if row["billable"])
-
+    there, back = (sorted(told(row) for row in rows if row["billable"]) for rows in found.values())
     assert [row[0] for row in there] == ["azure.ai.openai", "gcp.gemini", "groq", "x_ai"]
     assert there == back
