@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from hypothesis import Phase
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from processors.conventions.table import load_table
@@ -17,6 +18,8 @@ from tests.processors.otlp import message
 Case = TypeVar("Case", bound=Hashable)
 
 OPEN = Rules(user_key=b"key", trusted_topics=None)
+AS_FOUND = (Phase.explicit, Phase.reuse, Phase.generate)
+"""Phases of hypothesis where one example is many cases: assertions name the case, and to shrink all takes minutes."""
 
 
 def messages_of(requests: Mapping[Any, ExportTraceServiceRequest]) -> list[Message]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -19,7 +19,7 @@ from processors.messages import Processed
 from processors.normalise.assemble import as_words
 from processors.normalise.parts import refuse_contradictions
 from processors.settings import WorkerSettings
-from tests.processors.flushes import bill_of, processed_of
+from tests.processors.flushes import AS_FOUND, bill_of, processed_of
 from tests.processors.otlp import message, request, span
 from warehouse.schemas import SPANS, TOKEN_KINDS
 
@@ -317,7 +317,7 @@ scopes = st.sampled_from(["", "litellm", "openinference.instrumentation.bedrock"
 said_of_calls = st.tuples(st.lists(counts_on_the_wire, min_size=1, max_size=3), scopes, st.sampled_from([0, 2]))
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=3, deadline=None, phases=AS_FOUND, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(said_of_calls, min_size=6, max_size=6))
 def test_whatever_the_wire_says_rows_are_possible_or_refused_and_unknown_is_never_zero(
     said: list[tuple[list[dict[str, Any]], str, int]],
@@ -325,6 +325,7 @@ def test_whatever_the_wire_says_rows_are_possible_or_refused_and_unknown_is_neve
     made = processed({n: sent(*told, scope=scope, status=status) for n, (told, scope, status) in enumerate(said)})
 
     for n, (told, _, _) in enumerate(said):
+        note(f"a call of {told}")
         assert_possible(told, made[n])
 
 
