@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from processors.decode import decode
 from processors.engine import Engine, bill
@@ -25,6 +27,7 @@ from processors.pricing.columns import STATUSES
 from processors.settings import WorkerSettings
 from spanledger.answers import plain
 from tests.processors import captures
+from tests.processors.flushes import AS_FOUND, Case
 from tests.processors.otlp import event, message, request, span
 from tests.processors.test_normalise_laws import attribute_sets
 from tests.processors.test_usage_parts import CHAT as COUNTED
@@ -57,7 +60,77 @@ def explained(
 
 def told(*spans: Any, **around: Any) -> list[dict[str, Any]]:
     """Explanations of one request."""
-    return explained([message(request(*spans, **around))])[1]
+    return told_of({"it": request(*spans, **around)})["it"]
+
+
+def told_of(
+    cases: Mapping[Case, ExportTraceServiceRequest], engine: Engine = ENGINE
+) -> dict[Case, list[dict[str, Any]]]:
+    """Explanations of each case's request, all asked for at once: each is a ledger of its own."""
+    rows, said = explained([message(sent, offset=number) for number, sent in enumerate(cases.values())], engine)
+    found: dict[Case, list[dict[str, Any]]] = {case: [] for case in cases}
+    for row, one in zip(rows, said, strict=True):
+        found[list(cases)[row["_message_index"]]].append(one)
+    return found
+
+
+Said = dict[str, list[dict[str, Any]]]
+"""Explanations of each case."""
+SECRETS = ("user.id", "llm.user", "exception.message", "server.address", "error.type")
+BEDROCK = "openinference.instrumentation.bedrock"
+FIRST_CHUNK = event("gen_ai.content.completion.chunk", after_ms=100)
+ANSWER = {"gen_ai.response.id": "chatcmpl-0123456789", "gen_ai.response.model": "gpt-4o-mini"}
+NAMES = {"tenant.id": "jane@acme.example", "customer.id": "sk-proj-0123456789abcdef0123", "service.name": "shop"}
+SENT = {
+    "rivals": request(span(CHAT | {"llm.usage.prompt_tokens": 7, "gen_ai.usage.total_tokens": 1100})),
+    "seconds": request(
+        span(CHAT | {"gen_ai.request.stream": True, "gen_ai.response.time_to_first_chunk": 0.25}),
+    ),
+    "late first chunk": request(span(CHAT | {"gen_ai.response.time_to_first_chunk": 5.0}, events=[FIRST_CHUNK])),
+    "a map": request(
+        span(CHAT | {"metadata": '{"tenant_id": "acme"}'}), resource={"deployment.environment.name": "prod"}
+    ),
+    "exclusive": request(
+        span(
+            {
+                "openinference.span.kind": "LLM",
+                "llm.model_name": "m",
+                "llm.token_count.prompt": 176,
+                "llm.token_count.completion": 5,
+                "llm.token_count.prompt_details.cache_read": 1024,
+            },
+            name="bedrock.converse",
+        ),
+        scope=BEDROCK,
+        version="0.1.2",
+    ),
+    "a repair": request(span(CHAT | {"gen_ai.usage.cache_read.input_tokens": 1500})),
+    "a refusal": request(span(CHAT | {"gen_ai.usage.input_tokens": -5})),
+    "an agent's call": request(
+        span({"gen_ai.operation.name": "invoke_agent", "tenant.id": "acme"}, **OUTER), span(CHAT, **INNER)
+    ),
+    "told twice": request(span(CHAT | ANSWER | {"feature": "search"}, **OUTER), span(CHAT | ANSWER, **INNER)),
+    "a repetition": request(span({"llm.request.type": "chat"}, name="raw_gen_ai_request"), scope="litellm"),
+    "a failure": request(
+        span(
+            CHAT | {"error.type": "RateLimitError", "http.response.status_code": 429},
+            status=2,
+            message="You exceeded your current quota, dear Jane Doe",
+        )
+    ),
+    "names": request(
+        span(CHAT | NAMES | {"user.id": "jane", "session.id": "jane"}, **INNER), scope="jane@acme.example"
+    ),
+    "priced": request(span(CHAT | {"gen_ai.usage.cache_read.input_tokens": 600})),
+    "a tag": request(span(CHAT), resource={"team.color": "red"}),
+    **{key: request(span(CHAT | {key: "https://jane:secret@api.example/v1"}, status=2)) for key in SECRETS},
+}
+
+
+@pytest.fixture(scope="module")
+def said() -> Said:
+    """Explanations of ``SENT``: to ask costs half a second, however few the spans."""
+    return told_of(SENT)
 
 
 @pytest.fixture(scope="module")
@@ -140,8 +213,8 @@ def test_every_verdict_role_and_usage_rule_has_a_meaning(everything: Any):
     assert all(one["billing"]["meaning"] and one["billing"]["role_meaning"] for _, _, one in everything)
 
 
-def test_an_attribute_that_lost_stands_beside_the_one_that_won():
-    (one,) = told(span(CHAT | {"llm.usage.prompt_tokens": 7, "gen_ai.usage.total_tokens": 1100}))
+def test_an_attribute_that_lost_stands_beside_the_one_that_won(said: Said):
+    (one,) = said["rivals"]
 
     field = one["fields"]["input_tokens"]
     assert (field["value"], field["from"]["key"], field["from"]["rank"]) == (1000, "gen_ai.usage.input_tokens", 10)
@@ -151,26 +224,24 @@ def test_an_attribute_that_lost_stands_beside_the_one_that_won():
     ]
 
 
-def test_a_unit_that_was_converted_is_told():
-    (one,) = told(span(CHAT | {"gen_ai.request.stream": True, "gen_ai.response.time_to_first_chunk": 0.25}))
+def test_a_unit_that_was_converted_is_told(said: Said):
+    (one,) = said["seconds"]
 
     source = one["fields"]["ttft_ms"]["from"]
     assert one["fields"]["ttft_ms"]["value"] == 250.0
     assert (source["reported"], source["unit"], source["times"]) == (0.25, "s", 1000.0)
 
 
-def test_a_first_token_that_cannot_be_leaves_the_next_place_to_speak():
-    chunk = event("gen_ai.content.completion.chunk", after_ms=100)
-    (one,) = told(span(CHAT | {"gen_ai.response.time_to_first_chunk": 5.0}, events=[chunk]))
+def test_a_first_token_that_cannot_be_leaves_the_next_place_to_speak(said: Said):
+    (one,) = said["late first chunk"]
 
     field = one["fields"]["ttft_ms"]
-    assert (field["value"], field["from"]["place"], field["from"]["event"]) == (100.0, "event", chunk.name)
+    assert (field["value"], field["from"]["place"], field["from"]["event"]) == (100.0, "event", FIRST_CHUNK.name)
     assert [(lost["reported"], lost["because"]) for lost in field["lost"]] == [(5.0, "not_usable")]
 
 
-def test_a_member_of_a_structured_value_names_its_path_and_a_resource_its_place():
-    given = CHAT | {"metadata": '{"tenant_id": "acme"}'}
-    (one,) = told(span(given), resource={"deployment.environment.name": "prod"})
+def test_a_member_of_a_structured_value_names_its_path_and_a_resource_its_place(said: Said):
+    (one,) = said["a map"]
 
     tenant, environment = (one["fields"][name]["from"] for name in ("tenant", "environment"))
     assert (tenant["key"], tenant["path"], tenant["place"], tenant["reported"]) == (
@@ -182,16 +253,8 @@ def test_a_member_of_a_structured_value_names_its_path_and_a_resource_its_place(
     assert environment["place"] == "resource"
 
 
-def test_who_told_how_tokens_are_counted_is_named_and_the_sum_is_shown_term_by_term():
-    scope = "openinference.instrumentation.bedrock"
-    given = {
-        "openinference.span.kind": "LLM",
-        "llm.model_name": "m",
-        "llm.token_count.prompt": 176,
-        "llm.token_count.completion": 5,
-        "llm.token_count.prompt_details.cache_read": 1024,
-    }
-    (one,) = told(span(given, name="bedrock.converse"), scope=scope, version="0.1.2")
+def test_who_told_how_tokens_are_counted_is_named_and_the_sum_is_shown_term_by_term(said: Said):
+    (one,) = said["exclusive"]
 
     side = one["tokens"]["input"]
     assert (one["tokens"]["semantics"], side["counted"], side["told_by"]["table"]) == (
@@ -199,13 +262,13 @@ def test_who_told_how_tokens_are_counted_is_named_and_the_sum_is_shown_term_by_t
         "exclusive",
         "usage.csv",
     )
-    assert side["told_by"]["rule"]["scope"] == scope
+    assert side["told_by"]["rule"]["scope"] == BEDROCK
     assert side["terms"] == [{"of": "input_tokens", "tokens": 176}, {"of": "cached_input_tokens", "tokens": 1024}]
     assert side["tokens"] == 1200
 
 
-def test_a_repair_is_named_with_its_meaning():
-    (one,) = told(span(CHAT | {"gen_ai.usage.cache_read.input_tokens": 1500}))
+def test_a_repair_is_named_with_its_meaning(said: Said):
+    (one,) = said["a repair"]
 
     (rule,) = one["tokens"]["rules"]
     assert (rule["rule"], rule["outcome"]) == ("cache_outside_input", "repaired")
@@ -213,8 +276,8 @@ def test_a_repair_is_named_with_its_meaning():
     assert [term["tokens"] for term in one["tokens"]["input"]["terms"]] == [1000, 1500]
 
 
-def test_a_refused_count_shows_what_was_reported():
-    (one,) = told(span(CHAT | {"gen_ai.usage.input_tokens": -5}))
+def test_a_refused_count_shows_what_was_reported(said: Said):
+    (one,) = said["a refusal"]
 
     field = one["fields"]["input_tokens"]
     assert one["tokens"]["rules"][0]["outcome"] == "refused"
@@ -222,18 +285,16 @@ def test_a_refused_count_shows_what_was_reported():
     assert (one["price"]["status"], one["price"]["lines"]) == ("usage_missing", [])
 
 
-def test_an_inherited_tenant_names_the_ancestor():
-    agent = {"gen_ai.operation.name": "invoke_agent", "tenant.id": "acme"}
-    _, one = told(span(agent, **OUTER), span(CHAT, **INNER))
+def test_an_inherited_tenant_names_the_ancestor(said: Said):
+    _, one = said["an agent's call"]
 
     field = one["fields"]["tenant"]
     assert (field["value"], field["from"]["key"]) == ("acme", "tenant.id")
     assert field["taken_from"] == {"span_id": "01" * 8, "as": "ancestor"}
 
 
-def test_a_suppressed_span_names_the_rule_the_billed_span_and_what_both_have_in_common():
-    answer = {"gen_ai.response.id": "chatcmpl-0123456789", "gen_ai.response.model": "gpt-4o-mini"}
-    outer, inner = told(span(CHAT | answer | {"feature": "search"}, **OUTER), span(CHAT | answer, **INNER))
+def test_a_suppressed_span_names_the_rule_the_billed_span_and_what_both_have_in_common(said: Said):
+    outer, inner = said["told twice"]
 
     verdict = outer["billing"]
     assert (verdict["why"], verdict["suppressed_by"], verdict["encloses"]) == ("wraps_call", "02" * 8, True)
@@ -243,17 +304,15 @@ def test_a_suppressed_span_names_the_rule_the_billed_span_and_what_both_have_in_
     assert inner["fields"]["feature"]["taken_from"] == {"span_id": "01" * 8, "as": "same_call"}
 
 
-def test_a_span_that_is_no_call_says_by_which_rule():
-    (one,) = told(span({"llm.request.type": "chat"}, name="raw_gen_ai_request"), scope="litellm")
+def test_a_span_that_is_no_call_says_by_which_rule(said: Said):
+    (one,) = said["a repetition"]
 
     assert (one["billing"]["role"], one["billing"]["role_told_by"]["table"]) == ("repeat", "roles.csv")
     assert one["convention"]["told_by"] == {"table": "scopes.csv", "scope": "litellm"}
 
 
-def test_the_evidence_of_an_error_is_a_rule_and_never_the_text():
-    secret = "You exceeded your current quota, dear Jane Doe"
-    failed = span(CHAT | {"error.type": "RateLimitError", "http.response.status_code": 429}, status=2, message=secret)
-    (one,) = told(failed)
+def test_the_evidence_of_an_error_is_a_rule_and_never_the_text(said: Said):
+    (one,) = said["a failure"]
 
     best, *others = one["error"]["evidence"]
     assert (one["error"]["error_class"], best["decides"]) == ("quota_exceeded", True)
@@ -263,19 +322,15 @@ def test_the_evidence_of_an_error_is_a_rule_and_never_the_text():
     assert "Jane" not in json.dumps(one)
 
 
-@pytest.mark.parametrize("key", ["user.id", "llm.user", "exception.message", "server.address", "error.type"])
-def test_of_attributes_that_may_hold_anything_only_the_key_is_shown(key: str):
-    (one,) = told(span(CHAT | {key: "https://jane:secret@api.example/v1"}, status=2))
+def test_of_attributes_that_may_hold_anything_only_the_key_is_shown(said: Said):
+    texts = {key: json.dumps(said[key]) for key in SECRETS}
 
-    text = json.dumps(one)
-    assert "secret" not in text
-    assert "jane" not in text
+    assert [(key, word) for key, text in texts.items() for word in ("secret", "jane") if word in text] == []
+    assert [key for key in SECRETS if len(said[key]) != 1] == []
 
 
-def test_a_name_that_is_a_secret_or_a_person_is_hidden_here_too():
-    mail = {"tenant.id": "jane@acme.example", "customer.id": "sk-proj-0123456789abcdef0123", "service.name": "shop"}
-    person = {"user.id": "jane", "session.id": "jane"}
-    (one,) = told(span(CHAT | mail | person, **INNER), scope="jane@acme.example")
+def test_a_name_that_is_a_secret_or_a_person_is_hidden_here_too(said: Said):
+    (one,) = said["names"]
 
     text = json.dumps(one)
     assert one["fields"]["tenant"]["from"]["key"] == "tenant.id"
@@ -283,8 +338,8 @@ def test_a_name_that_is_a_secret_or_a_person_is_hidden_here_too():
     assert "0123456789abcdef" not in text
 
 
-def test_the_price_of_a_call_is_shown_line_by_line():
-    (one,) = told(span(CHAT | {"gen_ai.usage.cache_read.input_tokens": 600}))
+def test_the_price_of_a_call_is_shown_line_by_line(said: Said):
+    (one,) = said["priced"]
 
     price = one["price"]
     assert [
@@ -302,10 +357,11 @@ def test_a_call_that_is_paid_by_the_gpu_is_said_to_be(tmp_path: Path):
     file.write_text("[[price]]\nmodel = 'llama*'\nfrom = 2026-01-01\ngpu = true\n")
     engine = dataclasses.replace(ENGINE, book=PriceBook.from_settings({}, str(file)))
 
-    served, listed = (
-        explained([message(request(span(CHAT | names)))], engine)[1][0]["price"]
-        for names in ({"gen_ai.provider.name": "vllm", "gen_ai.request.model": "llama-3"}, {})
-    )
+    ours = {"gen_ai.provider.name": "vllm", "gen_ai.request.model": "llama-3"}
+
+    made = told_of({"served": request(span(CHAT | ours)), "listed": request(span(CHAT))}, engine)
+
+    served, listed = (one["price"] for (one,) in made.values())
 
     assert (served["status"], served["cost_usd"], listed["status"]) == ("free", "0.000000000000", "priced")
     assert "paid through GPU cost" in served["meaning"]
@@ -317,8 +373,8 @@ def test_no_spans_have_no_explanations():
     assert explained([message(b"")]) == ([], [])
 
 
-def test_a_declared_tag_says_where_it_comes_from():
-    (one,) = told(span(CHAT), resource={"team.color": "red"})
+def test_a_declared_tag_says_where_it_comes_from(said: Said):
+    (one,) = said["a tag"]
 
     assert one["fields"]["tags.team.color"]["from"]["place"] == "resource"
     assert one["fields"]["tags.team.color"]["value"] == "red"
@@ -330,19 +386,28 @@ def test_a_merged_call_keeps_its_own_start():
     assert all(row["started_at"] is not None for row in rows)
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(counts=counts_on_the_wire, scope=scopes)
-def test_whatever_counts_say_the_terms_add_up(counts: dict[str, Any], scope: str):
-    (one,) = told(span({**COUNTED, **{KEYS[name]: count for name, count in counts.items()}}), scope=scope)
+@settings(max_examples=2, deadline=None, phases=AS_FOUND, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(counts_on_the_wire, scopes), min_size=6, max_size=6))
+def test_whatever_counts_say_the_terms_add_up(said: list[tuple[dict[str, Any], str]]):
+    found = told_of(
+        {
+            number: request(span({**COUNTED, **{KEYS[name]: count for name, count in counts.items()}}), scope=scope)
+            for number, (counts, scope) in enumerate(said)
+        }
+    )
 
-    for side in ("input", "output"):
-        shown = one.get("tokens", {}).get(side, {})
-        assert sum(term["tokens"] for term in shown.get("terms", ())) == shown.get("tokens", 0)
+    for number, (one,) in found.items():
+        note(f"of {said[number]}")
+        for side in ("input", "output"):
+            shown = one.get("tokens", {}).get(side, {})
+            assert sum(term["tokens"] for term in shown.get("terms", ())) == shown.get("tokens", 0)
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(given_span=attribute_sets, given_resource=attribute_sets)
-def test_whatever_attributes_say_there_is_an_explanation(given_span: dict[str, Any], given_resource: dict[str, Any]):
-    (one,) = told(span(given_span, status=2), resource=given_resource)
+@settings(max_examples=2, deadline=None, phases=AS_FOUND, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(attribute_sets, attribute_sets), min_size=6, max_size=6))
+def test_whatever_attributes_say_there_is_an_explanation(sets: list[tuple[dict[str, Any], dict[str, Any]]]):
+    found = told_of({number: request(span(own, status=2), resource=of) for number, (own, of) in enumerate(sets)})
 
-    assert one["billing"]["meaning"]
+    assert {number: [bool(one["billing"]["meaning"]) for one in each] for number, each in found.items()} == {
+        number: [True] for number in range(6)
+    }
