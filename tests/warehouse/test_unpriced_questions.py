@@ -53,17 +53,147 @@ def give_price(world: World, prices: PriceBook = PRICED) -> None:
     reprice(world.lake, world.settings, HOW, pricing_of(prices), now=LATER + HOUR, window=window)
 
 
-def test_what_settlement_found_told_twice_is_no_call_without_a_price(world: World):
-    world.flush([span("leaf", "outer", at=10, ms=50, response_id="chatcmpl-12345678", **UNKNOWN)])
-    world.flush([span("outer", tenant="acme", ms=100, **UNKNOWN)], partition=1)
+@dataclasses.dataclass(frozen=True)
+class Told:
+    """A world, and what was unpriced in it before the last thing that happened to it."""
+
+    world: World
+    before: list[Row]
+
+
+CUT, CLAIMING, TWICE, NONE = ({"request_model": f"{name}-9"} for name in ("cut", "claiming", "twice", "none"))
+CLAIM = {"reported_cost_usd": Decimal("0.25")} | CLAIMING
+
+
+def wrapped(model: dict[str, Any], **outer: Any) -> tuple[Row, Row]:
+    """A call and what wraps it, which comes in another flush."""
+    trace = model.get("request_model", "plain")
+    used = UNKNOWN | model
+    leaf = {"response_id": f"chatcmpl-{trace}-12345678"} if outer.pop("copied", False) else {}
+    return (
+        span("leaf", "outer", trace=trace, at=10, ms=50, **used | leaf),
+        span("outer", trace=trace, ms=100, **used | outer),
+    )
+
+
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """Books of several models without a price, one or two for each test; and what was said before they were closed."""
+    world = World(tmp_path_factory.mktemp("settled"))
+    no_call = {"operation": "task", "_role": "other", "input_tokens": None, "output_tokens": None}
+    pairs = [
+        wrapped(TWICE, tenant="acme", copied=True),
+        wrapped(CLAIM, tenant="acme", copied=True),
+        wrapped({"request_model": "own-9"}, tenant="gamma"),
+        wrapped({"request_model": "moved-9"}, tenant="moved", **no_call),
+    ]
+    world.flush(
+        [
+            *(leaf for leaf, _ in pairs),
+            *(call("a"), call("b", tenant="beta", service_tier="odd"), call("known", **KNOWN)),
+            *(call("cut a", **CUT), call("cut b", at=30 * 60_000, **CUT), call("cut c", at=HOUR_MS, **CUT)),
+            *(call("claim a", **CLAIM), call("claim b", at=3 * HOUR_MS, **CLAIM)),
+            *(call("none a", **NONE), call("none b", **NONE)),
+        ]
+    )
+    world.flush([outer for _, outer in pairs], partition=1)
     before = ask(world)
     world.settle()
+    return Told(world, before)
 
-    after = ask(world)
 
-    assert pick(before, *NAMES, "settled_to") == [(2, 1.0, 2000, 1, True, None)]
-    assert pick(after, *NAMES) == [(1, 1.0, 1000, 1, False)]
+def of(model: dict[str, Any], rows: list[Row]) -> list[Row]:
+    """The rows of a model."""
+    return [row for row in rows if row["model"] == model["request_model"]]
+
+
+def test_what_settlement_found_told_twice_is_no_call_without_a_price(settled: Told):
+    after = of(TWICE, ask(settled.world))
+
+    assert pick(of(TWICE, settled.before), "calls", "input_tokens", "tenants", "provisional", "settled_to") == [
+        (2, 2000, 1, True, None)
+    ]
+    assert pick(after, "calls", "input_tokens", "tenants", "provisional") == [(1, 1000, 1, False)]
     assert after[0]["settled_to"] > START
+
+
+def test_calls_and_tokens_are_those_of_settled_spend(settled: Told):
+    names = ("provider", "model", "service_tier", "price_status")
+    end = START + 2 * HOUR  # what comes after it is not settled
+
+    rows = ask(settled.world, end=end)
+    listed = {row[:4]: row[4:] for row in pick(rows, *names, "calls", "input_tokens", "output_tokens")}
+    booked = ask(settled.world, "settled-spend", by=",".join(names), end=end)
+
+    assert listed == {
+        row[:4]: row[4:]
+        for row in pick(booked, *names, "calls", "input_tokens", "output_tokens")
+        if row[4] and row[3] != "priced"
+    }
+    assert len(listed) == 8
+
+
+def test_a_tenant_is_told_of_calls_that_settlement_found_to_be_its_own(settled: Told):
+    told = {name: pick(ask(settled.world, scope=frozenset({name})), "calls") for name in ("moved", "nobody", None)}
+
+    assert told == {"moved": [(1,)], "nobody": [], None: []}
+
+
+def test_a_window_that_cuts_a_settled_hour_takes_its_rest_from_the_stream(settled: Told):
+    half = START + HOUR / 4
+
+    def cut(**params: object) -> list[tuple[Any, ...]]:
+        return pick(of(CUT, ask(settled.world, **params)), "calls", "provisional")
+
+    assert cut(start=half) == [(2, True)]
+    assert cut(start=half, as_of_settlement=1) == [(1, False)]
+    assert cut(start=START + HOUR) == [(1, False)]
+    assert cut(end=START + HOUR) == [(2, False)]
+
+
+def test_what_spans_claim_is_told_of_settled_hours_too(settled: Told):
+    (row,) = of(CLAIM, ask(settled.world))
+
+    assert (row["price_status"], row["calls"], row["reported_cost_usd"]) == ("reported_only", 3, Decimal("0.75"))
+    assert (row["first_at"] < START + HOUR, row["last_at"] > START + 3 * HOUR) == (True, True)
+
+
+SUMS = (
+    "provisional_usd",
+    "settled_usd",
+    "difference_usd",
+    "suppressed_usd",
+    "inherited_usd",
+    "repriced_usd",
+    "late_usd",
+)
+
+
+def test_of_a_model_without_a_price_stream_and_books_name_no_cost(settled: Told):
+    found = {row["model"]: row for row in ask(settled.world, "provisional-vs-settled", by="model")}
+
+    assert [found["none-9"][name] for name in SUMS] == [None] * len(SUMS)
+    told = [found[model] for model in ("gpt-4o", "none-9")]
+    assert pick(told, "model", "settled_calls", "provisional_priced_share", "priced_share") == [
+        ("gpt-4o", 1, 1.0, 1.0),
+        ("none-9", 2, 0.0, 0.0),
+    ]
+    assert found["gpt-4o"]["settled_usd"] == found["gpt-4o"]["provisional_usd"] == Decimal("0.0035")
+
+
+def test_hours_that_are_not_settled_are_told_by_the_stream(world: World):
+    world.flush([call("a"), call("b")])
+    assert pick(ask(world), *NAMES, "settled_to") == [(2, 1.0, 2000, 1, True, None)]
+    world.settle()
+    assert pick(ask(world), *NAMES) == [(2, 1.0, 2000, 1, False)]
+    world.flush([call("later", at=3 * HOUR_MS), call("late")])
+
+    (row,) = ask(world)
+
+    assert (row["calls"], row["provisional"]) == (3, True)  # what came late for a settled hour is not settled yet
+    assert pick(ask(world, as_of_settlement=1), "calls", "provisional") == [(2, False)]
+    world.settle()
+    assert pick(ask(world), "calls", "provisional") == [(4, True)]
 
 
 def test_what_was_priced_since_is_listed_no_more_and_again_when_it_is_taken_back(world: World):
@@ -84,98 +214,6 @@ def test_what_was_priced_since_is_listed_no_more_and_again_when_it_is_taken_back
     assert ask(world, as_of_settlement=1) == before
     assert ask(world, as_of_settlement=2) == after
     assert ask(world, as_of_settlement=0) == []
-
-
-def test_hours_that_are_not_settled_are_told_by_the_stream(world: World):
-    world.flush([call("a"), call("b")])
-    world.settle()
-    world.flush([call("later", at=3 * HOUR_MS), call("late")])
-
-    (row,) = ask(world)
-
-    assert (row["calls"], row["provisional"]) == (3, True)  # what came late for a settled hour is not settled yet
-    assert pick(ask(world, as_of_settlement=1), "calls", "provisional") == [(2, False)]
-    world.settle()
-    assert pick(ask(world), "calls", "provisional") == [(4, True)]
-
-
-def test_calls_and_tokens_are_those_of_settled_spend(world: World):
-    world.flush([call("a"), call("b", tenant="beta", service_tier="odd"), call("c", **KNOWN)])
-    world.flush([span("leaf", "outer", at=10, ms=50, **UNKNOWN)], partition=1)
-    world.flush([span("outer", tenant="gamma", ms=100, **UNKNOWN)], partition=2)
-    world.settle()
-    names = ("provider", "model", "service_tier", "price_status")
-
-    listed = {row[:4]: row[4:] for row in pick(ask(world), *names, "calls", "input_tokens", "output_tokens")}
-    booked = ask(world, "settled-spend", by=",".join(names))
-
-    assert listed == {
-        row[:4]: row[4:]
-        for row in pick(booked, *names, "calls", "input_tokens", "output_tokens")
-        if row[4] and row[3] != "priced"
-    }
-    assert len(listed) == 2
-
-
-def test_a_tenant_is_told_of_calls_that_settlement_found_to_be_its_own(world: World):
-    world.flush([span("leaf", "outer", at=10, ms=50, **UNKNOWN)])
-    world.flush([span("outer", tenant="acme", operation="task", _role="other", ms=100)], partition=1)
-    world.settle()
-
-    told = {name: pick(ask(world, scope=frozenset({name})), "calls") for name in ("acme", "beta", None)}
-
-    assert told == {"acme": [(1,)], "beta": [], None: []}
-
-
-def test_a_window_that_cuts_a_settled_hour_takes_its_rest_from_the_stream(world: World):
-    world.flush([call("a"), call("b", at=30 * 60_000), call("c", at=HOUR_MS)])
-    world.settle()
-    half = START + HOUR / 4
-
-    (row,) = ask(world, start=half)
-
-    assert (row["calls"], row["provisional"]) == (2, True)
-    assert pick(ask(world, start=half, as_of_settlement=1), "calls", "provisional") == [(1, False)]
-    assert pick(ask(world, start=START + HOUR), "calls", "provisional") == [(1, False)]
-    assert pick(ask(world, end=START + HOUR), "calls", "provisional") == [(2, False)]
-
-
-def test_what_spans_claim_is_told_of_settled_hours_too(world: World):
-    claims = {"reported_cost_usd": Decimal("0.25")}
-    world.flush([call("a", **claims), call("b", at=3 * HOUR_MS, **claims)])
-    world.flush([span("leaf", "outer", at=10, ms=50, response_id="chatcmpl-12345678", **UNKNOWN, **claims)])
-    world.flush([span("outer", tenant="acme", ms=100, **UNKNOWN, **claims)], partition=1)
-    world.settle()
-
-    (row,) = ask(world)
-
-    assert (row["price_status"], row["calls"], row["reported_cost_usd"]) == ("reported_only", 3, Decimal("0.75"))
-    assert (row["first_at"] < START + HOUR, row["last_at"] > START + 3 * HOUR) == (True, True)
-
-
-SUMS = (
-    "provisional_usd",
-    "settled_usd",
-    "difference_usd",
-    "suppressed_usd",
-    "inherited_usd",
-    "repriced_usd",
-    "late_usd",
-)
-
-
-def test_of_a_model_without_a_price_stream_and_books_name_no_cost(world: World):
-    world.flush([call("a"), call("b"), call("known", **KNOWN)])
-    world.settle()
-
-    found = {row["model"]: row for row in ask(world, "provisional-vs-settled")}
-
-    assert [found["mystery-9"][name] for name in SUMS] == [None] * len(SUMS)
-    assert pick(list(found.values()), "model", "settled_calls", "provisional_priced_share", "priced_share") == [
-        ("gpt-4o", 1, 1.0, 1.0),
-        ("mystery-9", 2, 0.0, 0.0),
-    ]
-    assert found["gpt-4o"]["settled_usd"] == found["gpt-4o"]["provisional_usd"] == Decimal("0.0035")
 
 
 def test_a_price_that_came_later_is_the_difference_to_a_stream_that_knew_none(world: World):
