@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -52,7 +53,12 @@ def in_flushes(rows: list[dict[str, object]], chance: random.Random, flushes: in
     return [once.apply(table(*part)) for part in parts if part]
 
 
-@pytest.mark.parametrize("seed", range(6))
+def few(seeds: int, *quick: int) -> list[Any]:
+    """Seeds, of which all but the quick ones are tried with the long tests."""
+    return [seed if seed in quick else pytest.param(seed, marks=pytest.mark.long) for seed in range(seeds)]
+
+
+@pytest.mark.parametrize("seed", few(6, 1, 2))
 def test_what_is_looked_at_changes_nothing(seed: int):
     chance = random.Random(seed)
     rows = in_ledgers([world(chance) for _ in range(WORLDS)])
@@ -61,7 +67,7 @@ def test_what_is_looked_at_changes_nothing(seed: int):
     assert compared(once.rejudge(spans)) == compared(judged_in_full(spans))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", few(3, 0))
 def test_what_is_looked_at_changes_nothing_of_any_scene(seed: int):
     chance = random.Random(seed)
     spans = stored(*in_flushes(in_ledgers(ROWS), chance, 3))
