@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from polars.exceptions import PanicException
 
 from processors.conventions.table import read_rows
 from processors.engine import Engine, process_range
 from processors.messages import Message, Processed
 from processors.settings import WorkerSettings
-from processors.sieve import process_surely
+from processors.sieve import STOPS, process_surely, stopping
+from tests.processors.flushes import Case, processed_of
 from tests.processors.otlp import message, request, span
 
 ENGINE = Engine.of(WorkerSettings(), user_key=bytes(32))
@@ -91,6 +93,16 @@ NASTY = [
 """Values as they may stand anywhere: in an attribute, or at the end of a path in one."""
 
 
+def standing(cases: Mapping[Case, ExportTraceServiceRequest]) -> dict[Case, Processed]:
+    """What each case comes to, from one pass; what stops it is named."""
+    sent = {case: [message(one)] for case, one in cases.items()}
+    try:
+        return processed_of(sent, ENGINE)
+    except STOPS as error:
+        alone = [case for case, messages in sent.items() if stopping(messages, ENGINE)]
+        pytest.fail(f"stopped by {alone or 'all together'}: {error!r}")
+
+
 def _nested(path: str, value: object) -> object:
     """A value at the end of a path, as JSON text."""
     if not path or not isinstance(value, str):
@@ -100,47 +112,55 @@ def _nested(path: str, value: object) -> object:
     return value
 
 
-@pytest.mark.parametrize("value", NASTY, ids=range(len(NASTY)))
-def test_no_value_of_any_known_attribute_stops_the_engine(value: object):
+def test_no_value_of_any_known_attribute_stops_the_engine():
     rows = [row for row in read_rows("aliases.csv") if row["key"]]
-    told = [CHAT | {row["key"].replace("*", "tenant"): _nested(row["path"], value)} for row in rows]
-    spans = [span(given, span_id=(1 + i).to_bytes(8)) for i, given in enumerate(told)]
+    cases = {}
+    for number, value in enumerate(NASTY):
+        told = [CHAT | {row["key"].replace("*", "tenant"): _nested(row["path"], value)} for row in rows]
+        spans = [span(given, span_id=(1 + i).to_bytes(8)) for i, given in enumerate(told)]
+        cases[number, str(value)[:20]] = request(*spans)
 
-    processed = process_range([message(request(*spans))], ENGINE)
+    made = standing(cases)
 
-    assert processed.tables["spans"].num_rows == len(rows)
+    assert {case: (one.tables["spans"].num_rows, one.dead) for case, one in made.items()} == dict.fromkeys(
+        cases, (len(rows), ())
+    )
 
 
 LONE = "\\ud83d"
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        {"output.value": f'{{"id": "{LONE}"}}'},
-        {"output.value": "{'id': 0x" + "f" * 5000 + "}"},
-        {"gen_ai.response.finish_reasons": f'["{LONE}"]'},
-        {"metadata": f'{{"tenant_id": "{LONE}", "feature": "{LONE * 600}"}}'},
-        {"llm.is_streaming": "{'a': 0x" + "f" * 5000 + "}", "metadata": "{'tenant_id': 0x" + "f" * 5000 + "}"},
-        {"http.request.resend_count": 2**63 - 1},
-        {"http.request.resend_count": 2**31 - 1},
-        {"gen_ai.usage.input_tokens": 2**63 - 1, "gen_ai.usage.output_tokens": -(2**63)},
-    ],
-    ids=["lone surrogate", "huge number", "finish reason", "free map", "booleans", "resends", "most resends", "counts"],
-)
-def test_attributes_that_stopped_the_engine_once_do_so_no_more(given: dict[str, object]):
-    processed = process_range([message(request(span({**CHAT, **given})))], ENGINE)
+def test_attributes_that_stopped_the_engine_once_do_so_no_more():
+    cases: dict[str, dict[str, object]] = {
+        "lone surrogate": {"output.value": f'{{"id": "{LONE}"}}'},
+        "huge number": {"output.value": "{'id': 0x" + "f" * 5000 + "}"},
+        "finish reason": {"gen_ai.response.finish_reasons": f'["{LONE}"]'},
+        "free map": {"metadata": f'{{"tenant_id": "{LONE}", "feature": "{LONE * 600}"}}'},
+        "booleans": {
+            "llm.is_streaming": "{'a': 0x" + "f" * 5000 + "}",
+            "metadata": "{'tenant_id': 0x" + "f" * 5000 + "}",
+        },
+        "resends": {"http.request.resend_count": 2**63 - 1},
+        "most resends": {"http.request.resend_count": 2**31 - 1},
+        "counts": {"gen_ai.usage.input_tokens": 2**63 - 1, "gen_ai.usage.output_tokens": -(2**63)},
+    }
 
-    assert processed.tables["spans"].num_rows == 1
-    assert processed.dead == ()
+    made = standing({case: request(span({**CHAT, **given})) for case, given in cases.items()})
+
+    assert {case: (one.tables["spans"].num_rows, one.dead) for case, one in made.items()} == dict.fromkeys(
+        cases, (1, ())
+    )
 
 
-@pytest.mark.parametrize(
-    ("written", "expected"),
-    [(r'{"tenant_id": "a\ud83d\ude00"}', "a\U0001f600"), (r"{'tenant_id': 'a\ud83d\ude00'}", "a\U0001f600"),
-     (r'{"tenant_id": "a\ud83d"}', "a\ufffd")],
-)  # fmt: skip
-def test_escaped_surrogates_become_the_character_that_they_mean(written: str, expected: str):
-    processed = process_range([message(request(span({**CHAT, "metadata": written})))], ENGINE)
+def test_escaped_surrogates_become_the_character_that_they_mean():
+    expected = {
+        r'{"tenant_id": "a\ud83d\ude00"}': "a\U0001f600",
+        r"{'tenant_id': 'a\ud83d\ude00'}": "a\U0001f600",
+        r'{"tenant_id": "a\ud83d"}': "a\ufffd",
+    }
 
-    assert processed.tables["spans"]["tenant"].to_pylist() == [expected]
+    made = standing({text: request(span({**CHAT, "metadata": text})) for text in expected})
+
+    assert {text: one.tables["spans"]["tenant"].to_pylist() for text, one in made.items()} == {
+        text: [tenant] for text, tenant in expected.items()
+    }
