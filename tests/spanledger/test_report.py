@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -20,10 +21,10 @@ from warehouse.questions import question_names
 from warehouse.settings import LakeSettings
 
 
-@pytest.fixture
-def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A lake with a few calls, named by the environment."""
-    url = tmp_path / "lake"
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake with a few calls."""
+    url = tmp_path_factory.mktemp("made") / "lake"
     part = stretch(0, 4)
     calls = [
         usage(tenant="acme", feature="chat", cost_usd="1234.5", calls=1000, priced_calls=1000),
@@ -36,8 +37,14 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "flushes": {APP: rows("flushes", flush_record(part))},
     }
     Lake.open(LakeSettings(url=str(url))).commit(Flush(ranges=(part,), tables=tables))
-    monkeypatch.setenv("SPANLEDGER_LAKE", str(url))
     return url
+
+
+@pytest.fixture
+def lake(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The lake, named by the environment."""
+    monkeypatch.setenv("SPANLEDGER_LAKE", str(made))
+    return made
 
 
 def test_without_a_name_it_lists_the_questions_and_what_they_take(capsys: pytest.CaptureFixture[str]):
@@ -126,7 +133,7 @@ def test_tenants_and_times_limit_the_answer(flags: list[str], calls: list[int], 
 
 @pytest.mark.usefixtures("lake")
 @pytest.mark.parametrize("question", question_names())
-@pytest.mark.parametrize("how", ["table", "json", "csv"])
+@pytest.mark.parametrize("how", ["table", *(pytest.param(how, marks=pytest.mark.long) for how in ("json", "csv"))])
 def test_every_question_prints_in_every_format(question: str, how: str, capsys: pytest.CaptureFixture[str]):
     code = main(["report", question, "--format", how])
 
@@ -189,7 +196,11 @@ def test_without_a_lake_it_says_what_to_do(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_damaged_lake_ends_every_verb_that_reads_it_with_one_line(lake: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_damaged_lake_ends_every_verb_that_reads_it_with_one_line(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    lake = Path(shutil.copytree(made, tmp_path / "lake"))
+    monkeypatch.setenv("SPANLEDGER_LAKE", str(lake))
     (file,) = (lake / "spans").glob("day=*/*.parquet")
     file.write_bytes(b"not Parquet")
 

@@ -18,16 +18,22 @@ USED = {"provider": "openai", "request_model": "gpt-4o", "input_tokens": 1000, "
 COST = Decimal("0.0035")
 
 
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory: pytest.TempPathFactory) -> World:
     """Two settlements: a call, and the success that its task was, of which a person made sure for 6 minutes."""
-    world = World(tmp_path)
+    world = World(tmp_path_factory.mktemp("settled"))
     world.flush([span("a", tenant="acme", task_id="t1", **USED)])
     world.settle()
     world.flush([], [outcome("success", "success", task_id="t1", tenant="acme", review_minutes=6.0)])
     world.settle()
-    monkeypatch.setenv("SPANLEDGER_LAKE", world.settings.url)
     return world
+
+
+@pytest.fixture
+def world(settled: World, monkeypatch: pytest.MonkeyPatch) -> World:
+    """The lake, named by the environment."""
+    monkeypatch.setenv("SPANLEDGER_LAKE", settled.settings.url)
+    return settled
 
 
 @pytest.mark.usefixtures("world")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -20,13 +21,19 @@ USED = {"provider": "openai", "request_model": "gpt-4o", "input_tokens": 1000, "
 pytestmark = pytest.mark.usefixtures("world")
 
 
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A lake with a call and its wrapper, which came in two flushes, named by the environment."""
-    made = World(tmp_path)
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake with a call and its wrapper, which came in two flushes."""
+    made = World(tmp_path_factory.mktemp("made"))
     made.flush([span("leaf", "outer", at=10, ms=50, **USED)])
     made.flush([span("outer", tenant="acme", ms=100, **USED)], partition=1)
-    monkeypatch.setenv("SPANLEDGER_LAKE", made.settings.url)
+    return Path(made.settings.url)
+
+
+@pytest.fixture
+def world(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A copy of it, named by the environment."""
+    monkeypatch.setenv("SPANLEDGER_LAKE", str(shutil.copytree(made, tmp_path / "lake")))
     monkeypatch.setenv("SPANLEDGER_SETTLE_MEMORY_MIB", "512")
     monkeypatch.chdir(tmp_path)
 
