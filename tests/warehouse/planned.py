@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -53,6 +54,13 @@ class Books:
         self.lake.append_once("ledger", rows("ledger", *(one | close for one in lines)), "ledger", self.settlements)
         row = close | {"kind": "settle", "closed_at": closed_to, "closed_to": closed_to, "offsets": []}
         self.lake.append_once("settlements", rows("settlements", row), "settle", self.settlements)
+
+    def copy(self, directory: Path) -> Books:
+        """The same books once more, to write on."""
+        shutil.copytree(self.directory, directory, dirs_exist_ok=True)
+        copied = Books(directory, self.levels)
+        copied.settlements = self.settlements
+        return copied
 
     def report(self, name: str, plans: Plans | None = None, scope: Scope = ALL, **params: object) -> list[Row]:
         """The rows of a report."""

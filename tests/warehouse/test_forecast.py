@@ -263,13 +263,19 @@ def test_a_backtest_looks_as_far_as_there_is_history_to_judge_it():
     assert (none.backtests, none.backtest_days, none.wape, none.coverage_80) == (0, None, None, None)
 
 
-@pytest.fixture
-def books(tmp_path: Path) -> Books:
+@pytest.fixture(scope="module")
+def books(tmp_path_factory: pytest.TempPathFactory) -> Books:
     """Seven weeks at 10 a day, a part of which is acme's: settled to the 20th of October."""
-    books = Books(tmp_path)
+    books = Books(tmp_path_factory.mktemp("books"))
     days = [FIRST + n * DAY for n in range(49)]
     books.settle([one for day in days for one in (line(day, 7), line(day + DAY / 2, 3, tenant="beta"))], MIDDLE)
     return books
+
+
+@pytest.fixture
+def own(books: Books, tmp_path: Path) -> Books:
+    """The same books, to write on."""
+    return books.copy(tmp_path)
 
 
 def test_the_month_is_what_was_spent_and_what_is_to_come(books: Books):
@@ -303,11 +309,11 @@ def test_a_month_that_is_over_is_what_it_was(books: Books):
     assert (row["forecast_usd"], row["low_95_usd"], row["high_95_usd"], row["rest_usd"]) == (300, 300, 300, 0)
 
 
-def test_it_is_made_as_of_then_from_what_was_settled_by_then(books: Books):
-    books.settle([line(MIDDLE, 1000)], MIDDLE + DAY)
+def test_it_is_made_as_of_then_from_what_was_settled_by_then(own: Books):
+    own.settle([line(MIDDLE, 1000)], MIDDLE + DAY)
 
-    (then,) = books.report("forecast", now=MIDDLE)
-    (as_of,) = books.report("forecast", as_of_settlement=1, now=MIDDLE + 3 * DAY)
+    (then,) = own.report("forecast", now=MIDDLE)
+    (as_of,) = own.report("forecast", as_of_settlement=1, now=MIDDLE + 3 * DAY)
 
     assert float(then["forecast_usd"]) == pytest.approx(310)
     assert (as_of["provisional_usd"], as_of["settled_usd"]) == (None, 190)
@@ -328,11 +334,11 @@ def test_too_little_history_says_how_much_is_needed(tmp_path: Path):
 UNPRICED = {"model": "mystery-9", "price_status": "unpriced", "priced_calls": 0}
 
 
-def test_what_nothing_is_priced_of_is_unknown_and_not_nothing(books: Books):
-    books.settle([line(MIDDLE - n * DAY, 0, **UNPRICED) for n in range(1, 30)], MIDDLE)
+def test_what_nothing_is_priced_of_is_unknown_and_not_nothing(own: Books):
+    own.settle([line(MIDDLE - n * DAY, 0, **UNPRICED) for n in range(1, 30)], MIDDLE)
 
-    found = {row["model"]: row for row in books.report("forecast", by="model", now=MIDDLE)}
-    (all_,) = books.report("forecast", now=MIDDLE)
+    found = {row["model"]: row for row in own.report("forecast", by="model", now=MIDDLE)}
+    (all_,) = own.report("forecast", now=MIDDLE)
 
     unknown = found["mystery-9"]
     sums = ("settled_usd", "spent_usd", "rest_usd", "forecast_usd", "low_80_usd", "high_95_usd")
@@ -355,24 +361,24 @@ def test_days_on_which_nothing_is_priced_are_no_days_without_spend(tmp_path: Pat
     assert float(row["rest_usd"]) == pytest.approx(120)
 
 
-def test_what_of_the_stream_has_no_price_is_unknown(books: Books):
+def test_what_of_the_stream_has_no_price_is_unknown(own: Books):
     part = stretch(0, 1)
     told = usage(minute=MIDDLE + DAY / 4, tenant="acme", cost_usd=None, priced_calls=0)
-    books.lake.commit(Flush(ranges=(part,), tables={"usage": {APP: rows("usage", told)}}))
+    own.lake.commit(Flush(ranges=(part,), tables={"usage": {APP: rows("usage", told)}}))
 
-    (row,) = books.report("forecast", now=MIDDLE + DAY / 2)
+    (row,) = own.report("forecast", now=MIDDLE + DAY / 2)
 
     assert (row["provisional_usd"], row["spent_usd"], row["unpriced_calls"], row["provisional"]) == (None, 190, 1, True)
 
 
-def test_hours_that_are_not_settled_come_from_the_stream(books: Books):
+def test_hours_that_are_not_settled_come_from_the_stream(own: Books):
     part = stretch(0, 1)
     told = [usage(minute=MIDDLE + DAY / 4, tenant="acme", cost_usd="2.5"), usage(minute=MIDDLE - DAY, cost_usd="99")]
-    books.lake.commit(Flush(ranges=(part,), tables={"usage": {APP: rows("usage", *told)}}))
+    own.lake.commit(Flush(ranges=(part,), tables={"usage": {APP: rows("usage", *told)}}))
     now = MIDDLE + DAY / 2
 
-    (row,) = books.report("forecast", now=now)
-    (untold,) = books.report("forecast", where="outcome=success,outcome=", now=now)
+    (row,) = own.report("forecast", now=now)
+    (untold,) = own.report("forecast", where="outcome=success,outcome=", now=now)
 
     assert (row["settled_usd"], row["provisional_usd"], row["provisional"]) == (190, Decimal("2.5"), True)
     assert float(row["forecast_usd"]) == pytest.approx(190 + 2.5 + 5 + 110)
@@ -380,12 +386,12 @@ def test_hours_that_are_not_settled_come_from_the_stream(books: Books):
     assert float(untold["forecast_usd"]) == pytest.approx(310)
 
 
-def test_what_waits_in_a_backlog_is_still_to_come(books: Books):
+def test_what_waits_in_a_backlog_is_still_to_come(own: Books):
     part = stretch(0, 1)
     behind = flush_record(part, last_record_at=MIDDLE + DAY / 4, flushed_at=MIDDLE + DAY / 2, end_offset=9)
-    books.lake.commit(Flush(ranges=(part,), tables={"flushes": {APP: rows("flushes", behind)}}))
+    own.lake.commit(Flush(ranges=(part,), tables={"flushes": {APP: rows("flushes", behind)}}))
 
-    (row,) = books.report("forecast", now=MIDDLE + DAY / 2)
+    (row,) = own.report("forecast", now=MIDDLE + DAY / 2)
 
     assert float(row["rest_usd"]) == pytest.approx(7.5 + 110)
 

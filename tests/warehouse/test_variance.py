@@ -199,10 +199,10 @@ def test_a_month_is_held_against_the_month_before_and_part_of_it_against_as_many
     assert period_of(NOVEMBER, "week") == (NOVEMBER - 6 * DAY, NOVEMBER + DAY)
 
 
-@pytest.fixture
-def books(tmp_path: Path) -> Books:
+@pytest.fixture(scope="module")
+def books(tmp_path_factory: pytest.TempPathFactory) -> Books:
     """Two months: beta's calls doubled, acme's price did; gamma is new and delta has no price."""
-    books = Books(tmp_path)
+    books = Books(tmp_path_factory.mktemp("books"))
     lines = [
         line(FIRST, "4", calls=2, priced_calls=2, input_tokens=2000),
         line(OCTOBER, "8", calls=2, priced_calls=2, input_tokens=2000),
