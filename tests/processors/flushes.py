@@ -62,14 +62,14 @@ def stored_of(cases: Mapping[Case, ExportTraceServiceRequest], engine: Engine) -
 
 
 def billed_of(
-    cases: Mapping[Case, Sequence[ExportTraceServiceRequest]], engine: Engine
+    cases: Mapping[Case, Sequence[bytes | ExportTraceServiceRequest]], engine: Engine
 ) -> dict[Case, list[dict[str, Any]]]:
     """The billed rows of each case's requests, from one pass of the engine."""
     made = processed_of({case: [message(one) for one in sent] for case, sent in cases.items()}, engine)
     return {case: [row for row in one.tables["spans"].to_pylist() if row["billable"]] for case, one in made.items()}
 
 
-def bill_of(cases: Mapping[Case, ExportTraceServiceRequest], engine: Engine) -> dict[Case, dict[str, Any]]:
+def bill_of(cases: Mapping[Case, bytes | ExportTraceServiceRequest], engine: Engine) -> dict[Case, dict[str, Any]]:
     """Like :func:`billed_of` where each case is one request and one call."""
     rows = billed_of({case: [sent] for case, sent in cases.items()}, engine)
     odd = {case: len(of_case) for case, of_case in rows.items() if len(of_case) != 1}

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from processors.engine import Engine, process_range
+from processors.engine import Engine
 from processors.settings import WorkerSettings
-from tests.processors.otlp import message, request, span
-from tests.processors.test_explain import told
+from tests.processors.flushes import Case, bill_of
+from tests.processors.otlp import request, span
+from tests.processors.test_explain import told_of
 
 ENGINE = Engine.of(WorkerSettings(), user_key=b"key")
 HERE = Path(__file__).parent.parent / "data" / "recorded"
@@ -28,23 +31,28 @@ COUNTS = (
 Counts = tuple[int | None, ...]
 
 
-def _billed(value: Any) -> dict[str, Any]:
-    rows = process_range([message(value)], ENGINE).tables["spans"].to_pylist()
-    (row,) = [row for row in rows if row["billable"]]
-    return row
+def _sent(given: dict[str, Any], scope: str, version: str = "", name: str = "chat") -> ExportTraceServiceRequest:
+    return request(span(given, name=name), scope=scope, version=version)
 
 
-def _bill(given: dict[str, Any], scope: str, version: str = "", name: str = "chat") -> dict[str, Any]:
-    return _billed(request(span(given, name=name), scope=scope, version=version))
+def _bills(cases: Mapping[Case, ExportTraceServiceRequest]) -> dict[Case, dict[str, Any]]:
+    """The billed row of each case."""
+    return bill_of(cases, ENGINE)
 
 
 def _counts(row: dict[str, Any]) -> Counts:
     return tuple(row[name] for name in COUNTS)
 
 
+@pytest.fixture(scope="module")
+def recorded() -> dict[str, dict[str, Any]]:
+    """The billed row of each recorded call."""
+    return bill_of({file: (HERE / file).read_bytes() for file in EXPECTED}, ENGINE)
+
+
 @pytest.mark.parametrize("file", EXPECTED)
-def test_a_recorded_call_is_billed_as_its_provider_counted(file: str):
-    row = _billed((HERE / file).read_bytes())
+def test_a_recorded_call_is_billed_as_its_provider_counted(file: str, recorded: dict[str, dict[str, Any]]):
+    row = recorded[file]
 
     want = {name: value or None for name, value in EXPECTED[file].items()}
     assert row["cost_usd"] == Decimal(want.pop("cost_usd") or 0)
@@ -78,24 +86,32 @@ def _adk(into: int, out: int, usage: dict[str, Any] | None = None, model: str = 
     }
 
 
-@pytest.mark.parametrize("version", ["1.10.0", "1.20.0", "1.26.0", "1.27.1", "1.39.1", "2.0.0", "2.2.0"])
-def test_adk_wrote_candidates_as_output_and_the_rest_stands_in_its_answer(version: str):
-    row = _bill(_adk(1100, 100, TOLD), ADK, version, "call_llm")
+def test_adk_wrote_candidates_as_output_and_the_rest_stands_in_its_answer():
+    versions = ("1.10.0", "1.20.0", "1.26.0", "1.27.1", "1.39.1", "2.0.0", "2.2.0")
 
-    assert _counts(row) == (1300, 600, None, 400, 300)
+    rows = _bills({version: _sent(_adk(1100, 100, TOLD), ADK, version, "call_llm") for version in versions})
+
+    assert {version: _counts(row) for version, row in rows.items()} == dict.fromkeys(
+        versions, (1300, 600, None, 400, 300)
+    )
 
 
-@pytest.mark.parametrize("version", ["2.3.0", "2.13.0", "3.0.0"])
-def test_adk_writes_whole_sums_since_2_3(version: str):
+def test_adk_writes_whole_sums_since_2_3():
     told = {"gen_ai.usage.cache_read.input_tokens": 600, "gen_ai.usage.reasoning.output_tokens": 300}
+    usages = {"with an answer": TOLD, "without one": None}
+    cases = {
+        (version, which): _sent(_adk(1300, 400, usage) | told, ADK, version, "call_llm")
+        for version in ("2.3.0", "2.13.0", "3.0.0")
+        for which, usage in usages.items()
+    }
 
-    for usage in (TOLD, None):
-        assert _counts(_bill(_adk(1300, 400, usage) | told, ADK, version, "call_llm")) == (1300, 600, None, 400, 300)
+    rows = _bills(cases)
+
+    assert {case: _counts(row) for case, row in rows.items()} == dict.fromkeys(cases, (1300, 600, None, 400, 300))
 
 
-@pytest.mark.parametrize(
-    ("version", "model", "told", "counts"),
-    [
+def test_adk_without_content_says_what_it_can_and_no_more():
+    expected: list[tuple[str, str, dict[str, int], Counts]] = [
         ("1.20.0", "gemini-2.5-pro", {}, (1100, None, None, None, None)),
         ("1.26.0", "gemini-3-pro-preview", {}, (1100, None, None, None, None)),
         ("1.20.0", "gemini-2.0-flash", {}, (1100, None, None, 100, None)),
@@ -105,22 +121,25 @@ def test_adk_writes_whole_sums_since_2_3(version: str):
         ("1.28.0", "gemini-2.5-pro", {REASONING: 300}, (1100, None, None, 400, 300)),
         ("1.28.0", "gemini-2.5-pro", {}, (1100, None, None, 100, None)),
         ("1.28.0", "openai/gpt-5", {REASONING: 60}, (1100, None, None, 100, 60)),
-    ],
-)
-def test_adk_without_content_says_what_it_can_and_no_more(
-    version: str, model: str, told: dict[str, int], counts: Counts
-):
-    row = _bill(_adk(1100, 100, model=model) | told, ADK, version, "call_llm")
+    ]
 
-    assert _counts(row) == counts
-    assert ("output_unsure" in row["usage_semantics"]) == (counts[3] is None)
+    rows = _bills(
+        {
+            (version, model, str(told)): _sent(_adk(1100, 100, model=model) | told, ADK, version, "call_llm")
+            for version, model, told, _ in expected
+        }
+    )
+
+    assert {case: (_counts(row), "output_unsure" in row["usage_semantics"]) for case, row in rows.items()} == {
+        (version, model, str(told)): (counts, counts[3] is None) for version, model, told, counts in expected
+    }
 
 
 def test_an_answer_of_adk_that_was_cut_off_leaves_its_output_unknown():
     given = _adk(1100, 100, TOLD)
     given["gcp.vertex.agent.llm_response"] = given["gcp.vertex.agent.llm_response"][:80]
 
-    row = _bill(given, ADK, "1.20.0", "call_llm")
+    row = _bills({"it": _sent(given, ADK, "1.20.0", "call_llm")})["it"]
 
     assert (row["output_tokens"], row["usage_semantics"]) == (None, "inclusive+output_unsure+usage_cut+output_missing")
 
@@ -131,12 +150,13 @@ def test_what_adk_tells_beside_its_own_inner_span_is_billed_once_and_whole():
     outer = span(_adk(1100, 100, TOLD), name="call_llm")
     child = span(inner, name="generate_content gemini-2.5-flash", span_id=b"\x03" * 8, parent_span_id=b"\x02" * 8)
 
-    assert _counts(_billed(request(outer, child, scope=ADK, version="1.28.0"))) == (1300, 600, None, 400, 300)
+    rows = _bills({"it": request(outer, child, scope=ADK, version="1.28.0")})
+
+    assert _counts(rows["it"]) == (1300, 600, None, 400, 300)
 
 
-@pytest.mark.parametrize(
-    ("model", "out", "total", "counted"),
-    [
+def test_adk_adds_the_reasoning_twice_where_litellm_asks_and_it_is_taken_out_once():
+    expected = [
         ("openai/gpt-5", 460, None, 400),
         ("openai/gpt-5", 460, 1500, 400),
         ("openai/gpt-5", 460, 1560, 460),
@@ -145,52 +165,53 @@ def test_what_adk_tells_beside_its_own_inner_span_is_billed_once_and_whole():
         ("gemini-2.5-pro", 460, None, 460),
         ("projects/p/locations/l/publishers/google/models/gemini-2.5-pro", 460, None, 460),
         ("openai/gpt-5", 100, None, 100),
-    ],
-)
-def test_adk_adds_the_reasoning_twice_where_litellm_asks_and_it_is_taken_out_once(
-    model: str, out: int, total: int | None, counted: int
-):
-    usage = {"prompt_token_count": 1100, "total_token_count": total} if total else None
+    ]
     told = {"gen_ai.usage.reasoning.output_tokens": 60}
+    cases = {}
+    for model, out, total, _ in expected:
+        usage = {"prompt_token_count": 1100, "total_token_count": total} if total else None
+        cases[model, out, total] = _sent(_adk(1100, out, usage, model) | told, ADK, "2.8.0", "call_llm")
 
-    row = _bill(_adk(1100, out, usage, model) | told, ADK, "2.8.0", "call_llm")
+    rows = _bills(cases)
 
-    assert (row["input_tokens"], row["output_tokens"], row["reasoning_tokens"]) == (1100, counted, 60)
-    assert ("reasoning_counted_twice" in row["usage_semantics"]) == (counted < out)
+    names = ("input_tokens", "output_tokens", "reasoning_tokens")
+    assert {
+        case: (*(row[name] for name in names), "reasoning_counted_twice" in row["usage_semantics"])
+        for case, row in rows.items()
+    } == {(model, out, total): (1100, counted, 60, counted < out) for model, out, total, counted in expected}
 
 
-@pytest.mark.parametrize(
-    ("model", "into", "out", "completion", "counts"),
-    [
-        ("gemini-2.5-flash", 1100, 100, 100, (1300, 600, None, 400, 300)),
-        ("gemini-2.5-flash", 1300, 400, 400, (1300, 600, None, 400, 300)),
-        ("openai/gpt-5", 1100, 600, 600, (1100, 600, None, 600, 300)),
-        ("openai/gpt-5", 1100, 900, 600, (1100, 600, None, 600, 300)),
-    ],
-)
-def test_what_openinference_tells_of_adk_stands_on_one_span_with_what_adk_itself_tells(
-    model: str, into: int, out: int, completion: int, counts: Counts
-):
-    usage = TOLD if model.startswith("gemini") else TOLD | {"tool_use_prompt_token_count": None}
-    given = _adk(into, out, usage, model) | {
-        "openinference.span.kind": "LLM",
-        "llm.model_name": model,
-        "llm.token_count.prompt": 1300 if usage is TOLD else 1100,
-        "llm.token_count.completion": completion,
-        "llm.token_count.completion_details.reasoning": 300,
-        "llm.token_count.total": 1700,
+def test_what_openinference_tells_of_adk_stands_on_one_span_with_what_adk_itself_tells():
+    expected = {
+        ("gemini-2.5-flash", 1100, 100, 100): (1300, 600, None, 400, 300),
+        ("gemini-2.5-flash", 1300, 400, 400): (1300, 600, None, 400, 300),
+        ("openai/gpt-5", 1100, 600, 600): (1100, 600, None, 600, 300),
+        ("openai/gpt-5", 1100, 900, 600): (1100, 600, None, 600, 300),
     }
+    cases = {}
+    for model, into, out, completion in expected:
+        usage = TOLD if model.startswith("gemini") else TOLD | {"tool_use_prompt_token_count": None}
+        given = _adk(into, out, usage, model) | {
+            "openinference.span.kind": "LLM",
+            "llm.model_name": model,
+            "llm.token_count.prompt": 1300 if usage is TOLD else 1100,
+            "llm.token_count.completion": completion,
+            "llm.token_count.completion_details.reasoning": 300,
+            "llm.token_count.total": 1700,
+        }
+        scope = "openinference.instrumentation.google_adk"
+        cases[model, into, out, completion] = _sent(given, scope, "1.0.5", "call_llm")
 
-    row = _bill(given, "openinference.instrumentation.google_adk", "1.0.5", "call_llm")
-
-    assert _counts(row) == counts
+    assert {case: _counts(row) for case, row in _bills(cases).items()} == expected
 
 
-@pytest.mark.parametrize(("version", "input_tokens"), [("2.3.0", 1300), ("2.6.0", 1300), ("2.7.0", 1100)])
-def test_adk_wrote_claudes_input_without_its_cache_before_2_7(version: str, input_tokens: int):
-    told = {"gen_ai.usage.cache_read.input_tokens": 200}
+def test_adk_wrote_claudes_input_without_its_cache_before_2_7():
+    given = _adk(1100, 100, model="claude-sonnet-4-5") | {"gen_ai.usage.cache_read.input_tokens": 200}
+    expected = {"2.3.0": 1300, "2.6.0": 1300, "2.7.0": 1100}
 
-    assert _bill(_adk(1100, 100, model="claude-sonnet-4-5") | told, ADK, version)["input_tokens"] == input_tokens
+    rows = _bills({version: _sent(given, ADK, version) for version in expected})
+
+    assert {version: row["input_tokens"] for version, row in rows.items()} == expected
 
 
 # ---- Strands
@@ -212,79 +233,88 @@ def _strands(model: str, total: int, keys: tuple[str, ...], into: int = 2000) ->
     }
 
 
-@pytest.mark.parametrize("total", [3250, 2050])
-@pytest.mark.parametrize(
-    "model",
-    [
+STRANDS = "strands.telemetry.tracer"
+
+
+def test_strands_wrote_the_input_of_bedrock_and_anthropic_without_their_cache():
+    models = (
         *("us.anthropic.claude-sonnet-4-20250514-v1:0", "us.amazon.nova-pro-v1:0", "claude-sonnet-4-5-20250929"),
         "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-sonnet-4-20250514-v1:0",
-    ],
-)
-def test_strands_wrote_the_input_of_bedrock_and_anthropic_without_their_cache(model: str, total: int):
-    row = _bill(_strands(model, total, OLD), "strands.telemetry.tracer")
+    )
+    cases = {(model, total): _sent(_strands(model, total, OLD), STRANDS) for model in models for total in (3250, 2050)}
 
-    assert _counts(row) == (3200, 1000, 200, 50, None)
-    assert row["usage_semantics"].startswith("exclusive")
+    rows = _bills(cases)
+
+    assert {case: (_counts(row), row["usage_semantics"].split("+")[0]) for case, row in rows.items()} == dict.fromkeys(
+        cases, ((3200, 1000, 200, 50, None), "exclusive")
+    )
 
 
-@pytest.mark.parametrize(
-    ("model", "keys", "total", "into"),
-    [
+def test_strands_input_has_the_cache_since_1_54_and_where_openai_or_litellm_counted():
+    expected = [
         ("us.anthropic.claude-sonnet-4-20250514-v1:0", (*NEW, *OLD), 3250, 3200),
         ("us.anthropic.claude-sonnet-4-20250514-v1:0", NEW, 3250, 3200),
         ("bedrock/us.anthropic.claude-sonnet-4-20250514-v1:0", OLD, 2050, 2000),
         ("anthropic/claude-sonnet-4-5", OLD, 2050, 2000),
         ("gpt-4o", OLD, 2050, 2000),
-    ],
-)
-def test_strands_input_has_the_cache_since_1_54_and_where_openai_or_litellm_counted(
-    model: str, keys: tuple[str, ...], total: int, into: int
-):
-    given = _strands(model, total, keys[:2], into)
-    given |= {key: given[keys[i]] for i, key in enumerate(keys[2:])}
+    ]
+    cases = {}
+    for model, keys, total, into in expected:
+        given = _strands(model, total, keys[:2], into)
+        cases[model, keys] = _sent(given | {key: given[keys[i]] for i, key in enumerate(keys[2:])}, STRANDS)
 
-    row = _bill(given, "strands.telemetry.tracer")
+    rows = _bills(cases)
 
-    assert (_counts(row), row["usage_semantics"]) == ((into, 1000, 200, 50, None), "inclusive")
+    assert {case: (_counts(row), row["usage_semantics"]) for case, row in rows.items()} == {
+        (model, keys): ((into, 1000, 200, 50, None), "inclusive") for model, keys, _, into in expected
+    }
 
 
-@pytest.mark.parametrize("scope", ["strands.telemetry.tracer", "another.library", ""])
-def test_a_total_of_all_four_counts_says_that_the_input_has_no_cache(scope: str):
-    row = _bill(_strands("some-model", 3250, OLD), scope)
+def test_a_total_of_all_four_counts_says_that_the_input_has_no_cache():
+    scopes = (STRANDS, "another.library", "")
 
-    assert (_counts(row), row["usage_semantics"]) == ((3200, 1000, 200, 50, None), "exclusive")
+    rows = _bills({scope: _sent(_strands("some-model", 3250, OLD), scope) for scope in scopes})
+
+    assert {scope: (_counts(row), row["usage_semantics"]) for scope, row in rows.items()} == dict.fromkeys(
+        scopes, ((3200, 1000, 200, 50, None), "exclusive")
+    )
 
 
 # ---- tiers that names of counts tell
 
 
-@pytest.mark.parametrize("tier", ["flex", "priority"])
-@pytest.mark.parametrize("asked", [None, "auto", "default"])
-def test_a_tier_that_names_the_counts_is_that_of_the_call_and_of_its_price(tier: str, asked: str | None):
-    usage = {"input": 0, "output": 0, "total": 1400, f"input_{tier}_cache_read": 500, f"input_{tier}": 500}
-    usage |= {f"output_{tier}_reasoning": 300, f"output_{tier}": 100}
+def test_a_tier_that_names_the_counts_is_that_of_the_call_and_of_its_price():
     plain = {"input": 500, "input_cache_read": 500, "output": 100, "output_reasoning": 300, "total": 1400}
+    usages = {
+        tier: {"input": 0, "output": 0, "total": 1400, f"input_{tier}_cache_read": 500, f"input_{tier}": 500}
+        | {f"output_{tier}_reasoning": 300, f"output_{tier}": 100}
+        for tier in ("flex", "priority")
+    }
+    asked = (None, "auto", "default")
 
-    row, standard = (_langfuse(told, asked) for told in (usage, plain))
+    rows = _bills(
+        {(tier, one): _langfuse(usage, one) for tier, usage in {"": plain, **usages}.items() for one in asked}
+    )
 
-    assert _counts(row) == _counts(standard) == (1000, 500, None, 400, 300)
-    assert (row["service_tier"], standard["service_tier"]) == (tier, asked)
-    assert (row["cost_usd"] < standard["cost_usd"]) == (tier == "flex")
-    assert row["cost_usd"] != standard["cost_usd"]
+    assert {case: _counts(row) for case, row in rows.items()} == dict.fromkeys(rows, (1000, 500, None, 400, 300))
+    assert {case: row["service_tier"] for case, row in rows.items()} == {(tier, one): tier or one for tier, one in rows}
+    cheaper = {case: rows["", case[1]]["cost_usd"] - row["cost_usd"] for case, row in rows.items() if case[0]}
+    assert {case: saved > 0 for case, saved in cheaper.items()} == {case: case[0] == "flex" for case in cheaper}
+    assert [case for case, saved in cheaper.items() if not saved] == []
 
 
 def test_a_tier_of_which_nothing_was_used_is_none():
     usage = {"input": 500, "output": 100, "total": 600, "input_flex": 0, "output_priority": 0}
 
-    assert _langfuse(usage, None)["service_tier"] is None
+    assert _bills({"it": _langfuse(usage, None)})["it"]["service_tier"] is None
 
 
-def _langfuse(usage: dict[str, int], asked: str | None) -> dict[str, Any]:
+def _langfuse(usage: dict[str, int], asked: str | None) -> ExportTraceServiceRequest:
     given = {"type": "generation", "model.name": "o3-2025-04-16", "usage_details": json.dumps(usage)}
     given["metadata.ls_provider"] = '"openai"'
     if asked:
         given["model.parameters"] = json.dumps({"service_tier": asked})
-    return _bill({f"langfuse.observation.{name}": value for name, value in given.items()}, "langfuse-sdk", "5.0.4")
+    return _sent({f"langfuse.observation.{name}": value for name, value in given.items()}, "langfuse-sdk", "5.0.4")
 
 
 # ---- xAI through Pydantic AI, which of its two APIs
@@ -293,9 +323,8 @@ UUID = "d194be71-ee59-f9dd-3fa6-6b2e0b87ef14"
 DETAIL = "gen_ai.usage.details."
 
 
-@pytest.mark.parametrize(
-    ("told", "output"),
-    [
+def test_pydantic_ai_adds_nothing_for_xai_and_only_one_of_its_apis_leaves_reasoning_out():
+    expected: list[tuple[dict[str, Any], int | None]] = [
         ({"gen_ai.response.id": "resp_68a1c9f3c1b2a77d1e4"}, 300),
         ({"gen_ai.response.id": "chatcmpl-9f3c1b2a77d1376c456a"}, 500),
         ({"gen_ai.response.id": UUID, f"{DETAIL}num_server_side_tools_used": 3}, 300),
@@ -304,30 +333,33 @@ DETAIL = "gen_ai.usage.details."
         ({"gen_ai.response.id": UUID, "gen_ai.provider.name": "grok"}, None),
         ({"gen_ai.response.id": UUID}, None),
         ({}, None),
-    ],
-)
-def test_pydantic_ai_adds_nothing_for_xai_and_only_one_of_its_apis_leaves_reasoning_out(
-    told: dict[str, Any], output: int | None
-):
-    row = _bill(_xai(300, 200) | told, "pydantic-ai", "1.60.0", "chat grok-4")
+    ]
 
-    assert _counts(row) == (1000, 400, None, output, 200)
-    assert (row["cost_usd"] is None) == (output is None)
-    assert ("output_unsure" in row["usage_semantics"]) == (output is None)
+    rows = _bills(
+        {str(told): _sent(_xai(300, 200) | told, "pydantic-ai", "1.60.0", "chat grok-4") for told, _ in expected}
+    )
+
+    assert {
+        case: (_counts(row), row["cost_usd"] is None, "output_unsure" in row["usage_semantics"])
+        for case, row in rows.items()
+    } == {str(told): ((1000, 400, None, output, 200), output is None, output is None) for told, output in expected}
 
 
-@pytest.mark.parametrize(
-    ("version", "out", "reasoning", "output"),
-    [
-        ("1.60.0", 300, None, 300),
-        ("1.60.0", 100, 200, 300),
-        ("2.22.0", 300, 200, 300),
-    ],
-)
-def test_xais_output_is_known_where_both_readings_agree(version: str, out: int, reasoning: int | None, output: int):
-    row = _bill(_xai(out, reasoning) | {"gen_ai.response.id": UUID}, "pydantic-ai", version, "chat grok-4")
+def test_xais_output_is_known_where_both_readings_agree():
+    expected = {("1.60.0", 300, None): 300, ("1.60.0", 100, 200): 300, ("2.22.0", 300, 200): 300}
 
-    assert (row["output_tokens"], row["price_status"]) == (output, "priced")
+    rows = _bills(
+        {
+            (version, out, reasoning): _sent(
+                _xai(out, reasoning) | {"gen_ai.response.id": UUID}, "pydantic-ai", version, "chat grok-4"
+            )
+            for version, out, reasoning in expected
+        }
+    )
+
+    assert {case: (row["output_tokens"], row["price_status"]) for case, row in rows.items()} == {
+        case: (output, "priced") for case, output in expected.items()
+    }
 
 
 def _xai(out: int, reasoning: int | None) -> dict[str, Any]:
@@ -343,39 +375,24 @@ def _xai(out: int, reasoning: int | None) -> dict[str, Any]:
     return given | ({f"{DETAIL}reasoning_tokens": reasoning} if reasoning is not None else {})
 
 
-@pytest.mark.parametrize(
-    ("given", "version", "terms"),
-    [
-        (_xai(300, 200) | {"gen_ai.response.id": "resp_68a1c9f3c1b2"}, "1.60.0", [("output_tokens", 300)]),
-        (
-            _xai(300, 200) | {"gen_ai.response.id": "chatcmpl-68a1c9f3c1b2"},
-            "1.60.0",
-            [("output_tokens", 300), ("reasoning_tokens", 200)],
-        ),
-    ],
-)
-def test_the_rule_that_looks_at_the_api_is_named_beside_its_terms(
-    given: dict[str, Any], version: str, terms: list[tuple[str, int]]
-):
-    output = _output(given, "pydantic-ai", version)
+def test_the_rule_that_tells_the_output_is_named_beside_its_terms():
+    response, chat = (_xai(300, 200) | {"gen_ai.response.id": f"{kind}68a1c9f3c1b2"} for kind in ("resp_", "chatcmpl-"))
+    twice = _adk(1100, 460, model="openai/gpt-5") | {"gen_ai.usage.reasoning.output_tokens": 60}
+    said = told_of(
+        {
+            "a response of xAI": _sent(response, "pydantic-ai", "1.60.0"),
+            "a chat of xAI": _sent(chat, "pydantic-ai", "1.60.0"),
+            "reasoning counted twice": _sent(twice, ADK, "2.8.0"),
+        }
+    )
 
-    assert output["told_by"]["rule"]["output"] == "by_api"
-    assert [(term["of"], term["tokens"]) for term in output["terms"]] == terms
-
-
-def test_reasoning_that_was_counted_twice_is_a_term_of_the_output():
-    given = _adk(1100, 460, model="openai/gpt-5") | {"gen_ai.usage.reasoning.output_tokens": 60}
-
-    output = _output(given, ADK, "2.8.0")
-
-    assert output["told_by"]["rule"]["output"] == "twice"
-    assert [(term["of"], term["tokens"]) for term in output["terms"]] == [
-        ("output_tokens", 460),
-        ("reasoning_tokens", -60),
-    ]
-    assert output["tokens"] == 400
-
-
-def _output(given: dict[str, Any], scope: str, version: str) -> dict[str, Any]:
-    [explanation] = told(span(given, name="chat"), scope=scope, version=version)
-    return explanation["tokens"]["output"]
+    outputs = {case: one["tokens"]["output"] for case, [one] in said.items()}
+    assert {
+        case: (one["told_by"]["rule"]["output"], [(term["of"], term["tokens"]) for term in one["terms"]])
+        for case, one in outputs.items()
+    } == {
+        "a response of xAI": ("by_api", [("output_tokens", 300)]),
+        "a chat of xAI": ("by_api", [("output_tokens", 300), ("reasoning_tokens", 200)]),
+        "reasoning counted twice": ("twice", [("output_tokens", 460), ("reasoning_tokens", -60)]),
+    }
+    assert outputs["reasoning counted twice"]["tokens"] == 400
