@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Mapping
 from typing import Any
 
-import pytest
-
-from processors.engine import Engine, process_range
+from processors.engine import Engine
 from processors.settings import WorkerSettings
-from tests.processors.otlp import message, request, span
+from tests.processors.flushes import Case, bill_of
+from tests.processors.otlp import request, span
 from tests.processors.test_explain import told
 
 ENGINE = Engine.of(WorkerSettings(), user_key=b"key")
@@ -55,15 +55,18 @@ def generation(usage: dict[str, Any], model: str = "gpt-4o-audio-preview", **mor
     return span({f"langfuse.observation.{name}": value for name, value in given.items()}, **more)
 
 
-def row(usage: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """The row of one generation."""
-    sent = message(request(generation(usage, **more), scope="langfuse-sdk"))
-    return process_range([sent], ENGINE).tables["spans"].to_pylist()[0]
+def calls(usages: Mapping[Case, dict[str, Any]], model: str = "gpt-4o") -> dict[Case, dict[str, Any]]:
+    """The row of a generation of each usage."""
+    return calls_of({case: generation(usage, model) for case, usage in usages.items()})
 
 
-@pytest.mark.parametrize(
-    ("usage", "counts"),
-    [
+def calls_of(generations: Mapping[Case, Any]) -> dict[Case, dict[str, Any]]:
+    """The row of each generation."""
+    return bill_of({case: request(one, scope="langfuse-sdk") for case, one in generations.items()}, ENGINE)
+
+
+def test_audio_is_a_part_of_sums_that_were_written_without_it():
+    told: list[tuple[dict[str, Any], tuple[int | None, ...]]] = [
         ({"input": 60, "input_audio": 40, "output": 30, "output_audio": 20}, (100, None, None, None, 40, 50, None, 20)),
         (
             {"input": 10, "input_audio_tokens": 40, "input_cached_tokens": 50, "output": 5}
@@ -81,31 +84,36 @@ def row(usage: dict[str, Any], **more: Any) -> dict[str, Any]:
             | {"output_tokens": 50, "output_tokens_details": {"audio_tokens": 20}},
             (100, None, None, None, 40, 50, None, 20),
         ),
-    ],
-)
-@pytest.mark.parametrize("with_total", [True, False])
-def test_audio_is_a_part_of_sums_that_were_written_without_it(
-    usage: dict[str, Any], counts: tuple[int | None, ...], with_total: bool
-):
-    call = row(usage | ({"total": (counts[0] or 0) + (counts[5] or 0)} if with_total else {}))
+    ]
+    cases = {str(usage): (usage, counts) for usage, counts in told}
+    totals = {case: usage | {"total": (counts[0] or 0) + (counts[5] or 0)} for case, (usage, counts) in cases.items()}
+    usages = {case: usage for case, (usage, _) in cases.items()}
 
-    assert tuple(call[name] for name in COUNTS) == counts
-    assert "total_disagrees" not in call["usage_semantics"]
+    without, with_total = (calls(some, "gpt-4o-audio-preview") for some in (usages, totals))
+
+    for made in (without, with_total):
+        assert {case: tuple(call[name] for name in COUNTS) for case, call in made.items()} == {
+            case: counts for case, (_, counts) in cases.items()
+        }
+        assert [case for case, call in made.items() if "total_disagrees" in call["usage_semantics"]] == []
 
 
-@pytest.mark.parametrize("read", [{}, {"cache_read_input_tokens": None}, {"cache_read_input_tokens": 0}])
-def test_anthropics_input_lacks_what_was_written_to_a_cache_though_nothing_was_read(read: dict[str, Any]):
+def test_anthropics_input_lacks_what_was_written_to_a_cache_though_nothing_was_read():
     written = {"cache_creation_input_tokens": 100, "cache_creation": {"ephemeral_1h_input_tokens": 40}}
+    read: list[dict[str, Any]] = [{}, {"cache_read_input_tokens": None}, {"cache_read_input_tokens": 0}]
 
-    call = row({"input_tokens": 176, "output_tokens": 345, **written, **read}, model="claude-sonnet-4-5")
+    made = calls(
+        {str(one): {"input_tokens": 176, "output_tokens": 345, **written, **one} for one in read}, "claude-sonnet-4-5"
+    )
 
-    assert (call["input_tokens"], call["cache_write_tokens"], call["cache_write_1h_tokens"]) == (276, 100, 40)
-    assert call["usage_semantics"] == "exclusive"
+    names = ("input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "usage_semantics")
+    assert {case: tuple(call[name] for name in names) for case, call in made.items()} == {
+        str(one): (276, 100, 40, "exclusive") for one in read
+    }
 
 
-@pytest.mark.parametrize(
-    ("usage", "model", "counts"),
-    [
+def test_a_providers_own_usage_is_read_as_that_provider_counts():
+    told: list[tuple[dict[str, int], str, tuple[int | None, ...]]] = [
         (
             {"inputTokens": 176, "outputTokens": 345, "totalTokens": 1645}
             | {"cacheReadInputTokens": 1024, "cacheWriteInputTokens": 100},
@@ -142,17 +150,16 @@ def test_anthropics_input_lacks_what_was_written_to_a_cache_though_nothing_was_r
         ),
         ({"promptTokens": 7, "completionTokens": 9, "totalTokens": 16}, "gpt-4o", (7, None, None, 9, None)),
         ({"inputTokenCount": 7, "outputTokenCount": 9}, "us.amazon.nova-pro-v1:0", (7, None, None, 9, None)),
-    ],
-)
-def test_a_providers_own_usage_is_read_as_that_provider_counts(
-    usage: dict[str, int], model: str, counts: tuple[int | None, ...]
-):
-    call = row(usage, model=model)
+    ]
+
+    made = calls_of({str(usage): generation(usage, model) for usage, model, _ in told})
 
     kinds = ("input", "cached_input", "cache_write", "output", "reasoning")
-    assert tuple(call[f"{kind}_tokens"] for kind in kinds) == counts
-    assert call["price_status"] != "usage_missing"
-    assert "total_disagrees" not in call["usage_semantics"]
+    assert {case: tuple(call[f"{kind}_tokens"] for kind in kinds) for case, call in made.items()} == {
+        str(usage): counts for usage, _, counts in told
+    }
+    assert [case for case, call in made.items() if call["price_status"] == "usage_missing"] == []
+    assert [case for case, call in made.items() if "total_disagrees" in call["usage_semantics"]] == []
 
 
 WRITES = {"input_cache_creation": 0, "input_ephemeral_5m_input_tokens": 300, "input_ephemeral_1h_input_tokens": 100}
@@ -160,9 +167,8 @@ VERTEX = {"input": 0, "output": 0, "cached_content_token_count": 400, "thoughts_
 PIECES = VERTEX | {"output_modality_TEXT": 80, "cached_modality_TEXT": 350, "cached_modality_AUDIO": 50}
 
 
-@pytest.mark.parametrize(
-    ("usage", "counts", "semantics"),
-    [
+def test_what_langchains_handler_took_out_of_the_sums_is_put_back():
+    told: list[tuple[dict[str, int], tuple[int | None, ...], str]] = [
         (  # LangChain's Anthropic: writes by how long they are kept, the sum as 0
             {"input": 100, "input_cache_read": 500, **WRITES, "output": 50, "output_reasoning": 30, "total": 1080},
             (1000, 500, 400, 100, None, 80, 30, None),
@@ -246,75 +252,69 @@ PIECES = VERTEX | {"output_modality_TEXT": 80, "cached_modality_TEXT": 350, "cac
             (1000, 500, 400, None, None, 80, None, None),
             "exclusive",
         ),
-    ],
-)
-def test_what_langchains_handler_took_out_of_the_sums_is_put_back(
-    usage: dict[str, int], counts: tuple[int | None, ...], semantics: str
-):
-    call = row(usage, model="gpt-4o")
+    ]
 
-    assert tuple(call[name] for name in COUNTS) == counts
-    assert call["usage_semantics"] == semantics
+    made = calls({str(usage): usage for usage, *_ in told})
+
+    assert {case: (tuple(call[name] for name in COUNTS), call["usage_semantics"]) for case, call in made.items()} == {
+        str(usage): (counts, semantics) for usage, counts, semantics in told
+    }
 
 
-@pytest.mark.parametrize(
-    ("usage", "sides", "semantics"),
-    [
+def test_a_side_that_is_not_told_is_the_rest_of_the_total_where_nothing_speaks_against_it():
+    told: list[tuple[dict[str, Any], tuple[int | None, ...], str | None]] = [
         ({"input": 60, "total": 150}, (60, 90), "exclusive+rest_of_total"),
         ({"output": 60, "total": 150}, (90, 60), "inclusive+rest_of_total"),
         (
             {"prompt_tokens": 60, "prompt_tokens_details": {"cached_tokens": 40}, "total": 150},
             (60, 90),
-            "inclusive+rest",
+            "inclusive+rest_of_total",
         ),
         ({"input": 60, "input_cached_tokens": 40, "total": 150}, (100, None), "exclusive+output_missing"),
         ({"input": 60, "output_reasoning": 100, "total": 150}, (60, None), "refused+part_without_sum"),
         ({"input": 60, "total": 60}, (60, None), "exclusive+output_missing"),
         ({"input": 60, "total": 50}, (60, None), "exclusive+output_missing"),
         ({"total": 150}, (None, None), None),
-    ],
-)
-def test_a_side_that_is_not_told_is_the_rest_of_the_total_where_nothing_speaks_against_it(
-    usage: dict[str, Any], sides: tuple[int | None, ...], semantics: str | None
-):
-    call = row(usage, model="gpt-4o")
+    ]
 
-    assert (call["input_tokens"], call["output_tokens"]) == sides
-    assert (call["usage_semantics"] or "").startswith(semantics or "")
+    made = calls({str(usage): usage for usage, *_ in told})
+
+    assert {
+        case: ((call["input_tokens"], call["output_tokens"]), call["usage_semantics"]) for case, call in made.items()
+    } == {str(usage): (sides, semantics) for usage, sides, semantics in told}
 
 
-@pytest.mark.parametrize(
-    ("usage", "flagged"),
-    [
+def test_a_total_that_nothing_comes_to_is_named_and_the_sides_are_billed():
+    told: list[tuple[dict[str, int], bool]] = [
         ({"input": 60, "output": 30, "total": 150}, True),
         ({"prompt_tokens": 60, "completion_tokens": 30, "total_tokens": 50}, True),
         ({"input": 60, "output": 30, "total": 90}, False),
         ({"input": 60, "input_cached_tokens": 40, "output": 30, "total": 130}, False),
         ({"input": 60, "input_cached_tokens": 40, "output": 30, "total": 90}, False),
-    ],
-)
-def test_a_total_that_nothing_comes_to_is_named_and_the_sides_are_billed(usage: dict[str, int], flagged: bool):
-    call = row(usage, model="gpt-4o")
+    ]
 
-    assert ("total_disagrees" in call["usage_semantics"].split("+")) == flagged
-    assert (call["price_status"], call["output_tokens"]) == (
-        "priced",
-        usage.get("output", usage.get("completion_tokens")),
-    )
+    made = calls({str(usage): usage for usage, _ in told})
+
+    assert {
+        case: ("total_disagrees" in call["usage_semantics"].split("+"), call["price_status"], call["output_tokens"])
+        for case, call in made.items()
+    } == {
+        str(usage): (flagged, "priced", usage.get("output", usage.get("completion_tokens"))) for usage, flagged in told
+    }
 
 
-@pytest.mark.parametrize(
-    "usage",
-    [
+def test_pieces_of_a_sum_that_is_not_told_leave_the_call_without_a_cost():
+    told = [
         {"input": 60, "output_modality_TEXT": 30},
         {"output": 30, "input_modality_TEXT": 60},
         {"output": 30, "tool_use_prompt_token_count": 60},
-    ],
-)
-def test_pieces_of_a_sum_that_is_not_told_leave_the_call_without_a_cost(usage: dict[str, int]):
-    call = row(usage, model="gemini-2.5-flash")
+    ]
 
-    assert (call["usage_semantics"], call["price_status"]) == ("refused+part_without_sum", "usage_missing")
+    made = calls({str(usage): usage for usage in told}, "gemini-2.5-flash")
+
+    assert {case: (call["usage_semantics"], call["price_status"]) for case, call in made.items()} == {
+        str(usage): ("refused+part_without_sum", "usage_missing") for usage in told
+    }
 
 
 def test_explained_sums_of_whatever_langfuse_says_are_true():
