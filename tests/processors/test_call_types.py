@@ -8,29 +8,27 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from processors.engine import Engine, process_range
+from processors.engine import Engine
 from processors.settings import WorkerSettings
-from tests.processors.otlp import message, request, span
+from tests.processors.flushes import bill_of, billed_of
+from tests.processors.otlp import request, span
 
 ENGINE = Engine.of(WorkerSettings(), user_key=b"key")
 TRACELOOP = "opentelemetry.instrumentation."
 
 
-def _billed(*sent: Any) -> list[dict[str, Any]]:
-    rows = process_range([message(one) for one in sent], ENGINE).tables["spans"].to_pylist()
-    return [row for row in rows if row["billable"]]
+def _billed(*sent: ExportTraceServiceRequest) -> list[dict[str, Any]]:
+    return billed_of({"it": sent}, ENGINE)["it"]
 
 
-def _one(given: dict[str, Any], scope: str, version: str = "", **more: Any) -> dict[str, Any]:
-    [row] = _billed(request(span(given, **more), scope=scope, version=version))
-    return row
+def _sent(given: dict[str, Any], scope: str, version: str = "", **more: Any) -> ExportTraceServiceRequest:
+    return request(span(given, **more), scope=scope, version=version)
 
 
-@pytest.mark.parametrize(
-    ("call_type", "operation"),
-    [
+def test_litellms_asynchronous_calls_are_calls():
+    expected = [
         ("acompletion", "chat"),
         ("atext_completion", "text_completion"),
         ("anthropic_messages", "chat"),
@@ -43,51 +41,57 @@ def _one(given: dict[str, Any], scope: str, version: str = "", **more: Any) -> d
         ("aimage_generation", "image"),
         ("aspeech", "speech"),
         ("atranscription", "transcription"),
-    ],
-)
-def test_litellms_asynchronous_calls_are_calls(call_type: str, operation: str):
-    told = {
-        "gen_ai.operation.name": call_type,
-        "llm.request.type": call_type,
-        "litellm.provider.model": "openai/gpt-4o",
+    ]
+    cases = {}
+    for call_type, _ in expected:
+        told = {"gen_ai.operation.name": call_type, "llm.request.type": call_type, "gen_ai.usage.input_tokens": 603}
+        given = {**told, "litellm.provider.model": "openai/gpt-4o"}
+        cases[call_type] = _sent(given, "litellm", name="litellm_request")
+
+    rows = bill_of(cases, ENGINE)
+
+    assert {case: (row["operation"], row["input_tokens"], row["provider"]) for case, row in rows.items()} == {
+        call_type: (operation, 603, "openai") for call_type, operation in expected
     }
 
-    row = _one({**told, "gen_ai.usage.input_tokens": 603}, "litellm", name="litellm_request")
 
-    assert (row["operation"], row["input_tokens"], row["provider"]) == (operation, 603, "openai")
+def test_litellms_other_work_is_no_call():
+    call_types = ("amoderation", "call_mcp_tool", "avector_store_search", "asend_message")
+    told = {"gen_ai.request.model": "m"}
 
+    billed = billed_of({one: [_sent({**told, "gen_ai.operation.name": one}, "litellm")] for one in call_types}, ENGINE)
 
-@pytest.mark.parametrize("call_type", ["amoderation", "call_mcp_tool", "avector_store_search", "asend_message"])
-def test_litellms_other_work_is_no_call(call_type: str):
-    assert not _billed(
-        request(span({"gen_ai.operation.name": call_type, "gen_ai.request.model": "m"}), scope="litellm")
-    )
+    assert billed == {one: [] for one in call_types}
 
 
-@pytest.mark.parametrize(
-    ("call_type", "named", "operation"),
-    [
+def test_litellms_second_adapter_names_some_work_a_chat_but_its_call_type_tells_what_it_was():
+    expected = [
         ("arerank", "chat", "rerank"),
         ("aimage_generation", "generate_content", "image"),
         ("speech", "generate_content", "speech"),
         ("atranscription", "generate_content", "transcription"),
         ("aresponses", "chat", "chat"),
         ("acompletion", "chat", "chat"),
-    ],
-)
-def test_litellms_second_adapter_names_some_work_a_chat_but_its_call_type_tells_what_it_was(
-    call_type: str, named: str, operation: str
-):
-    told = {"gen_ai.operation.name": named, "litellm.call_type": call_type, "gen_ai.request.model": "m"}
+    ]
+    cases = {}
+    for call_type, named, _ in expected:
+        told = {"gen_ai.operation.name": named, "litellm.call_type": call_type, "gen_ai.request.model": "m"}
+        cases[call_type, named] = _sent(told, "litellm", "1.106.2", kind=3)
 
-    assert _one(told, "litellm", "1.106.2", kind=3)["operation"] == operation
+    rows = bill_of(cases, ENGINE)
+
+    assert {case: row["operation"] for case, row in rows.items()} == {
+        (call_type, named): operation for call_type, named, operation in expected
+    }
 
 
-@pytest.mark.parametrize(("version", "convention"), [("", "litellm_v1"), ("1.106.2", "litellm_v2")])
-def test_litellms_adapters_are_told_apart_by_their_version_where_no_key_of_theirs_is(version: str, convention: str):
+def test_litellms_adapters_are_told_apart_by_their_version_where_no_key_of_theirs_is():
     told = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o", "gen_ai.usage.input_tokens": 5}
+    expected = {"": "litellm_v1", "1.106.2": "litellm_v2"}
 
-    assert _one(told, "litellm", version, kind=3)["convention"] == convention
+    rows = bill_of({version: _sent(told, "litellm", version, kind=3) for version in expected}, ENGINE)
+
+    assert {version: row["convention"] for version, row in rows.items()} == expected
 
 
 def _mistral(path: str, model: str, inner: int, outer: dict[str, Any], name: str) -> list[dict[str, Any]]:
@@ -122,66 +126,75 @@ def test_a_chat_that_mistrals_sdk_tells_beside_an_instrumentation_is_one_call():
 def test_groqs_chat_is_a_chat_though_its_request_was_called_a_completion():
     told = {"gen_ai.system": "groq", "llm.request.type": "completion", "gen_ai.usage.input_tokens": 5}
 
-    assert _one(told, TRACELOOP + "groq", "0.55.0", name="groq.chat", kind=3)["operation"] == "chat"
+    [row] = _billed(_sent(told, TRACELOOP + "groq", "0.55.0", name="groq.chat", kind=3))
+
+    assert row["operation"] == "chat"
 
 
-@pytest.mark.parametrize(
-    ("function", "stream"),
-    [
-        ("google.genai.Models.generate_content_stream", True),
-        ("google.genai.AsyncModels.generate_content_stream", True),
-        ("google.genai.Models.generate_content", None),
-    ],
-)
-def test_googles_sdk_streams_where_its_method_does(function: str, stream: bool | None):
-    told = {"gen_ai.operation.name": "generate_content", "gen_ai.system": "gemini", "code.function.name": function}
+def test_googles_sdk_streams_where_its_method_does():
+    told = {"gen_ai.operation.name": "generate_content", "gen_ai.system": "gemini"}
+    expected = {
+        "google.genai.Models.generate_content_stream": True,
+        "google.genai.AsyncModels.generate_content_stream": True,
+        "google.genai.Models.generate_content": None,
+    }
 
-    assert _one(told, TRACELOOP + "google_genai", "0.7b0")["stream"] is stream
+    rows = bill_of(
+        {
+            function: _sent({**told, "code.function.name": function}, TRACELOOP + "google_genai", "0.7b0")
+            for function in expected
+        },
+        ENGINE,
+    )
+
+    assert {function: row["stream"] for function, row in rows.items()} == expected
 
 
 # ---- counts that are none
 
 
-@pytest.mark.parametrize(
-    ("version", "function", "semantics"),
-    [
+def test_old_streams_of_googles_sdk_add_up_what_each_chunk_says_of_the_whole():
+    expected = [
         ("0.2b0", "google.genai.Models.generate_content_stream", "refused+guessed_count"),
         ("0.6b0", "google.genai.AsyncModels.generate_content_stream", "refused+guessed_count"),
         ("0.6b0", "google.genai.Models.generate_content", "inclusive"),
         ("0.7b0", "google.genai.Models.generate_content_stream", "inclusive"),
         ("1.3b0", "google.genai.AsyncModels.generate_content_stream", "inclusive"),
-    ],
-)
-def test_old_streams_of_googles_sdk_add_up_what_each_chunk_says_of_the_whole(
-    version: str, function: str, semantics: str
-):
-    told = {"gen_ai.operation.name": "generate_content", "gen_ai.system": "gemini", "code.function.name": function}
+    ]
+    told = {"gen_ai.operation.name": "generate_content", "gen_ai.system": "gemini"}
     counts = {"gen_ai.usage.input_tokens": 2966, "gen_ai.usage.output_tokens": 79}
+    cases = {}
+    for version, function, _ in expected:
+        given = {**told, **counts, "gen_ai.request.model": "gemini-2.5-flash", "code.function.name": function}
+        cases[version, function] = _sent(given, TRACELOOP + "google_genai", version)
 
-    row = _one({**told, **counts, "gen_ai.request.model": "gemini-2.5-flash"}, TRACELOOP + "google_genai", version)
+    rows = bill_of(cases, ENGINE)
 
-    refused = semantics.startswith("refused")
-    assert (row["usage_semantics"], row["input_tokens"]) == (semantics, None if refused else 2966)
-    assert row["price_status"] == ("usage_missing" if refused else "priced")
+    meant = {"refused+guessed_count": (None, "usage_missing"), "inclusive": (2966, "priced")}
+    assert {
+        case: (row["usage_semantics"], (row["input_tokens"], row["price_status"])) for case, row in rows.items()
+    } == {(version, function): (semantics, meant[semantics]) for version, function, semantics in expected}
 
 
-@pytest.mark.parametrize(
-    ("model", "method", "tokens"),
-    [
+def test_what_botocore_guesses_from_the_length_of_a_text_is_no_count():
+    expected = [
         ("cohere.command-r-v1:0", "InvokeModel", None),
         ("mistral.mistral-large-2402-v1:0", "InvokeModel", None),
         ("mistral.mistral-large-2402-v1:0", "Converse", 7),
         ("anthropic.claude-3-5-sonnet-20241022-v2:0", "InvokeModel", 7),
         ("meta.llama3-70b-instruct-v1:0", "InvokeModel", 7),
-    ],
-)
-def test_what_botocore_guesses_from_the_length_of_a_text_is_no_count(model: str, method: str, tokens: int | None):
-    told = {"gen_ai.operation.name": "chat", "gen_ai.request.model": model, "rpc.method": method}
+    ]
     counts = {"gen_ai.usage.input_tokens": 7, "gen_ai.usage.output_tokens": 7}
+    cases = {}
+    for model, method, _ in expected:
+        told = {"gen_ai.operation.name": "chat", "gen_ai.request.model": model, "rpc.method": method}
+        cases[model, method] = _sent({**told, **counts}, TRACELOOP + "botocore.bedrock-runtime", "0.66b2", kind=3)
 
-    row = _one({**told, **counts}, TRACELOOP + "botocore.bedrock-runtime", "0.66b2", kind=3)
+    rows = bill_of(cases, ENGINE)
 
-    assert (row["input_tokens"], row["output_tokens"]) == (tokens, tokens)
+    assert {case: (row["input_tokens"], row["output_tokens"]) for case, row in rows.items()} == {
+        (model, method): (tokens, tokens) for model, method, tokens in expected
+    }
 
 
 def test_a_guess_gives_way_to_what_another_instrumentation_counted_around_it():
@@ -204,37 +217,34 @@ def test_a_guess_gives_way_to_what_another_instrumentation_counted_around_it():
 # ---- one model, two names
 
 
-def _bedrock(outer: str, inner: str) -> list[dict[str, Any]]:
-    """What is billed of a stream that botocore and Traceloop tell of, side by side and in two traces."""
+def _bedrock(outer: str, inner: str) -> list[ExportTraceServiceRequest]:
+    """A stream that botocore and Traceloop tell of, side by side and in two traces."""
     counts = {"gen_ai.usage.input_tokens": 142, "gen_ai.usage.output_tokens": 624}
     told = {"gen_ai.operation.name": "chat", **counts}
     mine = {**told, "gen_ai.system": "aws.bedrock", "gen_ai.request.model": inner, "rpc.method": "ConverseStream"}
     other = {**told, "gen_ai.provider.name": "aws.bedrock", "gen_ai.request.model": outer}
     ids = {"trace_id": b"\x07" * 16, "span_id": b"\x07" * 8}
-    return _billed(
-        request(span(mine, kind=3), scope=TRACELOOP + "botocore.bedrock-runtime", version="0.66b2"),
-        request(span(other, kind=3, **ids), scope=TRACELOOP + "bedrock", version="0.62.4"),
-    )
+    return [
+        _sent(mine, TRACELOOP + "botocore.bedrock-runtime", "0.66b2", kind=3),
+        _sent(other, TRACELOOP + "bedrock", "0.62.4", kind=3, **ids),
+    ]
 
 
-@pytest.mark.parametrize(
-    ("outer", "inner"),
-    [
+def test_a_bedrock_model_without_its_maker_or_version_is_the_same_model_told_twice_and_another_is_another_call():
+    once = [
         ("claude-3-5-sonnet-20241022-v2:0", "anthropic.claude-3-5-sonnet-20241022-v2:0"),
         ("claude-sonnet-4-20250514-v1", "us.anthropic.claude-sonnet-4-20250514-v1:0"),
         ("nova-pro-v1:0", "us.amazon.nova-pro-v1:0"),
         ("llama3-70b-instruct-v1:0", "meta.llama3-70b-instruct-v1:0"),
-    ],
-)
-def test_a_bedrock_model_without_its_maker_or_version_is_the_same_model_told_twice(outer: str, inner: str):
-    [row] = _bedrock(outer, inner)
+    ]
+    twice = [
+        ("nova-lite-v1:0", "amazon.nova-pro-v1:0"),
+        ("deepseek-v2", "deepseek-v3"),
+        ("claude-3-haiku", "claude-3-opus"),
+    ]
 
-    assert (row["input_tokens"], row["output_tokens"]) == (142, 624)
+    billed = billed_of({models: _bedrock(*models) for models in (*once, *twice)}, ENGINE)
 
-
-@pytest.mark.parametrize(
-    ("outer", "inner"),
-    [("nova-lite-v1:0", "amazon.nova-pro-v1:0"), ("deepseek-v2", "deepseek-v3"), ("claude-3-haiku", "claude-3-opus")],
-)
-def test_other_models_side_by_side_are_two_calls(outer: str, inner: str):
-    assert len(_bedrock(outer, inner)) == 2
+    assert {
+        models: [(row["input_tokens"], row["output_tokens"]) for row in rows] for models, rows in billed.items()
+    } == {models: [(142, 624)] * (1 if models in once else 2) for models in billed}
