@@ -4,34 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from processors.conventions.table import load_table
-from processors.decode import decode
-from processors.normalise import Rules, normalise
-from tests.processors.otlp import event, message, request, span
+from tests.processors.flushes import rows_of
+from tests.processors.otlp import event, request, span
 
-OPEN = Rules(user_key=b"key", trusted_topics=None)
-TABLE = load_table()
 OTEL = "opentelemetry.instrumentation."
 INTERNAL, SERVER, CLIENT, PRODUCER = 1, 2, 3, 4
 FAILED = event("exception", after_ms=900, exception__type="openai.RateLimitError", exception__message="Rate limit")
 
 
-def _rows(scope: str, name: str, given: dict[str, Any] | None, kinds: tuple[int, ...]) -> list[dict[str, Any]]:
-    """A row of a failed span for each of these kinds."""
+def _failed(
+    scope: str, name: str, given: dict[str, Any] | None = None, kinds: tuple[int, ...] = (CLIENT,)
+) -> ExportTraceServiceRequest:
+    """A failed span of each of these kinds."""
     spans = [span(given, name=name, kind=kind, status=2, events=[FAILED], span_id=bytes([kind] * 8)) for kind in kinds]
-    decoded = decode([message(request(*spans, scope=scope, version="1.0"))], TABLE)
-    return normalise(decoded, OPEN).spans.to_pylist()
+    return request(*spans, scope=scope, version="1.0")
 
 
-def _row(scope: str, name: str, given: dict[str, Any] | None = None) -> dict[str, Any]:
-    return _rows(scope, name, given, (CLIENT,))[0]
+def _told(row: dict[str, Any], *more: str) -> tuple[Any, ...]:
+    """What call the row tells of, and these columns."""
+    return tuple(row[name] for name in ("operation", "request_model", "_model_call", *more))
 
 
-@pytest.mark.parametrize(
-    ("scope", "name", "operation", "model"),
-    [
+def test_a_bare_failure_is_the_call_that_its_name_tells():
+    expected = [
         (
             "opentelemetry.util.genai.handler",
             "embeddings text-embedding-3-large",
@@ -52,18 +49,19 @@ def _row(scope: str, name: str, given: dict[str, Any] | None = None) -> dict[str
         ("openinference.instrumentation.openai", "ChatCompletion", "chat", None),
         ("openinference.instrumentation.anthropic", "AsyncMessagesStream", "chat", None),
         ("langfuse-sdk", "OpenAI-generation", "chat", None),
-    ],
-)
-def test_a_bare_failure_is_the_call_that_its_name_tells(scope: str, name: str, operation: str, model: str | None):
-    for row in _rows(scope, name, None, (CLIENT, INTERNAL)):
-        assert (row["operation"], row["request_model"], row["_model_call"]) == (operation, model, True)
-        assert (row["status"], row["error_class"]) == ("error", "rate_limit")
-        assert (row["input_tokens"], row["output_tokens"]) == (None, None)
+    ]
+
+    made = rows_of({(scope, name): _failed(scope, name, kinds=(CLIENT, INTERNAL)) for scope, name, *_ in expected})
+
+    more = ("status", "error_class", "input_tokens", "output_tokens")
+    assert {case: [_told(row, *more) for row in rows] for case, rows in made.items()} == {
+        (scope, name): [(operation, model, True, "error", "rate_limit", None, None)] * 2
+        for scope, name, operation, model in expected
+    }
 
 
-@pytest.mark.parametrize(
-    ("scope", "name", "operation", "model"),
-    [
+def test_where_a_scope_may_be_anything_only_its_clients_are_calls():
+    expected = [
         (OTEL + "openai_v2", "chat gpt-5.1-mini", "chat", "gpt-5.1-mini"),
         (OTEL + "openai_v2", "chat", "chat", None),
         (OTEL + "genai.anthropic", "chat claude-haiku-4-5", "chat", "claude-haiku-4-5"),
@@ -72,20 +70,17 @@ def test_a_bare_failure_is_the_call_that_its_name_tells(scope: str, name: str, o
         (OTEL + "openai", "text_completion gpt-3.5-turbo-instruct", "text_completion", "gpt-3.5-turbo-instruct"),
         (OTEL + "an_unseen_one", "rerank rerank-v3.5", "rerank", "rerank-v3.5"),
         ("openlit.otel.tracing", "chat gpt-4o", "chat", "gpt-4o"),
-    ],
-)
-def test_where_a_scope_may_be_anything_only_its_clients_are_calls(
-    scope: str, name: str, operation: str, model: str | None
-):
-    asked, sent = _rows(scope, name, None, (CLIENT, PRODUCER))
+    ]
 
-    assert (asked["operation"], asked["request_model"], asked["_model_call"]) == (operation, model, True)
-    assert (sent["operation"], sent["request_model"], sent["_model_call"]) == (None, None, False)
+    made = rows_of({(scope, name): _failed(scope, name, kinds=(CLIENT, PRODUCER)) for scope, name, *_ in expected})
+
+    assert {case: [_told(row) for row in rows] for case, rows in made.items()} == {
+        (scope, name): [(operation, model, True), (None, None, False)] for scope, name, operation, model in expected
+    }
 
 
-@pytest.mark.parametrize(
-    ("scope", "name", "given", "told"),
-    [
+def test_what_attributes_tell_goes_before_the_name():
+    expected: list[tuple[str, str, dict[str, Any], tuple[str, str | None]]] = [
         ("pydantic-ai", "chat gpt-4o", {"gen_ai.request.model": "gpt-4.1"}, ("chat", "gpt-4.1")),
         ("ai", "ai.streamText.doStream", {"operation.name": "ai.streamText.doStream support"}, ("chat", None)),
         (OTEL + "botocore.bedrock-runtime", "Bedrock Runtime.Converse", {"rpc.method": "Converse"}, ("chat", None)),
@@ -98,19 +93,17 @@ def test_where_a_scope_may_be_anything_only_its_clients_are_calls(
         (OTEL + "openai", "text_completion gpt-4o", {"gen_ai.request.model": "gpt-4o"}, ("text_completion", "gpt-4o")),
         (OTEL + "openai_v2", "chat gpt-4o", {"gen_ai.operation.name": "chat"}, ("chat", "gpt-4o")),
         (OTEL + "openai_v2", "chat gpt-4o", {"gen_ai.operation.name": "embeddings"}, ("embeddings", "gpt-4o")),
-    ],
-)
-def test_what_attributes_tell_goes_before_the_name(
-    scope: str, name: str, given: dict[str, Any], told: tuple[str, str | None]
-):
-    row = _row(scope, name, given)
+    ]
 
-    assert (row["operation"], row["request_model"], row["_model_call"]) == (*told, True)
+    made = rows_of({(name, str(given)): _failed(scope, name, given) for scope, name, given, _ in expected})
+
+    assert {case: [_told(row) for row in rows] for case, rows in made.items()} == {
+        (name, str(given)): [(*told, True)] for _, name, given, told in expected
+    }
 
 
-@pytest.mark.parametrize(
-    ("scope", "name"),
-    [
+def test_agents_tools_and_requests_are_no_calls_by_their_name():
+    names = [
         ("pydantic-ai", "invoke_agent support"),
         ("pydantic-ai", "agent run"),
         ("pydantic-ai", "execute_tool search"),
@@ -133,15 +126,16 @@ def test_what_attributes_tell_goes_before_the_name(
         ("my.web.app", "chat gpt-4o"),
         ("my.web.app", "ChatCompletion"),
         ("", "chat gpt-4o"),
-    ],
-)
-def test_agents_tools_and_requests_are_no_calls_by_their_name(scope: str, name: str):
-    rows = _rows(scope, name, None, (CLIENT, INTERNAL, SERVER))
+    ]
 
-    assert {(row["_model_call"], row["request_model"]) for row in rows} == {(False, None)}
+    made = rows_of({case: _failed(*case, kinds=(CLIENT, INTERNAL, SERVER)) for case in names})
+
+    assert {case: [(row["_model_call"], row["request_model"]) for row in rows] for case, rows in made.items()} == {
+        case: [(False, None)] * 3 for case in names
+    }
 
 
 def test_a_name_that_tells_a_model_gives_none_to_an_agent():
-    row = _row("pydantic-ai", "chat gpt-4o", {"gen_ai.operation.name": "invoke_agent"})
+    made = rows_of({"it": _failed("pydantic-ai", "chat gpt-4o", {"gen_ai.operation.name": "invoke_agent"})})
 
-    assert (row["operation"], row["request_model"], row["_model_call"]) == ("invoke_agent", None, False)
+    assert [_told(row) for row in made["it"]] == [("invoke_agent", None, False)]
