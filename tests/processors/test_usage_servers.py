@@ -12,13 +12,14 @@ import json
 from decimal import Decimal
 from typing import Any
 
-import pytest
 from genai_prices import Usage, calc_price
 from genai_prices.data_snapshot import get_snapshot
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from processors.engine import Engine, process_range
+from processors.engine import Engine
 from processors.settings import WorkerSettings
-from tests.processors.otlp import message, request, span
+from tests.processors.flushes import bill_of
+from tests.processors.otlp import request, span
 
 ENGINE = Engine.of(WorkerSettings(), user_key=b"key")
 CONTRIB = "opentelemetry.instrumentation.genai.openai"
@@ -32,15 +33,13 @@ TOLD = {
 }
 
 
+def _sent(given: dict[str, Any], scope: str, version: str = "") -> ExportTraceServiceRequest:
+    return request(span(given), scope=scope, version=version)
+
+
 def _bill(given: dict[str, Any], scope: str, version: str = "") -> dict[str, Any]:
-    (row,) = [
-        row
-        for row in process_range([message(request(span(given), scope=scope, version=version))], ENGINE)
-        .tables["spans"]
-        .to_pylist()
-        if row["billable"]
-    ]
-    return row
+    """The billed row of one span with these attributes."""
+    return bill_of({"it": _sent(given, scope, version)}, ENGINE)["it"]
 
 
 def _chat(provider: str, model: str, into: int, out: int, **more: Any) -> dict[str, Any]:
@@ -122,34 +121,43 @@ XAI_CHATS = {
 }
 
 
-@pytest.mark.parametrize("teller", XAI_CHATS)
-def test_a_chat_of_xai_is_billed_with_its_reasoning_whoever_tells(teller: str):
-    row = _bill(*XAI_CHATS[teller])
+def test_a_chat_of_xai_is_billed_with_its_reasoning_whoever_tells():
+    usage = Usage(input_tokens=1000, cache_read_tokens=200, output_tokens=700)
+    want = calc_price(usage, "grok-4", provider_id="x-ai").total_price.quantize(Decimal("1e-12"))
 
-    want = calc_price(
-        Usage(input_tokens=1000, cache_read_tokens=200, output_tokens=700), "grok-4", provider_id="x-ai"
-    ).total_price
-    counts = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
-    assert tuple(row[name] for name in counts) == (1000, 200, 700, 300)
-    assert row["cost_usd"] == want.quantize(Decimal("1e-12"))
+    rows = bill_of({teller: _sent(*told) for teller, told in XAI_CHATS.items()}, ENGINE)
 
-
-@pytest.mark.parametrize("scope", [CONTRIB, "opentelemetry.instrumentation.openai_v2", "openlit.otel.tracing"])
-def test_a_response_of_xai_has_its_reasoning_already(scope: str):
-    row = _bill(CONTRIBS | {"openai.api.type": "responses"}, scope, "1.3b0")
-
-    assert (row["output_tokens"], row["reasoning_tokens"]) == (400, 300)
-
-
-@pytest.mark.parametrize(
-    ("total", "out", "semantics"), [(1700, 700, "inclusive+thoughts_of_total"), (1400, 400, "inclusive")]
-)
-def test_what_grok_thought_and_nobody_tells_stands_in_its_total(total: int, out: int, semantics: str):
-    row = _bill(
-        _chat("xai", "grok-4", 1000, 400, gen_ai__usage__total_tokens=total), "opentelemetry.instrumentation.openai"
+    names = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens", "cost_usd")
+    assert {teller: tuple(row[name] for name in names) for teller, row in rows.items()} == dict.fromkeys(
+        XAI_CHATS, (1000, 200, 700, 300, want)
     )
 
-    assert (row["output_tokens"], row["usage_semantics"]) == (out, semantics)
+
+def test_a_response_of_xai_has_its_reasoning_already():
+    scopes = (CONTRIB, "opentelemetry.instrumentation.openai_v2", "openlit.otel.tracing")
+
+    rows = bill_of(
+        {scope: _sent(CONTRIBS | {"openai.api.type": "responses"}, scope, "1.3b0") for scope in scopes}, ENGINE
+    )
+
+    assert {scope: (row["output_tokens"], row["reasoning_tokens"]) for scope, row in rows.items()} == dict.fromkeys(
+        scopes, (400, 300)
+    )
+
+
+def test_what_grok_thought_and_nobody_tells_stands_in_its_total():
+    expected = {1700: (700, "inclusive+thoughts_of_total"), 1400: (400, "inclusive")}
+    scope = "opentelemetry.instrumentation.openai"
+
+    rows = bill_of(
+        {
+            total: _sent(_chat("xai", "grok-4", 1000, 400, gen_ai__usage__total_tokens=total), scope)
+            for total in expected
+        },
+        ENGINE,
+    )
+
+    assert {total: (row["output_tokens"], row["usage_semantics"]) for total, row in rows.items()} == expected
 
 
 def test_logfire_tells_in_the_total_what_gemini_thought_over_openais_api():
@@ -218,13 +226,16 @@ def _deep_research() -> Decimal:
     return calc_price(usage, _DEEP, provider_id="perplexity").total_price.quantize(Decimal("1e-12"))
 
 
-@pytest.mark.parametrize("teller", DEEP_RESEARCH)
-def test_deep_research_is_billed_with_its_reasoning_its_citations_and_its_searches(teller: str):
-    row = _bill(*DEEP_RESEARCH[teller])
+def test_deep_research_is_billed_with_its_reasoning_its_citations_and_its_searches():
+    rows = bill_of({teller: _sent(*told) for teller, told in DEEP_RESEARCH.items()}, ENGINE)
 
-    assert (row["input_tokens"], row["output_tokens"], row["reasoning_tokens"]) == (1000, 7400, 5000)
-    assert dict(row["units"]) == {"searches": 7, "citation_output_tokens": 2000}
-    assert row["cost_usd"] == _deep_research() == Decimal("0.0592")
+    names = ("input_tokens", "output_tokens", "reasoning_tokens", "cost_usd")
+    assert {
+        teller: (*(row[name] for name in names), dict(row["units"])) for teller, row in rows.items()
+    } == dict.fromkeys(
+        DEEP_RESEARCH, (1000, 7400, 5000, Decimal("0.0592"), {"searches": 7, "citation_output_tokens": 2000})
+    )
+    assert _deep_research() == Decimal("0.0592")
 
 
 def test_litellm_has_the_usage_of_deep_research_from_the_wire():
@@ -240,9 +251,8 @@ def test_litellm_has_the_usage_of_deep_research_from_the_wire():
     )
     answered = {"llm.perplexity.model": _DEEP, "llm.perplexity.usage": str(PERPLEXITY)}
     inner = span(answered, name="raw_gen_ai_request", span_id=b"i" * 8, parent_span_id=b"o" * 8, **trace)
-    rows = process_range([message(request(outer, inner, scope="litellm"))], ENGINE).tables["spans"].to_pylist()
 
-    (row,) = [row for row in rows if row["billable"]]
+    row = bill_of({"it": request(outer, inner, scope="litellm")}, ENGINE)["it"]
 
     assert (row["output_tokens"], row["cost_usd"]) == (7400, _deep_research())
 
@@ -262,9 +272,8 @@ def _vercel(provider: str, model: str, metadata: dict[str, Any], into: int = 100
     }
 
 
-@pytest.mark.parametrize(
-    ("provider", "model", "metadata", "counts"),
-    [
+def test_vercels_sdk_tells_parts_of_the_usage_where_its_provider_puts_them():
+    told: list[tuple[str, str, dict[str, Any], tuple[int | None, ...]]] = [
         (
             "deepseek.chat",
             "deepseek-chat",
@@ -302,29 +311,28 @@ def _vercel(provider: str, model: str, metadata: dict[str, Any], into: int = 100
             (800, None, 400, 30),
         ),
         ("xai.chat", "grok-4", {"xai": {"reasoningTokens": 300, "cachedPromptTokens": 800}}, (800, None, 700, 300)),
-    ],
-    ids=["deepseek", "openrouter", "openai", "compatible", "xai"],
-)
-def test_vercels_sdk_tells_parts_of_the_usage_where_its_provider_puts_them(
-    provider: str, model: str, metadata: dict[str, Any], counts: tuple[int | None, ...]
-):
-    row = _bill(_vercel(provider, model, metadata), "ai")
+    ]
 
-    assert row["input_tokens"] == 1000
-    names = ("cached_input_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens")
-    assert tuple(row[name] for name in names) == counts
+    rows = bill_of({provider: _sent(_vercel(provider, model, own), "ai") for provider, model, own, _ in told}, ENGINE)
+
+    kinds = ("input", "cached_input", "cache_write", "output", "reasoning")
+    assert {provider: tuple(row[f"{kind}_tokens"] for kind in kinds) for provider, row in rows.items()} == {
+        provider: (1000, *counts) for provider, _, _, counts in told
+    }
 
 
-@pytest.mark.parametrize(
-    ("provider", "metadata", "usd"),
-    [
+def test_vercels_sdk_passes_on_what_a_router_says_it_costs():
+    told: list[tuple[str, dict[str, Any], str]] = [
         ("openrouter", {"openrouter": {"usage": {"cost": 0.0017}}}, "0.0017"),
         ("gateway", {"gateway": {"routing": {"finalProvider": "openai"}, "cost": "0.00123"}}, "0.00123"),
         ("perplexity", {"perplexity": {"cost": {"totalCost": 0.0162, "currency": "USD"}}}, "0.0162"),
-    ],
-)
-def test_vercels_sdk_passes_on_what_a_router_says_it_costs(provider: str, metadata: dict[str, Any], usd: str):
-    assert _bill(_vercel(provider, "m", metadata), "ai")["reported_cost_usd"] == Decimal(usd)
+    ]
+
+    rows = bill_of({provider: _sent(_vercel(provider, "m", own), "ai") for provider, own, _ in told}, ENGINE)
+
+    assert {provider: row["reported_cost_usd"] for provider, row in rows.items()} == {
+        provider: Decimal(usd) for provider, _, usd in told
+    }
 
 
 def test_vercels_sdk_tells_what_perplexity_searched_and_cited():
@@ -358,9 +366,8 @@ ANSWERED = "output.value"
 FLEX = json.dumps({"model": "o3", "service_tier": "flex"})
 
 
-@pytest.mark.parametrize(
-    ("given", "scope", "tier"),
-    [
+def test_the_tier_that_answered_is_priced_and_else_the_one_that_was_asked():
+    told: list[tuple[dict[str, Any], str, str]] = [
         (_O3 | _COUNTED | {ASKED: FLEX}, _OPENINFERENCE, "flex"),
         (_O3 | _COUNTED | {ANSWERED: FLEX}, _OPENINFERENCE, "flex"),
         (_O3 | _COUNTED | {ASKED: FLEX, ANSWERED: FLEX.replace("flex", "default")}, _OPENINFERENCE, "default"),
@@ -370,15 +377,17 @@ FLEX = json.dumps({"model": "o3", "service_tier": "flex"})
         (_LANGFUSE | {"langfuse.observation.model.parameters": FLEX}, "langfuse-sdk", "flex"),
         (_vercel("openai.responses", "o3", {"openai": {"serviceTier": "flex"}}), "ai", "flex"),
         (_vercel("azure.responses", "o3", {"azure": {"serviceTier": "flex"}}), "ai", "flex"),
-    ],
-)
-def test_the_tier_that_answered_is_priced_and_else_the_one_that_was_asked(given: dict[str, Any], scope: str, tier: str):
-    row = _bill(given, scope)
+    ]
 
+    rows = bill_of({number: _sent(given, scope) for number, (given, scope, _) in enumerate(told)}, ENGINE)
+
+    assert {number: row["service_tier"] for number, row in rows.items()} == {
+        number: tier for number, (_, _, tier) in enumerate(told)
+    }
     usual = _price("o3", "openai", input_tokens=1000, output_tokens=400)
-    assert row["service_tier"] == tier
-    if row["provider"] == "openai":
-        assert row["cost_usd"] == (usual / 2 if tier == "flex" else usual)
+    prices = {number: row["cost_usd"] for number, row in rows.items() if row["provider"] == "openai"}
+    assert prices == {number: usual / 2 if told[number][2] == "flex" else usual for number in prices}
+    assert len(prices) == len(told) - 1  # all but Azure
 
 
 _AUDIO = {
@@ -388,28 +397,34 @@ _AUDIO = {
 }
 
 
-@pytest.mark.parametrize(
-    ("told", "sound"),
-    [
+def test_what_a_cache_gave_and_is_no_text_is_the_only_other_kind_there():
+    expected = [
         ({"gen_ai.usage.details.text_cache_tokens": 600}, 0),
         ({"gen_ai.usage.details.text_cache_tokens": 400}, 200),
         ({"gen_ai.usage.details.text_cache_tokens": 400, "gen_ai.usage.details.audio_cache_tokens": 200}, 200),
         ({"gen_ai.usage.text.cache_read.input_tokens": 600}, 0),
-    ],
-)
-def test_what_a_cache_gave_and_is_no_text_is_the_only_other_kind_there(told: dict[str, int], sound: int):
-    row = _bill(_chat("google-gla", "gemini-2.5-flash", 1100, 400) | _AUDIO | told, "pydantic-ai", "2.68.0")
+    ]
+    given = _chat("google-gla", "gemini-2.5-flash", 1100, 400) | _AUDIO
+
+    rows = bill_of({str(told): _sent(given | told, "pydantic-ai", "2.68.0") for told, _ in expected}, ENGINE)
 
     usage = {"input_tokens": 1100, "input_audio_tokens": 400, "cache_read_tokens": 600, "output_tokens": 400}
-    assert dict(row["units"]) == {"audio_cached_input_tokens": sound}
-    assert row["cost_usd"] == _price("gemini-2.5-flash", "google", cache_audio_read_tokens=sound, **usage)
+    assert {case: (dict(row["units"]), row["cost_usd"]) for case, row in rows.items()} == {
+        str(told): (
+            {"audio_cached_input_tokens": sound},
+            _price("gemini-2.5-flash", "google", cache_audio_read_tokens=sound, **usage),
+        )
+        for told, sound in expected
+    }
 
 
-@pytest.mark.parametrize("text", [0, 100])
-def test_more_than_one_kind_beside_text_leaves_open_what_was_cached(text: int):
+def test_more_than_one_kind_beside_text_leaves_open_what_was_cached():
     given = _chat("google-gla", "gemini-2.5-flash", 1100, 400) | _AUDIO
-    given |= {"gen_ai.usage.details.text_cache_tokens": text, "gen_ai.usage.details.image_prompt_tokens": 100}
+    given |= {"gen_ai.usage.details.image_prompt_tokens": 100}
+    texts = {text: given | {"gen_ai.usage.details.text_cache_tokens": text} for text in (0, 100)}
 
-    row = _bill(given, "pydantic-ai", "2.68.0")
+    rows = bill_of({text: _sent(told, "pydantic-ai", "2.68.0") for text, told in texts.items()}, ENGINE)
 
-    assert (row["cost_usd"], row["usage_semantics"]) == (None, "inclusive+cached_kind_untold")
+    assert {text: (row["cost_usd"], row["usage_semantics"]) for text, row in rows.items()} == dict.fromkeys(
+        texts, (None, "inclusive+cached_kind_untold")
+    )
