@@ -15,8 +15,9 @@ import pytest
 
 from spanledger.__main__ import main
 from spanledger.answers import cell
+from tests.warehouse.fresh import open_lake
 from tests.warehouse.samples import APP, NOON, flush_record, rows, span, stretch, usage
-from warehouse.lake import Flush, Lake
+from warehouse.lake import Flush
 from warehouse.questions import question_names
 from warehouse.settings import LakeSettings
 
@@ -36,7 +37,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "spans": {APP: rows("spans", span(1), span(255))},
         "flushes": {APP: rows("flushes", flush_record(part))},
     }
-    Lake.open(LakeSettings(url=str(url))).commit(Flush(ranges=(part,), tables=tables))
+    open_lake(LakeSettings(url=str(url))).commit(Flush(ranges=(part,), tables=tables))
     return url
 
 

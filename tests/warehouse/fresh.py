@@ -6,19 +6,36 @@ import atexit
 import functools
 import shutil
 import tempfile
+import uuid
+from dataclasses import replace
 from pathlib import Path
 
+from tests.warehouse.object_store import BUCKET, copy_folder
 from warehouse.lake import Lake
 from warehouse.lake.place import Place
 from warehouse.settings import LakeSettings
 
 
 def open_lake(settings: LakeSettings) -> Lake:
-    """As ``Lake.open``; new lakes of a process have the same id."""
+    """As ``Lake.open``; new lakes of a process have the same id. An object store is the one of these tests."""
     place = Place.of(settings)
-    if place.directory is not None and not place.directory.exists():
+    if place.directory is None:
+        if not place.has("usage"):
+            endpoint = settings.storage_options["AWS_ENDPOINT_URL"]
+            copy_folder(endpoint, _empty_at(endpoint, settings), settings.url.removeprefix(f"s3://{BUCKET}/"))
+    elif not place.directory.exists():
         shutil.copytree(_empty(), place.directory)
     return Lake.open(settings)
+
+
+_FOLDERS: dict[str, str] = {}
+
+
+def _empty_at(endpoint: str, settings: LakeSettings) -> str:
+    if endpoint not in _FOLDERS:
+        _FOLDERS[endpoint] = f"empty-{uuid.uuid4()}"
+        Lake.open(replace(settings, url=f"s3://{BUCKET}/{_FOLDERS[endpoint]}"))
+    return _FOLDERS[endpoint]
 
 
 @functools.cache

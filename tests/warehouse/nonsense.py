@@ -10,8 +10,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from tests.warehouse.fresh import open_lake
 from tests.warehouse.samples import stretch
-from warehouse.lake import Flush, Lake
+from warehouse.lake import Flush
 from warehouse.schemas import COMMIT_ORDER, TABLES
 from warehouse.settings import LakeSettings
 
@@ -61,7 +62,7 @@ KNOWN = (
 def nonsense(settings: LakeSettings, rows: int, seed: int = 0, number: int = 1) -> None:
     """Fill a new lake: ``rows`` rows in every table but ``settlements``; ``number``: counts those of one lake."""
     dice = random.Random(seed)
-    lake = Lake.open(settings)
+    lake = open_lake(settings)
     part = stretch(100 * (number - 1), 100 * number)
     tables = {name: _rows(name, rows, dice) for name in TABLES}
     lake.commit(Flush(ranges=(part,), tables={name: {part.app_id: tables[name]} for name in COMMIT_ORDER}))

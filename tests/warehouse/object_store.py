@@ -23,7 +23,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from xml.sax.saxutils import escape, unescape
 
 BUCKET = "bucket"
-SWITCH = "/-switch"
+SWITCH, COPY = "/-switch", "/-copy"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,6 +62,13 @@ class ObjectStore:
         """Make it answer (``on``), or 503 to everything (``off``)."""
         url = f"http://127.0.0.1:{self.port}{SWITCH}?{state}"
         urllib.request.urlopen(urllib.request.Request(url, method="PUT"), timeout=10).close()
+
+
+def copy_folder(endpoint: str, before: str, after: str) -> None:
+    """Have a store copy all objects of a folder of its bucket into another one."""
+    asked = urllib.parse.urlencode({"before": before, "after": after})
+    request = urllib.request.Request(f"{endpoint}{COPY}?{asked}", method="PUT")
+    urllib.request.urlopen(request, timeout=10).close()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -159,6 +166,10 @@ class Handler(BaseHTTPRequestHandler):
             self.store.down = self.path.endswith("off")
             self.answer(200)
             return
+        if self.path.startswith(COPY):
+            self.copy(**self.query)
+            self.answer(200)
+            return
         if self.refuse():
             return
         if "uploadId" in self.query:
@@ -171,6 +182,13 @@ class Handler(BaseHTTPRequestHandler):
                 return
             self.store.put(self.key, body)
         self.answer(200, ETag=etag(body))
+
+    def copy(self, before: str, after: str) -> None:
+        """All objects of a folder once more, in another one."""
+        with self.store.lock:
+            for key, content in list(self.store.whole.items()):
+                if key.startswith(f"{before}/"):
+                    self.store.put(after + key.removeprefix(before), content)
 
     def do_POST(self) -> None:
         """Begin or complete an upload in parts, or delete several objects."""

@@ -8,9 +8,10 @@ import pytest
 
 from tests.warehouse import processes
 from tests.warehouse.contents import assert_exactly_once, files, stored
+from tests.warehouse.fresh import open_lake
 from tests.warehouse.samples import APP, flush_of, stretch
 from tests.warehouse.steps import STEPS, at
-from warehouse.lake import Flush, Lake, PartlyCommitted
+from warehouse.lake import Flush, PartlyCommitted
 from warehouse.schemas import COMMIT_ORDER
 from warehouse.settings import LakeSettings
 
@@ -24,14 +25,14 @@ class Died(Exception):
 def test_the_steps_are_told_in_the_order_of_the_tables(local: LakeSettings):
     told: list[str] = []
 
-    Lake.open(local).commit(flush_of(stretch(0, 3)), on_step=told.append)
+    open_lake(local).commit(flush_of(stretch(0, 3)), on_step=told.append)
 
     assert tuple(told) == STEPS
 
 
 def test_what_was_sent_stands_in_every_table(anywhere: LakeSettings):
     flushes = [flush_of(stretch(0, 5), stretch(0, 3, OTHER)), flush_of(stretch(5, 6)), flush_of(stretch(3, 9, OTHER))]
-    lake = Lake.open(anywhere)
+    lake = open_lake(anywhere)
 
     versions = [lake.commit(flush) for flush in flushes]
 
@@ -41,7 +42,7 @@ def test_what_was_sent_stands_in_every_table(anywhere: LakeSettings):
 
 def test_redelivery_of_whole_ranges_adds_nothing(anywhere: LakeSettings):
     first, both = flush_of(stretch(0, 5)), flush_of(stretch(0, 5), stretch(0, 2, OTHER))
-    lake = Lake.open(anywhere)
+    lake = open_lake(anywhere)
 
     lake.commit(first)
     again = lake.commit(first)
@@ -53,7 +54,7 @@ def test_redelivery_of_whole_ranges_adds_nothing(anywhere: LakeSettings):
 
 def test_an_empty_range_moves_the_offsets_of_every_table_and_adds_no_file(anywhere: LakeSettings):
     empty = Flush(ranges=(stretch(0, 4),))
-    lake = Lake.open(anywhere)
+    lake = open_lake(anywhere)
 
     versions = lake.commit(empty)
 
@@ -67,7 +68,7 @@ def crashes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, LakeSettings]
     """For every step a lake in which a process died right after it, with [0, 4) and [0, 2) of two streams in flight."""
     lakes = {step: LakeSettings(url=str(tmp_path_factory.mktemp("crash") / "lake")) for step in STEPS}
     for settings in lakes.values():
-        Lake.open(settings)
+        open_lake(settings)
     parts = (stretch(0, 4), stretch(0, 2, OTHER))
 
     codes = processes.run(processes.commit_and_die, [(settings, parts, step) for step, settings in lakes.items()])
@@ -79,7 +80,7 @@ def crashes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, LakeSettings]
 @pytest.mark.parametrize("step", STEPS)
 def test_a_crash_after_any_step_and_a_replay_give_every_row_once(step: str, crashes: dict[str, LakeSettings]):
     committed = STEPS.index(step) // 2 if step.endswith("committed") else (STEPS.index(step) - 1) // 2
-    lake = Lake.open(crashes[step])
+    lake = open_lake(crashes[step])
     offsets = lake.next_offsets([APP])[APP]
     replayed = [flush_of(stretch(0, 2, OTHER)), flush_of(stretch(0, 4))]  # by two workers, in another order
 
@@ -93,7 +94,7 @@ def test_a_crash_after_any_step_and_a_replay_give_every_row_once(step: str, cras
 @pytest.mark.parametrize("step", ["loaded", "usage written", "spans written", "flushes written"])
 def test_of_two_writers_of_one_stream_exactly_one_is_seen(step: str, anywhere: LakeSettings):
     flush = flush_of(stretch(0, 4))
-    ours, theirs = Lake.open(anywhere), Lake.open(anywhere)
+    ours, theirs = open_lake(anywhere), open_lake(anywhere)
 
     ours.commit(flush, on_step=at(step, lambda: theirs.commit(flush)))
 
@@ -102,7 +103,7 @@ def test_of_two_writers_of_one_stream_exactly_one_is_seen(step: str, anywhere: L
 
 def test_a_writer_who_lost_one_of_its_streams_commits_the_other(local: LakeSettings):
     both, one = flush_of(stretch(0, 4), stretch(0, 2, OTHER)), flush_of(stretch(0, 4))
-    ours, theirs = Lake.open(local), Lake.open(local)
+    ours, theirs = open_lake(local), open_lake(local)
 
     ours.commit(both, on_step=at("usage written", lambda: theirs.commit(one)))
 
@@ -111,7 +112,7 @@ def test_a_writer_who_lost_one_of_its_streams_commits_the_other(local: LakeSetti
 
 def test_writers_of_different_streams_do_not_hinder_each_other(anywhere: LakeSettings):
     flushes = flush_of(stretch(0, 4)), flush_of(stretch(0, 2, OTHER))
-    ours, theirs = Lake.open(anywhere), Lake.open(anywhere)
+    ours, theirs = open_lake(anywhere), open_lake(anywhere)
 
     ours.commit(flushes[0], on_step=at("usage written", lambda: theirs.commit(flushes[1])))
 
@@ -119,7 +120,7 @@ def test_writers_of_different_streams_do_not_hinder_each_other(anywhere: LakeSet
 
 
 def test_processes_that_race_through_the_same_stream_write_it_once(local: LakeSettings):
-    Lake.open(local)
+    open_lake(local)
     parts = [stretch(offset, offset + 2) for offset in range(0, 12, 2)]
 
     codes = processes.run(processes.commit_ranges, [(local, parts)] * 3)
@@ -130,7 +131,7 @@ def test_processes_that_race_through_the_same_stream_write_it_once(local: LakeSe
 
 def test_a_range_that_a_table_has_in_part_is_refused_before_anything_is_written(local: LakeSettings):
     half, whole = flush_of(stretch(0, 3)), flush_of(stretch(0, 5), stretch(0, 2, OTHER))
-    lake = Lake.open(local)
+    lake = open_lake(local)
     lake.commit(half)
 
     with pytest.raises(PartlyCommitted, match=r"has cluster/topic/0 up to 3, inside \[0, 5\)"):
@@ -141,7 +142,7 @@ def test_a_range_that_a_table_has_in_part_is_refused_before_anything_is_written(
 
 def test_a_range_that_somebody_else_committed_in_part_meanwhile_is_refused_and_its_rest_can_follow(local: LakeSettings):
     half, whole, rest = flush_of(stretch(0, 3)), flush_of(stretch(0, 5)), flush_of(stretch(3, 5))
-    ours, theirs = Lake.open(local), Lake.open(local)
+    ours, theirs = open_lake(local), open_lake(local)
 
     with pytest.raises(PartlyCommitted):
         ours.commit(whole, on_step=at("loaded", lambda: theirs.commit(half)))
@@ -154,7 +155,7 @@ def test_a_range_that_somebody_else_committed_in_part_meanwhile_is_refused_and_i
 @pytest.mark.parametrize("when", ["before", "loaded"])
 def test_a_range_of_which_somebody_else_writes_a_longer_one_is_left_to_them(when: str, step: str, local: LakeSettings):
     half, whole = flush_of(stretch(0, 3)), flush_of(stretch(0, 5))
-    ours, theirs = Lake.open(local), Lake.open(local)
+    ours, theirs = open_lake(local), open_lake(local)
 
     def begin() -> None:
         with contextlib.suppress(Died):
@@ -175,7 +176,7 @@ def die() -> None:
 
 def test_a_range_that_all_tables_went_beyond_meanwhile_is_dropped(local: LakeSettings):
     half, rest = flush_of(stretch(0, 3)), flush_of(stretch(3, 5))
-    ours, theirs = Lake.open(local), Lake.open(local)
+    ours, theirs = open_lake(local), open_lake(local)
 
     def overtake() -> None:
         theirs.commit(half)
@@ -188,7 +189,7 @@ def test_a_range_that_all_tables_went_beyond_meanwhile_is_dropped(local: LakeSet
 
 def test_a_recreated_topic_is_a_new_stream(local: LakeSettings):
     before, after = flush_of(stretch(0, 5)), flush_of(stretch(0, 3, "cluster/topic-again/0"))
-    lake = Lake.open(local)
+    lake = open_lake(local)
 
     lake.commit(before)
     lake.commit(after)
@@ -198,7 +199,7 @@ def test_a_recreated_topic_is_a_new_stream(local: LakeSettings):
 
 def test_offsets_that_kafka_no_longer_has_may_be_left_out(local: LakeSettings):
     before, after = flush_of(stretch(0, 5)), flush_of(stretch(90, 95))
-    lake = Lake.open(local)
+    lake = open_lake(local)
 
     lake.commit(before)
     lake.commit(after)
@@ -208,7 +209,7 @@ def test_offsets_that_kafka_no_longer_has_may_be_left_out(local: LakeSettings):
 
 def test_orphans_of_a_lost_race_are_taken_away(local: LakeSettings):
     flush = flush_of(stretch(0, 4))
-    ours, theirs = Lake.open(local), Lake.open(local)
+    ours, theirs = open_lake(local), open_lake(local)
 
     ours.commit(flush, on_step=at("usage written", lambda: theirs.commit(flush)))
 

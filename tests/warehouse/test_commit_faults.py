@@ -12,6 +12,7 @@ import pytest
 
 from tests.warehouse.contents import assert_exactly_once, files
 from tests.warehouse.faults import away, full_disk, read_only
+from tests.warehouse.fresh import open_lake
 from tests.warehouse.object_store import BUCKET, object_store
 from tests.warehouse.samples import APP, NOON, flush_of, rows, stretch
 from tests.warehouse.steps import at
@@ -41,7 +42,7 @@ def settings() -> Iterator[LakeSettings]:
 @pytest.mark.parametrize("empty", [False, True], ids=["rows", "no rows"])
 def test_a_commit_that_cannot_be_written_is_refused_and_succeeds_later(fault: str, empty: bool, settings: LakeSettings):
     flush = Flush(ranges=(stretch(0, 4),)) if empty else flush_of(stretch(0, 4))
-    lake = Lake.open(settings)
+    lake = open_lake(settings)
 
     with FAULTS[fault](Path(settings.url)), pytest.raises(LakeUnavailable, match=r"cannot (read|write) .*: .+"):
         lake.commit(flush)
@@ -57,7 +58,7 @@ def test_a_fault_in_the_middle_of_a_commit_shows_nothing_half_and_is_healed_by_a
     fault: str, step: str, settings: LakeSettings
 ):
     flush = flush_of(stretch(0, 4))
-    lake, warehouse = Lake.open(settings), Warehouse(settings)
+    lake, warehouse = open_lake(settings), Warehouse(settings)
 
     with ExitStack() as faults:
         hook = at(step, lambda: faults.enter_context(FAULTS[fault](Path(settings.url))))
@@ -71,7 +72,7 @@ def test_a_fault_in_the_middle_of_a_commit_shows_nothing_half_and_is_healed_by_a
 
 
 def test_tries_on_a_full_disk_leave_no_files_behind(settings: LakeSettings):
-    lake = Lake.open(settings)
+    lake = open_lake(settings)
 
     for _ in range(3):
         with full_disk(), pytest.raises(LakeUnavailable, match="File too large"):
@@ -81,7 +82,7 @@ def test_tries_on_a_full_disk_leave_no_files_behind(settings: LakeSettings):
 
 
 def test_a_commit_whose_log_entry_was_refused_leaves_no_files_behind(settings: LakeSettings):
-    lake = Lake.open(settings)
+    lake = open_lake(settings)
 
     with ExitStack() as faults:
         hook = at("usage written", lambda: faults.enter_context(full_disk()))
@@ -93,7 +94,7 @@ def test_a_commit_whose_log_entry_was_refused_leaves_no_files_behind(settings: L
 
 
 def test_a_lake_that_can_only_be_read_can_be_asked(settings: LakeSettings):
-    Lake.open(settings).commit(flush_of(stretch(0, 4)))
+    open_lake(settings).commit(flush_of(stretch(0, 4)))
 
     with read_only(Path(settings.url)):
         answer = Warehouse(settings).ask("spend", ALL)
@@ -102,7 +103,7 @@ def test_a_lake_that_can_only_be_read_can_be_asked(settings: LakeSettings):
 
 
 def test_an_event_that_cannot_be_written_is_refused_and_can_follow(settings: LakeSettings):
-    lake = Lake.open(settings)
+    lake = open_lake(settings)
     event = rows("incidents", {"event_id": "e", "recorded_at": NOON})
 
     with full_disk(), pytest.raises(LakeUnavailable):

@@ -16,8 +16,9 @@ import pytest
 from deltalake import DeltaTable
 
 from tests.warehouse.contents import assert_exactly_once, sent, stored
+from tests.warehouse.fresh import open_lake
 from tests.warehouse.samples import APP, NOON, flush_record, rows, span, stretch, usage
-from warehouse.lake import Flush, Lake
+from warehouse.lake import Flush
 from warehouse.schemas import COMMIT_ORDER, TABLES
 from warehouse.settings import LakeSettings
 
@@ -55,7 +56,7 @@ def full_and_empty(table: str) -> pa.Table:
 def test_every_column_of_every_table_comes_back_as_it_was_sent(anywhere: LakeSettings):
     flush = Flush(ranges=(stretch(0, 1),), tables={table: {APP: full_and_empty(table)} for table in COMMIT_ORDER})
 
-    Lake.open(anywhere).commit(flush)
+    open_lake(anywhere).commit(flush)
 
     assert_exactly_once(anywhere, flush)
 
@@ -71,7 +72,7 @@ def test_dictionary_columns_and_fixed_ids_are_taken_as_the_engine_makes_them(loc
     other = rows("spans", span(4, tenant="gamma"))  # another dictionary, in the same file
 
     parts = {APP: made, "cluster/topic/1": other}
-    Lake.open(local).commit(Flush(ranges=(stretch(0, 3), stretch(0, 1, "cluster/topic/1")), tables={"spans": parts}))
+    open_lake(local).commit(Flush(ranges=(stretch(0, 3), stretch(0, 1, "cluster/topic/1")), tables={"spans": parts}))
 
     sent_plain = Flush(ranges=(stretch(0, 4),), tables={"spans": {APP: pa.concat_tables([plain, other])}})
     assert stored(local, "spans") == sent([sent_plain], "spans")
@@ -81,7 +82,7 @@ def test_columns_may_come_in_any_order(local: LakeSettings):
     table = rows("usage", usage())
     shuffled = table.select(sorted(table.column_names))
 
-    Lake.open(local).commit(Flush(ranges=(stretch(0, 1),), tables={"usage": {APP: shuffled}}))
+    open_lake(local).commit(Flush(ranges=(stretch(0, 1),), tables={"usage": {APP: shuffled}}))
 
     assert len(stored(local, "usage")) == 1
 
@@ -98,7 +99,7 @@ def test_columns_may_come_in_any_order(local: LakeSettings):
 def test_rows_of_another_shape_are_a_mistake_and_nothing_of_them_is_written(
     broken: Callable[[pa.Table], pa.Table], reason: str, local: LakeSettings
 ):
-    lake = Lake.open(local)
+    lake = open_lake(local)
 
     with pytest.raises(ValueError, match=reason):
         lake.commit(Flush(ranges=(stretch(0, 1),), tables={"usage": {APP: broken(rows("usage", usage()))}}))
@@ -110,7 +111,7 @@ def test_each_day_is_a_file_of_its_own_with_its_ends_in_the_log(local: LakeSetti
     late, early = datetime(2026, 3, 1, 23, 59, tzinfo=UTC), datetime(2026, 3, 2, 0, 1, tzinfo=UTC)
     calls = rows("usage", usage(minute=late), usage(minute=early), usage(minute=NOON))
 
-    Lake.open(local).commit(Flush(ranges=(stretch(0, 3),), tables={"usage": {APP: calls}}))
+    open_lake(local).commit(Flush(ranges=(stretch(0, 3),), tables={"usage": {APP: calls}}))
 
     log = pa.table(DeltaTable(f"{local.url}/usage").get_add_actions(flatten=True)).sort_by("partition.day")
     assert log.select(["partition.day", "num_records", "min.minute", "max.minute"]).to_pylist() == [
@@ -121,7 +122,7 @@ def test_each_day_is_a_file_of_its_own_with_its_ends_in_the_log(local: LakeSetti
 
 def test_a_flush_is_not_compressed_and_its_statistics_stand_where_questions_prune(local: LakeSettings):
     calls = rows("spans", *(span(n, user_id=f"user-{n}") for n in range(4)))
-    Lake.open(local).commit(Flush(ranges=(stretch(0, 4),), tables={"spans": {APP: calls}}))
+    open_lake(local).commit(Flush(ranges=(stretch(0, 4),), tables={"spans": {APP: calls}}))
 
     (path,) = Path(local.url, "spans").glob("day=*/*.parquet")
     group = pq.read_metadata(path).row_group(0)
@@ -139,7 +140,7 @@ def test_a_file_of_many_rows_is_compressed_at_once(local: LakeSettings, monkeypa
     monkeypatch.setattr("warehouse.lake.parquet.MOST_PASSING", 3)
     calls = rows("spans", *(span(n) for n in range(4)))
 
-    Lake.open(local).commit(Flush(ranges=(stretch(0, 4),), tables={"spans": {APP: calls}}))
+    open_lake(local).commit(Flush(ranges=(stretch(0, 4),), tables={"spans": {APP: calls}}))
 
     (path,) = Path(local.url, "spans").glob("day=*/*.parquet")
     group = pq.read_metadata(path).row_group(0)
@@ -153,7 +154,7 @@ def test_costs_that_repeat_are_a_dictionary_and_others_are_not(local: LakeSettin
     usd = [Decimal(n) / 1000 for n in range(40)]
     calls = rows("spans", *(span(n, input_cost_usd=one, output_cost_usd=Decimal(1)) for n, one in enumerate(usd)))
 
-    Lake.open(local).commit(Flush(ranges=(stretch(0, 40),), tables={"spans": {APP: calls}}))
+    open_lake(local).commit(Flush(ranges=(stretch(0, 40),), tables={"spans": {APP: calls}}))
 
     (path,) = Path(local.url, "spans").glob("day=*/*.parquet")
     group = pq.read_metadata(path).row_group(0)
@@ -164,7 +165,7 @@ def test_costs_that_repeat_are_a_dictionary_and_others_are_not(local: LakeSettin
 
 
 def test_files_with_and_without_nulls_and_with_any_dictionary_are_one_table_to_every_reader(local: LakeSettings):
-    lake = Lake.open(local)
+    lake = open_lake(local)
     twice = pa.DictionaryArray.from_arrays([0, 1, 2, None], ["a", "b", "a"])  # holds a word twice
     unknown = pa.DictionaryArray.from_arrays([0, 1, 1, 1], pa.array(["a", None]))
     unused = pa.DictionaryArray.from_arrays([2, 2, 2, 2], ["x", "y", "b"])
@@ -191,7 +192,7 @@ def test_a_file_has_the_words_of_its_own_day_in_its_dictionaries(local: LakeSett
     index = told.schema.get_field_index("tenant")
     as_dictionary = told.set_column(index, "tenant", told["tenant"].dictionary_encode())
 
-    Lake.open(local).commit(Flush(ranges=(stretch(0, 1),), tables={"usage": {APP: as_dictionary}}))
+    open_lake(local).commit(Flush(ranges=(stretch(0, 1),), tables={"usage": {APP: as_dictionary}}))
 
     (path,) = Path(local.url, "usage").glob(f"day={later.date()}/*.parquet")
     assert b"tenant-" not in path.read_bytes()
@@ -202,6 +203,6 @@ def test_flushes_need_no_rows_of_other_tables(local: LakeSettings):
     part = stretch(0, 1)
     flush = Flush(ranges=(part,), tables={"flushes": {APP: rows("flushes", flush_record(part))}, "usage": {}})
 
-    Lake.open(local).commit(flush)
+    open_lake(local).commit(flush)
 
     assert_exactly_once(local, flush)

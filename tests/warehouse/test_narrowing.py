@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.warehouse.fresh import open_lake
 from tests.warehouse.samples import NOON, flush_record, rows, stretch, usage
 from warehouse.errors import BadQuestion
-from warehouse.lake import Flush, Lake
+from warehouse.lake import Flush
 from warehouse.reader import ALL, Warehouse
 from warehouse.settings import LakeSettings
 
@@ -28,7 +29,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """A lake with CALLS."""
     place = LakeSettings(url=str(tmp_path_factory.mktemp("narrow") / "lake"))
     part = stretch(0, 5)
-    Lake.open(place).commit(Flush(ranges=(part,), tables={"usage": {part.app_id: rows("usage", *CALLS)}}))
+    open_lake(place).commit(Flush(ranges=(part,), tables={"usage": {part.app_id: rows("usage", *CALLS)}}))
     return Warehouse(place)
 
 
@@ -91,7 +92,7 @@ def test_an_unknown_zone_is_refused(warehouse: Warehouse):
 def test_a_reader_is_told_no_later_time_than_the_last_flush(tmp_path: Path, end_offset: int, as_of: datetime):
     place, part = LakeSettings(url=str(tmp_path / "lake")), stretch(0, 5)
     flushed = flush_record(part, end_offset=end_offset, flushed_at=NOON + timedelta(seconds=2))
-    Lake.open(place).commit(Flush(ranges=(part,), tables={"flushes": {part.app_id: rows("flushes", flushed)}}))
+    open_lake(place).commit(Flush(ranges=(part,), tables={"flushes": {part.app_id: rows("flushes", flushed)}}))
 
     mark = Warehouse(place).ask("watermark", ALL).to_pylist()[0]
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.warehouse.fresh import open_lake
 from tests.warehouse.samples import APP, NOON, rows, span, stretch
-from warehouse.lake import Flush, Lake
+from warehouse.lake import Flush
 from warehouse.reader import ALL, Scope, Warehouse
 from warehouse.settings import LakeSettings
 
@@ -30,7 +31,7 @@ CALLS = (
 def warehouse(tmp_path: Path) -> Warehouse:
     settings = LakeSettings(url=str(tmp_path / "lake"))
     part = stretch(0, len(CALLS))
-    Lake.open(settings).commit(Flush(ranges=(part,), tables={"spans": {APP: rows("spans", *CALLS)}}))
+    open_lake(settings).commit(Flush(ranges=(part,), tables={"spans": {APP: rows("spans", *CALLS)}}))
     return Warehouse(settings)
 
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from tests.warehouse.fresh import open_lake
 from tests.warehouse.samples import APP, NOON, flush_record, rows, span, stretch, usage
 from warehouse.errors import BadQuestion
-from warehouse.lake import Flush, Lake
+from warehouse.lake import Flush
 from warehouse.questions import load_question
 from warehouse.questions.parameters import Parameter
 from warehouse.questions.question import parse_question
@@ -33,7 +34,7 @@ def holding(tmp_path: Path) -> Holding:
 
     def hold(**tables: list[Mapping[str, Any]]) -> Ask:
         settings = LakeSettings(url=str(tmp_path / "lake"))
-        lake = Lake.open(settings)
+        lake = open_lake(settings)
         part = stretch(0, 100)
         incidents = tables.pop("incidents", [])
         filled = {name: {part.app_id: rows(name, *records)} for name, records in tables.items()}

@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 from tests.warehouse.faults import away
+from tests.warehouse.fresh import open_lake
 from tests.warehouse.samples import APP, NOON, flush_of, flush_record, rows, span, stretch, usage
 from tests.warehouse.steps import STEPS, at
 from warehouse.errors import BadQuestion, LakeDamaged, LakeUnavailable
@@ -35,7 +36,7 @@ def seen(snapshot: WarehouseSnapshot) -> tuple[int, int, int]:
 
 
 def test_a_snapshot_taken_between_any_two_steps_of_a_commit_agrees_with_itself(local: LakeSettings):
-    lake, warehouse = Lake.open(local), Warehouse(local)
+    lake, warehouse = open_lake(local), Warehouse(local)
     lake.commit(flush_of(stretch(0, 3)))
     snapshots: dict[str, WarehouseSnapshot] = {}
 
@@ -50,7 +51,7 @@ def test_a_snapshot_taken_between_any_two_steps_of_a_commit_agrees_with_itself(l
 
 
 def test_snapshots_beside_two_writers_agree_with_themselves(local: LakeSettings):
-    Lake.open(local)
+    open_lake(local)
     warehouse = Warehouse(local)
 
     def write(app_id: str) -> None:
@@ -71,10 +72,10 @@ def test_snapshots_beside_two_writers_agree_with_themselves(local: LakeSettings)
 
 
 def test_the_streams_of_a_flush_that_died_are_seen_when_the_last_has_been_taken_up(local: LakeSettings):
-    lake, warehouse = Lake.open(local), Warehouse(local)
+    lake, warehouse = open_lake(local), Warehouse(local)
     with pytest.raises(InterruptedError):
         lake.commit(flush_of(stretch(0, 4), stretch(0, 2, OTHER)), on_step=at("usage committed", _die))
-    successor = Lake.open(local)
+    successor = open_lake(local)
 
     dead = seen(warehouse.snapshot())
     successor.commit(flush_of(stretch(0, 4)))
@@ -90,7 +91,7 @@ def _die() -> None:
 
 
 def test_a_snapshot_stays_what_it_was(anywhere: LakeSettings):
-    lake, warehouse = Lake.open(anywhere), Warehouse(anywhere)
+    lake, warehouse = open_lake(anywhere), Warehouse(anywhere)
     lake.commit(flush_of(stretch(0, 3)))
     snapshot = warehouse.snapshot()
 
@@ -101,7 +102,7 @@ def test_a_snapshot_stays_what_it_was(anywhere: LakeSettings):
 
 
 def test_versions_differ_as_soon_as_anything_was_committed(local: LakeSettings):
-    lake, warehouse = Lake.open(local), Warehouse(local)
+    lake, warehouse = open_lake(local), Warehouse(local)
     before = warehouse.versions()
 
     assert warehouse.versions() == before
@@ -109,37 +110,47 @@ def test_versions_differ_as_soon_as_anything_was_committed(local: LakeSettings):
     assert warehouse.versions() != before
 
 
-@pytest.mark.parametrize("question", question_names())
-def test_an_empty_lake_gives_empty_answers_with_the_columns_of_full_ones(question: str, local: LakeSettings):
-    lake, warehouse = Lake.open(local), Warehouse(local)
-    empty = warehouse.ask(question, ALL)
-
+@pytest.fixture(scope="module")
+def empty_and_full(tmp_path_factory: pytest.TempPathFactory) -> tuple[WarehouseSnapshot, WarehouseSnapshot]:
+    """A lake before its first flush and after it."""
+    settings = LakeSettings(url=str(tmp_path_factory.mktemp("filled") / "lake"))
+    lake, warehouse = open_lake(settings), Warehouse(settings)
+    empty = warehouse.snapshot()
     lake.commit(flush_of(stretch(0, 3)))
+    return empty, warehouse.snapshot()
 
-    assert empty.schema == warehouse.ask(question, ALL).schema
+
+@pytest.mark.parametrize("question", question_names())
+def test_an_empty_lake_gives_empty_answers_with_the_columns_of_full_ones(
+    question: str, empty_and_full: tuple[WarehouseSnapshot, WarehouseSnapshot]
+):
+    empty, full = (snapshot.ask(question, ALL) for snapshot in empty_and_full)
+
+    assert empty.schema == full.schema
     assert empty.num_rows in (0, 1)  # one where the question is about the whole
 
 
-@pytest.mark.parametrize(
-    ("scope", "tenants"),
-    [
-        (ALL, {"acme", "o'neill", None}),
-        (frozenset({"acme"}), {"acme"}),
-        (frozenset({"o'neill", None}), {"o'neill", None}),
-        (frozenset({None}), {None}),
-        (frozenset({"nobody"}), set()),
-        (frozenset(), set()),
-    ],
-)
-def test_an_answer_holds_what_the_scope_allows(scope: Scope, tenants: set[str | None], anywhere: LakeSettings):
+ALLOWED: dict[Scope, set[str | None]] = {
+    ALL: {"acme", "o'neill", None},
+    frozenset({"acme"}): {"acme"},
+    frozenset({"o'neill", None}): {"o'neill", None},
+    frozenset({None}): {None},
+    frozenset({"nobody"}): set(),
+    frozenset(): set(),
+}
+
+
+def test_an_answer_holds_what_the_scope_allows(anywhere: LakeSettings):
     names = ("acme", "o'neill", None)
     calls = rows("usage", *(usage(tenant=name) for name in names))
-    Lake.open(anywhere).commit(Flush(ranges=(stretch(0, 3),), tables={"usage": {APP: calls}}))
+    open_lake(anywhere).commit(Flush(ranges=(stretch(0, 3),), tables={"usage": {APP: calls}}))
     # a stream is visible once it stands in `flushes`, which this flush moves without a row
 
-    answer = Warehouse(anywhere).ask("spend", scope, by="tenant")
+    warehouse = Warehouse(anywhere)
 
-    assert set(answer["tenant"].to_pylist()) == tenants
+    told = {scope: set(warehouse.ask("spend", scope, by="tenant")["tenant"].to_pylist()) for scope in ALLOWED}
+
+    assert told == ALLOWED
 
 
 BILL = span(7, tenant="acme", cost_usd=None, price_status="unpriced_model", usage_semantics="as_is+some_rule")
@@ -204,7 +215,7 @@ def shared_and_own(tmp_path_factory: pytest.TempPathFactory) -> tuple[WarehouseS
     taken = []
     for name in ("shared", "own"):
         settings = LakeSettings(url=str(tmp_path_factory.mktemp(name) / "lake"))
-        lake = Lake.open(settings)
+        lake = open_lake(settings)
         tell(lake, APP, "acme", 2)
         if name == "shared":
             tell(lake, OTHER, "beta", 5)
@@ -264,7 +275,7 @@ def test_the_status_counts_the_spans_of_a_scope(shared_and_own: tuple[WarehouseS
 
 
 def test_a_tenant_that_is_no_text_is_refused(local: LakeSettings):
-    Lake.open(local)
+    open_lake(local)
 
     with pytest.raises(BadQuestion, match="names are UTF-8"):
         Warehouse(local).ask("spend", frozenset({"\udcff"}))
@@ -346,7 +357,7 @@ def test_any_value_of_any_parameter_is_answered_or_refused_in_one_line(
 
 
 def test_a_scope_is_required_and_is_no_list(local: LakeSettings):
-    Lake.open(local)
+    open_lake(local)
     warehouse = Warehouse(local)
 
     with pytest.raises(TypeError, match="scope"):
@@ -359,7 +370,7 @@ def test_a_scope_is_required_and_is_no_list(local: LakeSettings):
 
 def fill_days(settings: LakeSettings) -> None:
     """Three days with a call at noon each."""
-    lake = Lake.open(settings)
+    lake = open_lake(settings)
     for offset in range(3):
         at_ = NOON + timedelta(days=offset)
         part = stretch(offset, offset + 1)
@@ -401,7 +412,7 @@ def test_a_question_opens_no_file_outside_its_window(local: LakeSettings):
 
 def test_names_of_directories_are_no_patterns_and_no_columns(tmp_path: Path):
     odd = LakeSettings(url=str(tmp_path / "tenant=x [a]*?'"))
-    Lake.open(odd).commit(flush_of(stretch(0, 3)))
+    open_lake(odd).commit(flush_of(stretch(0, 3)))
 
     answer = Warehouse(odd).ask("spend", ALL)
 
@@ -409,7 +420,7 @@ def test_names_of_directories_are_no_patterns_and_no_columns(tmp_path: Path):
 
 
 def test_a_lake_that_went_away_is_unavailable(local: LakeSettings):
-    Lake.open(local).commit(flush_of(stretch(0, 3)))
+    open_lake(local).commit(flush_of(stretch(0, 3)))
     warehouse = Warehouse(local)
     snapshot = warehouse.snapshot()
 
@@ -431,7 +442,7 @@ def middle(content: bytes) -> bytes:
     ids=["empty", "something else", "cut off", "noise"],
 )
 def test_a_damaged_file_is_named_with_what_to_do(damage: Callable[[bytes], bytes], local: LakeSettings):
-    lake = Lake.open(local)
+    lake = open_lake(local)
     lake.commit(flush_of(stretch(0, 300)))
     lake.commit(flush_of(stretch(300, 303)))
     path = max(Path(local.url, "spans").glob("day=*/*.parquet"), key=lambda one: one.stat().st_size)
@@ -449,7 +460,7 @@ def test_a_damaged_file_is_named_with_what_to_do(damage: Callable[[bytes], bytes
 
 
 def test_a_damaged_commit_is_named(local: LakeSettings):
-    lake, warehouse = Lake.open(local), Warehouse(local)
+    lake, warehouse = open_lake(local), Warehouse(local)
     lake.commit(flush_of(stretch(0, 3)))
     log = Path(local.url, "usage", "_delta_log", f"{1:020d}.json")
     warehouse._taker._handles["usage"].refresh()  # this commit is known; only the snapshot reads it again
@@ -460,7 +471,7 @@ def test_a_damaged_commit_is_named(local: LakeSettings):
 
 
 def test_a_question_that_needs_more_memory_says_which_setting(local: LakeSettings, monkeypatch: pytest.MonkeyPatch):
-    Lake.open(local).commit(flush_of(stretch(0, 3)))
+    open_lake(local).commit(flush_of(stretch(0, 3)))
 
     def full(*_: object, **__: object) -> None:
         raise duckdb.OutOfMemoryException("could not allocate block")
@@ -471,7 +482,7 @@ def test_a_question_that_needs_more_memory_says_which_setting(local: LakeSetting
 
 
 def test_questions_are_asked_by_several_threads_at_once(local: LakeSettings):
-    Lake.open(local).commit(flush_of(stretch(0, 3)))
+    open_lake(local).commit(flush_of(stretch(0, 3)))
     warehouse = Warehouse(local)
     answers: list[int] = []
 
@@ -497,7 +508,7 @@ def test_a_question_has_the_memory_and_threads_of_the_settings_and_fetches_nothi
 
 
 def test_unknown_questions_and_parameters_are_refused_before_the_lake_is_read(local: LakeSettings):
-    Lake.open(local)
+    open_lake(local)
     warehouse = Warehouse(local)
 
     with pytest.raises(BadQuestion, match=r"no question 'spent'; there are .*calls, .*spend"):

@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.warehouse.contents import assert_exactly_once, files, stored
+from tests.warehouse.fresh import open_lake
 from tests.warehouse.samples import APP, NOON, flush_of, rows, span, stretch, usage
-from tests.warehouse.upkept import FILLED, WRITTEN, active, age, fill, later
-from warehouse.lake import Flush, Lake
+from tests.warehouse.upkept import FILLED, WRITTEN, active, age, fill, filled, later
+from warehouse.lake import Flush
 from warehouse.lake.compaction import FEWEST
 from warehouse.lake.upkeep import TIDY_EVERY, Upkeep
 from warehouse.reader import ALL, Warehouse
@@ -34,12 +35,12 @@ def test_small_files_become_one_and_every_row_stays_once(anywhere: LakeSettings)
     assert kept.written == len(WRITTEN)
     assert kept.merged >= FEWEST * len(WRITTEN)
     assert_exactly_once(anywhere, *sent)
-    assert Lake.open(anywhere).next_offsets([APP])[APP] == dict.fromkeys(COMMIT_ORDER, FEWEST + 1)
+    assert open_lake(anywhere).next_offsets([APP])[APP] == dict.fromkeys(COMMIT_ORDER, FEWEST + 1)
     assert Warehouse(anywhere).ask("spend", ALL)["cost_usd"].to_pylist() == [Decimal(FEWEST + 1)]
 
 
 def test_a_second_pass_finds_nothing_to_do(local: LakeSettings):
-    fill(local)
+    filled(local)
     Upkeep(local).step(later(hours=2))
     versions = Warehouse(local).versions()
 
@@ -51,7 +52,7 @@ def test_a_second_pass_finds_nothing_to_do(local: LakeSettings):
 
 def test_few_files_of_a_day_that_goes_on_are_let_be(local: LakeSettings):
     today = datetime.now(UTC)
-    lake = Lake.open(local)
+    lake = open_lake(local)
     for offset in range(3):
         calls = rows("usage", usage(minute=today))
         lake.commit(Flush(ranges=(stretch(offset, offset + 1),), tables={"usage": {APP: calls}}))
@@ -61,7 +62,7 @@ def test_few_files_of_a_day_that_goes_on_are_let_be(local: LakeSettings):
 
 
 def test_the_commit_says_that_no_data_has_changed(local: LakeSettings):
-    fill(local)
+    filled(local)
     Upkeep(local).step(later(hours=2))
 
     newest = max(Path(local.url, "spans", "_delta_log").glob("*.json"))
@@ -72,7 +73,7 @@ def test_the_commit_says_that_no_data_has_changed(local: LakeSettings):
 
 
 def test_a_merged_file_is_in_the_order_of_its_times(local: LakeSettings):
-    lake = Lake.open(local)
+    lake = open_lake(local)
     for offset, minute in enumerate((5, 3, 4)):
         calls = rows("usage", *(usage(minute=NOON + timedelta(minutes=minute), tenant=name) for name in "ba"))
         lake.commit(Flush(ranges=(stretch(offset, offset + 1),), tables={"usage": {APP: calls}}))
@@ -89,7 +90,7 @@ def test_a_merged_file_is_in_the_order_of_its_times(local: LakeSettings):
 def test_a_merged_file_takes_a_dictionary_where_users_come_again_and_again(local: LakeSettings):
     rng = random.Random(1)
     users = [rng.randbytes(16).hex() for _ in range(300)]
-    lake = Lake.open(local)
+    lake = open_lake(local)
     for offset in range(2):
         calls = (span(n, user_id=rng.choice(users), session_id=rng.randbytes(8).hex()) for n in range(1500))
         made = {APP: rows("spans", *calls)}
@@ -104,7 +105,7 @@ def test_a_merged_file_takes_a_dictionary_where_users_come_again_and_again(local
 
 
 def test_a_merged_file_is_compressed_though_its_sources_are_not(local: LakeSettings):
-    fill(local)
+    filled(local)
     compressions = {part.compression for path in active(local, "spans") for part in parts_of(path)}
     assert compressions == {"UNCOMPRESSED"}
 
@@ -131,7 +132,7 @@ def test_files_that_a_reader_may_have_to_hide_are_let_be(local: LakeSettings, mo
 
 
 def test_a_question_to_an_older_snapshot_is_answered_after_merge_and_vacuum(local: LakeSettings):
-    fill(local)
+    filled(local)
     before = Warehouse(local).snapshot()
     attached = before.ask("spend", ALL)
 
@@ -148,7 +149,7 @@ def _name(path: str) -> str:
 
 @pytest.mark.parametrize(("days", "left"), [(6, FILLED + 1), (8, 1)])
 def test_what_was_merged_is_deleted_when_its_time_is_up(days: int, left: int, local: LakeSettings):
-    sent = fill(local)
+    sent = filled(local)
     Upkeep(local).step(later(hours=2))
     age(local, days=days)
 
@@ -159,8 +160,8 @@ def test_what_was_merged_is_deleted_when_its_time_is_up(days: int, left: int, lo
 
 
 def test_days_past_retention_leave_every_table_but_that_of_incidents(local: LakeSettings):
-    fill(local)
-    lake = Lake.open(local)
+    filled(local)
+    lake = open_lake(local)
     lake.append_once("incidents", rows("incidents", {"event_id": "e", "recorded_at": NOON}), "alerts", 0)
     fresh = flush_of(stretch(FILLED, FILLED + 1), minute=datetime.now(UTC))
     lake.commit(Flush(ranges=fresh.ranges, tables={"usage": fresh.tables["usage"]}))
@@ -186,14 +187,14 @@ def test_the_log_is_kept_short(local: LakeSettings):
     entries = sorted(int(path.stem) for path in Path(settings.url, "spans", "_delta_log").glob("*.json"))
     assert entries[0] >= 5
     assert_exactly_once(settings, *sent)
-    assert Lake.open(settings).next_offsets([APP])[APP]["spans"] == 12
+    assert open_lake(settings).next_offsets([APP])[APP]["spans"] == 12
 
 
 @pytest.mark.parametrize("table", ["outcomes", "usage", "safety", "gpu_samples", "token_samples", "spans", "flushes"])
 def test_every_table_merges_rows_with_and_without_values(
     table: str, local: LakeSettings, every_kind: Callable[..., Flush]
 ):
-    lake = Lake.open(local)
+    lake = open_lake(local)
     sent = [every_kind(table, offset) for offset in range(3)]
     for flush in sent:
         lake.commit(flush)

@@ -13,19 +13,22 @@ from deltalake import DeltaTable
 from tests.warehouse import processes
 from tests.warehouse.contents import assert_exactly_once, files, stored
 from tests.warehouse.faults import full_disk
+from tests.warehouse.fresh import open_lake
 from tests.warehouse.samples import flush_of, stretch
 from tests.warehouse.steps import at
-from tests.warehouse.upkept import FILLED, WRITTEN, active, age, fill, later
-from warehouse.lake import Lake
+from tests.warehouse.upkept import FILLED, WRITTEN, active, age, filled, later
 from warehouse.lake.upkeep import Upkeep
 from warehouse.settings import LakeSettings
 
+LONG = pytest.mark.long
 pytestmark = pytest.mark.usefixtures("settled")
 
 
-@pytest.mark.parametrize("step", ["usage rewritten", "spans rewritten", "flushes rewritten"])
+@pytest.mark.parametrize(
+    "step", ["usage rewritten", *(pytest.param(f"{table} rewritten", marks=LONG) for table in ("spans", "flushes"))]
+)
 def test_of_two_that_merge_the_same_files_one_loses_and_nothing_doubles(step: str, anywhere: LakeSettings):
-    sent = fill(anywhere)
+    sent = filled(anywhere)
     theirs = Upkeep(anywhere)
     ours = Upkeep(anywhere, on_step=at(step, lambda: theirs.step(later(hours=2))))
 
@@ -38,7 +41,7 @@ def test_of_two_that_merge_the_same_files_one_loses_and_nothing_doubles(step: st
 
 
 def test_two_processes_that_look_after_a_lake_while_a_third_writes_lose_and_double_nothing(local: LakeSettings):
-    sent = fill(local)
+    sent = filled(local)
     more = [stretch(offset, offset + 1) for offset in range(FILLED, FILLED + 8)]
 
     codes = processes.run(_work, [("keep", local, ()), ("keep", local, ()), ("write", local, more)])
@@ -59,8 +62,8 @@ def _work(what: str, settings: LakeSettings, parts: tuple[object, ...]) -> None:
 
 
 def test_a_writer_commits_over_a_merge_that_came_in_between(anywhere: LakeSettings):
-    sent = fill(anywhere)
-    lake, flush = Lake.open(anywhere), flush_of(stretch(FILLED, FILLED + 1))
+    sent = filled(anywhere)
+    lake, flush = open_lake(anywhere), flush_of(stretch(FILLED, FILLED + 1))
 
     lake.commit(flush, on_step=at("spans written", lambda: Upkeep(anywhere).step(later(hours=2))))
 
@@ -68,7 +71,7 @@ def test_a_writer_commits_over_a_merge_that_came_in_between(anywhere: LakeSettin
 
 
 def test_a_merge_gives_way_where_a_file_of_it_was_taken_out_meanwhile(local: LakeSettings):
-    sent = fill(local)
+    sent = filled(local)
 
     def erase() -> None:
         DeltaTable(f"{local.url}/spans").delete("source_offset = 1")
@@ -79,11 +82,12 @@ def test_a_merge_gives_way_where_a_file_of_it_was_taken_out_meanwhile(local: Lak
 
 
 STEPS = ("usage rewritten", "usage merged", "spans rewritten", "spans merged", "spans listed", "spans vacuumed")
+QUICK = ("usage rewritten", "spans merged", "spans vacuumed")
 
 
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("step", [step if step in QUICK else pytest.param(step, marks=LONG) for step in STEPS])
 def test_who_dies_at_any_step_has_changed_no_row_and_the_next_one_ends_it(step: str, local: LakeSettings):
-    sent = fill(local)
+    sent = filled(local)
 
     codes = processes.run(_keep_and_die, [(local, step)])
 
@@ -105,7 +109,7 @@ def _keep_and_die(settings: LakeSettings, last_step: str) -> None:
 
 
 def test_who_is_killed_within_vacuum_has_changed_no_row(local: LakeSettings):
-    sent = fill(local)
+    sent = filled(local)
     Upkeep(local).step(later(hours=2))
     age(local, days=8)
 
@@ -132,7 +136,7 @@ def _vacuum_and_die(settings: LakeSettings, delay_s: float) -> None:
 
 
 def test_a_full_disk_stops_a_merge_leaves_nothing_behind_and_the_next_pass_ends_it(local: LakeSettings):
-    sent = fill(local)
+    sent = filled(local)
 
     with full_disk():
         kept = Upkeep(local).step(later(hours=2))
@@ -145,7 +149,7 @@ def test_a_full_disk_stops_a_merge_leaves_nothing_behind_and_the_next_pass_ends_
 
 
 def test_a_stop_is_heard_between_two_merges(local: LakeSettings):
-    fill(local)
+    filled(local)
     done: list[str] = []
     upkeep = Upkeep(local, stop=lambda: "usage merged" in done, on_step=done.append)
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
+import shutil
+import tempfile
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from deltalake import DeltaTable
 
+from tests.warehouse.fresh import open_lake
 from tests.warehouse.samples import flush_of, stretch
-from warehouse.lake import Flush, Lake
+from warehouse.lake import Flush
+from warehouse.lake.place import Place
 from warehouse.settings import LakeSettings
 
 WRITTEN = ("usage", "spans", "flushes")
@@ -21,11 +27,28 @@ FILLED = 3
 def fill(settings: LakeSettings, first: int = 0, flushes: int = FILLED) -> list[Flush]:
     """So many flushes of one call each, and one more on top, whose files are the newest."""
     sent = [flush_of(stretch(offset, offset + 1)) for offset in range(first, first + flushes)]
-    lake = Lake.open(settings)
+    lake = open_lake(settings)
     for flush in sent:
         lake.commit(flush)
         time.sleep(0.002)  # a file is merged when a later commit exists
     return sent
+
+
+def filled(settings: LakeSettings) -> list[Flush]:
+    """As ``fill``; a directory is a copy of one that was filled once in each process: its files are not new."""
+    directory = Place.of(settings).directory
+    if directory is None:
+        return fill(settings)
+    root, sent = _filled()
+    shutil.copytree(root, directory)
+    return sent
+
+
+@functools.cache
+def _filled() -> tuple[Path, list[Flush]]:
+    root = Path(tempfile.mkdtemp(prefix="filled-lake-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    return root / "lake", fill(LakeSettings(url=str(root / "lake")))
 
 
 def later(**ago: float) -> datetime:
