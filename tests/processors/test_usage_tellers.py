@@ -5,14 +5,13 @@ uncached, 1024 read and 100 written tokens; later ones of 6 add ``inputTokenDeta
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
-import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from processors.conventions.table import load_table
-from processors.decode import decode
-from processors.normalise import Rules, normalise
-from tests.processors.otlp import message, request, span
+from tests.processors.flushes import Case, row_of
+from tests.processors.otlp import request, span
 
 COUNTS = (
     *("input_tokens", "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens"),
@@ -29,16 +28,24 @@ METADATA = {"ai.response.providerMetadata": json.dumps({"anthropic": {"usage": R
 READ = {"ai.usage.inputTokenDetails.cacheReadTokens": 1024}
 
 
-def _told(given: dict[str, Any], scope: str, version: str = "") -> dict[str, Any]:
-    rules = Rules(user_key=b"key", trusted_topics=("otlp_spans",))
+def _sent(given: dict[str, Any], scope: str, version: str = "") -> ExportTraceServiceRequest:
+    """A chat that is told so."""
     one = span({"gen_ai.operation.name": "chat", "gen_ai.request.model": "m"} | given)
-    decoded = decode([message(request(one, scope=scope, version=version))], load_table())
-    return normalise(decoded, rules).spans.to_pylist()[0]
+    return request(one, scope=scope, version=version)
 
 
-def _counts(given: dict[str, Any], scope: str, version: str = "") -> tuple[int | None, ...]:
-    row = _told(given, scope, version)
-    return tuple(row[name] for name in COUNTS)
+def _counts(cases: Mapping[Case, ExportTraceServiceRequest]) -> dict[Case, tuple[int | None, ...]]:
+    return {case: tuple(row[name] for name in COUNTS) for case, row in row_of(cases).items()}
+
+
+def _inputs(cases: Mapping[Case, ExportTraceServiceRequest]) -> dict[Case, tuple[int | None, str]]:
+    """Of each case the input, and how it was counted."""
+    return {case: (row["input_tokens"], row["usage_semantics"]) for case, row in row_of(cases).items()}
+
+
+def _sides(cases: Mapping[Case, ExportTraceServiceRequest]) -> dict[Case, tuple[int | None, int | None, str]]:
+    rows = row_of(cases)
+    return {case: (row["input_tokens"], row["output_tokens"], row["usage_semantics"]) for case, row in rows.items()}
 
 
 def _vercel(
@@ -56,39 +63,43 @@ def _vercel(
     }
 
 
-@pytest.mark.parametrize("streamed", [True, False])
-@pytest.mark.parametrize("counted", [176, 1300])
-def test_vercels_sdk_of_every_version_counts_as_its_anthropic_provider_does(counted: int, streamed: bool):
-    told = _vercel(counted, streamed=streamed) | METADATA
-    if streamed:
-        told |= {"ai.usage.totalTokens": counted + 345, "ai.usage.cachedInputTokens": 1024}
+def test_vercels_sdk_of_every_version_counts_as_its_anthropic_provider_does():
+    cases = {}
+    for counted in (176, 1300):
+        streamed = {"ai.usage.totalTokens": counted + 345, "ai.usage.cachedInputTokens": 1024}
+        cases[counted, "whole"] = _sent(_vercel(counted) | METADATA, "ai")
+        cases[counted, "streamed"] = _sent(_vercel(counted, streamed=True) | METADATA | streamed, "ai")
 
-    assert _counts(told, "ai") == (1300, 1024, 100, 40, 345, None)
+    assert _counts(cases) == dict.fromkeys(cases, (1300, 1024, 100, 40, 345, None))
 
 
-@pytest.mark.parametrize(
-    "provider", ["anthropic.messages", "amazon-bedrock", "vertex.anthropic.messages", "openai.chat"]
-)
-@pytest.mark.parametrize("details", [READ, {"ai.usage.inputTokenDetails.cacheWriteTokens": 1024}])
-def test_vercels_sdk_that_tells_details_of_the_input_counts_all_of_it(provider: str, details: dict[str, int]):
-    told = _vercel(1200, provider, streamed=True) | details | {"gen_ai.request.model": "claude-sonnet-4-5"}
+def test_vercels_sdk_that_tells_details_of_the_input_counts_all_of_it():
+    cases = {
+        (provider, *details): _sent(
+            _vercel(1200, provider, streamed=True) | details | {"gen_ai.request.model": "claude-sonnet-4-5"}, "ai"
+        )
+        for provider in ("anthropic.messages", "amazon-bedrock", "vertex.anthropic.messages", "openai.chat")
+        for details in (READ, {"ai.usage.inputTokenDetails.cacheWriteTokens": 1024})
+    }
 
-    row = _told(told, "ai")
-
-    assert (row["input_tokens"], row["usage_semantics"]) == (1200, "inclusive")
+    assert _inputs(cases) == dict.fromkeys(cases, (1200, "inclusive"))
 
 
 def test_vercels_sdk_before_it_told_details_counts_as_anthropic_does():
-    assert _told(_vercel(176) | {"ai.usage.cachedInputTokens": 100}, "ai")["input_tokens"] == 276
+    row = row_of({"it": _sent(_vercel(176) | {"ai.usage.cachedInputTokens": 100}, "ai")})["it"]
+
+    assert row["input_tokens"] == 276
 
 
-@pytest.mark.parametrize(("written", "total"), [(217, 1545), (345, 1545)])
-@pytest.mark.parametrize("name", ["google", "vertex"])
-def test_vercels_sdk_over_gemini_tells_thoughts_in_the_providers_own_usage(name: str, written: int, total: int):
-    usage = {"promptTokenCount": 1200, "thoughtsTokenCount": 128, "totalTokenCount": total}
-    own = {"ai.response.providerMetadata": json.dumps({name: {"usageMetadata": usage}})}
+def test_vercels_sdk_over_gemini_tells_thoughts_in_the_providers_own_usage():
+    usage = {"promptTokenCount": 1200, "thoughtsTokenCount": 128, "totalTokenCount": 1545}
+    cases = {}
+    for name in ("google", "vertex"):
+        own = {"ai.response.providerMetadata": json.dumps({name: {"usageMetadata": usage}})}
+        for written in (217, 345):
+            cases[name, written] = _sent(_vercel(1200, "google.generative-ai", out=written) | own, "ai")
 
-    assert _counts(_vercel(1200, "google.generative-ai", out=written) | own, "ai") == (1200, None, None, None, 345, 128)
+    assert _counts(cases) == dict.fromkeys(cases, (1200, None, None, None, 345, 128))
 
 
 def _logfire(usage: dict[str, Any], **attributes: int) -> dict[str, Any]:
@@ -97,50 +108,47 @@ def _logfire(usage: dict[str, Any], **attributes: int) -> dict[str, Any]:
     }
 
 
-@pytest.mark.parametrize(
-    ("version", "attributes"),
-    [
+def test_logfire_of_every_version_tells_what_anthropic_cached():
+    told: list[tuple[str, dict[str, int]]] = [
         ("3.9.0", {}),
         ("4.18.0", {}),
         ("4.19.0", {"input_tokens": 176, "output_tokens": 345}),
         ("4.30.0", {"input_tokens": 176, "output_tokens": 345}),
         ("4.31.0", {"input_tokens": 1300, "output_tokens": 345}),
         ("5.2.0", {"input_tokens": 1300, "output_tokens": 345}),
-    ],
-)
-def test_logfire_of_every_version_tells_what_anthropic_cached(version: str, attributes: dict[str, int]):
-    told = _logfire(RAW, **attributes)
+    ]
+    cases = {version: _sent(_logfire(RAW, **attributes), "logfire.anthropic", version) for version, attributes in told}
 
-    assert _counts(told, "logfire.anthropic", version) == (1300, 1024, 100, 40, 345, None)
+    assert _counts(cases) == dict.fromkeys(cases, (1300, 1024, 100, 40, 345, None))
 
 
-@pytest.mark.parametrize("attributes", [{}, {"input_tokens": 1200, "output_tokens": 345}])
-@pytest.mark.parametrize(("asked", "answered"), [("prompt", "completion"), ("input", "output")])
-def test_logfire_tells_what_openai_cached_and_thought(asked: str, answered: str, attributes: dict[str, int]):
-    usage = {
-        f"{asked}_tokens": 1200,
-        f"{answered}_tokens": 345,
-        "total_tokens": 1545,
-        f"{asked}_tokens_details": {"cached_tokens": 1024},
-        f"{answered}_tokens_details": {"reasoning_tokens": 128},
-    }
+def test_logfire_tells_what_openai_cached_and_thought():
+    cases = {}
+    for asked, answered in (("prompt", "completion"), ("input", "output")):
+        usage = {
+            f"{asked}_tokens": 1200,
+            f"{answered}_tokens": 345,
+            "total_tokens": 1545,
+            f"{asked}_tokens_details": {"cached_tokens": 1024},
+            f"{answered}_tokens_details": {"reasoning_tokens": 128},
+        }
+        alone, beside = _logfire(usage), _logfire(usage, input_tokens=1200, output_tokens=345)
+        cases[asked, "alone"] = _sent(alone, "logfire.openai", "4.0.0")
+        cases[asked, "beside attributes"] = _sent(beside, "logfire.openai", "4.0.0")
 
-    assert _counts(_logfire(usage, **attributes), "logfire.openai", "4.0.0") == (1200, 1024, None, None, 345, 128)
+    assert _counts(cases) == dict.fromkeys(cases, (1200, 1024, None, None, 345, 128))
 
 
 def test_nulls_in_a_response_are_no_counts():
     usage = {"input_tokens": 7, "output_tokens": 9, "cache_read_input_tokens": None, "cache_creation": None}
 
-    assert _counts(_logfire(usage), "logfire.anthropic", "3.9.0") == (7, None, None, None, 9, None)
+    assert _counts({"it": _sent(_logfire(usage), "logfire.anthropic", "3.9.0")}) == {
+        "it": (7, None, None, None, 9, None)
+    }
 
 
 GEMINI = {"gen_ai.system": "gemini", "gen_ai.request.model": "gemini-2.5-flash"}
 GOOGLE = "opentelemetry.instrumentation.google_generativeai"
-
-
-def _sides(given: dict[str, Any], scope: str) -> tuple[int | None, int | None, str]:
-    row = _told(given, scope)
-    return row["input_tokens"], row["output_tokens"], row["usage_semantics"]
 
 
 def _usage(asked: int, answered: int, total: int | None, **more: int) -> dict[str, int]:
@@ -148,51 +156,55 @@ def _usage(asked: int, answered: int, total: int | None, **more: int) -> dict[st
     return {f"gen_ai.usage.{name}": count for name, count in counts.items() if count is not None}
 
 
-@pytest.mark.parametrize("scope", [GOOGLE, "opentelemetry.instrumentation.vertexai"])
-@pytest.mark.parametrize(
-    ("model", "sides"),
-    [
+def test_what_traceloop_leaves_to_geminis_total_is_named_and_is_input_where_the_model_does_not_think():
+    expected = [
         ("gemini-2.5-flash", (1498, 467, "inclusive+thoughts_of_total")),
         ("gemini-2.0-flash-thinking-exp", (1498, 467, "inclusive+thoughts_of_total")),
         ("gemini-2.0-flash", (1896, 69, "inclusive+tools_outside_input")),
         ("gemini-1.5-pro-002", (1896, 69, "inclusive+tools_outside_input")),
-    ],
-)
-def test_what_traceloop_leaves_to_geminis_total_is_named_and_is_input_where_the_model_does_not_think(
-    scope: str, model: str, sides: tuple[int, int, str]
-):
-    told = GEMINI | {"gen_ai.request.model": model} | _usage(1498, 69, 1965)
+    ]
+    cases = {
+        (scope, model): _sent(GEMINI | {"gen_ai.request.model": model} | _usage(1498, 69, 1965), scope)
+        for scope in (GOOGLE, "opentelemetry.instrumentation.vertexai")
+        for model, _ in expected
+    }
 
-    assert _sides(told, scope) == sides
-
-
-@pytest.mark.parametrize(("total", "semantics"), [(1567, "inclusive"), (None, "inclusive")])
-def test_a_total_of_gemini_that_leaves_nothing_names_nothing(total: int | None, semantics: str):
-    assert _sides(GEMINI | _usage(1498, 69, total), GOOGLE) == (1498, 69, semantics)
+    assert _sides(cases) == {(scope, model): dict(expected)[model] for scope, model in cases}
 
 
-@pytest.mark.parametrize("scope", ["ai", "litellm", "openinference.instrumentation.google_genai", ""])
-@pytest.mark.parametrize(("total", "tools"), [(1965, 222), (1743, 0)])
-def test_what_geminis_total_has_beyond_thoughts_that_are_told_is_what_its_tools_gave_to_read(
-    scope: str, total: int, tools: int
-):
-    told = GEMINI | _usage(1498, 245, total, **{"reasoning.output_tokens": 176 if tools < 176 else 230})
-    semantics = "inclusive+tools_outside_input" if tools else "inclusive"
+def test_a_total_of_gemini_that_leaves_nothing_names_nothing():
+    cases = {total: _sent(GEMINI | _usage(1498, 69, total), GOOGLE) for total in (1567, None)}
 
-    assert _sides(told, scope) == (1498 + tools, 245, semantics)
+    assert _sides(cases) == dict.fromkeys(cases, (1498, 69, "inclusive"))
 
 
-def test_thoughts_that_stand_in_geminis_total_alone_are_billed_whoever_tells():
-    assert _sides(GEMINI | _usage(8, 7, 300), "opentelemetry.instrumentation.openai.v1") == (
-        *(8, 292),
-        "inclusive+thoughts_of_total",
-    )
+def test_what_geminis_total_has_beyond_thoughts_that_are_told_is_what_its_tools_gave_to_read():
+    expected = {
+        (1965, 230): (1720, 245, "inclusive+tools_outside_input"),
+        (1743, 176): (1498, 245, "inclusive"),
+    }
+    cases = {
+        (scope, total, thoughts): _sent(
+            GEMINI | _usage(1498, 245, total, **{"reasoning.output_tokens": thoughts}), scope
+        )
+        for scope in ("ai", "litellm", "openinference.instrumentation.google_genai", "")
+        for total, thoughts in expected
+    }
+
+    assert _sides(cases) == {case: expected[case[1:]] for case in cases}
 
 
-def test_a_total_that_is_not_geminis_is_flagged_as_before():
-    told = {"gen_ai.system": "openai", "gen_ai.request.model": "gpt-4o"} | _usage(8, 7, 300)
+def test_what_stands_in_geminis_total_alone_is_thought_whoever_tells_and_another_total_is_flagged_as_before():
+    other = {"gen_ai.system": "openai", "gen_ai.request.model": "gpt-4o"}
+    cases = {
+        "gemini": _sent(GEMINI | _usage(8, 7, 300), "opentelemetry.instrumentation.openai.v1"),
+        "openai": _sent(other | _usage(8, 7, 300), ""),
+    }
 
-    assert _sides(told, "") == (8, 7, "inclusive+total_disagrees")
+    assert _sides(cases) == {
+        "gemini": (8, 292, "inclusive+thoughts_of_total"),
+        "openai": (8, 7, "inclusive+total_disagrees"),
+    }
 
 
 def _litellm(asked: int, total: int, read: int, written: int, *, stream: bool = True) -> dict[str, Any]:
@@ -209,37 +221,29 @@ def _litellm(asked: int, total: int, read: int, written: int, *, stream: bool = 
     }
 
 
-@pytest.mark.parametrize(
-    ("told", "counted"),
-    [
-        (_litellm(2899, 3523, 2757, 237), (3136, "inclusive+write_outside_input")),
-        (_litellm(2899, 3760, 2757, 237, stream=False), (3136, "inclusive+write_outside_input")),
-        (_litellm(2899, 3760, 57, 237, stream=False), (3136, "inclusive+write_outside_input")),
-        (_litellm(2899, 3523, 57, 237), (2899, "inclusive+write_unsure")),
-        (_litellm(2899, 3523, 57, 237, stream=False), (2899, "inclusive")),
-        (_litellm(2899, 3523, 2757, 0), (2899, "inclusive")),
-        (_litellm(142, 766, 2757, 237), (3136, "inclusive+cache_outside_input")),
-    ],
-    ids=["does not fit", "total and does not fit", "total", "unsure", "total has it", "none written", "nothing in it"],
-)
-def test_litellm_of_old_leaves_what_bedrock_wrote_to_a_cache_out_of_the_input_and_nothing_else(
-    told: dict[str, Any], counted: tuple[int, str]
-):
-    row = _told(told, "litellm")
+def test_litellm_of_old_leaves_what_bedrock_wrote_to_a_cache_out_of_the_input_and_nothing_else():
+    since = _litellm(3136, 3760, 2757, 237) | {"gen_ai.usage.input_tokens": 3136}
+    since.pop("gen_ai.usage.prompt_tokens")
+    told = {
+        "does not fit": (_litellm(2899, 3523, 2757, 237), (3136, "inclusive+write_outside_input")),
+        "total and does not fit": (
+            _litellm(2899, 3760, 2757, 237, stream=False),
+            (3136, "inclusive+write_outside_input"),
+        ),
+        "total": (_litellm(2899, 3760, 57, 237, stream=False), (3136, "inclusive+write_outside_input")),
+        "unsure": (_litellm(2899, 3523, 57, 237), (2899, "inclusive+write_unsure")),
+        "total has it": (_litellm(2899, 3523, 57, 237, stream=False), (2899, "inclusive")),
+        "none written": (_litellm(2899, 3523, 2757, 0), (2899, "inclusive")),
+        "nothing in it": (_litellm(142, 766, 2757, 237), (3136, "inclusive+cache_outside_input")),
+        "since it says input": (since, (3136, "inclusive")),
+    }
 
-    assert (row["input_tokens"], row["usage_semantics"]) == counted
+    inputs = _inputs({case: _sent(given, "litellm") for case, (given, _) in told.items()})
 
-
-def test_litellm_since_it_says_input_counts_what_bedrock_wrote():
-    told = _litellm(3136, 3760, 2757, 237) | {"gen_ai.usage.input_tokens": 3136}
-    told.pop("gen_ai.usage.prompt_tokens")
-
-    row = _told(told, "litellm")
-
-    assert (row["input_tokens"], row["usage_semantics"]) == (3136, "inclusive")
+    assert inputs == {case: counted for case, (_, counted) in told.items()}
 
 
 def test_whoever_tells_a_total_with_what_was_written_has_left_that_out_and_not_what_was_read():
     told = _usage(2899, 624, 3760, **{"cache_read.input_tokens": 57, "cache_creation.input_tokens": 237})
 
-    assert _sides(told, "") == (3136, 624, "inclusive+write_outside_input")
+    assert _sides({"it": _sent(told, "")}) == {"it": (3136, 624, "inclusive+write_outside_input")}
