@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
+import shutil
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 from tests.warehouse.samples import flush_of, stretch
 from warehouse.lake import Lake, compaction, layout, parquet
+from warehouse.lake.place import Place
 from warehouse.schemas import TABLES
 from warehouse.settings import LakeSettings
 
@@ -18,7 +23,22 @@ ADDED = {"usage": "model", "incidents": "budget", "ledger": "tags"}
 
 
 def write_earlier(settings: LakeSettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two flushes of one call each."""
+    """Two flushes of one call each; in a directory a copy of what was written once in each process."""
+    directory = Place.of(settings).directory
+    if directory is None:
+        _write(settings, monkeypatch)
+        return
+    if not _WRITTEN:
+        _WRITTEN.append(Path(tempfile.mkdtemp(prefix="earlier-lake-")))
+        atexit.register(shutil.rmtree, _WRITTEN[0], ignore_errors=True)
+        _write(LakeSettings(url=str(_WRITTEN[0] / "lake")), monkeypatch)
+    shutil.copytree(_WRITTEN[0] / "lake", directory)
+
+
+_WRITTEN: list[Path] = []
+
+
+def _write(settings: LakeSettings, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         for table, column in ADDED.items():
             schema = TABLES[table].schema

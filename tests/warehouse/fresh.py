@@ -10,10 +10,17 @@ import uuid
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from tests.warehouse.object_store import BUCKET, copy_folder
 from warehouse.lake import Lake
 from warehouse.lake.place import Place
 from warehouse.settings import LakeSettings
+
+IN_A_DIRECTORY = pytest.mark.parametrize(
+    "anywhere", ["directory", pytest.param("object store", marks=pytest.mark.long)], indirect=True
+)
+"""Of tests that take ``anywhere``: where others hold the same of an object store, the long tests do so too."""
 
 
 def open_lake(settings: LakeSettings) -> Lake:

@@ -13,6 +13,7 @@ from deltalake import DeltaTable
 
 from tests.warehouse import processes
 from tests.warehouse.earlier import ADDED, forget, write_earlier
+from tests.warehouse.fresh import IN_A_DIRECTORY
 from tests.warehouse.samples import APP, flush_of, stretch
 from warehouse.attach import attach
 from warehouse.lake import Lake
@@ -44,6 +45,7 @@ def _spend(settings: LakeSettings) -> dict[str | None, Decimal]:
     return dict(zip(answer["model"].to_pylist(), answer["cost_usd"].to_pylist(), strict=True))
 
 
+@IN_A_DIRECTORY
 def test_who_only_reads_finds_nothing_in_columns_that_came_later(earlier: LakeSettings):
     assert _spend(earlier) == {None: Decimal(2)}
     assert "model" not in _columns(earlier, "usage")
@@ -58,6 +60,7 @@ def test_who_writes_adds_the_columns_and_both_kinds_of_rows_are_read(earlier: La
     assert Lake.open(earlier).next_offsets([APP])[APP]["usage"] == 5
 
 
+@IN_A_DIRECTORY
 def test_a_reader_that_was_there_before_goes_on(earlier: LakeSettings):
     reader = Warehouse(earlier)
     reader.ask("spend", ALL)
@@ -67,6 +70,7 @@ def test_a_reader_that_was_there_before_goes_on(earlier: LakeSettings):
     assert reader.ask("spend", ALL, by=["model"])["model"].to_pylist() == ["gpt-5", None]
 
 
+@IN_A_DIRECTORY
 @pytest.mark.usefixtures("settled")
 def test_files_of_both_kinds_are_merged(earlier: LakeSettings):
     lake = Lake.open(earlier)

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.warehouse.contents import assert_exactly_once, files, stored
-from tests.warehouse.fresh import open_lake
+from tests.warehouse.fresh import IN_A_DIRECTORY, open_lake
 from tests.warehouse.samples import APP, NOON, flush_of, rows, span, stretch, usage
 from tests.warehouse.upkept import FILLED, WRITTEN, active, age, fill, filled, later
 from warehouse.lake import Flush
@@ -27,6 +27,7 @@ from warehouse.settings import LakeSettings
 pytestmark = pytest.mark.usefixtures("settled")
 
 
+@IN_A_DIRECTORY
 def test_small_files_become_one_and_every_row_stays_once(anywhere: LakeSettings):
     sent = fill(anywhere, flushes=FEWEST + 1)
 
