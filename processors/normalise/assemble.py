@@ -50,6 +50,7 @@ HELPERS = pa.schema(
         pa.field("_has_usage", pa.bool_()),
         pa.field("_usage_rank", pa.int8()),
         pa.field("_reported_duration_ms", pa.float64()),
+        pa.field("_first_chunk_us", pa.int64()),
         pa.field("_input_tokens_reported", pa.int64()),
         pa.field("_output_tokens_reported", pa.int64()),
         pa.field("_repair", pa.string()),

@@ -19,9 +19,13 @@ _FIRST_TOKENS = ("ttft", "first_chunk_at", "server_ttft")
 
 
 def measure_speed(frame: pl.DataFrame) -> pl.DataFrame:
-    """``ttft_ms`` anew, and ``tpot_ms``; no first token is before the start, after the end or past ``LONGEST``."""
+    """``ttft_ms`` anew, and ``tpot_ms``; no first token is before the start, after the end or past ``LONGEST``.
+
+    ``_first_chunk_us`` says when a stream's first chunk came, where that was after the end of its span: it ended as it
+    handed the stream over (LlamaIndex).
+    """
     told = frozenset(told_in(frame, _FIRST_TOKENS))
-    return frame.with_columns(_ttft(told)).with_columns(_tpot())
+    return frame.with_columns(_ttft(told), _late_first_chunk("first_chunk_at" in told)).with_columns(_tpot())
 
 
 @cache
@@ -42,6 +46,15 @@ def _ttft(told: frozenset[str]) -> pl.Expr:
         .then(pl.coalesce(*[_plausible(value) for name, value in candidates.items() if name in told]))
         .alias("ttft_ms")
     )
+
+
+@cache
+def _late_first_chunk(is_told: bool) -> pl.Expr:
+    """Microseconds since the epoch; NULL where none is told, or none after the end."""
+    late_ns = (pl.col("first_chunk_at") - pl.col("ended_ns")).cast(pl.Int64, strict=False)
+    is_late = pl.col("_model_call") & (pl.col("first_chunk_at") > pl.col("ended_ns")) & (late_ns <= LONGEST_MS * 1e6)
+    late = pl.when(is_late).then(pl.col("first_chunk_at") // 1000) if is_told else pl.lit(None)
+    return late.cast(pl.Int64, strict=False).alias("_first_chunk_us")
 
 
 @cache

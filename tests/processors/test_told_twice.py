@@ -1,4 +1,4 @@
-"""Recorded calls that two instrumentations tell under two words for the provider: tests/data/twice/README.md."""
+"""Recorded calls that two instrumentations tell, and calls that only look so: tests/data/twice/README.md."""
 
 from __future__ import annotations
 
@@ -61,3 +61,28 @@ def test_all_of_them_in_one_range_are_one_call_each_in_any_order():
     there, back = (sorted(told(row) for row in rows if row["billable"]) for rows in found.values())
     assert [row[0] for row in there] == ["azure.ai.openai", "gcp.gemini", "groq", "x_ai"]
     assert there == back
+
+
+def test_a_stream_that_was_handed_over_is_known_by_its_first_chunk_however_late_it_is_read():
+    names = ("llamaindex-openai-streams", "llamaindex-azure-late-streams")
+
+    found = spans({name: recorded(name) for name in names})
+
+    assert {name: [told(row) for row in rows if row["billable"]] for name, rows in found.items()} == {
+        "llamaindex-openai-streams": [("openai", 1000, 200, 400, "0.00625")] * 3,
+        "llamaindex-azure-late-streams": [("azure.ai.openai", 1000, 200, 400, "0.00625")] * 2,
+    }
+    suppressed = [row for rows in found.values() for row in rows if not row["billable"]]
+    assert {row["ttft_ms"] for row in suppressed} == {None}  # it came after the end of the span that handed it over
+    assert all(row["ttft_ms"] > 0 for rows in found.values() for row in rows if row["billable"])
+
+
+def test_calls_at_once_through_two_client_libraries_are_two():
+    found = spans({name: recorded(name) for name in ("anthropic-beside-bedrock", "gemini-beside-openai")})
+
+    assert {name: sorted(told(row) for row in rows if row["billable"]) for name, rows in found.items()} == {
+        "anthropic-beside-bedrock": [("anthropic", 1000, 0, 5, "0.003075")] * 2
+        + [("aws.bedrock", 1000, None, 5, "0.0033825")] * 2,
+        "gemini-beside-openai": [("gcp.gemini", 1000, None, 5, "0.0003125")] * 2
+        + [("openai", 1000, None, 5, None)] * 2,
+    }

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from tests.warehouse.look_alikes import APART
 from tests.warehouse.scenes import SCENES
-from tests.warehouse.told import in_ledgers, name, span, table, tool
+from tests.warehouse.told import START, in_ledgers, name, span, table, tool
 from warehouse import once
 from warehouse.once.facts import state_facts
 from warehouse.once.lineage import find_family, trace_lineage
@@ -25,6 +25,8 @@ from warehouse.once.rules import _append, _take
 from warehouse.once.statements import read_sql
 
 WORLDS = 24
+LATE_CHUNKS = tuple(int(START.timestamp() * 1e6) + after_ms * 1000 for after_ms in (20, 250, 400, 900))
+CLIENT_LIBRARIES = ("openinference.instrumentation.openai", "opentelemetry.instrumentation.anthropic")
 Rows = list[dict[str, Any]]
 CALM = settings(deadline=None, derandomize=True, database=None, max_examples=2)
 
@@ -61,13 +63,14 @@ def world(chance: random.Random) -> Rows:
                 else chance.choice(["execute_tool", "invoke_agent", None]),
                 service=chance.choice(["shop", "shop", None, "proxy"]),
                 convention=chance.choice(["otel_genai", "openinference", "logfire"]),
-                _scope_name=chance.choice([None, "one", "other", "third"]),
+                _scope_name=chance.choice([None, "one", "other", *CLIENT_LIBRARIES]),
                 request_model=chance.choice([None, "gpt-4o", "openai/gpt-4o", "gpt-4o-mini"]),
                 stream=chance.choice([None, True, False]),
                 status=chance.choice(["ok", "ok", "error", None]),
                 clock_skew=chance.choice([None, None, True]),
                 original_ended_at=None,
                 _reported_duration_ms=chance.choice([None, 100.0, 237.5]) if role == "usage_record" else None,
+                _first_chunk_us=chance.choice([None, None, *LATE_CHUNKS]),
                 response_id=chance.choice(
                     [None, "msg_1a2b3c4d", "msg_5e6f7a8b", "7", "réponse-1234-äöü", f"r-{number}1b2c3d4"]
                 ),

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from warehouse.once.facts import Facts, distinct_words, is_word, spelled, texts
+from warehouse.once.facts import Facts, distinct_words, holds, is_word, spelled, texts
 from warehouse.once.kernels import Bools, Numbers, add_ancestors, beside, first_of, made_ids, pointed_at
 from warehouse.once.lineage import Lineage
 
@@ -110,6 +110,9 @@ def _find_twins(facts: Facts, has_id: Bools, parent: Numbers) -> Bools:
     for edge in _times(facts):
         order = rows[np.lexsort((edge[rows], key[rows]))]
         beside(order, edge, key, (teller, has_id, failed), usage, found)
+    late = several & facts.has_late_chunk
+    if late.any():
+        found |= several & np.isin(key, key[late]) & holds(facts.spans["stream"])
     add_ancestors(parent, found)
     return found
 

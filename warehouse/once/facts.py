@@ -30,6 +30,7 @@ class Facts:
 
     ``source``: ``flush`` or ``lake``, whose columns ``spans`` has; ``names``: of those that are called otherwise.
     ``has_successor``: which rows name the span that tells of the same call, ``is_repeat`` which of these their parent.
+    ``has_late_chunk``: which are streams whose first chunk came after the span's end.
     """
 
     spans: pa.Table
@@ -42,6 +43,7 @@ class Facts:
     has_successor: Bools
     is_fetch: Bools
     is_record: Bools
+    has_late_chunk: Bools
     tenant_rank: Ranks
     feature_rank: Ranks
 
@@ -78,6 +80,7 @@ def state_facts(spans: pa.Table, ledger: Numbers) -> Facts:
         has_successor=is_repeat,
         is_fetch=is_word(spans["_role"], "fetch"),
         is_record=is_word(spans["_role"], "usage_record"),
+        has_late_chunk=known(spans["_first_chunk_us"]),
         tenant_rank=_ranks(spans["_tenant_rank"]),
         feature_rank=_ranks(spans["_feature_rank"]),
     )
@@ -99,6 +102,7 @@ def state_stored_facts(spans: pa.Table) -> Facts:
         has_successor=suppressed,
         is_fetch=is_word(spans["operation"], "task") & known(spans["response_id"]),
         is_record=_is_stored_record(spans),
+        has_late_chunk=np.zeros(spans.num_rows, np.bool_),  # the lake keeps no such time
         tenant_rank=np.where(known(spans["tenant"]), 1, NO_RANK).astype(np.int8),
         feature_rank=np.where(known(spans["feature"]), 1, NO_RANK).astype(np.int8),
     )

@@ -15,6 +15,7 @@ SELECT
     response_id,
     started_at, ended_at, original_ended_at, clock_skew,
     _reported_duration_ms AS reported_ms,
+    _first_chunk_us AS late_chunk_us,
     status, error_class, http_status, finish_reason, stream, ttft_ms, tpot_ms,
     input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens, audio_input_tokens,
     output_tokens, reasoning_tokens, audio_output_tokens,

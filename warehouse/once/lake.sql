@@ -19,6 +19,7 @@ SELECT
     response_id,
     started_at, ended_at, original_ended_at, clock_skew,
     duration_ms AS reported_ms,  -- of a usage record: how long the call took that it belongs to
+    NULL::BIGINT AS late_chunk_us,  -- of a stream that was handed over: when its first chunk came, after the span's end
     status, error_class, http_status, finish_reason, stream, ttft_ms, tpot_ms,
     input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens, audio_input_tokens,
     output_tokens, reasoning_tokens, audio_output_tokens,

@@ -37,6 +37,21 @@ CREATE TEMP MACRO may_be_said_of_one(word, kind, other_word, other_kind) AS
     OR (kind = 'maker' AND other_kind IN ('host', 'router')) OR (other_kind = 'maker' AND kind IN ('host', 'router'))
     OR (kind = 'host' AND other_kind = 'router') OR (other_kind = 'host' AND kind = 'router');
 
+-- The client library whose requests an instrumentation sees, by the name of its scope: a request goes through one of them.
+-- NULL: frameworks, which ask through such libraries, and what the lake keeps, which is no name of a scope.
+CREATE TEMP MACRO scope_word(teller) AS regexp_extract(
+    lower(teller),
+    '^(?:openinference\.instrumentation|opentelemetry\.instrumentation(?:\.genai)?|logfire|com)\.([a-z0-9_-]+)', 1
+);
+CREATE TEMP MACRO library_of(teller) AS CASE
+    WHEN scope_word(teller) IN ('openai', 'openai_v2') THEN 'openai'
+    WHEN scope_word(teller) IN ('bedrock', 'botocore', 'sagemaker') THEN 'boto3'
+    WHEN scope_word(teller) IN ('google_genai', 'google_generativeai', 'vertexai') THEN 'google'
+    WHEN scope_word(teller) IN ('mistral', 'mistralai') THEN 'mistral'
+    WHEN scope_word(teller) IN ('anthropic', 'cohere', 'groq', 'ollama', 'replicate', 'together', 'watsonx', 'writer')
+    THEN scope_word(teller)
+END;
+
 -- How much a word says of who is paid, the most first.
 CREATE TEMP MACRO vagueness_of_word(word, host) AS CASE kind_of_word(word, host)
     WHEN 'own' THEN 0

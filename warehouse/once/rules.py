@@ -122,7 +122,7 @@ def _tell_records_apart(facts: Facts) -> tuple[Facts, Bools, pl.DataFrame, Numbe
     alive[verdict["row"].to_numpy()] = False
     ledger = facts.ledger.copy()
     ledger[usurped["row"].to_numpy()] = usurped["own_ledger"].to_numpy()
-    kinds = ("is_call", "is_work", "is_repeat", "has_successor", "is_fetch", "is_record")
+    kinds = ("is_call", "is_work", "is_repeat", "has_successor", "is_fetch", "is_record", "has_late_chunk")
     left = {name: getattr(facts, name) & alive for name in kinds}
     told = replace(facts, ledger=ledger, **left)
     return told, alive, verdict, find_family(told, alive)[1]

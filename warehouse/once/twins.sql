@@ -1,11 +1,13 @@
 -- same_call: two instrumentations of one process report one call side by side, in one trace or in two, and no id says so
 -- (an SDK's own span beside an instrumentor's, embeddings, errors). They are one call where the instrumentations differ;
 -- service, kind and model agree; one lies within the other to 10 ms, or of two streams that counted the same one ended when
--- it handed its stream over (LlamaIndex), where the other began; they begin or end together to 250 ms; both worked
+-- it handed its stream over (LlamaIndex), where the other began, or heard its first chunk later, while the other ran; they
+-- begin or end together to 250 ms, but for a stream that was heard so; both worked
 -- or both failed; the tokens are equal where both have some, but for reasoning that one does not know and leaves out; and
 -- both stand where one call can stand: in one trace below the same span, or one of them below an ancestor of the other (a tracer that does not follow the context), in two traces
 -- not below two requests or jobs (spans that are none of GenAI, or that are not here). Sequential calls never lie within
--- each other; calls of one instrumentation are no twins, nor are two of which one was told by the other's instrumentation.
+-- each other; calls of one instrumentation are no twins, nor are two of which one was told by the other's instrumentation,
+-- nor two that went through two client libraries.
 -- Nor are two that contradict each other (`at_odds`): where they name two providers that one call may have (providers.sql),
 -- they must truly overlap, for a refusal here and the attempt elsewhere after it take milliseconds, and tell no two hosts.
 CREATE TEMP MACRO why_ended(finish_reason) AS  -- a model that asks for tools has stopped, as Gemini has it
@@ -22,12 +24,16 @@ CREATE TEMP MACRO at_odds(a, b) AS NOT coalesce(a.session_id = b.session_id OR a
     OR NOT coalesce(why_ended(a.finish_reason) = why_ended(b.finish_reason), true)
     OR NOT coalesce(a.some_cached = b.some_cached, true);
 
+-- The first chunk of a stream that `a` had handed over came while `b` ran.
+CREATE TEMP MACRO heard_in(a, b) AS a.stream AND b.stream
+    AND coalesce(a.late_chunk_us BETWEEN b.started_us - 10_000 AND b.ended_us + 10_000, false);
+
 CREATE TEMP TABLE party AS
-SELECT *, kind_of_word(provider, server_address) AS word_kind
+SELECT *, kind_of_word(provider, server_address) AS word_kind, library_of(teller) AS library
 FROM (SELECT *, coalesce(asked_model, given_model) AS asked FROM told_once WHERE row NOT IN (SELECT row FROM split))
 WHERE asked IS NOT NULL AND has_time;
 
--- Who began or ended in the same quarter of a second, or in the next one: only these are compared.
+-- Who began or ended in the same quarter of a second or in the next one, or heard the other's stream: only these are compared.
 CREATE TEMP TABLE met AS
 WITH moment AS (
     SELECT row, ledger, service, kind, asked, teller, 'begin' AS edge, started_us // 250_000 AS quarter FROM party
@@ -43,7 +49,20 @@ JOIN (SELECT * REPLACE (unnest([quarter - 1, quarter, quarter + 1]) AS quarter) 
     AND a.asked = b.asked
     AND a.edge = b.edge
     AND a.quarter = b.quarter
-    AND a.teller < b.teller;
+    AND a.teller < b.teller
+UNION
+SELECT
+    CASE WHEN a.teller < b.teller THEN a.row ELSE b.row END,
+    CASE WHEN a.teller < b.teller THEN b.row ELSE a.row END
+FROM party AS a
+JOIN party AS b
+    ON a.ledger = b.ledger
+    AND a.service IS NOT DISTINCT FROM b.service
+    AND a.kind = b.kind
+    AND a.asked = b.asked
+    AND a.teller <> b.teller
+    AND heard_in(a, b)
+WHERE a.late_chunk_us IS NOT NULL;
 
 CREATE TEMP TABLE spoken AS
 WITH known AS (
@@ -86,13 +105,17 @@ FROM (
     JOIN party AS b ON b.row = met.other
     WHERE NOT (a.has_id AND b.has_id)
         AND may_be_said_of_one(a.provider, a.word_kind, b.provider, b.word_kind)
+        AND coalesce(a.library = b.library, true)
         AND (a.status = 'error') = (b.status = 'error')
         AND (
             (a.started_us <= b.started_us + 10_000 AND b.ended_us <= a.ended_us + 10_000)
             OR (b.started_us <= a.started_us + 10_000 AND a.ended_us <= b.ended_us + 10_000)
             OR (
                 a.stream AND b.stream AND a.some_input = b.some_input AND a.some_output = b.some_output
-                AND (abs(a.ended_us - b.started_us) <= 100_000 OR abs(b.ended_us - a.started_us) <= 100_000)
+                AND (
+                    abs(a.ended_us - b.started_us) <= 100_000 OR abs(b.ended_us - a.started_us) <= 100_000
+                    OR heard_in(a, b) OR heard_in(b, a)
+                )
             )
         )
         AND (
@@ -104,7 +127,10 @@ FROM (
                 )
             )
         )
-        AND (abs(a.started_us - b.started_us) <= 250_000 OR abs(a.ended_us - b.ended_us) <= 250_000)
+        AND (
+            abs(a.started_us - b.started_us) <= 250_000 OR abs(a.ended_us - b.ended_us) <= 250_000
+            OR heard_in(a, b) OR heard_in(b, a)
+        )
         AND coalesce(a.some_input = b.some_input, true)
         AND coalesce(
             a.some_output = b.some_output
@@ -177,7 +203,9 @@ WHERE NOT one_has_better AND NOT other_has_better;
 
 CREATE TEMP TABLE twin AS
 WITH standing AS (
-    SELECT row, row_number() OVER (ORDER BY coalesce(usage_rank, 99), started_us, span_id, trace_id, row) AS place
+    SELECT row, row_number() OVER (
+        ORDER BY late_chunk_us IS NOT NULL, coalesce(usage_rank, 99), started_us, span_id, trace_id, row  -- who saw its end first
+    ) AS place
     FROM party
 ),
 told AS (SELECT one AS row, other FROM paired UNION ALL SELECT other, one FROM paired)
