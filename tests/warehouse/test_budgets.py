@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from spanledger.__main__ import main
-from tests.warehouse.planned import DAY, FIRST, Books, line
+from tests.warehouse.planned import DAY, FIRST, Books, Row, line
 from tests.warehouse.samples import APP, rows, stretch, usage
 from warehouse.allocation.file import parse_dimensions_file
 from warehouse.errors import BadPlans, BadQuestion
@@ -57,14 +57,26 @@ def plans(text: str = FILE) -> Plans:
     return parse_plans(tomllib.loads(text), LEVELS)
 
 
-@pytest.fixture
-def books(tmp_path: Path) -> Books:
+@pytest.fixture(scope="module")
+def books(tmp_path_factory: pytest.TempPathFactory) -> Books:
     """Seven weeks at 10 a day, of which 7 are acme's and 3 beta's: settled to Tuesday, the 20th of October."""
-    books = Books(tmp_path, LEVELS)
+    books = Books(tmp_path_factory.mktemp("books"), LEVELS)
     days = [FIRST + n * DAY for n in range(49)]
     lines = [one for day in days for one in (line(day, 7), line(day, 3, tenant="beta"))]
     books.settle(lines, MIDDLE)
     return books
+
+
+@pytest.fixture
+def own(books: Books, tmp_path: Path) -> Books:
+    """The same books, to write on."""
+    return books.copy(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def said(books: Books) -> dict[str, Row]:
+    """What is said in the middle of the month."""
+    return held(books)
 
 
 def held(books: Books, text: str = FILE, **params: Any) -> dict[str, dict[str, Any]]:
@@ -72,8 +84,8 @@ def held(books: Books, text: str = FILE, **params: Any) -> dict[str, dict[str, A
     return {row["budget"]: row for row in books.report("budgets", plans(text), **{"now": MIDDLE} | params)}
 
 
-def test_a_budget_says_what_is_used_how_fast_and_when_it_is_used_up(books: Books):
-    row = held(books)["all"]
+def test_a_budget_says_what_is_used_how_fast_and_when_it_is_used_up(said: dict[str, Row]):
+    row = said["all"]
 
     assert (row["amount_usd"], row["settled_usd"], row["provisional_usd"], row["left_usd"]) == (250, 190, 0, 60)
     assert (row["owner"], row["of"], row["period"], row["period_start"]) == ("ann", "all", "month", MIDDLE - 19 * DAY)
@@ -84,13 +96,13 @@ def test_a_budget_says_what_is_used_how_fast_and_when_it_is_used_up(books: Books
     assert (row["days_left"], row["days_left_by"]) == (pytest.approx(6, abs=0.01), "forecast")
 
 
-def test_of_calls_without_a_price_a_budget_says_how_many_and_nothing_where_all_are(books: Books):
+def test_of_calls_without_a_price_a_budget_says_how_many_and_nothing_where_all_are(own: Books):
     unpriced = {"price_status": "unpriced", "priced_calls": 0}
     late = [line(MIDDLE - DAY, 0, tenant=tenant, **unpriced) for tenant in ("acme", "gamma", "gamma")]
-    books.settle(late, MIDDLE)
+    own.settle(late, MIDDLE)
     of_gamma = '[[budgets]]\nname = "gamma"\nof = {tenant = "gamma"}\nowner = "ann"\namount = "5"\n'
 
-    found = held(books, FILE + of_gamma)
+    found = held(own, FILE + of_gamma)
 
     unknown = found["gamma"]
     sums = ("settled_usd", "spent_usd", "left_usd", "used_share", "burn_rate", "threshold_crossed", "days_left")
@@ -101,9 +113,8 @@ def test_of_calls_without_a_price_a_budget_says_how_many_and_nothing_where_all_a
     assert (found["chat of beta"]["unpriced_calls"], found["chat of beta"]["priced_share"]) == (0, 1)
 
 
-def test_weeks_quarters_dimensions_and_levels_have_budgets(books: Books):
-    found = held(books)
-
+def test_weeks_quarters_dimensions_and_levels_have_budgets(said: dict[str, Row]):
+    found = said
     assert list(found) == ["all", "chat of beta", "quarter of the labs"]
     week, quarter = found["chat of beta"], found["quarter of the labs"]
     assert (week["period_start"], week["period_end"], week["settled_usd"]) == (MIDDLE - DAY, MIDDLE + 6 * DAY, 3)
@@ -112,25 +123,25 @@ def test_weeks_quarters_dimensions_and_levels_have_budgets(books: Books):
     assert (quarter["days_left"], quarter["threshold_crossed"]) == (None, None)
 
 
-def test_a_burn_alert_is_on_where_the_last_hours_went_faster_than_allowed(books: Books):
+def test_a_burn_alert_is_on_where_the_last_hours_went_faster_than_allowed(said: dict[str, Row]):
     even = 250 / 31
-    (alert,) = held(books)["all"]["burn_alerts"].split("; ")
+    (alert,) = said["all"]["burn_alerts"].split("; ")
 
     assert alert == f"48 h at {10 / even:.2f} times the even pace (limit 1.2)"
-    assert held(books)["chat of beta"]["burn_alerts"] is None
+    assert said["chat of beta"]["burn_alerts"] is None
 
 
-def test_hours_of_the_stream_are_told_apart_and_burn_too(books: Books):
+def test_hours_of_the_stream_are_told_apart_and_burn_too(own: Books):
     part = stretch(0, 1)
     told = usage(minute=MIDDLE + DAY / 4, tenant="beta", cost_usd="70")
-    books.lake.commit(Flush(ranges=(part,), tables={"usage": {APP: rows("usage", told)}}))
+    own.lake.commit(Flush(ranges=(part,), tables={"usage": {APP: rows("usage", told)}}))
 
-    row = held(books, now=MIDDLE + DAY / 2)["all"]
+    row = held(own, now=MIDDLE + DAY / 2)["all"]
 
     assert (row["settled_usd"], row["provisional_usd"], row["left_usd"], row["provisional"]) == (190, 70, -10, True)
     assert (row["days_left"], row["threshold_crossed"]) == (0, 100)
     assert row["burn_alerts"].count("48 h") == 2
-    assert held(books, now=MIDDLE + DAY / 2, as_of_settlement=1)["all"]["provisional_usd"] is None
+    assert held(own, now=MIDDLE + DAY / 2, as_of_settlement=1)["all"]["provisional_usd"] is None
 
 
 def test_with_too_little_history_the_pace_says_how_long_it_lasts(tmp_path: Path):
@@ -159,11 +170,11 @@ def test_a_budget_says_itself_what_it_is_of(books: Books):
 
 
 def test_the_command_reads_the_file_and_ends_well(
-    books: Books, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    own: Books, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    file = books.directory / "budgets.toml"
+    file = own.directory / "budgets.toml"
     file.write_text(FILE.replace('{unit = "Labs"}', '{tenant = "acme"}'))
-    monkeypatch.setenv("SPANLEDGER_LAKE", books.settings.url)
+    monkeypatch.setenv("SPANLEDGER_LAKE", own.settings.url)
     monkeypatch.setenv("SPANLEDGER_SETTLE_BUDGETS", str(file))
     now = ["--param", f"now={MIDDLE.isoformat()}"]
 

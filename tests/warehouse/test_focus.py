@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import json
+import shutil
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ from tests.warehouse.exporting import (
 )
 from tests.warehouse.settling import HOW, World
 from warehouse.errors import LakeDamaged
+from warehouse.focus import Exported
 from warehouse.focus.export import NothingSettled
 from warehouse.settle import close_month, reprice
 
@@ -168,41 +171,6 @@ def test_repriced_calls_of_an_open_month_have_their_new_price_alone(tmp_path: Pa
     assert {row["x_PriceVersion"] for row in rows} == {dear.version}
 
 
-def test_a_discount_is_between_the_contracted_and_the_list_price(tmp_path: Path):
-    file = tmp_path / "prices.toml"
-    file.write_text('[[price]]\nprovider = "openai"\nmodel = "*"\nfrom = 2026-01-01\ndiscount_percent = "7.3"\n')
-    calls = [call(f"{n}", **GPT | {"input_tokens": n}) for n in (7, 11)]
-    world = world_of(tmp_path, *calls, book=PriceBook.from_settings({}, str(file)))
-
-    _, rows = export(world, NOVEMBER, tmp_path / "rows.csv")
-
-    row = found(rows, x_TokenKind="input")
-    assert (row["ContractedUnitPrice"], row["ListUnitPrice"]) == (Decimal("0.0000023175"), Decimal("0.0000025"))
-    assert (row["BilledCost"], row["ListCost"]) == (Decimal("0.000041715"), Decimal("0.000045"))
-
-
-def test_calls_of_several_prices_have_no_unit_price(tmp_path: Path):
-    calls = [call(f"{n}", **CLAUDE | {"input_tokens": n}) for n in (1_000, 201_000)]
-    world = world_of(tmp_path, *calls)
-
-    done, rows = export(world, NOVEMBER, tmp_path / "rows.csv")
-
-    row = found(rows, x_TokenKind="input")
-    assert (row["ContractedUnitPrice"], row["ListUnitPrice"]) == (None, None)
-    assert row["ListCost"] == row["BilledCost"] == Decimal("1.209")
-    assert done.mixed == len(rows) == 2
-
-
-def test_calls_without_a_price_are_counted_and_never_free(tmp_path: Path):
-    unknown = call("b", provider="house", request_model="our-own-7b")
-    world = world_of(tmp_path, call("a", **GPT), unknown)
-
-    done, rows = export(world, NOVEMBER, tmp_path / "rows.csv")
-
-    assert done.unpriced == {"our-own-7b": 1}
-    assert {row["x_Model"] for row in rows} == {"gpt-4o"}
-
-
 def test_calls_of_a_closed_month_that_got_a_price_are_not_counted_below_nothing(tmp_path: Path):
     house = {"provider": "house", "request_model": "our-own-7b"}
     world = world_of(tmp_path, call("a", **house), call("b", day=1, **house))
@@ -239,52 +207,129 @@ def test_nothing_is_exported_before_anything_is_settled(tmp_path: Path):
         export(world, NOVEMBER, tmp_path / "rows.csv")
 
 
-def test_a_tenants_own_price_is_its_contracted_price(tmp_path: Path):
-    file = tmp_path / "prices.toml"
-    file.write_text('[[price]]\nmodel = "gpt-4o"\ntenant = "acme"\nfrom = 2026-01-01\ndiscount_percent = "50"\n')
-    calls = [call(name, **GPT | {"tenant": name}) for name in ("acme", "beta")]
-    world = world_of(tmp_path, *calls, book=PriceBook.from_settings({}, str(file)))
+SELLING = """
+[[price]]
+provider = "openai"
+model = "*"
+from = 2026-01-01
+discount_percent = "7.3"
 
-    _, rows = export(world, NOVEMBER, tmp_path / "rows.csv")
-
-    paid = {row["x_Tenant"]: row["ContractedUnitPrice"] for row in rows if row["x_TokenKind"] == "input"}
-    assert paid == {"acme": Decimal("0.00000125"), "beta": Decimal("0.0000025")}
-    assert {row["ListUnitPrice"] for row in rows if row["x_TokenKind"] == "input"} == {Decimal("0.0000025")}
-
-
-def test_a_damaged_file_of_the_ledger_is_named(tmp_path: Path):
-    world = world_of(tmp_path, call("a", **GPT))
-    (file,) = (tmp_path / "lake" / "ledger").rglob("*.parquet")
-    file.write_bytes(b"PAR1 no more PAR1")
-
-    with pytest.raises(LakeDamaged, match=file.name):
-        export(world, NOVEMBER, tmp_path / "rows.csv")
-
-
-def test_what_is_not_billed_by_the_token_is_counted_in_requests(tmp_path: Path):
-    searching = call("a", **CLAUDE, units={"searches": 3.0})
-    world = world_of(tmp_path, searching)
-
-    done, rows = export(world, NOVEMBER, tmp_path / "rows.csv")
-
-    other = found(rows, x_TokenKind="other")
-    assert (other["ConsumedQuantity"], other["ConsumedUnit"], other["PricingUnit"]) == (1, "Requests", "Requests")
-    assert (other["BilledCost"], other["ContractedUnitPrice"]) == (Decimal("0.03"), None)
-    assert done.billed_usd == world.total()[1]
+[[price]]
+provider = "vllm"
+model = "our-7b"
+from = 2026-01-01
+gpu = true
+"""
+OWN = """
+[[price]]
+model = "gpt-4o"
+tenant = "acme"
+from = 2026-01-01
+discount_percent = "50"
+"""
 
 
-def test_free_calls_cost_nothing_and_say_so(tmp_path: Path):
-    file = tmp_path / "prices.toml"
-    file.write_text('[[price]]\nprovider = "vllm"\nmodel = "our-7b"\nfrom = 2026-01-01\ngpu = true\n')
-    world = world_of(
-        tmp_path, call("a", provider="vllm", request_model="our-7b"), book=PriceBook.from_settings({}, str(file))
+@dataclasses.dataclass(frozen=True)
+class Month:
+    """A settled world, what its November's export said, and its rows."""
+
+    world: World
+    done: Exported
+    rows: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, directory: Path, prices: str, *calls: dict[str, Any]) -> Month:
+        """Of these calls at these prices."""
+        file = directory / "prices.toml"
+        file.write_text(prices)
+        world = world_of(directory, *calls, book=PriceBook.from_settings({}, str(file)))
+        return cls(world, *export(world, NOVEMBER, directory / "rows.csv"))
+
+    def rows_of(self, **values: str) -> list[dict[str, Any]]:
+        """The rows with these values."""
+        return [row for row in self.rows if all(row[name] == value for name, value in values.items())]
+
+
+@pytest.fixture(scope="module")
+def selling(tmp_path_factory: pytest.TempPathFactory) -> Month:
+    """Calls with a discount, and free ones."""
+    calls = [call(f"{n}", **GPT | {"input_tokens": n}) for n in (7, 11)]
+    free = call("a", provider="vllm", request_model="our-7b")
+    return Month.of(tmp_path_factory.mktemp("selling"), SELLING, *calls, free)
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Month:
+    """Calls of two tenants of which one has a price of its own; of several prices; with a search; without a price."""
+    return Month.of(
+        tmp_path_factory.mktemp("own"),
+        OWN,
+        *(call(name, **GPT | {"tenant": name}) for name in ("acme", "beta")),
+        *(call(f"{n}", **CLAUDE | {"input_tokens": n, "tenant": "several"}) for n in (1_000, 201_000)),
+        call("searching", **CLAUDE, tenant="searching", units={"searches": 3.0}),
+        call("unknown", provider="house", request_model="our-own-7b"),
     )
 
-    done, rows = export(world, NOVEMBER, tmp_path / "rows.csv")
+
+def test_a_discount_is_between_the_contracted_and_the_list_price(selling: Month):
+    (row,) = selling.rows_of(x_TokenKind="input", x_Model="gpt-4o")
+
+    assert (row["ContractedUnitPrice"], row["ListUnitPrice"]) == (Decimal("0.0000023175"), Decimal("0.0000025"))
+    assert (row["BilledCost"], row["ListCost"]) == (Decimal("0.000041715"), Decimal("0.000045"))
+
+
+def test_free_calls_cost_nothing_and_say_so(selling: Month):
+    rows = selling.rows_of(x_Model="our-7b")
 
     assert {row["x_TokenKind"]: (row["BilledCost"], row["ContractedUnitPrice"]) for row in rows} == {
         "input": (0, 0),
         "output": (0, 0),
     }
     assert {row["x_PriceStatus"] for row in rows} == {"free"}
-    assert done.unpriced == {}
+    assert selling.done.unpriced == {}
+
+
+def test_calls_of_several_prices_have_no_unit_price(own: Month):
+    rows = own.rows_of(x_Tenant="several")
+
+    row = found(rows, x_TokenKind="input")
+    assert (row["ContractedUnitPrice"], row["ListUnitPrice"]) == (None, None)
+    assert row["ListCost"] == row["BilledCost"] == Decimal("1.209")
+    assert (own.done.mixed, len(rows)) == (3, 2)  # and the one of searches
+
+
+def test_calls_without_a_price_are_counted_and_never_free(own: Month):
+    assert own.done.unpriced == {"our-own-7b": 1}
+    assert {row["x_Model"] for row in own.rows} == {"gpt-4o", "claude-sonnet-4-5"}
+
+
+def test_a_tenants_own_price_is_its_contracted_price(own: Month):
+    inputs = own.rows_of(x_Model="gpt-4o", x_TokenKind="input")
+
+    assert {row["x_Tenant"]: row["ContractedUnitPrice"] for row in inputs} == {
+        "acme": Decimal("0.00000125"),
+        "beta": Decimal("0.0000025"),
+    }
+    assert {row["ListUnitPrice"] for row in inputs} == {Decimal("0.0000025")}
+
+
+def test_what_is_not_billed_by_the_token_is_counted_in_requests(own: Month):
+    other = found(own.rows, x_TokenKind="other")
+
+    assert (other["ConsumedQuantity"], other["ConsumedUnit"], other["PricingUnit"]) == (1, "Requests", "Requests")
+    assert (other["BilledCost"], other["ContractedUnitPrice"], other["x_Tenant"]) == (
+        Decimal("0.03"),
+        None,
+        "searching",
+    )
+    assert own.done.billed_usd == own.world.total()[1]
+
+
+def test_a_damaged_file_of_the_ledger_is_named(own: Month, tmp_path: Path):
+    shutil.copytree(own.world.directory / "lake", tmp_path / "lake")
+    world = World(tmp_path)
+    (file,) = (tmp_path / "lake" / "ledger").rglob("*.parquet")
+    file.write_bytes(b"PAR1 no more PAR1")
+
+    with pytest.raises(LakeDamaged, match=file.name):
+        export(world, NOVEMBER, tmp_path / "rows.csv")
