@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,11 @@ import pytest
 from ingest.errors import BrokerUnavailable
 from processors.engine import Engine
 from processors.flush import Flusher
-from processors.messages import Drop, Message
+from processors.messages import Drop, Message, Processed
 from processors.metrics import WorkerMetrics
 from processors.pending import Stream
 from processors.settings import WorkerSettings
+from processors.sieve import process_all
 from tests.flows.payloads import payload
 from tests.flows.test_crashes import STEPS
 from tests.processors.logs import log_message, logs, record
@@ -25,6 +27,23 @@ from warehouse.settings import LakeSettings
 
 SPANS, LOGS = ("otlp_spans", 0), ("otlp_logs", 0)
 RECEIVED_US = 1_780_000_000_000_000
+ENGINE = Engine.of(WorkerSettings(), user_key=b"k" * 32)
+
+
+@cache
+def made(ranges: tuple[tuple[Message, ...], ...]) -> list[Processed]:
+    return process_all(ranges, ENGINE)
+
+
+@pytest.fixture(autouse=True)
+def _the_engine_is_asked_once_for_the_same_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is pure (``test_laws``), and what is asked here is what becomes of its tables."""
+
+    def process(ranges: Sequence[Sequence[Message]], engine: Engine) -> list[Processed]:
+        assert engine is ENGINE
+        return made(tuple(tuple(messages) for messages in ranges))
+
+    monkeypatch.setattr("processors.flush.process_all", process)
 
 
 class Died(Exception):
@@ -51,7 +70,7 @@ def flusher(place: Path, *, dies_after: str | None = None, sink: MemorySink | No
 
     return Flusher(
         lake=open_lake(LakeSettings(url=str(place))),
-        engine=Engine.of(WorkerSettings(), user_key=b"k" * 32),
+        engine=ENGINE,
         sink=sink or MemorySink(),
         streams=Streams(),
         worker="test",
@@ -72,78 +91,83 @@ def span(offset: int) -> Message:
     return Message(topic=SPANS[0], partition=0, offset=offset, received_at_us=RECEIVED_US, value=value)
 
 
+@pytest.fixture
+def lake(tmp_path: Path) -> Path:
+    """No folder yet: a copy of an empty lake costs less than a new one."""
+    return tmp_path / "lake"
+
+
 def batch(last: int) -> Mapping[Stream, list[Message]]:
     return {SPANS: [span(n) for n in range(last)], LOGS: [log(n) for n in range(last)]}
 
 
-def test_a_flush_of_spans_and_logs_releases_both_and_accounts_for_each(tmp_path: Path):
-    released = flusher(tmp_path).flush(batch(2), {}).released
+def test_a_flush_of_spans_and_logs_releases_both_and_accounts_for_each(lake: Path):
+    released = flusher(lake).flush(batch(2), {}).released
 
-    accounts = Warehouse(LakeSettings(url=str(tmp_path))).ask("pipeline", ALL).to_pylist()
+    accounts = Warehouse(LakeSettings(url=str(lake))).ask("pipeline", ALL).to_pylist()
     assert released == {SPANS: 2, LOGS: 2}
     assert {(row["topic"], row["next_offset"], row["spans"]) for row in accounts} == {
         ("otlp_logs", 2, 0),
         ("otlp_spans", 2, 4),
     }
-    assert len(stored(LakeSettings(url=str(tmp_path)), "outcomes")) == 4
+    assert len(stored(LakeSettings(url=str(lake)), "outcomes")) == 4
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> LakeSettings:
-    """A lake that nobody died over."""
-    place = tmp_path_factory.mktemp("undisturbed")
-    flusher(place).flush(batch(3), {})
-    return LakeSettings(url=str(place))
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
+    """What stands in a lake that nobody died over."""
+    lake = tmp_path_factory.mktemp("undisturbed") / "lake"
+    flusher(lake).flush(batch(3), {})
+    return {table: stored(LakeSettings(url=str(lake)), table) for table in ("outcomes", "spans")}
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_death_after_any_step_of_a_flush_of_spans_and_logs_changes_no_row(
-    tmp_path: Path, step: str, undisturbed: LakeSettings
+    lake: Path, step: str, undisturbed: dict[str, list[str]]
 ):
-    place = LakeSettings(url=str(tmp_path))
     with pytest.raises(Died):
-        flusher(Path(place.url), dies_after=step).flush(batch(2), {})
+        flusher(lake, dies_after=step).flush(batch(2), {})
 
-    next_worker = flusher(Path(place.url))
+    next_worker = flusher(lake)
     next_worker.flush(batch(3), {})  # takes what the death left
     released = next_worker.flush(batch(3), {}).released  # and then the rest
 
     assert released == {SPANS: 3, LOGS: 3}
-    assert all(stored(place, table) == stored(undisturbed, table) for table in ("outcomes", "spans"))
+    assert {table: stored(LakeSettings(url=str(lake)), table) for table in undisturbed} == undisturbed
 
 
-def test_poison_logs_are_dead_lettered_before_anything_is_committed(tmp_path: Path):
+def test_poison_logs_are_dead_lettered_before_anything_is_committed(lake: Path):
     sink = MemorySink()
     poison = [log_message(value, offset=offset) for offset, value in ((1, b"\xff\xff nonsense"), (2, b""))]
 
-    flusher(tmp_path, sink=sink).flush({LOGS: [log(0), *poison, log(3)]}, {})
+    flusher(lake, sink=sink).flush({LOGS: [log(0), *poison, log(3)]}, {})
 
     assert sink.letters == [(1, Drop.BAD_PAYLOAD), (2, Drop.EMPTY)]
-    assert len(stored(LakeSettings(url=str(tmp_path)), "outcomes")) == 4
+    assert len(stored(LakeSettings(url=str(lake)), "outcomes")) == 4
 
 
-def test_nothing_is_committed_while_dead_letters_of_logs_cannot_be_delivered(tmp_path: Path):
+def test_nothing_is_committed_while_dead_letters_of_logs_cannot_be_delivered(lake: Path):
     with pytest.raises(BrokerUnavailable):
-        flusher(tmp_path, sink=MemorySink(down=True)).flush({LOGS: [log(0), log_message(b"\xff", offset=1)]}, {})
+        flusher(lake, sink=MemorySink(down=True)).flush({LOGS: [log(0), log_message(b"\xff", offset=1)]}, {})
 
-    assert stored(LakeSettings(url=str(tmp_path)), "outcomes") == []
+    assert stored(LakeSettings(url=str(lake)), "outcomes") == []
 
 
-def test_an_idle_logs_partition_holds_no_watermark_back(tmp_path: Path):
-    flusher(tmp_path).flush({LOGS: [log(0)]}, {LOGS: 1})
-    flusher(tmp_path).flush({SPANS: [span(0)]}, {SPANS: 1})
+def test_an_idle_logs_partition_holds_no_watermark_back(lake: Path):
+    flusher(lake).flush({LOGS: [log(0)]}, {LOGS: 1})
+    flusher(lake).flush({SPANS: [span(0)]}, {SPANS: 1})
 
-    (caught_up,) = Warehouse(LakeSettings(url=str(tmp_path))).ask("watermark", ALL).to_pylist()
+    (caught_up,) = Warehouse(LakeSettings(url=str(lake))).ask("watermark", ALL).to_pylist()
 
     assert (caught_up["streams"], caught_up["streams_behind"], caught_up["lag_messages"]) == (2, 0, 0)
     assert caught_up["watermark"] > caught_up["last_record_at"]
 
 
-def test_a_logs_partition_that_is_behind_holds_the_watermark_back(tmp_path: Path):
-    flusher(tmp_path).flush({LOGS: [log(0)]}, {LOGS: 5})
-    flusher(tmp_path).flush({SPANS: [span(0)]}, {SPANS: 1})
+def test_a_logs_partition_that_is_behind_holds_the_watermark_back(lake: Path):
+    flusher(lake).flush({LOGS: [log(0)]}, {LOGS: 5})
+    flusher(lake).flush({SPANS: [span(0)]}, {SPANS: 1})
 
-    (behind,) = Warehouse(LakeSettings(url=str(tmp_path))).ask("watermark", ALL).to_pylist()
+    (behind,) = Warehouse(LakeSettings(url=str(lake))).ask("watermark", ALL).to_pylist()
 
     assert (behind["streams_behind"], behind["lag_messages"]) == (1, 4)
     assert behind["watermark"] == behind["last_record_at"]
