@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -71,6 +72,13 @@ class World:
         tables = {"spans": spans, "flushes": rows("flushes", record), "outcomes": rows("outcomes", *judged)}
         tables["usage"] = roll_up_usage(spans)
         self.lake.commit(Flush(ranges=(part,), tables={name: {part.app_id: some} for name, some in tables.items()}))
+
+    def copy(self, directory: Path) -> World:
+        """The same world once more, to change."""
+        shutil.copytree(self.directory, directory, dirs_exist_ok=True)
+        copied = World(directory, self.book)
+        copied.next = dict(self.next)
+        return copied
 
     def settle(self, now: dt.datetime = LATER, how: SettleSettings = HOW, **options: Any) -> Settled:
         """Settle once."""

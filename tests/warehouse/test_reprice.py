@@ -24,12 +24,17 @@ DEAR = PriceBook.from_settings(
 )
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    made = World(tmp_path)
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory: pytest.TempPathFactory) -> World:
+    made = World(tmp_path_factory.mktemp("settled"))
     made.flush([span("a", tenant="acme", **USED), span("b", trace="u", tenant="beta", **UNKNOWN)])
     made.settle()
     return made
+
+
+@pytest.fixture
+def world(settled: World, tmp_path: Path) -> World:
+    return settled.copy(tmp_path)
 
 
 def at(world: World, prices: PriceBook, **options: object) -> Repriced:

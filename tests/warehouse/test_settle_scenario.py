@@ -149,7 +149,7 @@ def tasks(world: World) -> list[tuple[Any, ...]]:
     )
 
 
-@pytest.mark.parametrize("seed", [pytest.param(0, marks=pytest.mark.long), 1])
+@pytest.mark.parametrize("seed", [*(pytest.param(seed, marks=pytest.mark.long) for seed in (0, 1)), 8])
 def test_the_month_settles_to_the_same_ledger_in_any_order_and_however_often(seed: int, make: Callable[[str], World]):
     world = make(str(seed))
     order = random.Random(seed)
