@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from itertools import product
+from typing import Any, TypeVar
 
-import pytest
+from tests.warehouse.told import in_ledgers, span, table, told_once, tool
+from warehouse import once
 
-from tests.warehouse.told import span, told_once, tool
+Rows = list[dict[str, Any]]
+Case = TypeVar("Case")
 
 DETAILS = ("input_tokens", "cached_input_tokens", "output_tokens", "reasoning_tokens")
 
@@ -15,6 +19,15 @@ def merged(*rows: dict[str, Any]) -> dict[str, Any]:
     """The one billed call."""
     (billed,) = [row for row in told_once(*rows).values() if row["billable"]]
     return billed
+
+
+def merged_each(scenes: Mapping[Case, Rows]) -> dict[Case, dict[str, Any]]:
+    """The one billed call of each case, all of them judged at once, each in a ledger of its own."""
+    judged = once.apply(table(*in_ledgers(scenes.values()))).to_pylist()
+    billed = [row for row in judged if row["billable"]]
+    assert sorted(row[once.LEDGER] for row in billed) == list(range(len(scenes)))
+    cases = list(scenes)
+    return {cases[row[once.LEDGER]]: row for row in billed}
 
 
 def tokens(row: dict[str, Any]) -> tuple[int | None, ...]:
@@ -48,25 +61,27 @@ def test_what_a_span_says_of_itself_stands():
     ]
 
 
-@pytest.mark.parametrize(
-    ("ancestor_rank", "own_rank", "tenant"),
-    [(1, 3, "ancestor"), (1, 1, "own"), (3, 1, "own"), (0, 3, "own"), (1, 0, "own"), (2, 3, "ancestor")],
-    ids=[
-        "explicit before namespace",
-        "equal",
-        "worse",
-        "header of another message",
-        "own header",
-        "team before namespace",
-    ],
-)
-def test_an_ancestor_s_better_kind_of_name_goes_before_the_span_s_own(ancestor_rank: int, own_rank: int, tenant: str):
-    rows = [
-        tool("root", tenant="ancestor", _tenant_rank=ancestor_rank),
-        span("call", "root", tenant="own", _tenant_rank=own_rank),
-    ]
+RANKS = {
+    "explicit before namespace": (1, 3, "ancestor"),
+    "equal": (1, 1, "own"),
+    "worse": (3, 1, "own"),
+    "header of another message": (0, 3, "own"),
+    "own header": (1, 0, "own"),
+    "team before namespace": (2, 3, "ancestor"),
+}
+"""Ranks of an ancestor's tenant and of the span's own, and whose stands."""
 
-    assert told_once(*rows)["call"]["tenant"] == tenant
+
+def test_an_ancestor_s_better_kind_of_name_goes_before_the_span_s_own():
+    billed = merged_each({
+        case: [
+            tool("root", tenant="ancestor", _tenant_rank=ancestor_rank),
+            span("call", "root", tenant="own", _tenant_rank=own_rank),
+        ]
+        for case, (ancestor_rank, own_rank, _) in RANKS.items()
+    })  # fmt: skip
+
+    assert {case: row["tenant"] for case, row in billed.items()} == {case: whose for case, (*_, whose) in RANKS.items()}
 
 
 def test_a_tenant_of_a_header_is_inherited_where_a_span_has_none():
@@ -181,35 +196,47 @@ def told_inputs(row: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(row[name] for name in INPUT)
 
 
-@pytest.mark.parametrize("semantics", ["inclusive", "exclusive"])
-@pytest.mark.parametrize("whole_outside", [True, False], ids=["whole outside", "whole inside"])
-@pytest.mark.parametrize("turned", [False, True], ids=["outer first", "inner first"])
-def test_an_input_without_its_cache_gives_way_to_the_one_with_it(semantics: str, whole_outside: bool, turned: bool):
+def shorn(case: tuple[str, bool, bool]) -> Rows:
+    """A wrapper and its call, of which one has left the cache out of its input."""
+    semantics, whole_outside, turned = case
     outer, inner = (WHOLE, SHORN) if whole_outside else (SHORN, WHOLE)
     rows = [span("outer", **outer), span("inner", "outer", at=1, ms=90, **inner)]
     rows = [row | ({"usage_semantics": semantics} if row["input_tokens"] == 3025 else {}) for row in rows]
-
-    billed = merged(*(reversed(rows) if turned else rows))
-
-    assert billed["span_id"].rstrip(b"\0") == b"inner"
-    assert told_inputs(billed) == (3025, 2251, 180, 60, semantics)
-    assert billed["output_tokens"] == 613
+    return rows[::-1] if turned else rows
 
 
-@pytest.mark.parametrize(
-    ("outer", "inner"),
-    [
-        (WHOLE | {"input_tokens": 3026}, SHORN),
-        (WHOLE | {"output_tokens": 700}, SHORN),
-        (WHOLE, SHORN | {"cached_input_tokens": 200}),
-        (WHOLE | {"usage_semantics": "exclusive"}, SHORN | {"usage_semantics": "inclusive"}),
-    ],
-    ids=["another sum", "another output", "a cache of its own", "one number read in two ways"],
-)
-def test_an_input_that_is_not_the_other_without_its_cache_stands(outer: dict[str, Any], inner: dict[str, Any]):
-    billed = merged(span("outer", **outer), span("inner", "outer", at=1, ms=90, **inner))
+def test_an_input_without_its_cache_gives_way_to_the_one_with_it():
+    cases = list(product(["inclusive", "exclusive"], [True, False], [False, True]))
 
-    assert told_inputs(billed) == (594, inner.get("cached_input_tokens"), None, None, inner["usage_semantics"])
+    billed = merged_each({case: shorn(case) for case in cases})
+
+    assert {row["span_id"].rstrip(b"\0") for row in billed.values()} == {b"inner"}
+    assert {case: told_inputs(row) for case, row in billed.items()} == {
+        case: (3025, 2251, 180, 60, case[0]) for case in cases
+    }
+    assert {row["output_tokens"] for row in billed.values()} == {613}
+
+
+OTHERS = {
+    "another sum": (WHOLE | {"input_tokens": 3026}, SHORN),
+    "another output": (WHOLE | {"output_tokens": 700}, SHORN),
+    "a cache of its own": (WHOLE, SHORN | {"cached_input_tokens": 200}),
+    "one number read in two ways": (WHOLE | {"usage_semantics": "exclusive"}, SHORN | {"usage_semantics": "inclusive"}),
+}
+
+
+def test_an_input_that_is_not_the_other_without_its_cache_stands():
+    billed = merged_each(
+        {
+            case: [span("outer", **outer), span("inner", "outer", at=1, ms=90, **inner)]
+            for case, (outer, inner) in OTHERS.items()
+        }
+    )
+
+    assert {case: told_inputs(row) for case, row in billed.items()} == {
+        case: (594, inner.get("cached_input_tokens"), None, None, inner["usage_semantics"])
+        for case, (_, inner) in OTHERS.items()
+    }
 
 
 def test_a_cache_that_an_agreeing_span_tells_goes_before_one_that_is_added():
@@ -231,24 +258,31 @@ def test_a_gateway_that_tells_the_cache_lends_it_to_the_client_that_does_not():
     assert told_inputs(merged(*rows)) == (3025, 2251, 180, 60, "inclusive")
 
 
-@pytest.mark.parametrize(
-    ("copied", "counts"),
-    [
-        ({"input_tokens": 9, "cached_input_tokens": 4, "output_tokens": 3, "reasoning_tokens": 1}, (9, 4, 3, 1)),
-        ({"input_tokens": 9, "output_tokens": 3, "usage_semantics": "inclusive+total_disagrees"}, (7, 2, 2, None)),
-        ({"input_tokens": 0, "output_tokens": 0}, (7, 2, 2, None)),
-        ({}, (7, 2, 2, None)),
-    ],
-    ids=["sound", "repaired", "empty", "none"],
-)
-def test_sound_counts_of_a_wire_copy_go_before_all_others(copied: dict[str, Any], counts: tuple[int | None, ...]):
-    billed = merged(
-        span("call", input_tokens=7, cached_input_tokens=2, output_tokens=2, usage_semantics="inclusive"),
-        tool("copy", "call", **{"_role": "repeat", "usage_semantics": "exclusive"} | copied),
-    )
+COPIES: dict[str, tuple[dict[str, Any], tuple[int | None, ...], str]] = {
+    "sound": (
+        {"input_tokens": 9, "cached_input_tokens": 4, "output_tokens": 3, "reasoning_tokens": 1},
+        (9, 4, 3, 1),
+        "exclusive",
+    ),
+    "repaired": (
+        {"input_tokens": 9, "output_tokens": 3, "usage_semantics": "inclusive+total_disagrees"},
+        (7, 2, 2, None),
+        "inclusive",
+    ),
+    "empty": ({"input_tokens": 0, "output_tokens": 0}, (7, 2, 2, None), "inclusive"),
+    "none": ({}, (7, 2, 2, None), "inclusive"),
+}
 
-    assert tokens(billed) == counts
-    assert billed["usage_semantics"] == ("exclusive" if counts[0] == 9 else "inclusive")
+
+def test_sound_counts_of_a_wire_copy_go_before_all_others():
+    call = span("call", input_tokens=7, cached_input_tokens=2, output_tokens=2, usage_semantics="inclusive")
+    copy = {"_role": "repeat", "usage_semantics": "exclusive"}
+
+    billed = merged_each({case: [call, tool("copy", "call", **copy | copied)] for case, (copied, *_) in COPIES.items()})
+
+    assert {case: (tokens(row), row["usage_semantics"]) for case, row in billed.items()} == {
+        case: (counts, semantics) for case, (_, counts, semantics) in COPIES.items()
+    }
 
 
 def test_a_wrapper_of_several_calls_lends_them_no_tokens():
@@ -305,20 +339,30 @@ def test_a_copy_of_the_request_model_gives_way_to_the_model_that_answered():
 
 def test_what_a_failure_was_is_told_by_spans_that_failed_too():
     failed = {"status": "error", "error_class": "rate_limit", "http_status": 429}
+    leaves = {"both": span("leaf", "outer", status="error", error_class="unknown"), "one": span("leaf", "outer")}
 
-    both = merged(span("outer", **failed), span("leaf", "outer", status="error", error_class="unknown"))
-    one = merged(span("outer", **failed), span("leaf", "outer"))
+    billed = merged_each({case: [span("outer", **failed), leaf] for case, leaf in leaves.items()})
 
-    assert (both["error_class"], both["http_status"]) == ("rate_limit", 429)
-    assert (one["error_class"], one["http_status"]) == (None, None)
+    assert {case: (row["error_class"], row["http_status"]) for case, row in billed.items()} == {
+        "both": ("rate_limit", 429),
+        "one": (None, None),
+    }
 
 
 def test_a_class_that_a_status_alone_tells_gives_way_to_one_that_says_more():
     leaf = {"status": "error", "error_class": "invalid_request", "http_status": 400}
     outer = leaf | {"error_class": "context_length_exceeded"}
 
-    assert merged(span("outer", **outer), span("leaf", "outer", **leaf))["error_class"] == "context_length_exceeded"
-    assert merged(span("outer", **leaf), span("leaf", "outer", **outer))["error_class"] == "context_length_exceeded"
+    billed = merged_each(
+        {
+            "outside": [span("outer", **outer), span("leaf", "outer", **leaf)],
+            "inside": [span("outer", **leaf), span("leaf", "outer", **outer)],
+        }
+    )
+
+    assert {case: row["error_class"] for case, row in billed.items()} == dict.fromkeys(
+        ("outside", "inside"), "context_length_exceeded"
+    )
 
 
 def test_a_stream_told_twice_lasts_from_its_request_to_its_usage():

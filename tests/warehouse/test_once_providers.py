@@ -99,15 +99,18 @@ def in_two_flushes(scenes: Sequence[Rows]) -> list[list[str | None]]:
 
 
 @pytest.mark.parametrize("judged", [in_a_flush, in_two_flushes])
-@pytest.mark.parametrize(
-    "both", [COUNTS, COUNTS | {"stream": True}, FAILED, {"operation": "embeddings", "input_tokens": 9}]
-)
-def test_two_words_for_one_provider_are_one_call_of_the_one_that_says_more(judged: Any, both: dict[str, Any]):
-    ways = [(way, more) for one, other, more in ONE for way in permutations((one, other))]
+def test_two_words_for_one_provider_are_one_call_of_the_one_that_says_more(judged: Any):
+    calls = {
+        "a call": COUNTS,
+        "a stream": COUNTS | {"stream": True},
+        "a failure": FAILED,
+        "an embedding": {"operation": "embeddings", "input_tokens": 9},
+    }
+    ways = [(what, way, more) for what in calls for one, other, more in ONE for way in permutations((one, other))]
 
-    scenes = [told_twice({"provider": one}, {"provider": other}, **both) for (one, other), _ in ways]
+    scenes = [told_twice({"provider": one}, {"provider": other}, **calls[what]) for what, (one, other), _ in ways]
 
-    assert dict(zip(ways, judged(scenes), strict=True)) == {(way, more): [more] for way, more in ways}
+    assert dict(zip(ways, judged(scenes), strict=True)) == {(what, way, more): [more] for what, way, more in ways}
 
 
 @pytest.mark.parametrize("judged", [in_a_flush, in_two_flushes])
