@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import functools
+import pickle
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -57,25 +59,30 @@ def call(name: str, *, day: int = 0, seconds: float = 0, **values: Any) -> dict[
 
 def charges(calls: Iterable[dict[str, Any]], prices: PriceBook | None = None) -> list[Charge]:
     """What they cost by kind of token, a line a call and kind, on the day when each began."""
-    found: list[Charge] = []
-    for one in calls:
-        lines = price_lines(one, prices or book())
-        kinds = {"cache_write_1h": "cache_write_1h", "reasoning": "output"}
-        found += [
-            Charge(
-                day=one["started_at"].date(),
-                model=one.get("response_model") or one["request_model"],
-                kind=kinds.get(line.kind, line.kind),
-                tokens=int(line.quantity or 0),
-                cost=line.usd,
-                tier=one.get("service_tier") or "standard",
-                provider=provider_id(one["provider"]) or "",
-                account=one.get("provider_account") or "",
-            )
-            for line in lines
-            if line.quantity is not None
-        ]
-    return found
+    return [line for one in calls for line in (_charges(one, prices) if prices else _listed(pickle.dumps(one)))]
+
+
+@functools.lru_cache(maxsize=1024)
+def _listed(pickled: bytes) -> list[Charge]:
+    return _charges(pickle.loads(pickled), book())  # noqa: S301 - pickled above
+
+
+def _charges(one: dict[str, Any], prices: PriceBook) -> list[Charge]:
+    kinds = {"cache_write_1h": "cache_write_1h", "reasoning": "output"}
+    return [
+        Charge(
+            day=one["started_at"].date(),
+            model=one.get("response_model") or one["request_model"],
+            kind=kinds.get(line.kind, line.kind),
+            tokens=int(line.quantity or 0),
+            cost=line.usd,
+            tier=one.get("service_tier") or "standard",
+            provider=provider_id(one["provider"]) or "",
+            account=one.get("provider_account") or "",
+        )
+        for line in price_lines(one, prices)
+        if line.quantity is not None
+    ]
 
 
 def billed(lines: Sequence[Charge], file: Path, *, places: int = 12, costs: bool = True, counts: bool = True) -> Path:
