@@ -423,9 +423,9 @@ def test_a_launch_of_the_calendar_counts_from_its_day_on(text: str, by: str, exp
     ("text", "beta"),
     [
         ("usd_per_day = 4", 93 + 7 * 1.2),
-        ("usd_per_day = 4\nof = {tenant = ['acme', 'beta']}", 93 + 7 * 1.2),
-        ("usd_per_day = 4\nof = {tenant = 'acme'}", 93),
-        ("usd_per_day = 4\nof = {feature = 'new'}", 93),
+        pytest.param("usd_per_day = 4\nof = {tenant = ['acme', 'beta']}", 93 + 7 * 1.2, marks=pytest.mark.long),
+        pytest.param("usd_per_day = 4\nof = {tenant = 'acme'}", 93, marks=pytest.mark.long),
+        pytest.param("usd_per_day = 4\nof = {feature = 'new'}", 93, marks=pytest.mark.long),
         ("usd_per_day = 4\nof = {feature = 'new', tenant = 'beta'}", 93 + 7 * 4),
         ("factor = 2\nof = {tenant = 'acme'}", 93),
     ],

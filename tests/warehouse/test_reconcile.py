@@ -263,7 +263,7 @@ def test_calls_that_name_no_provider_are_whose_model_it_is(books: Books, tmp_pat
     assert books.causes(billed_, tmp_path / "bill.csv") == {}
 
 
-@pytest.mark.parametrize("kind", ["cache_write", "cache_write_1h"])
+@pytest.mark.parametrize("kind", [pytest.param("cache_write", marks=pytest.mark.long), "cache_write_1h"])
 def test_cache_writes_of_both_lifetimes_have_their_own_cells(books: Books, tmp_path: Path, kind: str):
     used: dict[str, Any] = {"input_tokens": 5000, "cache_write_tokens": 3000, "cache_write_1h_tokens": 1000}
     calls = [call("w", provider="anthropic", request_model="claude-sonnet-4-5", **used)]
