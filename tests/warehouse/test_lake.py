@@ -12,6 +12,7 @@ from deltalake import DeltaTable
 
 from tests.warehouse import processes
 from tests.warehouse.contents import assert_exactly_once
+from tests.warehouse.fresh import open_lake
 from tests.warehouse.samples import APP, NOON, flush_of, rows, stretch
 from warehouse.errors import LakeMismatch, LakeMissing
 from warehouse.lake import Lake
@@ -88,17 +89,17 @@ def test_a_lake_of_another_format_refuses_to_open(local: LakeSettings):
 
 
 def test_the_first_user_key_stands(anywhere: LakeSettings):
-    lake = Lake.open(anywhere)
+    lake = open_lake(anywhere)
 
     lake.claim_user_key("aaaa")
     lake.claim_user_key("aaaa")
 
     with pytest.raises(LakeMismatch, match="fingerprint aaaa, ours is bbbb"):
-        Lake.open(anywhere).claim_user_key("bbbb")
+        open_lake(anywhere).claim_user_key("bbbb")
 
 
 def test_next_offsets_are_those_of_every_table(anywhere: LakeSettings):
-    lake = Lake.open(anywhere)
+    lake = open_lake(anywhere)
 
     lake.commit(flush_of(stretch(0, 7)))
 
@@ -113,11 +114,11 @@ def test_next_offsets_tell_where_tables_disagree(local: LakeSettings):
         if step == "usage committed":
             raise InterruptedError
 
-    lake = Lake.open(local)
+    lake = open_lake(local)
     with pytest.raises(InterruptedError):
         lake.commit(flush_of(stretch(0, 7)), on_step=stop)
 
-    assert Lake.open(local).next_offsets([APP])[APP] == {
+    assert open_lake(local).next_offsets([APP])[APP] == {
         "outcomes": 7,
         "usage": 7,
         "safety": None,
@@ -130,7 +131,7 @@ def test_next_offsets_tell_where_tables_disagree(local: LakeSettings):
 
 def test_an_event_is_appended_once_under_its_number(anywhere: LakeSettings):
     event = rows("incidents", {"event_id": "e", "recorded_at": NOON})
-    ours, theirs = Lake.open(anywhere), Lake.open(anywhere)
+    ours, theirs = open_lake(anywhere), open_lake(anywhere)
 
     assert ours.append_once("incidents", event, "alerts", 0)
     assert not theirs.append_once("incidents", event, "alerts", 0)
@@ -144,18 +145,18 @@ def test_an_event_is_appended_once_under_its_number(anywhere: LakeSettings):
 
 
 def test_the_log_is_summed_up_every_so_many_commits(local: LakeSettings):
-    lake = Lake.open(replace(local, checkpoint_commits=3))
+    lake = open_lake(replace(local, checkpoint_commits=3))
 
     for offset in range(7):
         lake.commit(flush_of(stretch(offset, offset + 1)))
 
     found = sorted(Path(local.url, "spans", "_delta_log").glob("*.checkpoint.parquet"))
     assert [int(path.name.partition(".")[0]) for path in found] == [3, 6]
-    assert Lake.open(local).next_offsets([APP])[APP]["spans"] == 7
+    assert open_lake(local).next_offsets([APP])[APP]["spans"] == 7
 
 
 def test_a_long_summary_is_written_less_often(local: LakeSettings):
-    lake = Lake.open(replace(local, checkpoint_commits=2))
+    lake = open_lake(replace(local, checkpoint_commits=2))
     log = Path(local.url, "spans", "_delta_log")
     lake.commit(flush_of(stretch(0, 1)))
     lake.commit(flush_of(stretch(1, 2)))
@@ -172,7 +173,7 @@ def test_handles_that_have_seen_many_commits_are_opened_anew_and_miss_none(
     local: LakeSettings, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("warehouse.lake.handle.REOPEN_COMMITS", 2)
-    ours, theirs = Lake.open(replace(local, checkpoint_commits=3)), Lake.open(local)
+    ours, theirs = open_lake(replace(local, checkpoint_commits=3)), open_lake(local)
     warehouse = Warehouse(local)
     seen = []
 
