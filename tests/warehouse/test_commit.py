@@ -91,7 +91,18 @@ def test_a_crash_after_any_step_and_a_replay_give_every_row_once(step: str, cras
     assert_exactly_once(crashes[step], *replayed)
 
 
-@pytest.mark.parametrize("step", ["loaded", "usage written", "spans written", "flushes written"])
+RACES = ("loaded", "usage written", "spans written", "flushes written")
+
+
+@pytest.mark.parametrize(
+    ("step", "anywhere"),
+    [
+        *((step, "directory") for step in RACES),
+        ("usage written", "object store"),
+        *(pytest.param(step, "object store", marks=pytest.mark.long) for step in RACES if step != "usage written"),
+    ],
+    indirect=["anywhere"],
+)
 def test_of_two_writers_of_one_stream_exactly_one_is_seen(step: str, anywhere: LakeSettings):
     flush = flush_of(stretch(0, 4))
     ours, theirs = open_lake(anywhere), open_lake(anywhere)
