@@ -71,12 +71,14 @@ class UsageRule:
     ``unknown`` in both: what stands there is no count of the call's tokens, but a guess or a sum over its chunks.
     ``inclusive_of_read`` in the input: it may have what was read from a cache without what was written to it.
     ``inclusive_of_tools``: it has what tools gave, which others tell beside it.
+    ``by_total``: exclusive, but where a total of just both sides says that somebody else counted; ``either``: it may be
+    written so or so, and where neither the total nor the counts can tell, nobody knows it.
     ``bare`` in the output: it has no reasoning, which may be told nowhere; ``twice``: it has the reasoning twice;
     ``by_api``: it has the reasoning if the Responses API answered, which the id of the answer may tell.
 
-    ``key`` gave the input count, with its path behind it; with ``cached_key`` begins the key and path that gave the
-    cached or the written count; ``name`` is the start of the span's name, ``model`` a part of the model's, ``method``
-    the remote call's or the function's.
+    ``host`` is the end of the server's name, as in ``ProviderRule``; ``key`` gave the input count, with its path behind
+    it; with ``cached_key`` begins the key and path that gave the cached or the written count; ``name`` is the start of
+    the span's name, ``model`` a part of the model's, ``method`` the remote call's or the function's.
     """
 
     scope: str
@@ -84,6 +86,7 @@ class UsageRule:
     output: str
     version_below: str = ""
     provider: str = ""
+    host: str = ""
     key: str = ""
     cached_key: str = ""
     name: str = ""

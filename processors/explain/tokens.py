@@ -13,7 +13,7 @@ from processors.explain.case import Case
 from processors.explain.meanings import meaning
 from processors.explain.wire import Json
 from processors.normalise.parts import REFUSED
-from processors.normalise.semantics import BY_API, MEANS, OF_READ, holds
+from processors.normalise.semantics import BY_API, BY_TOTAL, EITHER, MEANS, OF_READ, holds
 
 RULE = "usage_rule"
 """Column that ``note_usage_rules`` adds: the number of the first rule of ``usage.csv`` that holds; NULL: none does."""
@@ -21,6 +21,10 @@ RULE = "usage_rule"
 TOTAL = "the total of the span, which is the sum only so"
 DEFAULT = "the default, where nothing says otherwise"
 """Who tells what ``usage.csv`` and ``aliases.csv`` do not."""
+
+_FOUND_OUT = (BY_API, BY_TOTAL, EITHER)
+"""Words of ``usage.csv`` that leave it to the span how its counts are read."""
+_MEANS = {OF_READ: "inclusive", **MEANS}
 
 _LEFT = {"input": "tools_outside_input", "output": "thoughts_of_total"}
 """Side -> the rule that gives it what the total has beyond both."""
@@ -75,7 +79,7 @@ def _told_by(case: Case, at: int, side: str) -> Json:
     rule = usage_rules()[step[RULE]] if step[RULE] is not None else None
     winner = next((one.alias for one in case.said[at].get(f"{side}_tokens", ()) if one.won), None)
     says = getattr(rule, side) if rule else winner.counted if winner else ""
-    says = step[f"{side}_includes"] if says == BY_API else "inclusive" if says == OF_READ else MEANS.get(says, says)
+    says = step[f"{side}_includes"] if says in _FOUND_OUT else _MEANS.get(says, says)
     if step[f"{side}_includes"] != (says or "inclusive"):
         return {"table": None, "rule": TOTAL}
     if rule:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from functools import cache, lru_cache
@@ -14,7 +13,7 @@ from processors.conventions.rules import ANY, NAMED, NONE, SPAN_KINDS, ProviderR
 from processors.conventions.table import AliasTable
 from processors.decode import Decoded
 from processors.normalise.finish import FINISH_SPEAKS, finish_speaks
-from processors.normalise.frame import Scopes, scope_starts, scopes_in, tell, to_frame
+from processors.normalise.frame import Scopes, host_ends, scope_starts, scopes_in, tell, to_frame
 from processors.normalise.ordinary import COUNTS_WHOLE, counts_whole
 from processors.normalise.semantics import RULED, ruled
 from processors.normalise.shapes import WORDS, Memo, first_rows, number_shapes, spread
@@ -271,8 +270,7 @@ def _serves(rule: ProviderRule) -> pl.Expr:
     if rule.field:
         serves &= pl.col(rule.field).is_not_null()
     if rule.host:
-        host = re.escape(rule.host).replace(r"\*", ".*")
-        serves &= pl.col("server_address").str.contains(rf"(?i)(?:^|[.-]){host}$")
+        serves &= host_ends(rule.host)
     if rule.model:
         serves &= pl.coalesce("request_model", "response_model").str.contains(rule.model)
     return serves.fill_null(value=False)

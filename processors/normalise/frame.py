@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import cast
@@ -148,6 +149,12 @@ def _said(table: AliasTable, read: Callable[[Alias], str | int]) -> pl.Series:
 def scope_starts(prefix: str) -> pl.Expr:
     """Whether the instrumentation scope's name begins so."""
     return pl.col("scope_name").fill_null("").str.starts_with(prefix)
+
+
+def host_ends(host: str) -> pl.Expr:
+    """Whether the server's name ends so; ``*`` stands for any part."""
+    ending = re.escape(host).replace(r"\*", ".*")
+    return pl.col("server_address").str.contains(rf"(?i)(?:^|[.-]){ending}$")
 
 
 Scopes = frozenset[str]

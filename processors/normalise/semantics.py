@@ -14,7 +14,7 @@ import polars as pl
 
 from processors.conventions.rules import UsageRule, usage_rules
 from processors.decode import Decoded
-from processors.normalise.frame import Scopes, scope_starts, to_polars
+from processors.normalise.frame import Scopes, host_ends, scope_starts, to_polars
 
 EXCLUSIVE = "exclusive"
 UNKNOWN = "unknown"
@@ -23,6 +23,10 @@ OF_READ = "inclusive_of_read"
 """Of the input: it has what was read from a cache, and in some versions not what was written to it."""
 OF_TOOLS = "inclusive_of_tools"
 """Of the input: it has what was cached, and what tools gave as well."""
+BY_TOTAL = "by_total"
+"""Of the input: it lacks what was cached, but where the total is just both sides: the provider's own has all four."""
+EITHER = "either"
+"""Of the input: two who write there count it each in a way of his own; their total is both sides, whichever way."""
 BARE = "bare"
 """Of the output: it has no reasoning, and where nobody tells that, nobody knows whether there was some."""
 TWICE = "twice"
@@ -51,8 +55,8 @@ def ruled(side: str, scopes: Scopes) -> pl.Expr:
 def told(side: str) -> pl.Expr:
     """As a rule or the total says; NULL where neither does. Needs ``RULED`` and ``pieces``; for input, output's."""
     as_written = pl.when("_as_written").then(pl.lit("inclusive"))
-    own = [_beside(), _between()] if side == "input" else []
-    says = ~pl.col(RULED[side]).is_in([OF_READ, UNKNOWN, BY_API])
+    own = [_beside(), _between(), _by_total(), _surely_without()] if side == "input" else []
+    says = ~pl.col(RULED[side]).is_in([OF_READ, UNKNOWN, BY_API, EITHER])
     rule = pl.when(says).then(pl.col(RULED[side]).replace(MEANS))
     return pl.coalesce(as_written, *own, rule, _witness(side))
 
@@ -87,6 +91,8 @@ def holds(rule: UsageRule) -> pl.Expr:
     about = scope_starts(rule.scope)
     if rule.provider:
         about &= (pl.col("provider") == rule.provider).fill_null(value=False)
+    if rule.host:
+        about &= host_ends(rule.host).fill_null(value=False)
     if rule.key:
         about &= (pl.col("input_key") == rule.key).fill_null(value=False)
     if rule.cached_key:
@@ -133,6 +139,17 @@ def _between() -> pl.Expr:
     beyond = _beyond_sides() - outside
     apart = pl.when((beyond == cached()) & (cached() > 0)).then(pl.lit(EXCLUSIVE))
     return pl.when(taken("input") > 0).then(apart.when(beyond == 0).then(pl.lit("inclusive")))
+
+
+def _by_total() -> pl.Expr:
+    both_sides = ((_beyond_sides() == 0) & (cached() > 0)).fill_null(value=False)
+    asked = pl.col(RULED["input"]) == BY_TOTAL
+    return pl.when(asked & both_sides).then(pl.lit("inclusive")).when(asked).then(pl.lit(EXCLUSIVE))
+
+
+def _surely_without() -> pl.Expr:
+    """An input that is less than its cached part does not have it."""
+    return pl.when((pl.col(RULED["input"]) == EITHER) & (cached() > pl.col("input_tokens"))).then(pl.lit(EXCLUSIVE))
 
 
 def _beyond_sides() -> pl.Expr:

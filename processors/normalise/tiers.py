@@ -1,7 +1,8 @@
 """The processing tier of a call, where only the names of its token counts tell it.
 
 LangChain names what a tier other than the standard one used after it (``input_flex``, ``output_priority_reasoning``),
-and Langfuse's handler passes that on. It is what was served, and goes before what was asked for.
+and Langfuse's handler passes that on; in OpenInference's spans it stands in the answer, of a stream nowhere else. It is
+what was served, and goes before what was asked for.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import polars as pl
 
 from processors.normalise.parts import FIVE_MINUTES, UNANSWERED, apply_rules, exceeds
-from processors.normalise.semantics import BARE, BY_API, EXCLUSIVE, OF_READ, RULED, TWICE, UNKNOWN, cached
+from processors.normalise.semantics import BARE, BY_API, EITHER, EXCLUSIVE, OF_READ, RULED, TWICE, UNKNOWN, cached
 
 _GEMINI = "gemini"
 """Part of the names of all models whose total has what tools gave, and whose thoughts may stand in it alone."""
@@ -120,8 +120,22 @@ def flag_doubts(frame: pl.DataFrame) -> pl.DataFrame:
     return apply_rules(frame, rules, lambda found: found)
 
 
-def doubt_output(frame: pl.DataFrame) -> pl.DataFrame:
-    """``output_unsure``: an output that may lack reasoning, or have it, and nothing tells which, is unknown."""
+def doubt_sides(frame: pl.DataFrame) -> pl.DataFrame:
+    """``input_unsure``, ``output_unsure``: a side that may lack its parts, or have them, and nothing tells which.
+
+    It is unknown.
+    """
+    return frame.pipe(_doubt_input).pipe(_doubt_output)
+
+
+def _doubt_input(frame: pl.DataFrame) -> pl.DataFrame:
+    either = (pl.col(RULED["input"]) == EITHER) & (pl.col("input_includes") != EXCLUSIVE) & (cached() > 0)
+    as_told = pl.col("_input_tokens_reported") == _INPUT
+    unknown = pl.when(~pl.col("input_unsure")).then(_INPUT).alias("input_tokens")
+    return apply_rules(frame, {"input_unsure": either & as_told}, lambda found: found.with_columns(unknown))
+
+
+def _doubt_output(frame: pl.DataFrame) -> pl.DataFrame:
     rule, reported = pl.col(RULED["output"]), pl.col("_output_tokens_reported")
     untold = (rule == BARE) & pl.col("reasoning_tokens").is_null() & _TOTAL.is_null() & _OUTPUT.is_not_null()
     either = rule.is_in([UNKNOWN, BY_API]) & (pl.col(RULED["input"]) != UNKNOWN) & (_REASONING > 0)

@@ -37,6 +37,8 @@ Flagged, and billed as it stands, because nobody can say which count is wrong:
 
 Unknown, while the rest stands:
 
+* ``input_unsure``: an input that may have what was cached or lack it, because two write there (``either`` in
+  ``conventions/usage.csv``), and neither the total nor the counts tell who: the input is NULL;
 * ``output_unsure``: an output that may lack the reasoning. Either some is told and nothing says whether the output has
   it, or none is told where only that would say that there was none (``bare``). The output is NULL.
 
@@ -64,7 +66,7 @@ from processors.normalise.pieces import gather_pieces, join_modalities, restore
 from processors.normalise.semantics import EXCLUSIVE, RULED, UNKNOWN, cached, left_out, taken, told
 from processors.normalise.totals import (
     add_outside,
-    doubt_output,
+    doubt_sides,
     flag_doubts,
     share_cached,
     share_rest,
@@ -138,7 +140,7 @@ def apply_all(frame: pl.DataFrame) -> pl.DataFrame:
         .pipe(add_outside)
         .pipe(take_rest)
         .pipe(share_rest)
-        .pipe(doubt_output)
+        .pipe(doubt_sides)
         .pipe(share_cached)
         .pipe(refuse_parts)
         .pipe(flag_doubts)

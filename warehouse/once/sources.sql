@@ -5,7 +5,9 @@
 -- attempts, which may name the one that it asked first, nor by what a flush has suppressed: it has lent its word then.
 -- A token count of 0 gives way to a positive one, an input without any cache to one that
 -- is the same and its cache: botocore's instrumentation tells of Claude's and Nova's cache nothing. All counts give way to
--- those of a wire copy that no rule had to repair: they are the provider's own. Whose call it is, is told by the best
+-- those of a wire copy that no rule had to repair: they are the provider's own. What a rule has left unknown, since what
+-- its writer counted may be read in two ways, no other span of that writer tells: it repeats the same number, and is
+-- read without the doubt only because it says less (an agent's span names no provider). Whose call it is, is told by the best
 -- rank, then by the trace that began first (the client's, not the gateway's), then by the nearest; where the gateway has
 -- stamped two tenants, the one that is taken lends the rest too.
 CREATE TEMP TABLE member AS
@@ -51,7 +53,17 @@ LEFT JOIN lineage AS l ON l.row = m.row
 WHERE m.billed IN (SELECT billed FROM member WHERE nth > 0);
 
 CREATE TEMP TABLE sum_told AS
-WITH best AS (
+WITH sure AS (
+    SELECT
+        billed, row, token_nth, stamp, best_tenant, trace_began, nth,
+        CASE WHEN nth = 0 OR NOT bool_or(input_tokens IS NULL AND contains(usage_semantics, '+input_unsure')) OVER of_teller
+            THEN input_tokens END AS input_tokens,
+        CASE WHEN nth = 0 OR NOT bool_or(output_tokens IS NULL AND contains(usage_semantics, '+output_unsure')) OVER of_teller
+            THEN output_tokens END AS output_tokens
+    FROM told
+    WINDOW of_teller AS (PARTITION BY billed, teller)
+),
+best AS (
     SELECT
         billed,
         arg_min(row, token_nth + 10_000 * (input_tokens = 0)::INT) FILTER (input_tokens IS NOT NULL) AS input_from,
@@ -59,7 +71,7 @@ WITH best AS (
         arg_min(row, token_nth + 10_000 * (output_tokens = 0)::INT) FILTER (output_tokens IS NOT NULL) AS output_from,
         arg_min(output_tokens, token_nth + 10_000 * (output_tokens = 0)::INT) FILTER (output_tokens IS NOT NULL) AS output_tokens,
         arg_min(stamp, (best_tenant, trace_began, nth)) FILTER (stamp IS NOT NULL) AS stamp
-    FROM told
+    FROM sure
     GROUP BY billed
 ),
 -- Who tells the cache that the best counts leave out. Counts that are believed to hold the cache lack it only where the
