@@ -12,56 +12,72 @@ found incidents and those still ahead, precision, minutes to detect, causes name
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.clock import machine
-from benchmarks.spend.plans import Incident, world_of
+from benchmarks.spend import ours
+from benchmarks.spend.plans import Incident, World, world_of
 from benchmarks.spend.rivals import RIVALS, Scope, Signal, notices, spend_of
-from benchmarks.spend.score import Score, score
+from benchmarks.spend.score import Notice, Score, score
 from benchmarks.spend.world import usage_of
 
+OURS = "alerts.signals"
 THRESHOLDS = np.geomspace(1.5, 400, 40)
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One world as a rival sees it."""
-
-    incidents: Sequence[Incident]
-    scopes: list[Scope]
-    signal: Signal
+FACTORS = np.geomspace(0.5, 8, 40)
+Look = Callable[[float], tuple[Sequence[Incident], Iterable[Notice]]]
+"""Threshold -> the incidents of a world and what a contestant tells of it."""
 
 
 def main() -> None:
-    """Print a table for each budget."""
+    """Print a table for each contestant and budget."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--train", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--test", type=int, nargs="+", default=[101, 102, 103, 104, 105, 106])
     parser.add_argument("--budget", type=float, nargs="+", default=[0.5, 0.1])
     args = parser.parse_args()
     print(machine())
-    made = {seed: world_of(seed) for seed in [*args.train, *args.test]}
-    spend = {seed: spend_of(usage_of(world)) for seed, world in made.items()}
-    for name, look in RIVALS.items():
-        cases = {seed: Case(world.incidents, spend[seed][0], look(spend[seed][1])) for seed, world in made.items()}
+    looks: dict[str, dict[int, Look]] = {}
+    for seed in [*args.train, *args.test]:
+        for name, look in contestants(world_of(seed)):
+            looks.setdefault(name, {})[seed] = look
+    for name, by_seed in looks.items():
+        thresholds = FACTORS if name == OURS else THRESHOLDS
         for budget in args.budget:
-            threshold = fit([cases[seed] for seed in args.train], budget)
-            _print(name, budget, threshold, total([cases[seed] for seed in args.test], threshold))
+            threshold = fit([by_seed[seed] for seed in args.train], thresholds, budget)
+            _print(name, budget, threshold, total([by_seed[seed] for seed in args.test], threshold))
 
 
-def total(cases: Sequence[Case], threshold: float) -> Score:
+def contestants(world: World) -> Iterator[tuple[str, Look]]:
+    """All of them on a world, each by its name."""
+    usage = usage_of(world)
+    told = ours.look(usage, world.calendar)
+    yield OURS, lambda factor: (world.incidents, ours.notices(told, factor))
+    scopes, spend = spend_of(usage)
+    for name, look in RIVALS.items():
+        signal = look(spend)
+        yield name, partial(_rival, world, scopes, signal)
+
+
+def _rival(
+    world: World, scopes: list[Scope], signal: Signal, threshold: float
+) -> tuple[Sequence[Incident], Iterable[Notice]]:
+    return world.incidents, notices(scopes, signal, threshold)
+
+
+def total(looks: Sequence[Look], threshold: float) -> Score:
     """The score of several worlds."""
-    scores = [score(case.incidents, notices(case.scopes, case.signal, threshold)) for case in cases]
+    scores = [score(*look(threshold)) for look in looks]
     return sum(scores[1:], scores[0])
 
 
-def fit(cases: Sequence[Case], budget: float) -> float:
+def fit(looks: Sequence[Look], thresholds: Sequence[float] | NDArray[np.float64], budget: float) -> float:
     """The lowest threshold that keeps the budget."""
-    kept = [one for one in THRESHOLDS if total(cases, one).false_per_tenant_week <= budget]
-    return float(min(kept, default=THRESHOLDS[-1]))
+    kept = [one for one in thresholds if total(looks, one).false_per_tenant_week <= budget]
+    return float(min(kept, default=thresholds[-1]))
 
 
 def _print(name: str, budget: float, threshold: float, found: Score) -> None:

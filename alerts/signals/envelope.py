@@ -1,0 +1,81 @@
+"""The most that a window has held at about this time of day in the last seven days, and how far that usually varies.
+
+What comes every night or every Monday is in the envelope, so it is nothing odd. An hour's maximum enters it at most
+``CAP`` times as high as the envelope was: a spike widens it, a new level or a new habit becomes usual in some days. Of
+a series that has no history at this hour the envelope is 0, and everything is beyond it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from alerts.signals.arrays import TINY, Floats, grown
+from alerts.signals.windows import MINUTES, Windows
+
+DAYS = 7
+DAY_HOURS = 24
+KEPT_HOURS = (DAYS + 1) * DAY_HOURS
+CAP = 3.0
+NEAR_HOURS = (-1, 0, 1)
+COMMON_SHARE = 0.2
+"""Part of the envelope that it may vary by for reasons of all calls at once, as a standard deviation."""
+FIVE = 5
+FORGET = 0.5 ** (1 / 2016)  # of fives: a week
+COLD_DAYS = 5.0
+"""Scores grow with the days of history, up to so many."""
+LEAST_DAYS = 2.0
+"""Before, nothing is odd."""
+
+
+class Envelope:
+    """Windows of one quantity, and what they have held."""
+
+    def __init__(self, *, unit: float | None = None) -> None:
+        """``unit``: variance over mean where it is known (calls), else it is learned."""
+        self.windows = Windows()
+        self.edge: Floats = np.zeros((len(MINUTES), 0))
+        self._unit = unit
+        self._hours = np.zeros((KEPT_HOURS, len(MINUTES), 0), np.float32)
+        self._most: Floats = np.zeros((len(MINUTES), 0))
+        self._five: Floats = np.zeros(0)
+        self._squares: Floats = np.zeros(0)
+        self._sum: Floats = np.zeros(0)
+
+    def grow(self, series: int) -> None:
+        """Make room."""
+        self.windows.grow(series)
+        for name in ("edge", "_hours", "_most", "_five", "_squares", "_sum"):
+            setattr(self, name, grown(getattr(self, name), series))
+
+    def begin_hour(self, hour: int) -> None:
+        """Put up the envelope of this hour."""
+        like = [(hour - DAY_HOURS * day + near) % KEPT_HOURS for day in range(1, DAYS + 1) for near in NEAR_HOURS]
+        self.edge = self._hours[like].max(axis=0).astype(np.float64)
+
+    def end_hour(self, hour: int) -> None:
+        """Remember what the hour has held."""
+        limit = np.where(self.edge > 0, CAP * self.edge, np.inf)
+        self._hours[hour % KEPT_HOURS] = np.minimum(self._most, limit)
+        self._most[:] = 0
+
+    def push(self, minute: int, values: Floats) -> None:
+        """The values (series,) of a minute."""
+        self.windows.push(minute, values)
+        np.maximum(self._most, self.windows.sums, out=self._most)
+        self._five += values
+        if minute % FIVE == FIVE - 1:
+            self._squares = self._squares * FORGET + self._five**2
+            self._sum = self._sum * FORGET + self._five
+            self._five[:] = 0
+
+    def beyond(self) -> Floats:
+        """(windows, series) by how much the windows exceed the envelope."""
+        return self.windows.sums - self.edge
+
+    def scores(self, days: float) -> Floats:
+        """(windows, series) the excess in standard deviations of what the envelope holds; less by a short history."""
+        if days < LEAST_DAYS:
+            return np.zeros_like(self.edge)
+        unit = self._squares / np.maximum(self._sum, TINY) if self._unit is None else self._unit
+        spread = np.sqrt(unit * self.edge + (COMMON_SHARE * self.edge) ** 2 + np.square(unit) + TINY)
+        return np.asarray(self.beyond() / spread * min(1.0, days / COLD_DAYS))

@@ -1,0 +1,78 @@
+"""What a model's tokens cost its tenants, learned from what they paid; and when that changes.
+
+For each tenant and model three prices (uncached input, cached input, output) are fitted to the minutes of the last days
+by least squares. Prices are exact, so are the fits: what is paid beyond them is a price that rose, not noise. The same
+prices tell what spend would have been without it, so that a price is one incident and not one of every feature.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+
+from alerts.signals.arrays import TINY, Floats, Numbers, grown, summed
+from alerts.signals.windows import Windows
+
+FORGET = 0.5 ** (1 / 48)  # of hours: two days
+LEAST_MINUTES = 20.0
+"""Of usage, until prices are believed."""
+PRIOR = 1e-3
+"""Weight of the prices known before, of that of the minutes: tokens that always come in one ratio tell no prices."""
+MILLION = 1e-6
+QUARTER, LONGER = 0, 1
+"""Windows in which the ratio and the excess are looked at."""
+
+
+class UnitPrices:
+    """Accounts are tenant and model; ``model_of``: (accounts,) number of the model of each."""
+
+    def __init__(self) -> None:
+        self.per_million: Floats = np.zeros((3, 0))
+        self._known: Floats = np.zeros(0)
+        self._fitted: Floats = np.zeros(0)
+        self._products: Floats = np.zeros((3, 3, 0))
+        self._paid: Floats = np.zeros((3, 0))
+        self._paid_windows, self._due_windows = Windows(), Windows()
+
+    def grow(self, accounts: int, models: int) -> None:
+        """Make room."""
+        for name in ("per_million", "_known", "_fitted", "_products", "_paid"):
+            setattr(self, name, grown(getattr(self, name), accounts))
+        self._paid_windows.grow(models)
+        self._due_windows.grow(models)
+
+    def push(self, minute: int, tokens: Floats, usd: Floats, model_of: Numbers) -> Floats:
+        """Tokens (3, accounts), USD (accounts,) of a minute; gives what they would have cost before, over that USD."""
+        millions = tokens * MILLION
+        due = np.einsum("ka,ka->a", millions, self.per_million)
+        share = np.where((self._fitted > 0) & (usd > 0), due / np.maximum(usd, TINY), 1.0)
+        models = self._paid_windows.sums.shape[1]
+        self._paid_windows.push(minute, summed(usd, model_of, models))
+        self._due_windows.push(minute, summed(usd * share, model_of, models))
+        self._products += millions[:, None] * millions[None]
+        self._paid += millions * usd
+        self._known += usd > 0
+        return np.asarray(share)
+
+    def end_hour(self) -> None:
+        """Fit the prices anew."""
+        known = np.flatnonzero(self._known >= LEAST_MINUTES)
+        if known.size:
+            products = np.moveaxis(self._products[:, :, known], 2, 0).copy()
+            before = np.einsum("akk->ak", products) * PRIOR + TINY**2
+            paid = self._paid[:, known].T + before * self.per_million[:, known].T
+            np.einsum("akk->ak", products)[...] += before
+            self.per_million[:, known] = np.maximum(np.linalg.solve(products, paid[:, :, None])[:, :, 0], 0).T
+            self._fitted[known] = 1
+        for name in ("_products", "_paid", "_known"):
+            setattr(self, name, getattr(self, name) * FORGET)
+
+    def scores(self) -> Floats:
+        """(models,) by which share more than before is paid, in the last quarter of an hour."""
+        paid, due = self._paid_windows.sums[QUARTER], self._due_windows.sums[QUARTER]
+        return np.asarray(np.where(due > 0, paid / np.maximum(due, TINY) - 1, 0))
+
+    def beyond(self) -> Floats:
+        """(models,) USD more than before, in the last hour."""
+        return cast("Floats", self._paid_windows.sums[LONGER] - self._due_windows.sums[LONGER])
