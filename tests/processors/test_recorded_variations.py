@@ -206,6 +206,61 @@ def test_langchains_parts_are_read_by_the_name_of_their_tier():
     }
 
 
+def _claude(into: dict[str, int], **more: Any) -> ExportTraceServiceRequest:
+    counts = {"llm.token_count.prompt": 1300, "llm.token_count.completion": 50, "llm.token_count.total": 1350}
+    counts |= {"llm.token_count.prompt_details.cache_read": 1000}
+    return _langchain(into, {}, **counts | {"llm.provider": "anthropic", "llm.model_name": "claude-sonnet-4-5"} | more)
+
+
+def test_langchain_calls_writes_to_a_cache_none_where_it_tells_how_long_they_are_kept():
+    write = {"llm.token_count.prompt_details.cache_write": 200}
+    kept = {"cache_read": 1000, "cache_creation": 0}
+    five, hour = "ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens"
+    expected: dict[str, tuple[ExportTraceServiceRequest, int | None, int | None]] = {
+        "Anthropic": (_claude(kept | {five: 200, hour: 0}), 200, 0),
+        "Anthropic, an hour": (_claude(kept | {five: 50, hour: 150}), 200, 150),
+        "Bedrock": (_claude(kept | {five: 200}), 200, None),
+        "Bedrock, an hour": (_claude(kept | {hour: 200}), 200, 200),
+        "all told": (_claude(kept | {five: 0, hour: 200}, **write), 200, 200),
+        "no details": (_claude({"cache_read": 1000, "cache_creation": 200}, **write), 200, None),
+        "nothing written": (_claude(kept), 0, None),
+    }
+
+    rows = _bills({case: sent for case, (sent, *_) in expected.items()})
+
+    assert {
+        case: (*_counts(row)[:4], row["cache_write_1h_tokens"], row["price_status"]) for case, row in rows.items()
+    } == {case: (1300, 1000, written, 50, hours, "priced") for case, (_, written, hours) in expected.items()}
+
+
+def test_what_langsmith_exports_has_the_same_names_in_a_repr():
+    given = {"gen_ai.system": "openai", "gen_ai.operation.name": "chat", "gen_ai.request.model": "o3"}
+    given |= {"gen_ai.usage.input_tokens": 1000, "gen_ai.usage.output_tokens": 400, "gen_ai.usage.total_tokens": 1400}
+    details = {
+        "flex": ({"flex": 500, "flex_cache_read": 500}, {"flex": 100, "flex_reasoning": 300}),
+        "plain": ({"cache_read": 500, "audio": 0}, {"reasoning": 300, "audio": 0}),
+    }
+
+    rows = _bills(
+        {
+            case: request(
+                span(
+                    given
+                    | {"gen_ai.usage.input_token_details": str(into), "gen_ai.usage.output_token_details": str(out)},
+                    name="ChatOpenAI",
+                ),
+                scope="langsmith",
+            )
+            for case, (into, out) in details.items()
+        }
+    )
+
+    assert {case: (_counts(row), row["service_tier"], row["cost_usd"]) for case, row in rows.items()} == {
+        "flex": ((1000, 500, None, 400, 300), "flex", Decimal("0.002225")),
+        "plain": ((1000, 500, None, 400, 300), None, Decimal("0.00445")),
+    }
+
+
 # ---- Strands: who counted the input
 
 READ, WRITTEN = "gen_ai.usage.cache_read_input_tokens", "gen_ai.usage.cache_write_input_tokens"
