@@ -63,8 +63,9 @@ def tls_context(settings: KafkaSettings) -> ssl.SSLContext | None:
         if settings.ssl_certfile:
             context.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile)
     except OSError as error:  # ssl.SSLError is one
-        files = (settings.ssl_cafile, settings.ssl_certfile, settings.ssl_keyfile)
-        raise CannotStart(f"TLS files of kafka {', '.join(filter(None, files))} cannot be used: {error}") from error
+        given = {name: getattr(settings, name) for name in ("ssl_cafile", "ssl_certfile", "ssl_keyfile")}
+        said = ", ".join(f"kafka.{name} = {file!r}" for name, file in given.items() if file)
+        raise CannotStart(f"{said}: cannot be used for TLS: {error}") from error
     return context
 
 

@@ -1,10 +1,16 @@
 """Settings of Kafka, the local broker and the gateway."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 MIB = 1024 * 1024
 DAY_MS = 86_400_000
+LARGEST_PORT = 65535
+LARGEST_MS = 2**63 - 1
+"""Kafka counts in 64 bits."""
+_TOPIC = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
+"""What Kafka takes as the name of a topic."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,19 +43,34 @@ class KafkaSettings:
     )
     replication: int = field(default=1, metadata={"help": "Replicas of a topic that we create.", "min": 1, "max": 10})
     retention_ms: int = field(
-        default=7 * DAY_MS, metadata={"help": "Retention of a topic that we create.", "min": 60_000}
+        default=7 * DAY_MS, metadata={"help": "Retention of a topic that we create.", "min": 60_000, "max": LARGEST_MS}
     )
 
     def __post_init__(self) -> None:
         """Refuse what cannot be used together."""
         for server in self.bootstrap.split(","):
             host, colon, port = server.strip().rpartition(":")
-            if not (host and colon and port.isdigit()):
-                raise ValueError(f"bootstrap = {self.bootstrap!r}: must be host:port, several separated by commas")
+            if not (host and colon and port.isdigit() and 0 < int(port) <= LARGEST_PORT):
+                raise ValueError(
+                    f"bootstrap = {self.bootstrap!r}: must be host:port, several separated by commas, ports from 1 to "
+                    f"{LARGEST_PORT}"
+                )
+        self._check_topics()
         if self.uses_sasl and not (self.sasl_username and self.sasl_password):
             raise ValueError(f"security_protocol = {self.security_protocol!r}: needs sasl_username and sasl_password")
         if self.ssl_keyfile and not self.ssl_certfile:
             raise ValueError(f"ssl_keyfile = {self.ssl_keyfile!r}: needs ssl_certfile")
+
+    def _check_topics(self) -> None:
+        """Each has a name that Kafka takes, and a topic of its own."""
+        settings: dict[str, str] = {}
+        for name in ("spans_topic", "metrics_topic", "logs_topic", "commits_topic", "alerts_topic", "dlq_topic"):
+            topic = getattr(self, name)
+            if not _TOPIC.fullmatch(topic):
+                raise ValueError(f"{name} = {topic!r}: must be 1 to 249 of letters, digits, '.', '_' and '-'")
+            if other := settings.get(topic):
+                raise ValueError(f"{name} = {topic!r}: {other} names the same topic; each needs its own")
+            settings[topic] = name
 
     @property
     def uses_sasl(self) -> bool:

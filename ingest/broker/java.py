@@ -33,7 +33,9 @@ def java_major(java: Path) -> int:
             [str(java), "-version"], capture_output=True, text=True, timeout=VERSION_TIMEOUT_S, check=True
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise CannotStart(f"{java} does not run as a Java: {error}") from error
+        raise CannotStart(
+            f"{java} does not run as a Java (broker.java_home names it; without it our own is taken): {error}"
+        ) from error
     version = re.search(r'version "(?:1\.)?(\d+)', answer.stderr)
     if version is None:
         raise CannotStart(f"{java} does not tell its Java version")

@@ -23,8 +23,8 @@ from ingest.gateway.signals import Signal
 
 KEY_BYTES = 8
 NOT_JSON = (ValueError, RecursionError)
-# The last two are how ParseDict says that a list or a text stands where an object belongs.
-NOT_OTLP_JSON = (json_format.ParseError, AttributeError, TypeError)
+# ParseDict says so that a list or a text stands where an object belongs, and that a number is infinite.
+NOT_OTLP_JSON = (json_format.ParseError, AttributeError, TypeError, OverflowError)
 HEX_IDS = frozenset({"traceId", "spanId", "parentSpanId"})
 
 

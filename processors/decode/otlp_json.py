@@ -19,7 +19,7 @@ from processors.decode.values import to_count, to_integer
 
 _KINDS = {"UNSPECIFIED": 0, "INTERNAL": 1, "SERVER": 2, "CLIENT": 3, "PRODUCER": 4, "CONSUMER": 5}
 Made = TypeVar("Made")
-UNREADABLE = (TypeError, ValueError, KeyError, AttributeError, RecursionError)
+UNREADABLE = (TypeError, ValueError, KeyError, AttributeError, RecursionError, OverflowError)
 """What reading a JSON value of the wrong form may raise."""
 _CODES = {"UNSET": 0, "OK": 1, "ERROR": 2}
 
@@ -73,7 +73,7 @@ def _scope_spans(group: Mapping[str, Any]) -> tuple[ScopeSpans, int]:
     for item in group.get("spans") or ():
         try:
             found.spans.append(_span(item))
-        except (TypeError, ValueError, KeyError, AttributeError, RecursionError):
+        except UNREADABLE:
             bad += 1
     return found, bad
 
@@ -113,7 +113,7 @@ def _value(item: Any) -> AnyValue:
         return AnyValue()
     try:
         return _filled(item)
-    except (TypeError, ValueError, KeyError, AttributeError):
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError):
         return AnyValue()
 
 
@@ -173,8 +173,9 @@ def read_whole(value: Any) -> int:
 
 
 def _enum(value: Any, names: Mapping[str, int], prefix: str) -> int:
+    """A name that nobody knows is unspecified, as the gateway's reader has it: the span stands."""
     if isinstance(value, str) and not value.lstrip("-").isdigit():
-        return names[value.upper().removeprefix(prefix)]
+        return names.get(value.upper().removeprefix(prefix), 0)
     return read_whole(value)
 
 

@@ -10,6 +10,14 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_OTHERS = {
+    b"\x1f\x8b": "gzip, not unpacked",
+    b"\x28\xb5\x2f\xfd": "Zstandard, not unpacked",
+    b"PK\x03\x04": "a zip archive, not unpacked",
+    b"\xff\xfe": "UTF-16 text; JSON must be UTF-8",
+    b"\xfe\xff": "UTF-16 text; JSON must be UTF-8",
+}
+"""How other forms begin -> what they are."""
 
 
 class BadPayload(Exception):
@@ -40,7 +48,8 @@ def parse_protobuf(value: bytes) -> Payload:
     try:
         request = ExportTraceServiceRequest.FromString(value)
     except DecodeError as error:
-        raise BadPayload("not protobuf of an ExportTraceServiceRequest") from error
+        looks_like = next((form for mark, form in _OTHERS.items() if value.startswith(mark)), None)
+        raise BadPayload(looks_like or "not protobuf of an ExportTraceServiceRequest") from error
     return Payload(resource_spans=request.resource_spans)
 
 

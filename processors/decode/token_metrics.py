@@ -99,7 +99,7 @@ def _request(resources: Iterable[Mapping[str, Any]]) -> Any:
     given = {"resourceMetrics": list(resources)}
     try:
         return json_format.ParseDict(given, ExportMetricsServiceRequest(), ignore_unknown_fields=True)
-    except json_format.Error as error:
+    except (json_format.Error, OverflowError) as error:
         raise ValueError("not the form of the message") from error
 
 

@@ -85,5 +85,5 @@ def test_who_is_not_let_in_is_told_what_to_check(
 def test_a_tls_file_that_cannot_be_read_is_named(secured_settings: KafkaSettings) -> None:
     settings = dataclasses.replace(secured_settings, ssl_cafile="nowhere.pem")
 
-    with pytest.raises(CannotStart, match=r"nowhere\.pem cannot be used"):
+    with pytest.raises(CannotStart, match=r"kafka\.ssl_cafile = 'nowhere\.pem': cannot be used for TLS"):
         ensure_topics(settings)

@@ -141,6 +141,11 @@ def test_several_bootstrap_servers_are_given_one_by_one() -> None:
     ("wrong", "told"),
     [
         ({"bootstrap": "nowhere"}, "must be host:port"),
+        ({"bootstrap": "127.0.0.1:0"}, "ports from 1 to 65535"),
+        ({"bootstrap": "127.0.0.1:9092,127.0.0.1:99999"}, "ports from 1 to 65535"),
+        ({"spans_topic": "bad topic!"}, r"spans_topic = 'bad topic!': must be 1 to 249 of letters"),
+        ({"logs_topic": ".."}, r"logs_topic = '\.\.': must be"),
+        ({"dlq_topic": "otlp_spans"}, "dlq_topic = 'otlp_spans': spans_topic names the same topic"),
         ({"security_protocol": "SASL_SSL", "sasl_username": "me"}, "needs sasl_username and sasl_password"),
         ({"ssl_keyfile": str(Path("key.pem"))}, "needs ssl_certfile"),
     ],

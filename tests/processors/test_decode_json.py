@@ -110,6 +110,12 @@ def test_an_attribute_of_impossible_type_is_left_out_and_its_span_stands():
     assert (row["input_tokens"], row["request_model"], row["stream"], row["provider"]) == (None, "m", None, None)
 
 
+def test_an_enum_by_a_name_that_nobody_knows_is_unspecified_as_the_gateway_has_it():
+    row = _decode(_json(_request(kind="SPAN_KIND_ODD", status={"code": "WELL"}))).spans.to_pylist()[0]
+
+    assert (row["kind"], row["status_code"]) == (0, 0)
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -117,7 +123,8 @@ def test_an_attribute_of_impossible_type_is_left_out_and_its_span_stands():
         {"spanId": ""},
         {"startTimeUnixNano": "yesterday"},
         {"endTimeUnixNano": -1},
-        {"kind": "SPAN_KIND_ODD"},
+        {"kind": float("inf")},
+        {"startTimeUnixNano": float("inf")},
         {"status": "bad"},
         {"attributes": [7]},
         {"name": 7},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import gzip
 import json
 import re
 from decimal import Decimal
@@ -119,8 +120,14 @@ def test_a_file_may_hold_one_json_request_a_line(capsys: pytest.CaptureFixture[s
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"\xff\xff\xff garbage", "bad_payload"), (b"{ not json", "bad_payload"), (b"", "empty")],
-    ids=["foreign bytes", "broken JSON", "nothing"],
+    [
+        (b"\xff\xff\xff garbage", "bad_payload"),
+        (b"{ not json", "bad_payload"),
+        (b"", "empty"),
+        (gzip.compress(b'{"resourceSpans": []}'), "gzip, not unpacked"),
+        ('{"resourceSpans": []}'.encode("utf-16"), "JSON must be UTF-8"),
+    ],
+    ids=["foreign bytes", "broken JSON", "nothing", "gzip", "UTF-16"],
 )
 def test_an_unreadable_file_is_one_line_on_stderr_and_exit_code_2(
     capsys: pytest.CaptureFixture[str], content: bytes, said: str

@@ -95,13 +95,14 @@ def test_broken_protobuf_is_malformed(body: bytes):
         b'{"resourceSpans": [1]}',
         b'{"resourceSpans": {"a": 1}}',
         b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"startTimeUnixNano": "soon"}]}]}]}',
+        b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"kind": 1e400}]}]}]}',
         b'{"resourceSpans": [',
         b"\xff\xfe\xfd",
         b"[" * 100_000,
         b'{"a":' * 100_000,
         CHAT,
     ],
-    ids=range(13),
+    ids=range(14),
 )
 def test_broken_json_is_malformed(body: bytes):
     with pytest.raises(Refused) as refused:
