@@ -9,20 +9,18 @@ os.environ.setdefault("POLARS_MAX_THREADS", "1")  # of a few rows nothing is wor
 pytest_plugins = ["tests.kafka", "tests.secured"]
 
 LONGEST_FIRST = (
-    *("flows/test_crashes", "processors/test_wire", "flows/test_torture", "flows/test_redelivery", "flows/test_faults"),
-    *("flows/test_privacy", "dashboards/test_pages", "flows/test_freshness", "flows/test_demo", "flows/test_outcomes"),
-    *("ingest/gateway/test_faults", "ingest/test_broker", "ingest/test_broker_verb", "warehouse/test_spark"),
-    *("flows/test_collector", "flows/test_captures", "flows/test_up", "flows/test_secured", "flows/test_stopping"),
-    *("flows/test_settling", "flows/test_backpressure", "flows/test_drain", "flows/test_live", "live/test_live"),
-    *("warehouse/test_reader", "ingest/test_delivery", "processors/test_explain", "processors/test_providers"),
-    *("spanledger/test_report", "warehouse/test_reconcile", "processors/test_guardrails", "warehouse/test_settle_laws"),
-    *("spanledger/test_focus_validator", "processors/test_outcomes_ways", "processors/test_outcomes_flush"),
-    *("warehouse/test_forecast", "processors/test_usage_objects", "processors/test_normalise", "warehouse/test_settle"),
-    *("warehouse/test_focus", "warehouse/test_focus_laws", "processors/test_more_libraries", "warehouse/test_upkeep"),
-    *("processors/test_normalise_laws", "processors/test_laws", "processors/test_errors", "warehouse/test_once"),
-    *("warehouse/test_upkeep_faults", "processors/test_named_calls", "spanledger/test_inspect"),
+    *("warehouse/test_spark", "flows/test_torture", "warehouse/test_settle_laws", "spanledger/test_focus_validator"),
+    *("flows/test_crashes", "warehouse/test_reader", "flows/test_redelivery", "processors/test_wire"),
+    *("flows/test_faults", "dashboards/test_pages", "flows/test_outcomes", "warehouse/test_reconcile"),
+    *("flows/test_privacy", "flows/test_demo", "ingest/test_broker_verb", "warehouse/test_settle"),
+    *("flows/test_freshness", "warehouse/test_once_doubt", "ingest/gateway/test_faults", "warehouse/test_commit"),
+    *("ingest/test_delivery", "processors/test_explain", "flows/test_backpressure", "warehouse/test_once_providers"),
+    *("flows/test_secured", "warehouse/test_settled_questions", "flows/test_up", "spanledger/test_reconcile"),
+    *("ingest/test_broker", "warehouse/test_upkeep_faults", "flows/test_collector", "warehouse/test_forecast"),
+    *("flows/test_captures", "alerts/test_lookout", "flows/test_stopping", "spanledger/test_inspect"),
+    *("flows/test_settling", "flows/test_live", "live/test_live", "flows/test_drain", "processors/test_laws"),
 )
-"""A module is run by one process: a long one that starts last is waited for by all others."""
+"""A module is run by one process: a long one that starts last is waited for by all others. Who waits stands beside who works."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
