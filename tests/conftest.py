@@ -20,7 +20,10 @@ LONGEST_FIRST = (
     *("flows/test_captures", "alerts/test_lookout", "flows/test_stopping", "spanledger/test_inspect"),
     *("flows/test_settling", "flows/test_live", "live/test_live", "flows/test_drain", "processors/test_laws"),
 )
-"""A module is run by one process: a long one that starts last is waited for by all others. Who waits stands beside who works."""
+"""A module is run by one process: a long one that starts last is waited for by all others.
+
+Those that wait for processes and those that compute take turns.
+"""
 
 
 def pytest_configure(config: pytest.Config) -> None:
