@@ -18,7 +18,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from processors.engine import Engine, process_ranges
 from processors.settings import WorkerSettings
-from tests.processors.flushes import Case, bill_of
+from tests.processors.flushes import Case, bill_of, billed_of
 from tests.processors.otlp import message, request, span
 from tests.processors.test_explain import told_of
 from warehouse import once
@@ -77,7 +77,7 @@ def _doubted(*around: Span, version: str = "1.60.0", **more: Any) -> ExportTrace
 
 def test_an_agents_span_gives_no_count_back_that_is_unknown():
     agent = span(PYDANTIC | PARTS | {"model_name": "grok-4"}, name="agent run")
-    outer = span(PYDANTIC | PARTS | {"gen_ai.request.model": "grok-4", "gen_ai.operation.name": "chat"}, name="chat x")
+    outer = span(PYDANTIC | PARTS | {"model_name": "grok-4", "gen_ai.operation.name": "chat"}, name="outer")
 
     rows = _bills(
         {
@@ -96,7 +96,9 @@ def test_an_agents_span_gives_no_count_back_that_is_unknown():
 
 
 def test_nor_does_it_when_it_comes_in_another_flush():
-    ranges = [[message(_only(name))] for name in ("chat", "agent")]
+    outer = span(PYDANTIC | PARTS | {"model_name": "grok-4", "gen_ai.operation.name": "chat"}, name="outer")
+    sent = (_doubted(), request(outer, scope="pydantic-ai", version="1.60.0"))
+    ranges = [[message(one)] for one in sent]
     rows = [row for one in process_ranges(ranges, ENGINE) for row in one.tables["spans"].to_pylist()]
     stored = pa.Table.from_pylist(rows, schema=SPANS).append_column("row", pa.array(range(len(rows)), pa.int64()))
 
@@ -104,6 +106,24 @@ def test_nor_does_it_when_it_comes_in_another_flush():
 
     (row,) = [row for row in settled.to_pylist() if row["billable"]]
     assert _counts(row) == (1000, 200, None, None, 300)
+
+
+def test_an_agents_run_is_no_call_also_where_its_counts_are_no_sum_of_those_below_as_they_are_read():
+    total = {"gen_ai.usage.input_tokens": 2000, "gen_ai.usage.output_tokens": 800, f"{DETAIL}reasoning_tokens": 600}
+    ids = ("chatcmpl-8f3c1b2a77d1376c456b", "chatcmpl-9f3c1b2a77d1376c456a")
+    names = ("agent run", "invoke_agent a")
+    cases = {}
+    for name in names:
+        sent = [_doubted(span(total | {"model_name": "grok-4"}, name=name), **{"gen_ai.response.id": ids[0]})]
+        sent.append(_doubted(**{"gen_ai.response.id": ids[1]}))
+        sent[1].resource_spans[0].scope_spans[0].spans[0].span_id = b"\x09" * 8
+        cases[name] = sent
+
+    rows = billed_of(cases, ENGINE)
+
+    assert {case: [_counts(row) for row in billed] for case, billed in rows.items()} == dict.fromkeys(
+        names, [(1000, 200, None, 700, 300)] * 2
+    )
 
 
 def test_another_instrumentation_that_knows_does_give_the_count():
