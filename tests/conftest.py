@@ -3,6 +3,11 @@
 import os
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("fixed", derandomize=True, database=None)
+settings.register_profile("search", print_blob=True)
+settings.load_profile("fixed")  # the same examples in every run; --hypothesis-profile=search looks for others
 
 os.environ.setdefault("POLARS_MAX_THREADS", "1")  # of a few rows nothing is worth sharing out: a fifth of the time
 

@@ -16,6 +16,7 @@ STEPS = [
 ]
 
 
+@pytest.mark.long  # every step at the level of the lake: tests/warehouse/test_commit_faults.py
 @pytest.mark.timeout(600)
 def test_a_worker_that_dies_after_any_step_of_a_flush_leaves_a_lake_that_the_next_one_completes(
     deployment: Deployment,

@@ -35,8 +35,14 @@ def wait_for_line(log: Path, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("verb", "started", "end"),
-    [("demo", "simulator: ", (signal.SIGINT, signal.SIGINT)), ("up", "worker metrics", (signal.SIGHUP, signal.SIGHUP))],
-    ids=["two interrupts", "the terminal is closed"],
+    [
+        pytest.param("demo", "simulator: ", (signal.SIGINT, signal.SIGINT), id="two interrupts"),
+        pytest.param(
+            *("up", "worker metrics", (signal.SIGHUP, signal.SIGHUP)),
+            id="the terminal is closed",
+            marks=pytest.mark.long,
+        ),
+    ],
 )
 def test_however_it_is_ended_no_process_stays_behind(
     verb: str, started: str, end: tuple[signal.Signals, signal.Signals], tmp_path: Path
