@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from collections.abc import Container
 from secrets import SystemRandom
 
 from ingest.broker.properties import LOOPBACK
@@ -28,9 +29,10 @@ def is_free(port: int) -> bool:
     return True
 
 
-def free_port() -> int:
-    """A loopback port that is free now. Raises CannotStart."""
-    for port in SystemRandom().sample(FREE_PORTS, PORTS_TRIED):
+def free_port(besides: Container[int] = ()) -> int:
+    """A loopback port that is free now, and none of those that are taken soon. Raises CannotStart."""
+    ports = [port for port in FREE_PORTS if port not in besides]
+    for port in SystemRandom().sample(ports, min(PORTS_TRIED, len(ports))):
         if is_free(port):
             return port
     raise CannotStart(f"no free port on {LOOPBACK} in {PORTS_TRIED} tries")

@@ -148,7 +148,10 @@ class LocalBroker:
         elif not is_free(self._port):
             raise CannotStart(f"port {self._port} is taken; choose another with --port (0 = a free one)")
         properties = server_properties(
-            port=self._port, controller_port=free_port(), log_dir=self._directory.data, extra=self._properties
+            port=self._port,
+            controller_port=free_port(besides={self._port}),
+            log_dir=self._directory.data,
+            extra=self._properties,
         )
         self._directory.write_configuration(render(properties))
 

@@ -13,7 +13,7 @@ import pytest
 
 from ingest.broker import LocalBroker
 from ingest.broker.java import find_java, java_major
-from ingest.broker.ports import free_port
+from ingest.broker.ports import FREE_PORTS, free_port
 from ingest.broker.properties import render
 from ingest.errors import CannotStart
 from ingest.kafka import end_offsets, make_producer, streams
@@ -50,6 +50,12 @@ def listening_addresses(pid: int) -> set[str]:
         for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
     ]
     return {row[1].split(":")[0] for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in sockets}
+
+
+def test_a_free_port_is_none_of_those_that_are_taken_soon():
+    soon = range(FREE_PORTS[0], FREE_PORTS[-3])
+
+    assert {free_port(besides=soon) for _ in range(20)} <= {*FREE_PORTS} - {*soon}
 
 
 def test_a_restart_keeps_the_data_and_the_address(own_broker: LocalBroker) -> None:
