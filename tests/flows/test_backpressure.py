@@ -8,6 +8,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from spanledger.stack import free_ports
@@ -75,6 +76,7 @@ def test_large_messages_stay_in_kafka_while_the_lake_is_away_and_all_arrive_once
     assert max(resident) - before < GROWTH_MIB
 
 
+@pytest.mark.long
 def test_workers_come_and_go_while_partitions_are_paused_all_the_time(deployment: Deployment):
     (port,) = free_ports(1)
     deployment.environment |= {

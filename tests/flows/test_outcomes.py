@@ -43,6 +43,7 @@ def names(deployment: Deployment) -> Counter[str]:
     return Counter(deployment.table("outcomes", ["name"])["name"].to_pylist())
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_logs_beside_spans_reach_the_lake_exactly_once_through_kills_of_the_worker(deployment: Deployment):
     expected: Counter[str] = Counter()

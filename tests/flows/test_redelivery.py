@@ -4,6 +4,8 @@ import collections
 import shutil
 from pathlib import Path
 
+import pytest
+
 from ingest.broker import LocalBroker
 from ingest.kafka import admin_client, group_members, group_offsets, set_group_offsets
 from ingest.settings import KafkaSettings
@@ -53,6 +55,7 @@ def test_a_client_that_sends_again_makes_a_second_record_which_is_not_billed(dep
     deployment.verify()
 
 
+@pytest.mark.long
 def test_a_new_lake_beside_a_kept_broker_reads_everything_again(deployment: Deployment):
     deployment.send([payload(n) for n in range(4)])
     run_to(deployment, 80)
@@ -63,6 +66,7 @@ def test_a_new_lake_beside_a_kept_broker_reads_everything_again(deployment: Depl
     deployment.verify()
 
 
+@pytest.mark.long
 def test_a_lake_restored_from_a_backup_reads_again_what_it_lacks(deployment: Deployment, tmp_path: Path):
     deployment.send([payload(n) for n in range(4)])
     run_to(deployment, 80)

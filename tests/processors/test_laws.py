@@ -20,7 +20,7 @@ from processors.normalise import normalise
 from processors.settings import WorkerSettings
 from tests.processors.changes import CHANGES, Change, as_it_is, message
 from tests.processors.scenes import SCENES, Draw, Scene, play
-from tests.processors.worlds import CLIENTS, Call, Told, Usage, World, request
+from tests.processors.worlds import Call, Told, Usage, World, request, two_of_one_call
 from warehouse import once
 from warehouse.once.rules import _take
 from warehouse.schemas import SPANS
@@ -40,7 +40,7 @@ Bill = Counter[tuple[Any, ...]]
 
 def draw(chance: random.Random) -> Draw:
     """The chances of one scene."""
-    one, other = chance.sample(CLIENTS, 2)
+    one, other = two_of_one_call(chance)
     input_, output = chance.randint(1, 5000), chance.randint(1, 900)
     return Draw(
         one=one,
@@ -149,7 +149,7 @@ def test_which_instrumentations_tell_of_a_call_changes_nothing(scenes: list[Any]
     told_otherwise = [
         (scene, dataclasses.replace(draw, one=one, other=other))
         for scene, draw in scenes
-        for one, other in [chance.sample(CLIENTS, 2)]
+        for one, other in [two_of_one_call(chance)]
     ]
 
     one, other = (play(some) for some in (scenes, told_otherwise))

@@ -62,6 +62,7 @@ def assert_same(one: Processed, other: Processed) -> None:
     assert replace(one, tables={}) == replace(other, tables={})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "seed"), [("pb", 1), ("json", 2)])
 def test_what_a_range_becomes_does_not_depend_on_the_ranges_beside_it(kind: str, seed: int):
     ranges = dealt([*captured(kind), *map(message, ODD * 3)], 5, seed)

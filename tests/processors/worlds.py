@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -265,3 +266,14 @@ WRITERS: Mapping[str, tuple[str, Write]] = {
 """Convention -> scope and writer of one call."""
 
 CLIENTS = tuple(name for name in WRITERS if name != "vllm")
+LIBRARIES = {"anthropic_sdk_native": "anthropic"} | dict.fromkeys(
+    ("otel_genai", "openllmetry", "openinference", "logfire"), "openai"
+)
+"""Client library whose requests an instrumentation sees; the others ask through any."""
+
+
+def two_of_one_call(chance: random.Random) -> tuple[str, str]:
+    """Two instrumentations that may tell of one call: a request goes through one library."""
+    one, other = chance.sample(CLIENTS, 2)
+    seen = {LIBRARIES[name] for name in (one, other) if name in LIBRARIES}
+    return one, other if len(seen) < len((one, other)) else "of nobody known"

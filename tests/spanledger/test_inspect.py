@@ -237,6 +237,7 @@ def test_a_person_reads_who_told_what_and_the_price_line_by_line_within_the_widt
     assert max(map(len, out.splitlines())) <= 100
 
 
+@pytest.mark.long
 def test_explanations_of_all_captures_can_be_read_and_show_no_content(capsys: pytest.CaptureFixture[str]):
     files = [str(path) for path in sorted((HERE / "pb").iterdir())]
 

@@ -234,6 +234,7 @@ def ask_at_noon(snapshot: WarehouseSnapshot, question: str, scope: Scope) -> lis
         return str(error)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("question", question_names())
 def test_what_a_tenant_is_told_does_not_depend_on_any_other(
     question: str, shared_and_own: tuple[WarehouseSnapshot, WarehouseSnapshot]
