@@ -20,7 +20,7 @@ from processors.normalise import normalise
 from processors.settings import WorkerSettings
 from tests.processors.changes import CHANGES, Change, as_it_is, message
 from tests.processors.scenes import SCENES, Draw, Scene, play
-from tests.processors.worlds import Call, Told, Usage, World, request, two_of_one_call
+from tests.processors.worlds import PAIRS, Call, Told, Usage, World, request
 from warehouse import once
 from warehouse.once.rules import _take
 from warehouse.schemas import SPANS
@@ -40,7 +40,7 @@ Bill = Counter[tuple[Any, ...]]
 
 def draw(chance: random.Random) -> Draw:
     """The chances of one scene."""
-    one, other = two_of_one_call(chance)
+    one, other = chance.choice(PAIRS)
     input_, output = chance.randint(1, 5000), chance.randint(1, 900)
     return Draw(
         one=one,
@@ -149,7 +149,7 @@ def test_which_instrumentations_tell_of_a_call_changes_nothing(scenes: list[Any]
     told_otherwise = [
         (scene, dataclasses.replace(draw, one=one, other=other))
         for scene, draw in scenes
-        for one, other in [two_of_one_call(chance)]
+        for one, other in [chance.choice(PAIRS)]
     ]
 
     one, other = (play(some) for some in (scenes, told_otherwise))
@@ -178,6 +178,14 @@ def test_what_replaces_a_span_is_billed(scenes: list[Any], chance: random.Random
 @given(scenes=plays, chance=chances)
 def test_settling_any_flushes_bills_what_one_flush_would_have(scenes: list[Any], chance: random.Random):
     world = play(scenes)
+
+    assert without_costs(billed(settled(in_flushes(world, chance)))) == without_costs(truth(world))
+
+
+def test_streams_that_began_at_once_keep_the_records_that_a_flush_gave_them():
+    chance = random.Random(0)
+    scene = next(one for one in SCENES if one.__name__ == "streams_told_by_request_and_record")
+    world = play([(scene, dataclasses.replace(draw(chance), count=1 + n % 4, yes=False)) for n in range(40)])
 
     assert without_costs(billed(settled(in_flushes(world, chance)))) == without_costs(truth(world))
 

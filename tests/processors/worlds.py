@@ -7,8 +7,8 @@ A scene adds calls (the truth) and spans to a ``World``. Nothing of ours is aske
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
-import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -272,8 +272,9 @@ LIBRARIES = {"anthropic_sdk_native": "anthropic"} | dict.fromkeys(
 """Client library whose requests an instrumentation sees; the others ask through any."""
 
 
-def two_of_one_call(chance: random.Random) -> tuple[str, str]:
-    """Two instrumentations that may tell of one call: a request goes through one library."""
-    one, other = chance.sample(CLIENTS, 2)
-    seen = {LIBRARIES[name] for name in (one, other) if name in LIBRARIES}
-    return one, other if len(seen) < len((one, other)) else "of nobody known"
+PAIRS = tuple(
+    (one, other)
+    for one, other in itertools.permutations(CLIENTS, 2)
+    if len({LIBRARIES[name] for name in (one, other) if name in LIBRARIES}) < len((one, other))
+)
+"""Two instrumentations that may tell of one call: a request goes through one library."""

@@ -12,7 +12,9 @@ asked AS (
     SELECT s.*, f.last AS inner_call
     FROM stands_for AS f
     JOIN span AS s ON s.row = f.row
-    WHERE s.is_call AND s.usage_rank IS NULL
+    WHERE s.is_call AND s.usage_rank IS NULL AND NOT EXISTS (  -- else a flush has given it its record
+        FROM span AS r WHERE r.ledger = s.ledger AND r.span_id = s.successor_id AND r.convention = s.convention
+    )
 ),
 stream AS (
     SELECT *, row_number() OVER (
