@@ -1,6 +1,8 @@
 """What can go wrong while people are told.
 
 AlertsError
+├── BadCalendar   the file of announced events says what it may not
+├── BadUsage      a backtest was given usage that it cannot read
 └── ChannelDown   a channel did not take a notification: it stays in the outbox and is tried again
 """
 
@@ -11,3 +13,11 @@ class AlertsError(Exception):
 
 class ChannelDown(AlertsError):
     """A channel did not take a notification, or did not answer in time."""
+
+
+class BadCalendar(AlertsError):
+    """A calendar of announced events cannot be read, or an entry of it says what it may not."""
+
+
+class BadUsage(AlertsError):
+    """A file of usage is none, lacks a column, or has values that a column may not have."""

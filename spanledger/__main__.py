@@ -29,7 +29,7 @@ VERBS = {
     "reprice": "price calls anew, as lines of their own",
     "report": "ask the lake a question",
     "export": "write a month of the books as FOCUS",
-    "alerts": "list incidents",
+    "alerts": "list incidents; run the detectors over history",
     "prices": "show, check and compare prices; list what has none",
     "lake": "attach the lake to a DuckDB file",
 }
@@ -65,6 +65,7 @@ def _verb(words: list[str]) -> str | None:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one verb and return its exit code."""
+    from alerts.errors import AlertsError
     from ingest.errors import IngestError
     from processors.pricing.errors import BadPriceBook
     from warehouse.errors import WarehouseError
@@ -74,7 +75,7 @@ def main(argv: list[str] | None = None) -> int:
     flags = {name: value for name, value in vars(args).items() if "." in name}
     try:
         return int(args.run(args, load(file=args.settings, flags=flags)) or 0)
-    except (SettingsError, CannotRun, IngestError, WarehouseError, BadPriceBook) as error:
+    except (SettingsError, CannotRun, IngestError, WarehouseError, BadPriceBook, AlertsError) as error:
         print(f"spanledger {args.verb}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -1,21 +1,28 @@
-"""List incidents: whose spend spiked, by how much, why, and whether it is over.
+"""Incidents: whose spend spiked, by how much, why, and whether it is over; and what would have been told of a history.
 
     spanledger alerts list
     spanledger alerts list --all --tenant acme --format json
+    spanledger alerts backtest usage.parquet --calendar calendar.toml --false-alerts-per-tenant-week 0.1 --format jsonl
 
-The worst open one comes first. JSON and CSV hold every column, contributors included, and exact money as decimal text.
+`list` puts the worst open one first; JSON and CSV hold every column, contributors included, and exact money as decimal
+text. `backtest` steps through a file of usage by minute as the worker would have, one line per incident as it was known
+when it opened.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from spanledger.settings import Settings
 
 COLUMNS = ("state", "severity", "signal", "opened_at", "resolved_at", "excess_usd", "summary")
+BACKTEST_COLUMNS = ("opened_at", "resolved_at", "severity", "signal", "tenant", "feature", "model", "principal",
+                    "observed_usd", "expected_usd", "excess_usd")  # fmt: skip
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,10 +37,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--all", action="store_true", help="resolved ones too")
     listing.add_argument("--tenant", action="append", metavar="TENANT", help="only of this tenant; may be repeated")
     listing.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
+    listing.set_defaults(act=_list)
+    _add_backtest(actions.add_parser(
+        "backtest",
+        help="run the detectors over a file of usage",
+        description="Print what would have been told, one line per incident as it was known when it opened. USAGE has "
+        "a row per minute (UTC) and series: minute, tenant, feature, provider, model, principal (any may be null), "
+        "calls, input_tokens, cached_input_tokens, output_tokens, cost_usd; in any order.",
+        epilog="example: spanledger alerts backtest usage.parquet --calendar calendar.toml --format jsonl",
+    ))  # fmt: skip
+
+
+def _add_backtest(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("usage", type=Path, metavar="USAGE.parquet", help="usage by minute")
+    parser.add_argument("--calendar", type=Path, metavar="FILE.toml", help="announced events: [[event]] tables")
+    parser.add_argument("--false-alerts-per-tenant-week", type=float, default=0.5, metavar="N",
+                        help="how many false alerts are bearable, 0.02 to 5 (default: 0.5)")  # fmt: skip
+    parser.add_argument("--min-excess-usd", type=float, default=0.25, metavar="USD",
+                        help="smallest excess that opens an incident (default: 0.25)")  # fmt: skip
+    parser.add_argument("--format", choices=("table", "jsonl"), default="table", help="default: table")
+    parser.set_defaults(act=_backtest)
 
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
-    """Print incidents; 0 whatever they say."""
+    """Print; 0 whatever it says."""
+    return int(args.act(args, settings))
+
+
+def _list(args: argparse.Namespace, settings: Settings) -> int:
     from spanledger.answers import scope_of, write_csv, write_json, write_table
     from warehouse.reader import Warehouse
 
@@ -44,4 +75,34 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         write_csv(found, sys.stdout)
     else:
         write_table(found, sys.stdout, columns=COLUMNS)
+    return 0
+
+
+def _backtest(args: argparse.Namespace, _: Settings) -> int:
+    import pyarrow as pa
+
+    from alerts.backtest import as_line, backtest
+    from alerts.calendar import read_calendar
+    from alerts.signals.bars import LEAST_BUDGET, MOST_BUDGET
+    from alerts.signals.leaves import DIMENSIONS
+    from alerts.usage_file import read_usage
+    from spanledger.answers import write_table
+    from spanledger.errors import CannotRun
+
+    budget, least_usd = args.false_alerts_per_tenant_week, args.min_excess_usd
+    if not LEAST_BUDGET <= budget <= MOST_BUDGET:
+        raise CannotRun(f"--false-alerts-per-tenant-week {budget:g}: must be {LEAST_BUDGET:g} to {MOST_BUDGET:g}")
+    if not 0 < least_usd < float("inf"):
+        raise CannotRun(f"--min-excess-usd {least_usd:g}: must be above 0")
+    calendar = read_calendar(args.calendar) if args.calendar else ()
+    usage = read_usage(args.usage)
+    lines = [as_line(episode) for episode in backtest(usage, calendar, budget=budget, least_usd=least_usd)]
+    if args.format == "jsonl":
+        for line in lines:
+            print(json.dumps(line, ensure_ascii=False))
+    elif lines:
+        shown = [{**line, **{name: line[name] or "all" for name in DIMENSIONS}} for line in lines]
+        write_table(pa.Table.from_pylist(shown), sys.stdout, columns=BACKTEST_COLUMNS)
+    else:
+        print("nothing would have been told")
     return 0

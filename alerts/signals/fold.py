@@ -14,6 +14,7 @@ import numpy as np
 from alerts.signals.arrays import Floats, Numbers, summed
 from alerts.signals.envelope import Envelope
 from alerts.signals.leaves import Leaves
+from alerts.signals.past import Past
 from alerts.signals.per_call import HOURS, PerCall
 from alerts.signals.unit_prices import MILLION, UnitPrices
 from alerts.signals.usual import Usual
@@ -34,10 +35,16 @@ SPEND, CALLS, TOKENS, PRICE = "spend", "calls", "tokens_per_call", "unit_price"
 FLOORS = {
     **{(SPEND, width): 0.3 for width in MINUTES},
     **{(CALLS, width): 0.5 for width in MINUTES},
-    **{(TOKENS, hours): 4.0 for hours in HOURS},
+    **{(TOKENS, hours): 3.0 for hours in HOURS},
     (PRICE, MINUTES[0]): 0.05,
 }
 """Signal and window (minutes; hours of tokens a call) -> the score below which nothing is odd."""
+PAST_LIMITS = {
+    **{(SPEND, width): limit for width, limit in zip(MINUTES, (4.0, 8.0, 9.0), strict=True)},
+    **{(CALLS, width): limit for width, limit in zip(MINUTES, (2.0, 6.0, 16.0), strict=True)},
+    **{(TOKENS, hours): 16.0 for hours in HOURS},
+}
+"""What a series has scored before counts up to this. A price is exact: it has no past."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,56 +61,79 @@ class Minute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Odd:
-    """What is odd at the end of a minute: ``series`` numbers leaves, of a price models; equal lengths."""
+    """What is odd at the end of a minute: ``series`` numbers leaves, of a price models; equal lengths.
+
+    ``past``: what each has scored in earlier episodes (0 of a price, which is exact).
+    """
 
     minute: int
     signal: str
     window: int
     series: Numbers
     score: Floats
+    past: Floats
     excess_usd: Floats
 
 
 class Fold:
-    """The state of all series, some 6 kB each."""
+    """The state of all series, some 7 kB each."""
 
     def __init__(self, leaves: Leaves) -> None:
         self.leaves = leaves
+        self.days = 0.0
+        self._hour = 0
         self._first_hour: int | None = None
         self._spend, self._calls = Envelope(), Envelope(unit=CALL_VARIANCE)
-        self._parents, self._prices, self._input = Usual(), UnitPrices(), PerCall()
+        self._usual, self._prices, self._input = Usual(), UnitPrices(), PerCall()
         self._cost = PerCall()
+        self._past = {key: Past(limit) for key, limit in PAST_LIMITS.items()}
 
     def step(self, usage: Minute) -> Iterator[Odd]:
-        """Take a minute in; every minute, also those in which nothing was used."""
+        """Take a minute in; every minute, also those in which nothing was used. ``days``: of history before it."""
         hour, minute = usage.minute // HOUR, usage.minute
+        first = self._first_hour is None
         if self._first_hour is None:
             self._first_hour = hour
-        days = (hour - self._first_hour) / DAY_HOURS
+        self._hour, self.days = hour, (hour - self._first_hour) / DAY_HOURS
         self._grow()
-        if minute % HOUR == 0 or self._parents.windows.sums.size == 0:
-            self._begin_hour(hour, days)
+        if minute % HOUR == 0 or first:
+            self._begin_hour(hour)
         self._push(usage, hour)
-        yield from self._look(usage.minute, hour, days)
+        yield from self._look(usage.minute, hour)
         if minute % HOUR == HOUR - 1:
             self._end_hour(hour)
 
+    def amounts(self, signal: str, window: int) -> tuple[Floats, Floats]:
+        """USD observed in a window of a signal, and USD that were usual: (leaves,), of a price (accounts,)."""
+        if signal == PRICE:
+            return self._prices.amounts()
+        if signal == TOKENS:
+            calls, tokens = self._input.held(self._hour, window)
+            rates = self._input_rates()
+            return tokens * rates, calls * self._input.usual * rates
+        place = MINUTES.index(window)
+        return self._spend.windows.sums[place], self._usual.usual.sums[place]
+
+    def _input_rates(self) -> Floats:
+        return np.asarray(self._prices.per_million[0, self.leaves.account] * MILLION)
+
     def _grow(self) -> None:
         leaves = len(self.leaves.keys)
-        for part in (self._spend, self._calls, self._input, self._cost):
+        for part in (self._spend, self._calls, self._usual, self._input, self._cost):
             part.grow(leaves)
-        self._parents.grow(len(self.leaves.parents))
-        self._prices.grow(len(self.leaves.accounts), len(self.leaves.models))
+        for past in self._past.values():
+            past.grow(leaves)
+        self._prices.grow(len(self.leaves.accounts))
 
-    def _begin_hour(self, hour: int, days: float) -> None:
+    def _begin_hour(self, hour: int) -> None:
         for envelope in (self._spend, self._calls):
             envelope.begin_hour(hour)
         for tokens in (self._input, self._cost):
             tokens.begin_hour(hour)
-        self._parents.begin_hour(hour, days)
+        self._usual.begin_hour(hour, self.days)
 
     def _end_hour(self, hour: int) -> None:
-        for part in (self._spend, self._calls, self._parents, self._input, self._cost):
+        for part in (self._spend, self._calls, self._usual, self._input, self._cost):
             part.end_hour(hour)
         self._prices.end_hour()
 
@@ -113,32 +143,43 @@ class Fold:
         kinds = (fresh, usage.cached_tokens, usage.output_tokens)
         accounts = len(leaves.accounts)
         tokens = np.stack([summed(kind, leaves.account, accounts) for kind in kinds])
-        paid = summed(usage.usd, leaves.account, accounts)
-        share = self._prices.push(usage.minute, tokens, paid, leaves.model_of_account)
+        share = self._prices.push(usage.minute, tokens, summed(usage.usd, leaves.account, accounts))
         spend: Floats = usage.usd * share[leaves.account]
         self._spend.push(usage.minute, spend)
         self._calls.push(usage.minute, usage.calls)
-        self._parents.push(usage.minute, summed(spend, leaves.parent, len(leaves.parents)))
+        self._usual.push(usage.minute, spend)
         self._input.push(hour, usage.calls, usage.input_tokens)
         self._cost.push(hour, usage.calls, spend)
 
-    def _look(self, minute: int, hour: int, days: float) -> Iterator[Odd]:
-        parents = self._parents.beyond()[:, self.leaves.parent]
+    def _look(self, minute: int, hour: int) -> Iterator[Odd]:
+        leaves = self.leaves
+        more = [summed(one, leaves.parent, len(leaves.parents))[leaves.parent] for one in self._usual.beyond()]
         of_calls = self._calls.beyond() * self._cost.usual
         for signal, envelope, beyond in ((SPEND, self._spend, self._spend.beyond()), (CALLS, self._calls, of_calls)):
-            scores, real = envelope.scores(days), parents > PARENTS_SHARE * beyond
+            scores = envelope.scores(self.days)
             for place, window in enumerate(MINUTES):
-                yield from _odd(minute, signal, window, scores[place], np.where(real[place], beyond[place], 0))
-        yield from _odd(minute, PRICE, MINUTES[0], self._prices.scores(), self._prices.beyond())
+                real = more[place] > PARENTS_SHARE * beyond[place]
+                yield from self._odd(minute, signal, window, scores[place], np.where(real, beyond[place], 0))
+        models = len(leaves.models)
+        paid, due = self._prices.amounts()
+        beyond = summed(paid - due, leaves.model_of_account, models)
+        yield from self._odd(minute, PRICE, MINUTES[0], self._prices.scores(leaves.model_of_account, models), beyond)
         if minute % EVERY == EVERY - 1:
-            rates = self._prices.per_million[0, self.leaves.account] * MILLION
+            rates = self._input_rates()
             for window, score, tokens in zip(HOURS, *self._input.look(hour), strict=True):
-                yield from _odd(minute, TOKENS, window, score, tokens * rates)
+                yield from self._odd(minute, TOKENS, window, score, tokens * rates)
 
-
-def _odd(minute: int, signal: str, window: int, score: Floats, excess: Floats) -> Iterator[Odd]:
-    series = np.flatnonzero((score > FLOORS[signal, window]) & (excess > LEAST_USD))
-    if series.size:
+    def _odd(self, minute: int, signal: str, window: int, score: Floats, excess: Floats) -> Iterator[Odd]:
+        series = np.flatnonzero((score > FLOORS[signal, window]) & (excess > LEAST_USD))
+        if not series.size:
+            return
+        past = self._past.get((signal, window))
         yield Odd(
-            minute=minute, signal=signal, window=window, series=series, score=score[series], excess_usd=excess[series]
+            minute=minute,
+            signal=signal,
+            window=window,
+            series=series,
+            score=score[series],
+            past=past.note(minute, series, score[series]) if past else np.zeros(series.size),
+            excess_usd=excess[series],
         )

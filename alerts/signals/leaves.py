@@ -3,29 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from alerts.signals.arrays import Numbers
 
 DIMENSIONS = ("tenant", "feature", "model", "principal")
+"""What an incident is about: each a name, or all of them."""
+
+
+class Leaf(NamedTuple):
+    """Whose usage it is; None = unattributed."""
+
+    tenant: str | None
+    feature: str | None
+    model: str | None
+    principal: str | None
+    provider: str | None = None
+
+
+class Model(NamedTuple):
+    """What has a price; one name at two providers is two models."""
+
+    name: str | None
+    provider: str | None
+
+
 Key = TypeVar("Key", bound=Hashable)
-Leaf = tuple[str | None, str | None, str | None, str | None]
-"""Values of ``DIMENSIONS``; None = unattributed."""
 
 
 class Leaves:
-    """``keys`` by number; ``parent account model``: (leaves,) numbers of tenant+feature, tenant+model, model."""
+    """``keys`` by number; ``parent account model``: (leaves,) numbers of tenant and feature, tenant and model, model.
+
+    ``parents accounts models``: numbers by what they are of. ``model_of_account``: (accounts,) numbers of models.
+    """
 
     def __init__(self) -> None:
         self.keys: list[Leaf] = []
-        self.parents: dict[tuple[str | None, ...], int] = {}
-        self.accounts: dict[tuple[str | None, ...], int] = {}
-        self.models: dict[str | None, int] = {}
+        self.parents: dict[tuple[str | None, str | None], int] = {}
+        self.accounts: dict[tuple[str | None, Model], int] = {}
+        self.models: dict[Model, int] = {}
         self.parent: Numbers = np.zeros(0, np.int64)
         self.account: Numbers = np.zeros(0, np.int64)
         self.model: Numbers = np.zeros(0, np.int64)
+        self.model_of_account: Numbers = np.zeros(0, np.int64)
         self._numbers: dict[Leaf, int] = {}
 
     def numbers(self, leaves: Iterable[Leaf]) -> Numbers:
@@ -34,16 +56,14 @@ class Leaves:
         new = list(self._numbers)[len(self.keys) :]
         if new:
             self.keys += new
-            of = [(tenant, feature, model) for tenant, feature, model, _ in new]
-            self.parent = _longer(self.parent, [_number(self.parents, (t, f)) for t, f, _ in of])
-            self.account = _longer(self.account, [_number(self.accounts, (t, m)) for t, _, m in of])
-            self.model = _longer(self.model, [_number(self.models, m) for _, _, m in of])
+            models = [Model(leaf.model, leaf.provider) for leaf in new]
+            self.parent = _longer(self.parent, [_number(self.parents, leaf[:2]) for leaf in new])
+            self.model = _longer(self.model, [_number(self.models, model) for model in models])
+            self.account = _longer(
+                self.account, [_number(self.accounts, (leaf.tenant, m)) for leaf, m in zip(new, models, strict=True)]
+            )
+            self.model_of_account = np.array([self.models[model] for _, model in self.accounts], np.int64)
         return found
-
-    @property
-    def model_of_account(self) -> Numbers:
-        """(accounts,) number of the model."""
-        return np.array([self.models[model] for _, model in self.accounts], np.int64)
 
 
 def _number(numbers: dict[Key, int], key: Key) -> int:

@@ -66,12 +66,16 @@ class PerCall:
         self.usual = self._old_tokens / np.maximum(self._old_calls, 1)
         self.spread = self._errors / np.maximum(self._weights, 1) + LEAST_SPREAD
 
+    def held(self, hour: int, back: int) -> tuple[Floats, Floats]:
+        """(series,) calls and tokens of the last ``back`` hours, the present one among them."""
+        slots = [(hour - one) % KEPT for one in range(back)]
+        return self._calls[slots].sum(axis=0), self._tokens[slots].sum(axis=0)
+
     def look(self, hour: int) -> tuple[Floats, Floats]:
         """(means, series) scores, and tokens more than usual; 0 where too little is known."""
         scores, beyond = np.zeros((len(HOURS), self.usual.size)), np.zeros((len(HOURS), self.usual.size))
         for place, back in enumerate(HOURS):
-            slots = [(hour - one) % KEPT for one in range(back)]
-            calls, tokens = self._calls[slots].sum(axis=0), self._tokens[slots].sum(axis=0)
+            calls, tokens = self.held(hour, back)
             enough = (self._old_calls > USUAL_CALLS) & (calls >= LEAST_CALLS)
             ratio = tokens / np.maximum(calls, 1) / np.maximum(self.usual, 1)
             strays = np.sqrt(self.spread / np.maximum(calls, 1) + DRIFT**2)

@@ -7,8 +7,6 @@ prices tell what spend would have been without it, so that a price is one incide
 
 from __future__ import annotations
 
-from typing import cast
-
 import numpy as np
 
 from alerts.signals.arrays import TINY, Floats, Numbers, grown, summed
@@ -20,12 +18,12 @@ LEAST_MINUTES = 20.0
 PRIOR = 1e-3
 """Weight of the prices known before, of that of the minutes: tokens that always come in one ratio tell no prices."""
 MILLION = 1e-6
-QUARTER, LONGER = 0, 1
-"""Windows in which the ratio and the excess are looked at."""
+QUARTER, LONGEST = 0, 2
+"""Windows in which the ratio and the excess are looked at: a price is exact at once, and goes on for long."""
 
 
 class UnitPrices:
-    """Accounts are tenant and model; ``model_of``: (accounts,) number of the model of each."""
+    """Of accounts: tenant and model."""
 
     def __init__(self) -> None:
         self.per_million: Floats = np.zeros((3, 0))
@@ -35,21 +33,20 @@ class UnitPrices:
         self._paid: Floats = np.zeros((3, 0))
         self._paid_windows, self._due_windows = Windows(), Windows()
 
-    def grow(self, accounts: int, models: int) -> None:
+    def grow(self, accounts: int) -> None:
         """Make room."""
         for name in ("per_million", "_known", "_fitted", "_products", "_paid"):
             setattr(self, name, grown(getattr(self, name), accounts))
-        self._paid_windows.grow(models)
-        self._due_windows.grow(models)
+        self._paid_windows.grow(accounts)
+        self._due_windows.grow(accounts)
 
-    def push(self, minute: int, tokens: Floats, usd: Floats, model_of: Numbers) -> Floats:
+    def push(self, minute: int, tokens: Floats, usd: Floats) -> Floats:
         """Tokens (3, accounts), USD (accounts,) of a minute; gives what they would have cost before, over that USD."""
         millions = tokens * MILLION
         due = np.einsum("ka,ka->a", millions, self.per_million)
         share = np.where((self._fitted > 0) & (usd > 0), due / np.maximum(usd, TINY), 1.0)
-        models = self._paid_windows.sums.shape[1]
-        self._paid_windows.push(minute, summed(usd, model_of, models))
-        self._due_windows.push(minute, summed(usd * share, model_of, models))
+        self._paid_windows.push(minute, usd)
+        self._due_windows.push(minute, usd * share)
         self._products += millions[:, None] * millions[None]
         self._paid += millions * usd
         self._known += usd > 0
@@ -68,11 +65,11 @@ class UnitPrices:
         for name in ("_products", "_paid", "_known"):
             setattr(self, name, getattr(self, name) * FORGET)
 
-    def scores(self) -> Floats:
+    def scores(self, model_of: Numbers, models: int) -> Floats:
         """(models,) by which share more than before is paid, in the last quarter of an hour."""
-        paid, due = self._paid_windows.sums[QUARTER], self._due_windows.sums[QUARTER]
+        paid, due = (summed(one.sums[QUARTER], model_of, models) for one in (self._paid_windows, self._due_windows))
         return np.asarray(np.where(due > 0, paid / np.maximum(due, TINY) - 1, 0))
 
-    def beyond(self) -> Floats:
-        """(models,) USD more than before, in the last hour."""
-        return cast("Floats", self._paid_windows.sums[LONGER] - self._due_windows.sums[LONGER])
+    def amounts(self) -> tuple[Floats, Floats]:
+        """(accounts,) USD paid in the last six hours, and USD that this would have cost before."""
+        return self._paid_windows.sums[LONGEST], self._due_windows.sums[LONGEST]

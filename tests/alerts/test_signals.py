@@ -18,14 +18,14 @@ INPUT, OUTPUT = 1000.0, 100.0
 TOLD = 2.0
 FRESH_USD, OUTPUT_USD = 2e-6, 10e-6
 
-STEADY: Leaf = ("acme", "search", "swift", "app")
-NIGHTLY: Leaf = ("acme", "report", "swift", "cron")
-SPIKING: Leaf = ("globex", "search", "swift", "app")
-BLOATED: Leaf = ("initech", "mail", "verse", "app")
-MOVED_FROM: Leaf = ("hooli", "mail", "verse", "old key")
-MOVED_TO: Leaf = ("hooli", "mail", "verse", "new key")
-STOLEN: Leaf = ("hooli", None, "verse", "stolen key")
-DEARER: Leaf = ("umbrella", "chat", "quill", "app")
+STEADY = Leaf("acme", "search", "swift", "app")
+NIGHTLY = Leaf("acme", "report", "swift", "cron")
+SPIKING = Leaf("globex", "search", "swift", "app")
+BLOATED = Leaf("initech", "mail", "verse", "app")
+MOVED_FROM = Leaf("hooli", "mail", "verse", "old key")
+MOVED_TO = Leaf("hooli", "mail", "verse", "new key")
+STOLEN = Leaf("hooli", None, "verse", "stolen key")
+DEARER = Leaf("umbrella", "chat", "quill", "app")
 ALL = (STEADY, NIGHTLY, SPIKING, BLOATED, MOVED_FROM, STOLEN, DEARER, MOVED_TO)
 
 
@@ -70,7 +70,8 @@ def stepped(told: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]], 
         for odd in fold.step(Minute(minute, **rows)):
             yield odd
             names[odd.minute, odd.signal, odd.window] = [
-                leaves.keys[number] if odd.signal != PRICE else list(leaves.models)[number] for number in odd.series
+                leaves.keys[number] if odd.signal != PRICE else list(leaves.models)[number].name
+                for number in odd.series
             ]
 
 

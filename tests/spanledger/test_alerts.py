@@ -7,11 +7,13 @@ import io
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from alerts.incidents import RESOLVED, to_table
 from alerts.ledger import JOURNAL
 from spanledger.__main__ import main
+from tests.alerts.histories import rate, usage_of
 from tests.alerts.samples import follow, opened
 from warehouse.lake import Lake
 from warehouse.settings import LakeSettings
@@ -85,3 +87,55 @@ def test_without_a_lake_it_says_so_in_one_line(
 
     assert code == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def usage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Nine days of one series, and a spike in the last hour."""
+    calls = rate(9)
+    calls[-60:] *= 8
+    path = tmp_path_factory.mktemp("usage") / "usage.parquet"
+    pq.write_table(usage_of({("acme", "chat", "swift", "key"): calls}), path)
+    return path
+
+
+def test_a_backtest_prints_an_object_a_notification(usage: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["alerts", "backtest", str(usage), "--format", "jsonl"])
+
+    [line] = map(json.loads, capsys.readouterr().out.splitlines())
+    assert code == 0
+    assert {name: line[name] for name in ("tenant", "feature", "model", "principal")} == {
+        "tenant": "acme", "feature": "chat", "model": "swift", "principal": "key"}  # fmt: skip
+    assert line["opened_at"].startswith("2026-03-10T23:")
+    assert line["resolved_at"] is None
+    assert line["contributors"][0]["share"] == 1
+
+
+def test_a_backtest_that_tells_of_nothing_says_so(
+    usage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calendar = tmp_path / "calendar.toml"
+    times = "starts_at = 2026-03-10T22:00:00Z\nends_at = 2026-03-11T00:00:00Z"
+    calendar.write_text(f'[[event]]\nkind = "campaign"\ntenant = "acme"\n{times}\n')
+
+    code = main(["alerts", "backtest", str(usage), "--calendar", str(calendar)])
+
+    assert code == 0
+    assert capsys.readouterr().out == "nothing would have been told\n"
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--false-alerts-per-tenant-week", "0"], "must be 0.02 to 5"),
+        (["--min-excess-usd", "-1"], "must be above 0"),
+        (["--calendar", "/nowhere.toml"], "/nowhere.toml: cannot be read: No such file"),
+    ],
+)
+def test_a_backtest_that_cannot_run_says_why(
+    flags: list[str], said: str, usage: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(["alerts", "backtest", str(usage), *flags])
+
+    assert code == 2
+    assert said in capsys.readouterr().err

@@ -1,0 +1,103 @@
+"""The calendar of what is meant to be odd: launches, campaigns, backfills, new keys. ``docs/alerts.md`` has its form.
+
+    [[event]]
+    kind = "launch"
+    starts_at = 2026-11-23T09:00:00Z
+    ends_at = 2026-11-27T09:00:00Z
+    tenant = "acme"
+    feature = "search"
+    note = "new search for everybody"
+
+An event explains what is odd of every value that it does not name.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from alerts.errors import BadCalendar
+from alerts.signals.leaves import DIMENSIONS
+
+TEXTS = ("kind", *DIMENSIONS, "note")
+TIMES = ("starts_at", "ends_at")
+EARLY, LATE = timedelta(minutes=30), timedelta(hours=2)
+"""Before and after its time an event still explains what is odd."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """``values``: names by dimension, of those that it names; at least a tenant or a model."""
+
+    kind: str
+    starts_at: datetime
+    ends_at: datetime
+    values: Mapping[str, str]
+    note: str | None = None
+
+    def explains(self, time: datetime, scope: Mapping[str, str | None]) -> bool:
+        """Whether usage of the scope (None = unattributed) is expected to be odd at this time."""
+        in_time = self.starts_at - EARLY <= time <= self.ends_at + LATE
+        return in_time and all(scope[name] == value for name, value in self.values.items())
+
+
+def read_calendar(path: Path) -> tuple[Event, ...]:
+    """The events of a TOML file. Raises BadCalendar, which names file, entry and what is allowed."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadCalendar(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadCalendar(f"{path}: is not TOML: {error}") from error
+    try:
+        return parse_calendar(content)
+    except BadCalendar as error:
+        raise BadCalendar(f"{path}: {error}") from error
+
+
+def parse_calendar(content: Mapping[str, Any]) -> tuple[Event, ...]:
+    """The events of a file's content. Raises BadCalendar."""
+    entries = content.get("event", [])
+    if set(content) - {"event"} or not isinstance(entries, list):
+        raise BadCalendar("has only [[event]] tables")
+    return tuple(_event(f"event {place}", entry) for place, entry in enumerate(entries, 1))
+
+
+def _event(where: str, entry: Any) -> Event:
+    if not isinstance(entry, dict):
+        raise BadCalendar(f"{where}: must be a table under [[event]]")
+    for name, value in entry.items():
+        if name not in (*TEXTS, *TIMES):
+            raise BadCalendar(f"{where}: has no {name!r}; there are {', '.join((*TEXTS, *TIMES))}")
+        if name in TEXTS and not (isinstance(value, str) and value):
+            raise BadCalendar(f"{where}: {name} = {value!r}: must be text")
+    starts_at, ends_at = (_time(where, entry, name) for name in TIMES)
+    if ends_at <= starts_at:
+        raise BadCalendar(f"{where}: ends_at must be after starts_at")
+    if "kind" not in entry:
+        raise BadCalendar(f"{where}: kind is missing, like launch, campaign, backfill, onboarding or decommission")
+    values = {name: entry[name] for name in DIMENSIONS if name in entry}
+    if not values:
+        raise BadCalendar(f"{where}: must name at least one of {', '.join(DIMENSIONS)}")
+    return Event(kind=entry["kind"], starts_at=starts_at, ends_at=ends_at, values=values, note=entry.get("note"))
+
+
+def _time(where: str, entry: Mapping[str, Any], name: str) -> datetime:
+    given = entry.get(name)
+    if isinstance(given, str):
+        try:
+            given = datetime.fromisoformat(given)
+        except ValueError:
+            given = entry[name]
+    if not isinstance(given, datetime) or given.tzinfo is None:
+        raise BadCalendar(f"{where}: {name} = {given!r}: must be a time with its zone like 2026-11-23T09:00:00Z")
+    return given
+
+
+def is_announced(events: Sequence[Event], time: datetime, scope: Mapping[str, str | None]) -> bool:
+    """Whether any event explains it."""
+    return any(event.explains(time, scope) for event in events)
