@@ -3,32 +3,43 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alerts.channels.channel import Channel
-from alerts.errors import ChannelDown
+from alerts.errors import ChannelDown, EventRefused
 from alerts.incidents import Event
 
 FIRST_RETRY_S = 1.0
 LAST_RETRY_S = 300.0
+MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trip:
-    """What became of a batch: the events that were taken, in order, and why the next one was not."""
+    """What became of a batch: the events that were taken, in order, and why the next one was not.
+
+    ``refused``: those that would never be taken, and why.
+    """
 
     taken: tuple[Event, ...]
     refusal: str | None = None
+    refused: tuple[tuple[Event, str], ...] = ()
 
 
 class Courier:
-    """Delivers to one channel; after a refusal it waits, twice as long each time."""
+    """Delivers to one channel; after a refusal it waits, twice as long each time.
 
-    def __init__(self, channel: Channel) -> None:
+    ``per_minute``: how many events it delivers in any minute at most; the others wait in the outbox.
+    """
+
+    def __init__(self, channel: Channel, *, per_minute: int | None = None) -> None:
         self.channel = channel
+        self._per_minute = per_minute
+        self._sent: deque[datetime] = deque()
         self._trip: Future[Trip] | None = None
         self._refusals = 0
         self._rests_until: datetime | None = None
@@ -38,6 +49,14 @@ class Courier:
     def is_free(self, now: datetime) -> bool:
         """Whether it can take a batch now."""
         return self._trip is None and (self._rests_until is None or now >= self._rests_until)
+
+    def allowance(self, now: datetime) -> int | None:
+        """How many events it may take now; None = any number."""
+        if self._per_minute is None:
+            return None
+        while self._sent and now - self._sent[0] >= MINUTE:
+            self._sent.popleft()
+        return self._per_minute - len(self._sent)
 
     def wants_refresh(self, now: datetime) -> bool:
         """Whether the channel should hear again what is open."""
@@ -63,6 +82,7 @@ class Courier:
         except TimeoutError:
             return None
         self._trip = None
+        self._sent.extend([now] * (len(trip.taken) + len(trip.refused)))
         if not trip.refusal:
             self._refreshed_at = self._refresh_on_trip or self._refreshed_at
         self._refusals = self._refusals + 1 if trip.refusal else 0
@@ -75,14 +95,18 @@ def _travel(
     trip: Future[Trip], channel: Channel, events: tuple[Event, ...], active: tuple[Event, ...], now: datetime
 ) -> None:
     taken: list[Event] = []
+    refused: list[tuple[Event, str]] = []
     try:
         for event in events:
-            channel.send(event, now)
-            taken.append(event)
+            try:
+                channel.send(event, now)
+                taken.append(event)
+            except EventRefused as error:
+                refused.append((event, str(error)))
         if active:
             channel.refresh(active, now)
-        trip.set_result(Trip(taken=tuple(taken)))
+        trip.set_result(Trip(taken=tuple(taken), refused=tuple(refused)))
     except ChannelDown as error:
-        trip.set_result(Trip(taken=tuple(taken), refusal=str(error)))
+        trip.set_result(Trip(taken=tuple(taken), refusal=str(error), refused=tuple(refused)))
     except Exception as fault:  # noqa: BLE001 -- a fault of ours: ``collect`` raises it where the worker sees it
         trip.set_exception(fault)

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from alerts import metrics
-from alerts.channels import Channel
 from alerts.courier import Courier, Trip
-from alerts.incidents import CLAIMED, NOTIFIED, UNDELIVERED, Event
+from alerts.incidents import CLAIMED, NOTIFIED, TOLD, UNDELIVERED, Event
 from alerts.journal import Journal
-from alerts.outbox import find_errands, note
+from alerts.outbox import Errands, find_errands, note
+from alerts.routing.routes import Route, Subscription, routed
 
 log = logging.getLogger("spanledger.alerts")
 
@@ -21,19 +21,24 @@ ATTEMPTS = 5
 class Dispatch:
     """One courier per channel; ``actor`` is the worker in whose name they travel."""
 
-    def __init__(self, journal: Journal, channels: Sequence[Channel], *, actor: str) -> None:
+    def __init__(self, journal: Journal, subscriptions: Sequence[Subscription], *, actor: str) -> None:
         self._journal = journal
-        self._couriers = tuple(Courier(channel) for channel in channels)
+        self._couriers = tuple((Courier(one.channel, per_minute=one.per_minute), one.route) for one in subscriptions)
         self._actor = actor
         self._unnoted: list[Event] = []
 
     def collect(self, now: datetime, *, wait_s: float) -> int:
         """Note what couriers have delivered since; a note that cannot be committed now is tried at the next look."""
-        for courier in self._couriers:
+        for courier, _ in self._couriers:
             trip = courier.collect(now, wait_s=wait_s)
             if trip is not None:
-                self._unnoted += self._notes(NOTIFIED, trip.taken, courier.channel.name, now)
-                _count(trip, courier.channel.name)
+                name = courier.channel.name
+                self._unnoted += self._notes(NOTIFIED, trip.taken, name, now)
+                self._unnoted += [
+                    note(event, UNDELIVERED, channel=name, actor=self._actor, now=now, text=why)
+                    for event, why in trip.refused
+                ]
+                _count(trip, name)
         noted = len(self._unnoted)
         if noted and self._commit_facts(self._unnoted):
             self._unnoted = []
@@ -41,13 +46,13 @@ class Dispatch:
 
     def send(self, now: datetime) -> int:
         """Let every free courier go; the number of deliveries that are still to be made."""
-        waiting = sum(self._send_one(courier, now) for courier in self._couriers)
+        waiting = sum(self._send_one(courier, route, now) for courier, route in self._couriers)
         metrics.outbox.set(waiting)
         return waiting
 
-    def _send_one(self, courier: Courier, now: datetime) -> int:
+    def _send_one(self, courier: Courier, route: Route, now: datetime) -> int:
         name = courier.channel.name
-        errands = find_errands(self._journal.events, name, actor=self._actor, now=now)
+        errands = self._errands(name, route, now)
         waiting = len(errands.mine) + len(errands.free) + errands.held
         if self._unnoted or not courier.is_free(now):
             return waiting
@@ -60,11 +65,16 @@ class Dispatch:
             if not self._journal.commit(rows):
                 return waiting  # another worker may have claimed the same: look again at the next step
             _report_given_up(name, len(errands.stale))
-            mine = find_errands(self._journal.events, name, actor=self._actor, now=now).mine
-        active = self._active() if courier.wants_refresh(now) else ()
+            mine = self._errands(name, route, now).mine
+        active = self._active(route) if courier.wants_refresh(now) else ()
+        mine = mine[: courier.allowance(now)]
         if mine or active:
             courier.leave(mine, active, now)
         return waiting
+
+    def _errands(self, channel: str, route: Route, now: datetime) -> Errands:
+        books = [event for event in self._journal.events if event.event not in TOLD]
+        return find_errands([*routed(self._journal.events, route), *books], channel, actor=self._actor, now=now)
 
     def _commit_facts(self, rows: Sequence[Event]) -> bool:
         """Facts stay true whoever came first, so they are committed again as they are."""
@@ -74,16 +84,25 @@ class Dispatch:
     def _notes(self, kind: str, events: Iterable[Event], channel: str, now: datetime) -> list[Event]:
         return [note(event, kind, channel=channel, actor=self._actor, now=now) for event in events]
 
-    def _active(self) -> tuple[Event, ...]:
-        return tuple(incident.last for incident in self._journal.incidents.values() if incident.is_open)
+    def _active(self, route: Route) -> tuple[Event, ...]:
+        here = {event.event_id for event in routed(self._journal.events, route)}
+        known = self._journal.incidents.values()
+        return tuple(incident.last for incident in known if incident.is_open and incident.last.event_id in here)
 
 
 def _count(trip: Trip, channel: str) -> None:
     if trip.taken:
         metrics.deliveries.add(len(trip.taken), {"channel": channel, "outcome": "taken"})
+    _report_refused(channel, trip.refused)
     if trip.refusal:
         metrics.deliveries.add(1, {"channel": channel, "outcome": "refused"})
         log.warning("channel refused, trying again: channel=%s reason=%s", channel, trip.refusal)
+
+
+def _report_refused(channel: str, refused: Sequence[tuple[Event, str]]) -> None:
+    for event, why in refused:
+        metrics.deliveries.add(1, {"channel": channel, "outcome": "given_up"})
+        log.error("channel will never take an event: channel=%s event=%s reason=%s", channel, event.event_id, why)
 
 
 def _report_given_up(channel: str, events: int) -> None:

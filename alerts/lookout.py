@@ -23,7 +23,6 @@ import pyarrow as pa
 
 from alerts import metrics
 from alerts.budgets import draft_budget_events
-from alerts.channels import Channel
 from alerts.detector import Gates
 from alerts.dispatch import Dispatch
 from alerts.incidents import SIGNAL_SPEND, Event, Incident, Scope, as_json
@@ -32,6 +31,7 @@ from alerts.judge import CRITICAL_GATES, Evidence, Signature, draft_events
 from alerts.ledger import CAUSES, Ledger
 from alerts.life import Rules
 from alerts.record import DAY_MINUTES, MINUTE_S, Record, to_minute, to_time
+from alerts.routing.routes import Subscription
 from alerts.settings import AlertSettings
 from alerts.state import SPAN
 
@@ -54,12 +54,12 @@ class StepReport:
 class Lookout:
     """Judges a ledger and tells channels; what it knows beyond the ledger is only what it may lose."""
 
-    def __init__(self, settings: AlertSettings, ledger: Ledger, channels: Sequence[Channel]) -> None:
+    def __init__(self, settings: AlertSettings, ledger: Ledger, subscriptions: Sequence[Subscription]) -> None:
         self.actor = uuid.uuid4().hex
         self._settings = settings
         self._ledger = ledger
         self._journal = Journal(ledger)
-        self._dispatch = Dispatch(self._journal, channels, actor=self.actor)
+        self._dispatch = Dispatch(self._journal, subscriptions, actor=self.actor)
         gates = Gates(usd=settings.min_excess_usd, percent=settings.min_excess_percent)
         self._record = Record(gates, history_days=settings.history_days)
         self._seen: object = None

@@ -12,6 +12,9 @@ class AlertSettings:
     alertmanager_url: str | None = field(
         default=None, metadata={"help": "Base URL of a Prometheus Alertmanager (v2 API)."}
     )
+    channels: str | None = field(
+        default=None, metadata={"help": "File of channels and routes (TOML): docs/alerts.md has its form."}
+    )
     min_excess_usd: float = field(
         default=1.0, metadata={"help": "Smallest excess over expectation that opens an incident, in USD.", "min": 0}
     )

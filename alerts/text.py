@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from alerts.explain import share
-from alerts.incidents import RESOLVED, UNATTRIBUTED, Contributor, Scope
+from alerts.incidents import RESOLVED, UNATTRIBUTED, Contributor, Event, Scope
 
 NAMED_DIMENSIONS = ("model", "principal")  # the feature is in the scope already
 NAMED_SHARE = 0.5
@@ -53,6 +53,16 @@ def summarise(
     )
     causes = name_causes(contributors, excess)
     return f"{scope}: {amounts}; {causes}" if causes else f"{scope}: {amounts}"
+
+
+def as_lines(event: Event) -> list[str]:
+    """The event as lines of plain text: what happened, since when, who contributes."""
+    return [
+        event.summary or str(event.scope),
+        f"{event.event}, {event.severity}, open since {event.opened_at.isoformat()}",
+        *(f"  {one.dimension} {one.value or UNATTRIBUTED}: {signed(one.excess_usd)}" for one in event.contributors),
+        f"incident {event.incident_id}",
+    ]
 
 
 def name_causes(contributors: Sequence[Contributor], excess_usd: Decimal) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from alerts.channels import Channel, open_channels
+from alerts.channels import Channel
 from alerts.lake_ledger import NO_PLANS, LakeLedger
 from alerts.lookout import Lookout, StepReport
+from alerts.routing.file import open_channels
+from alerts.routing.routes import to_all
 from alerts.settings import AlertSettings
 from warehouse.lake import Lake
 from warehouse.planning import Plans
@@ -26,4 +28,5 @@ class Watcher(Lookout):
         channels: Sequence[Channel] = (),
         plans: Plans = NO_PLANS,
     ) -> None:
-        super().__init__(settings, LakeLedger(lake, warehouse, plans), (*open_channels(settings), *channels))
+        told = (*open_channels(settings), *to_all(*channels))
+        super().__init__(settings, LakeLedger(lake, warehouse, plans), told)

@@ -2,11 +2,12 @@
 
     spanledger alerts list
     spanledger alerts list --all --tenant acme --format json
+    spanledger alerts test oncall
     spanledger alerts backtest usage.parquet --calendar calendar.toml --false-alerts-per-tenant-week 0.1 --format jsonl
 
 `list` puts the worst open one first; JSON and CSV hold every column, contributors included, and exact money as decimal
-text. `backtest` steps through a file of usage by minute as the worker would have, one line per incident as it was known
-when it opened.
+text. `test` sends a message that says that it is a test to one channel. `backtest` steps through a file of usage by
+minute, one line per incident as it was known when it opened.
 """
 
 from __future__ import annotations
@@ -38,6 +39,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--tenant", action="append", metavar="TENANT", help="only of this tenant; may be repeated")
     listing.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
     listing.set_defaults(act=_list)
+    trial = actions.add_parser(
+        "test",
+        help="send a test message to a channel",
+        description="Send a message that says that it is a test, as an incident that opens and is over at once. "
+        "CHANNEL is the name of a channel of the settings; without one the names are listed.",
+        epilog="example: spanledger alerts test oncall",
+    )
+    trial.add_argument("channel", nargs="?", metavar="CHANNEL", help="name of a channel")
+    trial.set_defaults(act=_test)
     _add_backtest(actions.add_parser(
         "backtest",
         help="run the detectors over a file of usage",
@@ -75,6 +85,31 @@ def _list(args: argparse.Namespace, settings: Settings) -> int:
         write_csv(found, sys.stdout)
     else:
         write_table(found, sys.stdout, columns=COLUMNS)
+    return 0
+
+
+def _test(args: argparse.Namespace, settings: Settings) -> int:
+    from datetime import UTC, datetime
+
+    from alerts.errors import ChannelDown
+    from alerts.routing.file import open_channels
+    from alerts.trial import trial_events
+    from spanledger.errors import CannotRun
+
+    channels = {one.channel.name: one.channel for one in open_channels(settings.alerts)}
+    if args.channel is None:
+        print("\n".join(channels) or "no channels: set alerts.channels, alerts.webhook_url or alerts.alertmanager_url")
+        return 0
+    if args.channel not in channels:
+        raise CannotRun(f"no channel {args.channel!r}; there are {', '.join(channels) or 'none'}")
+    now = datetime.now(UTC)
+    try:
+        for event in trial_events(now):
+            channels[args.channel].send(event, now)
+    except ChannelDown as error:
+        print(f"{args.channel} did not take it: {error}", file=sys.stderr)
+        return 1
+    print(f"{args.channel} took it")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""POST JSON, with a deadline, to the address that the settings name and to no other: no proxies, no redirects."""
+"""POST, with a deadline, to the address that the settings name and to no other: no proxies, no redirects."""
 
 from __future__ import annotations
 
@@ -8,26 +8,36 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from alerts.errors import ChannelDown
+from alerts.errors import ChannelDown, EventRefused
 
 TIMEOUT_S = 5.0
 AGENT = "spanledger"
+OUR_FAULT = (http.client.BAD_REQUEST, http.client.REQUEST_ENTITY_TOO_LARGE, http.client.UNPROCESSABLE_ENTITY)
+"""Answers by which a receiver says that the body is wrong; after any other it may take the same one later."""
+QUOTED = 200
 
 
 def post_json(url: str, body: Any, headers: Mapping[str, str] | None = None, *, timeout_s: float = TIMEOUT_S) -> None:
-    """Send the body; anything but a 2xx answer in time raises ChannelDown."""
+    """As ``post``, of a value as JSON."""
+    post(url, json.dumps(body).encode(), {"Content-Type": "application/json", **(headers or {})}, timeout_s=timeout_s)
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout_s: float = TIMEOUT_S) -> None:
+    """Send the body. Raises ChannelDown after anything but a 2xx answer in time, EventRefused where it is to blame."""
     parts = urlsplit(url)
+    where = f"{parts.hostname}:{parts.port or parts.scheme}"
     connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = connect(parts.hostname or "", parts.port, timeout=timeout_s)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    sent = {"Content-Type": "application/json", "User-Agent": AGENT, **(headers or {})}
     try:
-        connection.request("POST", path, body=json.dumps(body).encode(), headers=sent)
+        connection.request("POST", path, body=body, headers={"User-Agent": AGENT, **headers})
         answer = connection.getresponse()
-        answer.read()
+        said = answer.read().decode(errors="replace")[:QUOTED]
     except (OSError, http.client.HTTPException) as error:
-        raise ChannelDown(f"{parts.hostname}:{parts.port or parts.scheme}: {error or type(error).__name__}") from error
+        raise ChannelDown(f"{where}: {error or type(error).__name__}") from error
     finally:
         connection.close()
+    if answer.status in OUR_FAULT:
+        raise EventRefused(f"{where} answered {answer.status}: {said}")
     if not http.client.OK <= answer.status < http.client.MULTIPLE_CHOICES:
-        raise ChannelDown(f"{parts.hostname}:{parts.port or parts.scheme} answered {answer.status}")
+        raise ChannelDown(f"{where} answered {answer.status}")

@@ -23,9 +23,8 @@ REFRESHES_AHEAD = 4
 class Alertmanager:
     """Posts alerts to one Alertmanager."""
 
-    name = "alertmanager"
-
-    def __init__(self, url: str, *, dashboard_url: str, refresh_s: float) -> None:
+    def __init__(self, url: str, *, dashboard_url: str, refresh_s: float, name: str = "alertmanager") -> None:
+        self.name = name
         self.refresh_s: float | None = refresh_s
         self._url = f"{url.rstrip('/')}/api/v2/alerts"
         self._dashboard_url = dashboard_url

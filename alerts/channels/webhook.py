@@ -1,7 +1,8 @@
-"""The webhook: each incident event as one JSON object.
+"""The webhook: each incident event as a CloudEvent, signed where a secret is given.
 
-Header ``Idempotency-Key`` carries the event id. An event that was taken but whose delivery could not be noted comes
-again under the same id: a receiver that has seen the id has nothing to do.
+The type is ``spanledger.incident.opened``, ``.updated`` or ``.resolved``; ``data`` is the event as the topic
+``spanledger.alerts`` has it, and a link. The id is the event's: one that was taken but whose delivery could not be
+noted comes again under the same id, and a receiver that has seen it has nothing to do.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from alerts.channels.http import post_json
+from alerts.channels.signed import send
 from alerts.incidents import Event, as_json
 
 PRIVATE = ("channel", "actor", "note", "recorded_at")
@@ -18,17 +19,26 @@ PRIVATE = ("channel", "actor", "note", "recorded_at")
 class Webhook:
     """Posts events to one URL."""
 
-    name = "webhook"
     refresh_s: float | None = None
 
-    def __init__(self, url: str, *, dashboard_url: str) -> None:
+    def __init__(self, url: str, *, dashboard_url: str, key: bytes | None = None, name: str = "webhook") -> None:
+        self.name = name
         self._url = url
+        self._key = key
         self._dashboard_url = dashboard_url
 
-    def send(self, event: Event, now: datetime) -> None:  # noqa: ARG002 - the seam's
+    def send(self, event: Event, now: datetime) -> None:
         """See ``Channel``."""
-        body = {name: value for name, value in as_json(event).items() if name not in PRIVATE}
-        post_json(self._url, {**body, "link": self._dashboard_url}, {"Idempotency-Key": event.event_id})
+        said = {name: value for name, value in as_json(event).items() if name not in PRIVATE}
+        send(
+            self._url,
+            self._key,
+            id_=event.event_id,
+            kind=f"spanledger.incident.{event.event}",
+            subject=event.incident_id,
+            now=now,
+            data={**said, "link": self._dashboard_url},
+        )
 
     def refresh(self, active: Sequence[Event], now: datetime) -> None:
         """See ``Channel``; a webhook is told of events only."""

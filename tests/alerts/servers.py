@@ -23,10 +23,12 @@ PATIENCE_S = 20.0
 
 @dataclass(slots=True, kw_only=True)
 class Receiver:
-    """An HTTP server on loopback that keeps every POST and answers ``status``."""
+    """An HTTP server on loopback that keeps every POST and answers ``status``; ``raw``: bodies as they came."""
 
     url: str = ""
     status: int = 200
+    answer: bytes = b""
+    raw: list[bytes] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     came: threading.Condition = field(default_factory=threading.Condition)
@@ -44,14 +46,16 @@ def receive() -> Iterator[Receiver]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            raw = self.rfile.read(int(self.headers["Content-Length"]))
             with receiver.came:
-                receiver.bodies.append(body)
+                receiver.raw.append(raw)
+                receiver.bodies.append(json.loads(raw))
                 receiver.headers.append(dict(self.headers))
                 receiver.came.notify_all()
             self.send_response(receiver.status)
-            self.send_header("Content-Length", "0")
+            self.send_header("Content-Length", str(len(receiver.answer)))
             self.end_headers()
+            self.wfile.write(receiver.answer)
 
         def log_message(self, *_: object) -> None:
             """Keep the output of tests clean."""

@@ -16,6 +16,7 @@ from alerts.incidents import OPENED, RESOLVED, UPDATED, Event
 from alerts.lake_ledger import LakeLedger
 from alerts.ledger import MemoryLedger
 from alerts.lookout import Lookout
+from alerts.routing.routes import to_all
 from alerts.settings import AlertSettings
 from tests.alerts.workload import Spent, usage_table
 from tests.warehouse.planned import Books, line
@@ -67,7 +68,7 @@ class Watch:
     now: datetime = NOW
 
     def __post_init__(self) -> None:
-        self.lookout = Lookout(AlertSettings(budgets_every_s=EVERY_S), self.ledger, [self.channel])
+        self.lookout = Lookout(AlertSettings(budgets_every_s=EVERY_S), self.ledger, to_all(self.channel))
 
     def look(self, *standings: Standing, at: datetime | None = None) -> list[tuple[str, str]]:
         """What the next look tells: signal and event."""
@@ -255,7 +256,7 @@ def test_settled_hours_and_the_stream_count_in_thresholds_and_burns(tmp_path: Pa
 def test_a_lake_opens_incidents_that_name_who_spends(tmp_path: Path):
     books = lake_of(tmp_path)
     ledger = LakeLedger(books.lake, Warehouse(books.settings), Plans(budgets=(budget(),)))
-    lookout = Lookout(AlertSettings(), ledger, [MemoryChannel()])
+    lookout = Lookout(AlertSettings(), ledger, to_all(MemoryChannel()))
 
     told = lookout.step(NOW + 2 * HOUR).events
 
@@ -285,7 +286,7 @@ def test_of_settled_hours_the_books_say_who_spent(tmp_path: Path):
 def test_a_budget_of_several_tenants_is_shown_to_none_of_them(tmp_path: Path):
     books = lake_of(tmp_path)
     plans = Plans(budgets=(budget(), budget("both", (("tenant", frozenset({"acme", None})),))))
-    Lookout(AlertSettings(), LakeLedger(books.lake, Warehouse(books.settings), plans), []).step(NOW + 2 * HOUR)
+    Lookout(AlertSettings(), LakeLedger(books.lake, Warehouse(books.settings), plans), ()).step(NOW + 2 * HOUR)
 
     shown: dict[Scope, set[str]] = {
         scope: {row["budget"] for row in Warehouse(books.settings).ask("incidents", scope).to_pylist()} - {None}

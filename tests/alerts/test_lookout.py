@@ -18,6 +18,7 @@ from alerts.incidents import NOTIFIED, OPENED, RESOLVED, TOLD, UPDATED, Scope, f
 from alerts.ledger import MemoryLedger
 from alerts.lookout import Lookout, StepReport
 from alerts.outbox import HOLD
+from alerts.routing.routes import to_all
 from alerts.settings import AlertSettings
 from tests.alerts.workload import DAY, FIRST, START, Spent, diurnal, spend_of, usage_of, usage_table
 from warehouse.errors import LakeUnavailable
@@ -64,7 +65,7 @@ def ledger_of(*tables: pa.Table) -> MemoryLedger:
 
 
 def lookout(ledger: MemoryLedger, *channels: Channel) -> Lookout:
-    return Lookout(SETTINGS, ledger, channels)
+    return Lookout(SETTINGS, ledger, to_all(*channels))
 
 
 def told(reports: Sequence[StepReport]) -> list[str]:

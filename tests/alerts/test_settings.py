@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alerts.channels import open_channels
+from alerts.routing.file import open_channels
 from alerts.settings import AlertSettings
 from spanledger.settings import SettingsError, load
 
@@ -18,5 +18,5 @@ def test_an_address_that_is_no_url_stops_the_start(name: str) -> None:
 def test_channels_are_those_that_have_an_address() -> None:
     settings = AlertSettings(alertmanager_url="http://127.0.0.1:9093")
 
-    assert [channel.name for channel in open_channels(settings)] == ["alertmanager"]
+    assert [one.channel.name for one in open_channels(settings)] == ["alertmanager"]
     assert open_channels(AlertSettings()) == ()

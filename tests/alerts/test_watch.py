@@ -60,7 +60,7 @@ def test_a_spike_in_the_lake_reaches_webhook_and_alertmanager_and_ends_there(tmp
 
         steps = [*look(one, opened_at, manager, "firing"), *look(one, over_at, manager, "resolved")]
 
-        told = [body["event"] for body in hook.bodies]
+        told = [body["data"]["event"] for body in hook.bodies]
         assert [event["event"] for report in steps for event in report.events] == told == ["opened", "resolved"]
         assert manager.statuses() == ["firing", "resolved"], manager.account()
     incident = Warehouse(LakeSettings(url=str(tmp_path / "lake"))).ask("incidents", ALL).to_pylist()

@@ -15,6 +15,7 @@ from alerts.ledger import JOURNAL
 from spanledger.__main__ import main
 from tests.alerts.histories import rate, usage_of
 from tests.alerts.samples import follow, opened
+from tests.alerts.servers import receive
 from warehouse.lake import Lake
 from warehouse.settings import LakeSettings
 
@@ -139,3 +140,25 @@ def test_a_backtest_that_cannot_run_says_why(
 
     assert code == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_test_message_says_that_it_is_one_and_is_over_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with receive() as receiver:
+        path = tmp_path / "channels.toml"
+        path.write_text(f'[[channel]]\nname = "oncall"\nkind = "webhook"\nurl = "{receiver.url}"\n')
+        monkeypatch.setenv("SPANLEDGER_ALERTS_CHANNELS", str(path))
+
+        codes = [main(["alerts", "test"]), main(["alerts", "test", "oncall"])]
+        receiver.status = 503
+        codes.append(main(["alerts", "test", "oncall"]))
+        codes.append(main(["alerts", "test", "nobody"]))
+
+    said = capsys.readouterr()
+    assert codes == [0, 0, 1, 2]
+    assert said.out == "oncall\noncall took it\n"
+    assert "oncall did not take it" in said.err
+    assert "no channel 'nobody'; there are oncall" in said.err
+    assert [body["data"]["event"] for body in receiver.bodies[:2]] == ["opened", "resolved"]
+    assert "This is a test" in receiver.bodies[0]["data"]["summary"]

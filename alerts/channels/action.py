@@ -1,0 +1,83 @@
+"""The action hook: a signed request that a gateway can act on when an incident opens as critical, or becomes it.
+
+Off unless a channel of the kind ``action`` is configured, and a dry run unless that says ``dry_run = false``: whoever
+gets a request with ``dry_run: true`` only says what it would do. The request is a CloudEvent of the type
+``spanledger.action.requested``; ``data`` names one of three actions and whom it is about:
+
+* ``throttle_principal``: one key explains half of the excess or more;
+* ``route_to_fallback``: one model does;
+* ``cap_budget``: neither; the tenant and feature of the incident.
+
+The end of the incident is ``spanledger.action.withdrawn`` with the same data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from alerts.channels.signed import send
+from alerts.explain import share
+from alerts.incidents import RESOLVED, Contributor, Event
+from alerts.text import NAMED_SHARE
+
+CRITICAL = "critical"
+BY_DIMENSION = {"principal": "throttle_principal", "model": "route_to_fallback"}
+OTHERWISE = "cap_budget"
+REQUESTED, WITHDRAWN = "spanledger.action.requested", "spanledger.action.withdrawn"
+
+
+class Action:
+    """Asks one URL to act."""
+
+    refresh_s: float | None = None
+
+    def __init__(self, url: str, key: bytes, *, dashboard_url: str, dry_run: bool = True, name: str = "action") -> None:
+        self.name = name
+        self._url = url
+        self._key = key
+        self._dashboard_url = dashboard_url
+        self._dry_run = dry_run
+
+    def send(self, event: Event, now: datetime) -> None:
+        """See ``Channel``. An incident that is not critical asks for nothing."""
+        if event.severity != CRITICAL:
+            return
+        send(
+            self._url,
+            self._key,
+            id_=event.event_id,
+            kind=WITHDRAWN if event.event == RESOLVED else REQUESTED,
+            subject=event.incident_id,
+            now=now,
+            data={**what_to_do(event), "dry_run": self._dry_run, "link": self._dashboard_url},
+        )
+
+    def refresh(self, active: Sequence[Event], now: datetime) -> None:
+        """See ``Channel``; what was asked for stays asked for."""
+
+
+def what_to_do(event: Event) -> dict[str, Any]:
+    """The action, whom it is about, and why; null = all of them."""
+    cause = _main_cause(event)
+    return {
+        "action": BY_DIMENSION[cause.dimension] if cause else OTHERWISE,
+        "tenant": event.tenant,
+        "feature": event.feature,
+        "principal": cause.value if cause and cause.dimension == "principal" else None,
+        "model": cause.value if cause and cause.dimension == "model" else None,
+        "reason": event.summary,
+        "excess_usd_per_hour": format(event.excess_usd_per_hour, "f"),
+        "incident_id": event.incident_id,
+    }
+
+
+def _main_cause(event: Event) -> Contributor | None:
+    """The first that explains half of the excess, of a key before that of a model."""
+    for dimension in BY_DIMENSION:
+        for one in event.contributors:
+            named = one.dimension == dimension and one.value is not None
+            if named and share(one, event.excess_usd) >= NAMED_SHARE:
+                return one
+    return None

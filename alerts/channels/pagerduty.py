@@ -1,0 +1,66 @@
+"""PagerDuty, Events API v2: an incident is one alert, whose ``dedup_key`` is the incident's id.
+
+Source: developer.pagerduty.com, "Send an Alert Event". 202 is taken; 400 says that the event is wrong; 429 and 5xx are
+tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from alerts.channels.http import post_json
+from alerts.incidents import RESOLVED, UNATTRIBUTED, Event
+from alerts.text import dollars, name_causes
+
+URL = "https://events.pagerduty.com/v2/enqueue"
+MOST_SUMMARY = 1024
+
+
+class PagerDuty:
+    """Sends events to one service, which its routing key names."""
+
+    refresh_s: float | None = None
+
+    def __init__(self, routing_key: str, *, dashboard_url: str, url: str = URL, name: str = "pagerduty") -> None:
+        self.name = name
+        self._routing_key = routing_key
+        self._dashboard_url = dashboard_url
+        self._url = url
+
+    def send(self, event: Event, now: datetime) -> None:  # noqa: ARG002 - the seam's
+        """See ``Channel``."""
+        post_json(self._url, self._body(event))
+
+    def refresh(self, active: Sequence[Event], now: datetime) -> None:
+        """See ``Channel``; an alert stays open until it is resolved."""
+
+    def _body(self, event: Event) -> dict[str, Any]:
+        known = {"routing_key": self._routing_key, "dedup_key": event.incident_id}
+        if event.event == RESOLVED:
+            return {**known, "event_action": "resolve"}
+        return {
+            **known,
+            "event_action": "trigger",
+            "client": "SpanLedger",
+            "client_url": self._dashboard_url,
+            "links": [{"href": self._dashboard_url, "text": "Incident in SpanLedger"}],
+            "payload": {
+                "summary": (event.summary or str(event.scope))[:MOST_SUMMARY],
+                "source": event.tenant or UNATTRIBUTED,
+                "severity": event.severity,
+                "timestamp": event.opened_at.astimezone(UTC).isoformat(),
+                "component": event.feature or UNATTRIBUTED,
+                "group": event.budget or event.tenant or UNATTRIBUTED,
+                "class": event.signal,
+                "custom_details": {
+                    "observed": dollars(event.observed_usd),
+                    "expected": dollars(event.expected_usd),
+                    "excess": dollars(event.excess_usd),
+                    "excess_per_hour": dollars(event.excess_usd_per_hour),
+                    "cause": name_causes(event.contributors, event.excess_usd),
+                    "incident_id": event.incident_id,
+                },
+            },
+        }

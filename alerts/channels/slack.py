@@ -1,0 +1,76 @@
+"""Slack: an incoming webhook that gets blocks. Each event is a message; Slack's webhooks cannot change an earlier one.
+
+Source: docs.slack.dev, "Sending messages using incoming webhooks" and the Block Kit reference (limits of texts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from alerts.channels.http import post_json
+from alerts.incidents import OPENED, RESOLVED, UPDATED, Event
+from alerts.text import dollars, name_causes
+
+MOST_HEADER = 150
+MOST_TEXT = 3000
+TITLES = {OPENED: "Incident", UPDATED: "Worse", RESOLVED: "Over"}
+
+
+class Slack:
+    """Posts to one incoming webhook."""
+
+    refresh_s: float | None = None
+
+    def __init__(self, url: str, *, dashboard_url: str, name: str = "slack") -> None:
+        self.name = name
+        self._url = url
+        self._dashboard_url = dashboard_url
+
+    def send(self, event: Event, now: datetime) -> None:  # noqa: ARG002 - the seam's
+        """See ``Channel``."""
+        post_json(self._url, self._message(event))
+
+    def refresh(self, active: Sequence[Event], now: datetime) -> None:
+        """See ``Channel``; what was said stays said."""
+
+    def _message(self, event: Event) -> dict[str, Any]:
+        title = f"{TITLES[event.event]}: {event.signal} of {event.budget or event.scope}"
+        amounts = {
+            "Observed": dollars(event.observed_usd),
+            "Expected": dollars(event.expected_usd),
+            "Excess": dollars(event.excess_usd),
+            "Excess an hour": dollars(event.excess_usd_per_hour),
+            "Severity": event.severity,
+            "Cause": name_causes(event.contributors, event.excess_usd) or "no single one",
+        }
+        time = int(event.opened_at.timestamp())
+        link = f"<{self._dashboard_url}|SpanLedger>"
+        since = f"<!date^{time}^Open since {{date_short_pretty}} {{time}}|Open since {event.opened_at.isoformat()}>"
+        return {
+            "text": escaped(event.summary or title)[:MOST_TEXT],
+            "blocks": [
+                {"type": "header", "text": {"type": "plain_text", "text": title[:MOST_HEADER]}},
+                {
+                    "type": "section",
+                    "fields": [
+                        {"type": "mrkdwn", "text": f"*{name}*\n{escaped(value)}"} for name, value in amounts.items()
+                    ],
+                },
+                {
+                    "type": "context",
+                    "elements": [
+                        {
+                            "type": "mrkdwn",
+                            "text": f"{since} · {link} · {event.incident_id}",
+                        }
+                    ],
+                },
+            ],
+        }
+
+
+def escaped(text: str) -> str:
+    """Text without Slack's three control characters: names of tenants are no mentions and no links."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

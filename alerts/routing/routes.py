@@ -1,0 +1,79 @@
+"""Who is told of what: routes by tenant, severity, signal and hours, and how much a channel may be told a minute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, time
+from zoneinfo import ZoneInfo
+
+from alerts.channels.channel import Channel
+from alerts.incidents import OPENED, TOLD, Event
+
+UTC = ZoneInfo("UTC")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hours:
+    """On some weekdays (0 = Monday), from ``begin`` to before ``end``, which may be on the next day."""
+
+    begin: time
+    end: time
+    weekdays: frozenset[int]
+    zone: ZoneInfo = UTC
+
+    def hold(self, moment: datetime) -> bool:
+        """Whether the moment lies within."""
+        local = moment.astimezone(self.zone)
+        if self.begin < self.end:
+            return local.weekday() in self.weekdays and self.begin <= local.time() < self.end
+        if local.time() >= self.begin:
+            return local.weekday() in self.weekdays
+        return local.time() < self.end and (local.weekday() - 1) % 7 in self.weekdays
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """What goes to a channel; None = all."""
+
+    tenants: frozenset[str] | None = None
+    severities: frozenset[str] | None = None
+    signals: frozenset[str] | None = None
+    hours: Hours | None = None
+
+    def takes(self, event: Event) -> bool:
+        """Whether the event by itself goes here."""
+        return (
+            (self.tenants is None or event.tenant in self.tenants)
+            and (self.severities is None or event.severity in self.severities)
+            and (self.signals is None or event.signal in self.signals)
+            and (self.hours is None or self.hours.hold(event.recorded_at))
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A channel, what it is told, and how many events it is sent a minute at most; None = as many as there are."""
+
+    channel: Channel
+    route: Route = Route()
+    per_minute: int | None = None
+
+
+def to_all(*channels: Channel) -> tuple[Subscription, ...]:
+    """The channels, told of everything."""
+    return tuple(Subscription(channel=channel) for channel in channels)
+
+
+def routed(events: Iterable[Event], route: Route) -> list[Event]:
+    """The events that people are told of here: those the route takes, and what follows them in their incident.
+
+    Whoever was told that an incident opened is told that it is over, whatever the hour.
+    """
+    heard: set[str] = set()
+    found = []
+    for event in sorted((one for one in events if one.event in TOLD), key=lambda one: (one.incident_id, one.sequence)):
+        if route.takes(event) or (event.event != OPENED and event.incident_id in heard):
+            heard.add(event.incident_id)
+            found.append(event)
+    return found

@@ -1,0 +1,171 @@
+"""E-mail through a real SMTP server on loopback, the long tail through apprise, and the action hook."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from email import message_from_bytes
+from email.message import Message
+
+import pytest
+import standardwebhooks
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from alerts.channels import Action, Apprise, Email
+from alerts.channels.action import what_to_do
+from alerts.channels.email import Server
+from alerts.channels.signed import read_secret
+from alerts.errors import ChannelDown, EventRefused
+from alerts.incidents import RESOLVED, UPDATED
+from tests.alerts.samples import CAUSE, follow, opened
+from tests.alerts.servers import Receiver, receive
+from tests.alerts.workload import START
+
+EVENT = opened()
+SECRET = "whsec_" + base64.b64encode(bytes(range(32))).decode()
+
+
+class Inbox:
+    """Takes mail, unless ``answer`` says otherwise."""
+
+    def __init__(self) -> None:
+        self.answer = "250 OK"
+        self.mails: list[Message] = []
+        self.recipients: list[list[str]] = []
+
+    async def handle_DATA(  # noqa: N802 - of aiosmtpd
+        self, _server: SMTP, _session: Session, envelope: Envelope
+    ) -> str:
+        assert isinstance(envelope.content, bytes)
+        if self.answer.startswith("250"):
+            self.mails.append(message_from_bytes(envelope.content))
+            self.recipients.append(envelope.rcpt_tos)
+        return self.answer
+
+
+class Loopback(Controller):
+    """On a port that the system chooses."""
+
+    def _trigger_server(self) -> None:
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()
+
+
+@pytest.fixture
+def post() -> Iterator[tuple[Inbox, Server]]:
+    inbox = Inbox()
+    controller = Loopback(inbox, hostname="127.0.0.1", port=0)
+    controller.start()
+    try:
+        yield inbox, Server(host="127.0.0.1", port=controller.port, tls="none")
+    finally:
+        controller.stop()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receive() as running:
+        yield running
+
+
+def email(server: Server) -> Email:
+    return Email(server, sender="ledger@example.com", to=["a@example.com", "b@example.com"], dashboard_url="http://x")
+
+
+def test_an_incident_is_one_thread_of_mails_and_an_event_has_one_id(post: tuple[Inbox, Server]) -> None:
+    inbox, server = post
+    for event in (EVENT, EVENT, follow(EVENT, RESOLVED)):
+        email(server).send(event, START)
+
+    first, again, last = inbox.mails
+    assert inbox.recipients[0] == ["a@example.com", "b@example.com"]
+    assert first["Subject"] == "[SpanLedger] warning: spend of acme / chat"
+    assert first["Message-ID"] == again["Message-ID"] != last["Message-ID"]
+    assert first["References"] == last["In-Reply-To"]
+    body = first.get_payload()
+    assert "acme / chat: $12.40 in 15 min" in body
+    assert "model opus: +$11.00" in body
+    assert "http://x" in body
+
+
+def test_a_mail_that_is_refused_for_good_is_given_up_and_others_wait(post: tuple[Inbox, Server]) -> None:
+    inbox, server = post
+    inbox.answer = "552 too much"
+    with pytest.raises(EventRefused, match="552"):
+        email(server).send(EVENT, START)
+
+    inbox.answer = "451 not now"
+    with pytest.raises(ChannelDown, match="451") as busy:
+        email(server).send(EVENT, START)
+    assert not isinstance(busy.value, EventRefused)
+
+
+def test_a_server_without_tls_is_not_talked_to_where_tls_was_asked_for(post: tuple[Inbox, Server]) -> None:
+    inbox, server = post
+
+    with pytest.raises(ChannelDown):
+        email(replace(server, tls="starttls")).send(EVENT, START)
+    assert inbox.mails == []
+
+
+def test_apprise_hands_it_to_its_services(receiver: Receiver) -> None:
+    Apprise([receiver.url.replace("http://", "json://")], dashboard_url="http://x").send(EVENT, START)
+
+    [body] = receiver.bodies
+    assert body["title"] == "spend of acme / chat"
+    assert "acme / chat: $12.40 in 15 min" in body["message"]
+    assert body["type"] == "warning"
+
+
+def test_a_service_of_apprise_that_is_down_is_a_refusal_and_a_url_that_is_none_too(receiver: Receiver) -> None:
+    receiver.status = 503
+    with pytest.raises(ChannelDown):
+        Apprise([receiver.url.replace("http://", "json://")], dashboard_url="").send(EVENT, START)
+    with pytest.raises(ValueError, match="entry 2 is no URL"):
+        Apprise(["json://localhost", "nothing://here"], dashboard_url="")
+
+
+CRITICAL = replace(EVENT, severity="critical")
+
+
+def action(receiver: Receiver, *, dry_run: bool = True) -> Action:
+    return Action(receiver.url, read_secret(SECRET), dashboard_url="http://x", dry_run=dry_run)
+
+
+def test_an_action_is_asked_for_when_it_is_critical_and_withdrawn_when_it_is_over(receiver: Receiver) -> None:
+    worse = replace(follow(EVENT, UPDATED), severity="critical")
+    for event in (EVENT, worse, follow(worse, RESOLVED)):
+        action(receiver).send(event, START)
+
+    assert [body["type"] for body in receiver.bodies] == ["spanledger.action.requested", "spanledger.action.withdrawn"]
+    assert all(body["data"]["dry_run"] for body in receiver.bodies)
+    assert all("webhook-signature" in headers for headers in receiver.headers)
+
+
+def test_an_action_is_signed_as_the_reference_library_expects_and_acts_only_where_told(receiver: Receiver) -> None:
+    action(receiver, dry_run=False).send(CRITICAL, datetime.now(UTC))
+
+    [raw], [headers] = receiver.raw, receiver.headers
+    assert standardwebhooks.Webhook(SECRET).verify(raw, headers)["data"]["dry_run"] is False
+
+
+@pytest.mark.parametrize(
+    ("dimension", "excess", "said"),
+    [
+        ("principal", "11.0", {"action": "throttle_principal", "principal": "opus", "model": None}),
+        ("model", "11.0", {"action": "route_to_fallback", "principal": None, "model": "opus"}),
+        ("model", "3.0", {"action": "cap_budget", "principal": None, "model": None}),
+        ("feature", "11.0", {"action": "cap_budget", "principal": None, "model": None}),
+    ],
+)
+def test_who_causes_it_decides_what_is_asked_for(dimension: str, excess: str, said: dict[str, str | None]) -> None:
+    cause = replace(CAUSE, dimension=dimension, excess_usd=Decimal(excess))
+
+    asked = what_to_do(replace(CRITICAL, contributors=(cause,)))
+
+    assert {name: asked[name] for name in said} == said
+    assert (asked["tenant"], asked["feature"]) == ("acme", "chat")
