@@ -21,7 +21,7 @@ from alerts.usage_file import minutes_of
 
 BUDGET = 0.5
 """False alerts per tenant-week."""
-LEAST_USD = 0.25
+LEAST_USD = 0.15
 MICRO = 6
 """Decimals of USD, and of shares, that are told."""
 

@@ -63,8 +63,8 @@ def _add_backtest(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--calendar", type=Path, metavar="FILE.toml", help="announced events: [[event]] tables")
     parser.add_argument("--false-alerts-per-tenant-week", type=float, default=0.5, metavar="N",
                         help="how many false alerts are bearable, 0.02 to 5 (default: 0.5)")  # fmt: skip
-    parser.add_argument("--min-excess-usd", type=float, default=0.25, metavar="USD",
-                        help="smallest excess that opens an incident (default: 0.25)")  # fmt: skip
+    parser.add_argument("--min-excess-usd", type=float, default=0.15, metavar="USD",
+                        help="smallest excess that opens an incident (default: 0.15)")  # fmt: skip
     parser.add_argument("--format", choices=("table", "jsonl"), default="table", help="default: table")
     parser.set_defaults(act=_backtest)
 

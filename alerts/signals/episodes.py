@@ -1,7 +1,8 @@
 """From what is odd to what is told: one episode for what belongs together, until it has been quiet.
 
 A score counts where it is above its bar and above what its own series has scored before. Series of one tenant that
-share a feature or a principal with an open episode belong to it; a price belongs to its model. Who was told much lately
+share a principal with an open episode belong to it, and those that share its feature unless they are new (a stolen key
+is no part of what its feature did before); a price belongs to its model. Who was told much lately
 is told of less: each episode of a tenant raises its bars by a fifth, which is forgotten by half in a week.
 """
 
@@ -81,9 +82,11 @@ class Episode:
         """Of the window that was odd."""
         return self.observed_usd - self.expected_usd
 
-    def holds(self, leaf: Leaf) -> bool:
-        """Whether it is about the leaf, or about one with the same feature or principal."""
-        return any(leaf.feature == one.feature or leaf.principal == one.principal for one in self.leaves)
+    def holds(self, leaf: Leaf, *, new: bool) -> bool:
+        """Whether it is about the leaf, or about one with the same principal or feature."""
+        return leaf in self.leaves or any(
+            leaf.principal == one.principal or (leaf.feature == one.feature and not new) for one in self.leaves
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class _Found:
     odd: Odd
     whose: tuple[str, str | None, str | None]
     leaf: Leaf
+    new: bool
     times: float
 
 
@@ -133,16 +137,16 @@ class Episodes:
         if odd.signal != PRICE:
             need = need * max(1.0, COLD_DAYS / max(history.days, LEAST_DAYS))
         for place in np.flatnonzero((odd.score > need) & (odd.excess_usd > self._least_usd)).tolist():
-            number, times = int(odd.series[place]), float(odd.score[place] / need[place])
+            number, new, times = int(odd.series[place]), bool(odd.new[place]), float(odd.score[place] / need[place])
             if odd.signal == PRICE:
                 name, provider = list(history.leaves.models)[number]
-                yield _Found(odd, ("model", name, provider), Leaf(None, None, name, None, provider), times)
+                yield _Found(odd, ("model", name, provider), Leaf(None, None, name, None, provider), new, times)
             else:
                 leaf = history.leaves.keys[number]
-                yield _Found(odd, ("tenant", leaf.tenant, None), leaf, times)
+                yield _Found(odd, ("tenant", leaf.tenant, None), leaf, new, times)
 
     def _joins(self, found: _Found) -> bool:
-        mine = [one for one in self._open.get(found.whose, ()) if one.holds(found.leaf)]
+        mine = [one for one in self._open.get(found.whose, ()) if one.holds(found.leaf, new=found.new)]
         for episode in mine:
             episode.go_on(found.odd, found.leaf)
         return bool(mine)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from alerts.signals.arrays import Floats, Numbers, summed
+from alerts.signals.arrays import Bools, Floats, Numbers, summed
 from alerts.signals.envelope import Envelope
 from alerts.signals.leaves import Leaves
 from alerts.signals.past import Past
@@ -63,7 +63,8 @@ class Minute:
 class Odd:
     """What is odd at the end of a minute: ``series`` numbers leaves, of a price models; equal lengths.
 
-    ``past``: what each has scored in earlier episodes (0 of a price, which is exact).
+    ``past``: what each has scored in earlier episodes (0 of a price, which is exact); ``new``: whether such hours of
+    the last week have held nothing.
     """
 
     minute: int
@@ -72,6 +73,7 @@ class Odd:
     series: Numbers
     score: Floats
     past: Floats
+    new: Bools
     excess_usd: Floats
 
 
@@ -181,5 +183,6 @@ class Fold:
             series=series,
             score=score[series],
             past=past.note(minute, series, score[series]) if past else np.zeros(series.size),
+            new=self._spend.edge[-1, series] == 0 if past else np.zeros(series.size, np.bool_),
             excess_usd=excess[series],
         )
