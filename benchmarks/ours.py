@@ -25,7 +25,7 @@ from processors.messages import Message
 from processors.prepare import prepare
 from processors.settings import WorkerSettings
 from warehouse import once
-from warehouse.lake import parquet
+from warehouse.lake import Flush, Range, parquet
 from warehouse.lake.compaction import Merge, Stored, rewrite
 
 STAGES: tuple[tuple[str, Any, str], ...] = (
@@ -37,6 +37,8 @@ STAGES: tuple[tuple[str, Any, str], ...] = (
     ("roll-ups", engine_module, "roll_up_safety"),
 )
 """Stage, where its function is looked up, and the function's name; what is none of them is ``rest``."""
+
+_RANGE = Range(app_id="benchmark/topic/0", first=0, next=1)
 
 
 def make_engine() -> Engine:
@@ -60,7 +62,8 @@ def write(tables: Mapping[str, pa.Table], folder: Path) -> None:
         directory = folder / name
         directory.mkdir(parents=True, exist_ok=True)
         files = fs.SubTreeFileSystem(str(directory), fs.LocalFileSystem())
-        parquet.write_days(name, parquet.conform(name, [table]), files, written_at)
+        rows = Flush(ranges=(_RANGE,), tables={name: {_RANGE.app_id: table}}).rows(name, (_RANGE,))
+        parquet.write_days(name, parquet.conform(name, rows), files, written_at)
 
 
 def only_decode(flush: Sequence[Message], engine: Engine) -> None:

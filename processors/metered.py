@@ -31,7 +31,7 @@ def read_metrics(messages: Sequence[Message], table: AliasTable, rules: Rules) -
     found = decode_metrics(messages, table)
     dropped = tally(found.decoded.dead)
     dropped.update(found.decoded.dropped)
-    empty = {name: TABLES[name].schema.empty_table() for name in COMMIT_ORDER if name not in _OWN}
+    empty = {name: TABLES[name].flushed.empty_table() for name in COMMIT_ORDER if name not in _OWN}
     samples, hidden = _samples(found, rules)
     return Processed(
         tables={"token_samples": samples, **empty},

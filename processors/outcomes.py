@@ -31,7 +31,7 @@ def read_logs(messages: Sequence[Message], table: AliasTable, rules: Rules) -> P
     dropped = tally(decoded.dead)
     dropped.update(decoded.dropped)
     dropped.update(count_empty(decoded))
-    empty = {name: TABLES[name].schema.empty_table() for name in COMMIT_ORDER if name not in ("outcomes", "flushes")}
+    empty = {name: TABLES[name].flushed.empty_table() for name in COMMIT_ORDER if name not in ("outcomes", "flushes")}
     outcomes, hidden = _outcomes(decoded, rules)
     return Processed(
         tables={"outcomes": outcomes, **empty},

@@ -55,7 +55,7 @@ KILLS = {"killed-grpc": (*GRPC, SMALL.format("otlp_grpc")), "killed-http": (*HTT
 REFUSAL = ("Permanent error", "this API key is not known here")
 SUMS = ("calls", "priced_calls", "input_tokens", "cached_input_tokens", "output_tokens", "cost_usd")
 OWN = {"trace_id", "span_id", "parent_span_id", "suppressed_by", "response_id", "tenant", "principal", "user_id"}
-OWN |= {"source_partition", "source_offset", "received_at"}  # what two ways cannot have in common
+OWN |= {"source_app_id", "source_partition", "source_offset", "received_at"}  # what two ways cannot have in common
 OTHER_SIGNALS = (
     '{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"m","gauge":{"dataPoints":[{"asInt":1}]}}]}]}]}',
     '{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"severityText":"INFO"}]}]}]}',

@@ -79,14 +79,14 @@ def test_every_table_is_there_in_its_schema():
     processed = process_range([message(request(span(CHAT)))], ENGINE)
 
     assert set(processed.tables) == {"outcomes", "usage", "safety", "gpu_samples", "token_samples", "spans"}
-    assert all(spell(table).schema == TABLES[name].schema for name, table in processed.tables.items())
+    assert all(spell(table).schema == TABLES[name].flushed for name, table in processed.tables.items())
 
 
 def test_a_range_without_any_span_gives_empty_tables_and_its_dead_letters():
     processed = process_range([message(b"\xff\xff not a request")], ENGINE)
 
     assert [table.num_rows for table in processed.tables.values()] == [0] * 6
-    assert all(spell(table).schema == TABLES[name].schema for name, table in processed.tables.items())
+    assert all(spell(table).schema == TABLES[name].flushed for name, table in processed.tables.items())
     assert [letter.index for letter in processed.dead] == [0]
     assert sum(processed.dropped.values()) == 1
 

@@ -200,7 +200,7 @@ def test_a_range_of_logs_gives_every_table_and_rows_in_outcomes_alone():
     made = read(log_message(logs(record("gen_ai.evaluation.result", GROUNDED), record("other"))))
 
     assert set(made.tables) == {"outcomes", "usage", "safety", "gpu_samples", "token_samples", "spans"}
-    assert all(table.schema == TABLES[name].schema for name, table in made.tables.items())
+    assert all(table.schema == TABLES[name].flushed for name, table in made.tables.items())
     assert {name for name, table in made.tables.items() if table.num_rows} == {"outcomes"}
 
 

@@ -122,4 +122,4 @@ def test_a_column_that_no_span_of_a_range_fills_stops_nothing(sent: list[bytes])
     made = process_range([message(one) for one in sent], ENGINE)
 
     assert made.tables["spans"].num_rows + len(made.dead) == len(sent)
-    assert all(spell(table).schema == TABLES[name].schema for name, table in made.tables.items())
+    assert all(spell(table).schema == TABLES[name].flushed for name, table in made.tables.items())

@@ -22,7 +22,7 @@ def stored(settings: LakeSettings, table: str) -> list[str]:
 
 def sent(flushes: Iterable[Flush], table: str) -> list[str]:
     """Every row that the flushes bring to a table, likewise."""
-    parts = [part for flush in flushes for part in flush.tables.get(table, {}).values()]
+    parts = [part for flush in flushes for part in flush.rows(table, flush.ranges)]
     return sorted(repr(sorted(row.items())) for part in parts for row in part.to_pylist())
 
 

@@ -18,8 +18,8 @@ from warehouse.lake.place import Place
 from warehouse.schemas import TABLES
 from warehouse.settings import LakeSettings
 
-ADDED = {"usage": "model", "incidents": "budget", "ledger": "tags"}
-"""What the earlier version did not have: in the middle of its columns, at their end, and a nested one."""
+ADDED = {"usage": "model", "incidents": "budget", "ledger": "tags", "spans": "source_app_id"}
+"""What the earlier version lacked: in the middle of its columns, at their end, a nested one, one that a lake writes."""
 
 
 def write_earlier(settings: LakeSettings, monkeypatch: pytest.MonkeyPatch) -> None:

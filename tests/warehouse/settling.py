@@ -49,6 +49,7 @@ class World:
     settings: LakeSettings = field(init=False)
     lake: Lake = field(init=False)
     next: dict[int, int] = field(default_factory=dict)
+    topic: str = "cluster/topic"
 
     def __post_init__(self) -> None:
         self.settings = LakeSettings(url=str(self.directory / "lake"), query_memory_mib=256)
@@ -61,8 +62,9 @@ class World:
         first = self.next.get(partition, 0)
         self.next[partition] = first + 1
         numbered = [one | {"source_partition": partition, "source_offset": first} for one in told]
-        part = Range(app_id=f"cluster/topic/{partition}", first=first, next=first + 1)
-        record = flush_record(part, spans=len(numbered), last_record_at=LATER, flushed_at=LATER)
+        part = Range(app_id=f"{self.topic}/{partition}", first=first, next=first + 1)
+        came = min((one["received_at"] for one in numbered), default=LATER)
+        record = flush_record(part, spans=len(numbered), first_record_at=came, last_record_at=LATER, flushed_at=LATER)
         judged = [
             {"source_topic": "otlp_logs", "source_partition": partition, "source_offset": first, "received_at": START}
             | one
@@ -73,11 +75,16 @@ class World:
         tables["usage"] = roll_up_usage(spans)
         self.lake.commit(Flush(ranges=(part,), tables={name: {part.app_id: some} for name, some in tables.items()}))
 
+    def make_topic_anew(self) -> None:
+        """From now on there is another topic of the same name: its offsets begin at 0."""
+        self.topic += "'"
+        self.next.clear()
+
     def copy(self, directory: Path) -> World:
         """The same world once more, to change."""
         shutil.copytree(self.directory, directory, dirs_exist_ok=True)
         copied = World(directory, self.book)
-        copied.next = dict(self.next)
+        copied.next, copied.topic = dict(self.next), self.topic
         return copied
 
     def settle(self, now: dt.datetime = LATER, how: SettleSettings = HOW, **options: Any) -> Settled:

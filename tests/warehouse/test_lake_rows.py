@@ -71,10 +71,10 @@ def test_dictionary_columns_and_fixed_ids_are_taken_as_the_engine_makes_them(loc
     made = made.set_column(made.schema.get_field_index("trace_id"), "trace_id", made["trace_id"].cast(pa.binary(16)))
     other = rows("spans", span(4, tenant="gamma"))  # another dictionary, in the same file
 
-    parts = {APP: made, "cluster/topic/1": other}
-    open_lake(local).commit(Flush(ranges=(stretch(0, 3), stretch(0, 1, "cluster/topic/1")), tables={"spans": parts}))
+    ranges = (stretch(0, 3), stretch(0, 1, "cluster/topic/1"))
+    open_lake(local).commit(Flush(ranges=ranges, tables={"spans": {APP: made, "cluster/topic/1": other}}))
 
-    sent_plain = Flush(ranges=(stretch(0, 4),), tables={"spans": {APP: pa.concat_tables([plain, other])}})
+    sent_plain = Flush(ranges=ranges, tables={"spans": {APP: plain, "cluster/topic/1": other}})
     assert stored(local, "spans") == sent([sent_plain], "spans")
 
 

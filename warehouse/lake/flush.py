@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 
 from warehouse.errors import WarehouseError
-from warehouse.schemas import COMMIT_ORDER
+from warehouse.schemas import COMMIT_ORDER, SOURCE_STREAM, TABLES
 
 
 class PartlyCommitted(WarehouseError):
@@ -56,6 +57,14 @@ class Flush:
             raise ValueError(f"rows of {sorted(strangers)} without a range")
 
     def rows(self, table: str, ranges: tuple[Range, ...]) -> list[pa.Table]:
-        """The rows that ``ranges`` bring to one table."""
+        """The rows that ``ranges`` bring to one table, with the name of their stream where the table keeps it."""
         by_stream = self.tables.get(table, {})
-        return [by_stream[span.app_id] for span in ranges if span.app_id in by_stream]
+        rows = {span.app_id: by_stream[span.app_id] for span in ranges if span.app_id in by_stream}
+        is_kept = SOURCE_STREAM.name in TABLES[table].schema.names
+        return [_with_stream(some, app_id) for app_id, some in rows.items()] if is_kept else list(rows.values())
+
+
+def _with_stream(rows: pa.Table, app_id: str) -> pa.Table:
+    name = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows.num_rows, np.int32)), pa.array([app_id]))
+    bare = rows.drop_columns([SOURCE_STREAM.name]) if SOURCE_STREAM.name in rows.column_names else rows
+    return bare.append_column(SOURCE_STREAM.name, name)

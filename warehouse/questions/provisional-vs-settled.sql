@@ -30,10 +30,14 @@ streams AS (
     GROUP BY app_id
 ),
 unread AS (
-    SELECT partition_, min(coalesce(offsets[app_id], first_)) AS first_offset
-    FROM streams, standing
-    WHERE brings_spans AND coalesce(offsets[app_id], first_) < next_
-    GROUP BY partition_
+    SELECT
+        s.app_id, s.partition_, coalesce(any_value(offsets[s.app_id]), any_value(first_)) AS first_offset,
+        coalesce(min(f.first_record_at), make_timestamptz(0)) AS first_at
+    FROM streams AS s
+    CROSS JOIN standing
+    JOIN flushes AS f ON f.app_id = s.app_id AND f.next_offset > coalesce(offsets[s.app_id], first_)
+    WHERE brings_spans
+    GROUP BY s.app_id, s.partition_
 ),
 streamed AS (
     SELECT *, date_trunc('hour', minute) AS hour
@@ -50,8 +54,15 @@ told AS (
 late AS (
     SELECT t.*
     FROM told AS t
-    JOIN unread AS u ON u.partition_ = t.source_partition AND t.source_offset >= u.first_offset
+    JOIN unread AS u ON u.app_id = t.source_app_id AND t.source_offset >= u.first_offset
     WHERE t.billable
+    UNION ALL
+    SELECT t.*  -- rows of a version that did not write their stream
+    FROM told AS t
+    JOIN (
+        SELECT partition_, min(first_offset) AS first_offset, min(first_at) AS first_at FROM unread GROUP BY partition_
+    ) AS u ON u.partition_ = t.source_partition AND t.source_offset >= u.first_offset AND t.received_at >= u.first_at
+    WHERE t.billable AND t.source_app_id IS NULL
 ),
 stated AS (  -- the last word on a span
     SELECT *, coalesce(response_model, request_model) AS model

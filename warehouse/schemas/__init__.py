@@ -42,6 +42,12 @@ from warehouse.schemas.streamed import (
 
 CORRECTIONS = corrections(SPANS)
 
+SOURCE_STREAM = pa.field("source_app_id", pa.string())
+"""The stream of a row's record, as ``FLUSHES`` has it: the lake writes it to the tables that have the column.
+
+``source_partition`` and ``source_offset`` mean nothing beyond it: a topic that is made anew counts from 0 again.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableSpec:
@@ -56,14 +62,19 @@ class TableSpec:
         """Whether its rows count only once their settlement stands."""
         return "close_id" in self.schema.names and self.time != "closed_at"
 
+    @property
+    def flushed(self) -> pa.Schema:
+        """The columns of what a flush brings: all but those that the lake adds."""
+        return pa.schema([one for one in self.schema if one.name != SOURCE_STREAM.name])
+
 
 TABLES: dict[str, TableSpec] = {
-    "outcomes": TableSpec(schema=OUTCOMES, time="observed_at"),
+    "outcomes": TableSpec(schema=OUTCOMES.append(SOURCE_STREAM), time="observed_at"),
     "usage": TableSpec(schema=USAGE, time="minute"),
     "safety": TableSpec(schema=SAFETY, time="minute"),
     "gpu_samples": TableSpec(schema=GPU_SAMPLES, time="sampled_at"),
     "token_samples": TableSpec(schema=TOKEN_SAMPLES, time="sampled_at"),
-    "spans": TableSpec(schema=SPANS, time="ended_at"),
+    "spans": TableSpec(schema=SPANS.append(SOURCE_STREAM), time="ended_at"),
     "flushes": TableSpec(schema=FLUSHES, time="flushed_at"),
     "incidents": TableSpec(schema=INCIDENTS, time="recorded_at"),
     "settlements": TableSpec(schema=SETTLEMENTS, time="closed_at"),
@@ -97,6 +108,7 @@ __all__ = [
     "OUTCOMES",
     "SAFETY",
     "SETTLEMENTS",
+    "SOURCE_STREAM",
     "SPANS",
     "TABLES",
     "TASKS",

@@ -39,12 +39,12 @@ WITH span_of_hour AS (
         c.span_id IS NOT NULL AS is_copy
     FROM standing AS s
     JOIN hours AS h ON h.hour = s.hour
-    LEFT JOIN unread AS u ON u.partition = s.source_partition
+    LEFT JOIN unread AS u ON u.stream = stream_of(s.source_app_id, s.source_partition)
     LEFT JOIN tried AS t
         ON t.trace_id = s.trace_id AND t.parent_span_id IS NOT DISTINCT FROM s.parent_span_id
         AND t.operation = s.operation AND t.hour = s.hour
     LEFT JOIN copies AS c ON c.trace_id = s.trace_id AND c.span_id = s.span_id
-    WHERE NOT h.alone OR coalesce(s.source_offset >= u.first_offset, false)
+    WHERE NOT h.alone OR coalesce(s.source_offset >= u.first_offset AND s.received_at >= u.first_at, false)
 )
 SELECT s.*, coalesce(v.outcome, 'unknown') AS outcome, coalesce(v.safe, 'unknown') AS safe
 FROM span_of_hour AS s

@@ -5,10 +5,11 @@ SELECT
     trace_id, service, kind_of(operation) AS kind, billable, convention, scope_version,
     started_at, ended_at, duration_ms, response_id,
     hour_of(ended_at) AS hour,
-    source_partition::BIGINT * 4_398_046_511_104 + source_offset AS record,
-    coalesce(source_offset >= first_offset AND ended_at >= getvariable('fresh_from'), false) AS is_fresh
+    coalesce(number, source_partition::BIGINT + 1_000_000) * 4_398_046_511_104 + source_offset AS record,
+    coalesce(source_offset >= first_offset AND received_at >= first_at AND ended_at >= getvariable('fresh_from'), false)
+        AS is_fresh
 FROM spans
-LEFT JOIN unread ON partition = source_partition
+LEFT JOIN unread ON unread.stream = stream_of(source_app_id, source_partition)
 WHERE ended_at >= getvariable('since') AND ended_at < getvariable('before');
 
 -- Response ids, as their client knows them and as vLLM does.

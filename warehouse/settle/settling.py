@@ -31,8 +31,8 @@ from warehouse.settle.standing import HOUR, Hour, Standing, hour_of, read_standi
 _FRESH = """
 SELECT hour_of(ended_at) AS hour, count(*)
 FROM spans
-JOIN unread ON partition = source_partition
-WHERE source_offset >= first_offset AND ended_at IS NOT NULL
+JOIN unread ON stream_of(source_app_id, source_partition) = unread.stream
+WHERE source_offset >= first_offset AND received_at >= first_at AND ended_at IS NOT NULL
 GROUP BY ALL
 """
 
@@ -95,7 +95,7 @@ def _look(closing: Closing, now: datetime) -> tuple[Scene, list[Hour], datetime 
         unread = read_unread(connection, standing)
         watermark = read_watermark(connection, now)
         connection.register("unread", unread.first)
-        counted = connection.sql(_FRESH).fetchall() if unread.first.num_rows else []
+        counted = connection.sql(_FRESH).fetchall() if unread.has_spans else []
     oldest = closing.oldest(standing)
     fresh = [Hour(start=hour, spans=spans, alone=hour < oldest) for hour, spans in counted]
     return Scene(snapshot=snapshot, standing=standing, unread=unread), fresh, watermark

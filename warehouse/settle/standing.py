@@ -11,6 +11,7 @@ import pyarrow as pa
 from warehouse.engine import Connection
 from warehouse.questions import load_question
 from warehouse.schemas import TIME
+from warehouse.settle.statements import read_sql
 
 HOUR = timedelta(hours=1)
 FIRST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -20,18 +21,25 @@ LAST = datetime(9999, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What the last settlement left: ``number`` 0 = there was none."""
+    """What the last settlement left: ``number`` 0 = there was none.
+
+    ``offsets``: by stream the next one that it had not read; ``offsets_at_close``: likewise the one that closed hours
+    for the last time.
+    """
 
     number: int = 0
     closed_to: datetime = FIRST
     months_closed_to: date = FIRST_DAY
     offsets: Mapping[str, int] = field(default_factory=dict)
+    offsets_at_close: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_standing(connection: Connection) -> Standing:
     """The last row of the view ``settlements``."""
     rows = connection.sql(
-        "SELECT settlement, closed_to, months_closed_to, offsets FROM settlements ORDER BY settlement DESC LIMIT 1"
+        "SELECT settlement, closed_to, months_closed_to, offsets, "
+        "first_value(offsets) OVER (PARTITION BY closed_to ORDER BY settlement) AS offsets_at_close "
+        "FROM settlements ORDER BY settlement DESC LIMIT 1"
     ).to_arrow_table()
     if not rows.num_rows:
         return Standing()
@@ -41,6 +49,7 @@ def read_standing(connection: Connection) -> Standing:
         closed_to=last["closed_to"],
         months_closed_to=last["months_closed_to"],
         offsets=last["offsets"],
+        offsets_at_close=last["offsets_at_close"],
     )
 
 
@@ -48,36 +57,56 @@ def read_standing(connection: Connection) -> Standing:
 class Unread:
     """What no settlement has read. ``offsets``: by stream the next one that the snapshot does not hold.
 
-    ``first``: (partition, first_offset) of the partitions of spans; one that is not in it was read to its end.
+    ``first``: (stream, number, first_offset, first_at) of the streams of spans: what no settlement has read of one is of
+    ``first_offset`` or later and came not before ``first_at``. ``number``: what tells it from others. Rows of a version
+    that did not write their stream are of the one that is named by their partition. ``has_spans``: there is something.
     """
 
     offsets: Mapping[str, int]
     first: pa.Table
+    has_spans: bool
 
 
-NOTHING = Unread(
-    offsets={}, first=pa.schema([pa.field("partition", pa.int32()), pa.field("first_offset", pa.int64())]).empty_table()
+_FIRST_OF = pa.schema(
+    [
+        pa.field("stream", pa.string()),
+        *(pa.field(name, pa.int64()) for name in ("number", "first_offset")),
+        pa.field("first_at", TIME),
+    ]
 )
+
+NOTHING = Unread(offsets={}, first=_FIRST_OF.empty_table(), has_spans=False)
 """Where nothing is read."""
 
 
 def read_unread(connection: Connection, standing: Standing) -> Unread:
-    """From the view ``flushes``: of a topic that was made anew what the two have in common counts as unread."""
-    streams = connection.sql(
-        "SELECT app_id, any_value(partition) AS partition, max(next_offset) AS next, min(first_offset) AS first, "
-        "coalesce(sum(spans), 1) > 0 AS brings_spans FROM flushes GROUP BY app_id ORDER BY app_id"
-    ).fetchall()
-    first: dict[int, int] = {}
-    for app_id, partition, next_offset, first_offset, brings_spans in streams:
-        begin = standing.offsets.get(app_id, first_offset)
-        if brings_spans and begin < next_offset:
-            first[partition] = min(begin, first.get(partition, begin))
+    """From the view ``flushes``; a topic that was made anew is another stream."""
+    connection.register("read_to", offsets_table(standing.offsets))
+    streams = connection.execute(read_sql("unread")).fetchall()
+    first: dict[str, tuple[int, datetime]] = {}
+    unnamed: dict[str, tuple[int, datetime]] = {}
+    for app_id, partition, next_offset, first_offset, first_at, brings_spans in streams:
+        if not brings_spans:
+            continue
+        first[app_id] = (first_offset, FIRST)
+        if first_offset < next_offset:
+            offset, moment = unnamed.get(str(partition), (first_offset, LAST))
+            unnamed[str(partition)] = (min(offset, first_offset), min(moment, first_at or FIRST))
+    rows = [
+        {"stream": stream, "number": number, "first_offset": offset, "first_at": moment}
+        for number, (stream, (offset, moment)) in enumerate((first | unnamed).items())
+    ]
     return Unread(
-        offsets={app_id: next_offset for app_id, _, next_offset, _, _ in streams},
-        first=pa.table(
-            {"partition": pa.array(first.keys(), pa.int32()), "first_offset": pa.array(first.values(), pa.int64())}
-        ),
+        offsets={app_id: next_offset for app_id, _, next_offset, *_ in streams},
+        first=pa.Table.from_pylist(rows, schema=_FIRST_OF),
+        has_spans=bool(unnamed),
     )
+
+
+def offsets_table(offsets: Mapping[str, int]) -> pa.Table:
+    """(app_id, next_offset) of each stream."""
+    names, following = pa.array(offsets.keys(), pa.string()), pa.array(offsets.values(), pa.int64())
+    return pa.table({"app_id": names, "next_offset": following})
 
 
 def read_watermark(connection: Connection, now: datetime) -> datetime | None:

@@ -37,6 +37,7 @@ _RECORD_OF_USAGE = "convention = 'logfire' AND duration_ms * 1000 > epoch_us(end
 
 WORDS = (
     "hour_of(moment) AS make_timestamptz(epoch_us(moment) // 3_600_000_000 * 3_600_000_000)",  # date_trunc is slow
+    "stream_of(app_id, partition) AS coalesce(app_id, partition::VARCHAR)",
     f"is_record_of_usage(convention, duration_ms, started_at, ended_at) AS {_RECORD_OF_USAGE}",  # as lake.sql has it
 )
 """Macros of the files, besides those of the once rules."""
