@@ -96,3 +96,61 @@ def test_a_copy_in_a_trace_of_its_own_is_no_task(world: World):
 
     assert (done.suppressed, economics(world)[0]) == (1, 1)
     assert world.sql("SELECT calls, tool_calls FROM tasks WHERE spans > 0", "tasks") == [(1, 1)]
+
+
+def became(world: World) -> dict[str, str]:
+    """By task what became of it, as the last settlement has it."""
+    return dict(world.sql("SELECT task, arg_max(outcome, settlement) FROM tasks GROUP BY task", "tasks"))
+
+
+ABOUT: dict[str, dict[str, Any]] = {
+    "task": {"task_id": "T"},
+    "session": {"session_id": "S"},
+    "trace": {"trace_id": b"x".ljust(16, b"\0")},
+    "response": {"response_id": "chatcmpl-12345678"},
+}
+
+
+def test_weeks_later_an_outcome_finds_its_task_by_any_name_also_where_its_record_has_waited_for_hours(world: World):
+    named = {"response": {"trace": "r", "response_id": "chatcmpl-12345678"}, "trace": {"trace": "x"}}
+    world.flush([span(name, **{"trace": name} | named.get(name, ABOUT[name]), **USED) for name in ABOUT])
+    world.settle(how=BRIEFLY)
+    weeks = LATER + 20 * DAY
+    world.settle(now=weeks, how=BRIEFLY)
+    waited = {"received_at": weeks - 6 * HOUR, "observed_at": weeks - 6 * HOUR, "tenant": "acme"}
+    world.flush([], [outcome("success", "success", **about, **waited) for about in ABOUT.values()], partition=1)
+
+    done = world.settle(now=weeks + HOUR, how=BRIEFLY)
+
+    assert (done.reopened, done.homeless_outcomes) == ({START}, 0)
+    assert sorted(became(world).values()) == ["success"] * len(ABOUT)
+    assert not world.settle(now=weeks + 2 * HOUR, how=BRIEFLY).reopened
+
+
+def test_an_outcome_is_about_the_task_of_what_it_names_and_one_about_nothing_is_counted(world: World):
+    turns = [
+        span("b", trace="B", task_id="B1", session_id="S1", **USED),
+        span("c", trace="C", task_id="C1", session_id="S2", **USED),
+        span("d", trace="D", task_id="D1", session_id="S1", **USED),
+    ]
+    told = [{"trace_id": turns[0]["trace_id"], "session_id": "S1"}, {"session_id": "S2"}, {"session_id": "S3"}]
+    world.flush(turns, [outcome("success", "success", tenant="acme", **about) for about in told])
+
+    done = world.settle()
+
+    assert became(world) == {"B1": "success", "C1": "success", "D1": "unknown"}
+    assert done.homeless_outcomes == 1
+    assert [row["homeless_outcomes"] for row in Warehouse(world.settings).ask("settlements", ALL).to_pylist()] == [1]
+
+
+def test_the_minutes_that_a_person_spent_on_several_tasks_are_shared_among_them(world: World):
+    world.flush(
+        [span(task, trace="t1", task_id=task, **USED) for task in ("A", "B", "C")],
+        [outcome("done", "", trace_id=b"t1".ljust(16, b"\0"), tenant="acme", source="human", review_minutes=10.0)],
+    )
+
+    world.settle()
+
+    assert economics(world) == (3, 0, 10.0)
+    shares = world.sql("SELECT task, review_minutes FROM tasks ORDER BY task", "tasks")
+    assert shares == [("A", 3.333334), ("B", 3.333333), ("C", 3.333333)]

@@ -134,6 +134,7 @@ SETTLEMENTS = pa.schema(
         *fields("settled_usd adjusted_usd", USD),
         pa.field("price_version", pa.string()),
         pa.field("actor", pa.string()),
+        pa.field("homeless_outcomes", pa.int64()),
     ]
 )
 """One close; the last row says how things stand.
@@ -141,6 +142,7 @@ SETTLEMENTS = pa.schema(
 ``closed_to``: all hours before it are settled; ``months_closed_to``: all months before it are closed for bookings.
 ``offsets``: by stream the next one that was not read; ``versions``: of the tables that were. ``reopened``: settled
 hours with new lines. ``late_spans``: read after their hour was closed; ``late_alone``: those of them older than the
-look-back, booked without the spans that may belong to them. ``settled_usd``: of the hours closed here;
+look-back, booked without the spans that may belong to them. ``homeless_outcomes``: come since hours were closed before,
+about no task that there is. ``settled_usd``: of the hours closed here;
 ``adjusted_usd``: of others.
 """

@@ -62,6 +62,7 @@ class Settled:
     repriced: int = 0
     late_spans: int = 0
     late_alone: int = 0
+    homeless_outcomes: int = 0
     settled_usd: Decimal = Decimal(0)
     adjusted_usd: Decimal = Decimal(0)
 
@@ -134,6 +135,7 @@ class Closing:
             counts = count_hours(connection, since)
         past = Past(desk=self.desk, how=self.how, snapshot=snapshot, since=since, counts=counts)
         decided = decide(past, scene.standing, closes=done.closed_to > was_closed_to)
+        done.homeless_outcomes = decided.homeless
         decided_since, fresh_since = (since, decided.fresh_since) if entry == LATE else (LAST, LAST)
         with self.desk.lay(snapshot, "corrections", "tasks", window=(since, None)) as connection:
             touched = find_touched(
@@ -164,7 +166,10 @@ class Closing:
 
     def close(self, kind: str, scene: Scene, done: Settled, now: datetime) -> None:
         """Make all that was appended count."""
-        counted = ("late_spans", "late_alone", "corrected", "suppressed", "repriced", "settled_usd", "adjusted_usd")
+        counted = (
+            *("late_spans", "late_alone", "homeless_outcomes", "corrected", "suppressed", "repriced"),
+            *("settled_usd", "adjusted_usd"),
+        )
         row = {
             "day": now.astimezone(UTC).date(),
             "settlement": done.number,

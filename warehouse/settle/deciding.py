@@ -21,11 +21,11 @@ from warehouse.lake.snapshot import Snapshot
 from warehouse.settings import SettleSettings
 from warehouse.settle.books import NO_VERDICTS, count_hours, decide_tasks, find_named, overturns, state_spans
 from warehouse.settle.desk import Layout
-from warehouse.settle.standing import FIRST, HOUR, LAST, Hour, Standing, chunk
+from warehouse.settle.standing import FIRST, HOUR, LAST, Hour, Standing, chunk, offsets_table
 from warehouse.settle.statements import read_sql
 
 ON_THE_WAY = HOUR
-"""So long an outcome may take from its record to the lake."""
+"""So long an outcome may take from its record to the lake, where the row does not say which record it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,11 +44,13 @@ class Decided:
     """``verdicts`` as ``verdicts.sql`` gives them.
 
     ``counts``: of the hours before, from ``fresh_since`` on, in which outcomes that have just come may decide tasks.
+    ``homeless``: those of them that are about no task that there is, once hours are closed.
     """
 
     verdicts: pa.Table
     counts: Mapping[datetime, int] = field(default_factory=dict)
     fresh_since: datetime = LAST
+    homeless: int = 0
 
 
 def decide(past: Past, standing: Standing, *, closes: bool) -> Decided:
@@ -58,27 +60,31 @@ def decide(past: Past, standing: Standing, *, closes: bool) -> Decided:
     told = _told(past, standing)
     named = _named(past, past.counts, told)
     verdicts, homeless = _decide(past, told, named)
-    if past.since == FIRST or not homeless.num_rows:
-        return Decided(verdicts=verdicts)
-    if not (closes and pc.any(homeless["is_fresh"]).as_py()) and not _overturns(past, verdicts):
-        return Decided(verdicts=verdicts)
+    is_sought = closes and _count_fresh(homeless) > 0
+    if past.since == FIRST or not (is_sought or (homeless.num_rows and _overturns(past, verdicts))):
+        return Decided(verdicts=verdicts, homeless=_count_fresh(homeless) if closes else 0)
     reach = past.since - timedelta(days=past.how.outcome_days)
     with past.desk.lay(past.snapshot, "spans", window=(reach, past.since)) as connection:
         before = count_hours(connection, reach, past.since)
     named += _named(past, before, homeless)
-    verdicts, _ = _decide(past, told, named)
+    verdicts, homeless = _decide(past, told, named)
     fresh_since = reach + timedelta(days=past.how.lookback_days)
     counts = {hour: spans for hour, spans in before.items() if hour >= fresh_since}
-    return Decided(verdicts=verdicts, counts=counts, fresh_since=min(fresh_since, past.since))
+    return Decided(
+        verdicts=verdicts,
+        counts=counts,
+        fresh_since=min(fresh_since, past.since),
+        homeless=_count_fresh(homeless) if closes else 0,
+    )
 
 
 def _told(past: Past, standing: Standing) -> pa.Table:
-    """Outcomes, each once; ``is_fresh``: it has come since the last hour was closed."""
+    """Outcomes, each once; ``is_fresh``: no settlement has read it that closed hours."""
     with past.desk.lay(past.snapshot, "outcomes") as connection:
+        connection.register("read_to", offsets_table(standing.offsets_at_close))
+        connection.execute("SET VARIABLE came_since = $1", [max(standing.closed_to - ON_THE_WAY, FIRST)])
         connection.execute(read_sql("told"))
-        told = connection.sql("FROM told").to_arrow_table()
-    since = pa.scalar(max(standing.closed_to - ON_THE_WAY, FIRST), told.schema.field("received_at").type)
-    return told.append_column("is_fresh", pc.greater_equal(told["received_at"], since))
+        return connection.sql("FROM told").to_arrow_table()
 
 
 def _named(past: Past, counts: Mapping[datetime, int], told: pa.Table) -> list[pa.Table]:
@@ -98,6 +104,10 @@ def _decide(past: Past, told: pa.Table, named: list[pa.Table]) -> tuple[pa.Table
         return NO_VERDICTS, told
     with past.desk.lay(past.snapshot) as connection:
         return decide_tasks(connection, told, named)
+
+
+def _count_fresh(told: pa.Table) -> int:
+    return int(pc.sum(told["is_fresh"], min_count=0).as_py())
 
 
 def _overturns(past: Past, verdicts: pa.Table) -> bool:

@@ -1,49 +1,65 @@
--- What became of each task that an outcome tells of, from `told` and `named`. An outcome is about the task that it names; else about those of the span,
--- the trace or the response that it names, within its tenant. Who knows best is believed (a person, the application, an
--- evaluator, a heuristic), of equals the last. An outcome that names a task without a tenant counts where one tenant alone
--- has a task of that name.
+-- What became of each task that an outcome tells of, from `told` and `named`. An outcome is about the tasks of the spans that it
+-- names, within its tenant; without a tenant, by a task's or a session's name where one tenant alone has it. Who knows best is
+-- believed (a person, the application, an evaluator, a heuristic), of equals the last.
 CREATE TEMP TABLE placed AS
-WITH about AS (
-    -- by the name of a task that the outcome gives, or that its session is
-    SELECT outcome_id, tenant, task_key(task_id, session_id, NULL) AS task, task_kind(task_id, session_id, NULL) AS kind
-    FROM told
-    WHERE task_key(task_id, session_id, NULL) IS NOT NULL AND tenant IS NOT NULL
-    UNION
-    SELECT o.outcome_id, min(n.tenant), any_value(task_key(o.task_id, o.session_id, NULL)),
-        any_value(task_kind(o.task_id, o.session_id, NULL))
+WITH found AS (
+    SELECT o.outcome_id, o.tenant AS said_by, n.tenant, n.task, n.kind, false AS is_by_name
     FROM told AS o
-    JOIN named AS n
-        ON task_key(n.task_id, n.session_id, NULL) = task_key(o.task_id, o.session_id, NULL)
-        AND task_kind(n.task_id, n.session_id, NULL) = task_kind(o.task_id, o.session_id, NULL)
-    WHERE o.tenant IS NULL
-    GROUP BY o.outcome_id
-    HAVING count(DISTINCT coalesce(n.tenant, '')) = 1
+    JOIN named AS n ON n.trace_id = o.trace_id AND (o.span_id IS NULL OR n.span_id = o.span_id)
+    WHERE o.names = 'trace'
     UNION
-    -- by the span, the trace or the response
-    SELECT o.outcome_id, n.tenant, task_key(n.task_id, n.session_id, n.trace_id), task_kind(n.task_id, n.session_id, n.trace_id)
-    FROM told AS o
-    JOIN named AS n
-        ON n.trace_id = o.trace_id AND (o.span_id IS NULL OR n.span_id = o.span_id)
-    WHERE task_key(o.task_id, o.session_id, NULL) IS NULL AND coalesce(o.tenant = n.tenant, o.tenant IS NULL)
-    UNION
-    SELECT o.outcome_id, n.tenant, task_key(n.task_id, n.session_id, n.trace_id), task_kind(n.task_id, n.session_id, n.trace_id)
+    SELECT o.outcome_id, o.tenant, n.tenant, n.task, n.kind, false
     FROM told AS o
     JOIN named AS n ON n.response_id = o.response_id
-    WHERE task_key(o.task_id, o.session_id, NULL) IS NULL
-        AND o.trace_id IS NULL AND coalesce(o.tenant = n.tenant, o.tenant IS NULL)
+    WHERE o.names = 'response'
+    UNION
+    SELECT o.outcome_id, o.tenant, n.tenant, n.task, n.kind, true
+    FROM told AS o
+    JOIN named AS n ON n.task_id = o.task_id
+    WHERE o.names = 'task'
+    UNION
+    SELECT o.outcome_id, o.tenant, n.tenant, n.task, n.kind, true
+    FROM told AS o
+    JOIN named AS n ON n.session_id = o.session_id
+    WHERE o.names = 'session'
+),
+weighed AS (
+    SELECT
+        *,
+        min(coalesce(tenant, '')) OVER (PARTITION BY outcome_id)
+            = max(coalesce(tenant, '')) OVER (PARTITION BY outcome_id) AS is_of_one
+    FROM found
+    WHERE task IS NOT NULL
 )
-SELECT * FROM about WHERE task IS NOT NULL;
+SELECT outcome_id, tenant, task, kind
+FROM weighed
+WHERE coalesce(said_by = tenant, said_by IS NULL) AND (said_by IS NOT NULL OR is_of_one OR NOT is_by_name);
+
+-- A person's minutes are spent once: of several tasks each has its share, in whole microminutes.
+CREATE TEMP TABLE reviewed AS
+SELECT p.tenant, p.kind, p.task, p.outcome_id, micros // tasks + if(nth <= micros % tasks, 1, 0) AS micros
+FROM (
+    SELECT
+        *,
+        row_number() OVER (PARTITION BY outcome_id ORDER BY tenant, kind, task) AS nth,
+        count(*) OVER (PARTITION BY outcome_id) AS tasks
+    FROM placed
+) AS p
+JOIN (SELECT outcome_id, round(review_minutes * 1000000)::BIGINT AS micros FROM told WHERE review_minutes IS NOT NULL) AS o
+    ON o.outcome_id = p.outcome_id;
 
 CREATE TEMP TABLE verdict_of AS
 WITH said AS (
     SELECT
-        p.tenant, p.kind, p.task, lower(o.name) AS name, o.source, o.observed_at, o.review_minutes, o.is_fresh,
+        p.tenant, p.kind, p.task, lower(o.name) AS name, o.source, o.observed_at, r.micros, o.is_fresh,
         -- workers of before wrote a score of 1 or 0 without its label
         coalesce(lower(o.label), CASE o.score WHEN 1 THEN if(lower(o.name) = 'safe', 'safe', 'success')
             WHEN 0 THEN if(lower(o.name) = 'safe', 'unsafe', 'failure') END) AS label,
         CASE o.source WHEN 'human' THEN 0 WHEN 'explicit' THEN 1 WHEN 'evaluator' THEN 2 ELSE 3 END AS source_rank
     FROM placed AS p
-    JOIN told AS o USING (outcome_id)
+    JOIN told AS o ON o.outcome_id = p.outcome_id
+    LEFT JOIN reviewed AS r
+        ON r.outcome_id = p.outcome_id AND r.tenant IS NOT DISTINCT FROM p.tenant AND r.kind = p.kind AND r.task = p.task
 ),
 best AS (
     SELECT *
@@ -60,12 +76,12 @@ SELECT
     coalesce(max(b.label) FILTER (b.name = 'safe'), 'unknown') AS safe,
     max(b.source) FILTER (b.name = 'safe') AS safe_source,
     max(b.observed_at) AS decided_at,
-    sum(b.review_minutes) AS review_minutes,
+    sum(b.micros)::DOUBLE / 1000000 AS review_minutes,
     bool_or(b.is_fresh) AS is_fresh
 FROM (
-    SELECT tenant, kind, task, name, label, source, observed_at, NULL::DOUBLE AS review_minutes, false AS is_fresh FROM best
+    SELECT tenant, kind, task, name, label, source, observed_at, NULL::BIGINT AS micros, false AS is_fresh FROM best
     UNION ALL
-    SELECT tenant, kind, task, NULL, NULL, NULL, NULL, review_minutes, is_fresh FROM said WHERE review_minutes IS NOT NULL
+    SELECT tenant, kind, task, NULL, NULL, NULL, NULL, micros, is_fresh FROM said WHERE micros IS NOT NULL
     UNION ALL
     SELECT tenant, kind, task, NULL, NULL, NULL, NULL, NULL, true FROM said WHERE is_fresh AND name IN ('success', 'safe')
 ) AS b
