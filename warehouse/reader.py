@@ -53,7 +53,7 @@ class WarehouseSnapshot:
         whole = check_scope(asked, scope)
         if "now" in values and values["now"] is None:
             values["now"] = self.taken_at
-        windows = {table: _window(values) if in_window else EVER for table, in_window in asked.reads.items()}
+        windows = {table: _window(values, extent) for table, extent in asked.reads.items()}
         try:
             with self.engine(self.settings) as engine:
                 for table, window in windows.items():
@@ -125,6 +125,6 @@ def _as_of(values: dict[str, Value]) -> int | None:
     return number if isinstance(number, int) else None
 
 
-def _window(values: dict[str, Value]) -> Window:
-    start, end = values.get("start"), values.get("end")
-    return (start if isinstance(start, datetime) else None, end if isinstance(end, datetime) else None)
+def _window(values: dict[str, Value], extent: str) -> Window:
+    start, end = (one if isinstance(one, datetime) else None for one in (values.get("start"), values.get("end")))
+    return {"in window": (start, end), "from start": (start, None), "": EVER}[extent]

@@ -426,3 +426,30 @@ def test_settlements_are_listed_the_last_first_and_tenants_learn_no_amounts(said
 def test_an_empty_lake_has_no_settled_answers_and_no_errors(world: World):
     for name in (*QUESTIONS, "unit-economics", "cache", "settled-spend", "chargeback", "provisional-vs-settled"):
         assert ask(world, name) == []
+
+
+def test_a_task_over_the_end_of_a_month_is_of_the_month_in_which_it_ended_so_that_months_add_up(world: World):
+    turn = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+    before = (turn - START).total_seconds() * 1000
+    told = [
+        call("acme", "a", "over", at=before - 1800_000, feature="search"),
+        call("acme", "b", "over", at=before + 1800_000, feature="chat"),
+        call("acme", "c", "within", at=before - 1800_000, feature="search"),
+    ]
+    world.flush(told, [judged("acme", "success", "over", review_minutes=30.0)])
+    world.settle()
+    names = ("feature", "tasks", "successful_tasks", "review_minutes")
+
+    months, both = (
+        [
+            row
+            for start, end in windows
+            for row in pick(
+                ask(world, "cost-per-successful-task", by="feature", start=start, end=end), *names, "cost_usd"
+            )
+        ]
+        for windows in (((None, turn), (turn, None)), ((None, None),))
+    )
+
+    assert months == [("search", 1, 0, 0.0, 2 * COST), ("chat", 1, 1, 30.0, COST)]
+    assert sorted(months) == sorted(both)

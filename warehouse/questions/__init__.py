@@ -11,7 +11,7 @@
     SELECT {columns} …
 
 ``reads`` names tables; ``in window`` lets the reader open only files that can hold rows of ``[start, end)`` (the SQL
-still states the bounds, on the table's time column). ``takes NAME: KIND = DEFAULT; HELP``; kinds are those of
+still states the bounds, on the table's time column), ``from start`` those of ``start`` and later. ``takes NAME: KIND = DEFAULT; HELP``; kinds are those of
 ``warehouse.questions.parameters``. ``whole`` names columns about the whole deployment, NULL in every scope but ALL; a
 question that reads ``flushes`` (it knows no tenants) and has no ``whole`` is refused there. ``table`` names the
 measures that a person sees first, without it all columns. ``books`` names the question to the settled books that is

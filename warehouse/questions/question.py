@@ -23,7 +23,7 @@ _TAKES = re.compile(r"(?P<name>\w+): (?P<kind>\w+)(?: of (?P<table>\w+))? = ?(?P
 class Question:
     """One named question.
 
-    ``reads`` maps tables to whether only files of the window are needed; ``gives`` explains columns that need it;
+    ``reads`` maps tables to the files that are needed, ``in window``, ``from start`` or all (empty); ``gives`` explains columns that need it;
     ``whole`` names columns about the whole deployment, which nobody sees whose scope is not ALL; ``table`` names the
     measures that a person wants to see first, none = all columns; ``books`` names the question that is asked instead
     where ``as_of_settlement`` is given.
@@ -31,7 +31,7 @@ class Question:
 
     name: str
     summary: str
-    reads: Mapping[str, bool]
+    reads: Mapping[str, str]
     takes: tuple[Parameter, ...]
     gives: Mapping[str, str]
     whole: tuple[str, ...]
@@ -144,7 +144,7 @@ def parse_question(name: str, text: str) -> Question:
     return Question(
         name=name,
         summary=header[0],
-        reads={table.removesuffix(" in window"): table.endswith(" in window") for table in tables},
+        reads={name: extent for name, _, extent in (table.partition(" ") for table in tables)},
         takes=tuple(takes),
         gives={column: help_ for column, _, help_ in gives},
         whole=_words(header, "whole "),

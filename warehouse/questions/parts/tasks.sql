@@ -1,15 +1,17 @@
--- Tasks as the last settlement has them, each once with all its hours within the window: in the last of them. Their outcome is
--- the last that was booked. `told` has one row for each value of a dimension of which a task may have several.
+-- Tasks as the last settlement has them, each once: those whose last hour is within the window, as they are in it. So windows
+-- side by side have no task in common, and none is lost between them. Their outcome is the last that was booked. `told` has one row for each value of a dimension of which a task may have several.
 said AS (
     SELECT *
     FROM tasks
-    WHERE ($start IS NULL OR hour >= $start) AND ($end IS NULL OR hour < $end)
+    WHERE $start IS NULL OR hour >= $start
     QUALIFY row_number() OVER (PARTITION BY hour, tenant, task, kind ORDER BY settlement DESC) = 1
 ),
 grouped AS (
     SELECT
         tenant, kind, task, max(hour) AS hour,
-        min(feature) AS feature, min(environment) AS environment, min(principal) AS principal,
+        nullif(arg_max(coalesce(feature, ''), hour), '') AS feature,
+        nullif(arg_max(coalesce(environment, ''), hour), '') AS environment,
+        nullif(arg_max(coalesce(principal, ''), hour), '') AS principal,
         flatten(list(users) FILTER (users IS NOT NULL)) AS users,
         {lists_of_several}
         arg_max(outcome, settlement) AS outcome,
@@ -18,6 +20,7 @@ grouped AS (
     FROM said
     WHERE spans > 0
     GROUP BY tenant, kind, task
+    HAVING $end IS NULL OR max(hour) < $end
 ),
 told AS (
     SELECT *{of_prompt} FROM (SELECT *{of_several} FROM grouped WHERE {tells_tasks})
