@@ -14,13 +14,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from processors.pricing.settled import pricing_of
 from tests.warehouse.earlier import forget
-from tests.warehouse.settling import LATER, World
+from tests.warehouse.settling import HOW, LATER, World
 from tests.warehouse.told import START, span
 from warehouse.lake import Lake
 from warehouse.reader import ALL, Warehouse
 from warehouse.schemas import SOURCE_STREAM, TABLES
 from warehouse.settings import LakeSettings
+from warehouse.settle import reprice
 
 COST = Decimal("0.0035")
 DAY = dt.timedelta(days=1)
@@ -126,3 +128,20 @@ def test_rows_of_a_version_that_did_not_write_their_stream_are_booked_once_too(
     world.settle()
 
     assert world.total()[:2] == (4, 4 * COST)
+
+
+def test_a_record_that_comes_again_when_its_hour_is_too_old_to_be_judged_is_not_billed_again(world: World):
+    first = call("a", 20)
+    world.flush([first])
+    world.settle()
+    others = [call("a", 20) | {"tenant": "beta"}, call("b", 20), call("b", 20)]
+    for again in (first, *others):
+        world.flush([again], partition=1)
+
+    done = world.settle()
+
+    assert (done.late_alone, done.suppressed, world.total()[:2]) == (4, 2, (3, 3 * COST))
+    assert world.sql("SELECT why, count(*) FROM corrections GROUP BY ALL", "corrections") == [("repeated_record", 2)]
+    window = (START - 30 * DAY, LATER)
+    assert not reprice(world.lake, world.settings, HOW, pricing_of(world.book), now=LATER, window=window).settled.number
+    assert world.settle().number == 0

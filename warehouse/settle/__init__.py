@@ -9,7 +9,7 @@
 ``doubts.py``       which traces to judge again, found once for all (``doubt.sql``, ``several.sql``, ``beside.sql``,
                     ``doubtful.sql``, ``reach.sql``), and in parts that fit memory (``placed.sql``, ``part.sql``)
 ``corrections.py``  once rules over whole traces and across flushes: ``compare.sql`` and ``correct.sql`` state what is
-                    otherwise than the stream had it
+                    otherwise than the stream had it; ``again.sql`` what is too old for that and is there already
 ``books.py``        ``ledger``, ``user_days`` and ``tasks``: ``effective.sql`` the spans as they stand, ``verdicts.sql``
                     what became of tasks, ``affected.sql`` which hours that touches, ``books.sql`` the missing lines
 ``deciding.py``     which spans outcomes are looked for among: those of these hours, else of months before

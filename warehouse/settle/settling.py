@@ -15,6 +15,7 @@ import dataclasses
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from warehouse.damage import FAILURES
@@ -26,7 +27,18 @@ from warehouse.settings import LakeSettings, SettleSettings
 from warehouse.settle.closing import Closing, Scene, Settled
 from warehouse.settle.corrections import Pricing, find_corrections
 from warehouse.settle.doubts import find_doubtful, share_out, take_part
-from warehouse.settle.standing import HOUR, Hour, Standing, hour_of, read_standing, read_unread, read_watermark
+from warehouse.settle.standing import (
+    HOUR,
+    Hour,
+    Standing,
+    as_table,
+    chunk,
+    hour_of,
+    read_standing,
+    read_unread,
+    read_watermark,
+)
+from warehouse.settle.statements import read_sql
 
 _FRESH = """
 SELECT hour_of(ended_at) AS hour, count(*)
@@ -77,6 +89,7 @@ def _settle(closing: Closing, now: datetime, until: datetime | None) -> Settled:
     )
     closing.on_step("looked")
     _correct(closing, scene, done, [hour for hour in fresh if not hour.alone])
+    _drop_repeated(closing, scene, done, [hour for hour in fresh if hour.alone])
     closing.on_step("corrected")
     closing.book(scene, done, closing.oldest(standing), [hour for hour in fresh if hour.start < done.closed_to])
     closing.on_step("booked")
@@ -131,6 +144,17 @@ def _correct(closing: Closing, scene: Scene, done: Settled, fresh: list[Hour]) -
                 _judge(closing, connection, done, first, owned_alone=with_others)
 
 
+def _drop_repeated(closing: Closing, scene: Scene, done: Settled, alone: list[Hour]) -> None:
+    """Step 2, of what is too old to be judged with others: a record that came again is not billed again."""
+    for hours in chunk(alone, closing.how.chunk_spans):
+        window = (hours[0].start, hours[-1].start + HOUR)
+        with closing.desk.lay(scene.snapshot, "spans", window=window) as connection:
+            connection.register("unread", scene.unread.first)
+            connection.register("hours", as_table(hours))
+            connection.execute(read_sql("again"))
+            _state(closing, done, connection.sql("FROM told_again").to_arrow_table())
+
+
 def _judge(
     closing: Closing,
     connection: Connection,
@@ -144,7 +168,11 @@ def _judge(
     if owned_alone:
         connection.register("found", found)
         found = connection.sql("FROM found WHERE trace_id IN (FROM owned)").to_arrow_table().cast(found.schema)
+    _state(closing, done, found)
+    closing.on_step(f"judged {first:%Y-%m-%d %H}")
+
+
+def _state(closing: Closing, done: Settled, found: pa.Table) -> None:
     done.corrected += found.num_rows
     done.suppressed += found.filter(found["was_billed"]).num_rows
     closing.append("corrections", found.drop_columns("was_billed"), done.number)
-    closing.on_step(f"judged {first:%Y-%m-%d %H}")

@@ -33,6 +33,9 @@ _OF_SPANS = tuple(name for name in LEDGER_DIMENSIONS if name not in ("model", "o
 _TASK_NAMES = {"task": "task_id", "session": "session_id", "trace": "lower(hex(trace_id))"}
 
 
+_UNBILLED = {"billable": "false", "suppressed_by": "span_id", **dict.fromkeys(PRICES, "NULL")}
+"""What is otherwise of a span that is told again."""
+
 _RECORD_OF_USAGE = "convention = 'logfire' AND duration_ms * 1000 > epoch_us(ended_at) - epoch_us(started_at) + 1"
 
 WORDS = (
@@ -71,6 +74,7 @@ def _places() -> dict[str, str]:
         "corrected": _each(last_word.replace("{1}", "s"), CORRECTED),
         "standing": _each("CASE WHEN c.span_id IS NULL THEN r.{0} ELSE c.{0} END AS s_{0}", CORRECTED),
         "judged": _each("j_{0} AS {0}", CORRECTED),
+        "not_billed": ", ".join(f"{_UNBILLED.get(name, name)} AS {name}" for name in CORRECTED),
         "judged_refused": _each("j_{0}", REFUSED),
         "refused_by_price": _each("CASE WHEN p.row IS NULL THEN c.j_{0} ELSE p.{0} END AS j_{0}", REFUSED),
         "kept_prices": _each(kept_price, PRICES),
