@@ -110,6 +110,14 @@ def test_settle_says_what_was_booked_without_what_it_may_belong_to():
     )
 
 
+def test_settle_says_how_many_outcomes_are_about_nothing():
+    closed = {"closed_to": dt.datetime(2026, 11, 20, tzinfo=dt.UTC), "months_closed_to": dt.date(2026, 11, 1)}
+
+    said = _say(Settled(number=3, homeless_outcomes=2, **closed))
+
+    assert said.endswith("; 2 outcomes are about no task that there is")
+
+
 def test_without_a_lake_nothing_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("SPANLEDGER_LAKE", str(tmp_path / "none"))
 

@@ -453,3 +453,23 @@ def test_a_task_over_the_end_of_a_month_is_of_the_month_in_which_it_ended_so_tha
 
     assert months == [("search", 1, 0, 0.0, 2 * COST), ("chat", 1, 1, 30.0, COST)]
     assert sorted(months) == sorted(both)
+
+
+def test_averages_are_of_what_has_a_price_so_that_what_has_none_makes_nothing_cheap(world: World):
+    unknown = {"request_model": "nobody-knows-this", "user_id": "v", "at": 1}
+    told = [call("acme", "a", "t0", user_id="u"), *(call("acme", f"u{n}", f"t{n}", **unknown) for n in range(1, 10))]
+    world.flush(told, [judged("acme", "success", f"t{n}", review_minutes=6.0) for n in range(10)])
+    world.settle()
+    review = Decimal(6)
+
+    rows = [
+        *ask(world, "cost-per-successful-task", review_usd_per_hour="60"),
+        *ask(world, "unit-economics", review_usd_per_hour="60"),
+    ]
+
+    per_task = ("cost_per_task_usd", "cost_per_successful_task_usd", "cost_per_active_user_usd")
+    for row in rows:
+        assert (row["tasks"], row["priced_tasks"], row["priced_share"]) == (10, 1, 0.1)
+        assert (row["cost_per_request_usd"], row["total_cost_usd"]) == (COST, COST + 10 * review)
+        assert [row[name] for name in per_task] == [COST + review] * 3
+    assert [rows[0][f"cost_per_successful_task_{end}_usd"] for end in ("low", "high")] == [COST + review] * 2

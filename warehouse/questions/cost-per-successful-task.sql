@@ -14,13 +14,13 @@
 -- gives cost_usd: USD of all billed calls, exact; NULL where nothing is priced
 -- gives review_cost_usd: minutes of review by people x review_usd_per_hour
 -- gives total_cost_usd: cost_usd + review_cost_usd
--- gives cost_per_successful_task_usd: total_cost_usd / successful_tasks; NULL where nothing succeeded
+-- gives cost_per_successful_task_usd: total_cost_usd / successful_tasks, of priced tasks; NULL where nothing succeeded
 -- gives cost_per_successful_task_low_usd: if all unknown tasks succeeded
 -- gives cost_per_successful_task_high_usd: if all unknown tasks failed
--- gives cost_per_safe_successful_task_usd: total_cost_usd / successful tasks that were judged safe
--- gives cost_per_task_usd: total_cost_usd / tasks
--- gives cost_per_request_usd: cost_usd / calls
--- gives cost_per_active_user_usd: total_cost_usd / users of these tasks
+-- gives cost_per_safe_successful_task_usd: total_cost_usd / successful tasks that were judged safe, of priced tasks
+-- gives cost_per_task_usd: total_cost_usd / tasks, of priced tasks
+-- gives cost_per_request_usd: cost_usd / priced_calls
+-- gives cost_per_active_user_usd: total_cost_usd / users of these tasks, of priced tasks
 -- gives tokens_per_successful_task: input and output tokens of all tasks / successful_tasks
 -- gives outcome_coverage: share of the tasks whose outcome is known
 -- gives safe_coverage: share of the tasks that were judged safe or unsafe
@@ -28,23 +28,24 @@
 -- gives success_rate_low: if all unknown tasks failed
 -- gives success_rate_high: if all unknown tasks succeeded
 -- gives waste_usd: as `waste` tells it
+-- gives priced_tasks: those of whose calls at least one has a price, or that made none: averages of tasks, and of their users, are of these
 -- gives priced_share: priced_calls / calls
 -- gives provisional: false: hours that are not settled are not in it
 -- table tasks, successful_tasks, failed_tasks, unknown_tasks, total_cost_usd, cost_per_successful_task_usd, cost_per_successful_task_low_usd, cost_per_task_usd, cost_per_request_usd, waste_usd, outcome_coverage, priced_share
 WITH {economics.sql}
 SELECT
     {keys}
-    tasks, successful_tasks, failed_tasks, unknown_tasks, safe_successful_tasks, active_users,
+    tasks, successful_tasks, failed_tasks, unknown_tasks, safe_successful_tasks, priced_tasks, active_users,
     calls, priced_calls, failed_calls, retries,
     input_tokens, cached_input_tokens, output_tokens,
     cost_usd, review_minutes, review_cost_usd, total_cost_usd,
-    usd_per(total_cost_usd, successful_tasks) AS cost_per_successful_task_usd,
-    usd_per(total_cost_usd, successful_tasks + unknown_tasks) AS cost_per_successful_task_low_usd,
-    usd_per(total_cost_usd, successful_tasks) AS cost_per_successful_task_high_usd,
-    usd_per(total_cost_usd, safe_successful_tasks) AS cost_per_safe_successful_task_usd,
-    usd_per(total_cost_usd, tasks) AS cost_per_task_usd,
-    usd_per(cost_usd, calls) AS cost_per_request_usd,
-    usd_per(total_cost_usd, active_users) AS cost_per_active_user_usd,
+    usd_per(priced_total_usd, priced_successful_tasks) AS cost_per_successful_task_usd,
+    usd_per(priced_total_usd, priced_tasks - priced_failed_tasks) AS cost_per_successful_task_low_usd,
+    usd_per(priced_total_usd, priced_successful_tasks) AS cost_per_successful_task_high_usd,
+    usd_per(priced_total_usd, priced_safe_successful_tasks) AS cost_per_safe_successful_task_usd,
+    usd_per(priced_total_usd, priced_tasks) AS cost_per_task_usd,
+    usd_per(cost_usd, priced_calls) AS cost_per_request_usd,
+    usd_per(priced_total_usd, priced_users) AS cost_per_active_user_usd,
     (input_tokens + output_tokens)::DOUBLE / nullif(successful_tasks, 0) AS tokens_per_successful_task,
     (successful_tasks + failed_tasks)::DOUBLE / nullif(tasks, 0) AS outcome_coverage,
     judged_safe_tasks::DOUBLE / nullif(tasks, 0) AS safe_coverage,

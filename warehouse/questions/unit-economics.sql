@@ -11,11 +11,11 @@
 -- gives tasks: tasks that had their last hour in the bucket; NULL where the dimensions are none of tasks
 -- gives cost_usd: USD of all billed calls, exact; NULL where nothing is priced
 -- gives total_cost_usd: cost_usd + review_cost_usd
--- gives cost_per_request_usd: cost_usd / calls
--- gives cost_per_task_usd: total_cost_usd / tasks
--- gives cost_per_successful_task_usd: total_cost_usd / successful_tasks; NULL where nothing succeeded
--- gives cost_per_safe_successful_task_usd: total_cost_usd / successful tasks that were judged safe
--- gives cost_per_active_user_usd: total_cost_usd / users of these tasks
+-- gives cost_per_request_usd: cost_usd / priced_calls
+-- gives cost_per_task_usd: total_cost_usd / tasks, of priced tasks
+-- gives cost_per_successful_task_usd: total_cost_usd / successful_tasks, of priced tasks; NULL where nothing succeeded
+-- gives cost_per_safe_successful_task_usd: total_cost_usd / successful tasks that were judged safe, of priced tasks
+-- gives cost_per_active_user_usd: total_cost_usd / users of these tasks, of priced tasks
 -- gives cost_per_1k_tokens_usd: cost_usd / thousand input and output tokens of the priced calls
 -- gives calls_per_task: calls / tasks
 -- gives tokens_per_request: input and output tokens / calls
@@ -24,20 +24,21 @@
 -- gives waste_usd: as `waste` tells it
 -- gives waste_share: waste_usd / cost_usd
 -- gives outcome_coverage: share of the tasks whose outcome is known
+-- gives priced_tasks: those of whose calls at least one has a price, or that made none: averages of tasks, and of their users, are of these
 -- gives priced_share: priced_calls / calls
 -- gives provisional: false: hours that are not settled are not in it
 -- table calls, tasks, successful_tasks, cost_usd, cost_per_request_usd, cost_per_task_usd, cost_per_successful_task_usd, cost_per_active_user_usd, cached_share, waste_share, priced_share
 WITH {economics.sql}
 SELECT
     {keys}
-    calls, tasks, successful_tasks, failed_tasks, unknown_tasks, active_users,
+    calls, tasks, successful_tasks, failed_tasks, unknown_tasks, priced_tasks, active_users,
     input_tokens, cached_input_tokens, output_tokens,
     cost_usd, review_cost_usd, total_cost_usd,
-    usd_per(cost_usd, calls) AS cost_per_request_usd,
-    usd_per(total_cost_usd, tasks) AS cost_per_task_usd,
-    usd_per(total_cost_usd, successful_tasks) AS cost_per_successful_task_usd,
-    usd_per(total_cost_usd, safe_successful_tasks) AS cost_per_safe_successful_task_usd,
-    usd_per(total_cost_usd, active_users) AS cost_per_active_user_usd,
+    usd_per(cost_usd, priced_calls) AS cost_per_request_usd,
+    usd_per(priced_total_usd, priced_tasks) AS cost_per_task_usd,
+    usd_per(priced_total_usd, priced_successful_tasks) AS cost_per_successful_task_usd,
+    usd_per(priced_total_usd, priced_safe_successful_tasks) AS cost_per_safe_successful_task_usd,
+    usd_per(priced_total_usd, priced_users) AS cost_per_active_user_usd,
     usd_per(cost_usd * 1000, priced_tokens) AS cost_per_1k_tokens_usd,
     calls::DOUBLE / nullif(tasks, 0) AS calls_per_task,
     (input_tokens + output_tokens)::DOUBLE / nullif(calls, 0) AS tokens_per_request,

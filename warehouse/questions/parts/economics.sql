@@ -1,4 +1,5 @@
--- What calls cost and what became of their tasks, by the same dimensions: `sums`. Review is reckoned per task in whole
+-- What calls cost and what became of their tasks, by the same dimensions: `totals`. Averages are of what has a price: those of tasks
+-- divide what is `priced_` here. Review is reckoned per task in whole
 -- picodollars, so that groups add up.
 {tasks.sql},
 lines AS (
@@ -17,6 +18,11 @@ counts AS (
         (outcome = 'failure')::INT AS failed_tasks,
         (outcome = 'success' AND safe = 'safe')::INT AS safe_successful_tasks,
         (safe IN ('safe', 'unsafe'))::INT AS judged_safe_tasks,
+        is_priced::INT AS priced_tasks,
+        (is_priced AND outcome = 'success')::INT AS priced_successful_tasks,
+        (is_priced AND outcome = 'failure')::INT AS priced_failed_tasks,
+        (is_priced AND outcome = 'success' AND safe = 'safe')::INT AS priced_safe_successful_tasks,
+        is_priced,
         review_minutes,
         rounded(
             round(review_minutes * 1000000)::HUGEINT * ($review_usd_per_hour * 1000000)::HUGEINT, 60
@@ -25,8 +31,8 @@ counts AS (
     WHERE {where}
 ),
 people AS (
-    SELECT {keys} count(DISTINCT user_) AS active_users
-    FROM (SELECT {columns} unnest(users) AS user_ FROM told WHERE {where})
+    SELECT {keys} count(DISTINCT user_) AS active_users, count(DISTINCT if(is_priced, user_, NULL)) AS priced_users
+    FROM (SELECT {columns} is_priced, unnest(users) AS user_ FROM told WHERE {where})
     GROUP BY ALL
 ),
 sums AS (
@@ -42,6 +48,12 @@ sums AS (
         CASE WHEN {tells_tasks} THEN coalesce(sum(safe_successful_tasks), 0)::BIGINT END AS safe_successful_tasks,
         CASE WHEN {tells_tasks} THEN coalesce(sum(judged_safe_tasks), 0)::BIGINT END AS judged_safe_tasks,
         CASE WHEN {tells_tasks} THEN coalesce(max(active_users), 0)::BIGINT END AS active_users,
+        CASE WHEN {tells_tasks} THEN coalesce(sum(priced_tasks), 0)::BIGINT END AS priced_tasks,
+        CASE WHEN {tells_tasks} THEN coalesce(sum(priced_successful_tasks), 0)::BIGINT END AS priced_successful_tasks,
+        CASE WHEN {tells_tasks} THEN coalesce(sum(priced_failed_tasks), 0)::BIGINT END AS priced_failed_tasks,
+        CASE WHEN {tells_tasks} THEN coalesce(sum(priced_safe_successful_tasks), 0)::BIGINT END
+            AS priced_safe_successful_tasks,
+        CASE WHEN {tells_tasks} THEN coalesce(max(priced_users), 0)::BIGINT END AS priced_users,
         sum(input_tokens)::BIGINT AS input_tokens,
         sum(cached_input_tokens)::BIGINT AS cached_input_tokens,
         sum(output_tokens)::BIGINT AS output_tokens,
@@ -49,12 +61,14 @@ sums AS (
         CASE WHEN sum(priced_calls) <> 0 OR coalesce(sum(calls), 0) = 0 THEN coalesce(sum(cost_usd), 0) END AS cost_usd,
         CASE WHEN sum(priced_calls) <> 0 OR coalesce(sum(calls), 0) = 0 THEN coalesce(sum(waste_usd), 0) END AS waste_usd,
         CASE WHEN {tells_tasks} THEN coalesce(sum(review_minutes), 0) END AS review_minutes,
-        CASE WHEN {tells_tasks} THEN as_usd(coalesce(sum(review_picos), 0)) END AS review_cost_usd
+        CASE WHEN {tells_tasks} THEN as_usd(coalesce(sum(review_picos), 0)) END AS review_cost_usd,
+        CASE WHEN {tells_tasks} THEN as_usd(coalesce(sum(if(is_priced, review_picos, 0)), 0)) END AS priced_review_usd
     FROM (FROM lines UNION ALL BY NAME FROM counts UNION ALL BY NAME FROM people)
     GROUP BY ALL
 ),
 totals AS (
-    SELECT *, tasks - successful_tasks - failed_tasks AS unknown_tasks, cost_usd + review_cost_usd AS total_cost_usd
+    SELECT *, tasks - successful_tasks - failed_tasks AS unknown_tasks, cost_usd + review_cost_usd AS total_cost_usd,
+        cost_usd + priced_review_usd AS priced_total_usd
     FROM sums
     WHERE calls <> 0 OR tasks <> 0 OR cost_usd <> 0 OR waste_usd <> 0 OR input_tokens <> 0 OR output_tokens <> 0
 )

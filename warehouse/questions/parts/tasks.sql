@@ -1,5 +1,6 @@
 -- Tasks as the last settlement has them, each once: those whose last hour is within the window, as they are in it. So windows
--- side by side have no task in common, and none is lost between them. Their outcome is the last that was booked. `told` has one row for each value of a dimension of which a task may have several.
+-- side by side have no task in common, and none is lost between them. Their outcome is the last that was booked.
+-- `is_priced`: of its calls at least one has a price, or it made none. `told` has one row for each value of a dimension of which a task may have several.
 said AS (
     SELECT *
     FROM tasks
@@ -14,6 +15,7 @@ grouped AS (
         nullif(arg_max(coalesce(principal, ''), hour), '') AS principal,
         flatten(list(users) FILTER (users IS NOT NULL)) AS users,
         {lists_of_several}
+        sum(priced_calls) > 0 OR sum(calls) = 0 AS is_priced,
         arg_max(outcome, settlement) AS outcome,
         arg_max(safe, settlement) AS safe,
         arg_max(review_minutes, settlement) AS review_minutes
