@@ -1,4 +1,4 @@
-"""A topic that is made anew is another stream, whose offsets begin at 0 again: what was settled of others stays settled."""
+"""A topic that is made anew is another stream, with offsets from 0 again: what was settled of others stays settled."""
 
 from __future__ import annotations
 

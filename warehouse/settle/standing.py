@@ -57,9 +57,10 @@ def read_standing(connection: Connection) -> Standing:
 class Unread:
     """What no settlement has read. ``offsets``: by stream the next one that the snapshot does not hold.
 
-    ``first``: (stream, number, first_offset, first_at) of the streams of spans: what no settlement has read of one is of
-    ``first_offset`` or later and came not before ``first_at``. ``number``: what tells it from others. Rows of a version
-    that did not write their stream are of the one that is named by their partition. ``has_spans``: there is something.
+    ``first``: (stream, number, first_offset, first_at) of the streams of spans: what no settlement has read of one is
+    of ``first_offset`` or later and came not before ``first_at``. ``number``: what tells it from others. Rows of a
+    version that did not write their stream are of the one that is named by their partition. ``has_spans``: there is
+    something.
     """
 
     offsets: Mapping[str, int]
