@@ -20,7 +20,7 @@ from spanledger.engines import find_full_java
 from tests.warehouse.earlier import forget, write_earlier
 from tests.warehouse.nonsense import nonsense
 from tests.warehouse.samples import flush_of, stretch
-from tests.warehouse.settling import World
+from tests.warehouse.settling import World, outcome
 from tests.warehouse.sparks import assert_alike, spark
 from tests.warehouse.steps import at
 from tests.warehouse.test_settle_scenario import A_MONTH, END, FLUSHES, GPT, on
@@ -256,11 +256,14 @@ def test_where_spark_is_not_installed_the_extra_is_named(
 def test_both_engines_settle_a_lake_alike(tmp_path: Path):
     world = World(tmp_path)
     used = {"user_id": "u1", "tenant": "acme", **GPT}
-    early, late = FLUSHES[:3], [*FLUSHES[3:5], (on(2, span("x", trace="x", **used)), [])]
+    old = (on(-40, span("z", trace="z", session_id="s", **used)), [])  # comes again when it is too old to be judged
+    thanks = ([], [outcome("success", "success", session_id="s", tenant="acme", review_minutes=1.0)])
+    early, late = [*FLUSHES[:3], old], [*FLUSHES[3:5], (on(2, span("x", trace="x", **used)), []), old, thanks]
     for partition, (rows, outcomes) in enumerate([*early, (on(2, span("y", trace="y", **used)), [])]):
         world.flush(rows, outcomes, partition=partition)
     world.settle(END, A_MONTH)
-    for partition, (rows, outcomes) in enumerate(late, start=10):
+    world.make_topic_anew()
+    for partition, (rows, outcomes) in enumerate(late):
         world.flush(rows, outcomes, partition=partition)
     twin = World(Path(shutil.copytree(tmp_path / "lake", tmp_path / "twin" / "lake").parent))
 
