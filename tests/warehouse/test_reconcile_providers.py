@@ -7,6 +7,7 @@ import datetime as dt
 import json
 from collections.abc import Sequence
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def openai_costs(lines: Sequence[Charge], file: Path) -> Path:
         {
             "object": "organization.costs.result",
             "amount": {"value": str(money(line)), "currency": "usd"},
-            "line_item": f"{line.model}, {WORDS[line.kind]}",
+            "line_item": f"{f'{line.tier} | ' * (line.tier != 'standard')}{line.model}, {WORDS[line.kind]}",
             "project_id": "proj_1",
         }
         for line in lines
@@ -75,7 +76,22 @@ def openai_usage(calls: Sequence[dict[str, Any]], file: Path) -> Path:
             "num_model_requests": 1,
             "project_id": "proj_1",
             "model": one["response_model"],
-            "batch": False,
+            "batch": one.get("service_tier") == "batch",
+        }
+        for one in calls
+    ]
+    return write(file, openai_page(results))
+
+
+def openai_embeddings(calls: Sequence[dict[str, Any]], file: Path) -> Path:
+    """A page of results that tell no tier."""
+    results = [
+        {
+            "object": "organization.usage.embeddings.result",
+            "input_tokens": one["input_tokens"],
+            "num_model_requests": 1,
+            "project_id": "proj_1",
+            "model": one["response_model"],
         }
         for one in calls
     ]
@@ -153,6 +169,69 @@ def test_openai_costs_and_usage_tell_together_what_is_missing_and_what_is_dearer
     assert set(found) == {"missing_traffic", "price_mismatch"}
     assert found["price_mismatch"] == sum(money(line) for line in lines if line.kind == "output") / 2
     assert {one.cell.key.account for one in books.compare()} == {None}  # our calls do not name projects
+
+
+@pytest.mark.parametrize("factor", [1, Fraction(93, 100)], ids=["list prices", "discount"])
+@pytest.mark.parametrize("tier", ["standard", "batch"])
+def test_a_page_that_tells_no_tiers_takes_none_from_other_models(
+    books: Books, tmp_path: Path, tier: str, factor: Fraction
+):
+    chats = [call(f"c{n}", response_model="gpt-4o-2024-08-06", input_tokens=900 + n) for n in range(2)]
+    small = [call(f"s{n}", request_model="gpt-4o-mini", response_model="gpt-4o-mini-2024-07-18") for n in range(2)]
+    embedding = "text-embedding-3-small"
+    vectors = [call("e", request_model=embedding, response_model=embedding, output_tokens=0)]
+    books.fill([*chats, *small, *vectors])
+    seen = [*(one | {"service_tier": tier} for one in chats), *small]
+    lines = [line.but(cost=line.cost * factor) for line in charges([*seen, *vectors])]
+
+    books.take(
+        openai_costs(lines, tmp_path / "c.json"),
+        openai_usage(seen, tmp_path / "u.json"),
+        openai_embeddings(vectors, tmp_path / "e.json"),
+    )
+    found = total(books.compare())
+
+    listed = charges([*seen, *vectors])
+    gaps = {"tier": sum(map(money, listed)) - sum(map(money, charges([*chats, *small, *vectors])))}
+    gaps["discount"] = sum(map(money, lines)) - sum(map(money, listed))
+    assert found == {cause: gap for cause, gap in gaps.items() if gap}
+
+
+@pytest.mark.parametrize("others", [0, 2], ids=["all of it", "some of it"])
+def test_costs_alone_tell_another_tier_by_its_price(books: Books, tmp_path: Path, others: int):
+    used = {"response_model": "gpt-4o-2024-08-06"}
+    calls = [call("a", **used, input_tokens=700), *(call(f"c{n}", **used) for n in range(others))]
+    books.fill(calls)
+    seen = [calls[0] | {"service_tier": "batch"}, *calls[1:]]
+
+    books.take(openai_costs(charges(seen), tmp_path / "c.json"))
+    found = total(books.compare())
+
+    assert found == {"tier": sum(map(money, charges(seen))) - sum(map(money, charges(calls)))}
+
+
+def test_costs_alone_move_no_more_to_another_tier_than_its_cost_buys(books: Books, tmp_path: Path):
+    used = {"response_model": "gpt-4o-2024-08-06", "output_tokens": 0}
+    books.fill([call("ours", **used, input_tokens=50_000), call("both", **used, request_model="gpt-4o")])
+    seen = call("theirs", **used, input_tokens=2_000) | {"service_tier": "batch"}
+
+    books.take(openai_costs(charges([seen, call("both", **used)]), tmp_path / "c.json"))
+    found = total(books.compare())
+
+    assert set(found) == {"tier", "unexplained"}
+    assert found["tier"] == -sum(map(money, charges([seen])))
+    assert found["unexplained"] == -Decimal("0.12")  # 48,000 of 50,000 tokens that no tier has
+
+
+def test_equal_numbers_of_requests_rule_late_rows_out(books: Books, tmp_path: Path):
+    used = {"response_model": "gpt-4o-2024-08-06"}
+    books.fill([call("a", **used)])
+    books.made_at = NOON
+    counted = [call("a", **(used | {"input_tokens": 800, "output_tokens": 70}))]
+
+    books.take(openai_costs(charges(counted), tmp_path / "c.json"), openai_usage(counted, tmp_path / "u.json"))
+
+    assert set(total(books.compare())) == {"token_mismatch"}
 
 
 def test_equal_numbers_of_requests_rule_missing_calls_out(books: Books, tmp_path: Path):
