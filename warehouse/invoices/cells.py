@@ -22,6 +22,7 @@ from warehouse.invoices.gather import Rows
 from warehouse.invoices.grain import DIMENSIONS, Grain, Key, key_of
 from warehouse.invoices.line import OTHER, TOKENS, USAGE
 from warehouse.invoices.split import Rate, before_markup, split_costs, split_tokens
+from warehouse.invoices.workspaces import name_default
 
 ANTHROPIC_COSTS, NOT_IN_COSTS = "anthropic_costs", "priority"
 """The cost report that leaves a tier out, and how names of that tier begin."""
@@ -123,6 +124,7 @@ def build(ours: Rows, theirs: Rows, midnight: Rows, provider: str, rate: Rate) -
     ours, theirs, midnight = ([row for row in rows if row["provider"] == provider] for rows in (ours, theirs, midnight))
     days = [row["day"] for row in theirs]
     ours = [row for row in ours if min(days) <= row["day"] <= max(days)]
+    theirs = name_default(ours, theirs)
     tokens, costs = _told(theirs)
     kept = _kept(ours, theirs)
     fine = Grain.of(tokens or costs, kept)
