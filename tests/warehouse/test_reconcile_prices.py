@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from processors.pricing.book import PriceBook
-from tests.warehouse.billing import DAY, NOON, Books, Charge, billed, call, charges, total
+from processors.pricing.settled import pricing_of
+from tests.warehouse.billing import DAY, LATER, NOON, Books, Charge, billed, call, charges, total
 from tests.warehouse.compared import DAYS, Row, causes, ours, theirs
-from tests.warehouse.settling import World
+from tests.warehouse.settling import HOW, World
+from warehouse.settle import reprice
 
 BOOKS = [
     ours(day, model, 1000 + n, 300, 200 + n) for n, day in enumerate(DAYS) for model in ("small", "large", "third")
@@ -132,6 +134,19 @@ def test_a_markup_holds_for_calls_that_a_book_with_it_has_priced(tmp_path: Path)
 
     assert listed.causes(charges(CALLS), tmp_path / "bill.csv") == {}
     assert sum(one.ours for one in listed.compare()) == cost(charges(CALLS))
+
+
+def test_a_markup_that_came_by_repricing_is_taken_off_the_lines_that_have_it(tmp_path: Path):
+    books = priced_by(tmp_path, MARKUP, CALLS)
+    (tmp_path / "book.toml").write_text(MARKUP + MARKUP.replace('"10"', '"33.3"'))
+    book = PriceBook.from_settings({}, str(tmp_path / "book.toml"))
+    window = (NOON - DAY, NOON + 9 * DAY)
+    reprice(books.world.lake, books.world.settings, HOW, pricing_of(book), now=LATER, window=window)
+    books.world.book = book
+
+    assert sum(amount for (amount,) in books.world.sql("SELECT cost_usd FROM ledger", "ledger")) > cost(charges(CALLS))
+    assert set(books.causes(charges(CALLS), tmp_path / "bill.csv")) <= {"rounding"}
+    assert sum(one.ours for one in books.compare()) == pytest.approx(cost(charges(CALLS)), abs=Decimal("1e-9"))
 
 
 def rounded(calls: list[int], factor: Decimal) -> list[Row]:
