@@ -1,20 +1,22 @@
-"""Names and prices of bills, as our calls have them: whose bill it is, which model it means, what one token costs."""
+"""Names and prices of bills, as our calls have them: whose bill it is, which model it means, what a token costs us."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from fractions import Fraction
 from functools import cache, lru_cache
 from typing import Any
 
 from genai_prices.data_snapshot import get_snapshot
 
-from processors.pricing.book import Asked, PriceBook
+from processors.pricing.book import LAYERS, Asked, PriceBook, in_force
 from processors.pricing.catalogue import find_model
 from processors.pricing.kinds import USAGE_KEYS
 from processors.pricing.names import is_unknown, provider_id
+from processors.pricing.verdicts import take_apart
 
 _BILLERS = {
     "amazon": "aws",
@@ -28,9 +30,11 @@ _BILLERS = {
 }
 """Who signs a bill, where the catalogue does not know the name."""
 
+*_, MARKUP = LAYERS
 _NOON_US = 43_200_000_000
 _DAY_US = 86_400_000_000
 _FIRST_DAY = date(1970, 1, 1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _KEYS = {
     "input": "input_tokens",
     "cached_input": "cached_input_tokens",
@@ -103,7 +107,7 @@ Rate = Callable[[Mapping[str, Any], str], Fraction | None]
 def rate_of(book: PriceBook) -> Rate:
     """USD for one token of a kind, for rows with the names ``said_provider said_model tier day``; None = no price.
 
-    The price is that of noon, as all tenants pay it.
+    The price is that of noon, as all tenants pay it, without what they are charged on top.
     """
     look_up = lru_cache(maxsize=65_536)(_look_up)
 
@@ -130,5 +134,30 @@ def _look_up(book: PriceBook, asked: Asked, day: date, kind: str) -> Fraction | 
         return None
     usd = Fraction(price.of_one())
     for adjustment in rates.adjustments:
-        usd *= adjustment.factor()
+        usd *= adjustment.factor() if adjustment.kind != MARKUP else 1
     return usd
+
+
+class BookMarkups:
+    """The price book as ``warehouse.invoices.markups.Markups``."""
+
+    def __init__(self, book: PriceBook) -> None:
+        starts = {entry.starts_us or 0 for entry in book.entries if entry.layer == MARKUP}
+        self.starts = [_EPOCH + timedelta(microseconds=start) for start in sorted(starts)]
+        self.tenants = book.tenants
+        self._book = book
+
+    def percent(self, line: Mapping[str, Any]) -> Decimal | None:
+        """Of the entries that the book had when it priced the calls; None where this one has them not."""
+        parts, since = take_apart(line["price_version"]), line["since"]
+        if parts is None or parts.book is None or line["model"] is None:
+            return Decimal(0)
+        if parts.book not in self._book.fingerprints:
+            return None
+        names = {"provider": line["provider"], "model": line["model"]}
+        asked = Asked(**names, tier=line["service_tier"], tenant=line["payer"])
+        known = 1 + self._book.fingerprints.index(parts.book)
+        held = [entry for entry in self._book.holding(asked) if entry.number <= known]
+        at_us = (since - _EPOCH) // timedelta(microseconds=1) if since else None
+        markup = in_force(held, at_us).get(MARKUP)
+        return markup.percent if markup else Decimal(0)

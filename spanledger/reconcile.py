@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from processors.pricing.book import PriceBook
     from spanledger.settings import Settings
     from warehouse.invoices.answer import Compared
     from warehouse.invoices.files import Bill
@@ -71,10 +72,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     by = parse_by(args.by)
     rates = _rates(args.rate)
     bills = _read(args, rates)
-    sides = _both_sides(args, settings, bills, rates)
-    compared = compare(sides, rate_of(book_of(settings)))
-    if sides.open_days:
-        print(f"{sides.open_days} billed days are not settled to their end and left out", file=sys.stderr)
+    book = book_of(settings)
+    sides = _both_sides(args, settings, bills, rates, book)
+    compared = compare(sides, rate_of(book))
+    for text in _say_left_out(sides):
+        print(text, file=sys.stderr)
     if not compared:
         _fail_empty(sides)
     _write(args, compared, by)
@@ -132,12 +134,12 @@ def _rates(given: Sequence[str]) -> dict[str, Decimal]:
 
 
 def _both_sides(
-    args: argparse.Namespace, settings: Settings, bills: Sequence[Bill], rates: Mapping[str, Decimal]
+    args: argparse.Namespace, settings: Settings, bills: Sequence[Bill], rates: Mapping[str, Decimal], book: PriceBook
 ) -> Sides:
     """Import what is new, and read both sides."""
     from datetime import UTC, datetime, timedelta
 
-    from spanledger.bill_names import bill_provider, model_key, our_provider
+    from spanledger.bill_names import BookMarkups, bill_provider, model_key, our_provider
     from spanledger.focus_names import NOBODY
     from spanledger.prices import instant
     from warehouse.invoices.gather import Names, Scope, gather
@@ -171,7 +173,17 @@ def _both_sides(
         end=_day(args.end) or (max(days) + timedelta(days=1) if days else None),
     )
     names = Names(provider=lambda provider, model: our_provider(provider, model) or NOBODY, model=model_key)
-    return gather(Warehouse(settings.lake).snapshot().snapshot, settings.lake, names, scope)
+    return gather(Warehouse(settings.lake).snapshot().snapshot, settings.lake, names, scope, BookMarkups(book))
+
+
+def _say_left_out(sides: Sides) -> Iterator[str]:
+    """What of the bills and of the books is not compared."""
+    if sides.open_days:
+        yield f"{sides.open_days} billed days are not settled to their end and left out"
+    if markup := sides.markup():
+        yield f"markups of ${float(markup):,.4f} in the books are left out: providers do not bill them"
+    for version in sides.unread:
+        yield f"the price book of {version} is not at hand: set worker.price_book, or its markups count as costs"
 
 
 def _covers(args: argparse.Namespace) -> tuple[date, date] | None:

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from processors.pricing.book import PriceBook
 from spanledger.__main__ import main
 from tests.warehouse.billing import Books, billed, call, charges
 from tests.warehouse.settling import World
@@ -62,6 +63,25 @@ def test_each_row_has_causes_that_add_up_and_so_has_each_group(bill: Path, capsy
             ]
             assert sum(causes) == Decimal(row["difference_usd"])
     assert asked(capsys, "--by", "provider,day")[0]["capture_rate"] == pytest.approx(0.8)
+
+
+@pytest.mark.parametrize("is_at_hand", [True, False], ids=["with its book", "without its book"])
+def test_markups_that_are_left_out_are_said_and_so_is_a_book_that_is_not_at_hand(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, is_at_hand: bool
+):
+    book = tmp_path / "book.toml"
+    book.write_text('[[price]]\nmodel = "*"\nfrom = 2026-01-01\nmarkup_percent = "10"\n')
+    marked = Books(World(tmp_path / "marked", PriceBook.from_settings({}, str(book))))
+    marked.fill(CALLS)
+    monkeypatch.setenv("SPANLEDGER_LAKE", str(tmp_path / "marked" / "lake"))
+    if is_at_hand:
+        monkeypatch.setenv("SPANLEDGER_WORKER_PRICE_BOOK", str(book))
+
+    assert main(["reconcile", str(billed(charges(CALLS), tmp_path / "list.csv"))]) == 0
+    said = capsys.readouterr().err
+
+    assert ("markups of $0.0007 in the books are left out" in said) == is_at_hand
+    assert (f"the price book of {marked.world.book.version} is not at hand" in said) != is_at_hand
 
 
 def test_an_imported_file_is_not_imported_again(bill: Path, capsys: pytest.CaptureFixture[str]):

@@ -16,7 +16,7 @@ from typing import Any
 from processors.pricing.book import PriceBook
 from processors.pricing.lines import price_lines
 from processors.pricing.names import provider_id
-from spanledger.bill_names import model_key, our_provider, rate_of
+from spanledger.bill_names import BookMarkups, model_key, our_provider, rate_of
 from tests.warehouse.settling import World, book
 from tests.warehouse.told import span
 from warehouse.invoices.answer import Compared, compare
@@ -125,8 +125,8 @@ class Books:
     def compare(self, *, to: dt.date | None = None, rate: Callable[..., Any] | None = None) -> list[Compared]:
         """All that is imported, held against the books."""
         snapshot = Warehouse(self.world.settings).snapshot().snapshot
-        sides = gather(snapshot, self.world.settings, NAMES, Scope(end=to))
-        return compare(sides, rate or rate_of(book()))
+        sides = gather(snapshot, self.world.settings, NAMES, Scope(end=to), BookMarkups(self.world.book))
+        return compare(sides, rate or rate_of(self.world.book))
 
     def causes(self, lines: Sequence[Charge], file: Path, **how: Any) -> dict[str, Decimal]:
         """Causes of everything together for a bill with these lines."""

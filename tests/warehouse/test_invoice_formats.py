@@ -147,6 +147,41 @@ def test_focus_rows_of_any_provider_are_read_by_their_meters():
     ]
 
 
+def marketplace(file: Path, described: str) -> Path:
+    """A FOCUS row as AWS writes models that are sold on its Marketplace: the unit says nothing."""
+    row = {
+        "BilledCost": "0.625",
+        "BillingCurrency": "USD",
+        "ChargeCategory": "Usage",
+        "ChargeDescription": f"AWS Marketplace software usage|us-east-1|{described}",
+        "ChargePeriodStart": "2026-11-20T00:00:00Z",
+        "ChargePeriodEnd": "2026-11-20T01:00:00Z",
+        "ConsumedQuantity": "2.5",
+        "ConsumedUnit": "Units",
+        "ProviderName": "AWS",
+        "ServiceCategory": "AI and Machine Learning",
+        "ServiceName": "Claude 3 Haiku (Amazon Bedrock Edition)",
+        "SubAccountId": "111122223333",
+        "x_UsageType": "USE1-MP:USE1_InputTokenCount-Units",
+    }
+    file.write_text("\n".join([",".join(row), ",".join(row.values())]) + "\n")
+    return file
+
+
+def test_focus_rows_of_the_marketplace_count_what_their_description_says(tmp_path: Path):
+    reading = read(marketplace(tmp_path / "focus.csv", "Million Input Tokens"))
+
+    assert [(line.provider, *say(line)) for line in reading.lines] == [
+        ("aws", "111122223333", "Claude 3 Haiku", "input", "standard", Decimal(2_500_000), Decimal("0.625"))
+    ]
+
+
+def test_focus_rows_of_the_marketplace_that_do_not_say_what_they_count_are_refused_by_themselves(tmp_path: Path):
+    reading = read(marketplace(tmp_path / "focus.csv", "Input Tokens"))
+
+    assert [(one.row, one.reason) for one in reading.refused] == [(1, "unknown_unit")]
+
+
 def test_focus_rows_of_other_providers_are_left_out_where_one_is_named():
     reading = read(BILLS / "focus.csv", "azure")
 
@@ -270,6 +305,14 @@ def test_a_bill_of_another_provider_is_refused():
         ),
         ("APN1-MP:APN1_cache_write_tokens_1h-Units", Meter(model=None, kind="cache_write_1h", tier="standard")),
         ("USE1-MP:USE1_MillionBatchInputTokens-Units", Meter(model=None, kind="input", tier="batch")),
+        (
+            "USE1-Claude4.5Sonnet-cache-write-1h-input-token-count-cross-region-global",
+            Meter(model="Claude4.5Sonnet", kind="cache_write_1h", tier="standard"),
+        ),
+        (
+            "USE1-Claude4.5Sonnet-cache-write-5m-input-token-count-batch",
+            Meter(model="Claude4.5Sonnet", kind="cache_write", tier="batch"),
+        ),
         ("USE1-ModelUnits-hrs", None),
         ("gpt-4o-mini-0718-Batch-Inp-glbl Tokens", Meter(model="gpt-4o-mini", kind="input", tier="batch")),
         ("5.1 pp cd inp Dz 1M Tokens", Meter(model="gpt-5.1", kind="cached_input", tier="priority")),

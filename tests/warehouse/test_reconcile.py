@@ -174,6 +174,22 @@ def test_calls_booked_after_the_bill_was_made_are_late_rows(settled: Books, tmp_
     assert found == {"late_rows": pytest.approx(-cost(charges(late)), rel=Decimal("1e-3"))}
 
 
+@pytest.mark.parametrize(
+    ("made", "cause"),
+    [(3 * DAY, "extra_traffic"), (2 * DAY, "late_rows")],
+    ids=["of a day before the bill", "of the day on which it was made"],
+)
+def test_calls_of_a_first_settlement_are_late_where_their_day_was_not_over(
+    settled: Books, tmp_path: Path, made: dt.timedelta, cause: str
+):
+    unbilled = [one for one in CALLS if one["started_at"] > NOON + 2 * DAY]
+    settled.made_at = NOON + made
+
+    found = settled.causes(charges([one for one in CALLS if one not in unbilled]), tmp_path / "bill.csv")
+
+    assert found == {cause: pytest.approx(-cost(charges(unbilled)), rel=Decimal("1e-3"))}
+
+
 def test_several_causes_at_once_are_all_found(settled: Books, tmp_path: Path):
     unseen = [call("unseen", day=1, request_model="gpt-4.1")]
     lines = [line.but(cost=line.cost * Fraction(9, 10)) for line in charges([*CALLS, *unseen])]

@@ -3,90 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 from decimal import Decimal
-from fractions import Fraction
-from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.warehouse.billing import total
-from warehouse.invoices.answer import BY, as_table, compare
-from warehouse.invoices.causes import CAUSES
-from warehouse.invoices.gather import Sides
-from warehouse.schemas import COST_KINDS, TOKEN_KINDS
-
-FIRST = dt.date(2026, 3, 1)
-DAYS = [FIRST + dt.timedelta(days=n) for n in range(4)]
-RATES = {
-    ("small", "input"): 3,
-    ("small", "cached_input"): 1,
-    ("small", "output"): 12,
-    ("large", "input"): 25,
-    ("large", "cached_input"): 10,
-    ("large", "output"): 100,
-}
-"""Picodollars x 10^5 a token."""
-Row = dict[str, Any]
-
-
-def price(model: str | None, kind: str) -> Fraction:
-    return Fraction(RATES[model or "", kind], 10**7)
-
-
-def rate(row: Mapping[str, Any], kind: str) -> Fraction | None:
-    known = (row["model"], kind) in RATES and row["model"] != "unknown"
-    return price(row["model"], kind) * (Fraction(1, 2) if row["tier"] == "batch" else 1) if known else None
-
-
-def ours(day: dt.date, model: str, uncached: int, cached: int, out: int, **values: Any) -> Row:
-    """A row of the books."""
-    costs = {
-        "input_cost_usd": uncached * price(model, "input"),
-        "cached_cost_usd": cached * price(model, "cached_input"),
-        "output_cost_usd": out * price(model, "output"),
-    }
-    row: Row = dict.fromkeys(TOKEN_KINDS, 0) | {name: Decimal(0) for name in COST_KINDS}
-    row |= {name: Decimal(int(cost * 10**12)).scaleb(-12) for name, cost in costs.items()}
-    row |= {"input_tokens": uncached + cached, "cached_input_tokens": cached, "output_tokens": out}
-    row |= {"day": day, "provider": "openai", "account": None, "model": model, "tier": "standard", "calls": 1}
-    row |= {"said_provider": "openai", "said_model": model, "said_tier": None}
-    return row | {"is_priced": True, "is_late": False, "without_usage": 0} | values
-
-
-def theirs(row: Row, **values: Any) -> list[Row]:
-    """What a bill says of a row of the books: a line a kind."""
-    counts = {"input": row["input_tokens"] - row["cached_input_tokens"], "cached_input": row["cached_input_tokens"]}
-    counts |= {"output": row["output_tokens"]}
-    return [
-        {
-            **{name: row[name] for name in ("day", "provider", "account", "model", "tier")},
-            "kind": kind,
-            "charge": "usage",
-            "unit": "tokens",
-            "format": "generic",
-            "said_model": row["model"],
-            "has_cost": True,
-            "has_quantity": True,
-            "quantity": Decimal(count),
-            "off_by": Decimal(0),
-            "cost_usd": Decimal(int(count * price(row["model"], kind) * 10**12)).scaleb(-12),
-            **values,
-        }
-        for kind, count in counts.items()
-        if count
-    ]
-
-
-def causes(books: list[Row], bill: list[Row], midnight: list[Row] | None = None) -> dict[str, Decimal]:
-    compared = compare(Sides(ours=books, theirs=bill, midnight=midnight or [], closed_to=None), rate)
-    for by in (BY, ("provider",), ("day", "token_kind")):
-        for row in as_table(compared, by).to_pylist():
-            assert sum(row[f"{cause}_usd"] for cause in CAUSES) == row["difference_usd"]
-            assert row["difference_usd"] == row["theirs_usd"] - row["ours_usd"]
-    return total(compared)
-
+from tests.warehouse.compared import DAYS, Row, causes, ours, price, theirs
 
 FEW = settings(max_examples=30, deadline=None)
 COUNT = st.integers(1, 10**6)
@@ -147,6 +69,38 @@ def test_one_factor_is_a_discount_and_nothing_else(books: list[Row], percent: in
 
     assert set(found) == {"discount"}
     assert found["discount"] == sum(line["cost_usd"] for line in lower) - sum(line["cost_usd"] for line in bill)
+
+
+@FEW
+@given(BOOKS, st.integers(50, 99))
+def test_another_price_of_one_of_several_models_is_a_price_mismatch_and_nothing_else(books: list[Row], percent: int):
+    bill = [line for row in [*books, ours(DAYS[0], "third", 100, 10, 10)] for line in theirs(row)]
+    cut = {"large": Decimal(percent) / 100}
+    lower = [line | {"cost_usd": line["cost_usd"] * cut.get(line["model"], 1)} for line in bill]
+
+    found = causes([*books, ours(DAYS[0], "third", 100, 10, 10)], lower)
+
+    gap = sum(line["cost_usd"] for line in lower) - sum(line["cost_usd"] for line in bill)
+    assert found == ({"price_mismatch": gap} if gap else {})
+
+
+@FEW
+@given(BOOKS, st.integers(50, 99), st.integers(1, 200))
+def test_one_factor_over_some_models_says_nothing_of_the_others(books: list[Row], percent: int, other: int):
+    every = [*books, ours(DAYS[0], "small", 100, 10, 10), ours(DAYS[0], "large", 100, 10, 10)]
+    third = [ours(day, "third", 10**6, 10**5, 10**6) for day in DAYS]
+    bill = [line for row in every for line in theirs(row)]
+    lower = [line | {"cost_usd": line["cost_usd"] * percent / 100} for line in bill]
+    apart = [line for row in third for line in theirs(row)]
+    changed = [line | {"cost_usd": line["cost_usd"] * other / 100} for line in apart]
+
+    found = causes([*every, *third], [*lower, *changed])
+
+    gaps = {"discount": sum(line["cost_usd"] for line in lower) - sum(line["cost_usd"] for line in bill)}
+    gaps["price_mismatch"] = sum(line["cost_usd"] for line in changed) - sum(line["cost_usd"] for line in apart)
+    if percent == other:
+        gaps = {"discount": sum(gaps.values())}
+    assert found == {cause: gap for cause, gap in gaps.items() if gap}
 
 
 @FEW

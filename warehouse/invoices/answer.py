@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from warehouse.errors import BadQuestion
 from warehouse.invoices.causes import CAUSES, UNEXPLAINED, explain, settle_amounts
-from warehouse.invoices.cells import Cell, Rate, build
+from warehouse.invoices.cells import Cell, build
 from warehouse.invoices.gather import Sides
+from warehouse.invoices.split import Rate
 from warehouse.schemas import USD
 
 BY = ("day", "provider", "account", "model", "token_kind", "tier")

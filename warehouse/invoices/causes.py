@@ -12,14 +12,14 @@ rounding explains is ``unexplained``.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
 from warehouse.invoices.cells import Bill, Cell, Part
 from warehouse.invoices.discounts import Priced, find_factors
+from warehouse.invoices.grain import Key
 from warehouse.invoices.line import CHARGES, OTHER, USAGE
-from warehouse.invoices.moves import EXTRA, LATE, MISSING, TIER, TOKENS_DIFFER, explain_tokens
+from warehouse.invoices.moves import EXTRA, LATE, MISSING, TIER, TOKENS_DIFFER, explain_tokens, move_costs
 
 PRICE, DISCOUNT, ROUNDING = "price_mismatch", "discount", "rounding"
 UNPRICED, OTHERS, UNEXPLAINED = "unpriced", "other_charges", "unexplained"
@@ -32,74 +32,72 @@ _OUR_ROUNDING = Fraction(1, 10**9)
 def explain(bill: Bill) -> None:
     """Fill the causes of all cells of one provider."""
     explain_tokens(bill)
-    values = {cell.key: _explain_quantities(cell) for cell in bill.cells}
-    factors = find_factors([_priced(cell, values[cell.key]) for cell in bill.cells if _is_comparable(cell)])
     for cell in bill.cells:
-        _explain_rest(cell, values[cell.key], factors)
+        _explain_quantities(cell)
+    comparable = [cell for cell in bill.cells if _is_usage(cell) and cell.theirs is not None]
+    move_costs([cell for cell in comparable if not _is_told(cell)])
+    priced = {cell.key: _priced(cell) for cell in comparable}
+    factors = find_factors([*priced.values()])
+    for cell in bill.cells:
+        _explain_rest(cell, priced.get(cell.key), factors)
 
 
 def _is_usage(cell: Cell) -> bool:
     return cell.key.kind not in (OTHER, *(charge for charge in CHARGES if charge != USAGE))
 
 
-def _is_comparable(cell: Cell) -> bool:
-    return _is_usage(cell) and cell.theirs is not None
+def _is_told(cell: Cell) -> bool:
+    return any(part.theirs is not None for part in cell.parts)
 
 
-def _priced(cell: Cell, value: Fraction) -> Priced:
-    return Priced(key=cell.key, theirs=cell.theirs or Fraction(0), ours=value, off_by=_tolerance(cell))
+def _priced(cell: Cell) -> Priced:
+    """With the bill's tokens at our prices, which is what we had and what tokens explain."""
+    return Priced(key=cell.key, theirs=cell.theirs or Fraction(0), ours=cell.explained, off_by=_tolerance(cell))
 
 
 def _tolerance(cell: Cell) -> Fraction:
     return cell.off_by + _OUR_ROUNDING
 
 
-def _explain_quantities(cell: Cell) -> Fraction:
-    """Causes that lie in tokens; gives what the bill's tokens cost at our prices."""
+def _explain_quantities(cell: Cell) -> None:
+    """Causes that lie in tokens."""
     alone = cell.theirs if len(cell.parts) == 1 else None
-    value = Fraction(0)
     for part in cell.parts:
         if part.absent_cost:
             cell.causes[TIER] -= part.absent_cost
-        if part.theirs is None or part.key.kind == OTHER:
-            value += part.cost
-        else:
-            value += _explain_part(cell, part, alone)
-    return value
+        if part.theirs is not None and part.key.kind != OTHER:
+            _explain_part(cell, part, alone)
 
 
-def _explain_part(cell: Cell, part: Part, cost: Fraction | None) -> Fraction:
+def _explain_part(cell: Cell, part: Part, cost: Fraction | None) -> None:
     """``cost``: of the bill for this part alone, which prices tokens that nobody else has a price for."""
     tokens = (part.theirs or Fraction(0)) - part.absent
     price = part.price()
     if price is None and cost is not None and tokens:
         price = cost / tokens
     if price is None:
-        return Fraction(0)
+        return
     cell.causes[UNPRICED] += part.unpriced * price
     for cause, moved in part.taken.items():
         cell.causes[cause] += moved * price
-    return tokens * price
 
 
-def _explain_rest(cell: Cell, value: Fraction, factors: Mapping[date, Fraction]) -> None:
+def _explain_rest(cell: Cell, priced: Priced | None, factors: Mapping[Key, Fraction]) -> None:
     if cell.theirs is None:
         return
-    rest = cell.theirs - cell.ours - sum(cell.causes.values(), Fraction(0))
-    if not _is_usage(cell):
-        cell.causes[DISCOUNT if cell.key.kind == DISCOUNT else _small(cell, rest, OTHERS)] += rest
+    if priced is None:
+        cell.causes[DISCOUNT if cell.key.kind == DISCOUNT else _small(cell, OTHERS)] += cell.rest
         return
-    if not any(part.theirs is not None for part in cell.parts):
-        rest = _explain_costs(cell, rest)
-    factor = factors.get(cell.key.day)
-    if factor is not None and rest and not _priced(cell, value).spans(Fraction(1)):
-        cell.causes[DISCOUNT] += value * (factor - 1)
-        rest -= value * (factor - 1)
-    cell.causes[_small(cell, rest, _remaining(cell))] += rest
+    if not _is_told(cell):
+        _explain_costs(cell)
+    factor = factors.get(priced.subject)
+    if factor is not None and cell.rest and not priced.spans(Fraction(1)):
+        cell.causes[DISCOUNT] += priced.ours * (factor - 1)
+    cell.causes[_small(cell, _remaining(cell))] += cell.rest
 
 
-def _small(cell: Cell, rest: Fraction, otherwise: str) -> str:
-    return ROUNDING if abs(rest) <= _tolerance(cell) else otherwise
+def _small(cell: Cell, otherwise: str) -> str:
+    return ROUNDING if abs(cell.rest) <= _tolerance(cell) else otherwise
 
 
 def _remaining(cell: Cell) -> str:
@@ -113,24 +111,14 @@ def _remaining(cell: Cell) -> str:
     return PRICE if told else UNEXPLAINED
 
 
-def _explain_costs(cell: Cell, rest: Fraction) -> Fraction:
-    """Of a cell whose tokens the bill does not tell; gives what is left."""
-    cause = None
+def _explain_costs(cell: Cell) -> None:
+    """All of a cell whose tokens the bill does not tell, where one side is missing or has no price."""
     if not any(part.ours or part.cost for part in cell.parts):
-        cause = MISSING
-    elif any(part.unpriced for part in cell.parts) and rest > 0:
-        cause = UNPRICED
-    late = sum((part.late_cost for part in cell.parts), Fraction(0))
-    if cause is None and late > 0 > rest:
-        taken = min(late, -rest)
-        cell.causes[LATE] -= taken
-        rest += taken
-    if cause is None and not cell.theirs and rest < 0:
-        cause = EXTRA
-    if cause is None:
-        return rest
-    cell.causes[cause] += rest
-    return Fraction(0)
+        cell.causes[MISSING] += cell.rest
+    elif any(part.unpriced for part in cell.parts) and cell.rest > 0:
+        cell.causes[UNPRICED] += cell.rest
+    elif not cell.theirs and cell.rest < 0:
+        cell.causes[EXTRA] += cell.rest
 
 
 def settle_amounts(causes: Mapping[str, Fraction], difference: Decimal) -> dict[str, Decimal]:

@@ -8,15 +8,14 @@ count thousands or millions of tokens. Rows of other services are left out.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 from warehouse.invoices.line import OTHER, TOKENS, USAGE, LeftOut, Line, Reading, Row, Unreadable, read_rows
-from warehouse.invoices.meters import read_meter
-from warehouse.invoices.values import instant, number, text, times, within_a_day
+from warehouse.invoices.meters import edition_model, read_meter
+from warehouse.invoices.values import instant, number, text, times, tokens_described, within_a_day
 
 FORMAT = "aws_cur"
 PROVIDER = "aws"
@@ -30,7 +29,6 @@ USED = (
     *("product", "product_product_name", "product_servicename", "pricing_unit"),
 )
 """Columns that are read; a file may have any others."""
-_EDITION = re.compile(r"(?i)\s*\(amazon bedrock edition\)")
 _CHARGES = {
     "Usage": USAGE,
     "DiscountedUsage": USAGE,
@@ -94,7 +92,7 @@ def _metered(line: Line, row: Row, product: str) -> Line:
     quantity = number(row, "line_item_usage_amount")
     if meter is None:
         return replace(line, kind=OTHER, quantity=quantity, unit=text(row, "pricing_unit"))
-    model = meter.model or _EDITION.sub("", product).strip() or None
+    model = meter.model or edition_model(product) or product.strip() or None
     if model is None:
         raise Unreadable("no_model", f"usage type {name!r} names no model: export `product` with `product_name`")
     return replace(line, model=model, kind=meter.kind, tier=meter.tier, quantity=_tokens(quantity, row), unit=TOKENS)
@@ -106,12 +104,12 @@ def _tokens(quantity: Decimal | None, row: Row) -> Decimal:
         raise Unreadable("no_quantity", "line_item_usage_amount must be a number: export the column")
     unit = text(row, "pricing_unit")
     if unit is not None:
-        count, noun = times(unit)
+        each, noun = times(unit)
         if noun == TOKENS:
-            return quantity * count
+            return quantity * each
     described = f"{row.get('line_item_usage_type')} {row.get('line_item_line_item_description')}"
-    if re.search(r"(?i)million", described):
-        return quantity * 1_000_000
+    if count := tokens_described(described):
+        return quantity * count
     raise Unreadable(
         "unknown_unit", f"pricing_unit {unit!r} must say how many tokens (1K tokens, 1M tokens): export the column"
     )

@@ -26,8 +26,8 @@ from warehouse.invoices.line import (
     read_rows,
     whose,
 )
-from warehouse.invoices.meters import Meter, read_kind, read_meter
-from warehouse.invoices.values import instant, number, text, tier_name, times, within_a_day
+from warehouse.invoices.meters import Meter, edition_model, read_kind, read_meter
+from warehouse.invoices.values import instant, number, text, tier_name, times, tokens_described, within_a_day
 
 FORMAT = "focus"
 NEEDED = ("BilledCost", "BillingCurrency", "ChargeCategory", "ChargePeriodStart", "ChargePeriodEnd")
@@ -40,6 +40,9 @@ _KINDS = ("x_TokenKind", "x_token_kind", "x_TokenType")
 _TIERS = ("x_ServiceTier", "x_service_tier", "x_Tier")
 _METERS = ("x_UsageType", "x_SkuMeterName", "SkuMeter", "SkuId", "ChargeDescription")
 _UNITS = (("ConsumedQuantity", "ConsumedUnit"), ("PricingQuantity", "PricingUnit"))
+
+_BY_DESCRIPTION = ("unit", "units")
+"""AWS Marketplace's units, of which the description tells what they are."""
 
 Namer = Callable[[str], str | None]
 
@@ -90,7 +93,7 @@ def _meter(row: Row) -> Meter | None:
     if told is not None:
         kind: str | None = told if told in TOKEN_KINDS else read_kind(told)
     else:
-        words = " ".join(said for name in _METERS if (said := text(row, name)))
+        words = _words(row)
         kind = found.kind if found else read_kind(words) if "token" in f"{words} {_unit_words(row)}".lower() else None
     if kind is None:
         return None
@@ -99,11 +102,15 @@ def _meter(row: Row) -> Meter | None:
 
 
 def _sku_model(row: Row) -> str | None:
-    """What ``SkuPriceDetails`` or the resource names as the model."""
+    """What ``SkuPriceDetails``, the product of AWS Marketplace or the resource names as the model."""
     details = row.get("SkuPriceDetails")
     if isinstance(details, dict):
         return text(details, "x_Model", "Model", "x_model")
-    return text(row, "ResourceName")
+    return edition_model(text(row, "ServiceName") or "") or text(row, "ResourceName")
+
+
+def _words(row: Row) -> str:
+    return " ".join(said for name in _METERS if (said := text(row, name)))
 
 
 def _unit_words(row: Row) -> str:
@@ -122,6 +129,9 @@ def _quantity(row: Row) -> tuple[Decimal | None, str | None]:
     scaled = next((one for one in found if not one[1]), None)  # Azure's unit is `1K`, of what its meter counts
     if tokens is None and scaled is not None and _meter(row) is not None:
         return scaled[0], TOKENS
+    each = tokens_described(_words(row))
+    if tokens is None and each is not None and found and found[0][1] in _BY_DESCRIPTION:
+        return found[0][0] * each, TOKENS
     return tokens or (found[0] if found else (None, None))
 
 

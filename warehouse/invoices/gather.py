@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from fractions import Fraction
 from importlib.resources import files
 from typing import Any
 
@@ -12,7 +13,9 @@ import duckdb
 import pyarrow as pa
 
 from warehouse.instance import share
+from warehouse.invoices import markups
 from warehouse.invoices.imports import COUNTING
+from warehouse.invoices.split import before_markup
 from warehouse.lake.snapshot import Snapshot
 from warehouse.relations import expose
 from warehouse.schemas import COST_KINDS, TIME, TOKEN_KINDS
@@ -51,17 +54,35 @@ class Scope:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sides:
-    """Rows of the SQL files, up to when the books are closed, and how many billed days are not settled to their end."""
+    """Rows of the SQL files, up to when the books are closed, and how many billed days are not settled to their end.
+
+    ``unread``: price versions of our rows whose price book is not at hand, so that its markups are not known.
+    """
 
     ours: Rows
     theirs: Rows
     midnight: Rows
     closed_to: datetime | None
     open_days: int = 0
+    unread: tuple[str, ...] = ()
+
+    def markup(self) -> Fraction:
+        """USD that our rows have on top of what calls cost us, which is not compared."""
+        costs = [(row, row[name]) for row in self.ours for name in COST_KINDS]
+        return sum((Fraction(cost) - before_markup(row, cost) for row, cost in costs), Fraction(0))
 
 
-def gather(snapshot: Snapshot, settings: LakeSettings, names: Names, scope: Scope) -> Sides:
-    """Everything that is compared; days that are not settled to their end have no rows on either side."""
+def gather(
+    snapshot: Snapshot,
+    settings: LakeSettings,
+    names: Names,
+    scope: Scope,
+    charged: markups.Markups | None = None,
+) -> Sides:
+    """Everything that is compared; days that are not settled to their end have no rows on either side.
+
+    ``charged``: the markups of our prices.
+    """
     with share(settings) as connection:
         expose(connection, snapshot, "settlements", ALL)
         closed_to = connection.sql("SELECT max(closed_to) FROM settlements").fetchall()[0][0]
@@ -81,12 +102,14 @@ def gather(snapshot: Snapshot, settings: LakeSettings, names: Names, scope: Scop
         _name(connection, names)
         _register_made(connection)
         bounds = {"start": start, "end": end}
+        unread = markups.register(connection, charged or markups.NoMarkups(), bounds)
         return Sides(
             ours=_rows(connection, "ours", bounds),
             theirs=_rows(connection, "theirs", bounds),
             midnight=_rows(connection, "midnight", {**bounds, "minutes": MIDNIGHT_MINUTES}),
             closed_to=closed_to,
             open_days=open_days,
+            unread=unread,
         )
 
 

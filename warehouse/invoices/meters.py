@@ -5,6 +5,7 @@ The grammars of Bedrock's usage types (price lists of 2026)::
     USE1-Claude3Haiku-input-tokens                          USW2-Claude4.5Sonnet-cache-read-input-token-count
     USE1-Nova2.0Lite-input-tokens-flex-cross-region-global  USE1-Llama3-1-405B-output-tokens-batch
     USE1-openai.gpt-5.6-luna-mantle-cache-write-tokens-5m-long-ctx-flex
+    USE1-Claude4.5Sonnet-cache-write-1h-input-token-count
     USE1-MP:USE1_input_tokens_global_standard-Units         USE1-MP:USE1_CacheWrite1hInputTokenCount_Global-Units
 
 and of Azure OpenAI's meters: ``gpt-4o-0806-Inp-glbl Tokens``, ``gpt-5-codex-ccchd-inp-glbl Tokens``,
@@ -22,7 +23,7 @@ _MARKET = re.compile(r"^MP:[A-Z0-9]+_(?P<body>.+?)(?:-Units)?$")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+[mh]?")
 _DASHED = re.compile(
     r"^(?P<model>.+?)-(?:mantle-)?(?P<audio>audio-|speech-)?(?:text-|image-|video-)?"
-    r"(?P<word>input|output|cache-read|cache-write)(?P<audio2>-audio|-speech)?(?:-image|-video|-text)?-"
+    r"(?P<word>input|output|cache-read|cache-write)(?P<life>-\d+[mh])?(?P<audio2>-audio|-speech)?(?:-image|-video|-text)?-"
     r"(?:input-)?token(?:s|-count)(?P<tail>(?:-[a-z0-9.]+)*)$",
     re.IGNORECASE,
 )
@@ -31,6 +32,7 @@ _AZURE = re.compile(
     r"inp|in|input|opt|out|outp|output|std|gl|glbl|dz|dzone|rg|regnl|regional|data zone|1m)(?:[ -]+|$))+)tokens?$",
     re.IGNORECASE,
 )
+_EDITION = re.compile(r"(?i)\s*\(amazon bedrock edition\)")
 _TIERS = ("batch", "flex", "priority", "latency")
 _ROUTES = frozenset(
     {"cross", "region", "global", "geo", "regional", "long", "context", "ctx", "lctx", "standard", "std", "optimized"}
@@ -60,9 +62,14 @@ def read_meter(name: str) -> Meter | None:
     return None
 
 
+def edition_model(product: str) -> str | None:
+    """The model that a product of AWS Marketplace is an edition of: ``Claude 3 Haiku (Amazon Bedrock Edition)``."""
+    return _EDITION.sub("", product).strip() if _EDITION.search(product) else None
+
+
 def _from_dashes(match: re.Match[str]) -> Meter | None:
     kind, sound = match["word"].lower(), bool(match["audio"] or match["audio2"])
-    tail = [part for part in match["tail"].lower().split("-") if part]
+    tail = [part for part in f"{match['life'] or ''}{match['tail']}".lower().split("-") if part]
     words = [*kind.split("-"), *(["audio"] if sound else []), "tokens", *tail]
     return _from_words(match["model"], words)
 

@@ -7,11 +7,13 @@ another one, so nothing is lost. The order: midnight, late rows, tiers; what is 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from fractions import Fraction
+from itertools import permutations
 
-from warehouse.invoices.cells import Bill, Key, Part
+from warehouse.invoices.cells import Bill, Cell, Part
+from warehouse.invoices.grain import Key
 
 MISSING, EXTRA, TOKENS_DIFFER = "missing_traffic", "extra_traffic", "token_mismatch"
 LATE, TIER = "late_rows", "tier"
@@ -23,8 +25,9 @@ def explain_tokens(bill: Bill) -> None:
     """All steps, over all parts of which the bill tells tokens."""
     told = {key: part for key, part in bill.parts.items() if part.theirs is not None}
     _move_midnight(bill.parts, told)
-    for part in told.values():
-        _take_late(part)
+    for key, part in told.items():
+        if not _has_all_calls(bill, key._replace(kind=None)):
+            _take_late(part)
     _move_tiers(told.values())
     groups: dict[Key, list[Part]] = defaultdict(list)
     for key, part in told.items():
@@ -113,8 +116,7 @@ def _verdict(bill: Bill, key: Key, parts: list[Part], nets: list[Fraction]) -> s
 
     Not so where both sides count as many calls, or where calls of ours tell no tokens.
     """
-    told = bill.requests.get(key)
-    is_counted = told is not None and told == bill.calls.get(key, 0) and not any(part.taken for part in parts)
+    is_counted = _has_all_calls(bill, key) and not any(part.taken for part in parts)
     if is_counted or bill.without_usage.get(key):
         return TOKENS_DIFFER
     if not any(part.ours for part in parts) or (nets and min(nets) > 0):
@@ -122,3 +124,34 @@ def _verdict(bill: Bill, key: Key, parts: list[Part], nets: list[Fraction]) -> s
     if not any(part.theirs for part in parts) or (nets and max(nets) < 0):
         return EXTRA
     return TOKENS_DIFFER
+
+
+def _has_all_calls(bill: Bill, key: Key) -> bool:
+    """Whether both sides count as many calls."""
+    return bill.requests.get(key) == bill.calls.get(key, 0)
+
+
+def move_costs(cells: Sequence[Cell]) -> None:
+    """Late rows and tiers of cells of which the bill has costs alone.
+
+    Between tiers of the same day, account, model and kind, where one side has no cost at one of them: as many tokens as
+    both what one has more and what the other has less come to, each at its tier's price.
+    """
+    groups: dict[Key, list[Cell]] = defaultdict(list)
+    for cell in cells:
+        late = sum((part.late_cost for part in cell.parts), _NOTHING)
+        if late > 0 > cell.rest:
+            cell.causes[LATE] -= min(late, -cell.rest)
+        if cell.key.tier is not None and cell.price():
+            groups[cell.key._replace(tier=None)].append(cell)
+    for group in groups.values():
+        for more, less in permutations(group, 2):
+            if more.rest > 0 > less.rest and (not more.ours or not less.theirs):
+                _swap_costs(more, less)
+
+
+def _swap_costs(more: Cell, less: Cell) -> None:
+    dear, cheap = more.price() or _NOTHING, less.price() or _NOTHING
+    tokens = min(more.rest / dear, -less.rest / cheap)
+    more.causes[TIER] += tokens * dear
+    less.causes[TIER] -= tokens * cheap

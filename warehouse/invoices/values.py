@@ -123,6 +123,11 @@ def times(unit: str) -> tuple[Decimal, str]:
     return count * scale, "tokens" if re.search(r"\btokens?\b", noun) else noun
 
 
+def tokens_described(words: str) -> Decimal | None:
+    """How many tokens a unit is that only its description tells, as on AWS Marketplace: ``Million Input Tokens``."""
+    return Decimal(1_000_000) if re.search(r"(?i)million", words) else None
+
+
 def tier_name(said: str | None) -> str | None:
     """A service tier in one word for all who have none; None stays None: nobody says."""
     if said is None:
