@@ -42,7 +42,7 @@ FLOORS = {
 PAST_LIMITS = {
     **{(SPEND, width): limit for width, limit in zip(MINUTES, (4.0, 8.0, 9.0), strict=True)},
     **{(CALLS, width): limit for width, limit in zip(MINUTES, (2.0, 6.0, 16.0), strict=True)},
-    **{(TOKENS, hours): 16.0 for hours in HOURS},
+    **{(TOKENS, hours): 6.0 for hours in HOURS},
 }
 """What a series has scored before counts up to this. A price is exact: it has no past."""
 
