@@ -25,6 +25,8 @@ from alerts.signals.leaves import DIMENSIONS
 
 TEXTS = ("kind", *DIMENSIONS, "note")
 TIMES = ("starts_at", "ends_at")
+ENDS = ("decommission",)
+"""Kinds of events after which there is less, so they explain no excess."""
 EARLY, LATE = timedelta(minutes=30), timedelta(hours=2)
 """Before and after its time an event still explains what is odd."""
 
@@ -42,7 +44,7 @@ class Event:
     def explains(self, time: datetime, scope: Mapping[str, str | None]) -> bool:
         """Whether usage of the scope (None = unattributed) is expected to be odd at this time."""
         in_time = self.starts_at - EARLY <= time <= self.ends_at + LATE
-        return in_time and all(scope[name] == value for name, value in self.values.items())
+        return in_time and self.kind not in ENDS and all(scope[name] == value for name, value in self.values.items())
 
 
 def read_calendar(path: Path) -> tuple[Event, ...]:

@@ -100,7 +100,10 @@ def test_an_announced_spike_is_not_told_and_another_one_is(usage: pa.Table) -> N
         as_line(episode) for episode in backtest(usage, _events(event | {"feature": "something else"}), budget=0.1)
     ]
 
+    ended = [as_line(episode) for episode in backtest(usage, _events(event | {"kind": "decommission"}), budget=0.1)]
+
     assert [one["tenant"] for one in named] == ["globex"]
+    assert ended == other
     assert [one["tenant"] for one in other] == ["acme", "globex"]
 
 
