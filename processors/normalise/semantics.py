@@ -1,7 +1,7 @@
 """Whether token counts were written with or without their parts: rules of ``conventions/usage.csv``, else the total.
 
-A count of the uncached input beside it settles the matter: the input is it, or is it and what was cached; so does one of
-the whole input that is input + cached parts. Where no rule speaks, a producer's own total is a witness: where it is
+A count of the uncached input beside it settles the matter: the input is it, or is it and what was cached; so does one
+of the whole input that is input + cached parts. Where no rule speaks, a producer's own total is a witness: where it is
 input + cached parts + output, the input leaves them out; where it is input + output + reasoning, the output does. A
 total that is input + output says nothing: some add up what they have.
 """
@@ -23,6 +23,8 @@ OF_READ = "inclusive_of_read"
 """Of the input: it has what was read from a cache, and in some versions not what was written to it."""
 OF_TOOLS = "inclusive_of_tools"
 """Of the input: it has what was cached, and what tools gave as well."""
+OR_GUESSED = "or_guessed"
+"""Of the input: it has what was cached; but where a stream told no usage, it is guessed from the length of the text."""
 BY_TOTAL = "by_total"
 """Of the input: it lacks what was cached, but where the total is just both sides: the provider's own has all four."""
 EITHER = "either"
@@ -38,7 +40,7 @@ _RESPONSES = {"response_id": "resp_"}
 """Decoded column -> how a text begins that one API alone writes. Pydantic AI calls xAI's own client so: a chat."""
 _DETAIL_OF = {"chat_detail": EXCLUSIVE, "responses_detail": "inclusive"}
 """Decoded column -> how an API counts whose usage alone has such a detail."""
-MEANS = {OF_TOOLS: "inclusive", TWICE: "inclusive", BARE: EXCLUSIVE}
+MEANS = {OF_TOOLS: "inclusive", OR_GUESSED: "inclusive", TWICE: "inclusive", BARE: EXCLUSIVE}
 """What words of ``usage.csv`` say of the cached part or the reasoning."""
 
 RULED = {"input": "_input_ruled", "output": "_output_ruled"}

@@ -278,13 +278,13 @@ def test_a_mere_bad_request_is_refined_by_what_was_wrong_with_it():
 
 
 def test_a_403_may_be_a_moderation_or_an_account_without_credits():
-    openrouter = "openai/gpt-4o requires moderation on OpenAI. Your input was flagged for 'sexual'. No credits were charged."
-    xai = "{'code': 'The caller does not have permission to execute the specified operation', 'error': \"Your newly created"
-    xai += " team doesn't have any credits yet. You can purchase credits on https://console.x.ai.\"}"
+    openrouter = "openai/gpt-4o requires moderation on OpenAI. Your input was flagged for 'sexual'. No credits charged."
+    denied = "The caller does not have permission to execute the specified operation"
+    xai = f"{{'code': '{denied}', 'error': \"Your newly created team doesn't have any credits yet. Buy some.\"}}"
     texts = [
         (openrouter, "content_filter"),
         (xai, "quota_exceeded"),
-        ("The caller does not have permission to execute the specified operation", "permission"),
+        (denied, "permission"),
         ("Your prompt was sent to a model that timed out", "permission"),
     ]
     ways: list[dict[str, Any]] = [

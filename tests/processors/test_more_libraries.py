@@ -96,7 +96,9 @@ def test_a_word_for_no_model_is_none_and_what_else_names_it_is_asked():
 
     rows = _rows(
         {
-            (word, str(more)): _sent(given | more | {f"gen_ai.{which}.model": word for which in ("request", "response")}, "")
+            (word, str(more)): _sent(
+                given | more | {f"gen_ai.{which}.model": word for which in ("request", "response")}, ""
+            )
             for word in words
             for more in ({}, beside)
         }
