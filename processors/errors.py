@@ -5,9 +5,10 @@ The best kind that tells anything decides, and what ranks below it cannot overru
 the evidence is no more than a hint. By the strength of a rule in ``errors.csv``:
 
 ==========  ===========================================================================================================
-``strong``  decides: 429 of a text that quotes a timeout is no timeout, 403 stays permission, 500 and 503 stay theirs
+``strong``  decides: 429 of a text that quotes a timeout is no timeout, 500 and 503 stay theirs
 ``weak``    stands for several classes: 400 for most of what a request can have wrong, 429 and ``RateLimitError`` also
-            for a used-up quota, ``APIConnectionError`` also for a timeout. It gives way to a strong rule of its own
+            for a used-up quota, 403 for that too and for what a moderation flagged, ``APIConnectionError`` also for a
+            timeout. It gives way to a strong rule of its own
             kind; and to the class that what ranks below it decides, if ``refined.csv`` lists that
 ``vague``   a code that clients write of any failure (``server_error``, also of a 503): likewise, and any HTTP status
             goes before it

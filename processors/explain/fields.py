@@ -12,8 +12,8 @@ from warehouse.schemas import TOKEN_KINDS
 
 SOURCES = {
     "operation": ("operation", "operation_kind", "span_type", "task_outcome"),
-    "provider": ("provider", "provider_model"),
-    "request_model": ("request_model", "provider_model", "response_model"),
+    "provider": ("provider", "other_provider", "provider_model"),
+    "request_model": ("request_model", "other_model", "provider_model", "response_model"),
     "stream": ("stream", "ttft", "first_chunk_at"),
     "input_tokens": ("input_tokens", "uncached_input_tokens", "total_tokens"),
     "ttft_ms": ("ttft", "first_chunk_at", "server_ttft"),

@@ -18,7 +18,8 @@ Json = dict[str, Any]
 
 _SHOWN = frozenset(
     (
-        *("request_model", "response_model", "provider", "provider_model", "response_id", "service_tier"),
+        *("request_model", "other_model", "response_model", "provider", "other_provider", "provider_model"),
+        *("response_id", "service_tier"),
         *("tenant", "feature", "session_id", "task_id", "service", "service_version", "environment", "host", "pod"),
         *("provider_account", "prompt_name", "prompt_version", "route", "tool_name", "agent_name"),
     )

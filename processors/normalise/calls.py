@@ -100,6 +100,10 @@ def _steps(scopes: Scopes) -> tuple[tuple[tuple[pl.Expr, ...], ...], tuple[tuple
     return (
         (
             (
+                pl.coalesce(_named("request_model"), _named("other_model")).alias("request_model"),
+                _named("response_model").alias("response_model"),
+            ),
+            (
                 _first_role(there, lambda role: role.role, pl.String).alias("_role"),
                 _first_role(there, lambda role: role.operation, pl.String).alias("role_operation"),
                 _first_role(there, lambda role: role.otherwise.removeprefix(NAMED), pl.String).alias("role_otherwise"),
@@ -228,6 +232,12 @@ def _request_model(there: Iterable[Role]) -> pl.Expr:
     return pl.coalesce("request_model", pl.col("provider_model").str.extract(r"/(.+)$"), named, asked_only)
 
 
+def _named(model: str) -> pl.Expr:
+    """NULL where a word stands for no model."""
+    none = pl.col(model).str.strip_chars().str.to_lowercase().is_in(list(words("model")))
+    return pl.when(none.not_()).then(pl.col(model))
+
+
 def _bare(model: str) -> pl.Expr:
     """``gemini/gemini-2.5-flash`` of Gemini is gemini-2.5-flash, where a scope writes models like that."""
     prefixed = (pl.col("models") == "prefixed") & (
@@ -238,9 +248,11 @@ def _bare(model: str) -> pl.Expr:
 
 def _provider() -> pl.Expr:
     """``openai.chat`` is openai, ``google.vertex.chat`` google.vertex; ``openai/gpt-4o`` names its provider too."""
-    whole, in_model = pl.col("provider"), pl.col("provider_model").str.extract(r"^([^/]+)/")
+    whole, other = pl.col("provider"), pl.col("other_provider")
+    in_model = pl.col("provider_model").str.extract(r"^([^/]+)/")
     cut = [whole.str.extract(pattern) for pattern in (r"^\s*(.+)\.[^.]+$", r"^\s*([^.]+)\.", _MEMBER)]
-    return pl.coalesce(*[closed("provider", word) for word in (whole, *cut, in_model)], opened("provider"))
+    told = [closed("provider", word) for word in (whole, *cut, in_model)]
+    return pl.coalesce(*told, opened("provider"), opened("provider", other))
 
 
 def _name_servers(frame: pl.DataFrame) -> pl.DataFrame:

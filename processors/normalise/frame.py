@@ -22,6 +22,7 @@ _CONVENTION_FROM = (
     "input_tokens",
     "output_tokens",
     "request_model",
+    "other_model",
     "response_model",
     "guardrail_action",
     "guardrail_denied",

@@ -24,7 +24,7 @@ from processors.normalise.semantics import EXCLUSIVE, OF_TOOLS, RULED, cached, t
 
 SIDES = ("input", "output")
 _OWN = ("cache_write_5m_tokens", "taken_input_tokens", "taken_output_tokens", "tool_use_input_tokens")
-PIECES = (*_OWN, "uncached_input_tokens", "text_cached_input_tokens", "total_tokens")
+PIECES = (*_OWN, "uncached_input_tokens", "whole_input_tokens", "text_cached_input_tokens", "total_tokens")
 """Counts that become parts of others, and are no columns of the lake."""
 _APART = ("audio", "image", "video")
 

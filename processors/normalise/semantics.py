@@ -1,9 +1,9 @@
 """Whether token counts were written with or without their parts: rules of ``conventions/usage.csv``, else the total.
 
-A count of the uncached input beside it settles the matter: the input is it, or is it and what was cached. Where no rule
-speaks, a producer's own total is a witness: where it is input + cached parts + output, the input leaves
-them out; where it is input + output + reasoning, the output does. A total that is input + output says nothing: some add
-up what they have.
+A count of the uncached input beside it settles the matter: the input is it, or is it and what was cached; so does one
+of the whole input that is input + cached parts. Where no rule speaks, a producer's own total is a witness: where it is
+input + cached parts + output, the input leaves them out; where it is input + output + reasoning, the output does. A
+total that is input + output says nothing: some add up what they have.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ OF_READ = "inclusive_of_read"
 """Of the input: it has what was read from a cache, and in some versions not what was written to it."""
 OF_TOOLS = "inclusive_of_tools"
 """Of the input: it has what was cached, and what tools gave as well."""
+OR_GUESSED = "or_guessed"
+"""Of the input: it has what was cached; but where a stream told no usage, it is guessed from the length of the text."""
 BY_TOTAL = "by_total"
 """Of the input: it lacks what was cached, but where the total is just both sides: the provider's own has all four."""
 EITHER = "either"
@@ -38,7 +40,7 @@ _RESPONSES = {"response_id": "resp_"}
 """Decoded column -> how a text begins that one API alone writes. Pydantic AI calls xAI's own client so: a chat."""
 _DETAIL_OF = {"chat_detail": EXCLUSIVE, "responses_detail": "inclusive"}
 """Decoded column -> how an API counts whose usage alone has such a detail."""
-MEANS = {OF_TOOLS: "inclusive", TWICE: "inclusive", BARE: EXCLUSIVE}
+MEANS = {OF_TOOLS: "inclusive", OR_GUESSED: "inclusive", TWICE: "inclusive", BARE: EXCLUSIVE}
 """What words of ``usage.csv`` say of the cached part or the reasoning."""
 
 RULED = {"input": "_input_ruled", "output": "_output_ruled"}
@@ -127,9 +129,10 @@ def left_out(side: str) -> pl.Expr:
 
 
 def _beside() -> pl.Expr:
-    uncached = pl.col("uncached_input_tokens")
-    without = pl.when((cached() > 0) & (pl.col("input_tokens") == uncached)).then(pl.lit(EXCLUSIVE))
-    return without.when(pl.col("input_tokens") == uncached + cached()).then(pl.lit("inclusive"))
+    """Who calls a count the whole input may have left out the cache himself: that it is the same says nothing."""
+    told, uncached, whole = (pl.col(f"{name}input_tokens") for name in ("", "uncached_", "whole_"))
+    lacks = (cached() > 0) & ((told == uncached) | (told + cached() == whole)).fill_null(value=False)
+    return pl.when(lacks).then(pl.lit(EXCLUSIVE)).when(told == uncached + cached()).then(pl.lit("inclusive"))
 
 
 def _between() -> pl.Expr:

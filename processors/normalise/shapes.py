@@ -23,14 +23,16 @@ from processors.decode import Decoded
 
 WORDS = (
     *("name", "kind", "status_code", "scope_name", "scope_version", "operation", "operation_kind", "span_type"),
-    *("provider", "provider_model", "request_model", "response_model", "server_address", "rpc_method"),
+    *("provider", "other_provider", "provider_model", "request_model", "other_model", "response_model"),
+    *("server_address", "rpc_method"),
     *("stream", "stream_asked", "refused", "finish_reason", "error_level", "http_status"),
 )
 """Columns whose values are part of a shape."""
 GIVEN = ("ttft", "first_chunk_at", "error_type", "azure_api_version", "task_outcome")
 """Columns of which only counts whether there is a value."""
 TOLD_BY = (
-    *("operation", "operation_kind", "input_tokens", "output_tokens", "request_model", "response_model"),
+    *("operation", "operation_kind", "input_tokens", "output_tokens", "request_model", "other_model"),
+    "response_model",
     *(
         "guardrail_action",
         "guardrail_denied",

@@ -10,7 +10,18 @@ from collections.abc import Callable, Mapping
 import polars as pl
 
 from processors.normalise.parts import FIVE_MINUTES, UNANSWERED, apply_rules, exceeds
-from processors.normalise.semantics import BARE, BY_API, EITHER, EXCLUSIVE, OF_READ, RULED, TWICE, UNKNOWN, cached
+from processors.normalise.semantics import (
+    BARE,
+    BY_API,
+    EITHER,
+    EXCLUSIVE,
+    OF_READ,
+    OR_GUESSED,
+    RULED,
+    TWICE,
+    UNKNOWN,
+    cached,
+)
 
 _GEMINI = "gemini"
 """Part of the names of all models whose total has what tools gave, and whose thoughts may stand in it alone."""
@@ -103,18 +114,20 @@ def _is_called(part: str) -> pl.Expr:
 
 
 def flag_doubts(frame: pl.DataFrame) -> pl.DataFrame:
-    """``cached_kind_untold``, ``usage_cut``, ``lifetimes_beyond_write``, ``write_unsure`` and ``total_disagrees``."""
+    """``cached_kind_untold usage_cut lifetimes_beyond_write write_unsure guess_possible total_disagrees``."""
     kept = pl.col("cache_write_1h_tokens").fill_null(0) + pl.col(FIVE_MINUTES)
     lifetimes = (kept > pl.col("cache_write_tokens")) & ~pl.col("_refused")
     summed = _TOTAL.is_null() | (_BEYOND == 0)
     unsure = (pl.col(RULED["input"]) == OF_READ) & pl.col("stream") & summed & (_WRITTEN > 0)
     mended = pl.col("_repair").fill_null("").str.contains("outside_input", literal=True)
     cut = pl.col("usage_is_cut") & pl.col("_model_call") & pl.col("cached_input_tokens").is_null()
+    uncounted = pl.col("cached_input_tokens").is_null() & _INPUT.is_not_null() & pl.col("_model_call")
     rules = {
         "cached_kind_untold": _overlaps(),
         "usage_cut": cut,
         "lifetimes_beyond_write": lifetimes,
         "write_unsure": unsure & ~mended,
+        "guess_possible": (pl.col(RULED["input"]) == OR_GUESSED) & pl.col("stream") & uncounted,
         "total_disagrees": _disagrees(),
     }
     return apply_rules(frame, rules, lambda found: found)

@@ -171,7 +171,7 @@ def test_roles_and_usage_rules_speak_known_words():
     assert said - {"", NAMED} <= OPERATIONS
     assert all(role.group("operation") for role in roles() if role.otherwise == NAMED)
     said = {side for rule in usage_rules() for side in (rule.input, rule.output)}
-    inputs = {"inclusive_of_read", "inclusive_of_tools", "by_total", "either"}
+    inputs = {"inclusive_of_read", "inclusive_of_tools", "or_guessed", "by_total", "either"}
     assert said == {"inclusive", "exclusive", "unknown", *inputs, "bare", "twice", "by_api"}
 
 

@@ -277,6 +277,28 @@ def test_a_mere_bad_request_is_refined_by_what_was_wrong_with_it():
     assert _by_evidence(evidence for evidence, _ in cases) == cases
 
 
+def test_a_403_may_be_a_moderation_or_an_account_without_credits():
+    openrouter = "openai/gpt-4o requires moderation on OpenAI. Your input was flagged for 'sexual'. No credits charged."
+    denied = "The caller does not have permission to execute the specified operation"
+    xai = f"{{'code': '{denied}', 'error': \"Your newly created team doesn't have any credits yet. Buy some.\"}}"
+    texts = [
+        (openrouter, "content_filter"),
+        (xai, "quota_exceeded"),
+        (denied, "permission"),
+        ("Your prompt was sent to a model that timed out", "permission"),
+    ]
+    ways: list[dict[str, Any]] = [
+        {"http_status": 403, "error_type": "PermissionDeniedError"},
+        {"http_status": 403},
+        {"exception_type": "openai.PermissionDeniedError"},
+    ]
+    cases = [(way | {"error_text": text}, expected) for way in ways for text, expected in texts]
+    cases += [({"error_text": f"openai.PermissionDeniedError: Error code: 403 - {text}"}, one) for text, one in texts]
+    cases += [({"http_status": 403, "error_code": "permission_error", "error_text": xai}, "permission")]
+
+    assert _by_evidence(evidence for evidence, _ in cases) == cases
+
+
 def test_a_code_that_comes_with_several_classes_gives_way_to_the_status():
     table = [
         ({"error_code": "invalid_request_error", "http_status": 401}, "auth"),

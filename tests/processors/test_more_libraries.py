@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -86,6 +87,41 @@ def test_an_inference_profile_is_bedrocks_whoever_names_it_and_nobody_says_so():
     rows = _rows(cases)
 
     assert {case: row["provider"] for case, row in rows.items()} == dict.fromkeys(cases, "aws.bedrock")
+
+
+def test_a_word_for_no_model_is_none_and_what_else_names_it_is_asked():
+    beside = {f"traceloop.association.properties.ls_{name}": name for name in ("model_name", "provider")}
+    given = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 5, "gen_ai.provider.name": "langchain"}
+    words = ("unknown", "Unknown", " None", "undefined", "", "unknown-2", "gpt-4o")
+
+    rows = _rows(
+        {
+            (word, str(more)): _sent(
+                given | more | {f"gen_ai.{which}.model": word for which in ("request", "response")}, ""
+            )
+            for word in words
+            for more in ({}, beside)
+        }
+    )
+
+    told = ("request_model", "response_model", "provider")
+    assert {case: tuple(row[name] for name in told) for case, row in rows.items()} == {
+        (word, str(more)): (
+            word if word[-1:] in ("2", "o") else "model_name" if more else None,
+            word if word[-1:] in ("2", "o") else None,
+            "provider" if more else None,
+        )
+        for word in words
+        for more in ({}, beside)
+    }
+
+
+def test_langchain_names_the_model_that_traceloop_does_not_know():
+    recorded = Path(__file__).parent.parent / "data" / "recorded" / "openllmetry-0.62.4-langchain-stream.pb"
+    row = bill_of({"it": recorded.read_bytes()}, ENGINE)["it"]
+
+    assert (row["provider"], row["request_model"], row["response_model"]) == ("deepseek", "deepseek-chat", None)
+    assert (_counts(row), row["price_status"]) == ((1300, 500, 410, None), "priced")
 
 
 def test_a_dot_in_a_models_name_does_not_make_it_bedrocks():

@@ -187,6 +187,29 @@ def test_openlit_passes_on_what_each_provider_counts():
     assert [(provider, row["input_tokens"], row["output_tokens"]) for provider, row in rows.items()] == table
 
 
+def test_a_stream_that_openlit_may_have_counted_itself_is_flagged():
+    counts = {"gen_ai.usage.input_tokens": 8, "gen_ai.usage.output_tokens": 12}
+    stream = {"gen_ai.request.is_stream": True}
+    counted = {"gen_ai.usage.cache_read.input_tokens": 0}
+    table: list[tuple[str, dict[str, Any], str]] = [
+        ("openai", stream, "inclusive+guess_possible"),
+        ("groq", stream, "inclusive+guess_possible"),
+        ("openai", stream | counted, "inclusive"),
+        ("openai", {"gen_ai.request.is_stream": False}, "inclusive"),
+        ("anthropic", stream, "exclusive"),
+    ]
+
+    rows = row_of(
+        {
+            (provider, str(more)): _told({**_chat(provider), **counts, **more}, "openlit.otel.tracing")
+            for provider, more, _ in table
+        }
+    )
+
+    assert [row["usage_semantics"] for row in rows.values()] == [semantics for *_, semantics in table]
+    assert {row["input_tokens"] for row in rows.values()} == {8}
+
+
 def test_langfuse_keeps_usage_as_it_was_given():
     table = [
         ('{"input": 276, "output": 217, "total": 1545, "input_cache_read": 924, "output_reasoning": 128}', (1200, 345)),

@@ -253,6 +253,66 @@ def test_langchain_calls_writes_to_a_cache_none_where_it_tells_how_long_they_are
     } == {case: (1300, 1000, written, 50, hours, "priced") for case, (_, written, hours) in expected.items()}
 
 
+def _bedrock(prompt: int, total: int, usage: dict[str, int], metadata: dict[str, Any]) -> ExportTraceServiceRequest:
+    kwargs = {"content": "MARKER", "usage_metadata": metadata}
+    answer = {"generations": [[{"message": {"lc": 1, "kwargs": kwargs}}]], "llm_output": {"usage": usage}}
+    told = {"openinference.span.kind": "LLM", "llm.provider": "amazon_bedrock", "output.value": json.dumps(answer)}
+    told |= {"llm.model_name": "us.anthropic.claude-sonnet-4-20250514-v1:0", "llm.token_count.total": total}
+    told |= {"llm.token_count.prompt": prompt, "llm.token_count.completion": 410}
+    return request(span(told, name="ChatBedrock"), scope=LANGCHAIN, version="0.1.80")
+
+
+def test_langchains_bedrock_left_the_cache_out_of_its_prompt_whatever_it_added_up():
+    read, written = "cache_read_input_tokens", "cache_write_input_tokens"
+    usage = {"prompt_tokens": 700, "completion_tokens": 410, read: 500, written: 100}
+    details = {"input_token_details": {"cache_read": 500, "cache_creation": 100}}
+    sums = {"1.9": (1300, 1710), "0.2.35": (700, 1710), "0.2.24": (700, 1610)}
+
+    rows = _bills(
+        {
+            version: _bedrock(700, total, usage | {"total_tokens": total}, {"input_tokens": whole} | details)
+            for version, (whole, total) in sums.items()
+        }
+    )
+
+    assert {version: (_counts(row), row["cost_usd"]) for version, row in rows.items()} == dict.fromkeys(
+        sums, ((1300, 500, 100, 410, None), Decimal("0.008775"))
+    )
+
+
+def test_a_prompt_that_lacks_the_cache_is_told_by_the_answer_whoever_wrote_it():
+    usage = {"input_tokens": 700, "cache_read_input_tokens": 500, "cache_creation_input_tokens": 100}
+    openai = {"input_tokens": 1300, "input_tokens_details": {"cached_tokens": 500}}
+    claude, gpt = {"llm.model_name": "claude-sonnet-4-5"}, {"llm.model_name": "gpt-4o"}
+    cases = {
+        "Anthropic 0.1.10": ("anthropic", 700, usage, claude),
+        "Anthropic 1.0.6, a stream": ("anthropic", 1300, usage, claude),
+        "Anthropic, nothing cached": ("anthropic", 1300, {"input_tokens": 1300}, claude),
+        "OpenAI's responses": ("openai", 1300, openai, gpt),
+    }
+    given = {"openinference.span.kind": "LLM", "llm.token_count.completion": 410}
+
+    rows = _bills(
+        {
+            case: request(
+                span(
+                    given | model | {"llm.token_count.prompt": prompt, "output.value": json.dumps({"usage": told})},
+                    name="Messages",
+                ),
+                scope=f"openinference.instrumentation.{library}",
+            )
+            for case, (library, prompt, told, model) in cases.items()
+        }
+    )
+
+    assert {case: (*_counts(row)[:3], row["usage_semantics"]) for case, row in rows.items()} == {
+        "Anthropic 0.1.10": (1300, 500, 100, "exclusive"),
+        "Anthropic 1.0.6, a stream": (1300, 500, 100, "inclusive"),
+        "Anthropic, nothing cached": (1300, None, None, "inclusive"),
+        "OpenAI's responses": (1300, 500, None, "inclusive"),
+    }
+
+
 def test_what_langsmith_exports_has_the_same_names_in_a_repr():
     given = {"gen_ai.system": "openai", "gen_ai.operation.name": "chat", "gen_ai.request.model": "o3"}
     given |= {"gen_ai.usage.input_tokens": 1000, "gen_ai.usage.output_tokens": 400, "gen_ai.usage.total_tokens": 1400}

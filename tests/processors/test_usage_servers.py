@@ -10,6 +10,7 @@ Perplexity's deep research counts reasoning and citations beside ``completion_to
 
 import json
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from genai_prices import Usage, calc_price
@@ -143,6 +144,39 @@ def test_a_response_of_xai_has_its_reasoning_already():
     assert {scope: (row["output_tokens"], row["reasoning_tokens"]) for scope, row in rows.items()} == dict.fromkeys(
         scopes, (400, 300)
     )
+
+
+def test_an_output_of_xai_of_which_nobody_tells_the_reasoning_is_unknown():
+    recorded = Path(__file__).parent.parent / "data" / "recorded" / "openai-v2-2.1-xai.pb"
+    row = bill_of({"it": recorded.read_bytes()}, ENGINE)["it"]
+
+    assert (row["provider"], row["input_tokens"], row["output_tokens"]) == ("x_ai", 1300, None)
+    assert row["usage_semantics"] == "inclusive+output_unsure+output_missing"
+
+
+def test_models_of_xai_that_do_not_reason_have_all_of_their_output():
+    expected = {
+        **dict.fromkeys(("grok-3", "grok-3-fast", "grok-2-1212", "grok-4-1-fast-non-reasoning"), 400),
+        **dict.fromkeys(("grok-3-mini", "grok-3-mini-fast", "grok-4", "grok-code-fast-1", "grok-9"), None),
+    }
+    tellers = {"opentelemetry.instrumentation.openai_v2": "", "openlit.otel.tracing": "1.45.0", CONTRIB: "1.1b0"}
+    cases = {
+        (scope, model): _sent(_chat("xai", model, 1000, 400), scope, version)
+        for scope, version in tellers.items()
+        for model in expected
+    }
+
+    rows = bill_of(cases, ENGINE)
+
+    assert {case: row["output_tokens"] for case, row in rows.items()} == {
+        (scope, model): out for scope in tellers for model, out in expected.items()
+    }
+
+
+def test_who_tells_reasoning_above_zero_tells_by_silence_that_there_was_none():
+    row = _bill(_chat("xai", "grok-4", 1000, 400), CONTRIB, "1.2b0")
+
+    assert (row["output_tokens"], row["usage_semantics"]) == (400, "inclusive")
 
 
 def test_what_grok_thought_and_nobody_tells_stands_in_its_total():
