@@ -83,6 +83,8 @@ def agents_chains_and_tasks_around(world: World, chance: random.Random) -> list[
     for span in spans:
         places.setdefault((span.trace, span.id if span.parent is None else span.parent), []).append(span)
     for (trace, _), inside in places.items():
+        if inside[0].scope.startswith("logfire"):
+            continue  # both halves of a stream are told below one span, so there are no two agents around them
         for parent in {span.parent for span in inside}:
             if parent is None or chance.random() < 0.5:
                 wrapped = [span for span in inside if span.parent == parent]

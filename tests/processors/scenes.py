@@ -152,13 +152,15 @@ def hedged_requests(world: World, draw: Draw) -> None:
 
 def streams_told_by_request_and_record(world: World, draw: Draw) -> None:
     span, log = {"logfire.span_type": "span", "gen_ai.request.stream": True}, {"logfire.span_type": "log"}
+    late = draw.lag * 1000 if draw.maybe else 0  # below one span they are known however late the stream is read
+    below = web(world, draw) if draw.maybe and draw.count > 1 else None
     for n in range(draw.count):
         at = n * 120 if draw.yes else 0  # nearer ones may be paired crosswise by a flush that has not seen all
         wrapped = draw.maybe and draw.count == 1
-        outer = world.tell("pydantic_ai", chat(draw), at=at - 1, ms=700) if wrapped else None
+        outer = world.tell("pydantic_ai", chat(draw), at=at - 1, ms=700 + late) if wrapped else below
         world.tell("logfire", chat(draw), outer, at=at, ms=5, known=False, also=span)
         name = f"streaming response from '{draw.model}' took 0.60s"
-        world.tell("logfire", chat(draw), at=at + 605, ms=0, name=name, also=log | {"duration": 0.6})
+        world.tell("logfire", chat(draw), outer, at=at + 605 + late, ms=0, name=name, also=log | {"duration": 0.6})
     world.calls += [chat(draw)] * draw.count
 
 

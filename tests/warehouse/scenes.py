@@ -14,8 +14,11 @@ REQUEST = {"convention": "logfire", "request_model": "gpt-4o-mini", "stream": Tr
 RECORD = {"convention": "logfire", "request_model": "gpt-4o-mini", "stream": True, "_role": "usage_record", "ms": 0}
 
 
-def record(span_id: str, at: float, took: float, **fields: Any) -> dict[str, Any]:
-    return span(span_id, trace=span_id, at=at, **RECORD | {"_reported_duration_ms": took, "duration_ms": took} | fields)
+def record(
+    span_id: str, at: float, took: float, parent: str | None = None, *, trace: str = "", **fields: Any
+) -> dict[str, Any]:
+    told = RECORD | {"_reported_duration_ms": took, "duration_ms": took} | fields
+    return span(span_id, parent, trace=trace or span_id, at=at, **told)
 
 
 CHATS, PROMPTS = "chatcmpl-0a1b2c3d4e5f6a7b8c9d", "cmpl-550e8400-e29b-41d4-a716-446655440000"
@@ -183,6 +186,29 @@ SCENES: dict[str, tuple[list[dict[str, Any]], dict[str, str]]] = {
             *(record(f"r{n}", at=n * 20 + 2 + 100 * n, took=100 * n, **USAGE) for n in (1, 2, 3)),
         ],
         {f"q{n}": f"split_stream>r{n}" for n in (1, 2, 3)} | {f"r{n}": "billed" for n in (1, 2, 3)},
+    ),
+    "below one span a record finds its request however late the stream is read": (
+        [
+            tool("agent", operation="invoke_agent", _role="aggregate", ms=3000),
+            *(span(f"q{n}", "agent", at=n, **REQUEST) for n in (1, 2, 3)),
+            *(record(f"r{n}", n * 600, 100, "agent", trace="t", **USAGE) for n in (1, 2, 3)),
+        ],
+        {"agent": "no_model_call"}
+        | {f"q{n}": f"split_stream>r{4 - n}" for n in (1, 2, 3)}
+        | {f"r{n}": "billed" for n in (1, 2, 3)},
+    ),
+    "a record takes no request below another span": (
+        [
+            *(
+                span(f"call{n}", trace=f"c{n}", at=n - 1, ms=300, response_id=f"chatcmpl-1234567{n}", **USAGE)
+                for n in (1, 2)
+            ),
+            *(span(f"q{n}", f"call{n}", trace=f"c{n}", at=n, **REQUEST) for n in (1, 2)),
+            *(record(f"r{n}", 290, 287, f"call{n}", trace=f"c{n}", **USAGE) for n in (1, 2)),
+        ],
+        {f"call{n}": f"wraps_call>r{n}" for n in (1, 2)}
+        | {f"q{n}": f"split_stream>r{n}" for n in (1, 2)}
+        | {f"r{n}": "billed" for n in (1, 2)},
     ),
     "a usage record alone is billed": ([record("usage", at=280, took=277, **USAGE)], {"usage": "billed"}),
     "a wire copy is its parent, also where the parent is not here": (

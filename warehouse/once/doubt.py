@@ -75,19 +75,25 @@ def _find_copied(facts: Facts, alive: Bools) -> Bools:
 
 
 def _find_split(facts: Facts) -> Bools:
-    """Records of usage and the requests of their convention that ended when a record's reckoning begins."""
+    """Records of usage and the requests of their convention below the same span, or that ended when a record begins."""
     found = np.zeros(len(facts.is_call), np.bool_)
     records = facts.is_call & facts.is_record
     if not records.any():
         return found
     at, data, known = facts.texts("convention")
     key = first_of(facts.ledger, at, data, known & facts.is_call)
-    rows = np.flatnonzero(facts.is_call & np.isin(key, key[records]) & _has_time(facts))
+    asked = facts.is_call & np.isin(key, key[records]) & _has_time(facts)
+    rows = np.flatnonzero(asked)
     began, ended = _times(facts)
     edge = np.where(records, began, ended)
     nothing, never = np.zeros(len(found), np.int64), np.zeros(len(found), np.bool_)
     told = (records.astype(np.int64), never, never)
     beside(rows[np.lexsort((edge[rows], key[rows]))], edge, key, told, (nothing, nothing, nothing), found)
+    for name in ("trace_id", "parent_span_id"):
+        at, data, known = facts.texts(name)
+        asked &= known
+        key = first_of(key, at, data, asked)
+    found |= asked & np.isin(key, key[asked & records]) & np.isin(key, key[asked & ~records])
     return found
 
 

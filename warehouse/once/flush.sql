@@ -8,6 +8,7 @@ SELECT
     CASE WHEN _role = 'repeat' THEN parent_span_id END AS successor_id,
     'wire_copy' AS successor_why,
     _role = 'usage_record' AS is_usage_record,
+    false AS has_request,
     _role = 'fetch' AS is_fetch,
     _role <> 'repeat' AND operation IN ('execute_tool', 'retrieval', 'guardrail', 'evaluation') AS is_work,
     convention, coalesce(_scope_name, convention) AS teller, service, operation, provider, request_model, response_model,

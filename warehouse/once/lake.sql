@@ -11,6 +11,8 @@ SELECT
     suppressed_by AS successor_id,  -- decided already: the span that tells of the same call
     'told_before' AS successor_why,
     convention = 'logfire' AND duration_ms * 1000 > epoch_us(ended_at) - epoch_us(started_at) + 1 AS is_usage_record,
+    coalesce(convention = 'logfire' AND duration_ms * 1000 < epoch_us(ended_at) - epoch_us(started_at) - 1, false)
+        AS has_request,  -- a usage record that a flush has put to the start of its request: a whole stream, and no half of one
     operation = 'task' AND response_id IS NOT NULL AS is_fetch,  -- asks for a response that another call has made
     operation IN ('execute_tool', 'retrieval', 'guardrail', 'evaluation') AND suppressed_by IS NULL AS is_work,
     convention, concat_ws(' ', convention, scope_version) AS teller,  -- which instrumentation speaks

@@ -1,7 +1,9 @@
 -- split_stream: one stream told twice without a common id: a span for the request, which ends when the stream begins,
 -- and a record that carries the usage when the stream has ended, `reported_ms` later. The record is billed, from the
--- start of the request on. The request knows no usage, or was lent the same by a span around it. Among streams at the
--- same time each record takes the request whose end is nearest; those that began in the same instant are taken in order.
+-- start of the request on. The request did not fail, and knows no usage or was lent the same by a span around it. Both are
+-- told in one place: where both have a parent it is the same one, however late the stream was read; where one has none,
+-- the record begins within 100 ms. Each record takes the request of its trace whose end is nearest, else that of another
+-- trace; those that began in the same instant are taken in order. A record that a flush has given its request is whole.
 -- A request may stand for a call that is told in full inside it (an SDK's own span): then that call is billed, and the
 -- record tells it again.
 CREATE TEMP TABLE split AS
@@ -23,9 +25,12 @@ stream AS (
         ORDER BY trace_id, span_id
     ) AS nth
     FROM asked
-    WHERE has_time AND (is_usage_record OR stream IS DISTINCT FROM false AND convention IN (
-        SELECT convention FROM told_once WHERE is_usage_record
-    ))
+    WHERE has_time AND NOT has_request AND (
+        is_usage_record OR (
+            stream IS DISTINCT FROM false AND status IS DISTINCT FROM 'error'
+            AND convention IN (SELECT convention FROM told_once WHERE is_usage_record)
+        )
+    )
 ),
 edge AS (
     SELECT c.row AS request, r.row AS record, c.inner_call, row_number() OVER (
@@ -40,7 +45,10 @@ edge AS (
         AND c.request_model IS NOT DISTINCT FROM r.request_model
         AND NOT c.is_usage_record
         AND (c.usage_rank IS NULL OR (c.stream AND c.input_tokens = r.input_tokens AND c.output_tokens = r.output_tokens))
-        AND abs(r.started_us - c.ended_us) <= 100_000
+        AND CASE WHEN r.parent_span_id IS NOT NULL AND c.parent_span_id IS NOT NULL
+            THEN r.trace_id = c.trace_id AND r.parent_span_id = c.parent_span_id
+            ELSE abs(r.started_us - c.ended_us) <= 100_000
+        END
     WHERE r.is_usage_record
 ),
 pick AS (
