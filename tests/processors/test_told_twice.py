@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
+
 from processors.engine import Engine
 from processors.messages import Message
 from processors.settings import WorkerSettings
 from tests.processors.flushes import Case, processed_of
-from tests.processors.otlp import RECEIVED_US, TOPIC
+from tests.processors.otlp import RECEIVED_US, TOPIC, message
+from tests.processors.test_laws import rows_of, settled
+from warehouse.schemas import SPANS
 
 HERE = Path(__file__).parent.parent / "data" / "twice"
 ENGINE = Engine.of(WorkerSettings(), user_key=b"a key of the tests")
@@ -87,3 +94,44 @@ def test_calls_at_once_through_two_client_libraries_are_two():
         "gemini-beside-openai": [("gcp.gemini", 1000, None, 5, "0.0003125")] * 2
         + [("openai", 1000, None, 5, None)] * 2,
     }
+
+
+COUNTED, UNCOUNTED = (1300, 500, 410), (None, None, None)
+STREAMS = {
+    "llamaindex-openai-late-streams": [COUNTED] * 3,  # each handed over right after the one before had been read
+    "llamaindex-openai-streams-without-usage": [UNCOUNTED] * 2,
+    "llamaindex-responses-streams": [COUNTED] * 3,  # which only who saw the end has counted
+    "logfire-below-openai-late-stream": [COUNTED] * 2,  # one read 147 ms after it was handed over
+    "langchain-between-bedrock-and-anthropic": [(1000, 0, 50)] * 2,  # LangChain's span is Bedrock's alone
+}
+"""Input, cached and output tokens of each call."""
+
+
+def test_streams_and_calls_at_once_are_billed_once_each():
+    found = spans({name: recorded(name) for name in STREAMS})
+
+    counts = ("input_tokens", "cached_input_tokens", "output_tokens")
+    billed = {name: [row for row in rows if row["billable"]] for name, rows in found.items()}
+    assert {name: [tuple(row[count] for count in counts) for row in rows] for name, rows in billed.items()} == STREAMS
+
+
+@pytest.mark.parametrize("name", ["logfire-below-openai-streams", "logfire-late-streams"])
+def test_no_billed_stream_is_lost_however_flushes_cut_its_halves_apart(name: str):
+    sent = ExportTraceServiceRequest.FromString((HERE / f"{name}.pb").read_bytes())
+    one_each = [
+        ResourceSpans(resource=group.resource, scope_spans=[ScopeSpans(scope=scope.scope, spans=[one])])
+        for group in sent.resource_spans
+        for scope in group.scope_spans
+        for one in scope.spans
+    ]
+    counted = []
+    for seed in (0, 4, 10):  # cuts by which calls were lost once
+        chance = random.Random(seed)
+        parts = [ExportTraceServiceRequest() for _ in range(chance.randint(2, 3))]
+        for one in chance.sample(one_each, len(one_each)):
+            chance.choice(parts).resource_spans.append(one)
+        flushes = [rows_of([message(part, offset=n)]).select(SPANS.names) for n, part in enumerate(parts)]
+        rows = settled(flushes).to_pylist()
+        counted.append([row["output_tokens"] for row in rows if row["billable"] and row["output_tokens"]])
+
+    assert counted == [[410] * 3] * 3

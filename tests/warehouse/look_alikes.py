@@ -134,6 +134,18 @@ APART: dict[str, list[dict[str, Any]]] = {
         span("request", trace="r", **REQUEST),
         record("usage", at=900, took=277, **USAGE),
     ],
+    "a stream and a usage record below another span": [
+        span("request", "here", trace="r", **REQUEST),
+        record("usage", 280, 277, "there", trace="r", **USAGE),
+    ],
+    "a stream that failed and the usage record of the next one": [
+        span("request", "here", trace="r", **REQUEST | FAILED),
+        record("usage", 280, 277, "here", trace="r", **USAGE),
+    ],
+    "a stream that failed and the one that another instrumentation saw begin then": [
+        span("refused", trace="h", ms=2, stream=True, request_model="gpt-4o", convention="openinference", **FAILED),
+        span("asked", at=30, ms=600, stream=True, request_model="gpt-4o", **USAGE),
+    ],
     "a stream and a usage record of another model": [
         span("request", trace="r", **REQUEST),
         record("usage", at=280, took=277, request_model="gpt-4o"),

@@ -199,16 +199,22 @@ SCENES: dict[str, tuple[list[dict[str, Any]], dict[str, str]]] = {
     ),
     "a record takes no request below another span": (
         [
-            *(
-                span(f"call{n}", trace=f"c{n}", at=n - 1, ms=300, response_id=f"chatcmpl-1234567{n}", **USAGE)
-                for n in (1, 2)
-            ),
-            *(span(f"q{n}", f"call{n}", trace=f"c{n}", at=n, **REQUEST) for n in (1, 2)),
-            *(record(f"r{n}", 290, 287, f"call{n}", trace=f"c{n}", **USAGE) for n in (1, 2)),
+            span("q1", "call1", trace="c1", at=1, **REQUEST),
+            record("r2", 290, 287, "call2", trace="c2", **USAGE),
+            *(span(f"call{n}", trace=f"c{n}", ms=300, response_id=f"chatcmpl-1234567{n}", **USAGE) for n in (1, 2)),
+            record("r1", 290, 287, "call1", trace="c1", **USAGE),
+            span("q2", "call2", trace="c2", at=1, **REQUEST),
         ],
         {f"call{n}": f"wraps_call>r{n}" for n in (1, 2)}
         | {f"q{n}": f"split_stream>r{n}" for n in (1, 2)}
         | {f"r{n}": "billed" for n in (1, 2)},
+    ),
+    "a stream that was handed over uncounted is the one that began there": (
+        [
+            span("handed", trace="h", ms=2, stream=True, request_model="gpt-4o", convention="openinference"),
+            span("read", at=30, ms=600, stream=True, request_model="gpt-4o", **USAGE),
+        ],
+        {"handed": "same_call>read", "read": "billed"},
     ),
     "a usage record alone is billed": ([record("usage", at=280, took=277, **USAGE)], {"usage": "billed"}),
     "a wire copy is its parent, also where the parent is not here": (

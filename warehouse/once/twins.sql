@@ -1,13 +1,13 @@
 -- same_call: two instrumentations of one process report one call side by side, in one trace or in two, and no id says so
 -- (an SDK's own span beside an instrumentor's, embeddings, errors). They are one call where the instrumentations differ;
--- service, kind and model agree; one lies within the other to 10 ms, or of two streams that counted the same one ended when
--- it handed its stream over (LlamaIndex), where the other began, or heard its first chunk later, while the other ran; they
+-- service, kind and model agree; one lies within the other to 10 ms, or of two streams one ended when it handed its stream
+-- over (LlamaIndex), where the other began, or heard its first chunk later, while the other ran and no third one; they
 -- begin or end together to 250 ms, but for a stream that was heard so; both worked
 -- or both failed; the tokens are equal where both have some, but for reasoning that one does not know and leaves out; and
 -- both stand where one call can stand: in one trace below the same span, or one of them below an ancestor of the other (a tracer that does not follow the context), in two traces
 -- not below two requests or jobs (spans that are none of GenAI, or that are not here). Sequential calls never lie within
 -- each other; calls of one instrumentation are no twins, nor are two of which one was told by the other's instrumentation,
--- nor two that went through two client libraries.
+-- nor two that went through two client libraries, or are put together with two that did.
 -- Nor are two that contradict each other (`at_odds`): where they name two providers that one call may have (providers.sql),
 -- they must truly overlap, for a refusal here and the attempt elsewhere after it take milliseconds, and tell no two hosts.
 CREATE TEMP MACRO why_ended(finish_reason) AS  -- a model that asks for tools has stopped, as Gemini has it
@@ -27,6 +27,15 @@ CREATE TEMP MACRO at_odds(a, b) AS NOT coalesce(a.session_id = b.session_id OR a
 -- The first chunk of a stream that `a` had handed over came while `b` ran.
 CREATE TEMP MACRO heard_in(a, b) AS a.stream AND b.stream
     AND coalesce(a.late_chunk_us BETWEEN b.started_us - 10_000 AND b.ended_us + 10_000, false);
+
+CREATE TEMP MACRO heard_elsewhere(a, b) AS coalesce(
+    a.late_chunk_us NOT BETWEEN b.started_us - 10_000 AND coalesce(b.late_chunk_us, b.ended_us) + 10_000, false
+);
+
+-- `a` ended as it handed its stream over, where `b` began: it did not fail and had not counted, or was lent the same counts.
+CREATE TEMP MACRO counted_alike(a, b) AS a.stream AND b.stream AND a.some_input = b.some_input AND a.some_output = b.some_output;
+CREATE TEMP MACRO handed_to(a, b) AS abs(a.ended_us - b.started_us) <= 100_000
+    AND (counted_alike(a, b) OR (a.stream AND b.stream AND a.usage_rank IS NULL AND a.status IS DISTINCT FROM 'error'));
 
 CREATE TEMP TABLE party AS
 SELECT *, kind_of_word(provider, server_address) AS word_kind, library_of(teller) AS library
@@ -77,7 +86,7 @@ SELECT DISTINCT k.last AS row, s.teller FROM known AS k JOIN span AS s ON s.row 
 -- Among equals the first of one teller is the first of the other: counted among those only that may be twins.
 CREATE TEMP TABLE near AS
 SELECT
-    one, other, one_by, other_by, one_has_id, other_has_id, one_trace, one_parent, other_parent,
+    one, other, one_by, other_by, one_has_id, other_has_id, one_library, other_library, one_trace, one_parent, other_parent,
     row_number() OVER (ORDER BY
         uncounted, other_word, apart_us, abs(one_nth - other_nth),
         one_started_us, other_started_us, one_trace_id, one_span_id, other_trace_id, other_span_id
@@ -85,11 +94,14 @@ SELECT
 FROM (
     SELECT
         a.row AS one, b.row AS other, a.teller AS one_by, b.teller AS other_by,
-        a.has_id AS one_has_id, b.has_id AS other_has_id,
+        a.has_id AS one_has_id, b.has_id AS other_has_id, a.library AS one_library, b.library AS other_library,
         a.trace_id = b.trace_id AS one_trace, a.parent_span_id AS one_parent, b.parent_span_id AS other_parent,
         a.usage_rank IS NULL OR b.usage_rank IS NULL AS uncounted,
         coalesce(a.provider <> b.provider, false) AS other_word,
-        abs(a.started_us - b.started_us) + abs(a.ended_us - b.ended_us) AS apart_us,
+        coalesce(
+            abs(a.late_chunk_us - b.first_chunk_us), abs(b.late_chunk_us - a.first_chunk_us),
+            abs(a.started_us - b.started_us) + abs(a.ended_us - b.ended_us)
+        ) AS apart_us,
         a.started_us AS one_started_us, b.started_us AS other_started_us,
         a.trace_id AS one_trace_id, a.span_id AS one_span_id, b.trace_id AS other_trace_id, b.span_id AS other_span_id,
         dense_rank() OVER (
@@ -110,20 +122,15 @@ FROM (
         AND (
             (a.started_us <= b.started_us + 10_000 AND b.ended_us <= a.ended_us + 10_000)
             OR (b.started_us <= a.started_us + 10_000 AND a.ended_us <= b.ended_us + 10_000)
-            OR (
-                a.stream AND b.stream AND a.some_input = b.some_input AND a.some_output = b.some_output
-                AND (
-                    abs(a.ended_us - b.started_us) <= 100_000 OR abs(b.ended_us - a.started_us) <= 100_000
-                    OR heard_in(a, b) OR heard_in(b, a)
-                )
-            )
+            OR handed_to(a, b) OR handed_to(b, a) OR heard_in(a, b) OR heard_in(b, a)
         )
+        AND NOT heard_elsewhere(a, b) AND NOT heard_elsewhere(b, a)
         AND (
             coalesce(a.provider = b.provider, true) OR (
                 coalesce(lower(a.server_address) = lower(b.server_address), true)
                 AND (
                     (a.started_us < b.ended_us AND b.started_us < a.ended_us)
-                    OR (a.stream AND b.stream AND a.some_input = b.some_input AND a.some_output = b.some_output)
+                    OR counted_alike(a, b) OR heard_in(a, b) OR heard_in(b, a)
                 )
             )
         )
@@ -158,12 +165,12 @@ WITH RECURSIVE up AS (
 )
 SELECT row, parent_span_id AS span_id, bool_or(is_job) OVER (PARTITION BY row) AS below_job FROM up;
 
--- Each call takes one twin of every other convention: the pairs that fit best first, then the best of what is left. One
--- without an id takes one with an id only once.
+-- Those who tell of one call make a group, which grows by the pairs that fit best first: it has at most one span of each
+-- instrumentation, one that got a response id, and one client library. `paired`: those of a group that may be one call.
 CREATE TEMP TABLE paired AS
 WITH RECURSIVE
 edge AS (
-    SELECT one, other, one_by, other_by, one_has_id, other_has_id, place
+    SELECT *
     FROM near
     WHERE CASE WHEN one_trace THEN
         one_parent IS NOT DISTINCT FROM other_parent
@@ -174,32 +181,43 @@ edge AS (
         OR NOT EXISTS (FROM above WHERE above.row = other AND below_job)
     END
 ),
-pick AS (
-    SELECT *, false AS chosen FROM edge
+met_by AS (  -- from either side
+    SELECT one, other, place, one_by, other_by, one_has_id, other_has_id, one_library, other_library FROM edge
     UNION ALL
-    SELECT one, other, one_by, other_by, one_has_id, other_has_id, place, chosen
+    SELECT other, one, place, other_by, one_by, other_has_id, one_has_id, other_library, one_library FROM edge
+),
+grown AS (
+    SELECT
+        one, other, place, one AS one_group, other AS other_group, [one_by] AS one_by, [other_by] AS other_by,
+        one_has_id, other_has_id, one_library, other_library
+    FROM met_by
+    UNION ALL
+    SELECT *
     FROM (
-        SELECT *,
-            bool_or(chosen) OVER (PARTITION BY one, other_by) OR bool_or(chosen) OVER (PARTITION BY other, one_by) AS taken
+        SELECT
+            one, other, place,
+            least(one_group, any_value(other_group) FILTER (chosen) OVER of_one) AS one_group,
+            least(other_group, any_value(one_group) FILTER (chosen) OVER of_other) AS other_group,
+            one_by || coalesce(any_value(other_by) FILTER (chosen) OVER of_one, []) AS one_by,
+            other_by || coalesce(any_value(one_by) FILTER (chosen) OVER of_other, []) AS other_by,
+            one_has_id OR coalesce(bool_or(other_has_id) FILTER (chosen) OVER of_one, false) AS one_has_id,
+            other_has_id OR coalesce(bool_or(one_has_id) FILTER (chosen) OVER of_other, false) AS other_has_id,
+            coalesce(one_library, any_value(other_library) FILTER (chosen) OVER of_one) AS one_library,
+            coalesce(other_library, any_value(one_library) FILTER (chosen) OVER of_other) AS other_library
         FROM (
-            SELECT one, other, one_by, other_by, one_has_id, other_has_id, place,
-                place = min(place) OVER (PARTITION BY one, other_by) AND place = min(place) OVER (PARTITION BY other, one_by)
+            SELECT *,
+                place = min(place) OVER (PARTITION BY one_group) AND place = min(place) OVER (PARTITION BY other_group)
                     AS chosen
-            FROM pick
-            WHERE NOT chosen
+            FROM grown
+            WHERE one_group <> other_group
         )
+        WINDOW of_one AS (PARTITION BY one_group), of_other AS (PARTITION BY other_group)
     )
-    WHERE chosen OR NOT taken
+    WHERE one_group = other_group OR NOT (
+        list_has_any(one_by, other_by) OR (one_has_id AND other_has_id) OR coalesce(one_library <> other_library, false)
+    )
 )
-SELECT one, other
-FROM (
-    SELECT *,
-        other_has_id AND place > min(place) FILTER (other_has_id) OVER (PARTITION BY one) AS one_has_better,
-        one_has_id AND place > min(place) FILTER (one_has_id) OVER (PARTITION BY other) AS other_has_better
-    FROM pick
-    WHERE chosen
-)
-WHERE NOT one_has_better AND NOT other_has_better;
+SELECT one, other FROM grown WHERE one_group = other_group;
 
 CREATE TEMP TABLE twin AS
 WITH standing AS (
@@ -207,10 +225,9 @@ WITH standing AS (
         ORDER BY late_chunk_us IS NOT NULL, coalesce(usage_rank, 99), started_us, span_id, trace_id, row  -- who saw its end first
     ) AS place
     FROM party
-),
-told AS (SELECT one AS row, other FROM paired UNION ALL SELECT other, one FROM paired)
-SELECT t.row, arg_min(b.row, b.place) AS billed
-FROM told AS t
-JOIN standing AS a ON a.row = t.row
-JOIN standing AS b ON b.row = t.other AND b.place < a.place
-GROUP BY t.row;
+)
+SELECT a.row, arg_min(b.row, b.place) AS billed
+FROM paired AS p
+JOIN standing AS a ON a.row = p.one
+JOIN standing AS b ON b.row = p.other AND b.place < a.place
+GROUP BY a.row;
