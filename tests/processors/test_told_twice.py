@@ -28,6 +28,7 @@ CALLS = {
     "langchain-openai-azure-stream": ("azure.ai.openai", 1000, 800, 400, "0.0055"),
     "langchain-openai-xai": ("x_ai", 1000, 200, 700, "0.01305"),
     "langchain-twice-gemini": ("gcp.gemini", 1100, 600, 400, "0.001168"),
+    "langchain-bedrock-botocore": ("aws.bedrock", 1300, 500, 410, "0.008775"),
     "bedrock-stream-botocore": ("aws.bedrock", 1300, 500, 410, "0.008775"),
 }
 """Provider, input, cached, output tokens and USD by the catalogue's rates of the host."""

@@ -88,7 +88,7 @@ def _find_split(facts: Facts) -> Bools:
     edge = np.where(records, began, ended)
     nothing, never = np.zeros(len(found), np.int64), np.zeros(len(found), np.bool_)
     told = (records.astype(np.int64), never, never)
-    beside(rows[np.lexsort((edge[rows], key[rows]))], edge, key, told, (nothing, nothing, nothing), found)
+    beside(rows[np.lexsort((edge[rows], key[rows]))], edge, key, told, (nothing, nothing, nothing, nothing), found)
     for name in ("trace_id", "parent_span_id"):
         at, data, known = facts.texts(name)
         asked &= known
@@ -112,7 +112,8 @@ def _find_twins(facts: Facts, has_id: Bools, parent: Numbers) -> Bools:
     key = _first_of(service, operation, several)
     rows = np.flatnonzero(several)
     failed = is_word(facts.spans["status"], "error")
-    usage = (facts.count("input_tokens"), facts.count("output_tokens"), facts.count("reasoning_tokens"))
+    kept = facts.count("cached_input_tokens") + facts.count("cache_write_tokens")
+    usage = (facts.count("input_tokens"), kept, facts.count("output_tokens"), facts.count("reasoning_tokens"))
     for edge in _times(facts):
         order = rows[np.lexsort((edge[rows], key[rows]))]
         beside(order, edge, key, (teller, has_id, failed), usage, found)

@@ -263,14 +263,15 @@ def walk_down(
 @compiled
 def beside(
     order: Numbers, edge_us: Numbers, key: Numbers, told: tuple[Numbers, Bools, Bools],
-    usage: tuple[Numbers, Numbers, Numbers], found: Bools,
+    usage: tuple[Numbers, Numbers, Numbers, Numbers], found: Bools,
 ) -> None:  # fmt: skip
     """Mark in ``found`` the rows that may have a twin as ``near`` of twins.sql asks, and some that have none.
 
     ``order``: rows by key and ``edge_us``, when they began or ended; ``key``: equal for those that are compared;
-    ``told``: teller, whether it surely has an id, whether it failed; ``usage``: input, output and reasoning, 0 unknown.
+    ``told``: teller, whether it surely has an id, whether it failed; ``usage``: input, what of it
+    a cache gave or took, output and reasoning, 0 unknown.
     """
-    (teller, has_id, failed), (input_, output, thought) = told, usage
+    (teller, has_id, failed), (input_, kept, output, thought) = told, usage
     for place in range(len(order)):
         one = order[place]
         for next_place in range(place + 1, len(order)):
@@ -279,7 +280,8 @@ def beside(
                 break
             if teller[one] == teller[other] or (has_id[one] and has_id[other]) or failed[one] != failed[other]:
                 continue
-            if input_[one] and input_[other] and input_[one] != input_[other]:
+            apart = abs(input_[one] - input_[other])
+            if input_[one] and input_[other] and apart not in (0, kept[one], kept[other]):
                 continue
             apart = abs(output[one] - output[other])
             if not (output[one] and output[other]) or apart in (0, thought[one], thought[other]):

@@ -3,8 +3,8 @@
 -- service, kind and model agree; one lies within the other to 10 ms, or of two streams one ended when it handed its stream
 -- over (LlamaIndex), where the other began, or heard its first chunk later, while the other ran and no third one; they
 -- begin or end together to 250 ms, but for a stream that was heard so; both worked
--- or both failed; the tokens are equal where both have some, but for reasoning that one does not know and leaves out; and
--- both stand where one call can stand: in one trace below the same span, or one of them below an ancestor of the other (a tracer that does not follow the context), in two traces
+-- or both failed; the tokens are equal where both have some, but for reasoning, or all that a cache gave and took, that one
+-- does not know and leaves out; and both stand where one call can stand: in one trace below the same span, or one of them below an ancestor of the other (a tracer that does not follow the context), in two traces
 -- not below two requests or jobs (spans that are none of GenAI, or that are not here). Sequential calls never lie within
 -- each other; calls of one instrumentation are no twins, nor are two of which one was told by the other's instrumentation,
 -- nor two that went through two client libraries, or are put together with two that did.
@@ -138,7 +138,11 @@ FROM (
             abs(a.started_us - b.started_us) <= 250_000 OR abs(a.ended_us - b.ended_us) <= 250_000
             OR heard_in(a, b) OR heard_in(b, a)
         )
-        AND coalesce(a.some_input = b.some_input, true)
+        AND coalesce(
+            a.some_input = b.some_input
+            OR (b.kept_part = 0 AND a.some_input - a.kept_part = b.some_input)
+            OR (a.kept_part = 0 AND b.some_input - b.kept_part = a.some_input), true
+        )
         AND coalesce(
             a.some_output = b.some_output
             OR (b.thought_part = 0 AND a.some_output - a.thought_part = b.some_output)
