@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from alerts.calendar import Event
 from alerts.record import to_time
-from alerts.signals.bars import bars_for
 from alerts.signals.causes import Scope
 from alerts.signals.episodes import Episode, Episodes
 from alerts.signals.fold import Fold
@@ -31,7 +30,7 @@ def backtest(
 ) -> list[Episode]:
     """Episodes in the order in which they opened. ``usage``: as ``usage_file.read_usage`` gives it."""
     fold = Fold(Leaves())
-    episodes = Episodes(bars_for(budget), calendar, least_usd=least_usd)
+    episodes = Episodes(budget, calendar, least_usd=least_usd)
     told: list[Episode] = []
     for minute in minutes_of(usage, fold.leaves):
         told += episodes.step(fold.step(minute), fold)

@@ -17,7 +17,7 @@ import numpy as np
 from alerts.calendar import Event, is_announced
 from alerts.record import to_time
 from alerts.signals.arrays import Floats
-from alerts.signals.bars import Bars
+from alerts.signals.bars import Bars, bars_for, kin_usd_for
 from alerts.signals.causes import Amounts, Contributor, Scope, contributors_to, scope_around
 from alerts.signals.fold import HOUR, PRICE, TOKENS, Odd
 from alerts.signals.leaves import DIMENSIONS, Leaf, Leaves
@@ -101,10 +101,13 @@ class _Found:
 
 
 class Episodes:
-    """Those of all tenants and models. ``least_usd``: nothing is told of a smaller excess."""
+    """Those of all tenants and models. ``budget``: false alerts per tenant-week; ``least_usd``: of an excess."""
 
-    def __init__(self, bars: Bars, calendar: Sequence[Event] = (), *, least_usd: float) -> None:
-        self._bars = bars
+    def __init__(
+        self, budget: float, calendar: Sequence[Event] = (), *, least_usd: float, bars: Bars | None = None
+    ) -> None:
+        self._bars = bars or bars_for(budget)
+        self._kin_usd = max(kin_usd_for(budget), least_usd)
         self._calendar = calendar
         self._least_usd = least_usd
         self._open: dict[tuple[str, str | None, str | None], list[Episode]] = {}
@@ -136,7 +139,8 @@ class Episodes:
         need: Floats = np.maximum(self._bars[odd.signal, odd.window], PAST_TIMES * odd.past)
         if odd.signal != PRICE:
             need = need * max(1.0, COLD_DAYS / max(history.days, LEAST_DAYS))
-        for place in np.flatnonzero((odd.score > need) & (odd.excess_usd > self._least_usd)).tolist():
+        least_usd = np.where(odd.kin, self._kin_usd, self._least_usd)
+        for place in np.flatnonzero((odd.score > need) & (odd.excess_usd > least_usd)).tolist():
             number, new, times = int(odd.series[place]), bool(odd.new[place]), float(odd.score[place] / need[place])
             if odd.signal == PRICE:
                 name, provider = list(history.leaves.models)[number]

@@ -64,7 +64,7 @@ class Odd:
     """What is odd at the end of a minute: ``series`` numbers leaves, of a price models; equal lengths.
 
     ``past``: what each has scored in earlier episodes (0 of a price, which is exact); ``new``: whether such hours of
-    the last week have held nothing.
+    the last week have held nothing; ``kin``: and those of other principals with the same feature and model have.
     """
 
     minute: int
@@ -74,6 +74,7 @@ class Odd:
     score: Floats
     past: Floats
     new: Bools
+    kin: Bools
     excess_usd: Floats
 
 
@@ -176,6 +177,7 @@ class Fold:
         if not series.size:
             return
         past = self._past.get((signal, window))
+        new, kin = self._newness(series) if past else (np.zeros(series.size, np.bool_),) * 2
         yield Odd(
             minute=minute,
             signal=signal,
@@ -183,6 +185,13 @@ class Fold:
             series=series,
             score=score[series],
             past=past.note(minute, series, score[series]) if past else np.zeros(series.size),
-            new=self._spend.edge[-1, series] == 0 if past else np.zeros(series.size, np.bool_),
+            new=new,
+            kin=kin,
             excess_usd=excess[series],
         )
+
+    def _newness(self, series: Numbers) -> tuple[Bools, Bools]:
+        """Which have had nothing in such hours of the last week, and which of these have kin that had something."""
+        most, use = self._spend.edge[-1], self.leaves.use
+        new = most[series] == 0
+        return new, new & (summed(most, use, len(self.leaves.uses))[use[series]] > 0)

@@ -34,17 +34,20 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class Leaves:
-    """``keys`` by number; ``parent account model``: (leaves,) numbers of tenant and feature, tenant and model, model.
+    """``keys`` by number, and what each belongs to.
 
-    ``parents accounts models``: numbers by what they are of. ``model_of_account``: (accounts,) numbers of models.
+    ``parent use account model``: (leaves,) numbers of tenant and feature; with model; of tenant and model; of model.
+    ``parents uses accounts models``: numbers by what they are of. ``model_of_account``: (accounts,) numbers of models.
     """
 
     def __init__(self) -> None:
         self.keys: list[Leaf] = []
         self.parents: dict[tuple[str | None, str | None], int] = {}
+        self.uses: dict[tuple[str | None, str | None, str | None], int] = {}
         self.accounts: dict[tuple[str | None, Model], int] = {}
         self.models: dict[Model, int] = {}
         self.parent: Numbers = np.zeros(0, np.int64)
+        self.use: Numbers = np.zeros(0, np.int64)
         self.account: Numbers = np.zeros(0, np.int64)
         self.model: Numbers = np.zeros(0, np.int64)
         self.model_of_account: Numbers = np.zeros(0, np.int64)
@@ -58,6 +61,7 @@ class Leaves:
             self.keys += new
             models = [Model(leaf.model, leaf.provider) for leaf in new]
             self.parent = _longer(self.parent, [_number(self.parents, leaf[:2]) for leaf in new])
+            self.use = _longer(self.use, [_number(self.uses, leaf[:3]) for leaf in new])
             self.model = _longer(self.model, [_number(self.models, model) for model in models])
             self.account = _longer(
                 self.account, [_number(self.accounts, (leaf.tenant, m)) for leaf, m in zip(new, models, strict=True)]

@@ -59,7 +59,7 @@ def search(worlds: Worlds, budget: float) -> tuple[Bars, Score]:
 
 def worth(worlds: Worlds, bars: Bars, budget: float) -> tuple[float, Score]:
     """What bars are worth, and their score."""
-    scores = [score(incidents, recorded.lines(bars)) for incidents, recorded in worlds]
+    scores = [score(incidents, recorded.lines(budget, bars)) for incidents, recorded in worlds]
     found = sum(scores[1:], scores[0])
     told = found.figures()
     slow = MEDIAN * min(told["minutes_median"], SLOW) + P90 * min(told["minutes_p90"], SLOWEST)

@@ -12,7 +12,7 @@ import numpy as np
 from alerts.backtest import LEAST_USD, as_line
 from alerts.calendar import Event, parse_calendar
 from alerts.signals.arrays import Floats
-from alerts.signals.bars import Bars, bars_for
+from alerts.signals.bars import Bars
 from alerts.signals.episodes import Episode, Episodes
 from alerts.signals.fold import Fold, Odd
 from alerts.signals.leaves import Leaves
@@ -24,7 +24,7 @@ from benchmarks.spend.world import calendar_of, usage_of
 def lines(world: World, budgets: Sequence[float]) -> Mapping[float, Sequence[Mapping[str, Any]]]:
     """By budget what ``spanledger alerts backtest`` prints."""
     fold, calendar = Fold(Leaves()), events_of(world)
-    watched = {budget: Episodes(bars_for(budget), calendar, least_usd=LEAST_USD) for budget in budgets}
+    watched = {budget: Episodes(budget, calendar, least_usd=LEAST_USD) for budget in budgets}
     told: dict[float, list[Episode]] = {budget: [] for budget in budgets}
     for minute in minutes_of(usage_of(world), fold.leaves):
         odd = list(fold.step(minute))
@@ -60,9 +60,9 @@ class Recorded:
     minutes: Sequence[tuple[int, float, Sequence[Odd]]]
     calendar: Sequence[Event]
 
-    def lines(self, bars: Bars) -> Sequence[Mapping[str, Any]]:
-        """What would be told."""
-        episodes = Episodes(bars, self.calendar, least_usd=LEAST_USD)
+    def lines(self, budget: float, bars: Bars) -> Sequence[Mapping[str, Any]]:
+        """What would be told at the budget with these bars."""
+        episodes = Episodes(budget, self.calendar, least_usd=LEAST_USD, bars=bars)
         told = []
         for minute, days, odd in self.minutes:
             told += episodes.step(odd, At(self.leaves, days))
