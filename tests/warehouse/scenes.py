@@ -201,7 +201,7 @@ SCENES: dict[str, tuple[list[dict[str, Any]], dict[str, str]]] = {
         [
             span("q1", "call1", trace="c1", at=1, **REQUEST),
             record("r2", 290, 287, "call2", trace="c2", **USAGE),
-            *(span(f"call{n}", trace=f"c{n}", ms=300, response_id=f"chatcmpl-1234567{n}", **USAGE) for n in (1, 2)),
+            *(span(f"call{n}", trace=f"c{n}", ms=300, response_id=f"chatcmpl-{n}1234567", **USAGE) for n in (1, 2)),
             record("r1", 290, 287, "call1", trace="c1", **USAGE),
             span("q2", "call2", trace="c2", at=1, **REQUEST),
         ],
