@@ -55,6 +55,18 @@ def summarise(
     return f"{scope}: {amounts}; {causes}" if causes else f"{scope}: {amounts}"
 
 
+def details(event: Event) -> dict[str, str]:
+    """Amounts and cause by name, as services show them beside a summary."""
+    return {
+        "observed": dollars(event.observed_usd),
+        "expected": dollars(event.expected_usd),
+        "excess": dollars(event.excess_usd),
+        "excess_per_hour": dollars(event.excess_usd_per_hour),
+        "cause": name_causes(event.contributors, event.excess_usd),
+        "incident_id": event.incident_id,
+    }
+
+
 def as_lines(event: Event) -> list[str]:
     """The event as lines of plain text: what happened, since when, who contributes."""
     return [

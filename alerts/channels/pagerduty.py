@@ -12,7 +12,7 @@ from typing import Any
 
 from alerts.channels.http import post_json
 from alerts.incidents import RESOLVED, UNATTRIBUTED, Event
-from alerts.text import dollars, name_causes
+from alerts.text import details
 
 URL = "https://events.pagerduty.com/v2/enqueue"
 MOST_SUMMARY = 1024
@@ -54,13 +54,6 @@ class PagerDuty:
                 "component": event.feature or UNATTRIBUTED,
                 "group": event.budget or event.tenant or UNATTRIBUTED,
                 "class": event.signal,
-                "custom_details": {
-                    "observed": dollars(event.observed_usd),
-                    "expected": dollars(event.expected_usd),
-                    "excess": dollars(event.excess_usd),
-                    "excess_per_hour": dollars(event.excess_usd_per_hour),
-                    "cause": name_causes(event.contributors, event.excess_usd),
-                    "incident_id": event.incident_id,
-                },
+                "custom_details": details(event),
             },
         }

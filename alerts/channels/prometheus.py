@@ -13,7 +13,7 @@ from typing import Any
 
 from alerts.channels.http import post_json
 from alerts.incidents import RESOLVED, SIGNAL_SPEND, UNATTRIBUTED, Event
-from alerts.text import dollars, name_causes
+from alerts.text import details
 
 ALERT_NAMES = {SIGNAL_SPEND: "SpanLedgerSpend"}
 BUDGET_ALERT = "SpanLedgerBudget"
@@ -48,15 +48,7 @@ class Alertmanager:
                 "severity": event.severity,
                 **_whose(event),
             },
-            "annotations": {
-                "summary": event.summary or "",
-                "observed": dollars(event.observed_usd),
-                "expected": dollars(event.expected_usd),
-                "excess": dollars(event.excess_usd),
-                "excess_per_hour": dollars(event.excess_usd_per_hour),
-                "cause": name_causes(event.contributors, event.excess_usd),
-                "incident_id": event.incident_id,
-            },
+            "annotations": {"summary": event.summary or "", **details(event)},
             "startsAt": _rfc3339(event.opened_at),
             "endsAt": _rfc3339(ends_at),
             "generatorURL": self._dashboard_url,
