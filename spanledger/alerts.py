@@ -131,6 +131,11 @@ def _backtest(args: argparse.Namespace, _: Settings) -> int:
         raise CannotRun(f"--min-excess-usd {least_usd:g}: must be above 0")
     calendar = read_calendar(args.calendar) if args.calendar else ()
     usage = read_usage(args.usage)
+    unpriced = usage["cost_usd"].null_count
+    if unpriced:
+        print(
+            f"{unpriced} of {usage.num_rows} rows have no cost: their spend is unknown and not watched", file=sys.stderr
+        )
     lines = [as_line(episode) for episode in backtest(usage, calendar, budget=budget, least_usd=least_usd)]
     if args.format == "jsonl":
         for line in lines:

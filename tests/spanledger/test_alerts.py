@@ -7,6 +7,7 @@ import io
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -123,6 +124,18 @@ def test_a_backtest_that_tells_of_nothing_says_so(
 
     assert code == 0
     assert capsys.readouterr().out == "nothing would have been told\n"
+
+
+def test_a_backtest_says_how_many_rows_have_no_cost(
+    usage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = pq.read_table(usage).slice(0, 100)
+    place = rows.schema.get_field_index("cost_usd")
+    path = tmp_path / "unpriced.parquet"
+    pq.write_table(rows.set_column(place, "cost_usd", pa.array([None] * 40 + [0.1] * 60, pa.float64())), path)
+
+    assert main(["alerts", "backtest", str(path)]) == 0
+    assert "40 of 100 rows have no cost" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
