@@ -11,9 +11,10 @@ from typing import Any
 import pyarrow as pa
 
 from alerts.calendar import Event
-from alerts.record import to_time
+from alerts.minutes import to_time
 from alerts.signals.causes import Scope
-from alerts.signals.episodes import Episode, Episodes
+from alerts.signals.episode import Episode
+from alerts.signals.episodes import Episodes
 from alerts.signals.fold import Fold
 from alerts.signals.leaves import DIMENSIONS, Leaves
 from alerts.usage_file import minutes_of

@@ -25,9 +25,20 @@ from functools import partial
 import pyarrow as pa
 
 from alerts.explain import explain
-from alerts.incidents import OPENED, RESOLVED, UPDATED, Contributor, Event, Incident, Scope, Series, hash_id
+from alerts.incidents import (
+    MAX_UPDATES,
+    OPENED,
+    RESOLVED,
+    UPDATED,
+    WORSE,
+    Contributor,
+    Event,
+    Incident,
+    Scope,
+    Subject,
+    hash_id,
+)
 from alerts.judge import CRITICAL, MICRODOLLAR, WARNING, Signature
-from alerts.life import MAX_UPDATES, WORSE
 from alerts.text import dollars, name_causes
 from warehouse.planning.periods import Stretch
 from warehouse.planning.series import to_usd
@@ -53,7 +64,7 @@ class Case:
     ``observed_usd`` came in ``window``, ``expected_usd`` is what would have been right.
     """
 
-    series: Series
+    subject: Subject
     owner: str
     of: Filter
     is_on: bool
@@ -65,11 +76,11 @@ class Case:
 
     def is_over(self, last: Event) -> bool:
         """Whether an open incident is resolved: it is calm, or of a period before."""
-        return self.is_calm or (_is_of_period(self.series) and self.window[0] > last.window_start)
+        return self.is_calm or (_is_of_period(self.subject) and self.window[0] > last.window_start)
 
     def is_worse(self, last: Event) -> bool:
         """Whether it is told again: another threshold, or twice the excess."""
-        if _is_of_period(self.series):
+        if _is_of_period(self.subject):
             return self.expected_usd > last.expected_usd
         if last.excess_usd <= 0:  # of a burn at the even pace
             return self.observed_usd >= Decimal(WORSE) * last.observed_usd
@@ -77,19 +88,19 @@ class Case:
 
 
 def draft_budget_events(
-    standings: Sequence[Standing], incidents: Mapping[Series, Incident], spend_of: SpendOf, signature: Signature
+    standings: Sequence[Standing], incidents: Mapping[Subject, Incident], spend_of: SpendOf, signature: Signature
 ) -> list[Event]:
     """The events that are due; an incident of a budget that has no amount any more is resolved."""
-    cases = {case.series: case for standing in standings for case in cases_of(standing)}
+    cases = {case.subject: case for standing in standings for case in cases_of(standing)}
     drafts = [
         event
-        for series, case in cases.items()
-        for event in _follow(case, incidents.get(series), partial(_explain, case, spend_of), signature)
+        for subject, case in cases.items()
+        for event in _follow(case, incidents.get(subject), partial(_explain, case, spend_of), signature)
     ]
     gone = [
         incident
-        for series, incident in incidents.items()
-        if incident.is_open and series.signal in SEVERITY and series not in cases
+        for subject, incident in incidents.items()
+        if incident.is_open and subject.signal in SEVERITY and subject not in cases
     ]
     return drafts + [_resolve_gone(incident, signature) for incident in gone]
 
@@ -115,7 +126,7 @@ def _at_threshold(standing: Standing, signal: str, thresholds: Sequence[Decimal]
     told = f"{standing.percent:.0f} % of {dollars(amount)} for the {standing.budget.period} used"
     elapsed = f"when {100 * _elapsed(standing):.0f} % of it were over"
     return Case(
-        series=_series(standing, signal),
+        subject=_subject(standing, signal),
         owner=standing.budget.owner,
         of=standing.budget.of,
         is_on=bool(reached),
@@ -132,7 +143,7 @@ def _burning(standing: Standing, signal: str, burns: Sequence[Burn]) -> Case:
     observed, even = to_usd(worst.picos), to_usd(round(worst.even_picos))
     pace = f"{worst.rate:.1f} times the even pace (limit {worst.alert.rate:f})"
     return Case(
-        series=_series(standing, signal),
+        subject=_subject(standing, signal),
         owner=standing.budget.owner,
         of=standing.budget.of,
         is_on=worst.is_on,
@@ -149,15 +160,15 @@ def _elapsed(standing: Standing) -> float:
     return (standing.seen_to - start) / (end - start)
 
 
-def _series(standing: Standing, signal: str) -> Series:
+def _subject(standing: Standing, signal: str) -> Subject:
     """A budget of one tenant or feature alone is about it."""
     alone = {name: next(iter(values)) for name, values in standing.budget.of if len(values) == 1}
-    scope = Scope(tenant=alone.get("tenant"), feature=alone.get("feature"))
-    return Series(signal=signal, scope=scope, budget=standing.budget.name)
+    scope = Scope.of({name: value for name, value in alone.items() if name in ("tenant", "feature")})
+    return Subject(signal=signal, scope=scope, budget=standing.budget.name)
 
 
-def _is_of_period(series: Series) -> bool:
-    return series.signal in (THRESHOLD, EXCEEDED)
+def _is_of_period(subject: Subject) -> bool:
+    return subject.signal in (THRESHOLD, EXCEEDED)
 
 
 def _explain(case: Case, spend_of: SpendOf) -> tuple[Contributor, ...]:
@@ -183,14 +194,14 @@ def _follow(
 
 
 def _event(case: Case, kind: str, known: Incident | None, causes: Iterable[Contributor], signature: Signature) -> Event:
-    series, (start, end) = case.series, case.window
+    subject, (start, end) = case.subject, case.window
     opened_at = known.opened.opened_at if known else signature.recorded_at.replace(second=0, microsecond=0)
-    identity = known.opened.incident_id if known else hash_id(series.signal, series.budget, opened_at.isoformat())
+    identity = known.opened.incident_id if known else hash_id(subject.signal, subject.budget, opened_at.isoformat())
     sequence = known.last.sequence + 1 if known else 0
     excess = case.observed_usd - case.expected_usd
     contributors = tuple(causes)
     cause = name_causes(contributors, excess)
-    said = f"budget {series.budget} (owner {case.owner}): {case.said}{', over' if kind == RESOLVED else ''}"
+    said = f"budget {subject.budget} (owner {case.owner}): {case.said}{', over' if kind == RESOLVED else ''}"
     return Event(
         event_id=hash_id(identity, kind, sequence),
         incident_id=identity,
@@ -200,11 +211,12 @@ def _event(case: Case, kind: str, known: Incident | None, causes: Iterable[Contr
         opened_at=opened_at,
         window_start=start,
         window_end=max(end, start),
-        tenant=series.scope.tenant,
-        feature=series.scope.feature,
-        budget=series.budget,
-        signal=series.signal,
-        severity=SEVERITY[series.signal],
+        tenant=subject.scope.as_dict().get("tenant"),
+        feature=subject.scope.as_dict().get("feature"),
+        scoped_by=tuple(name for name, _ in subject.scope.values),
+        budget=subject.budget,
+        signal=subject.signal,
+        severity=SEVERITY[subject.signal],
         observed_usd=case.observed_usd,
         expected_usd=case.expected_usd,
         excess_usd=excess,

@@ -7,7 +7,7 @@ was never seen before is all excess.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal, localcontext
 
 import pyarrow as pa
@@ -29,12 +29,14 @@ def total_usd(usage: pa.Table) -> Decimal:
     return ZERO if found is None else found
 
 
-def explain(window: pa.Table, before: pa.Table, expected_usd: Decimal) -> tuple[Contributor, ...]:
+def explain(
+    window: pa.Table, before: pa.Table, expected_usd: Decimal, dimensions: Sequence[str] = DIMENSIONS
+) -> tuple[Contributor, ...]:
     """The largest contributors to ``spend of window - expected_usd``, largest excess first.
 
-    ``window`` and ``before`` hold the scope's usage: columns feature, model, principal, calls, cost_usd.
+    ``window`` and ``before`` hold the scope's usage: columns calls, cost_usd and the dimensions.
     """
-    found = [part for dimension in DIMENSIONS for part in rank(dimension, window, before, expected_usd)[:TOP]]
+    found = [part for dimension in dimensions for part in rank(dimension, window, before, expected_usd)[:TOP]]
     return tuple(sorted(found, key=lambda part: -part.excess_usd))
 
 

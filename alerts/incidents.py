@@ -11,7 +11,7 @@ these carry the channel and the ``sequence`` of the event that they are about.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal
@@ -19,28 +19,52 @@ from typing import Any
 
 import pyarrow as pa
 
+from alerts.signals.leaves import Leaf
 from warehouse.schemas import INCIDENTS
 
 SIGNAL_SPEND = "spend"
 OPENED, UPDATED, RESOLVED = "opened", "updated", "resolved"
 TOLD = (OPENED, UPDATED, RESOLVED)
+WORSE = 2.0
+"""An update is due when the excess has grown by this factor since it was last told …"""
+MAX_UPDATES = 5
+"""… at most so many times."""
 NOTIFIED, UNDELIVERED, CLAIMED = "notified", "undelivered", "claimed"
 UNATTRIBUTED = "unattributed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Scope:
-    """Whose spend it is; None = unattributed."""
+SCOPED_BY = ("tenant", "feature", "model", "principal", "provider")
+"""What a scope can name, in this order."""
 
-    tenant: str | None
-    feature: str | None
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose usage it is: values by dimension, None = unattributed; a dimension that is not there is all of its values.
+
+    >>> print(Scope.of({"tenant": "acme", "feature": None, "model": "gpt-4o"}))
+    acme / unattributed, model gpt-4o
+    """
+
+    values: tuple[tuple[str, str | None], ...] = ()
+
+    @classmethod
+    def of(cls, values: Mapping[str, str | None]) -> Scope:
+        """The scope that these values name."""
+        return cls(tuple((name, values[name]) for name in SCOPED_BY if name in values))
+
+    def as_dict(self) -> dict[str, str | None]:
+        """Values by dimension."""
+        return dict(self.values)
 
     def __str__(self) -> str:
-        return f"{self.tenant or UNATTRIBUTED} / {self.feature or UNATTRIBUTED}"
+        found = self.as_dict()
+        owner = " / ".join(found[name] or UNATTRIBUTED for name in ("tenant", "feature") if name in found)
+        others = [f"{name} {found[name] or UNATTRIBUTED}" for name in ("model", "principal") if name in found]
+        return ", ".join([owner, *others] if owner else others)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Series:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
     """What has at most one open incident: a signal about a scope, or about a budget."""
 
     signal: str
@@ -62,7 +86,11 @@ class Contributor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One row of ``incidents``; amounts are about the window [window_start, window_end)."""
+    """One row of ``incidents``; amounts are about the window [window_start, window_end).
+
+    ``scoped_by``: the dimensions whose values make the scope. ``window_minutes``: how far the window reached back that
+    was odd; ``series``: what was odd in it, as far as it is known, the first at least. Both are of detectors alone.
+    """
 
     event_id: str
     incident_id: str
@@ -86,16 +114,22 @@ class Event:
     actor: str | None = None
     note: str | None = None
     budget: str | None = None
+    model: str | None = None
+    principal: str | None = None
+    provider: str | None = None
+    scoped_by: tuple[str, ...] = ("tenant", "feature")
+    window_minutes: int | None = None
+    series: tuple[Leaf, ...] = ()
 
     @property
     def scope(self) -> Scope:
-        """Whose spend it is about; of a budget that is of several, None stands for all of them."""
-        return Scope(tenant=self.tenant, feature=self.feature)
+        """Whose usage it is about."""
+        return Scope.of({name: getattr(self, name) for name in self.scoped_by})
 
     @property
-    def series(self) -> Series:
-        """The series that the incident is about."""
-        return Series(signal=self.signal, scope=self.scope, budget=self.budget)
+    def subject(self) -> Subject:
+        """What the incident is about."""
+        return Subject(signal=self.signal, scope=self.scope, budget=self.budget)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,21 +154,25 @@ def hash_id(*parts: str | int | None) -> str:
 
 def incident_id(scope: Scope, signal: str, opened_at: datetime) -> str:
     """Id of the incident of this scope and signal that opened in this minute."""
-    return hash_id(scope.tenant, scope.feature, signal, int(opened_at.timestamp()) // 60)
+    return hash_id(*(part for pair in scope.values for part in pair), signal, int(opened_at.timestamp()) // 60)
 
 
-def latest_incidents(events: Iterable[Event]) -> dict[Series, Incident]:
-    """The last incident of each series, open or resolved."""
-    found: dict[Series, Incident] = {}
+def incidents_of(events: Iterable[Event]) -> dict[str, Incident]:
+    """All incidents by id, in the order in which they opened."""
+    found: dict[str, Incident] = {}
     for event in sorted((e for e in events if e.event in TOLD), key=lambda e: (e.opened_at, e.incident_id, e.sequence)):
-        if event.event == OPENED:
-            found[event.series] = Incident(opened=event, last=event, updates=0)
-        elif event.series in found and found[event.series].opened.incident_id == event.incident_id:
-            known = found[event.series]
-            found[event.series] = Incident(
-                opened=known.opened, last=event, updates=known.updates + (event.event == UPDATED)
-            )
+        known = found.get(event.incident_id)
+        if known is None and event.event == OPENED:
+            found[event.incident_id] = Incident(opened=event, last=event, updates=0)
+        elif known is not None:
+            updates = known.updates + (event.event == UPDATED)
+            found[event.incident_id] = Incident(opened=known.opened, last=event, updates=updates)
     return found
+
+
+def latest_incidents(incidents: Iterable[Incident]) -> dict[Subject, Incident]:
+    """The last incident of each subject, open or resolved; ``incidents`` in the order in which they opened."""
+    return {incident.opened.subject: incident for incident in incidents}
 
 
 def to_table(events: Sequence[Event]) -> pa.Table:
@@ -145,14 +183,23 @@ def to_table(events: Sequence[Event]) -> pa.Table:
 
 def from_table(table: pa.Table) -> list[Event]:
     """Events from rows of the ``incidents`` table, in any order."""
-    names = {f.name for f in fields(Event)}
+    names = {f.name for f in fields(Event)} - {"contributors", "scoped_by", "series"}
     return [
         Event(
-            **{name: value for name, value in row.items() if name in names and name != "contributors"},
+            **{name: value for name, value in row.items() if name in names},
             contributors=tuple(Contributor(**part) for part in row["contributors"] or ()),
+            scoped_by=_scoped_by(row),
+            series=tuple(Leaf(**part) for part in row["series"] or ()),
         )
         for row in table.to_pylist()
     ]
+
+
+def _scoped_by(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Rows of earlier versions do not say: they are of a tenant and feature, or of what a budget has one of."""
+    if row["scoped_by"] is not None:
+        return tuple(row["scoped_by"])
+    return tuple(name for name in ("tenant", "feature") if row["budget"] is None or row[name] is not None)
 
 
 def as_json(event: Event) -> dict[str, Any]:
@@ -164,6 +211,8 @@ def _plain(record: Event | Contributor) -> dict[str, Any]:
     plain = {f.name: getattr(record, f.name) for f in fields(record)}
     if isinstance(record, Event):
         plain["contributors"] = [_plain(part) for part in record.contributors]
+        plain["series"] = [leaf._asdict() for leaf in record.series]
+        plain["scoped_by"] = list(record.scoped_by)
     return plain
 
 
@@ -173,5 +222,8 @@ def _to_json(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, list):
-        return [{name: _to_json(inner) for name, inner in part.items()} for part in value]
+        return [
+            {name: _to_json(inner) for name, inner in part.items()} if isinstance(part, dict) else part
+            for part in value
+        ]
     return value

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from alerts.incidents import Event, Incident, Series, from_table, latest_incidents, to_table
+from alerts.incidents import Event, Incident, Subject, from_table, incidents_of, latest_incidents, to_table
 from alerts.ledger import Ledger
 
 
@@ -19,7 +19,8 @@ class Journal:
         self._ledger = ledger
         self._version: int | None = None
         self._events: tuple[Event, ...] = ()
-        self._incidents: Mapping[Series, Incident] = {}
+        self._incidents: Mapping[str, Incident] = {}
+        self._latest: Mapping[Subject, Incident] = {}
 
     @property
     def events(self) -> Sequence[Event]:
@@ -27,9 +28,14 @@ class Journal:
         return self._events
 
     @property
-    def incidents(self) -> Mapping[Series, Incident]:
-        """The last incident of each series."""
+    def incidents(self) -> Mapping[str, Incident]:
+        """All incidents by id, in the order in which they opened."""
         return self._incidents
+
+    @property
+    def latest(self) -> Mapping[Subject, Incident]:
+        """The last incident of each subject."""
+        return self._latest
 
     def refresh(self) -> bool:
         """Read what others have written; whether there was anything."""
@@ -52,4 +58,5 @@ class Journal:
 
     def _know(self, events: Sequence[Event]) -> None:
         self._events = tuple(events)
-        self._incidents = latest_incidents(events)
+        self._incidents = incidents_of(events)
+        self._latest = latest_incidents(self._incidents.values())

@@ -1,46 +1,61 @@
-"""From verdicts to events: decide what must be told, and put amounts and causes to it.
+"""From episodes to events: what must be told, with amounts and causes to it.
 
-Pure: the same verdicts, usage and events so far give the same events, with the same ids. Verdicts are made of floats;
+Pure: the same episodes, usage and events so far give the same events, with the same ids. Episodes are made of floats;
 what is told is not: observed spend is the exact sum of the ledger, expected spend is rounded to a millionth of a
 dollar, and their difference is exact.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from alerts.explain import explain, total_usd
-from alerts.incidents import OPENED, SIGNAL_SPEND, Event, Incident, Scope, hash_id, incident_id
-from alerts.ledger import of_scope
-from alerts.life import Decision, Rules, Timeline, decide, told
-from alerts.record import Judged, to_time
+from alerts.explain import DIMENSIONS, explain, total_usd
+from alerts.history import Judged
+from alerts.incidents import (
+    MAX_UPDATES,
+    OPENED,
+    RESOLVED,
+    UPDATED,
+    WORSE,
+    Event,
+    Incident,
+    Scope,
+    hash_id,
+    incident_id,
+)
+from alerts.minutes import to_minute, to_time
+from alerts.signals.episode import Episode, width_of
+from alerts.signals.fold import HOUR
+from alerts.signals.kinds import CALLS, PRICE, SPEND, TOKENS
+from alerts.signals.leaves import Leaf
 from alerts.text import summarise
 
 MICRODOLLAR = Decimal("0.000001")
 MINUTE = timedelta(minutes=1)
-HOUR = timedelta(hours=1)
+AN_HOUR = timedelta(hours=1)
 CRITICAL_GATES = 10
 """An incident is critical if it opens with an excess of so many times the USD gate."""
 WARNING, CRITICAL = "warning", "critical"
+DETECTED = (SPEND, CALLS, TOKENS, PRICE)
+"""Signals of detectors; the others are of budgets."""
+RETRACTED = "retracted: with what has come since, nothing is odd"
+GONE = "nothing was odd while nobody looked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What the amounts and causes are computed from.
+    """What amounts and causes are computed from.
 
-    ``usage``: the judged minutes by tenant, feature, model and principal; ``usage_before(scope, start)``: the same of
-    one scope in the day before ``start``; ``watermark``: until when there can be any.
+    ``usage(scope, start, end)``: columns tenant, feature, model, principal, calls, cost_usd; ``watermark``: until when
+    there can be any.
     """
 
-    usage: pa.Table
-    usage_before: Callable[[Scope, datetime], pa.Table]
+    usage: Callable[[Scope, datetime, datetime], pa.Table]
     watermark: datetime
 
 
@@ -53,72 +68,139 @@ class Signature:
     critical_usd: float
 
 
+def episodes_told(incidents: Mapping[str, Incident]) -> dict[int, list[Episode]]:
+    """What detectors have told so far, as they go on with it, by the minute in which it opened."""
+    told: dict[int, list[Episode]] = {}
+    for incident in incidents.values():
+        if incident.opened.signal in DETECTED:
+            episode = _episode_of(incident.opened)
+            told.setdefault(episode.opened, []).append(episode)
+    return told
+
+
 def draft_events(
-    judged: Judged, incidents: Mapping[Scope, Incident], rules: Rules, evidence: Evidence, signature: Signature
+    judged: Judged, incidents: Mapping[str, Incident], evidence: Evidence, signature: Signature
 ) -> list[Event]:
-    """The events that are due, by scope and in order of time."""
-    known = {scope: incident for scope, incident in incidents.items() if incident.is_open}
+    """The events that are due."""
     drafts: list[Event] = []
-    for scope, line in judged.timelines(always=known).items():
-        incident = incidents.get(scope)
-        sequence = incident.last.sequence + 1 if incident and incident.is_open else 0
-        severity = incident.opened.severity if incident and incident.is_open else None
-        for decision in decide(told(incident) if incident else None, line, rules):
-            if decision.event == OPENED:
-                sequence, severity = 0, None
-            event = _draft(scope, decision, line, evidence, signature)
-            drafts.append(_number(event, sequence, severity))
-            sequence, severity = sequence + 1, drafts[-1].severity
+    for episode in judged.opened:
+        opened = _draft(episode, OPENED, None, evidence, signature)
+        drafts.append(opened)
+        if episode.resolved is not None:
+            alone = Incident(opened=opened, last=opened, updates=0)
+            drafts.append(_draft(episode, RESOLVED, alone, evidence, signature))
+    known = {episode.known_as: episode for episode in judged.known}
+    for name, incident in incidents.items():
+        if incident.opened.signal in DETECTED:
+            drafts += _follow(known.get(name), incident, judged, evidence, signature)
     return drafts
 
 
-def _number(event: Event, sequence: int, severity: str | None) -> Event:
-    identity = hash_id(event.incident_id, event.event, sequence)
-    return replace(event, event_id=identity, sequence=sequence, severity=severity or event.severity)
+def _follow(
+    episode: Episode | None, incident: Incident, judged: Judged, evidence: Evidence, signature: Signature
+) -> Iterator[Event]:
+    """What is due of one that has been told."""
+    if episode is None:
+        if incident.is_open:
+            yield _end(incident, GONE, signature)
+    elif incident.is_open and not episode.seen and episode.opened >= judged.first:
+        yield _end(incident, RETRACTED, signature)
+    elif incident.is_open and episode.resolved is not None:
+        yield _draft(episode, RESOLVED, incident, evidence, signature)
+    elif incident.is_open != (episode.resolved is None) or (
+        incident.is_open
+        and incident.updates < MAX_UPDATES
+        and episode.excess_usd >= WORSE * float(incident.last.excess_usd)
+    ):
+        yield _draft(episode, UPDATED, incident, evidence, signature)
 
 
-def _draft(scope: Scope, decision: Decision, line: Timeline, evidence: Evidence, signature: Signature) -> Event:
-    start, opened = to_time(max(decision.start, line.first_minute)), to_time(decision.opened)
-    end = max(min(to_time(decision.end), evidence.watermark), start + MINUTE)  # its last minute may still fill
-    rows = of_scope(_since(evidence.usage, start, to_time(decision.end)), scope)
+def _draft(episode: Episode, kind: str, known: Incident | None, evidence: Evidence, signature: Signature) -> Event:
+    scope = Scope.of(episode.scope)
+    start, full = to_time(episode.began), to_time(episode.active + 1)
+    end = max(min(full, evidence.watermark), start + MINUTE)  # its last minute may still fill
+    rows = evidence.usage(scope, start, full)
     observed = total_usd(rows)
-    expected = Decimal(repr(line.expected_usd(decision.start, decision.end))).quantize(MICRODOLLAR)
+    if episode.signal == TOKENS:  # its expectation is of input alone
+        expected = observed - Decimal(repr(episode.excess_usd)).quantize(MICRODOLLAR)
+    else:
+        expected = Decimal(repr(episode.expected_usd)).quantize(MICRODOLLAR)
     excess = observed - expected
-    per_hour = (excess * Decimal(HOUR / (end - start))).quantize(MICRODOLLAR)
-    causes = explain(rows, evidence.usage_before(scope, start), expected)
+    dimensions = DIMENSIONS if "tenant" in episode.scope else ("tenant", *DIMENSIONS)
+    causes = explain(rows, evidence.usage(scope, start - timedelta(days=1), start), expected, dimensions)
+    per_hour = (excess * Decimal(AN_HOUR / (end - start))).quantize(MICRODOLLAR)
+    opened_at = known.opened.opened_at if known else to_time(episode.opened)
+    identity = known.opened.incident_id if known else incident_id(scope, episode.signal, opened_at)
+    sequence = known.last.sequence + 1 if known else 0
+    severity = CRITICAL if excess >= Decimal(signature.critical_usd) else WARNING
     return Event(
-        event_id="",
-        incident_id=incident_id(scope, SIGNAL_SPEND, opened),
-        sequence=0,
-        event=decision.event,
+        event_id=hash_id(identity, kind, sequence),
+        incident_id=identity,
+        sequence=sequence,
+        event=kind,
         recorded_at=signature.recorded_at,
-        opened_at=opened,
+        opened_at=opened_at,
         window_start=start,
         window_end=end,
-        tenant=scope.tenant,
-        feature=scope.feature,
-        signal=SIGNAL_SPEND,
-        severity=CRITICAL if excess >= Decimal(signature.critical_usd) else WARNING,
+        **{name: episode.scope.get(name) for name in Leaf._fields},
+        scoped_by=tuple(name for name, _ in scope.values),
+        signal=episode.signal,
+        severity=known.opened.severity if known else severity,
         observed_usd=observed,
         expected_usd=expected,
         excess_usd=excess,
         excess_usd_per_hour=per_hour,
         contributors=causes,
         summary=summarise(
-            decision.event,
+            kind,
             scope,
-            minutes=math.ceil((end - start) / MINUTE),
+            signal=episode.signal,
+            window=end - start,
             observed_usd=observed,
             expected_usd=expected,
             excess_usd_per_hour=per_hour,
             contributors=causes,
         ),
         actor=signature.actor,
+        window_minutes=width_of(episode.signal, episode.window),
+        series=tuple(episode.leaves),
     )
 
 
-def _since(usage: pa.Table, start: datetime, end: datetime) -> pa.Table:
-    minute = usage["minute"]
-    return usage.filter(
-        pc.and_(pc.greater_equal(minute, pa.scalar(start, minute.type)), pc.less(minute, pa.scalar(end, minute.type)))
+def _end(incident: Incident, why: str, signature: Signature) -> Event:
+    """The end of what nothing more is known of."""
+    last, sequence = incident.last, incident.last.sequence + 1
+    return replace(
+        last,
+        event_id=hash_id(last.incident_id, RESOLVED, sequence),
+        sequence=sequence,
+        event=RESOLVED,
+        recorded_at=signature.recorded_at,
+        contributors=(),
+        summary=f"{last.scope}: {why}",
+        note=why,
+        actor=signature.actor,
+    )
+
+
+def _episode_of(opened: Event) -> Episode:
+    """An opening as detectors go on with it. Rows of earlier versions name no series: the scope is all they have."""
+    width = opened.window_minutes or HOUR
+    scope = opened.scope.as_dict()
+    counted = to_minute(opened.window_end - timedelta(microseconds=1))
+    return Episode(
+        opened=to_minute(opened.opened_at),
+        began=to_minute(opened.window_start),
+        signal=opened.signal,
+        window=width // HOUR if opened.signal == TOKENS else width,
+        scope=scope,
+        severity=opened.severity,
+        observed_usd=float(opened.observed_usd),
+        expected_usd=float(opened.expected_usd),
+        contributors=(),
+        leaves=list(opened.series) or [Leaf(*(scope.get(name) for name in Leaf._fields))],
+        active=counted,
+        last=counted,
+        counted=counted,
+        known_as=opened.incident_id,
     )

@@ -41,13 +41,17 @@ class LakeLedger:
         found: datetime | None = answer["spans_watermark"][0].as_py() if answer.num_rows else None
         return found
 
-    def usage(self, start: datetime, end: datetime, by: Sequence[str], scope: Scope | None = None) -> pa.Table:
+    def usage(self, start: datetime, end: datetime, by: Sequence[str]) -> pa.Table:
         """See ``Ledger``."""
-        tenants = ALL if scope is None else frozenset({scope.tenant})
-        dimensions = tuple(dict.fromkeys(("tenant", "feature", *by)))
-        sums = self._warehouse.ask("sums", tenants, bucket="minute", by=dimensions, start=start, end=end)
-        sums = sums.rename_columns(["minute" if name == "bucket" else name for name in sums.column_names])
-        return sums if scope is None else of_scope(sums, scope)
+        sums = self._warehouse.ask("sums", ALL, bucket="minute", by=tuple(by), start=start, end=end)
+        return sums.rename_columns(["minute" if name == "bucket" else name for name in sums.column_names])
+
+    def usage_of(self, scope: Scope, start: datetime, end: datetime) -> pa.Table:
+        """See ``Ledger``."""
+        named = scope.as_dict()
+        tenants = frozenset({named["tenant"]}) if "tenant" in named else ALL
+        by = tuple(dict.fromkeys(("tenant", *CAUSES, *named)))
+        return of_scope(self._warehouse.ask("sums", tenants, by=by, start=start, end=end), scope)
 
     def days(self, start: datetime, end: datetime) -> Mapping[date, Total]:
         """See ``Ledger``."""

@@ -1,6 +1,6 @@
 """What alerts need of the lake, as a seam: ``LakeLedger`` over the real one, ``MemoryLedger`` over tables in memory.
 
-Usage comes as sums by minute: columns ``minute`` (UTC), the dimensions asked for, ``calls`` and ``cost_usd`` (decimal).
+Usage comes as sums by minute: columns ``minute`` (UTC), the dimensions asked for and ``SUMS`` (USD as decimal).
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from warehouse.questions.dimensions import Filter
 from warehouse.schemas import INCIDENTS, USAGE
 
 ZERO = Decimal(0)
+LEAF = ("tenant", "feature", "provider", "model", "principal")
+"""Dimensions of the series that detectors watch."""
+SUMS = ("calls", "input_tokens", "cached_input_tokens", "output_tokens", "cost_usd")
 CAUSES = ("feature", "model", "principal")
 """Dimensions that explain an excess."""
 JOURNAL = "alerts"
@@ -44,8 +47,11 @@ class Ledger(Protocol):
     def watermark(self, now: datetime) -> datetime | None:
         """The time up to which everything has been committed; None = nothing ever was."""
 
-    def usage(self, start: datetime, end: datetime, by: Sequence[str], scope: Scope | None = None) -> pa.Table:
-        """Sums of the minutes in [start, end), of one scope or of all."""
+    def usage(self, start: datetime, end: datetime, by: Sequence[str]) -> pa.Table:
+        """Sums of the minutes in [start, end)."""
+
+    def usage_of(self, scope: Scope, start: datetime, end: datetime) -> pa.Table:
+        """Sums of a scope in [start, end), by tenant, feature, model and principal but not by minute."""
 
     def days(self, start: datetime, end: datetime) -> Mapping[date, Total]:
         """Totals of the usage in [start, end) by UTC day; days without usage are left out."""
@@ -91,12 +97,13 @@ class MemoryLedger:
         """See ``Ledger``; ``now`` where the test has set none but there is usage."""
         return self.committed_until or (now if self.usage_rows.num_rows else None)
 
-    def usage(self, start: datetime, end: datetime, by: Sequence[str], scope: Scope | None = None) -> pa.Table:
+    def usage(self, start: datetime, end: datetime, by: Sequence[str]) -> pa.Table:
         """See ``Ledger``."""
-        rows = _between(self.usage_rows, start, end)
-        if scope is not None:
-            rows = of_scope(rows, scope)
-        return _sums(rows, ["minute", *by])
+        return _sums(_between(self.usage_rows, start, end), ["minute", *by])
+
+    def usage_of(self, scope: Scope, start: datetime, end: datetime) -> pa.Table:
+        """See ``Ledger``."""
+        return _sums(of_scope(_between(self.usage_rows, start, end), scope), ["tenant", *CAUSES])
 
     def days(self, start: datetime, end: datetime) -> Mapping[date, Total]:
         """See ``Ledger``."""
@@ -132,8 +139,10 @@ class MemoryLedger:
 
 
 def of_scope(usage: pa.Table, scope: Scope) -> pa.Table:
-    """The rows of one tenant and feature; None matches what is unattributed."""
-    return usage.filter(pc.and_(_is(usage["tenant"], scope.tenant), _is(usage["feature"], scope.feature)))
+    """The rows that have the scope's values; None matches what is unattributed."""
+    for name, value in scope.values:
+        usage = usage.filter(_is(usage[name], value))
+    return usage
 
 
 def _is(column: pa.ChunkedArray, value: str | None) -> pa.ChunkedArray:
@@ -149,5 +158,5 @@ def _between(usage: pa.Table, start: datetime, end: datetime) -> pa.Table:
 
 
 def _sums(usage: pa.Table, by: Sequence[str]) -> pa.Table:
-    sums = usage.group_by(list(by)).aggregate([("calls", "sum"), ("cost_usd", "sum")])
-    return sums.rename_columns({"calls_sum": "calls", "cost_usd_sum": "cost_usd"})
+    sums = usage.group_by(list(by)).aggregate([(name, "sum") for name in SUMS])
+    return sums.rename_columns({f"{name}_sum": name for name in SUMS})

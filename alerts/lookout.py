@@ -17,28 +17,26 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
 
 from alerts import metrics
 from alerts.budgets import draft_budget_events
-from alerts.detector import Gates
+from alerts.calendar import read_calendar
 from alerts.dispatch import Dispatch
-from alerts.incidents import SIGNAL_SPEND, Event, Incident, Scope, as_json
+from alerts.history import History
+from alerts.incidents import Event, as_json
 from alerts.journal import Journal
-from alerts.judge import CRITICAL_GATES, Evidence, Signature, draft_events
-from alerts.ledger import CAUSES, Ledger
-from alerts.life import Rules
-from alerts.record import DAY_MINUTES, MINUTE_S, Record, to_minute, to_time
+from alerts.judge import CRITICAL_GATES, Evidence, Signature, draft_events, episodes_told
+from alerts.ledger import LEAF, Ledger
+from alerts.minutes import MINUTE_S, to_minute, to_time
 from alerts.routing.routes import Subscription
 from alerts.settings import AlertSettings
-from alerts.state import SPAN
+from alerts.signals.episodes import Episodes
 
 log = logging.getLogger("spanledger.alerts")
 
 ATTEMPTS = 5
-BEFORE = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +58,8 @@ class Lookout:
         self._ledger = ledger
         self._journal = Journal(ledger)
         self._dispatch = Dispatch(self._journal, subscriptions, actor=self.actor)
-        gates = Gates(usd=settings.min_excess_usd, percent=settings.min_excess_percent)
-        self._record = Record(gates, history_days=settings.history_days)
+        self._calendar = read_calendar(Path(settings.calendar)) if settings.calendar else ()
+        self._history = History(self._episodes, days=settings.history_days)
         self._seen: object = None
         self._budgets_at: datetime | None = None
 
@@ -93,7 +91,7 @@ class Lookout:
         standings = self._ledger.budgets(now)
         signature = self._sign(now)
         drafts = self._commit(
-            lambda: draft_budget_events(standings, self._journal.incidents, self._ledger.spend_of, signature)
+            lambda: draft_budget_events(standings, self._journal.latest, self._ledger.spend_of, signature)
         )
         self._budgets_at = now
         return drafts
@@ -110,35 +108,28 @@ class Lookout:
 
     def _draft(self, now: datetime, watermark: datetime) -> Sequence[Event]:
         end = to_minute(watermark) + 1
-        first = self._record.train(self._ledger, self._train_until(end))
-        usage = self._ledger.usage(to_time(first), to_time(end), ("tenant", *CAUSES))
-        judged = self._record.judge(usage, end)
-        metrics.series.set(len(judged.scopes))
-        rules = Rules(
-            notify_from=to_minute(now - timedelta(seconds=self._settings.notify_max_age_s)),
-            full_until=end - 1,
-            calm_minutes=self._settings.calm_minutes,
+        told = episodes_told(self._journal.incidents)
+        age = self._settings.notify_max_age_s // MINUTE_S
+        first = self._history.train(self._ledger, told, end - 1 - age)
+        usage = self._ledger.usage(to_time(first), to_time(max(end, first)), LEAF)
+        judged = self._history.judge(usage, told, end, open_from=to_minute(now) - age)
+        metrics.series.set(len(self._history.leaves.keys))
+        evidence = Evidence(usage=self._ledger.usage_of, watermark=watermark)
+        return draft_events(judged, self._journal.incidents, evidence, self._sign(now))
+
+    def _episodes(self) -> Episodes:
+        settings = self._settings
+        return Episodes(
+            settings.false_alerts_per_tenant_week,
+            self._calendar,
+            least_usd=settings.min_excess_usd,
+            least_share=settings.min_excess_percent / 100,
+            calm=settings.calm_minutes,
         )
-        evidence = Evidence(usage=usage, usage_before=self._usage_before, watermark=watermark)
-        return draft_events(judged, self._spikes(), rules, evidence, self._sign(now))
 
     def _sign(self, now: datetime) -> Signature:
         critical_usd = CRITICAL_GATES * self._settings.min_excess_usd
         return Signature(actor=self.actor, recorded_at=now, critical_usd=critical_usd)
-
-    def _spikes(self) -> dict[Scope, Incident]:
-        """The last incident of each scope's spend."""
-        known = self._journal.incidents.items()
-        return {series.scope: incident for series, incident in known if series.signal == SIGNAL_SPEND}
-
-    def _train_until(self, end: int) -> int:
-        """Keep what may still open an incident, and the windows of open ones, out of training; a day at most."""
-        recent = end - SPAN - self._settings.notify_max_age_s // MINUTE_S
-        starts = [to_minute(i.opened.window_start) for i in self._spikes().values() if i.is_open]
-        return max(min([recent, *starts]), end - SPAN - DAY_MINUTES)
-
-    def _usage_before(self, scope: Scope, start: datetime) -> pa.Table:
-        return self._ledger.usage(start - BEFORE, start, CAUSES, scope)
 
 
 def _report(events: Sequence[Event]) -> None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from alerts.signals.bars import LEAST_BUDGET, MOST_BUDGET
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertSettings:
@@ -19,8 +21,19 @@ class AlertSettings:
         default=1.0, metadata={"help": "Smallest excess over expectation that opens an incident, in USD.", "min": 0}
     )
     min_excess_percent: float = field(
-        default=50.0,
+        default=5.0,
         metadata={"help": "Smallest excess over expectation that opens an incident, in percent.", "min": 0},
+    )
+    false_alerts_per_tenant_week: float = field(
+        default=0.5,
+        metadata={
+            "help": "How many false alerts are bearable, per tenant and week.",
+            "min": LEAST_BUDGET,
+            "max": MOST_BUDGET,
+        },
+    )
+    calendar: str | None = field(
+        default=None, metadata={"help": "File of announced events (TOML): docs/alerts.md has its form."}
     )
     notify_max_age_s: int = field(
         default=3600,

@@ -6,13 +6,21 @@ $12.40
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from datetime import timedelta
 from decimal import Decimal
 
 from alerts.explain import share
 from alerts.incidents import RESOLVED, UNATTRIBUTED, Contributor, Event, Scope
 
-NAMED_DIMENSIONS = ("model", "principal")  # the feature is in the scope already
+NAMED_DIMENSIONS = ("tenant", "model", "principal")  # the feature is in the scope, or all of them are
+SAID = {
+    "calls": "more calls than usual",
+    "tokens_per_call": "more input tokens a call than usual",
+    "unit_price": "dearer than before",
+}
+MINUTE, HOURS_FROM = timedelta(minutes=1), timedelta(hours=2)
 NAMED_SHARE = 0.5
 WHOLE_DOLLARS = Decimal(100)
 CENT = Decimal("0.01")
@@ -38,7 +46,8 @@ def summarise(
     event: str,
     scope: Scope,
     *,
-    minutes: int,
+    signal: str,
+    window: timedelta,
     observed_usd: Decimal,
     expected_usd: Decimal,
     excess_usd_per_hour: Decimal,
@@ -48,11 +57,16 @@ def summarise(
     excess = observed_usd - expected_usd
     ending = ", over" if event == RESOLVED else ""
     amounts = (
-        f"{dollars(observed_usd)} in {minutes} min, expected {dollars(expected_usd)} "
+        f"{dollars(observed_usd)} in {_length(window)}, expected {dollars(expected_usd)} "
         f"({signed(excess)}, {dollars(excess_usd_per_hour)}/h{ending})"
     )
-    causes = name_causes(contributors, excess)
-    return f"{scope}: {amounts}; {causes}" if causes else f"{scope}: {amounts}"
+    others = [one for one in contributors if one.dimension not in scope.as_dict()]
+    parts = [amounts, SAID.get(signal, ""), name_causes(others, excess)]
+    return f"{scope}: {'; '.join(part for part in parts if part)}"
+
+
+def _length(window: timedelta) -> str:
+    return f"{window / timedelta(hours=1):.0f} h" if window >= HOURS_FROM else f"{math.ceil(window / MINUTE)} min"
 
 
 def details(event: Event) -> dict[str, str]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from alerts.incidents import OPENED, RESOLVED, SIGNAL_SPEND, Contributor, Event, Scope, hash_id, incident_id
 
-SCOPE = Scope(tenant="test-tenant", feature="test-feature")
+SCOPE = Scope.of({"tenant": "test-tenant", "feature": "test-feature"})
 MINUTE = timedelta(minutes=1)
 SUMMARY = "This is a test of SpanLedger: no money was spent"
 OBSERVED, EXPECTED = Decimal("12.40"), Decimal("1.10")
@@ -36,8 +36,8 @@ def trial_events(now: datetime) -> Sequence[Event]:
         opened_at=now,
         window_start=now - 15 * MINUTE,
         window_end=now,
-        tenant=SCOPE.tenant,
-        feature=SCOPE.feature,
+        tenant=SCOPE.as_dict()["tenant"],
+        feature=SCOPE.as_dict()["feature"],
         signal=SIGNAL_SPEND,
         severity="critical",
         observed_usd=OBSERVED,

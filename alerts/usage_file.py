@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from alerts.errors import BadUsage
-from alerts.record import MINUTE_S
+from alerts.minutes import MINUTE_S
 from alerts.signals.fold import Minute
 from alerts.signals.leaves import Leaf, Leaves
 
@@ -65,8 +65,11 @@ def _too_long(rows: pl.DataFrame) -> str | None:
     return None
 
 
-def minutes_of(usage: pa.Table, leaves: Leaves) -> Iterator[Minute]:
-    """Every minute from the first to the last, also those in which nothing was used. ``usage``: ``COLUMNS``."""
+def minutes_of(usage: pa.Table, leaves: Leaves, first: int | None = None, end: int | None = None) -> Iterator[Minute]:
+    """Every minute from the first to the last, or those in [first, end), also those in which nothing was used.
+
+    ``usage``: ``COLUMNS``.
+    """
     counts = [pl.col(name).cast(pl.Float64) for name in COUNTS]
     rows = (
         pl.DataFrame(usage)
@@ -75,14 +78,15 @@ def minutes_of(usage: pa.Table, leaves: Leaves) -> Iterator[Minute]:
         .agg(pl.col(*COUNTS).sum())
         .sort("minute", *Leaf._fields)
     )
-    if not rows.height:
-        return
     minutes = rows["minute"].to_numpy()
+    if first is None or end is None:
+        if not rows.height:
+            return
+        first, end = int(minutes[0]), int(minutes[-1]) + 1
     numbers = leaves.numbers(map(Leaf._make, rows.select(Leaf._fields).iter_rows()))
     columns = [rows[name].to_numpy() for name in COUNTS]
-    first, last = int(minutes[0]), int(minutes[-1])
-    cuts = np.searchsorted(minutes, np.arange(first, last + 2))
-    for place, minute in enumerate(range(first, last + 1)):
+    cuts = np.searchsorted(minutes, np.arange(first, end + 1))
+    for place, minute in enumerate(range(first, end)):
         part = slice(cuts[place], cuts[place + 1])
         sums = [np.bincount(numbers[part], column[part], len(leaves.keys)).astype(np.float64) for column in columns]
         yield Minute(minute, *sums)

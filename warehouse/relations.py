@@ -16,6 +16,8 @@ Window = tuple[datetime | None, datetime | None]
 """Half-open; None = no bound."""
 
 EVER: Window = (None, None)
+NOBODYS_ALONE = "tenant IS NULL AND (budget IS NOT NULL OR NOT list_contains(scoped_by, 'tenant'))"
+"""Incidents of several tenants: budgets, prices. Rows of earlier versions do not say what they are scoped by."""
 
 
 def expose(
@@ -57,7 +59,7 @@ def rule_of(
     """SQL that holds for the rows of a table that ``expose`` shows."""
     rule = condition(scope) if "tenant" in TABLES[table].schema.names else "true"
     if table == "incidents" and not is_whole(scope):
-        rule = f"({rule}) AND (budget IS NULL OR tenant IS NOT NULL)"  # a budget of several tenants is nobody's alone
+        rule = f"({rule}) AND ({NOBODYS_ALONE}) IS NOT true"
     if TABLES[table].is_settled:
         return f"({rule}) AND close_id IN ({', '.join(map(literal, [*_closes(connection, snapshot, as_of), close]))})"
     return f"settlement <= {as_of}" if table == "settlements" and as_of is not None else rule

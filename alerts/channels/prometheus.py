@@ -12,11 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from alerts.channels.http import post_json
-from alerts.incidents import RESOLVED, SIGNAL_SPEND, UNATTRIBUTED, Event
+from alerts.incidents import RESOLVED, UNATTRIBUTED, Event
 from alerts.text import details
 
-ALERT_NAMES = {SIGNAL_SPEND: "SpanLedgerSpend"}
-BUDGET_ALERT = "SpanLedgerBudget"
+ALERT, BUDGET_ALERT = "SpanLedgerSpend", "SpanLedgerBudget"
 REFRESHES_AHEAD = 4
 
 
@@ -43,7 +42,7 @@ class Alertmanager:
         ends_at = event.recorded_at if event.event == RESOLVED else now + self._active_for
         return {
             "labels": {
-                "alertname": ALERT_NAMES.get(event.signal, BUDGET_ALERT),
+                "alertname": ALERT if event.budget is None else BUDGET_ALERT,
                 "signal": event.signal,
                 "severity": event.severity,
                 **_whose(event),
@@ -56,11 +55,9 @@ class Alertmanager:
 
 
 def _whose(event: Event) -> dict[str, str]:
-    """Labels that name whose spend it is; a budget of several tenants or features names none of them."""
-    if event.budget is None:
-        return {"tenant": event.tenant or UNATTRIBUTED, "feature": event.feature or UNATTRIBUTED}
-    named = {"budget": event.budget, "tenant": event.tenant, "feature": event.feature}
-    return {name: value for name, value in named.items() if value is not None}
+    """Labels that name whose spend it is: what the scope names; a budget of several tenants or features names none."""
+    budget = {} if event.budget is None else {"budget": event.budget}
+    return {**budget, **{name: value or UNATTRIBUTED for name, value in event.scope.values}}
 
 
 def _rfc3339(time: datetime) -> str:

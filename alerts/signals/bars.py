@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from alerts.signals.fold import CALLS, FLOORS, PRICE, SPEND, TOKENS
+from alerts.signals.kinds import CALLS, FLOORS, PRICE, SPEND, TOKENS
 
 Bars = Mapping[tuple[str, int], float]
 """Signal and window -> score."""
@@ -19,9 +19,11 @@ OFTEN, SELDOM = 0.5, 0.1
 """False alerts per tenant-week that the columns of the table keep."""
 LEAST_BUDGET, MOST_BUDGET = 0.02, 5.0
 TABLE: Mapping[tuple[str, int], tuple[float, float]] = {
+    (SPEND, 5): (2, 6),
     (SPEND, 15): (0.63, 9.38),
     (SPEND, 60): (1.24, 3.44),
     (SPEND, 360): (3.15, 6.34),
+    (CALLS, 5): (1.5, 5),
     (CALLS, 15): (0.98, 4.95),
     (CALLS, 60): (1.15, 4.16),
     (CALLS, 360): (4, 12.5),

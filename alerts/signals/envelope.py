@@ -7,14 +7,14 @@ a series that has no history at this hour the envelope is 0, and everything is b
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 
 from alerts.signals.arrays import TINY, Floats, grown
+from alerts.signals.hours import DAYS, Hours
 from alerts.signals.windows import MINUTES, Windows
 
-DAYS = 7
-DAY_HOURS = 24
-KEPT_HOURS = (DAYS + 1) * DAY_HOURS
 CAP = 3.0
 NEAR_HOURS = (-1, 0, 1)
 COMMON_SHARE = 0.2
@@ -24,7 +24,7 @@ FORGET = 0.5 ** (1 / 2016)  # of fives: a week
 COLD_DAYS = 5.0
 """Scores grow with the days of history, up to so many."""
 LEAST_DAYS = 2.0
-"""Before, nothing is odd."""
+"""Before, the envelope is the most of all hours so far."""
 
 
 class Envelope:
@@ -35,7 +35,7 @@ class Envelope:
         self.windows = Windows()
         self.edge: Floats = np.zeros((len(MINUTES), 0))
         self._unit = unit
-        self._hours = np.zeros((KEPT_HOURS, len(MINUTES), 0), np.float32)
+        self._hours = Hours(len(MINUTES))
         self._most: Floats = np.zeros((len(MINUTES), 0))
         self._five: Floats = np.zeros(0)
         self._squares: Floats = np.zeros(0)
@@ -44,18 +44,21 @@ class Envelope:
     def grow(self, series: int) -> None:
         """Make room."""
         self.windows.grow(series)
-        for name in ("edge", "_hours", "_most", "_five", "_squares", "_sum"):
+        for name in ("edge", "_most", "_five", "_squares", "_sum"):
             setattr(self, name, grown(getattr(self, name), series))
 
-    def begin_hour(self, hour: int) -> None:
-        """Put up the envelope of this hour."""
-        like = [(hour - DAY_HOURS * day + near) % KEPT_HOURS for day in range(1, DAYS + 1) for near in NEAR_HOURS]
-        self.edge = self._hours[like].max(axis=0).astype(np.float64)
+    def begin_hour(self, hour: int, days: float) -> None:
+        """Put up the envelope of this hour, given ``days`` of history: less than two know no days, but a maximum."""
+        if days < LEAST_DAYS:
+            hours = self._hours.all()
+        else:
+            hours = chain.from_iterable(self._hours.like(hour, DAYS, near) for near in NEAR_HOURS)
+        self.edge = self._hours.most(hours, self._five.size)
 
     def end_hour(self, hour: int) -> None:
         """Remember what the hour has held."""
         limit = np.where(self.edge > 0, CAP * self.edge, np.inf)
-        self._hours[hour % KEPT_HOURS] = np.minimum(self._most, limit)
+        self._hours.put(hour, np.minimum(self._most, limit))
         self._most[:] = 0
 
     def push(self, minute: int, values: Floats) -> None:
@@ -68,14 +71,10 @@ class Envelope:
             self._sum = self._sum * FORGET + self._five
             self._five[:] = 0
 
-    def beyond(self) -> Floats:
-        """(windows, series) by how much the windows exceed the envelope."""
-        return self.windows.sums - self.edge
-
-    def scores(self, days: float) -> Floats:
-        """(windows, series) the excess in standard deviations of what the envelope holds; less by a short history."""
-        if days < LEAST_DAYS:
-            return np.zeros_like(self.edge)
+    def scores(self, edge: Floats, days: float) -> Floats:
+        """(windows, series) excess over an edge in standard deviations of what it holds; less by a short history."""
         unit = self._squares / np.maximum(self._sum, TINY) if self._unit is None else self._unit
-        spread = np.sqrt(unit * self.edge + (COMMON_SHARE * self.edge) ** 2 + np.square(unit) + TINY)
-        return np.asarray(self.beyond() / spread * min(1.0, days / COLD_DAYS))
+        known = min(1.0, days / COLD_DAYS) if days >= LEAST_DAYS else 1.0
+        with np.errstate(invalid="ignore"):  # where the edge is infinite
+            spread = np.sqrt(unit * edge + (COMMON_SHARE * edge) ** 2 + np.square(unit) + TINY)
+            return np.asarray(np.where(np.isfinite(edge), (self.windows.sums - edge) / spread * known, 0))

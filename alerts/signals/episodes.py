@@ -8,18 +8,21 @@ is told of less: each episode of a tenant raises its bars by a fifth, which is f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from alerts.calendar import Event, is_announced
-from alerts.record import to_time
+from alerts.minutes import to_time
 from alerts.signals.arrays import Floats
 from alerts.signals.bars import Bars, bars_for, kin_usd_for
-from alerts.signals.causes import Amounts, Contributor, Scope, contributors_to, scope_around
-from alerts.signals.fold import HOUR, PRICE, TOKENS, Odd
+from alerts.signals.causes import Amounts, Scope, contributors_to, scope_around
+from alerts.signals.cold import raised
+from alerts.signals.episode import Episode, History, Whose, keys_of, whose_is, window_start
+from alerts.signals.fold import Odd
+from alerts.signals.kinds import PRICE
 from alerts.signals.leaves import DIMENSIONS, Leaf, Leaves
 
 CALM = 60
@@ -28,65 +31,11 @@ QUIET = 180
 """Minutes without anything odd in any window after which what is odd is another episode; before, it opens again."""
 PAST_TIMES = 1.2
 """A score must be so many times what its series has scored before."""
-COLD_DAYS = 8.0
-"""Bars are higher while the history is shorter: a job of every week is new until a week and a day are known."""
 WEARY = 0.2
 WEARY_FORGET = 0.5 ** (1 / (7 * 1440))  # of minutes: a week
 CRITICAL_TIMES = 10
 """An episode is critical if it opens with so many times the least excess that is told."""
 WARNING, CRITICAL = "warning", "critical"
-LEAST_DAYS = 1e-3
-
-
-class History(Protocol):
-    """What is known of the series at the minute: a ``fold.Fold``."""
-
-    days: float
-    leaves: Leaves
-
-    def amounts(self, signal: str, window: int, /) -> tuple[Floats, Floats]:
-        """USD observed in a window of a signal, and USD that were usual: (leaves,), of a price (accounts,)."""
-
-
-@dataclass(slots=True, kw_only=True)
-class Episode:
-    """What is told when it opens, at the end of minute ``opened``; ``resolved``: the minute at whose end it was calm.
-
-    USD are of the window that was odd; expected is what such hours usually hold. ``leaves``: those that were odd;
-    ``active``: when they last were in its window or a shorter one; ``last``: in any window.
-    """
-
-    opened: int
-    signal: str
-    window: int
-    scope: Scope
-    severity: str
-    observed_usd: float
-    expected_usd: float
-    contributors: tuple[Contributor, ...]
-    leaves: list[Leaf] = field(default_factory=list)
-    active: int
-    last: int
-    resolved: int | None = None
-
-    def go_on(self, odd: Odd, leaf: Leaf) -> None:
-        """Take another score of what it is about."""
-        self.last = odd.minute
-        if width_of(odd.signal, odd.window) <= width_of(self.signal, self.window):
-            self.active, self.resolved = odd.minute, None
-        if leaf not in self.leaves:
-            self.leaves.append(leaf)
-
-    @property
-    def excess_usd(self) -> float:
-        """Of the window that was odd."""
-        return self.observed_usd - self.expected_usd
-
-    def holds(self, leaf: Leaf, *, new: bool) -> bool:
-        """Whether it is about the leaf, or about one with the same principal or feature."""
-        return leaf in self.leaves or any(
-            leaf.principal == one.principal or (leaf.feature == one.feature and not new) for one in self.leaves
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +43,7 @@ class _Found:
     """A score that counts. ``whose``: tenant, or the model whose price it is; ``times`` the score that was needed."""
 
     odd: Odd
-    whose: tuple[str, str | None, str | None]
+    whose: Whose
     leaf: Leaf
     new: bool
     times: float
@@ -104,32 +53,64 @@ class Episodes:
     """Those of all tenants and models. ``budget``: false alerts per tenant-week; ``least_usd``: of an excess."""
 
     def __init__(
-        self, budget: float, calendar: Sequence[Event] = (), *, least_usd: float, bars: Bars | None = None
+        self,
+        budget: float,
+        calendar: Sequence[Event] = (),
+        *,
+        least_usd: float,
+        least_share: float = 0.0,
+        calm: int = CALM,
+        bars: Bars | None = None,
     ) -> None:
         self._bars = bars or bars_for(budget)
+        self._budget = budget
         self._kin_usd = max(kin_usd_for(budget), least_usd)
         self._calendar = calendar
         self._least_usd = least_usd
-        self._open: dict[tuple[str, str | None, str | None], list[Episode]] = {}
-        self._weary: dict[tuple[str, str | None, str | None], tuple[float, int]] = {}
+        self._least_share = least_share
+        self._calm = calm
+        self._open: dict[Whose, list[Episode]] = {}
+        self._weary: dict[Whose, tuple[float, int]] = {}
 
-    def step(self, odd: Iterable[Odd], history: History) -> list[Episode]:
+    @property
+    def open(self) -> Iterator[Episode]:
+        """Those that are not over, and those that may open again."""
+        return chain.from_iterable(self._open.values())
+
+    def step(self, odd: Iterable[Odd], history: History, *, may_open: bool = True) -> list[Episode]:
         """Those that open with what is odd of a minute."""
         opened = []
         for one in odd:
             for found in self._find(one, history):
-                if self._joins(found) or self._is_unheard(found):
+                if self._joins(found) or not may_open or self._is_announced(found):
                     continue
                 episode = _begin(found, history, self._least_usd)
+                if self._is_one_scope(found, episode) or self._is_too_little(episode) or self._is_unheard(found):
+                    continue
                 self._open.setdefault(found.whose, []).append(episode)
                 opened.append(episode)
         return opened
 
+    def tell(self, episode: Episode) -> None:
+        """Take in what has been told."""
+        whose = whose_is(episode.signal, episode.leaves[0])
+        self._open.setdefault(whose, []).append(episode)
+        self._weary[whose] = (self._weariness(whose, episode.opened) + 1, episode.opened)
+
+    def follow(self, minute: int, history: History) -> None:
+        """Count the minute into the amounts of those that are open."""
+        for episode in self.open:
+            episode.follow(minute, history)
+
     def close(self, minute: int) -> None:
-        """Those that have been calm for long enough by the end of the minute are resolved."""
+        """Those that have been calm for long enough by the end of the minute are resolved.
+
+        Who was odd again after that must be calm for twice as long, three hours at most.
+        """
         for whose, episodes in list(self._open.items()):
             for episode in episodes:
-                if episode.resolved is None and minute - episode.active >= CALM:
+                calm = min(self._calm << min(episode.again, 8), QUIET)
+                if episode.resolved is None and minute - episode.active >= calm:
                     episode.resolved = minute
             self._open[whose] = [episode for episode in episodes if minute - episode.last < QUIET]
             if not self._open[whose]:
@@ -138,16 +119,12 @@ class Episodes:
     def _find(self, odd: Odd, history: History) -> Iterable[_Found]:
         need: Floats = np.maximum(self._bars[odd.signal, odd.window], PAST_TIMES * odd.past)
         if odd.signal != PRICE:
-            need = need * max(1.0, COLD_DAYS / max(history.days, LEAST_DAYS))
+            need = raised(need, odd.signal, odd.window, history.days, self._budget)
         least_usd = np.where(odd.kin, self._kin_usd, self._least_usd)
         for place in np.flatnonzero((odd.score > need) & (odd.excess_usd > least_usd)).tolist():
             number, new, times = int(odd.series[place]), bool(odd.new[place]), float(odd.score[place] / need[place])
-            if odd.signal == PRICE:
-                name, provider = list(history.leaves.models)[number]
-                yield _Found(odd, ("model", name, provider), Leaf(None, None, name, None, provider), new, times)
-            else:
-                leaf = history.leaves.keys[number]
-                yield _Found(odd, ("tenant", leaf.tenant, None), leaf, new, times)
+            leaf = _leaf_of(odd.signal, number, history.leaves)
+            yield _Found(odd, whose_is(odd.signal, leaf), leaf, new, times)
 
     def _joins(self, found: _Found) -> bool:
         mine = [one for one in self._open.get(found.whose, ()) if one.holds(found.leaf, new=found.new)]
@@ -155,33 +132,51 @@ class Episodes:
             episode.go_on(found.odd, found.leaf)
         return bool(mine)
 
-    def _is_unheard(self, found: _Found) -> bool:
-        """Whether nobody is to be told: it was announced, or is not odd enough for who has heard much lately."""
-        minute = found.odd.minute
-        if is_announced(self._calendar, to_time(minute), found.leaf._asdict()):
-            return True
-        if found.odd.signal == PRICE:
-            return False
-        weary, since = self._weary.get(found.whose, (0.0, minute))
-        weary *= WEARY_FORGET ** (minute - since)
-        if found.times <= 1 + WEARY * weary:
-            return True
-        self._weary[found.whose] = (weary + 1, minute)
+    def _is_announced(self, found: _Found) -> bool:
+        return is_announced(self._calendar, to_time(found.odd.minute), found.leaf._asdict())
+
+    def _is_one_scope(self, found: _Found, episode: Episode) -> bool:
+        """Whether one of this very scope is open: it goes on."""
+        for one in self._open.get(found.whose, ()):
+            if one.scope == episode.scope:
+                one.go_on(found.odd, found.leaf)
+                return True
         return False
 
+    def _is_too_little(self, episode: Episode) -> bool:
+        return episode.excess_usd < self._least_share * episode.expected_usd
 
-def width_of(signal: str, window: int) -> int:
-    """Minutes that a window of a signal reaches back."""
-    return window * HOUR if signal == TOKENS else window
+    def _is_unheard(self, found: _Found) -> bool:
+        """Whether it is not odd enough for who has heard much lately; else it is counted as heard."""
+        if found.odd.signal == PRICE:
+            return False
+        weary = self._weariness(found.whose, found.odd.minute)
+        if found.times <= 1 + WEARY * weary:
+            return True
+        self._weary[found.whose] = (weary + 1, found.odd.minute)
+        return False
+
+    def _weariness(self, whose: Whose, minute: int) -> float:
+        weary, since = self._weary.get(whose, (0.0, minute))
+        return float(weary * WEARY_FORGET ** max(minute - since, 0))
+
+
+def _leaf_of(signal: str, number: int, leaves: Leaves) -> Leaf:
+    if signal != PRICE:
+        return leaves.keys[number]
+    name, provider = leaves.model_keys[number]
+    return Leaf(None, None, name, None, provider)
 
 
 def _begin(found: _Found, history: History, least_usd: float) -> Episode:
     odd, leaf = found.odd, found.leaf
     amounts = _amounts(found, history)
-    scope = {"model": leaf.model} if odd.signal == PRICE else scope_around(leaf, amounts)
+    scope: Scope = {"model": leaf.model, "provider": leaf.provider}
+    scope = scope if odd.signal == PRICE else scope_around(leaf, amounts)
     observed, expected = amounts.of(scope)
     return Episode(
         opened=odd.minute,
+        began=window_start(odd.signal, odd.window, odd.minute),
         signal=odd.signal,
         window=odd.window,
         scope=scope,
@@ -198,10 +193,6 @@ def _begin(found: _Found, history: History, least_usd: float) -> Episode:
 def _amounts(found: _Found, history: History) -> Amounts:
     """Of all leaves of the tenant; of a price, of all tenants that use the model."""
     observed, expected = history.amounts(found.odd.signal, found.odd.window)
-    if found.odd.signal == PRICE:
-        keys = [Leaf(tenant, None, model.name, None, model.provider) for tenant, model in history.leaves.accounts]
-        mine = [place for place, key in enumerate(keys) if key[2:] == found.leaf[2:]]
-    else:
-        keys = history.leaves.keys
-        mine = [place for place, key in enumerate(keys) if key.tenant == found.leaf.tenant]
+    keys = keys_of(found.odd.signal, history.leaves)
+    mine = [place for place, key in enumerate(keys) if whose_is(found.odd.signal, key) == found.whose]
     return Amounts(keys=[keys[place] for place in mine], observed=observed[mine], expected=expected[mine])

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from alerts.signals.arrays import Bools, Floats, Numbers, summed
-from alerts.signals.envelope import Envelope
+from alerts.signals.cold import NEVER, cold_edge
+from alerts.signals.envelope import LEAST_DAYS, Envelope
+from alerts.signals.kinds import CALLS, FLOORS, PRICE, SPEND, TOKENS
 from alerts.signals.leaves import Leaves
 from alerts.signals.past import Past
 from alerts.signals.per_call import HOURS, PerCall
 from alerts.signals.unit_prices import MILLION, UnitPrices
 from alerts.signals.usual import Usual
-from alerts.signals.windows import MINUTES
+from alerts.signals.windows import MINUTES, QUARTER
 
 HOUR = 60
 DAY_HOURS = 24
@@ -31,17 +33,9 @@ CALL_VARIANCE = 1.5
 LEAST_USD = 0.05
 """Of an excess that is odd at all."""
 
-SPEND, CALLS, TOKENS, PRICE = "spend", "calls", "tokens_per_call", "unit_price"
-FLOORS = {
-    **{(SPEND, width): 0.3 for width in MINUTES},
-    **{(CALLS, width): 0.5 for width in MINUTES},
-    **{(TOKENS, hours): 3.0 for hours in HOURS},
-    (PRICE, MINUTES[0]): 0.05,
-}
-"""Signal and window (minutes; hours of tokens a call) -> the score below which nothing is odd."""
 PAST_LIMITS = {
-    **{(SPEND, width): limit for width, limit in zip(MINUTES, (4.0, 8.0, 9.0), strict=True)},
-    **{(CALLS, width): limit for width, limit in zip(MINUTES, (2.0, 6.0, 16.0), strict=True)},
+    **{(SPEND, width): limit for width, limit in zip(MINUTES, (4.0, 4.0, 8.0, 9.0), strict=True)},
+    **{(CALLS, width): limit for width, limit in zip(MINUTES, (2.0, 2.0, 6.0, 16.0), strict=True)},
     **{(TOKENS, hours): 6.0 for hours in HOURS},
 }
 """What a series has scored before counts up to this. A price is exact: it has no past."""
@@ -79,7 +73,7 @@ class Odd:
 
 
 class Fold:
-    """The state of all series, some 7 kB each."""
+    """The state of all series, some 9 kB each."""
 
     def __init__(self, leaves: Leaves) -> None:
         self.leaves = leaves
@@ -90,6 +84,13 @@ class Fold:
         self._usual, self._prices, self._input = Usual(), UnitPrices(), PerCall()
         self._cost = PerCall()
         self._past = {key: Past(limit) for key, limit in PAST_LIMITS.items()}
+        self._began: Numbers = np.zeros(0, np.int64)
+        self._last: tuple[Minute, Floats] | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether there was any minute."""
+        return self._first_hour is not None
 
     def step(self, usage: Minute) -> Iterator[Odd]:
         """Take a minute in; every minute, also those in which nothing was used. ``days``: of history before it."""
@@ -117,6 +118,19 @@ class Fold:
         place = MINUTES.index(window)
         return self._spend.windows.sums[place], self._usual.usual.sums[place]
 
+    def now(self, signal: str) -> tuple[Floats, Floats]:
+        """USD observed in the last minute, and USD that were to be expected: (leaves,), of a price (accounts,)."""
+        if self._last is None:
+            return np.zeros(0), np.zeros(0)
+        usage, spend = self._last
+        if signal == PRICE:
+            accounts = len(self.leaves.accounts)
+            return summed(usage.usd, self.leaves.account, accounts), self._prices.due
+        if signal == TOKENS:
+            beyond = usage.input_tokens - usage.calls * self._input.usual
+            return spend, np.asarray(np.maximum(spend - beyond * self._input_rates(), 0))
+        return spend, self._usual.rate
+
     def _input_rates(self) -> Floats:
         return np.asarray(self._prices.per_million[0, self.leaves.account] * MILLION)
 
@@ -126,11 +140,12 @@ class Fold:
             part.grow(leaves)
         for past in self._past.values():
             past.grow(leaves)
+        self._began = np.concatenate([self._began, np.full(leaves - self._began.size, NEVER)])
         self._prices.grow(len(self.leaves.accounts))
 
     def _begin_hour(self, hour: int) -> None:
         for envelope in (self._spend, self._calls):
-            envelope.begin_hour(hour)
+            envelope.begin_hour(hour, self.days)
         for tokens in (self._input, self._cost):
             tokens.begin_hour(hour)
         self._usual.begin_hour(hour, self.days)
@@ -142,12 +157,14 @@ class Fold:
 
     def _push(self, usage: Minute, hour: int) -> None:
         leaves = self.leaves
+        self._began[(self._began == NEVER) & (usage.calls > 0)] = usage.minute
         fresh = usage.input_tokens - usage.cached_tokens
         kinds = (fresh, usage.cached_tokens, usage.output_tokens)
         accounts = len(leaves.accounts)
         tokens = np.stack([summed(kind, leaves.account, accounts) for kind in kinds])
         share = self._prices.push(usage.minute, tokens, summed(usage.usd, leaves.account, accounts))
         spend: Floats = usage.usd * share[leaves.account]
+        self._last = (usage, spend)
         self._spend.push(usage.minute, spend)
         self._calls.push(usage.minute, usage.calls)
         self._usual.push(usage.minute, spend)
@@ -157,16 +174,19 @@ class Fold:
     def _look(self, minute: int, hour: int) -> Iterator[Odd]:
         leaves = self.leaves
         more = [summed(one, leaves.parent, len(leaves.parents))[leaves.parent] for one in self._usual.beyond()]
-        of_calls = self._calls.beyond() * self._cost.usual
-        for signal, envelope, beyond in ((SPEND, self._spend, self._spend.beyond()), (CALLS, self._calls, of_calls)):
-            scores = envelope.scores(self.days)
+        cold = self.days < LEAST_DAYS
+        for signal, envelope, worth in ((SPEND, self._spend, 1.0), (CALLS, self._calls, self._cost.usual)):
+            edge = cold_edge(envelope.edge, minute - self._began, leaves) if cold else envelope.edge
+            scores = envelope.scores(edge, self.days)
+            beyond = np.where(np.isfinite(edge), envelope.windows.sums - edge, 0) * worth
             for place, window in enumerate(MINUTES):
                 real = more[place] > PARENTS_SHARE * beyond[place]
                 yield from self._odd(minute, signal, window, scores[place], np.where(real, beyond[place], 0))
         models = len(leaves.models)
         paid, due = self._prices.amounts()
         beyond = summed(paid - due, leaves.model_of_account, models)
-        yield from self._odd(minute, PRICE, MINUTES[0], self._prices.scores(leaves.model_of_account, models), beyond)
+        prices = self._prices.scores(leaves.model_of_account, models)
+        yield from self._odd(minute, PRICE, MINUTES[QUARTER], prices, beyond)
         if minute % EVERY == EVERY - 1:
             rates = self._input_rates()
             for window, score, tokens in zip(HOURS, *self._input.look(hour), strict=True):

@@ -34,7 +34,7 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class Leaves:
-    """``keys`` by number, and what each belongs to.
+    """``keys`` by number, and what each belongs to; ``account_keys`` and ``model_keys`` likewise of those.
 
     ``parent use account model``: (leaves,) numbers of tenant and feature; with model; of tenant and model; of model.
     ``parents uses accounts models``: numbers by what they are of. ``model_of_account``: (accounts,) numbers of models.
@@ -42,6 +42,8 @@ class Leaves:
 
     def __init__(self) -> None:
         self.keys: list[Leaf] = []
+        self.account_keys: list[Leaf] = []
+        self.model_keys: list[Model] = []
         self.parents: dict[tuple[str | None, str | None], int] = {}
         self.uses: dict[tuple[str | None, str | None, str | None], int] = {}
         self.accounts: dict[tuple[str | None, Model], int] = {}
@@ -66,6 +68,8 @@ class Leaves:
             self.account = _longer(
                 self.account, [_number(self.accounts, (leaf.tenant, m)) for leaf, m in zip(new, models, strict=True)]
             )
+            self.model_keys = list(self.models)
+            self.account_keys = [Leaf(tenant, None, m.name, None, m.provider) for tenant, m in self.accounts]
             self.model_of_account = np.array([self.models[model] for _, model in self.accounts], np.int64)
         return found
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from alerts.signals.arrays import TINY, Floats, Numbers, grown, summed
-from alerts.signals.windows import Windows
+from alerts.signals.windows import LONGEST, QUARTER, Windows
 
 FORGET = 0.5 ** (1 / 48)  # of hours: two days
 LEAST_MINUTES = 20.0
@@ -18,15 +18,14 @@ LEAST_MINUTES = 20.0
 PRIOR = 1e-3
 """Weight of the prices known before, of that of the minutes: tokens that always come in one ratio tell no prices."""
 MILLION = 1e-6
-QUARTER, LONGEST = 0, 2
-"""Windows in which the ratio and the excess are looked at: a price is exact at once, and goes on for long."""
 
 
 class UnitPrices:
-    """Of accounts: tenant and model."""
+    """Of accounts: tenant and model. ``due``: (accounts,) USD that the last minute would have cost before."""
 
     def __init__(self) -> None:
         self.per_million: Floats = np.zeros((3, 0))
+        self.due: Floats = np.zeros(0)
         self._known: Floats = np.zeros(0)
         self._fitted: Floats = np.zeros(0)
         self._products: Floats = np.zeros((3, 3, 0))
@@ -45,8 +44,9 @@ class UnitPrices:
         millions = tokens * MILLION
         due = np.einsum("ka,ka->a", millions, self.per_million)
         share = np.where((self._fitted > 0) & (usd > 0), due / np.maximum(usd, TINY), 1.0)
+        self.due = usd * share
         self._paid_windows.push(minute, usd)
-        self._due_windows.push(minute, usd * share)
+        self._due_windows.push(minute, self.due)
         self._products += millions[:, None] * millions[None]
         self._paid += millions * usd
         self._known += usd > 0
@@ -66,10 +66,10 @@ class UnitPrices:
             setattr(self, name, getattr(self, name) * FORGET)
 
     def scores(self, model_of: Numbers, models: int) -> Floats:
-        """(models,) by which share more than before is paid, in the last quarter of an hour."""
+        """(models,) by which share more than before is paid in the last quarter of an hour: prices are exact."""
         paid, due = (summed(one.sums[QUARTER], model_of, models) for one in (self._paid_windows, self._due_windows))
         return np.asarray(np.where(due > 0, paid / np.maximum(due, TINY) - 1, 0))
 
     def amounts(self) -> tuple[Floats, Floats]:
-        """(accounts,) USD paid in the last six hours, and USD that this would have cost before."""
+        """(accounts,) USD paid in the last six hours, as prices stay, and USD that this would have cost before."""
         return self._paid_windows.sums[LONGEST], self._due_windows.sums[LONGEST]

@@ -1,7 +1,7 @@
-"""Sums over the windows that end with the present minute, in 312 bytes a series.
+"""Sums over the windows that end with the present minute, in 352 bytes a series.
 
-The last 15 minutes are exact; an hour is twelve pieces of five minutes, six hours are twelve of half an hour, so that
-these windows reach 56 to 60 and 331 to 360 minutes back.
+The last 5 and 15 minutes are exact; an hour is twelve pieces of five minutes, six hours are twelve of half an hour, so
+that these windows reach 56 to 60 and 331 to 360 minutes back.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import numpy as np
 
 from alerts.signals.arrays import Floats, grown
 
-MINUTES = (15, 60, 360)
+MINUTES = (5, 15, 60, 360)
 """Lengths of the windows."""
-PIECE = (1, 5, 30)
+QUARTER, LONGEST = 1, 3
+"""Places of those of 15 minutes and of six hours."""
+PIECE = (1, 1, 5, 30)
 """Minutes of the pieces that each is made of."""
 
 

@@ -13,7 +13,7 @@ import argparse
 from collections.abc import Sequence
 
 from alerts.signals.bars import PRICE_BAR, Bars, bars_for
-from alerts.signals.fold import FLOORS, PRICE
+from alerts.signals.kinds import FLOORS, PRICE
 from benchmarks.spend.ours import Recorded, record
 from benchmarks.spend.plans import Incident, world_of
 from benchmarks.spend.score import Score, score

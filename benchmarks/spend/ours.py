@@ -13,7 +13,8 @@ from alerts.backtest import LEAST_USD, as_line
 from alerts.calendar import Event, parse_calendar
 from alerts.signals.arrays import Floats
 from alerts.signals.bars import Bars
-from alerts.signals.episodes import Episode, Episodes
+from alerts.signals.episode import Episode
+from alerts.signals.episodes import Episodes
 from alerts.signals.fold import Fold, Odd
 from alerts.signals.leaves import Leaves
 from alerts.usage_file import minutes_of
@@ -45,6 +46,10 @@ class At:
 
     leaves: Leaves
     days: float = 0.0
+
+    def now(self, _signal: str) -> tuple[Floats, Floats]:
+        """Nobody asks."""
+        raise NotImplementedError
 
     def amounts(self, _signal: str, _window: int) -> tuple[Floats, Floats]:
         """Zeros."""

@@ -22,7 +22,7 @@ CAUSE = Contributor(
 
 def opened(*, tenant: str | None = "acme", feature: str | None = "chat", at: datetime = START) -> Event:
     """The opening of an incident of 11.30 USD in a quarter of an hour."""
-    incident = incident_id(Scope(tenant=tenant, feature=feature), SIGNAL_SPEND, at)
+    incident = incident_id(Scope.of({"tenant": tenant, "feature": feature}), SIGNAL_SPEND, at)
     return Event(
         event_id=hash_id(incident, OPENED, 0),
         incident_id=incident,

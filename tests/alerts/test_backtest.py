@@ -61,7 +61,7 @@ def test_amounts_are_of_the_window_and_contributors_add_up(lines: list[Any]) -> 
         assert one["excess_usd"] == pytest.approx(one["observed_usd"] - one["expected_usd"], abs=2e-6)
         assert sum(part["share"] for part in one["contributors"]) == pytest.approx(1, abs=0.05)
     per_minute = 6 * USD_PER_CALL
-    assert lines[0]["expected_usd"] == pytest.approx(15 * per_minute, rel=0.3)
+    assert lines[0]["expected_usd"] == pytest.approx(5 * per_minute, rel=0.3)
     assert lines[1]["expected_usd"] == 0
 
 

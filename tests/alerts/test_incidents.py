@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -14,12 +15,15 @@ from alerts.incidents import (
     NOTIFIED,
     RESOLVED,
     UPDATED,
+    Event,
+    Incident,
     Scope,
-    Series,
+    Subject,
     as_json,
     from_table,
     hash_id,
     incident_id,
+    incidents_of,
     latest_incidents,
     to_table,
 )
@@ -32,8 +36,13 @@ OPENED_EVENT = opened()
 UPDATED_EVENT = follow(OPENED_EVENT, UPDATED)
 RESOLVED_EVENT = follow(UPDATED_EVENT, RESOLVED)
 LIFE = [OPENED_EVENT, UPDATED_EVENT, RESOLVED_EVENT]
-ACME = Scope(tenant="acme", feature="chat")
-SPEND = Series(signal="spend", scope=ACME)
+ACME = Scope.of({"tenant": "acme", "feature": "chat"})
+SPEND = Subject(signal="spend", scope=ACME)
+
+
+def latest(events: Iterable[Event]) -> Mapping[Subject, Incident]:
+    """The last incident of each subject."""
+    return latest_incidents(incidents_of(events).values())
 
 
 def test_an_id_depends_on_every_part_and_on_their_borders() -> None:
@@ -67,7 +76,7 @@ def test_json_has_money_as_text_and_times_with_their_zone() -> None:
 @settings(deadline=None)
 @given(st.permutations(LIFE))
 def test_an_incident_is_the_fold_of_its_events_in_any_order(events: list) -> None:  # type: ignore[type-arg]
-    incident = latest_incidents(events)[SPEND]
+    incident = latest(events)[SPEND]
 
     assert (incident.opened, incident.last, incident.updates) == (OPENED_EVENT, RESOLVED_EVENT, 1)
     assert not incident.is_open
@@ -79,16 +88,16 @@ def test_book_keeping_changes_no_incident() -> None:
         for kind in (NOTIFIED, CLAIMED)
     ]
 
-    assert latest_incidents([OPENED_EVENT, *notes])[SPEND].last == OPENED_EVENT
+    assert latest([OPENED_EVENT, *notes])[SPEND].last == OPENED_EVENT
 
 
 def test_the_latest_incident_of_a_scope_is_the_one_that_opened_last() -> None:
     later = opened(at=START + timedelta(hours=2))
 
-    assert latest_incidents([later, *LIFE])[SPEND].opened == later
+    assert latest([later, *LIFE])[SPEND].opened == later
 
 
 def test_an_update_without_its_opening_is_no_incident() -> None:
     stray = replace(UPDATED_EVENT, incident_id="other")
 
-    assert latest_incidents([stray]) == {}
+    assert latest([stray]) == {}

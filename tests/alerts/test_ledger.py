@@ -12,7 +12,7 @@ import pytest
 
 from alerts.incidents import Scope, from_table, to_table
 from alerts.ledger import Total
-from alerts.record import to_time
+from alerts.minutes import to_time
 from tests.alerts.ledgers import Bench, lake_bench, memory_bench
 from tests.alerts.samples import opened
 from tests.alerts.workload import DAY, FIRST, START, Spent, usage_table
@@ -68,7 +68,7 @@ def test_usage_of_a_scope_holds_nobody_elses(bench: Bench) -> None:
     end = START + timedelta(minutes=1)
 
     by_scope = {
-        (tenant, feature): bench.ledger.usage(START, end, ("model",), Scope(tenant=tenant, feature=feature))
+        (tenant, feature): bench.ledger.usage_of(Scope.of({"tenant": tenant, "feature": feature}), START, end)
         for tenant, feature in [("acme", "chat"), ("acme", None), (None, None), ("nobody", None)]
     }
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.channels import Channel, MemoryChannel
-from alerts.incidents import NOTIFIED, OPENED, RESOLVED, TOLD, UPDATED, Scope, from_table
+from alerts.incidents import NOTIFIED, OPENED, RESOLVED, TOLD, UPDATED, from_table
 from alerts.ledger import MemoryLedger
 from alerts.lookout import Lookout, StepReport
 from alerts.outbox import HOLD
@@ -52,9 +52,9 @@ def hours() -> pa.Table:
     )
 
 
-def spike(minute: int, usd: float, feature: str = "chat") -> pa.Table:
+def spike(minute: int, usd: float, feature: str = "chat", principal: str = "key-7") -> pa.Table:
     """Spend of a leaked key within a minute."""
-    return usage_table([Spent(minute=minute, usd=usd, feature=feature, model="opus", principal="key-7", calls=50)])
+    return usage_table([Spent(minute=minute, usd=usd, feature=feature, model="opus", principal=principal, calls=50)])
 
 
 def ledger_of(*tables: pa.Table) -> MemoryLedger:
@@ -115,8 +115,10 @@ def test_it_says_who_what_and_why_in_money() -> None:
     (event,) = lookout(ledger).step(LIVE + 59 * SECOND).events
 
     assert (event["tenant"], event["feature"], event["severity"]) == ("acme", "chat", "critical")
-    assert event["summary"].startswith("acme / chat: $30.")
-    assert event["summary"].endswith("100 % from model opus, principal key-7")
+    assert event["scoped_by"] == ["tenant", "feature", "model", "principal"]
+    assert event["summary"] == (
+        "acme / chat, model opus, principal key-7: $30.00 in 5 min, expected $0.00 (+$30.00, $361/h)"
+    )
     causes = {(part["dimension"], part["value"]): part for part in event["contributors"]}
     assert causes["model", "opus"]["observed_usd"] == "30.000000000000"
     assert causes["principal", "key-7"]["calls"] == 50
@@ -130,7 +132,7 @@ def test_back_dated_spend_trains_and_tells_nobody() -> None:
     ledger.add_usage(day())
     ledger.add_usage(spike(LIVE_MINUTE - 90, 500))
     late = one.step(LIVE + SECOND)
-    ledger.add_usage(spike(LIVE_MINUTE, 9))
+    ledger.add_usage(spike(LIVE_MINUTE, 9, feature="search", principal="key-8"))
     live = one.step(LIVE + 30 * SECOND)
 
     assert (early.events, late.events) == ((), ())
@@ -216,12 +218,12 @@ def test_who_loses_the_race_tells_what_the_other_did_not_see() -> None:
     ledger.add_usage(pa.concat_tables([hours(), spike(LIVE_MINUTE, 9)]))
     ledger.rival = lookout(ledger)
     one = lookout(ledger)
-    ledger.add_usage(spike(LIVE_MINUTE, 9, feature="search"))
+    ledger.add_usage(spike(LIVE_MINUTE, 9, feature="search", principal="key-8"))
 
     one.step(LIVE + 30 * SECOND)
 
     events = from_table(ledger.events())
-    assert sorted(str(event.scope) for event in events) == ["acme / chat", "acme / search"]
+    assert sorted((event.feature, event.principal) for event in events) == [("chat", "key-7"), ("search", "key-8")]
     assert len({event.event_id for event in events}) == 2
 
 
@@ -293,7 +295,7 @@ def test_what_is_open_is_refreshed_until_it_is_resolved() -> None:
 
     times = len(channel.refreshed)
     assert 10 <= times <= 20
-    assert {event.scope for event in channel.refreshed} == {Scope(tenant="acme", feature="chat")}
+    assert {event.principal for event in channel.refreshed} == {"key-7"}
 
 
 def test_an_hour_of_nothing_but_silence_is_no_incident() -> None:
@@ -307,7 +309,7 @@ def test_an_hour_of_nothing_but_silence_is_no_incident() -> None:
 @given(seed=st.integers(0, 2**32), parts=st.integers(min_value=1, max_value=4))
 @settings(max_examples=3, deadline=None)
 def test_neither_the_order_of_rows_nor_the_cut_of_flushes_changes_what_is_told(seed: int, parts: int) -> None:
-    rows = pa.concat_tables([hours(), spike(LIVE_MINUTE - 5, 9), spike(LIVE_MINUTE, 9, feature="search")])
+    rows = pa.concat_tables([hours(), spike(LIVE_MINUTE - 5, 9), spike(LIVE_MINUTE, 9, "search", "key-8")])
     indices = list(range(rows.num_rows))
     random.Random(seed).shuffle(indices)
     shuffled = [rows.take(indices[part::parts]) for part in range(parts)]

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from alerts.signals.fold import CALLS, PRICE, SPEND, TOKENS, Fold, Minute, Odd
+from alerts.signals.fold import Fold, Minute, Odd
+from alerts.signals.kinds import CALLS, PRICE, SPEND, TOKENS
 from alerts.signals.leaves import Leaf, Leaves
 
 HOUR, DAY = 60, 1440

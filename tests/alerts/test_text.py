@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from alerts.incidents import OPENED, RESOLVED, Contributor, Scope
+from alerts.signals.kinds import SPEND
 from alerts.text import dollars, name_causes, signed, summarise
 
-ACME = Scope(tenant="acme", feature="checkout-chat")
+ACME = Scope.of({"tenant": "acme", "feature": "checkout-chat"})
 
 
 def cause(dimension: str, value: str | None, excess_usd: str) -> Contributor:
@@ -23,7 +25,8 @@ def say(event: str, contributors: list[Contributor]) -> str:
     return summarise(
         event,
         ACME,
-        minutes=15,
+        signal=SPEND,
+        window=timedelta(minutes=15),
         observed_usd=Decimal("12.40"),
         expected_usd=Decimal("1.10"),
         excess_usd_per_hour=Decimal("45.2"),
@@ -74,4 +77,4 @@ def test_what_explains_less_than_half_is_not_named() -> None:
 
 
 def test_an_unattributed_scope_is_called_so() -> None:
-    assert str(Scope(tenant=None, feature=None)) == "unattributed / unattributed"
+    assert str(Scope.of({"tenant": None, "feature": None})) == "unattributed / unattributed"

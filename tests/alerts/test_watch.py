@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from alerts.channels import MemoryChannel
-from alerts.record import to_minute
+from alerts.minutes import to_minute
 from alerts.settings import AlertSettings
 from alerts.watch import StepReport, Watcher
 from tests.alerts.ledgers import lake_bench
@@ -53,7 +53,7 @@ def test_a_spike_in_the_lake_reaches_webhook_and_alertmanager_and_ends_there(tmp
     opened_at = over_at - timedelta(minutes=2)
     minute = to_minute(opened_at) - 4
     bench.add_usage(history(minute), opened_at)
-    bench.add_usage(usage_table([Spent(minute=minute, usd=20, principal="key-7")]), opened_at)
+    bench.add_usage(usage_table([Spent(minute=minute, usd=20, principal="key-7", calls=1000)]), opened_at)
     with receive() as hook, run_alertmanager(tmp_path) as manager:
         settings = AlertSettings(webhook_url=hook.url, alertmanager_url=manager.url, calm_minutes=1)
         one = watcher(tmp_path, settings)

@@ -10,8 +10,8 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 
-from alerts.record import to_time
-from alerts.state import Floats
+from alerts.minutes import to_time
+from alerts.signals.arrays import Floats
 from warehouse.schemas import USAGE
 
 DAY = 1440
@@ -65,6 +65,8 @@ def usage_table(spent: Iterable[Spent]) -> pa.Table:
             "model": one.model,
             "principal": one.principal,
             "calls": one.calls,
+            "input_tokens": one.calls * 1000,
+            "output_tokens": one.calls * 100,
             "priced_calls": 0 if one.usd is None else one.calls,
             "cost_usd": None if one.usd is None else Decimal(str(one.usd)).quantize(Decimal("1e-12")),
         }
@@ -74,5 +76,8 @@ def usage_table(spent: Iterable[Spent]) -> pa.Table:
 
 
 def usage_of(first: int, spend: Floats, **names: str | None) -> pa.Table:
-    """Rows of one series; minutes without spend have none."""
-    return usage_table(Spent(minute=first + int(row), usd=float(spend[row]), **names) for row in np.flatnonzero(spend))
+    """Rows of one series, of as many calls as they are worth; minutes without spend have none."""
+    return usage_table(
+        Spent(minute=first + int(row), usd=float(spend[row]), calls=max(round(spend[row] / MEAN_CALL_USD), 1), **names)
+        for row in np.flatnonzero(spend)
+    )

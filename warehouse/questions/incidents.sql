@@ -7,6 +7,7 @@
 -- gives excess_usd: observed_usd - expected_usd in [window_start, window_end)
 -- gives notified: channels that took the opening
 -- gives budget: of signals of budgets, its name; tenant and feature are NULL unless it is of one alone
+-- gives scoped_by: which of tenant, feature, model, principal, provider make the scope; of the others it is all values
 -- gives contributors: what explains the excess, by dimension and value
 -- table state, severity, tenant, feature, opened_at, resolved_at, observed_usd, expected_usd, excess_usd, summary
 WITH told AS (
@@ -35,7 +36,7 @@ notices AS (
 SELECT
     l.incident_id,
     if(v.resolved, 'resolved', 'open') AS state,
-    l.severity, l.signal, l.tenant, l.feature, l.budget,
+    l.severity, l.signal, l.tenant, l.feature, l.model, l.principal, l.scoped_by, l.budget,
     v.opened_at_ AS opened_at, v.resolved_at, l.recorded_at AS last_event_at, l.event AS last_event,
     l.window_start, l.window_end,
     l.observed_usd, l.expected_usd, l.excess_usd, l.excess_usd_per_hour,

@@ -199,6 +199,8 @@ CONTRIBUTOR = pa.struct(
     ]
 )
 
+SERIES = pa.struct([pa.field(name, pa.string()) for name in ("tenant", "feature", "model", "principal", "provider")])
+
 INCIDENTS = pa.schema(
     [
         pa.field("day", pa.date32()),  # UTC day of recorded_at
@@ -210,11 +212,17 @@ INCIDENTS = pa.schema(
         *fields("observed_usd expected_usd excess_usd excess_usd_per_hour", USD),
         pa.field("contributors", pa.list_(CONTRIBUTOR)),
         *fields("summary channel actor note", pa.string()),
+        *fields("model principal provider", pa.string()),
+        pa.field("scoped_by", pa.list_(pa.string())),
+        pa.field("window_minutes", pa.int32()),
+        pa.field("series", pa.list_(SERIES)),
     ]
 )
 """One event in an incident's life (``alerts.incidents`` names them); an incident is the fold of its events.
 
 Amounts are about ``[window_start, window_end)``. ``budget`` names the one that a signal of budgets is about; its tenant
 and feature are NULL unless it is of one alone. ``sequence`` of a notice is that of the event it is about, ``channel``
-who took it. ``contributors``: what explains the excess, by dimension and value.
+who took it. ``contributors``: what explains the excess, by dimension and value. ``scoped_by``: which of tenant,
+feature, model, principal and provider make its scope, where NULL is unattributed; of the others it is about all values.
+``window_minutes``: how far what was odd reached back when it opened; ``series``: what was odd, the first at least.
 """

@@ -1,0 +1,127 @@
+"""An episode: what is told when something is odd, and what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from alerts.signals.arrays import Floats, Numbers
+from alerts.signals.causes import Contributor, Scope, is_within
+from alerts.signals.fold import HOUR, Odd
+from alerts.signals.kinds import PRICE, TOKENS
+from alerts.signals.leaves import Leaf, Leaves
+from alerts.signals.windows import LONGEST, MINUTES, PIECE
+
+Whose = tuple[str, str | None, str | None]
+"""Who is told: a tenant, or the users of a provider's model."""
+
+
+class History(Protocol):
+    """What is known of the series at the minute: a ``fold.Fold``."""
+
+    days: float
+    leaves: Leaves
+
+    def now(self, signal: str, /) -> tuple[Floats, Floats]:
+        """USD observed in the last minute, and USD that were to be expected; likewise."""
+
+    def amounts(self, signal: str, window: int, /) -> tuple[Floats, Floats]:
+        """USD observed in a window of a signal, and USD that were usual: (leaves,), of a price (accounts,)."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Episode:
+    """What is told when it opens, at the end of minute ``opened``; ``resolved``: the minute at whose end it was calm.
+
+    USD are of the window that was odd, from the minute ``began`` on; expected is what such hours usually hold. Where it
+    is followed they grow up to ``active``. ``leaves``: those that were odd; ``active``: when they last were in its
+    window or a shorter one; ``last``: in any window. ``known_as``: the id of what was told of it; ``seen``: whether
+    anything was odd since that was taken in; ``again``: how often it was odd again after it was resolved;
+    ``counted``: the last minute that its USD are of.
+    """
+
+    opened: int
+    began: int
+    signal: str
+    window: int
+    scope: Scope
+    severity: str
+    observed_usd: float
+    expected_usd: float
+    contributors: tuple[Contributor, ...]
+    leaves: list[Leaf] = field(default_factory=list)
+    active: int
+    last: int
+    resolved: int | None = None
+    known_as: str | None = None
+    seen: bool = False
+    again: int = 0
+    counted: int = -1
+    _since: tuple[float, float] = (0.0, 0.0)
+    _members: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
+    _looked: int = 0
+
+    def go_on(self, odd: Odd, leaf: Leaf) -> None:
+        """Take another score of what it is about."""
+        self.last, self.seen = odd.minute, True
+        if width_of(odd.signal, odd.window) <= width_of(self.signal, self.window):
+            self.again += self.resolved is not None
+            self.active, self.resolved = odd.minute, None
+        if leaf not in self.leaves:
+            self.leaves.append(leaf)
+
+    @property
+    def excess_usd(self) -> float:
+        """Of the window that was odd."""
+        return self.observed_usd - self.expected_usd
+
+    def follow(self, minute: int, history: History) -> None:
+        """Count the minute in, as soon as it or a later one is odd."""
+        if minute <= max(self.opened, self.counted):
+            return
+        observed, expected = history.now(self.signal)
+        mine = self._find_members(keys_of(self.signal, history.leaves))
+        self._since = (self._since[0] + float(observed[mine].sum()), self._since[1] + float(expected[mine].sum()))
+        if self.active == minute:
+            self.observed_usd += self._since[0]
+            self.expected_usd += self._since[1]
+            self._since = (0.0, 0.0)
+
+    def _find_members(self, keys: Sequence[Leaf]) -> Numbers:
+        if self._looked < len(keys):
+            new = [place for place in range(self._looked, len(keys)) if is_within(keys[place], self.scope)]
+            self._members = np.concatenate([self._members, np.array(new, np.int64)])
+            self._looked = len(keys)
+        return self._members
+
+    def holds(self, leaf: Leaf, *, new: bool) -> bool:
+        """Whether it is about the leaf, or about one with the same principal or feature."""
+        return leaf in self.leaves or any(
+            leaf.principal == one.principal or (leaf.feature == one.feature and not new) for one in self.leaves
+        )
+
+
+def whose_is(signal: str, leaf: Leaf) -> Whose:
+    """Who is told of it: a tenant; of a price, a model."""
+    return ("model", leaf.model, leaf.provider) if signal == PRICE else ("tenant", leaf.tenant, None)
+
+
+def keys_of(signal: str, leaves: Leaves) -> Sequence[Leaf]:
+    """What the arrays of a signal are about: leaves; of a price, accounts."""
+    return leaves.account_keys if signal == PRICE else leaves.keys
+
+
+def width_of(signal: str, window: int) -> int:
+    """Minutes that a window of a signal reaches back."""
+    return window * HOUR if signal == TOKENS else window
+
+
+def window_start(signal: str, window: int, minute: int) -> int:
+    """The first minute of a window that ends with the minute."""
+    if signal == TOKENS:
+        return (minute // HOUR - window + 1) * HOUR
+    whole, piece = dict(zip(MINUTES, PIECE, strict=True)), MINUTES[LONGEST] if signal == PRICE else window
+    return (minute // whole[piece] - piece // whole[piece] + 1) * whole[piece]
