@@ -100,7 +100,7 @@ def _draw_incidents(rows: Sequence[Row], now: datetime, zone: tzinfo) -> None:
         "Open incidents",
         [{**row, "scope": _scope(row), "cause": _cause(row)} for row in rows],
         [
-            Column(name="scope", title="Tenant · feature, or budget"),
+            Column(name="scope", title="Whose it is, or budget"),
             Column(name="opened_at", title="Since", shown=partial(figures.moment, now=now, zone=zone)),
             Column(name="observed_usd", title="Observed", shown=figures.usd),
             Column(name="expected_usd", title="Expected", shown=figures.usd),
@@ -117,15 +117,17 @@ def _draw_incidents(rows: Sequence[Row], now: datetime, zone: tzinfo) -> None:
 def _scope(row: Row) -> str:
     if row["budget"] is not None:
         return f"Budget {row['budget']}"
-    return f"{row['tenant'] or UNATTRIBUTED} · {row['feature'] or UNATTRIBUTED}"
+    named = row["scoped_by"] or ("tenant", "feature")
+    return " · ".join(row[name] or UNATTRIBUTED for name in named if name != "provider")
 
 
 def _cause(row: Row) -> str:
     """The first contributor of each dimension: ``model gpt-4o, principal svc-bot``."""
+    said = {"feature", *(row["scoped_by"] or ())}
     first: dict[str, str] = {}
     for contributor in row["contributors"] or ():
         first.setdefault(contributor["dimension"], contributor["value"] or UNATTRIBUTED)
-    return ", ".join(f"{dimension} {value}" for dimension, value in first.items() if dimension != "feature")
+    return ", ".join(f"{dimension} {value}" for dimension, value in first.items() if dimension not in said)
 
 
 def _draw_deployment(deployment: Deployment, unpriced: Sequence[Row], phrase: str, now: datetime, zone: tzinfo) -> None:
