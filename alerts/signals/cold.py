@@ -20,9 +20,11 @@ LEAST_AGE = 60
 """Minutes; and twice the window."""
 LEAST_BARS = {
     **{(SPEND, width): bar for width, bar in zip(MINUTES, (4.0, 6.0, 12.0, 30.0), strict=True)},
-    **{(CALLS, width): bar for width, bar in zip(MINUTES, (7.0, 10.0, 15.0, 40.0), strict=True)},
+    **{(CALLS, width): bar for width, bar in zip(MINUTES, (4.0, 8.0, 15.0, 40.0), strict=True)},
 }
 """Where 0.5 false alerts per tenant-week are bearable; six are 2.2 times the most at least."""
+STRICTER = 1.5
+"""Power of the budget by which these bars grow."""
 TIMES = 10.0
 """As high are the bars of other signals."""
 KNOWN_DAYS = 8.0
@@ -42,4 +44,4 @@ def raised(need: Floats, signal: str, window: int, days: float, budget: float) -
     if days >= LEAST_DAYS:
         return need * max(1.0, KNOWN_DAYS / days)
     least = LEAST_BARS.get((signal, window))
-    return need * TIMES if least is None else np.maximum(need, least * OFTEN / budget)
+    return need * TIMES if least is None else np.maximum(need, least * (OFTEN / budget) ** STRICTER)
