@@ -1,5 +1,5 @@
 -- What a successful task costs: all that was paid, failed and abandoned attempts and review by people included.
--- reads ledger in window, tasks from start
+-- reads ledger in window, settlements, tasks
 -- takes bucket: bucket of ledger = ; hour, day or month: the column `bucket` says which one
 -- takes zone: zone = UTC; time zone in which hours, days and months of the bucket begin
 -- takes where: filter of ledger = ; only these values of these dimensions

@@ -23,7 +23,7 @@ _TAKES = re.compile(r"(?P<name>\w+): (?P<kind>\w+)(?: of (?P<table>\w+))? = ?(?P
 class Question:
     """One named question.
 
-    ``reads`` maps tables to the files that are needed, ``in window``, ``from start`` or all (empty); ``gives`` explains
+    ``reads`` maps tables to the files that are needed, ``in window`` or all (empty); ``gives`` explains
     columns that need it; ``whole`` names columns about the whole deployment, which nobody sees whose scope is not ALL;
     ``table`` names the measures that a person wants to see first, none = all columns; ``books`` names the question that
     is asked instead where ``as_of_settlement`` is given.

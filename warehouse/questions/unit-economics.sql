@@ -1,5 +1,5 @@
 -- Unit economics over time: what a request, a task, a success and a user cost, and how much of that was cached or wasted.
--- reads ledger in window, tasks from start
+-- reads ledger in window, settlements, tasks
 -- takes bucket: bucket of ledger = day; hour, day or month: the column `bucket` says which one
 -- takes zone: zone = UTC; time zone in which hours, days and months of the bucket begin
 -- takes where: filter of ledger = ; only these values of these dimensions
