@@ -190,9 +190,16 @@ def test_what_leads_to_nobody_stays_visible(settled: World):
 
 @pytest.mark.parametrize("by", ["tenant", "business_unit", "cost_centre", "feature"])
 def test_what_is_left_visible_is_nobodys_whoever_holds_calls_without_a_tenant(by: str, settled: World):
-    text = FILE.partition("[[allocations]]")[0]
-    rule = '[[allocations]]\nname = "idle"\nmonths = {2026-11 = "5"}\nrule = "visible"\n'
-    plans = said(text.replace('["gamma"]', '["gamma", "unattributed"]').replace(', "unattributed"]\n\n', "]\n") + rule)
+    levels = """
+[levels.business_unit]
+over = "tenant"
+holds.Labs = ["gamma", "unattributed"]
+
+[levels.cost_centre]
+over = "business_unit"
+holds."CC-9" = ["Labs", "unattributed"]
+"""
+    plans = said(levels + '[[allocations]]\nname = "idle"\nmonths = {2026-11 = "5"}\nrule = "visible"\n')
     snapshot = Warehouse(settled.settings, plans.levels).snapshot()
 
     lines = charge_back(snapshot, ALL, plans, by=by).to_pylist()

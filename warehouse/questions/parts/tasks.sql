@@ -10,11 +10,14 @@ looked AS (
     WHERE {tells_tasks}
 ),
 states AS (  -- how often a task was told: while the same months were open, later rows take the place of former ones
-    SELECT tenant, kind, task, open_from, max(closed_to) AS closed_to
-    FROM looked
-    GROUP BY tenant, kind, task, open_from
+    SELECT *
+    FROM (
+        SELECT tenant, kind, task, open_from, max(closed_to) AS closed_to, max(hour) AS last_hour
+        FROM looked
+        GROUP BY tenant, kind, task, open_from
+    )
     QUALIFY $start IS NULL OR bool_or(
-        max(hour) >= $start OR open_from::TIMESTAMPTZ >= date_trunc('month', $start::TIMESTAMPTZ)
+        last_hour >= $start OR open_from::TIMESTAMPTZ >= date_trunc('month', $start::TIMESTAMPTZ)
     ) OVER (PARTITION BY tenant, kind, task)
 ),
 said AS (
