@@ -2,8 +2,8 @@
 -- reads ledger in window, settlements
 -- takes where: filter of ledger = ; of the sums below; in `report` a budget says itself what it is of
 -- takes bucket: bucket of ledger = hour; of the sums that `report` holds against budgets
--- takes start: time = ; of the sums; in `report` the period that --param now is in
--- takes end: time = ; of the sums
+-- takes start: hour = ; of the sums; in `report` the period that --param now is in
+-- takes end: hour = ; of the sums
 -- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
 -- takes now: time = ; from when; nothing = now
 -- gives period_start: first instant of the month, quarter or week

@@ -4,8 +4,8 @@
 -- takes zone: zone = UTC; time zone in which hours, days and months of the bucket begin
 -- takes where: filter of ledger = ; only these values of these dimensions
 -- takes by: dimensions of ledger = tenant,model; what to group by; nothing = one row
--- takes start: time = ; first hour
--- takes end: time = ; first hour after
+-- takes start: hour = ; first hour
+-- takes end: hour = ; first hour after
 -- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
 -- gives cached_share: cached input tokens / input tokens
 -- gives cache_write_share: input tokens that were written to a cache / input tokens

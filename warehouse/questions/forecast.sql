@@ -2,8 +2,8 @@
 -- reads ledger in window, settlements
 -- takes where: filter of ledger = ; only these values of these dimensions
 -- takes by: dimensions of ledger = ; what to group by; nothing = one row
--- takes start: time = ; what was spent since then is part of it; nothing = the first of the month
--- takes end: time = ; until when; nothing = the end of the month
+-- takes start: hour = ; what was spent since then is part of it; nothing = the first of the month
+-- takes end: hour = ; until when; nothing = the end of the month
 -- takes bucket: bucket of ledger = day; of the sums that `report` forecasts from, which are by day
 -- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
 -- takes now: time = ; from when; nothing = now

@@ -4,8 +4,8 @@
 -- takes zone: zone = UTC; time zone in which hours, days and months of the bucket begin
 -- takes where: filter of both = ; only these values of these dimensions
 -- takes by: dimensions of both = tenant,model; what to group by; nothing = one row a bucket
--- takes start: time = ; first hour
--- takes end: time = ; first hour after
+-- takes start: hour = ; first hour
+-- takes end: hour = ; first hour after
 -- takes as_of_settlement: whole = ; what settlements up to this one had said, against what the stream says now; nothing = all
 -- gives provisional_usd: USD as the stream has it; NULL where none of its calls is priced
 -- gives settled_usd: USD as the ledger has it; NULL where none of its calls is priced

@@ -12,8 +12,9 @@ from typing import cast
 
 from warehouse.errors import BadQuestion
 from warehouse.questions.dimensions import Filter, Level, filter_sql, sql_of
-from warehouse.questions.parameters import Parameter, Value, bucket_sql
+from warehouse.questions.parameters import Parameter, Value, begins_within_hours, bucket_sql
 from warehouse.questions.tasks import task_places
+from warehouse.schemas import TABLES
 from warehouse.scope import identifier
 
 _TAKES = re.compile(r"(?P<name>\w+): (?P<kind>\w+)(?: of (?P<table>\w+))? = ?(?P<default>[^;]*); (?P<help>.+)")
@@ -53,7 +54,19 @@ class Question:
         if isinstance(start, datetime) and isinstance(end, datetime) and start >= end:
             first, after = named("start"), named("end")
             raise BadQuestion(f"{first} {start.isoformat()} must be before {after} {end.isoformat()}")
+        self._check_buckets(values, named)
         return values
+
+    def _check_buckets(self, values: Mapping[str, Value], named: Callable[[str], str]) -> None:
+        """What is kept by the hour has no sums of days that begin within one."""
+        zone = str(values.get("zone") or "UTC")
+        for one in self.takes:
+            is_hourly = one.kind == "bucket" and values[one.name] and TABLES[one.table].time == "hour"
+            if is_hourly and begins_within_hours(zone):
+                raise BadQuestion(
+                    f"{named('zone')} = {zone!r}: the books are kept by the hour of UTC, days there begin within one; "
+                    f"leave out {named(one.name)} or the zone, or ask `spend`, which is kept by the minute"
+                )
 
     def keys(self, values: Mapping[str, Value]) -> dict[str, str]:
         """What the answer is grouped by: names of columns and the SQL that they stand for."""

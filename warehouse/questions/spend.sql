@@ -1,7 +1,7 @@
 -- What was spent, on how much, and how it went: by any dimensions, in total or over time.
 -- reads usage in window
--- takes bucket: bucket of usage = ; minute, hour or day: the column `bucket` says which one
--- takes zone: zone = UTC; time zone in which hours and days of the bucket begin
+-- takes bucket: bucket of usage = ; minute, hour, day or month: the column `bucket` says which one
+-- takes zone: zone = UTC; time zone in which hours, days and months of the bucket begin
 -- takes where: filter of usage = ; only these values of these dimensions
 -- takes by: dimensions of usage = tenant; what to group by; nothing = one row
 -- takes start: time = ; first minute

@@ -4,10 +4,10 @@
 -- takes where: filter of ledger = ; only these values of these dimensions
 -- takes by: dimensions of ledger = tenant; what to group by; nothing = one row
 -- takes mix: dimensions of ledger = provider,model,service_tier; between what the mix of models shifts
--- takes start: time = ; first hour; nothing = of the month
--- takes end: time = ; first hour after; nothing = all settled hours
--- takes base_start: time = ; first hour of the period it is held against; nothing = the period before
--- takes base_end: time = ; first hour after that
+-- takes start: hour = ; first hour; nothing = of the month
+-- takes end: hour = ; first hour after; nothing = all settled hours
+-- takes base_start: hour = ; first hour of the period it is held against; nothing = the period before
+-- takes base_end: hour = ; first hour after that
 -- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
 -- gives base_usd: USD of the period before, of the budget or of the forecast; NULL where nothing is priced
 -- gives usd: USD of this period, exact; NULL where nothing is priced
