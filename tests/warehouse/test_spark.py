@@ -50,7 +50,13 @@ ASKED: dict[str, Any] = {
     "now": "2026-10-25T02:00:00.000001Z",
     **WINDOW,
 }
-BY = {"usage": "model,tags.k,stream", "ledger": "model,tags.k", "safety": "tenant,model", "both": "feature"}
+BY = {
+    "usage": "model,tags.k,stream",
+    "ledger": "model,tags.k",
+    "safety": "tenant,model",
+    "both": "feature,environment,tags.k",
+}
+BY |= {f"{table}_kinds": f"{BY[table]},token_kind" for table in ("usage", "ledger")}
 """What is grouped by, by table."""
 
 

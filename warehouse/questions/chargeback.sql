@@ -1,7 +1,7 @@
 -- Statements: what each tenant, business unit or cost centre bears by month: direct, adjusted and, in `report`, allocated.
 -- reads ledger
 -- takes by: dimensions of ledger = tenant; whose statements: one dimension or level
--- takes detail: dimensions of ledger = feature,model; what a line tells apart
+-- takes detail: dimensions of ledger_kinds = feature,model; what a line tells apart
 -- takes start: time = ; first month, by the day that it begins
 -- takes end: time = ; first month after
 -- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
@@ -28,7 +28,7 @@ SELECT
     CASE WHEN sum(priced_calls) <> 0 OR sum(cost_usd) <> 0 OR sum(calls) = 0 THEN sum(cost_usd) END AS cost_usd
 FROM (
     SELECT {columns} period, if(period::TIMESTAMPTZ > hour, date_trunc('month', hour)::DATE, NULL) AS corrects, entry, settlement, calls, priced_calls, input_tokens, output_tokens, cost_usd
-    FROM ledger
+    FROM {ledger}
     WHERE ($start IS NULL OR period::TIMESTAMPTZ >= $start)
         AND ($end IS NULL OR period::TIMESTAMPTZ < $end)
 )

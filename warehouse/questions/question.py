@@ -12,6 +12,7 @@ from typing import cast
 
 from warehouse.errors import BadQuestion
 from warehouse.questions.dimensions import Filter, Level, filter_sql, sql_of
+from warehouse.questions.kinds import kind_places
 from warehouse.questions.parameters import Parameter, Value, begins_within_hours, bucket_sql
 from warehouse.questions.tasks import task_places
 from warehouse.schemas import TABLES
@@ -108,7 +109,7 @@ class Question:
         for one in self.takes:
             if one.kind == "filter":
                 texts[f"{{{one.name}}}"] = filter_sql(cast("Filter", values[one.name]), one.levels)
-        texts |= task_places(self.used(values))
+        texts |= task_places(self.used(values)) | kind_places(self.used(values))
         return re.sub(r"\{\w+\}", lambda place: texts[place[0]], self.sql)
 
     def bound(self, values: Mapping[str, Value], *, whole: bool) -> dict[str, Value]:

@@ -2,12 +2,12 @@
 -- reads ledger in window, settlements
 -- takes bucket: bucket of ledger = ; hour, day or month: the column `bucket` says which one
 -- takes zone: zone = UTC; time zone in which hours, days and months of the bucket begin
--- takes where: filter of ledger = ; only these values of these dimensions
--- takes by: dimensions of ledger = tenant; what to group by; nothing = one row
+-- takes where: filter of ledger_kinds = ; only these values of these dimensions
+-- takes by: dimensions of ledger_kinds = tenant; what to group by; nothing = one row
 -- takes start: hour = ; first hour
 -- takes end: hour = ; first hour after
 -- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
--- gives calls: billable calls
+-- gives calls: billable calls; by token_kind they count with each kind beside which they are kept
 -- gives priced_calls: calls whose cost is known
 -- gives priced_share: priced_calls / calls
 -- gives priced_tokens_share: input and output tokens of the priced calls / of all calls

@@ -4,7 +4,7 @@ booked AS (
     SELECT *
     FROM (
         SELECT l.* REPLACE (hour_booked(l.hour, l.period, s.closed_to) AS hour)
-        FROM ledger AS l
+        FROM {ledger} AS l
         JOIN settlements AS s ON s.close_id = l.close_id
         WHERE ($start IS NULL OR l.hour >= $start OR l.period::TIMESTAMPTZ >= date_trunc('month', $start::TIMESTAMPTZ))
             AND ($end IS NULL OR l.hour < $end)
