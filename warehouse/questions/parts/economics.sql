@@ -24,7 +24,7 @@ counts AS (
         if(is_priced AND outcome = 'failure', weight, 0) AS priced_failed_tasks,
         if(is_priced AND outcome = 'success' AND safe = 'safe', weight, 0) AS priced_safe_successful_tasks,
         is_priced,
-        weight * review_minutes AS review_minutes,
+        weight * round(review_minutes * 1000000)::HUGEINT AS review_micros,  -- adds up in any order
         weight * rounded(
             round(review_minutes * 1000000)::HUGEINT * ($review_usd_per_hour * 1000000)::HUGEINT, 60
         ) AS review_picos
@@ -66,7 +66,7 @@ sums AS (
         sum(priced_tokens)::BIGINT AS priced_tokens,
         CASE WHEN sum(priced_calls) <> 0 OR coalesce(sum(calls), 0) = 0 OR sum(cost_usd) <> 0 THEN coalesce(sum(cost_usd), 0) END AS cost_usd,
         CASE WHEN sum(priced_calls) <> 0 OR coalesce(sum(calls), 0) = 0 OR sum(cost_usd) <> 0 THEN coalesce(sum(waste_usd), 0) END AS waste_usd,
-        CASE WHEN {tells_tasks} THEN coalesce(sum(review_minutes), 0) END AS review_minutes,
+        CASE WHEN {tells_tasks} THEN coalesce(sum(review_micros), 0)::DOUBLE / 1000000 END AS review_minutes,
         CASE WHEN {tells_tasks} THEN as_usd(coalesce(sum(review_picos), 0)) END AS review_cost_usd,
         CASE WHEN {tells_tasks} THEN as_usd(coalesce(sum(if(is_priced, review_picos, 0)), 0)) END AS priced_review_usd
     FROM (FROM lines UNION ALL BY NAME FROM counts UNION ALL BY NAME FROM people)
