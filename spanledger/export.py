@@ -39,6 +39,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Write the file, say what is in it and what is not."""
     from spanledger.answers import drafted
     from spanledger.focus_names import BookSellers
+    from spanledger.hints import extent
     from spanledger.prices import book_of
     from warehouse.focus import Asked, export_month
     from warehouse.reader import Warehouse
@@ -48,6 +49,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if kind not in ("csv", "parquet"):
         raise CannotRun(f"--out {args.out}: must end in .csv or .parquet")
     lake = Warehouse(settings.lake)
+    snapshot = lake.snapshot().snapshot
     with drafted(args.out) as draft:
         asked = Asked(
             month=month,
@@ -56,9 +58,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
             out=draft,
             kind=kind,
         )
-        done = export_month(lake.snapshot().snapshot, settings.lake, BookSellers(book_of(settings)), asked)
+        done = export_month(snapshot, settings.lake, BookSellers(book_of(settings)), asked)
     for said in _said(done, asked.ends > done.closed_to, args.month):
         print(said, file=sys.stderr)
+    if not done.rows:
+        print(f"no priced call is booked in {args.month}; {extent('ledger', snapshot)}", file=sys.stderr)
     return 0
 
 

@@ -135,8 +135,13 @@ class Asking:
 
 def _write(asked: Asked, lake: Asking, kind: str, out: Out) -> None:
     from spanledger.answers import write_answer
+    from spanledger.hints import why_empty
 
     answer, snapshot = lake.answer(asked, asked.params), lake.snapshot
+    if not answer.num_rows and asked.question.name != BUDGETS:
+        values = asked.question.parse(asked.params, _flag)
+        if hint := why_empty(asked.question, values, asked.scope, snapshot.snapshot):
+            print(hint, file=sys.stderr)
     if kind == "table":
         _print_table(asked, answer, lake, out)
     elif kind in STATEMENTS:

@@ -83,10 +83,12 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 def _models(snapshot: WarehouseSnapshot, window: tuple[datetime, datetime]) -> list[str]:
     """Names of models that calls have in the hours of a window, settled or not."""
+    from warehouse.questions.parameters import first_hour
     from warehouse.reader import ALL
 
     start = window[0].replace(minute=0, second=0, microsecond=0)
-    answers = [snapshot.ask(name, ALL, by="model", start=start, end=window[1]) for name in ("spend", "settled-spend")]
+    end = first_hour(window[1])
+    answers = [snapshot.ask(name, ALL, by="model", start=start, end=end) for name in ("spend", "settled-spend")]
     return sorted({name for answer in answers for name in answer["model"].to_pylist() if name})
 
 

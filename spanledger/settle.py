@@ -8,7 +8,8 @@
 An hour is over when everything that ended in it has had `settle.lateness_minutes` to arrive. What comes later reopens
 it: the difference is a line of its own. May run beside workers and beside itself, as often as you like: what is
 settled already adds nothing. --close-month closes a month for bookings too: what comes later about its hours is booked
-in the next one.
+in the next one. JSON is one object; of a month that was closed `month_number` is the settlement that did it, 0 = it was
+closed already.
 """
 
 from __future__ import annotations
@@ -46,8 +47,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     if month is not None:
         done.append(_close_month(month, settings))
     if args.format == "json":
-        for one in done:
-            print(json.dumps({name: plain(value) for name, value in asdict(one).items()}))
+        said = asdict(done[0])
+        if month is not None:
+            said |= {"months_closed_to": done[1].months_closed_to, "month_number": done[1].number}
+        print(json.dumps({name: plain(value) for name, value in said.items()}))
     else:
         print(_say(done[0]))
         if month is not None:

@@ -20,6 +20,9 @@ from warehouse.settings import LakeSettings
 
 _ESTIMATE = f"2.0 * pow({HISTOGRAM_GAMMA}, i) / ({HISTOGRAM_GAMMA} + 1.0)"
 
+_LAST_OF_PERIOD = "(period + INTERVAL 1 MONTH)::TIMESTAMPTZ - INTERVAL 1 HOUR"
+_LAST_CLOSED = f"least(greatest(closed_to - INTERVAL 1 HOUR, period::TIMESTAMPTZ), {_LAST_OF_PERIOD})"
+
 WORDS = (
     f"bucket_value(i) AS if(i <= {HISTOGRAM_ZERO}, 0.0, {_ESTIMATE})",
     "picodollars(usd) AS (usd * 1000000000000::DECIMAL(13, 0))::HUGEINT",
@@ -27,10 +30,16 @@ WORDS = (
     "whole(picos, n) AS picos // n",
     "rounded(picos, n) AS whole(picos + sign(picos)::HUGEINT * whole(n, 2), n)",
     "usd_per(usd, n) AS CASE WHEN n > 0 THEN as_usd(rounded(picodollars(usd), n::HUGEINT)) END",
+    f"hour_booked(hour, period, closed_to) AS CASE WHEN period::TIMESTAMPTZ <= hour THEN hour ELSE {_LAST_CLOSED} END",
     "local_time(moment, zone) AS moment AT TIME ZONE zone",
     "instant(clock, zone) AS clock AT TIME ZONE zone",
 )
-"""Macros that questions share. Money is divided in whole picodollars; it is NULL per nothing."""
+"""Macros that questions share. Money is divided in whole picodollars; it is NULL per nothing.
+
+``hour_booked``: where a line of the books counts in reports: in the hour of its calls; where their month was closed
+already, in the last hour that its settlement had closed, within the month ``period`` that it is booked in. So what a
+closed month said stands, and months add up.
+"""
 
 _NUMBERS = itertools.count()
 

@@ -127,4 +127,4 @@ def _as_of(values: dict[str, Value]) -> int | None:
 
 def _window(values: dict[str, Value], extent: str) -> Window:
     start, end = (one if isinstance(one, datetime) else None for one in (values.get("start"), values.get("end")))
-    return {"in window": (start, end), "from start": (start, None), "": EVER}[extent]
+    return {"in window": (start, end), "": EVER}[extent]

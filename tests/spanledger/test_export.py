@@ -48,6 +48,12 @@ def test_a_month_is_written_and_what_is_not_in_it_is_said(world: World, capsys: 
     assert sorted(path.name for path in Path().iterdir()) == ["lake", "november.csv"]
 
 
+def test_a_month_without_lines_says_from_when_there_are_some(capsys: pytest.CaptureFixture[str]):
+    assert main(["export", "focus", "--month", "2026-02", "--out", "february.csv"]) == 0
+
+    assert "no priced call is booked in 2026-02; data are from 2026-11-" in capsys.readouterr().err
+
+
 def test_reconcile_finds_no_difference_to_the_books(capsys: pytest.CaptureFixture[str]):
     assert main(["export", "focus", "--month", "2026-11", "--out", "november.parquet"]) == 0
     capsys.readouterr()

@@ -102,6 +102,42 @@ def test_csv_has_a_header_and_the_same_values(capsys: pytest.CaptureFixture[str]
     ]
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["spend", "--from", "2031-01-01"], "nothing is there by this choice of window; data are from 2026-"),
+        (["spend", "--param", "where=tenant=nobody"], "nothing is there by this choice of filter; data are from 2026-"),
+        (["spend", "--tenant", "nobody"], "nothing is there by this choice of tenants; data are from 2026-"),
+        (["settled-spend"], "nothing is settled yet, and this is asked of settled hours: run `spanledger settle`"),
+        (["chargeback", "--format", "csv"], "nothing is settled yet, and this is asked of settled hours"),
+        (["variance"], "nothing is settled yet, and this is asked of settled hours"),
+    ],
+)
+@pytest.mark.usefixtures("lake")
+def test_an_empty_answer_says_what_to_do_next(words: list[str], told: str, capsys: pytest.CaptureFixture[str]):
+    assert main(["report", *words]) == 0
+
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("lake")
+def test_an_answer_that_is_empty_for_good_reason_says_nothing(capsys: pytest.CaptureFixture[str]):
+    assert main(["report", "dead_letters", "--format", "json"]) == 0
+
+    assert capsys.readouterr().err == ""
+
+
+def test_of_a_lake_without_calls_it_says_where_to_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("SPANLEDGER_LAKE", str(tmp_path / "lake"))
+    open_lake(LakeSettings(url=str(tmp_path / "lake")))
+
+    assert main(["report", "spend", "--format", "json"]) == 0
+
+    assert capsys.readouterr().err.startswith("the lake holds no calls yet; `spanledger report pipeline` says")
+
+
 @pytest.mark.usefixtures("lake")
 def test_ids_are_hex(capsys: pytest.CaptureFixture[str]):
     main(["report", "calls", "--param", "limit=1", "--param", "trace_id=" + "0" * 30 + "ff", "--format", "json"])

@@ -55,6 +55,13 @@ def test_settle_as_json_is_one_object(capsys: pytest.CaptureFixture[str]):
     assert (said["number"], said["hours"], said["settled_usd"], said["suppressed"]) == (1, 1, "0.003500000000", 1)
 
 
+def test_settling_and_closing_a_month_as_json_is_one_object(capsys: pytest.CaptureFixture[str]):
+    assert main(["settle", "--close-month", "2026-10", "--format", "json"]) == 0
+
+    said = json.loads(capsys.readouterr().out)
+    assert (said["number"], said["month_number"], said["months_closed_to"]) == (1, 2, "2026-11-01")
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

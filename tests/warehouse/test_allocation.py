@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import tomllib
 from collections import defaultdict
@@ -13,8 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.warehouse.settling import World
-from tests.warehouse.told import span
+from processors.pricing.settled import pricing_of
+from tests.warehouse.settling import HOW, World, book
+from tests.warehouse.told import START, span
 from warehouse.allocation import charge_back, read_dimensions
 from warehouse.allocation.chargeback import shares_of
 from warehouse.allocation.file import BASES, RULES, Dimensions, Rule, parse_dimensions_file
@@ -22,6 +24,7 @@ from warehouse.allocation.shares import split
 from warehouse.errors import BadDimensions, BadQuestion
 from warehouse.questions.dimensions import filter_sql
 from warehouse.reader import ALL, Scope, Warehouse
+from warehouse.settle import close_month
 
 NOVEMBER = dt.date(2026, 11, 1)
 USED = {"provider": "openai", "request_model": "gpt-4o", "input_tokens": 1000, "output_tokens": 100}
@@ -49,7 +52,9 @@ def test_who_has_more_weight_bears_no_less(total: int, weights: dict[str, int]):
     assert [parts[name] for name in ordered] == sorted(parts.values())
 
 
-SUMS = st.fixed_dictionaries({"cost": AMOUNTS, "calls": st.integers(-5, 10**6), "tokens": st.integers(-5, 10**12)})
+SUMS = st.fixed_dictionaries(
+    {"booked": AMOUNTS, "cost": AMOUNTS, "calls": st.integers(-5, 10**6), "tokens": st.integers(-5, 10**12)}
+)
 
 
 @st.composite
@@ -170,7 +175,8 @@ def test_shares_of_tenants_stand_on_the_statements_of_their_cost_centre(settled:
     )
 
     assert told["CC-1", "platform"] == 75
-    assert told["CC-9", "platform"] == 25 + 7  # nobody was there in December: what is unattributed is its own
+    assert told["CC-9", "platform"] == 25
+    assert told[None, "platform"] == 7  # nobody was there in December
     assert told["CC-1", "unknown callers"] == -told["CC-9", "unknown callers"] == Decimal("0.002333333334")
     assert told["CC-1", "GPU idle"] == Decimal("0.00666")
 
@@ -180,6 +186,51 @@ def test_what_leads_to_nobody_stays_visible(settled: World):
 
     assert told[None, "GPU idle", NOVEMBER] == Decimal("0.01")
     assert told[None, "platform", dt.date(2026, 12, 1)] == 7
+
+
+@pytest.mark.parametrize("by", ["tenant", "business_unit", "cost_centre", "feature"])
+def test_what_is_left_visible_is_nobodys_whoever_holds_calls_without_a_tenant(by: str, settled: World):
+    levels = """
+[levels.business_unit]
+over = "tenant"
+holds.Labs = ["gamma", "unattributed"]
+
+[levels.cost_centre]
+over = "business_unit"
+holds."CC-9" = ["Labs", "unattributed"]
+"""
+    plans = said(levels + '[[allocations]]\nname = "idle"\nmonths = {2026-11 = "5"}\nrule = "visible"\n')
+    snapshot = Warehouse(settled.settings, plans.levels).snapshot()
+
+    lines = charge_back(snapshot, ALL, plans, by=by).to_pylist()
+
+    assert sums([line for line in lines if line["line"] == "allocated"], by) == {(None,): Decimal(5)}
+    assert sums(lines, "period")[NOVEMBER,] == 5 * COST + 5
+
+
+def test_what_changes_of_a_closed_month_moves_no_share_of_the_next_one(tmp_path: Path):
+    world = World(tmp_path)
+    december = dt.datetime(2026, 12, 1, tzinfo=dt.UTC)
+    after = (december - START).total_seconds() * 1000
+    calls = [span(name, trace=name, tenant=name, **USED) for name in ("acme", "beta")]
+    world.flush([*calls, *(span(f"{n}{n}", trace=f"{n}{n}", tenant=n, at=after, **USED) for n in ("acme", "beta"))])
+    world.settle(now=december + dt.timedelta(hours=5))
+    how = dataclasses.replace(HOW, lookback_days=60)
+    close_month(world.lake, world.settings, how, pricing_of(book()), month=NOVEMBER, now=december)
+    before = shares_in(world, december.date())
+    world.flush([span(f"l{n}", trace=f"l{n}", tenant="acme", **USED) for n in range(5)], partition=1)
+    world.settle(now=december + dt.timedelta(hours=9), how=how)
+
+    late = [line for line in charge(world) if line["line"] == "adjustment"]
+
+    assert [(line["tenant"], line["period"], line["corrects"]) for line in late] == [
+        ("acme", december.date(), NOVEMBER)
+    ]
+    assert shares_in(world, december.date()) == before == {("acme",): Decimal("3.5"), ("beta",): Decimal("3.5")}
+
+
+def shares_in(world: World, month: dt.date) -> dict[tuple[Any, ...], Decimal]:
+    return sums([line for line in charge(world, start=month) if line["rule"] == "platform"], "tenant")
 
 
 def test_a_tenant_sees_its_own_share_of_the_whole_and_nobody_elses(settled: World):

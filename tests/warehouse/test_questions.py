@@ -16,7 +16,7 @@ from tests.warehouse.fresh import open_lake
 from tests.warehouse.samples import APP, NOON, flush_record, rows, span, stretch, usage
 from warehouse.errors import BadQuestion
 from warehouse.lake import Flush
-from warehouse.questions import load_question
+from warehouse.questions import load_question, question_names
 from warehouse.questions.parameters import Parameter
 from warehouse.questions.question import parse_question
 from warehouse.reader import ALL, Warehouse
@@ -477,6 +477,12 @@ def test_times_are_dates_or_instants_with_a_zone(given: object, value: datetime 
         ("time", "yesterday", "must be a date or an RFC 3339 time"),
         ("time", "2026-03-01T12:00:00", "with its zone"),
         ("time", 12, "with its zone"),
+        (
+            "hour",
+            "2026-03-01T12:30:00Z",
+            "the books are kept by the hour: must be a whole one, like 2026-03-01T12:00:00Z",
+        ),
+        ("hour", "2026-03-01T12:00:00-03:30", "like 2026-03-01T15:00:00Z"),
         ("dimensions", "colour", "no dimension 'colour'; there are tenant, feature"),
         ("dimensions", "tenant,,feature", "no dimension ''"),
         ("dimensions", "tags.", "no dimension 'tags.'"),
@@ -495,6 +501,27 @@ def test_what_no_parameter_can_be_is_refused_with_what_it_may(kind: str, given: 
 def test_a_window_that_holds_nothing_is_refused():
     with pytest.raises(BadQuestion, match="must be before end"):
         load_question("spend").parse({"start": NOON, "end": NOON})
+
+
+@pytest.mark.parametrize("name", sorted(set(question_names()) - {"chargeback", "unpriced", "reconciliation"}))
+def test_windows_of_what_is_kept_by_the_hour_are_whole_hours(name: str):
+    question = load_question(name)
+    sums_up = "ledger" in question.reads
+
+    kinds = {one.kind for one in question.takes if one.name.endswith(("start", "end"))}
+
+    assert kinds <= ({"hour"} if sums_up else {"time"})
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/St_Johns", "Australia/Lord_Howe", "Asia/Kathmandu"])
+def test_no_day_that_begins_within_an_hour_is_made_of_what_is_kept_by_the_hour(zone: str):
+    books = load_question("settled-spend")
+
+    with pytest.raises(BadQuestion, match=f"zone = '{zone}': the books are kept by the hour .* or ask `spend`"):
+        books.parse({"zone": zone, "bucket": "day"})
+    assert load_question("spend").parse({"zone": zone, "bucket": "day"})["zone"] == zone
+    assert books.parse({"zone": zone})["zone"] == zone
+    assert books.parse({"zone": "Europe/Berlin", "bucket": "day"})["bucket"] == "day"
 
 
 def test_a_name_cannot_smuggle_sql(holding: Holding):

@@ -34,7 +34,10 @@ ADD = {
 }
 OF_TASKS = ("tasks", "successful_tasks", "failed_tasks", "unknown_tasks", "review_cost_usd", "total_cost_usd")
 ONE = ("tenant", "feature", "environment", "principal", "outcome", "safe")
-BOTH = ("tenant", "feature", "provider", "model", "service_tier", "route", "prompt_name")
+BOTH = (
+    *("tenant", "feature", "provider", "model", "service_tier", "route", "prompt_name"),
+    *("environment", "service", "principal", "operation", "tags.team", "tags"),
+)
 ANY = (*ONE, "model", "provider", "route", "status", "error_class", "operation", "price_status", "service")
 
 
@@ -49,6 +52,8 @@ def make(dice: random.Random, number: int) -> dict[str, Any]:
         tenant=dice.choice(("acme", "beta", None)),
         feature=dice.choice(("chat", "search", None)),
         environment=dice.choice(("prod", None)),
+        principal=dice.choice(("key-1", None)),
+        tags=dice.choice(([("team", "red")], [("team", "blue")], None)),
         task_id=dice.choice(("T1", "T2", "T3", None)),
         provider="openai",
         request_model=dice.choice(("gpt-4o", "gpt-4o-mini", "nobody-knows-this")),
@@ -127,12 +132,13 @@ def test_as_of_any_settlement_is_what_was_said_when_it_was_the_last(settled: Any
 def test_the_causes_explain_all_of_the_difference_in_every_group(settled: Any):
     warehouse, _ = settled
 
-    rows = warehouse.ask("provisional-vs-settled", ALL, by="tenant,feature,model").to_pylist()
+    for by in ("tenant,feature,model", "environment,service", "principal,operation", "tags.team", "tags"):
+        rows = warehouse.ask("provisional-vs-settled", ALL, by=by).to_pylist()
 
-    assert rows
-    assert {row["unexplained_usd"] for row in rows} == {0}
-    assert {row["unexplained_calls"] for row in rows} == {0}
-    assert any(row["late_usd"] for row in rows)
+        assert rows
+        assert {row["unexplained_usd"] for row in rows} == {0}
+        assert {row["unexplained_calls"] for row in rows} == {0}
+        assert any(row["late_usd"] for row in rows)
 
 
 def test_all_questions_name_the_same_cost(settled: Any):

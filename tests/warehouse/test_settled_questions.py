@@ -173,6 +173,19 @@ def test_a_task_counts_with_each_model_that_it_used_and_money_with_its_own(settl
     ]
 
 
+def test_a_task_counts_with_each_provider_that_it_called(world: World):
+    claude = {"provider": "anthropic", "request_model": "claude-sonnet-4-5"}
+    told = [call("acme", "a", "t1"), call("acme", "b", "t1", **claude), call("acme", "c", "t2")]
+    world.flush(told, [judged("acme", "success", "t1")])
+    world.settle()
+
+    rows = ask(world, "cost-per-successful-task", by="provider")
+    nobody = ask(world, "cost-per-successful-task", by="", where="provider=mistral_ai")
+
+    assert sorted(pick(rows, "provider", "tasks", "successful_tasks")) == [("anthropic", 1, 1), ("openai", 2, 1)]
+    assert nobody == []
+
+
 def test_prompts_are_told_apart_by_name_and_version(settled: World):
     rows = ask(settled, "unit-economics", by="prompt_name,prompt_version", bucket="", where="tenant=prompts")
 
@@ -181,7 +194,7 @@ def test_prompts_are_told_apart_by_name_and_version(settled: World):
 
 
 def test_of_dimensions_that_tasks_do_not_tell_nothing_is_said_about_tasks(settled: World):
-    for by in ("provider", "status", "tags.a,tags.b", "tags", "model,service", "operation,tenant"):
+    for by in ("operation", "status", "tags.a,tags.b", "tags", "model,service", "operation,tenant"):
         (row,) = ask(settled, "cost-per-successful-task", by=by, where="tenant=plain")
         assert pick([row], *COUNTS, "cost_per_successful_task_usd") == [(None,) * 5], by
         assert (row["cost_usd"], row["cost_per_request_usd"]) == (COST, COST), by
@@ -282,6 +295,13 @@ def test_causes_add_up_to_the_difference_of_stream_and_books(behind: World):
         (0, -COST, COST, 0, 0),
         (0, 0, 0, 0, 0),
     ]
+
+
+@pytest.mark.parametrize("by", ["environment", "service", "principal", "operation", "tags.team"])
+def test_the_difference_is_told_by_all_that_a_span_says_of_itself(by: str, behind: World):
+    rows = ask(behind, "provisional-vs-settled", by=by, bucket="")
+
+    assert pick(rows, "difference_usd", *(f"{name}_usd" for name in CAUSES)) == [(-3 * COST, -2 * COST, 0, -COST, 0)]
 
 
 def test_what_is_not_closed_yet_is_no_difference(behind: World):
@@ -473,3 +493,46 @@ def test_averages_are_of_what_has_a_price_so_that_what_has_none_makes_nothing_ch
         assert (row["cost_per_request_usd"], row["total_cost_usd"]) == (COST, COST + 10 * review)
         assert [row[name] for name in per_task] == [COST + review] * 3
     assert [rows[0][f"cost_per_successful_task_{end}_usd"] for end in ("low", "high")] == [COST + review] * 2
+
+
+KINDS = ("token_kind", "calls", "input_tokens", "cached_input_tokens", "output_tokens", "cost_usd")
+
+
+@pytest.mark.parametrize("name", ["spend", "settled-spend"])
+def test_kinds_of_tokens_add_up_to_the_tokens_and_the_cost_of_the_calls(name: str, world: World):
+    silent = {"provider": "openai", "request_model": "gpt-4o"}
+    world.flush(
+        [
+            call("acme", "a", "t1", cached_input_tokens=600),
+            span("b", trace="b", tenant="acme", feature="silent", **silent),
+            call("acme", "c", "t2", feature="short", output_tokens=None),
+        ]
+    )
+    world.settle()
+
+    rows, (whole,) = ask(world, name, by="token_kind"), ask(world, name, by="")
+    (cached,) = ask(world, name, by="tenant", where="token_kind=cached_input")
+
+    told = [(*some[:2], *(tokens or 0 for tokens in some[2:5]), some[5]) for some in pick(rows, *KINDS)]
+    assert told == [
+        ("input", 2, 1400, 0, 0, Decimal("0.0035")),
+        ("output", 1, 0, 0, 100, Decimal("0.001")),
+        ("cached_input", 1, 600, 600, 0, Decimal("0.00075")),
+        (None, 1, 0, 0, 0, None),
+    ]
+    for measure in ("input_tokens", "cached_input_tokens", "output_tokens", "cost_usd"):
+        assert sum(row[measure] or 0 for row in rows) == whole[measure]
+    assert pick([cached], "tenant", *KINDS[2:]) == [("acme", 600, 600, 0, Decimal("0.00075"))]
+
+
+def test_a_statement_tells_kinds_of_tokens_apart(world: World):
+    world.flush([call("acme", "a", "t1", cached_input_tokens=600)])
+    world.settle()
+
+    lines = ask(world, "chargeback", detail="token_kind")
+
+    assert pick(lines, "token_kind", "cost_usd") == [
+        ("input", Decimal("0.001")),
+        ("output", Decimal("0.001")),
+        ("cached_input", Decimal("0.00075")),
+    ]

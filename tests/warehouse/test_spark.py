@@ -40,6 +40,7 @@ from warehouse.spark.errors import NoEqual, NoSpark, SparkFailed
 pytestmark = pytest.mark.long
 
 WINDOW = {"start": "2026-10-24T21:30:00Z", "end": "2026-10-25T03:00:00Z"}
+WHOLE_HOURS = {"start": "2026-10-24T21:00:00Z", "end": "2026-10-25T03:00:00Z"}
 ASKED: dict[str, Any] = {
     "bucket": "hour",
     "zone": "Europe/Berlin",  # whose clocks are set back in the window
@@ -49,7 +50,13 @@ ASKED: dict[str, Any] = {
     "now": "2026-10-25T02:00:00.000001Z",
     **WINDOW,
 }
-BY = {"usage": "model,tags.k,stream", "ledger": "model,tags.k", "safety": "tenant,model", "both": "feature"}
+BY = {
+    "usage": "model,tags.k,stream",
+    "ledger": "model,tags.k",
+    "safety": "tenant,model",
+    "both": "feature,environment,tags.k",
+}
+BY |= {f"{table}_kinds": f"{BY[table]},token_kind" for table in ("usage", "ledger")}
 """What is grouped by, by table."""
 
 
@@ -73,6 +80,7 @@ def asked(name: str) -> dict[str, Any]:
     """All that a question can be asked with, but nothing that sends it to another question."""
     question = load_question(name)
     given = {one.name: ASKED[one.name] for one in question.takes if one.name in ASKED}
+    given |= {one.name: WHOLE_HOURS[one.name] for one in question.takes if one.kind == "hour" and one.name in given}
     given |= {one.name: BY[one.table] for one in question.takes if one.name == "by"}
     if question.books:
         del given["as_of_settlement"]

@@ -3,7 +3,8 @@
 Lines of the ledger (``questions/chargeback.sql``) and, of each rule of the file, a line for each who bears a share. All
 shares of a rule add up to what it shares, to the picodollar. What nobody bears stands under NULL: what a rule leaves
 visible, amounts without anybody to bear them, and shares of a dimension that does not lead to whose statements these
-are. Shares are reckoned over everybody, whatever the scope, and shown of those in it.
+are. Shares are reckoned over everybody, whatever the scope, and shown of those in it. Corrections of
+closed months move no share.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from warehouse.allocation.file import Dimensions, Rule
+from warehouse.allocation.file import BASES, Dimensions, Rule
 from warehouse.allocation.shares import split
 from warehouse.errors import BadQuestion
 from warehouse.questions import load_question
@@ -28,7 +29,8 @@ NAME = "chargeback"
 LINES = ("direct", "adjustment", "allocated")
 """In the order of a statement."""
 Bearers = Mapping[str | None, Mapping[str, int]]
-"""Of one month, by value of a dimension: ``cost`` in picodollars, ``calls``, ``tokens``."""
+"""Of one month, by value of a dimension: ``cost`` in picodollars, ``calls``, ``tokens`` of its calls; ``booked``: the
+picodollars that are booked in it, with what changed of closed months."""
 Share = tuple[str | None, int]
 
 
@@ -74,7 +76,8 @@ def _allocate(
     for month, bearers in _months(rule, snapshot, params).items():
         for bearer, picos in shares_of(rule, month, bearers):
             if _is_seen(rule, bearer, scope):
-                found[month, _owner(rule.to, bearer, of, snapshot.levels)] += picos
+                is_visible = bearer is None and rule.months is not None  # nobody's, whoever holds unattributed calls
+                found[month, None if is_visible else _owner(rule.to, bearer, of, snapshot.levels)] += picos
     return found
 
 
@@ -93,10 +96,13 @@ def _months(rule: Rule, snapshot: WarehouseSnapshot, params: Mapping[str, object
         if _within(month, values):
             found[month] = {}
     for row in rows:
-        sums = found.setdefault(row["period"], {}).setdefault(row[rule.to], {"cost": 0, "calls": 0, "tokens": 0})
-        sums["cost"] += int((row["cost_usd"] or Decimal(0)).scaleb(12))
-        sums["calls"] += row["calls"]
-        sums["tokens"] += (row["input_tokens"] or 0) + (row["output_tokens"] or 0)
+        sums = found.setdefault(row["period"], {}).setdefault(row[rule.to], dict.fromkeys(("booked", *BASES), 0))
+        picos = int((row["cost_usd"] or Decimal(0)).scaleb(12))
+        sums["booked"] += picos
+        if row["corrects"] is None:
+            sums["cost"] += picos
+            sums["calls"] += row["calls"]
+            sums["tokens"] += (row["input_tokens"] or 0) + (row["output_tokens"] or 0)
     return dict(sorted(found.items()))
 
 
@@ -111,7 +117,7 @@ def shares_of(rule: Rule, month: date, bearers: Bearers) -> list[Share]:
     What unattributed calls cost is in the ledger already: what others take over is taken off it.
     """
     known = {name: sums for name, sums in bearers.items() if name is not None}
-    nobody = bearers.get(None, {}).get("cost", 0)
+    nobody = bearers.get(None, {}).get("booked", 0)
     total = nobody if rule.months is None else rule.months.get(month, 0)
     parts = split(total, _weights(rule, known)) if rule.rule != "visible" else {}
     shares: list[Share] = list(parts.items())
@@ -126,7 +132,7 @@ def _weights(rule: Rule, known: Mapping[str, Mapping[str, int]]) -> dict[str, in
     if rule.rule == "fixed":
         return dict(rule.parts)
     if rule.rule == "even":
-        return {name: 1 for name, sums in known.items() if any(sums.values())}
+        return {name: 1 for name, sums in known.items() if any(sums[base] for base in BASES)}
     return {name: sums[rule.base] for name, sums in known.items()}
 
 

@@ -25,7 +25,13 @@ PICO = Decimal("1e-12")
 MOST = Decimal("1e12")
 HUNDRED = Decimal(100)
 _GROUPED = ("usage", "safety", "spans", "corrections", "ledger", "tasks")
-_TAKEN = {name for table in _GROUPED for name in TABLES[table].schema.names} | {"bucket", "line", "rule", "tasks"}
+_TAKEN = {name for table in _GROUPED for name in TABLES[table].schema.names} | {
+    "bucket",
+    "line",
+    "rule",
+    "tasks",
+    "corrects",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

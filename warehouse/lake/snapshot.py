@@ -154,4 +154,6 @@ def _list_files(handle: DeltaTable, time: str) -> pa.Table:
         return pa.Table.from_batches([], schema=FILES)
     names = ("path", "partition.day", "num_records", f"min.{time}", f"max.{time}")
     columns = [actions[name] if name in actions.column_names else pa.nulls(actions.num_rows) for name in names]
+    if "max.period" in actions.column_names:  # lines that are booked in a later month count there, who knows when
+        columns[-1] = pc.if_else(pc.greater(actions["max.period"], actions["partition.day"]), None, columns[-1])
     return pa.table([column.cast(field.type) for column, field in zip(columns, FILES, strict=True)], schema=FILES)

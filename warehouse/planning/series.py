@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
 from warehouse.questions.dimensions import Filter, is_column
+from warehouse.questions.parameters import first_hour
 from warehouse.reader import Scope, WarehouseSnapshot, is_whole
 
 Group = tuple[str | None, ...]
@@ -62,7 +63,8 @@ class Asked:
         return min(answer["spans_watermark"][0].as_py() or now, now)
 
     def settled(self, bucket: str, start: datetime | None = None, end: datetime | None = None) -> Sums:
-        """Of the ledger; a day or hour without calls is not in it."""
+        """Of the ledger, of whole hours; a day or hour without calls is not in it."""
+        start, end = (moment and first_hour(moment) for moment in (start, end))
         if start is not None and end is not None and start >= end:
             return {}
         params: dict[str, Any] = {"start": start, "end": end, "bucket": bucket, "as_of_settlement": self.as_of}

@@ -22,6 +22,7 @@ from warehouse.planning.forecast import look
 from warehouse.planning.periods import Stretch, overlap, period_before, period_of
 from warehouse.planning.series import Asked, Group, narrowed, sees, to_picos, to_usd
 from warehouse.questions import load_question
+from warehouse.questions.parameters import first_hour
 from warehouse.reader import Scope, WarehouseSnapshot
 from warehouse.schemas.kinds import USD
 
@@ -94,7 +95,7 @@ def vary(snapshot: WarehouseSnapshot, scope: Scope, plans: Plans, **params: obje
 
 def _stretches(asked: Asked, values: Mapping[str, Any]) -> tuple[Stretch, Stretch]:
     """This period, of the last settled month where it is not told, and what it is held against."""
-    settled = asked.closed_to() or asked.snapshot.taken_at
+    settled = asked.closed_to() or first_hour(asked.snapshot.taken_at)
     start = values["start"] or period_of((values["end"] or settled) - TICK, "month")[0]
     end = values["end"] or (settled if start < settled else period_of(start, "month")[1])
     before = period_before((start, end))

@@ -11,13 +11,13 @@
     SELECT {columns} …
 
 ``reads`` names tables; ``in window`` lets the reader open only files that can hold rows of ``[start, end)`` (the SQL
-still states the bounds, on the table's time column), ``from start`` those of ``start`` and later. ``takes NAME: KIND =
-DEFAULT; HELP``; kinds are those of ``warehouse.questions.parameters``. ``whole`` names columns about the whole
-deployment, NULL in every scope but ALL; a question that reads ``flushes`` (it knows no tenants) and has no ``whole`` is
-refused there. ``table`` names the measures that a person sees first, without it all columns. ``books`` names the
-question to the settled books that is asked instead where ``as_of_settlement`` is given. Every question that reads books
-takes ``as_of_settlement``, which the reader sees to: its SQL finds no later rows. ``{tasks.sql}`` stands for a part
-that questions share, in ``parts/``.
+still states the bounds, on the table's time column). ``takes NAME: KIND = DEFAULT; HELP``; kinds are those of
+``warehouse.questions.parameters``. ``whole`` names columns about the whole deployment, NULL in every scope but ALL; a
+question that reads ``flushes`` (it knows no tenants) and has no ``whole`` is refused there. ``table`` names the
+measures that a person sees first, without it all columns. ``books`` names the question to the settled books that is
+asked instead where ``as_of_settlement`` is given. Every question that reads books takes ``as_of_settlement``, which the
+reader sees to: its SQL finds no later rows. ``{tasks.sql}`` stands for a part that questions share, in ``parts/``. Sums
+of the ledger are made of ``{booked.sql}``, so that closed months stand.
 
 Values are bound as ``$name``; ``$now`` is the time of the snapshot, where no other is given, and ``$whole`` whether the
 scope is ALL. Dimensions and bucket become SQL at ``{columns}`` (expressions with their names, each followed by a

@@ -1,9 +1,9 @@
 -- How far budgets are used up, how fast, and whether they will last, in `report`; `settle.budgets` names their file.
--- reads ledger in window
+-- reads ledger in window, settlements
 -- takes where: filter of ledger = ; of the sums below; in `report` a budget says itself what it is of
 -- takes bucket: bucket of ledger = hour; of the sums that `report` holds against budgets
--- takes start: time = ; of the sums; in `report` the period that --param now is in
--- takes end: time = ; of the sums
+-- takes start: hour = ; of the sums; in `report` the period that --param now is in
+-- takes end: hour = ; of the sums
 -- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
 -- takes now: time = ; from when; nothing = now
 -- gives period_start: first instant of the month, quarter or week
@@ -22,9 +22,10 @@
 -- gives days_left_by: whether days_left is by the forecast or, where there is none, by the pace of the period
 -- gives burn_alerts: the burn alerts that are on: how many hours, at how many times the even pace
 -- table budget, owner, period_end, amount_usd, settled_usd, provisional_usd, unpriced_calls, used_share, burn_rate, forecast_usd, low_80_usd, high_80_usd, threshold_crossed, threshold_ahead, days_left, burn_alerts
+WITH {booked.sql}
 SELECT {columns} sum(calls)::BIGINT AS calls, sum(priced_calls)::BIGINT AS priced_calls, sum(cost_usd) AS cost_usd
-FROM ledger
-WHERE ($start IS NULL OR hour >= $start) AND ($end IS NULL OR hour < $end) AND {where}
+FROM booked
+WHERE {where}
 GROUP BY ALL
 HAVING sum(calls) IS NOT NULL
 ORDER BY {bucket} cost_usd DESC NULLS LAST, calls DESC

@@ -1,11 +1,11 @@
 -- What caches of providers saved: cached tokens against the rate of uncached ones, less what writing the cache cost more.
--- reads ledger in window
+-- reads ledger in window, settlements
 -- takes bucket: bucket of ledger = ; hour, day or month: the column `bucket` says which one
 -- takes zone: zone = UTC; time zone in which hours, days and months of the bucket begin
 -- takes where: filter of ledger = ; only these values of these dimensions
 -- takes by: dimensions of ledger = tenant,model; what to group by; nothing = one row
--- takes start: time = ; first hour
--- takes end: time = ; first hour after
+-- takes start: hour = ; first hour
+-- takes end: hour = ; first hour after
 -- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
 -- gives cached_share: cached input tokens / input tokens
 -- gives cache_write_share: input tokens that were written to a cache / input tokens
@@ -19,7 +19,8 @@
 -- gives cost_usd: USD of all billed calls, exact; NULL where nothing is priced
 -- gives provisional: false: hours that are not settled are not in it
 -- table calls, input_tokens, cached_input_tokens, cached_share, cost_usd, savings_usd, savings_coverage
-WITH hours AS (  -- what an hour is, in as fine a grain as the ledger has
+WITH {booked.sql},
+hours AS (  -- what an hour is, in as fine a grain as the ledger has
     SELECT
         hour, tenant, feature, principal, environment, service, provider, provider_account, model, service_tier,
         operation, route, prompt_name, prompt_version, status, error_class, price_status, price_version, outcome, safe,
@@ -34,8 +35,8 @@ WITH hours AS (  -- what an hour is, in as fine a grain as the ledger has
         sum(cached_cost_usd) AS cached_cost_usd,
         sum(cache_write_cost_usd) AS cache_write_cost_usd,
         sum(cost_usd) AS cost_usd
-    FROM ledger
-    WHERE ($start IS NULL OR hour >= $start) AND ($end IS NULL OR hour < $end) AND {where}
+    FROM booked
+    WHERE {where}
     GROUP BY ALL
 ),
 plain AS (  -- of lines whose plain tokens all cost the same whole number of picodollars
@@ -43,7 +44,7 @@ plain AS (  -- of lines whose plain tokens all cost the same whole number of pic
         *,
         input_tokens - cached_input_tokens - cache_write_tokens AS plain_tokens,
         CASE
-            WHEN plain_tokens > 0 AND audio_input_tokens = 0 AND priced_calls = calls AND input_cost_usd > 0
+            WHEN plain_tokens <> 0 AND audio_input_tokens = 0 AND priced_calls = calls AND sign(input_cost_usd) = sign(plain_tokens)
                 AND picodollars(input_cost_usd) % plain_tokens = 0
             THEN whole(picodollars(input_cost_usd), plain_tokens)
         END AS own_rate
@@ -64,11 +65,11 @@ facts AS (
     SELECT {columns}
         calls, priced_calls, input_tokens, cached_input_tokens, cache_write_tokens, cached_cost_usd, cache_write_cost_usd, cost_usd,
         CASE WHEN rate IS NOT NULL THEN cached_input_tokens + cache_write_tokens ELSE 0 END AS told_tokens,
-        CASE WHEN cached_input_tokens + cache_write_tokens > 0 THEN rate * (cached_input_tokens + cache_write_tokens) END
+        CASE WHEN cached_input_tokens + cache_write_tokens <> 0 THEN rate * (cached_input_tokens + cache_write_tokens) END
             AS uncached_picos,
-        CASE WHEN cached_input_tokens + cache_write_tokens > 0 THEN rate * cached_input_tokens - picodollars(cached_cost_usd) END
+        CASE WHEN cached_input_tokens + cache_write_tokens <> 0 THEN rate * cached_input_tokens - picodollars(cached_cost_usd) END
             AS read_picos,
-        CASE WHEN cached_input_tokens + cache_write_tokens > 0
+        CASE WHEN cached_input_tokens + cache_write_tokens <> 0
             THEN picodollars(cache_write_cost_usd) - rate * cache_write_tokens END AS write_picos
     FROM rated
 )
@@ -80,16 +81,16 @@ SELECT
     sum(cache_write_tokens)::BIGINT AS cache_write_tokens,
     sum(cached_input_tokens)::DOUBLE / nullif(sum(input_tokens), 0) AS cached_share,
     sum(cache_write_tokens)::DOUBLE / nullif(sum(input_tokens), 0) AS cache_write_share,
-    CASE WHEN sum(priced_calls) <> 0 THEN sum(cached_cost_usd) END AS cached_cost_usd,
-    CASE WHEN sum(priced_calls) <> 0 THEN sum(cache_write_cost_usd) END AS cache_write_cost_usd,
+    CASE WHEN sum(priced_calls) <> 0 OR sum(cost_usd) <> 0 THEN sum(cached_cost_usd) END AS cached_cost_usd,
+    CASE WHEN sum(priced_calls) <> 0 OR sum(cost_usd) <> 0 THEN sum(cache_write_cost_usd) END AS cache_write_cost_usd,
     as_usd(sum(uncached_picos)) AS uncached_usd,
     as_usd(sum(read_picos)) AS read_savings_usd,
     as_usd(sum(write_picos)) AS write_premium_usd,
     as_usd(sum(read_picos) - sum(write_picos)) AS savings_usd,
     sum(told_tokens)::DOUBLE / nullif(sum(cached_input_tokens) + sum(cache_write_tokens), 0) AS savings_coverage,
-    CASE WHEN sum(priced_calls) <> 0 THEN sum(cost_usd) END AS cost_usd,
+    CASE WHEN sum(priced_calls) <> 0 OR sum(cost_usd) <> 0 THEN sum(cost_usd) END AS cost_usd,
     false AS provisional
 FROM facts
 GROUP BY ALL
-HAVING sum(calls) <> 0
+HAVING sum(calls) <> 0 OR sum(input_tokens) <> 0 OR sum(cost_usd) <> 0
 ORDER BY {bucket} savings_usd DESC NULLS LAST, cost_usd DESC NULLS LAST, calls DESC, {keys} provisional

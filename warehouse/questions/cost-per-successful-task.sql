@@ -1,11 +1,11 @@
 -- What a successful task costs: all that was paid, failed and abandoned attempts and review by people included.
--- reads ledger in window, tasks from start
+-- reads ledger in window, settlements, tasks
 -- takes bucket: bucket of ledger = ; hour, day or month: the column `bucket` says which one
 -- takes zone: zone = UTC; time zone in which hours, days and months of the bucket begin
 -- takes where: filter of ledger = ; only these values of these dimensions
 -- takes by: dimensions of ledger = tenant; what to group by; nothing = one row
--- takes start: time = ; first hour
--- takes end: time = ; first hour after
+-- takes start: hour = ; first hour
+-- takes end: hour = ; first hour after
 -- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
 -- takes review_usd_per_hour: rate = 0; what an hour of review costs; `report` takes it from settle.review_usd_per_hour
 -- gives tasks: tasks that had their last hour in the window, each once; NULL where the dimensions are none of tasks

@@ -5,20 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from warehouse.questions.kinds import DIMENSION as TOKEN_KIND
 from warehouse.schemas import SAFETY, USAGE_DIMENSIONS
 from warehouse.schemas.settled import LEDGER_DIMENSIONS
 from warehouse.scope import identifier, literal, one_of
 
 SAFETY_DIMENSIONS = tuple(SAFETY.names[SAFETY.names.index("tenant") : SAFETY.names.index("category")])
 BOTH_DIMENSIONS = (
-    *("tenant", "feature", "provider", "model", "service_tier", "route", "prompt_name", "prompt_version"),
+    *("tenant", "feature", "principal", "environment", "service", "provider", "model", "service_tier", "operation"),
+    *("route", "prompt_name", "prompt_version", "tags"),
 )
-"""What ``usage``, ``ledger``, ``spans`` and ``corrections`` all tell of a call."""
+"""What ``usage``, ``ledger`` and ``spans`` tell of a call; where settlement changes it, ``corrections`` does too."""
 DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "usage": USAGE_DIMENSIONS,
     "safety": SAFETY_DIMENSIONS,
     "ledger": LEDGER_DIMENSIONS,
     "both": BOTH_DIMENSIONS,
+    "usage_kinds": (*USAGE_DIMENSIONS, TOKEN_KIND),
+    "ledger_kinds": (*LEDGER_DIMENSIONS, TOKEN_KIND),
 }
 
 Filter = tuple[tuple[str, frozenset[str | None]], ...]

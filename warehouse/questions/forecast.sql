@@ -1,9 +1,9 @@
 -- What will have been spent at the end of the month, or of --to, with intervals and how good such forecasts were, in `report`.
--- reads ledger in window
+-- reads ledger in window, settlements
 -- takes where: filter of ledger = ; only these values of these dimensions
 -- takes by: dimensions of ledger = ; what to group by; nothing = one row
--- takes start: time = ; what was spent since then is part of it; nothing = the first of the month
--- takes end: time = ; until when; nothing = the end of the month
+-- takes start: hour = ; what was spent since then is part of it; nothing = the first of the month
+-- takes end: hour = ; until when; nothing = the end of the month
 -- takes bucket: bucket of ledger = day; of the sums that `report` forecasts from, which are by day
 -- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
 -- takes now: time = ; from when; nothing = now
@@ -23,9 +23,10 @@
 -- gives backtest_days: how many days they looked ahead
 -- gives launches: of the file of budgets, those that bear on it
 -- table settled_usd, provisional_usd, forecast_usd, low_80_usd, high_80_usd, low_95_usd, high_95_usd, unpriced_calls, history_days, needed_days, wape, coverage_80, coverage_95, backtests, launches
+WITH {booked.sql}
 SELECT {columns} sum(calls)::BIGINT AS calls, sum(priced_calls)::BIGINT AS priced_calls, sum(cost_usd) AS cost_usd
-FROM ledger
-WHERE ($start IS NULL OR hour >= $start) AND ($end IS NULL OR hour < $end) AND {where}
+FROM booked
+WHERE {where}
 GROUP BY ALL
 HAVING sum(calls) IS NOT NULL
 ORDER BY {bucket} cost_usd DESC NULLS LAST, calls DESC, {keys} priced_calls

@@ -2,10 +2,11 @@
 
 ==============  ==========================================================================================
 ``time``        an aware datetime, or RFC 3339 text; a date is its first instant in UTC
+``hour``        likewise, the beginning of an hour: of what is kept by the hour
 ``dimensions``  columns of the table named after it (``dimensions of usage``), as a sequence or comma-separated
                 text; ``tags.KEY`` is one tag, and a level that a file declares (``business_unit``) is one too
 ``bucket``      ``minute`` (where the table has minutes), ``hour``, ``day``, ``month``, or nothing
-``zone``        a time zone of the IANA database, in which hours and days of a bucket begin
+``zone``        a time zone of the IANA database, in which hours, days and months of a bucket begin
 ``filter``      values by dimension of the table named after it, ``{"tenant": ["acme", None]}`` (None = NULL), or text
                 like ``tenant=acme,tenant=,feature=chat`` (an empty value = NULL)
 ``rate``        USD per unit, at most 6 decimals
@@ -21,9 +22,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from warehouse.errors import BadQuestion
 from warehouse.questions.dimensions import Filter, Level, parse_dimensions, parse_filter, parse_text
@@ -87,6 +88,20 @@ def parse_time(given: object) -> datetime:
         raise ValueError("must be from the year 1 to the year 9999 in UTC") from error
 
 
+def parse_hour(given: object) -> datetime:
+    """The first instant of an hour in UTC."""
+    moment = parse_time(given)
+    if moment != (hour := moment.replace(minute=0, second=0, microsecond=0)):
+        raise ValueError(f"the books are kept by the hour: must be a whole one, like {hour:%Y-%m-%dT%H:%M:%SZ}")
+    return moment
+
+
+def first_hour(moment: datetime) -> datetime:
+    """The first that begins then or after."""
+    hour = moment.replace(minute=0, second=0, microsecond=0)
+    return hour if hour == moment else hour + timedelta(hours=1)
+
+
 def _read_time(text: str) -> date:
     """A date or a time, with or without a zone."""
     try:
@@ -125,6 +140,14 @@ def parse_zone(given: object) -> str:
     return name
 
 
+@functools.cache
+def begins_within_hours(zone: str) -> bool:
+    """Whether days of a zone begin within an hour of UTC, as in Asia/Kolkata; looked up for the years of our data."""
+    days = (datetime(year, month, 1, tzinfo=UTC) for year in range(2020, 2040) for month in (1, 7))
+    there = ZoneInfo(zone)
+    return any((day.astimezone(there).utcoffset() or timedelta()) % timedelta(hours=1) for day in days)
+
+
 def parse_whole(given: object, low: int = 0, high: int = LARGEST) -> int:
     """A whole number from ``low`` to ``high``."""
     try:
@@ -154,6 +177,7 @@ def parse_rate(given: object) -> Decimal:
 
 PARSERS: Mapping[str, Callable[[object], Value]] = {
     "time": parse_time,
+    "hour": parse_hour,
     "rate": parse_rate,
     "zone": parse_zone,
     "whole": parse_whole,

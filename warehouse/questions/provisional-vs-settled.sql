@@ -4,8 +4,8 @@
 -- takes zone: zone = UTC; time zone in which hours, days and months of the bucket begin
 -- takes where: filter of both = ; only these values of these dimensions
 -- takes by: dimensions of both = tenant,model; what to group by; nothing = one row a bucket
--- takes start: time = ; first hour
--- takes end: time = ; first hour after
+-- takes start: hour = ; first hour
+-- takes end: hour = ; first hour after
 -- takes as_of_settlement: whole = ; what settlements up to this one had said, against what the stream says now; nothing = all
 -- gives provisional_usd: USD as the stream has it; NULL where none of its calls is priced
 -- gives settled_usd: USD as the ledger has it; NULL where none of its calls is priced
@@ -75,6 +75,7 @@ stated AS (  -- the last word on a span
 taken AS (  -- what a span was that settlement has stated anew
     SELECT
         t.hour, t.tenant, t.feature, t.provider, t.model, t.service_tier, t.route, t.prompt_name, t.prompt_version,
+        t.principal, t.environment, t.service, t.operation, t.tags,
         -1 AS calls, -t.cost_usd AS cost_usd, NOT s.billable AS is_suppression
     FROM stated AS s
     JOIN told AS t
@@ -86,6 +87,7 @@ taken AS (  -- what a span was that settlement has stated anew
 given AS (  -- and what it is
     SELECT
         s.hour, s.tenant, s.feature, s.provider, s.model, s.service_tier, s.route, s.prompt_name, s.prompt_version,
+        t.principal, t.environment, t.service, t.operation, t.tags,  -- what a span says of itself, settlement leaves
         1 AS calls, s.cost_usd, coalesce(NOT t.billable, false) AS is_suppression
     FROM stated AS s
     LEFT JOIN told AS t

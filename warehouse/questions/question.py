@@ -12,8 +12,10 @@ from typing import cast
 
 from warehouse.errors import BadQuestion
 from warehouse.questions.dimensions import Filter, Level, filter_sql, sql_of
-from warehouse.questions.parameters import Parameter, Value, bucket_sql
+from warehouse.questions.kinds import kind_places
+from warehouse.questions.parameters import Parameter, Value, begins_within_hours, bucket_sql
 from warehouse.questions.tasks import task_places
+from warehouse.schemas import TABLES
 from warehouse.scope import identifier
 
 _TAKES = re.compile(r"(?P<name>\w+): (?P<kind>\w+)(?: of (?P<table>\w+))? = ?(?P<default>[^;]*); (?P<help>.+)")
@@ -23,7 +25,7 @@ _TAKES = re.compile(r"(?P<name>\w+): (?P<kind>\w+)(?: of (?P<table>\w+))? = ?(?P
 class Question:
     """One named question.
 
-    ``reads`` maps tables to the files that are needed, ``in window``, ``from start`` or all (empty); ``gives`` explains
+    ``reads`` maps tables to the files that are needed, ``in window`` or all (empty); ``gives`` explains
     columns that need it; ``whole`` names columns about the whole deployment, which nobody sees whose scope is not ALL;
     ``table`` names the measures that a person wants to see first, none = all columns; ``books`` names the question that
     is asked instead where ``as_of_settlement`` is given.
@@ -53,7 +55,19 @@ class Question:
         if isinstance(start, datetime) and isinstance(end, datetime) and start >= end:
             first, after = named("start"), named("end")
             raise BadQuestion(f"{first} {start.isoformat()} must be before {after} {end.isoformat()}")
+        self._check_buckets(values, named)
         return values
+
+    def _check_buckets(self, values: Mapping[str, Value], named: Callable[[str], str]) -> None:
+        """What is kept by the hour has no sums of days that begin within one."""
+        zone = str(values.get("zone") or "UTC")
+        for one in self.takes:
+            is_hourly = one.kind == "bucket" and values[one.name] and TABLES[one.table].time == "hour"
+            if is_hourly and begins_within_hours(zone):
+                raise BadQuestion(
+                    f"{named('zone')} = {zone!r}: the books are kept by the hour of UTC, days there begin within one; "
+                    f"leave out {named(one.name)} or the zone, or ask `spend`, which is kept by the minute"
+                )
 
     def keys(self, values: Mapping[str, Value]) -> dict[str, str]:
         """What the answer is grouped by: names of columns and the SQL that they stand for."""
@@ -95,7 +109,7 @@ class Question:
         for one in self.takes:
             if one.kind == "filter":
                 texts[f"{{{one.name}}}"] = filter_sql(cast("Filter", values[one.name]), one.levels)
-        texts |= task_places(self.used(values))
+        texts |= task_places(self.used(values)) | kind_places(self.used(values))
         return re.sub(r"\{\w+\}", lambda place: texts[place[0]], self.sql)
 
     def bound(self, values: Mapping[str, Value], *, whole: bool) -> dict[str, Value]:

@@ -1,14 +1,14 @@
 -- What was spent, on how much, and how it went: by any dimensions, in total or over time.
 -- reads usage in window
--- takes bucket: bucket of usage = ; minute, hour or day: the column `bucket` says which one
--- takes zone: zone = UTC; time zone in which hours and days of the bucket begin
--- takes where: filter of usage = ; only these values of these dimensions
--- takes by: dimensions of usage = tenant; what to group by; nothing = one row
+-- takes bucket: bucket of usage = ; minute, hour, day or month: the column `bucket` says which one
+-- takes zone: zone = UTC; time zone in which hours, days and months of the bucket begin
+-- takes where: filter of usage_kinds = ; only these values of these dimensions
+-- takes by: dimensions of usage_kinds = tenant; what to group by; nothing = one row
 -- takes start: time = ; first minute
 -- takes end: time = ; first minute after
 -- takes as_of_settlement: whole = ; final numbers as of this settlement, as `settled-spend` tells them
 -- books settled-spend
--- gives calls: billable calls
+-- gives calls: billable calls; by token_kind they count with each kind beside which they are kept
 -- gives priced_calls: calls whose cost is known
 -- gives priced_share: priced_calls / calls
 -- gives priced_tokens_share: input and output tokens of the priced calls / of all calls
@@ -36,7 +36,7 @@ WITH facts AS MATERIALIZED (
         output_tokens, reasoning_tokens, audio_input_tokens, audio_output_tokens, priced_tokens,
         input_cost_usd, cached_cost_usd, cache_write_cost_usd, output_cost_usd, other_cost_usd, cost_usd,
         latency_hist, ttft_hist, tpot_hist
-    FROM usage
+    FROM {usage}
     WHERE ($start IS NULL OR minute >= $start) AND ($end IS NULL OR minute < $end) AND {where}
 ),
 buckets AS (

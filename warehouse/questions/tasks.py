@@ -1,8 +1,8 @@
 """Tasks by the dimensions of their calls: what the places of ``parts/tasks.sql`` become.
 
-A task has one tenant, feature, environment, principal and outcome. Of models, services, routes and prompts it may have
-several, and it counts with each of them. Two such dimensions at once, or any other one, a task does not tell: then
-nothing is said about tasks (NULL), while what calls cost and took is.
+A task has one tenant, feature, environment, principal and outcome. Of models, providers, services, routes and prompts
+it may have several, and it counts with each of them. Two such dimensions at once, or any other one, a task does not
+tell: then nothing is said about tasks (NULL), while what calls cost and took is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Collection
 from warehouse.scope import identifier
 
 ONE = ("tenant", "feature", "environment", "principal", "outcome", "safe")
-SEVERAL = {"model": "models", "service": "services", "route": "routes"}
+SEVERAL = {"model": "models", "provider": "providers", "service": "services", "route": "routes"}
 PROMPT = {
     "prompt_name": "regexp_replace(prompt_, '@[^@]*$', '')",
     "prompt_version": "nullif(regexp_extract(prompt_, '@([^@]*)$', 1), '')",

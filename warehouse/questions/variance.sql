@@ -1,13 +1,13 @@
 -- Why spend is another than in a period before, in the budget or in the forecast: volume, mix and price, in `report`.
--- reads ledger in window
+-- reads ledger in window, settlements
 -- takes against: text = period; what it is held against: period, budget or forecast
 -- takes where: filter of ledger = ; only these values of these dimensions
 -- takes by: dimensions of ledger = tenant; what to group by; nothing = one row
 -- takes mix: dimensions of ledger = provider,model,service_tier; between what the mix of models shifts
--- takes start: time = ; first hour; nothing = of the month
--- takes end: time = ; first hour after; nothing = all settled hours
--- takes base_start: time = ; first hour of the period it is held against; nothing = the period before
--- takes base_end: time = ; first hour after that
+-- takes start: hour = ; first hour; nothing = of the month
+-- takes end: hour = ; first hour after; nothing = all settled hours
+-- takes base_start: hour = ; first hour of the period it is held against; nothing = the period before
+-- takes base_end: hour = ; first hour after that
 -- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
 -- gives base_usd: USD of the period before, of the budget or of the forecast; NULL where nothing is priced
 -- gives usd: USD of this period, exact; NULL where nothing is priced
@@ -23,7 +23,8 @@
 -- gives unpriced_calls: calls of this period whose cost is unknown; they are in no part
 -- gives provisional: false: hours that are not settled are not in it
 -- table budget, owner, base_usd, usd, difference_usd, volume_usd, mix_usd, price_usd, other_usd, calls_usd, tokens_per_call_usd, model_mix_usd, cache_share_usd, unpriced_calls
-WITH kinds AS (  -- lines of one price status are priced all or not at all
+WITH {booked.sql},
+kinds AS (  -- lines of one price status are priced all or not at all
     SELECT {columns} price_status AS price_status_,
         sum(calls)::BIGINT AS calls,
         sum(priced_calls)::BIGINT AS priced_calls,
@@ -36,8 +37,8 @@ WITH kinds AS (  -- lines of one price status are priced all or not at all
         sum(cache_write_cost_usd) AS cache_write_cost_usd,
         sum(output_cost_usd) AS output_cost_usd,
         sum(cost_usd) AS cost_usd
-    FROM ledger
-    WHERE ($start IS NULL OR hour >= $start) AND ($end IS NULL OR hour < $end) AND {where}
+    FROM booked
+    WHERE {where}
     GROUP BY ALL
 )
 SELECT
@@ -48,10 +49,10 @@ SELECT
     coalesce(sum(cached_input_tokens) FILTER (priced_calls <> 0), 0)::BIGINT AS cached_input_tokens,
     coalesce(sum(cache_write_tokens) FILTER (priced_calls <> 0), 0)::BIGINT AS cache_write_tokens,
     coalesce(sum(output_tokens) FILTER (priced_calls <> 0), 0)::BIGINT AS output_tokens,
-    sum(input_cost_usd) FILTER (priced_calls <> 0) AS input_cost_usd,
-    sum(cached_cost_usd) FILTER (priced_calls <> 0) AS cached_cost_usd,
-    sum(cache_write_cost_usd) FILTER (priced_calls <> 0) AS cache_write_cost_usd,
-    sum(output_cost_usd) FILTER (priced_calls <> 0) AS output_cost_usd,
+    sum(input_cost_usd) FILTER (priced_calls <> 0 OR cost_usd <> 0) AS input_cost_usd,
+    sum(cached_cost_usd) FILTER (priced_calls <> 0 OR cost_usd <> 0) AS cached_cost_usd,
+    sum(cache_write_cost_usd) FILTER (priced_calls <> 0 OR cost_usd <> 0) AS cache_write_cost_usd,
+    sum(output_cost_usd) FILTER (priced_calls <> 0 OR cost_usd <> 0) AS output_cost_usd,
     sum(cost_usd) AS cost_usd
 FROM kinds
 GROUP BY ALL

@@ -1,11 +1,11 @@
 -- What was paid and bought nothing: calls that failed, repeats that failed again, what was thrown away, tasks that failed.
--- reads ledger in window
+-- reads ledger in window, settlements
 -- takes bucket: bucket of ledger = ; hour, day or month: the column `bucket` says which one
 -- takes zone: zone = UTC; time zone in which hours, days and months of the bucket begin
 -- takes where: filter of ledger = ; only these values of these dimensions
 -- takes by: dimensions of ledger = tenant; what to group by; nothing = one row
--- takes start: time = ; first hour
--- takes end: time = ; first hour after
+-- takes start: hour = ; first hour
+-- takes end: hour = ; first hour after
 -- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
 -- gives cost_usd: USD of all billed calls, exact; NULL where nothing is priced
 -- gives waste_usd: failed_usd + retried_usd + superseded_usd + failed_tasks_usd, which have no call in common
@@ -19,7 +19,8 @@
 -- gives priced_share: priced_calls / calls
 -- gives provisional: false: hours that are not settled are not in it
 -- table calls, failed_calls, retries, cost_usd, waste_usd, waste_share, failed_usd, retried_usd, superseded_usd, failed_tasks_usd, priced_share
-WITH lines AS (
+WITH {booked.sql},
+lines AS (
     SELECT {columns}
         calls, priced_calls, retries, if(status <> 'ok', calls, 0) AS failed_calls, cost_usd,
         failed_cost_usd - if(status <> 'ok', retry_cost_usd, 0) AS failed_usd,
@@ -27,8 +28,8 @@ WITH lines AS (
         superseded_cost_usd AS superseded_usd,
         if(outcome = 'failure', cost_usd - failed_cost_usd - superseded_cost_usd, 0) AS failed_tasks_usd,
         retry_cost_usd
-    FROM ledger
-    WHERE ($start IS NULL OR hour >= $start) AND ($end IS NULL OR hour < $end) AND {where}
+    FROM booked
+    WHERE {where}
 ),
 sums AS (
     SELECT
@@ -48,16 +49,16 @@ sums AS (
 ),
 told AS (  -- unknown where nothing is priced
     SELECT * REPLACE (
-        CASE WHEN priced_calls <> 0 THEN cost_usd END AS cost_usd,
-        CASE WHEN priced_calls <> 0 THEN failed_usd END AS failed_usd,
-        CASE WHEN priced_calls <> 0 THEN retried_usd END AS retried_usd,
-        CASE WHEN priced_calls <> 0 THEN superseded_usd END AS superseded_usd,
-        CASE WHEN priced_calls <> 0 THEN failed_tasks_usd END AS failed_tasks_usd,
-        CASE WHEN priced_calls <> 0 THEN retry_cost_usd END AS retry_cost_usd
+        CASE WHEN priced_calls <> 0 OR cost_usd <> 0 THEN cost_usd END AS cost_usd,
+        CASE WHEN priced_calls <> 0 OR cost_usd <> 0 THEN failed_usd END AS failed_usd,
+        CASE WHEN priced_calls <> 0 OR cost_usd <> 0 THEN retried_usd END AS retried_usd,
+        CASE WHEN priced_calls <> 0 OR cost_usd <> 0 THEN superseded_usd END AS superseded_usd,
+        CASE WHEN priced_calls <> 0 OR cost_usd <> 0 THEN failed_tasks_usd END AS failed_tasks_usd,
+        CASE WHEN priced_calls <> 0 OR cost_usd <> 0 THEN retry_cost_usd END AS retry_cost_usd
     ),
-    CASE WHEN priced_calls <> 0 THEN failed_usd + retried_usd + superseded_usd + failed_tasks_usd END AS waste_usd
+    CASE WHEN priced_calls <> 0 OR cost_usd <> 0 THEN failed_usd + retried_usd + superseded_usd + failed_tasks_usd END AS waste_usd
     FROM sums
-    WHERE calls <> 0
+    WHERE calls <> 0 OR cost_usd <> 0 OR failed_usd <> 0 OR superseded_usd <> 0 OR failed_tasks_usd <> 0
 )
 SELECT
     {keys}

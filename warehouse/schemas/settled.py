@@ -98,6 +98,7 @@ TASKS = pa.schema(
         *fields("outcome outcome_source safe safe_source", pa.string()),
         pa.field("decided_at", TIME),
         pa.field("review_minutes", pa.float64()),
+        pa.field("providers", pa.list_(pa.string())),
     ]
 )
 """One task within one hour; of several rows the last settlement's holds, ``spans`` = 0 takes it back.

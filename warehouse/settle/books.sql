@@ -96,7 +96,7 @@ FROM line
 GROUP BY ALL
 HAVING sum(calls) <> 0 OR sum(cost_usd) <> 0;
 
--- Of most tasks one user, model, prompt, route and service is told; lists are made of those with several.
+-- Of most tasks one user, model, provider, prompt, route and service is told; lists are made of those with several.
 CREATE TEMP TABLE task AS
 SELECT
     hour, tenant, task, kind,

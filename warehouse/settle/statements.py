@@ -26,7 +26,14 @@ _COSTS = ("cost_usd", *COST_KINDS)
 _MEASURES = (*LEDGER_COUNTS, *LEDGER_AMOUNTS)
 _TASK_COLUMNS = tuple(name for name in TASKS.names if name not in ("day", "settlement", "close_id"))
 _TASK_KEY = ("hour", "tenant", "task", "kind")
-_LISTS = {"users": "user_id", "models": "model", "prompts": "prompt", "routes": "route", "services": "service"}
+_LISTS = {
+    "users": "user_id",
+    "models": "model",
+    "providers": "provider",
+    "prompts": "prompt",
+    "routes": "route",
+    "services": "service",
+}
 """Lists of ``tasks``, and what is in them."""
 
 _OF_SPANS = tuple(name for name in LEDGER_DIMENSIONS if name not in ("model", "outcome", "safe"))
@@ -96,7 +103,8 @@ def _places() -> dict[str, str]:
         "task_columns_of_n": _each("n.{0}", _TASK_COLUMNS),
         "task_otherwise": _otherwise("n.", "b.", [name for name in _TASK_COLUMNS if name not in _TASK_KEY]),
         "task_spans": (
-            "SELECT * REPLACE (CASE WHEN billable THEN model END AS model), "
+            "SELECT * REPLACE ("
+            "CASE WHEN billable THEN model END AS model, CASE WHEN billable THEN provider END AS provider), "
             "CASE WHEN prompt_name IS NOT NULL THEN concat_ws('@', prompt_name, prompt_version) END AS prompt "
             "FROM judged WHERE in_task"
         ),

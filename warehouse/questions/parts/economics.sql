@@ -1,6 +1,7 @@
 -- What calls cost and what became of their tasks, by the same dimensions: `totals`. Averages are of what has a price: those of tasks
 -- divide what is `priced_` here. Review is reckoned per task in whole
 -- picodollars, so that groups add up.
+{booked.sql},
 {tasks.sql},
 lines AS (
     SELECT {columns}
@@ -8,31 +9,36 @@ lines AS (
         input_tokens, cached_input_tokens, output_tokens, priced_tokens, cost_usd,
         failed_cost_usd + superseded_cost_usd
             + if(outcome = 'failure', cost_usd - failed_cost_usd - superseded_cost_usd, 0) AS waste_usd
-    FROM ledger
-    WHERE ($start IS NULL OR hour >= $start) AND ($end IS NULL OR hour < $end) AND {where}
+    FROM booked
+    WHERE {where}
 ),
 counts AS (
     SELECT {columns}
-        1 AS tasks,
-        (outcome = 'success')::INT AS successful_tasks,
-        (outcome = 'failure')::INT AS failed_tasks,
-        (outcome = 'success' AND safe = 'safe')::INT AS safe_successful_tasks,
-        (safe IN ('safe', 'unsafe'))::INT AS judged_safe_tasks,
-        is_priced::INT AS priced_tasks,
-        (is_priced AND outcome = 'success')::INT AS priced_successful_tasks,
-        (is_priced AND outcome = 'failure')::INT AS priced_failed_tasks,
-        (is_priced AND outcome = 'success' AND safe = 'safe')::INT AS priced_safe_successful_tasks,
+        weight AS tasks,
+        if(outcome = 'success', weight, 0) AS successful_tasks,
+        if(outcome = 'failure', weight, 0) AS failed_tasks,
+        if(outcome = 'success' AND safe = 'safe', weight, 0) AS safe_successful_tasks,
+        if(safe IN ('safe', 'unsafe'), weight, 0) AS judged_safe_tasks,
+        if(is_priced, weight, 0) AS priced_tasks,
+        if(is_priced AND outcome = 'success', weight, 0) AS priced_successful_tasks,
+        if(is_priced AND outcome = 'failure', weight, 0) AS priced_failed_tasks,
+        if(is_priced AND outcome = 'success' AND safe = 'safe', weight, 0) AS priced_safe_successful_tasks,
         is_priced,
-        review_minutes,
-        rounded(
+        weight * round(review_minutes * 1000000)::HUGEINT AS review_micros,  -- adds up in any order
+        weight * rounded(
             round(review_minutes * 1000000)::HUGEINT * ($review_usd_per_hour * 1000000)::HUGEINT, 60
         ) AS review_picos
     FROM told
     WHERE {where}
 ),
+tasks_of AS (
+    SELECT {keys} user_, sum(weight) AS tasks_, sum(if(is_priced, weight, 0)) AS priced_
+    FROM (SELECT {columns} weight, is_priced, unnest(users) AS user_ FROM told WHERE {where})
+    GROUP BY ALL
+),
 people AS (
-    SELECT {keys} count(DISTINCT user_) AS active_users, count(DISTINCT if(is_priced, user_, NULL)) AS priced_users
-    FROM (SELECT {columns} is_priced, unnest(users) AS user_ FROM told WHERE {where})
+    SELECT {keys} count(*) FILTER (tasks_ > 0) AS active_users, count(*) FILTER (priced_ > 0) AS priced_users
+    FROM tasks_of
     GROUP BY ALL
 ),
 sums AS (
@@ -58,9 +64,9 @@ sums AS (
         sum(cached_input_tokens)::BIGINT AS cached_input_tokens,
         sum(output_tokens)::BIGINT AS output_tokens,
         sum(priced_tokens)::BIGINT AS priced_tokens,
-        CASE WHEN sum(priced_calls) <> 0 OR coalesce(sum(calls), 0) = 0 THEN coalesce(sum(cost_usd), 0) END AS cost_usd,
-        CASE WHEN sum(priced_calls) <> 0 OR coalesce(sum(calls), 0) = 0 THEN coalesce(sum(waste_usd), 0) END AS waste_usd,
-        CASE WHEN {tells_tasks} THEN coalesce(sum(review_minutes), 0) END AS review_minutes,
+        CASE WHEN sum(priced_calls) <> 0 OR coalesce(sum(calls), 0) = 0 OR sum(cost_usd) <> 0 THEN coalesce(sum(cost_usd), 0) END AS cost_usd,
+        CASE WHEN sum(priced_calls) <> 0 OR coalesce(sum(calls), 0) = 0 OR sum(cost_usd) <> 0 THEN coalesce(sum(waste_usd), 0) END AS waste_usd,
+        CASE WHEN {tells_tasks} THEN coalesce(sum(review_micros), 0)::DOUBLE / 1000000 END AS review_minutes,
         CASE WHEN {tells_tasks} THEN as_usd(coalesce(sum(review_picos), 0)) END AS review_cost_usd,
         CASE WHEN {tells_tasks} THEN as_usd(coalesce(sum(if(is_priced, review_picos, 0)), 0)) END AS priced_review_usd
     FROM (FROM lines UNION ALL BY NAME FROM counts UNION ALL BY NAME FROM people)
@@ -71,4 +77,5 @@ totals AS (
         cost_usd + priced_review_usd AS priced_total_usd
     FROM sums
     WHERE calls <> 0 OR tasks <> 0 OR cost_usd <> 0 OR waste_usd <> 0 OR input_tokens <> 0 OR output_tokens <> 0
+        OR successful_tasks <> 0 OR failed_tasks <> 0 OR review_minutes <> 0
 )
