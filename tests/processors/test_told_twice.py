@@ -118,6 +118,39 @@ def test_streams_and_calls_at_once_are_billed_once_each():
 
 @pytest.mark.parametrize("name", ["logfire-below-openai-streams", "logfire-late-streams"])
 def test_no_billed_stream_is_lost_however_flushes_cut_its_halves_apart(name: str):
+    counted = [[row["output_tokens"] for row in cut(name, seed) if row["output_tokens"]] for seed in (0, 4, 10)]
+
+    assert counted == [[410] * 3] * 3  # by these cuts calls were lost once
+
+
+PLAIN = (1000, 50)
+CUT = {
+    **{name: [counts[1:4:2]] for name, counts in CALLS.items()},
+    "llamaindex-openai-streams": [(1000, 400)] * 3,
+    "llamaindex-openai-late-streams": [(1300, 410)] * 3,
+    "llamaindex-openai-streams-at-once": [(1300, 410)] * 3,
+    "llamaindex-openai-streams-without-usage": [(None, None)] * 2,
+    "llamaindex-responses-streams": [(1300, 410)] * 3,
+    "logfire-below-openai-late-stream": [(1300, 410)] * 2,
+    "langchain-between-bedrock-and-anthropic": [PLAIN] * 2,
+    "langchain-anthropic-beside-bedrock": [PLAIN] * 6,
+    "langchain-bedrock-beside-anthropic": [PLAIN] * 6,
+    "langchain-beside-anthropic": [PLAIN] * 6,
+    "anthropic-beside-bedrock": [(1000, 5)] * 4,
+    "gemini-beside-openai": [(1000, 5)] * 4,
+}
+"""Input and output tokens of each call."""
+
+
+@pytest.mark.parametrize("name", CUT)
+def test_however_flushes_cut_what_is_told_each_call_is_billed_once(name: str):
+    counted = [[(row["input_tokens"], row["output_tokens"]) for row in cut(name, seed)] for seed in range(6)]
+
+    assert counted == [CUT[name]] * 6
+
+
+def cut(name: str, seed: int) -> list[dict[str, Any]]:
+    """What is billed at settlement where each span came with any of two or three flushes, or of one."""
     sent = ExportTraceServiceRequest.FromString((HERE / f"{name}.pb").read_bytes())
     one_each = [
         ResourceSpans(resource=group.resource, scope_spans=[ScopeSpans(scope=scope.scope, spans=[one])])
@@ -125,14 +158,9 @@ def test_no_billed_stream_is_lost_however_flushes_cut_its_halves_apart(name: str
         for scope in group.scope_spans
         for one in scope.spans
     ]
-    counted = []
-    for seed in (0, 4, 10):  # cuts by which calls were lost once
-        chance = random.Random(seed)
-        parts = [ExportTraceServiceRequest() for _ in range(chance.randint(2, 3))]
-        for one in chance.sample(one_each, len(one_each)):
-            chance.choice(parts).resource_spans.append(one)
-        flushes = [rows_of([message(part, offset=n)]).select(SPANS.names) for n, part in enumerate(parts)]
-        rows = settled(flushes).to_pylist()
-        counted.append([row["output_tokens"] for row in rows if row["billable"] and row["output_tokens"]])
-
-    assert counted == [[410] * 3] * 3
+    chance = random.Random(seed)
+    parts = [ExportTraceServiceRequest() for _ in range(chance.randint(2, 3))]
+    for one in chance.sample(one_each, len(one_each)):
+        chance.choice(parts).resource_spans.append(one)
+    flushes = [rows_of([message(part, offset=n)]).select(SPANS.names) for n, part in enumerate(parts)]
+    return [row for row in settled(flushes).to_pylist() if row["billable"]]

@@ -126,18 +126,14 @@ def _find_twins(facts: Facts, has_id: Bools, parent: Numbers) -> Bools:
 
 def _tellers(facts: Facts) -> pl.Series:
     """Which instrumentation speaks."""
-    if facts.source == "lake":
-        names = pl.DataFrame(facts.spans.select(["convention", "scope_version"]))
-        return names.select(pl.concat_str("convention", "scope_version", separator=" ", ignore_nulls=True)).to_series()
-    names = pl.DataFrame(spelled(facts.spans.select(["_scope_name", "convention"])))
-    return names.select(pl.coalesce("_scope_name", "convention")).to_series()
+    names = pl.DataFrame(spelled(facts.spans.select(["scope_name", "convention", "scope_version"])))
+    nameless = pl.concat_str("convention", "scope_version", separator=" ", ignore_nulls=True)
+    return names.select(pl.coalesce("scope_name", nameless)).to_series()
 
 
 def _is_told_by_one(facts: Facts) -> bool:
     """Whether it is quickly seen that one instrumentation has told all calls."""
-    if facts.source == "lake":
-        return False
-    scope = facts.spans["_scope_name"]
+    scope = facts.spans["scope_name"]
     words = distinct_words(scope) if not scope.null_count else None
     return words is not None and len(words) <= 1
 

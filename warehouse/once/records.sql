@@ -23,8 +23,12 @@ CREATE TEMP MACRO kind_of(operation) AS CASE WHEN operation = 'text_completion' 
 CREATE TEMP MACRO bedrocks_name(model) AS regexp_replace(
     model, '^(?:[a-z-]{2,6}\.)?(?:ai21|amazon|anthropic|cohere|deepseek|meta|mistral|openai|qwen|writer)\.', ''
 );
+CREATE TEMP MACRO bare_name(model) AS regexp_replace(lower(model), '^.*/', '');
+CREATE TEMP MACRO is_bedrocks_name(model) AS coalesce(
+    bedrocks_name(bare_name(model)) <> bare_name(model) OR regexp_matches(model, '-v\d+:\d+$'), false
+);
 CREATE TEMP MACRO family_of(model) AS regexp_replace(
-    regexp_replace(bedrocks_name(regexp_replace(lower(model), '^.*/', '')), '-v\d+:\d+$', ''),
+    regexp_replace(bedrocks_name(bare_name(model)), '-v\d+:\d+$', ''),
     '[-@:]((19|20)\d\d-?\d\d-?\d\d|\d{4}|latest|preview)(-v\d+)?$', ''
 );
 

@@ -2,8 +2,9 @@
 -- is not too old to be judged with others.
 CREATE TEMP VIEW kept AS
 SELECT
-    trace_id, service, kind_of(operation) AS kind, billable, convention, scope_version,
-    started_at, ended_at, duration_ms, response_id,
+    trace_id, service, kind_of(operation) AS kind, billable, spans.stream, convention,
+    coalesce(scope_name, nullif(concat_ws(' ', convention, scope_version), '')) AS teller,
+    started_at, ended_at, duration_ms, late_chunk_at, response_id,
     hour_of(ended_at) AS hour,
     coalesce(number, source_partition::BIGINT + 1_000_000) * 4_398_046_511_104 + source_offset AS record,
     coalesce(source_offset >= first_offset AND received_at >= first_at AND ended_at >= getvariable('fresh_from'), false)
@@ -28,8 +29,7 @@ SELECT coalesce(service, '') AS service
 FROM kept
 WHERE billable
 GROUP BY ALL
-HAVING min(coalesce(convention, '')) <> max(coalesce(convention, ''))
-    OR min(coalesce(scope_version, '')) <> max(coalesce(scope_version, ''))
+HAVING min(coalesce(teller, '')) <> max(coalesce(teller, ''))
     OR bool_or(is_record_of_usage(convention, duration_ms, started_at, ended_at));
 
 CREATE TEMP TABLE several (trace_id BLOB);
