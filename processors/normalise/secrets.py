@@ -62,18 +62,8 @@ _LINES = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
 _BROKEN = re.compile(_LINES)
 _VERSION_CHARACTERS = 64
 _GIVEN = (
-    *(
-        "feature",
-        "environment",
-        "service",
-        "provider",
-        "prompt_name",
-        "prompt_version",
-        "route",
-        "tool_name",
-        "scope_name",
-    ),
-    *("agent_name", "service_version", "service_tier", "principal"),
+    *("feature", "environment", "service", "provider", "prompt_name", "prompt_version", "route", "tool_name"),
+    *("agent_name", "service_version", "service_tier", "principal", "scope_name"),
 )
 _MADE = (
     *("tenant", "session_id", "task_id", "request_model", "response_model", "response_id"),

@@ -103,6 +103,7 @@ STREAMS = {
     "llamaindex-openai-streams-without-usage": [UNCOUNTED] * 2,
     "llamaindex-responses-streams": [COUNTED] * 3,  # which only who saw the end has counted
     "logfire-below-openai-late-stream": [COUNTED] * 2,  # one read 147 ms after it was handed over
+    "logfire-parentless-late-streams": [COUNTED] * 6,
     "langchain-between-bedrock-and-anthropic": [(1000, 0, 50)] * 2,  # LangChain's span is Bedrock's alone
 }
 """Input, cached and output tokens of each call."""
@@ -133,6 +134,7 @@ CUT = {
     "llamaindex-responses-streams": [(1300, 410)] * 3,
     "logfire-below-openai-late-stream": [(1300, 410)] * 2,
     "langchain-between-bedrock-and-anthropic": [PLAIN] * 2,
+    "logfire-parentless-late-streams": [(1300, 410)] * 6,  # by cut 0 a record takes the request of another one
     "langchain-anthropic-beside-bedrock": [PLAIN] * 6,
     "langchain-bedrock-beside-anthropic": [PLAIN] * 6,
     "langchain-beside-anthropic": [PLAIN] * 6,
@@ -162,5 +164,7 @@ def cut(name: str, seed: int) -> list[dict[str, Any]]:
     parts = [ExportTraceServiceRequest() for _ in range(chance.randint(2, 3))]
     for one in chance.sample(one_each, len(one_each)):
         chance.choice(parts).resource_spans.append(one)
-    flushes = [rows_of([message(part, offset=n)]).select(SPANS.names) for n, part in enumerate(parts)]
+    came = max(one.scope_spans[0].spans[0].end_time_unix_nano for one in one_each) // 1000 + 1_000_000
+    told = [message(part, offset=n, received_at_us=came) for n, part in enumerate(parts)]
+    flushes = [rows_of([one]).select(SPANS.names) for one in told]
     return [row for row in settled(flushes).to_pylist() if row["billable"]]

@@ -14,7 +14,7 @@ import pytest
 from tests.warehouse import settling
 from tests.warehouse.earlier import forget
 from tests.warehouse.look_alikes import APART
-from tests.warehouse.scenes import SCENES
+from tests.warehouse.scenes import REQUEST, SCENES, record
 from tests.warehouse.settling import World
 from tests.warehouse.test_once_doubt import WORLDS, world
 from tests.warehouse.told import START, in_ledgers, span, table, tool
@@ -106,6 +106,27 @@ def test_a_stream_that_is_read_late_is_found_in_another_trace_and_flush(tmp_path
     world.settle()
 
     assert world.total()[0] == 1
+
+
+def test_the_halves_of_a_stream_without_a_parent_are_found_however_late_it_is_read(tmp_path: Path):
+    world = World(tmp_path)
+    world.flush([span("q", trace="q", **REQUEST)])
+    world.flush([record("r", 2600, 600, **USED | {"request_model": REQUEST["request_model"]})], partition=1)
+
+    world.settle()
+
+    assert world.total()[0] == 1
+
+
+def test_a_record_whose_request_was_given_to_another_one_takes_the_request_of_that_one(tmp_path: Path):
+    used = USED | {"request_model": REQUEST["request_model"]}
+    world = World(tmp_path)
+    world.flush([span("q1", trace="q1", **REQUEST), record("r2", 9000, 600, **used)])
+    world.flush([record("r1", 2600, 600, **used), span("q2", trace="q2", at=8000, **REQUEST)], partition=1)
+
+    world.settle()
+
+    assert world.total()[0] == 2
 
 
 def test_calls_through_two_client_libraries_stay_two_where_flushes_cut_them_apart(tmp_path: Path):

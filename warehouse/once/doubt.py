@@ -75,26 +75,15 @@ def _find_copied(facts: Facts, alive: Bools) -> Bools:
 
 
 def _find_split(facts: Facts) -> Bools:
-    """Records of usage and the requests of their convention below the same span, or that ended when a record begins."""
-    found = np.zeros(len(facts.is_call), np.bool_)
+    """Records of usage, and what of their convention may be a stream that was asked for."""
     records = facts.is_call & facts.is_record
     if not records.any():
-        return found
+        return records
     at, data, known = facts.texts("convention")
     key = first_of(facts.ledger, at, data, known & facts.is_call)
-    asked = facts.is_call & np.isin(key, key[records]) & _has_time(facts)
-    rows = np.flatnonzero(asked)
-    began, ended = _times(facts)
-    edge = np.where(records, began, ended)
-    nothing, never = np.zeros(len(found), np.int64), np.zeros(len(found), np.bool_)
-    told = (records.astype(np.int64), never, never)
-    beside(rows[np.lexsort((edge[rows], key[rows]))], edge, key, told, (nothing, nothing, nothing, nothing), found)
-    for name in ("trace_id", "parent_span_id"):
-        at, data, known = facts.texts(name)
-        asked &= known
-        key = first_of(key, at, data, asked)
-    found |= asked & np.isin(key, key[asked & records]) & np.isin(key, key[asked & ~records])
-    return found
+    uncounted = ~facts.known("input_tokens", "output_tokens", "stream")
+    asked = facts.is_call & ~records & (holds(facts.spans["stream"]) | uncounted) & np.isin(key, key[records])
+    return asked | (records & np.isin(key, key[asked]))
 
 
 def _find_twins(facts: Facts, has_id: Bools, parent: Numbers) -> Bools:

@@ -11,7 +11,7 @@ SELECT
     false AS has_request,
     _role = 'fetch' AS is_fetch,
     _role <> 'repeat' AND operation IN ('execute_tool', 'retrieval', 'guardrail', 'evaluation') AS is_work,
-    convention, coalesce(scope_name, nullif(concat_ws(' ', convention, scope_version), '')) AS teller, service, operation, provider, request_model, response_model,
+    convention, coalesce(scope_name, nullif(concat_ws(' ', convention, scope_version), '')) AS teller, scope_version, service, operation, provider, request_model, response_model,
     response_model IS NOT DISTINCT FROM request_model AS model_may_be_copy,
     response_id,
     started_at, ended_at, original_ended_at, clock_skew,

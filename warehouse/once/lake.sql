@@ -16,7 +16,7 @@ SELECT
     operation = 'task' AND response_id IS NOT NULL AS is_fetch,  -- asks for a response that another call has made
     operation IN ('execute_tool', 'retrieval', 'guardrail', 'evaluation') AND suppressed_by IS NULL AS is_work,
     convention,
-    coalesce(scope_name, nullif(concat_ws(' ', convention, scope_version), '')) AS teller,  -- which instrumentation speaks
+    coalesce(scope_name, nullif(concat_ws(' ', convention, scope_version), '')) AS teller, scope_version,  -- which instrumentation speaks
     service, operation, provider, request_model, response_model,
     response_model IS NOT DISTINCT FROM request_model AS model_may_be_copy,  -- written where no answer came
     response_id,

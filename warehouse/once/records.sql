@@ -32,6 +32,10 @@ CREATE TEMP MACRO family_of(model) AS regexp_replace(
     '[-@:]((19|20)\d\d-?\d\d-?\d\d|\d{4}|latest|preview)(-v\d+)?$', ''
 );
 
+-- logfire before 4.17 hung the record of a stream below the span that read it, not below that of its request.
+CREATE TEMP MACRO hangs_by_reader(scope_version) AS
+    coalesce(regexp_matches(scope_version, '^(?:[0-3]|4\.(?:\d|1[0-6]))\.'), false);
+
 -- An id that was made for one response; NULL where it is a counter, a dice roll (Ollama: chatcmpl-417), a word or a row
 -- of equal signs. vLLM numbers the parts of a response behind its id.
 -- Who asked vLLM knows the id without what it adds on its own spans (asked_id): before it the number of a choice, behind
