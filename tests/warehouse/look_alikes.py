@@ -122,6 +122,10 @@ APART: dict[str, list[dict[str, Any]]] = {
         span("a", at=1, ms=20, **NATIVE, **FAILED),
         span("b", trace="u", ms=30, **WRAPPED, **USAGE),
     ],
+    "calls that failed in two processes, one of which names no service": [
+        span("a", at=1, ms=20, **NATIVE, **FAILED),
+        span("b", trace="u", ms=30, **WRAPPED, **FAILED | {"service": None}),
+    ],
     "calls with other token counts": [
         span("a", at=1, ms=20, input_tokens=7, output_tokens=1, **NATIVE),
         span("b", trace="u", ms=30, input_tokens=8, output_tokens=1, **WRAPPED),

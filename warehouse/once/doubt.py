@@ -91,7 +91,7 @@ def _find_twins(facts: Facts, has_id: Bools, parent: Numbers) -> Bools:
     found = np.zeros(len(facts.is_call), np.bool_)
     if _is_told_by_one(facts):
         return found
-    service = _first_of(facts.ledger, pl.DataFrame(spelled(facts.spans.select(["service"])))["service"], facts.is_call)
+    service = _services(facts)
     teller = _first_of(service, _tellers(facts), facts.is_call)
     mixed = facts.is_call & (teller != teller[service])
     if not mixed.any():
@@ -111,6 +111,13 @@ def _find_twins(facts: Facts, has_id: Bools, parent: Numbers) -> Bools:
         found |= several & np.isin(key, key[late]) & holds(facts.spans["stream"])
     add_ancestors(parent, found)
     return found
+
+
+def _services(facts: Facts) -> Numbers:
+    """(n,) the first call of the service, or of all where one has no service: that may be any."""
+    names = pl.DataFrame(spelled(facts.spans.select(["service"])))["service"]
+    nameless = facts.is_call & ~facts.known("service")
+    return _first_of(facts.ledger, names.clear(len(names)) if nameless.any() else names, facts.is_call)
 
 
 def _tellers(facts: Facts) -> pl.Series:

@@ -1,6 +1,6 @@
 -- same_call: two instrumentations of one process report one call side by side, in one trace or in two, and no id says so
 -- (an SDK's own span beside an instrumentor's, embeddings, errors). They are one call where the instrumentations differ;
--- service, kind and model agree; one lies within the other to 10 ms, or of two streams one ended when it handed its stream
+-- service, kind and model agree (a tracer of its own may have no service: what worked there may be any service's); one lies within the other to 10 ms, or of two streams one ended when it handed its stream
 -- over (LlamaIndex), where the other began, or heard its first chunk later, while the other ran and no third one; they
 -- begin or end together to 250 ms, but for a stream that was heard so; both worked
 -- or both failed; the tokens are equal where both have some, but for reasoning, or all that a cache gave and took, that one
@@ -35,7 +35,7 @@ CREATE TEMP MACRO heard_elsewhere(a, b) AS coalesce(
 
 -- `a` ended as it handed its stream over, where `b` began: it did not fail and had not counted, or was lent the same counts.
 CREATE TEMP MACRO counted_alike(a, b) AS a.stream AND b.stream AND a.some_input = b.some_input AND a.some_output = b.some_output;
-CREATE TEMP MACRO handed_to(a, b) AS abs(a.ended_us - b.started_us) <= 100_000
+CREATE TEMP MACRO handed_to(a, b) AS abs(a.ended_us - b.taken_us) <= 100_000
     AND (counted_alike(a, b) OR (a.stream AND b.stream AND a.usage_rank IS NULL AND a.status IS DISTINCT FROM 'error'));
 
 -- Who else tells of the same call for certain.
@@ -61,7 +61,8 @@ told AS (
     LEFT JOIN heard USING (row)
 )
 SELECT
-    *, kind_of_word(provider, server_address) AS word_kind, coalesce(asked_model, given_model) AS asked,
+    *, CASE WHEN has_request THEN read_us ELSE started_us END AS taken_us,  -- when its stream was taken over
+    kind_of_word(provider, server_address) AS word_kind, coalesce(asked_model, given_model) AS asked,
     is_bedrocks_name(request_model) AS is_bedrocks,
     request_model IS NOT NULL AND NOT is_bedrocks_name(request_model) AND library IS DISTINCT FROM 'boto3' AS is_of_maker
 FROM told
@@ -84,6 +85,17 @@ JOIN (SELECT * REPLACE (unnest([quarter - 1, quarter, quarter + 1]) AS quarter) 
     AND a.edge = b.edge
     AND a.quarter = b.quarter
     AND a.teller < b.teller
+UNION
+SELECT a.row, b.row
+FROM moment AS a
+JOIN (SELECT * REPLACE (unnest([quarter - 1, quarter, quarter + 1]) AS quarter) FROM moment) AS b
+    ON a.ledger = b.ledger
+    AND a.kind = b.kind
+    AND a.asked = b.asked
+    AND a.edge = b.edge
+    AND a.quarter = b.quarter
+    AND a.teller <> b.teller
+WHERE a.service IS NULL AND b.service IS NOT NULL
 UNION
 SELECT
     CASE WHEN a.teller < b.teller THEN a.row ELSE b.row END,
@@ -135,6 +147,7 @@ FROM (
         AND coalesce(a.library = b.library, true)
         AND NOT (a.is_bedrocks AND b.is_of_maker) AND NOT (b.is_bedrocks AND a.is_of_maker)
         AND (a.status = 'error') = (b.status = 'error')
+        AND (a.service IS NOT DISTINCT FROM b.service OR a.status IS DISTINCT FROM 'error')
         AND (
             (a.started_us <= b.started_us + 10_000 AND b.ended_us <= a.ended_us + 10_000)
             OR (b.started_us <= a.started_us + 10_000 AND a.ended_us <= b.ended_us + 10_000)

@@ -13,7 +13,7 @@ WITH call AS (
             is_record_of_usage(convention, duration_ms, started_at, ended_at) AS is_usage_record,
             epoch_us(started_at) AS started_us, epoch_us(ended_at) AS ended_us, epoch_us(late_chunk_at) AS late_chunk_us
         FROM kept
-        WHERE coalesce(service, '') IN (FROM spoken)
+        WHERE (coalesce(service, '') IN (FROM spoken) OR '' IN (FROM spoken))
             AND (billable OR convention = 'logfire')
             AND hour BETWEEN getvariable('first_hour') AND getvariable('last_hour')
     )
@@ -62,13 +62,24 @@ moment AS (
     WHERE convention = 'logfire'
 )
 SELECT DISTINCT a.trace_id, b.trace_id
-FROM moment AS a
+FROM (SELECT * FROM moment WHERE service IN (FROM spoken)) AS a
 JOIN (SELECT * REPLACE (unnest([quarter - 1, quarter, quarter + 1]) AS quarter) FROM moment) AS b
     ON a.service = b.service
     AND a.kind = b.kind
     AND a.edge = b.edge
     AND a.quarter = b.quarter
     AND a.teller < b.teller
+    AND a.record <> b.record
+    AND a.trace_id <> b.trace_id
+WHERE a.is_fresh OR b.is_fresh
+UNION
+SELECT a.trace_id, b.trace_id
+FROM (SELECT * FROM moment WHERE service = '') AS a
+JOIN (SELECT * REPLACE (unnest([quarter - 1, quarter, quarter + 1]) AS quarter) FROM moment WHERE service <> '') AS b
+    ON a.kind = b.kind
+    AND a.edge = b.edge
+    AND a.quarter = b.quarter
+    AND a.teller <> b.teller
     AND a.record <> b.record
     AND a.trace_id <> b.trace_id
 WHERE a.is_fresh OR b.is_fresh

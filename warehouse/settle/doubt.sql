@@ -33,6 +33,13 @@ GROUP BY ALL
 HAVING min(coalesce(teller, '')) <> max(coalesce(teller, ''))
     OR bool_or(is_record_of_usage(convention, duration_ms, started_at, ended_at));
 
+-- What has no service may be told by any other one again.
+INSERT INTO spoken
+SELECT ''
+FROM kept
+WHERE billable
+HAVING min(coalesce(service, '')) = '' AND max(coalesce(service, '')) <> '' AND (SELECT count(*) FROM spoken WHERE service = '') = 0;
+
 CREATE TEMP TABLE several (trace_id BLOB);
 CREATE TEMP TABLE shared (id VARCHAR, is_doubtful BOOLEAN);
 CREATE TEMP TABLE beside (one BLOB, other BLOB);
