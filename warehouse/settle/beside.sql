@@ -103,7 +103,7 @@ SELECT last_trace, trace_id
 FROM closed
 WHERE closes AND last_trace <> trace_id AND (is_fresh OR last_fresh)
 UNION
-SELECT unnest([record_trace, record_trace]), unnest([request_trace, whole_trace])
+SELECT record_trace, unnest([request_trace, whole_trace])
 FROM (
     SELECT r.trace_id AS record_trace, c.trace_id AS request_trace, w.trace_id AS whole_trace
     FROM spare AS r
