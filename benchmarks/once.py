@@ -48,7 +48,7 @@ def told_twice(spans: pa.Table, how: str) -> pa.Table:
         ids = np.frombuffer(np.arange(len(calls), dtype=">u8").tobytes(), "S8")
         copies = _put(copies, "parent_span_id", copies["span_id" if how == "nested" else "parent_span_id"])
         copies = _put(copies, "span_id", pa.array([bytes(id_).ljust(8, b"\1") for id_ in ids], pa.binary()))
-        copies = _put(copies, "_scope_name", pa.repeat("openinference.instrumentation.openai", len(calls)))
+        copies = _put(copies, "scope_name", pa.repeat("openinference.instrumentation.openai", len(calls)))
         copies = _put(copies, "response_id", pa.nulls(len(calls), pa.string()))
     both = pa.concat_tables([spans, copies])
     return _put(both, "_row", pa.array(np.arange(both.num_rows)))

@@ -43,14 +43,12 @@ HELPERS = pa.schema(
         pa.field("_message_index", pa.int32()),
         pa.field("_span_name", pa.string()),
         pa.field("_span_kind", pa.int8()),
-        pa.field("_scope_name", pa.string()),
         pa.field("_role", pa.string()),
         pa.field("_model_call", pa.bool_()),
         pa.field("_genai", pa.bool_()),
         pa.field("_has_usage", pa.bool_()),
         pa.field("_usage_rank", pa.int8()),
         pa.field("_reported_duration_ms", pa.float64()),
-        pa.field("_first_chunk_us", pa.int64()),
         pa.field("_input_tokens_reported", pa.int64()),
         pa.field("_output_tokens_reported", pa.int64()),
         pa.field("_repair", pa.string()),
@@ -90,7 +88,7 @@ CARRIED = frozenset(
 )
 """Decoded columns that no step before the names reads."""
 _IDS = ("trace_id", "span_id", "parent_span_id")
-_WIRE = {"_span_name": "name", "_scope_name": "scope_name"}
+_WIRE = {"_span_name": "name"}
 _NO_NAMES = (*_IDS, *_WIRE.values(), "call_id")
 _FOUND = ("provider", "request_model", "response_model", "server_address")
 _RARE = ("reported_cost", "attempt", "resend_count")

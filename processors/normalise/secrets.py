@@ -63,7 +63,7 @@ _BROKEN = re.compile(_LINES)
 _VERSION_CHARACTERS = 64
 _GIVEN = (
     *("feature", "environment", "service", "provider", "prompt_name", "prompt_version", "route", "tool_name"),
-    *("agent_name", "service_version", "service_tier", "principal"),
+    *("agent_name", "service_version", "service_tier", "principal", "scope_name"),
 )
 _MADE = (
     *("tenant", "session_id", "task_id", "request_model", "response_model", "response_id"),

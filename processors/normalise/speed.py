@@ -21,7 +21,7 @@ _FIRST_TOKENS = ("ttft", "first_chunk_at", "server_ttft")
 def measure_speed(frame: pl.DataFrame) -> pl.DataFrame:
     """``ttft_ms`` anew, and ``tpot_ms``; no first token is before the start, after the end or past ``LONGEST``.
 
-    ``_first_chunk_us`` says when a stream's first chunk came, where that was after the end of its span: it ended as it
+    ``late_chunk_at`` says when a stream's first chunk came, where that was after the end of its span: it ended as it
     handed the stream over (LlamaIndex).
     """
     told = frozenset(told_in(frame, _FIRST_TOKENS))
@@ -50,11 +50,11 @@ def _ttft(told: frozenset[str]) -> pl.Expr:
 
 @cache
 def _late_first_chunk(is_told: bool) -> pl.Expr:
-    """Microseconds since the epoch; NULL where none is told, or none after the end."""
+    """NULL where none is told, or none after the end."""
     late_ns = (pl.col("first_chunk_at") - pl.col("ended_ns")).cast(pl.Int64, strict=False)
     is_late = pl.col("_model_call") & (pl.col("first_chunk_at") > pl.col("ended_ns")) & (late_ns <= LONGEST_MS * 1e6)
     late = pl.when(is_late).then(pl.col("first_chunk_at") // 1000) if is_told else pl.lit(None)
-    return late.cast(pl.Int64, strict=False).alias("_first_chunk_us")
+    return late.cast(pl.Int64, strict=False).cast(pl.Datetime("us", "UTC")).alias("late_chunk_at")
 
 
 @cache

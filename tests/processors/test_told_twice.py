@@ -103,6 +103,8 @@ STREAMS = {
     "llamaindex-openai-streams-without-usage": [UNCOUNTED] * 2,
     "llamaindex-responses-streams": [COUNTED] * 3,  # which only who saw the end has counted
     "logfire-below-openai-late-stream": [COUNTED] * 2,  # one read 147 ms after it was handed over
+    "logfire-parentless-late-streams": [COUNTED] * 6,
+    "logfire-without-service": [UNCOUNTED],
     "langchain-between-bedrock-and-anthropic": [(1000, 0, 50)] * 2,  # LangChain's span is Bedrock's alone
 }
 """Input, cached and output tokens of each call."""
@@ -118,6 +120,44 @@ def test_streams_and_calls_at_once_are_billed_once_each():
 
 @pytest.mark.parametrize("name", ["logfire-below-openai-streams", "logfire-late-streams"])
 def test_no_billed_stream_is_lost_however_flushes_cut_its_halves_apart(name: str):
+    counted = [[row["output_tokens"] for row in cut(name, seed) if row["output_tokens"]] for seed in (0, 4, 10)]
+
+    assert counted == [[410] * 3] * 3  # by these cuts calls were lost once
+
+
+PLAIN = (1000, 50)
+CUT = {
+    **{name: [counts[1:4:2]] for name, counts in CALLS.items()},
+    "llamaindex-openai-streams": [(1000, 400)] * 3,
+    "llamaindex-openai-late-streams": [(1300, 410)] * 3,
+    "llamaindex-openai-streams-at-once": [(1300, 410)] * 3,
+    "llamaindex-openai-streams-without-usage": [(None, None)] * 2,
+    "llamaindex-responses-streams": [(1300, 410)] * 3,
+    "logfire-below-openai-late-stream": [(1300, 410)] * 2,
+    "langchain-between-bedrock-and-anthropic": [PLAIN] * 2,
+    "logfire-without-service": [(None, None)],
+    "logfire-parentless-late-streams": [(1300, 410)] * 6,  # by cut 0 a record takes the request of another one
+    "langchain-anthropic-beside-bedrock": [PLAIN] * 6,
+    "langchain-bedrock-beside-anthropic": [PLAIN] * 6,
+    "langchain-beside-anthropic": [PLAIN] * 6,
+    "anthropic-beside-bedrock": [(1000, 5)] * 4,
+    "gemini-beside-openai": [(1000, 5)] * 4,
+}
+"""Input and output tokens of each call."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name == "langchain-beside-anthropic" else pytest.param(name, marks=pytest.mark.long) for name in CUT],
+)
+def test_however_flushes_cut_what_is_told_each_call_is_billed_once(name: str):
+    counted = [[(row["input_tokens"], row["output_tokens"]) for row in cut(name, seed)] for seed in range(4)]
+
+    assert counted == [CUT[name]] * 4
+
+
+def cut(name: str, seed: int) -> list[dict[str, Any]]:
+    """What is billed at settlement where each span came with any of two or three flushes, or of one."""
     sent = ExportTraceServiceRequest.FromString((HERE / f"{name}.pb").read_bytes())
     one_each = [
         ResourceSpans(resource=group.resource, scope_spans=[ScopeSpans(scope=scope.scope, spans=[one])])
@@ -125,14 +165,11 @@ def test_no_billed_stream_is_lost_however_flushes_cut_its_halves_apart(name: str
         for scope in group.scope_spans
         for one in scope.spans
     ]
-    counted = []
-    for seed in (0, 4, 10):  # cuts by which calls were lost once
-        chance = random.Random(seed)
-        parts = [ExportTraceServiceRequest() for _ in range(chance.randint(2, 3))]
-        for one in chance.sample(one_each, len(one_each)):
-            chance.choice(parts).resource_spans.append(one)
-        flushes = [rows_of([message(part, offset=n)]).select(SPANS.names) for n, part in enumerate(parts)]
-        rows = settled(flushes).to_pylist()
-        counted.append([row["output_tokens"] for row in rows if row["billable"] and row["output_tokens"]])
-
-    assert counted == [[410] * 3] * 3
+    chance = random.Random(seed)
+    parts = [ExportTraceServiceRequest() for _ in range(chance.randint(2, 3))]
+    for one in chance.sample(one_each, len(one_each)):
+        chance.choice(parts).resource_spans.append(one)
+    came = max(one.scope_spans[0].spans[0].end_time_unix_nano for one in one_each) // 1000 + 1_000_000
+    told = [message(part, offset=n, received_at_us=came) for n, part in enumerate(parts)]
+    flushes = [rows_of([one]).select(SPANS.names) for one in told]
+    return [row for row in settled(flushes).to_pylist() if row["billable"]]

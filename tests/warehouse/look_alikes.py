@@ -122,6 +122,10 @@ APART: dict[str, list[dict[str, Any]]] = {
         span("a", at=1, ms=20, **NATIVE, **FAILED),
         span("b", trace="u", ms=30, **WRAPPED, **USAGE),
     ],
+    "calls that failed in two processes, one of which names no service": [
+        span("a", at=1, ms=20, **NATIVE, **FAILED),
+        span("b", trace="u", ms=30, **WRAPPED, **FAILED | {"service": None}),
+    ],
     "calls with other token counts": [
         span("a", at=1, ms=20, input_tokens=7, output_tokens=1, **NATIVE),
         span("b", trace="u", ms=30, input_tokens=8, output_tokens=1, **WRAPPED),
@@ -130,9 +134,17 @@ APART: dict[str, list[dict[str, Any]]] = {
         span("a", at=1, ms=20, response_id="msg_12345678", **NATIVE),
         span("b", trace="u", ms=30, response_id="msg_87654321", **WRAPPED),
     ],
-    "a stream and a usage record of another stream": [
+    "a stream and a usage record of a quarter of an hour later": [
         span("request", trace="r", **REQUEST),
-        record("usage", at=900, took=277, **USAGE),
+        record("usage", at=900_000, took=277, **USAGE),
+    ],
+    "a stream and a usage record that had begun before it": [
+        span("request", at=700, trace="r", **REQUEST),
+        record("usage", at=900, took=320, **USAGE),
+    ],
+    "a stream and a usage record of another tenant": [
+        span("request", trace="r", tenant="acme", **REQUEST),
+        record("usage", at=900, took=277, tenant="globex", **USAGE),
     ],
     "a stream and a usage record below another span": [
         span("request", "here", trace="r", **REQUEST),

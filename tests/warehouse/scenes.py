@@ -160,6 +160,23 @@ SCENES: dict[str, tuple[list[dict[str, Any]], dict[str, str]]] = {
         [span("request", trace="r", **REQUEST), record("usage", at=280, took=277, **USAGE)],
         {"request": "split_stream>usage", "usage": "billed"},
     ),
+    "without a parent a record takes the last request before it that no other record takes": (
+        [
+            *(span(f"q{n}", trace=f"q{n}", at=n, **REQUEST) for n in (1, 2, 3)),
+            *(record(f"r{n}", n * 600, 100, **USAGE) for n in (1, 2)),
+        ],
+        {"q1": "billed", "q2": "split_stream>r2", "q3": "split_stream>r1", "r1": "billed", "r2": "billed"},
+    ),
+    "an older logfire hangs the record below the span that read the stream": (
+        [
+            tool("agent", operation="invoke_agent", _role="aggregate", ms=3000),
+            tool("ask", "agent", operation=None, _role="other", ms=50),
+            tool("read", "agent", operation=None, _role="other", at=900, ms=500),
+            span("q", "ask", scope_version="4.14.2", **REQUEST),
+            record("r", 1300, 300, "read", trace="t", scope_version="4.14.2", **USAGE),
+        ],
+        dict.fromkeys(("agent", "ask", "read"), "no_model_call") | {"q": "split_stream>r", "r": "billed"},
+    ),
     "calls that a leaking tracer hangs below each other are calls of their own": (
         [
             span("a", at=0, response_id="chatcmpl-12345678", **USAGE),

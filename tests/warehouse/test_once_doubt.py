@@ -26,7 +26,7 @@ from warehouse.once.rules import _append, _take
 from warehouse.once.statements import read_sql
 
 WORLDS = 24
-LATE_CHUNKS = tuple(int(START.timestamp() * 1e6) + after_ms * 1000 for after_ms in (20, 250, 400, 900))
+LATE_CHUNKS = tuple(START + dt.timedelta(milliseconds=after_ms) for after_ms in (20, 250, 400, 900))
 CLIENT_LIBRARIES = ("openinference.instrumentation.openai", "opentelemetry.instrumentation.anthropic")
 Rows = list[dict[str, Any]]
 CALM = settings(deadline=None, derandomize=True, database=None, max_examples=2)
@@ -64,14 +64,14 @@ def world(chance: random.Random) -> Rows:
                 else chance.choice(["execute_tool", "invoke_agent", None]),
                 service=chance.choice(["shop", "shop", None, "proxy"]),
                 convention=chance.choice(["otel_genai", "openinference", "logfire"]),
-                _scope_name=chance.choice([None, "one", "other", *CLIENT_LIBRARIES]),
+                scope_name=chance.choice([None, "one", "other", *CLIENT_LIBRARIES]),
                 request_model=chance.choice([None, "gpt-4o", "openai/gpt-4o", "gpt-4o-mini"]),
                 stream=chance.choice([None, True, False]),
                 status=chance.choice(["ok", "ok", "error", None]),
                 clock_skew=chance.choice([None, None, True]),
                 original_ended_at=None,
                 _reported_duration_ms=chance.choice([None, 100.0, 237.5]) if role == "usage_record" else None,
-                _first_chunk_us=chance.choice([None, None, *LATE_CHUNKS]),
+                late_chunk_at=chance.choice([None, None, *LATE_CHUNKS]),
                 response_id=chance.choice(
                     [None, "msg_1a2b3c4d", "msg_5e6f7a8b", "7", "réponse-1234-äöü", f"r-{number}1b2c3d4"]
                 ),
@@ -106,7 +106,7 @@ def beside(row: dict[str, Any], name_: str, chance: random.Random) -> dict[str, 
     shift = dt.timedelta(milliseconds=chance.choice([0, 0, 2, 9, 249, 251]))
     return row | {
         "span_id": name(name_),
-        "_scope_name": chance.choice(["one", "other"]),
+        "scope_name": chance.choice(["one", "other"]),
         "response_id": chance.choice([None, None, row["response_id"]]),
         "started_at": row["started_at"] + shift,
         "ended_at": row["ended_at"] + chance.choice([-shift, shift]),
@@ -191,9 +191,7 @@ def agents(traces: int) -> Rows:
     """What most applications send: an agent that says whose it is, its calls and a tool."""
     rows: Rows = []
     for n in range(traces):
-        root = tool(
-            f"a{n}", trace=f"t{n}", operation="invoke_agent", tenant="acme", session_id=f"s{n}", _scope_name="x"
-        )
+        root = tool(f"a{n}", trace=f"t{n}", operation="invoke_agent", tenant="acme", session_id=f"s{n}", scope_name="x")
         calls = [
             span(
                 f"c{n}.{k}",
@@ -201,11 +199,11 @@ def agents(traces: int) -> Rows:
                 trace=f"t{n}",
                 at=n * 9000 + k * 900,
                 response_id=f"msg_{n:04}a{k}cdef",
-                _scope_name="x",
+                scope_name="x",
             )
             for k in range(2)
         ]
-        rows += [root, *calls, tool(f"x{n}", f"a{n}", trace=f"t{n}", _scope_name="x")]
+        rows += [root, *calls, tool(f"x{n}", f"a{n}", trace=f"t{n}", scope_name="x")]
     return [row | {once.LEDGER: 0} for row in rows]
 
 
@@ -218,7 +216,7 @@ def test_ordinary_agents_need_no_rule_and_inherit():
 
 def test_only_what_may_be_told_twice_is_looked_at():
     rows = agents(50)
-    inner = span("inner", "c7.0", trace="t7", at=63_001, _scope_name="y") | {once.LEDGER: 0}
+    inner = span("inner", "c7.0", trace="t7", at=63_001, scope_name="y") | {once.LEDGER: 0}
 
     looked = once.look(table(*rows, inner)).verdict["row"].to_list()
 

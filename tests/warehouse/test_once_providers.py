@@ -23,8 +23,8 @@ from warehouse.schemas import SPANS
 Rows = list[dict[str, Any]]
 COUNTS = {"input_tokens": 1200, "output_tokens": 345}
 FAILED = {"status": "error", "error_class": "rate_limit"}
-FRAMEWORK = {"convention": "openinference", "_scope_name": "framework", "scope_version": "1"}
-CLIENT = {"convention": "openllmetry", "_scope_name": "client", "scope_version": "2"}
+FRAMEWORK = {"convention": "openinference", "scope_name": "framework", "scope_version": "1"}
+CLIENT = {"convention": "openllmetry", "scope_name": "client", "scope_version": "2"}
 SERVED_AT = "api.openai.com"
 
 
@@ -294,7 +294,7 @@ SERVERS = [  # the host that serves a call, and what tellers may call its provid
 def world(chance: random.Random) -> Rows:
     """Calls one after the other, each told by some of three instrumentations that know more or less of its provider."""
     rows: Rows = []
-    tellers = (FRAMEWORK, CLIENT, {"convention": "otel_genai", "_scope_name": "sdk", "scope_version": "3"})
+    tellers = (FRAMEWORK, CLIENT, {"convention": "otel_genai", "scope_name": "sdk", "scope_version": "3"})
     at = 0.0
     for number in range(chance.randint(1, 4)):
         took = chance.choice([12, 30, 200])
@@ -306,7 +306,7 @@ def world(chance: random.Random) -> Rows:
                 "server_address": chance.choice([None, host]),
                 "request_model": "m",
             }
-            trace = f"{number}{teller['_scope_name']}"
+            trace = f"{number}{teller['scope_name']}"
             rows.append(span(f"s{number}{trace[1]}", trace=trace, at=at, ms=took, **teller | told | made))
             at, took = at + 1, took - 2
         at += took + (

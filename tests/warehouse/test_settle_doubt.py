@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from tests.warehouse import settling
+from tests.warehouse.earlier import forget
 from tests.warehouse.look_alikes import APART
-from tests.warehouse.scenes import SCENES
+from tests.warehouse.scenes import REQUEST, SCENES, record
 from tests.warehouse.settling import World
 from tests.warehouse.test_once_doubt import WORLDS, world
-from tests.warehouse.told import in_ledgers, span, table, tool
+from tests.warehouse.told import START, in_ledgers, span, table, tool
 from warehouse import once
-from warehouse.schemas import SPANS
+from warehouse.lake import Lake
+from warehouse.schemas import SPANS, TABLES
 
 ROWS = [*(rows for rows, _ in SCENES.values()), *APART.values()]
 USED = {"provider": "openai", "request_model": "gpt-4o", "input_tokens": 1000, "output_tokens": 100}
@@ -86,3 +91,77 @@ def test_what_a_flush_found_told_twice_stays_so_where_only_one_of_the_two_traces
     world.settle()
 
     assert world.total()[0] == 1
+
+
+STREAM = {"request_model": "gpt-4o", "provider": "openai", "stream": True}
+HANDED_OVER = span("a", ms=5, scope_name="llama", late_chunk_at=START + dt.timedelta(milliseconds=900), **STREAM)
+READ = span("b", trace="u", at=600, ms=700, scope_name="sdk", input_tokens=1000, output_tokens=100, **STREAM)
+
+
+def test_a_stream_that_is_read_late_is_found_in_another_trace_and_flush(tmp_path: Path):
+    world = World(tmp_path)
+    world.flush([HANDED_OVER])
+    world.flush([READ], partition=1)
+
+    world.settle()
+
+    assert world.total()[0] == 1
+
+
+def test_the_halves_of_a_stream_without_a_parent_are_found_however_late_it_is_read(tmp_path: Path):
+    world = World(tmp_path)
+    world.flush([span("q", trace="q", **REQUEST)])
+    world.flush([record("r", 2600, 600, **USED | {"request_model": REQUEST["request_model"]})], partition=1)
+
+    world.settle()
+
+    assert world.total()[0] == 1
+
+
+def test_a_record_whose_request_was_given_to_another_one_takes_the_request_of_that_one(tmp_path: Path):
+    used = USED | {"request_model": REQUEST["request_model"]}
+    world = World(tmp_path)
+    world.flush([span("q1", trace="q1", **REQUEST), record("r2", 9000, 600, **used)])
+    world.flush([record("r1", 2600, 600, **used), span("q2", trace="q2", at=8000, **REQUEST)], partition=1)
+
+    world.settle()
+
+    assert world.total()[0] == 2
+
+
+def test_calls_through_two_client_libraries_stay_two_where_flushes_cut_them_apart(tmp_path: Path):
+    world = World(tmp_path)
+    model = {"request_model": "claude-sonnet-4-5", "provider": "anthropic", "input_tokens": 1000, "output_tokens": 50}
+    for partition, scope in enumerate(
+        ("openinference.instrumentation.anthropic", "openinference.instrumentation.openai")
+    ):
+        world.flush([span(f"c{partition}", trace=f"t{partition}", scope_name=scope, **model)], partition=partition)
+
+    world.settle()
+
+    assert world.total()[0] == 2
+
+
+def without_later(schema: pa.Schema) -> pa.Schema:
+    """The columns of spans as they were once."""
+    return pa.schema([field for field in schema if field.name not in ("scope_name", "late_chunk_at")])
+
+
+def test_a_lake_whose_spans_name_no_scope_is_settled_with_spans_that_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with monkeypatch.context() as patched:
+        patched.setitem(TABLES, "spans", replace(TABLES["spans"], schema=without_later(TABLES["spans"].schema)))
+        patched.setattr(settling, "SPANS", without_later(SPANS))
+        patched.setattr(settling, "open_lake", Lake.open)
+        forget()
+        world = World(tmp_path)
+        world.flush([span("a", convention="otel_genai", scope_version="1", **USED)])
+    forget()
+    world.lake = Lake.open(world.settings)
+    world.flush([span("b", trace="u", convention="openinference", scope_name="sdk", **USED)], partition=1)
+    world.flush([span("c", trace="v", at=60_000, convention="openinference", scope_name="sdk", **USED)], partition=2)
+
+    world.settle()
+
+    assert world.total()[0] == 2

@@ -75,26 +75,15 @@ def _find_copied(facts: Facts, alive: Bools) -> Bools:
 
 
 def _find_split(facts: Facts) -> Bools:
-    """Records of usage and the requests of their convention below the same span, or that ended when a record begins."""
-    found = np.zeros(len(facts.is_call), np.bool_)
+    """Records of usage, and what of their convention may be a stream that was asked for."""
     records = facts.is_call & facts.is_record
     if not records.any():
-        return found
+        return records
     at, data, known = facts.texts("convention")
     key = first_of(facts.ledger, at, data, known & facts.is_call)
-    asked = facts.is_call & np.isin(key, key[records]) & _has_time(facts)
-    rows = np.flatnonzero(asked)
-    began, ended = _times(facts)
-    edge = np.where(records, began, ended)
-    nothing, never = np.zeros(len(found), np.int64), np.zeros(len(found), np.bool_)
-    told = (records.astype(np.int64), never, never)
-    beside(rows[np.lexsort((edge[rows], key[rows]))], edge, key, told, (nothing, nothing, nothing, nothing), found)
-    for name in ("trace_id", "parent_span_id"):
-        at, data, known = facts.texts(name)
-        asked &= known
-        key = first_of(key, at, data, asked)
-    found |= asked & np.isin(key, key[asked & records]) & np.isin(key, key[asked & ~records])
-    return found
+    uncounted = ~facts.known("input_tokens", "output_tokens", "stream")
+    asked = facts.is_call & ~records & (holds(facts.spans["stream"]) | uncounted) & np.isin(key, key[records])
+    return asked | (records & np.isin(key, key[asked]))
 
 
 def _find_twins(facts: Facts, has_id: Bools, parent: Numbers) -> Bools:
@@ -102,7 +91,7 @@ def _find_twins(facts: Facts, has_id: Bools, parent: Numbers) -> Bools:
     found = np.zeros(len(facts.is_call), np.bool_)
     if _is_told_by_one(facts):
         return found
-    service = _first_of(facts.ledger, pl.DataFrame(spelled(facts.spans.select(["service"])))["service"], facts.is_call)
+    service = _services(facts)
     teller = _first_of(service, _tellers(facts), facts.is_call)
     mixed = facts.is_call & (teller != teller[service])
     if not mixed.any():
@@ -124,20 +113,23 @@ def _find_twins(facts: Facts, has_id: Bools, parent: Numbers) -> Bools:
     return found
 
 
+def _services(facts: Facts) -> Numbers:
+    """(n,) the first call of the service, or of all where one has no service: that may be any."""
+    names = pl.DataFrame(spelled(facts.spans.select(["service"])))["service"]
+    nameless = facts.is_call & ~facts.known("service")
+    return _first_of(facts.ledger, names.clear(len(names)) if nameless.any() else names, facts.is_call)
+
+
 def _tellers(facts: Facts) -> pl.Series:
     """Which instrumentation speaks."""
-    if facts.source == "lake":
-        names = pl.DataFrame(facts.spans.select(["convention", "scope_version"]))
-        return names.select(pl.concat_str("convention", "scope_version", separator=" ", ignore_nulls=True)).to_series()
-    names = pl.DataFrame(spelled(facts.spans.select(["_scope_name", "convention"])))
-    return names.select(pl.coalesce("_scope_name", "convention")).to_series()
+    names = pl.DataFrame(spelled(facts.spans.select(["scope_name", "convention", "scope_version"])))
+    nameless = pl.concat_str("convention", "scope_version", separator=" ", ignore_nulls=True)
+    return names.select(pl.coalesce("scope_name", nameless)).to_series()
 
 
 def _is_told_by_one(facts: Facts) -> bool:
     """Whether it is quickly seen that one instrumentation has told all calls."""
-    if facts.source == "lake":
-        return False
-    scope = facts.spans["_scope_name"]
+    scope = facts.spans["scope_name"]
     words = distinct_words(scope) if not scope.null_count else None
     return words is not None and len(words) <= 1
 

@@ -80,7 +80,7 @@ def state_facts(spans: pa.Table, ledger: Numbers) -> Facts:
         has_successor=is_repeat,
         is_fetch=is_word(spans["_role"], "fetch"),
         is_record=is_word(spans["_role"], "usage_record"),
-        has_late_chunk=known(spans["_first_chunk_us"]),
+        has_late_chunk=known(spans["late_chunk_at"]),
         tenant_rank=_ranks(spans["_tenant_rank"]),
         feature_rank=_ranks(spans["_feature_rank"]),
     )
@@ -102,7 +102,7 @@ def state_stored_facts(spans: pa.Table) -> Facts:
         has_successor=suppressed,
         is_fetch=is_word(spans["operation"], "task") & known(spans["response_id"]),
         is_record=_is_stored_record(spans),
-        has_late_chunk=np.zeros(spans.num_rows, np.bool_),  # the lake keeps no such time
+        has_late_chunk=known(spans["late_chunk_at"]),
         tenant_rank=np.where(known(spans["tenant"]), 1, NO_RANK).astype(np.int8),
         feature_rank=np.where(known(spans["feature"]), 1, NO_RANK).astype(np.int8),
     )

@@ -15,13 +15,14 @@ SELECT
         AS has_request,  -- a usage record that a flush has put to the start of its request: a whole stream, and no half of one
     operation = 'task' AND response_id IS NOT NULL AS is_fetch,  -- asks for a response that another call has made
     operation IN ('execute_tool', 'retrieval', 'guardrail', 'evaluation') AND suppressed_by IS NULL AS is_work,
-    convention, concat_ws(' ', convention, scope_version) AS teller,  -- which instrumentation speaks
+    convention,
+    coalesce(scope_name, nullif(concat_ws(' ', convention, scope_version), '')) AS teller, scope_version,  -- which instrumentation speaks
     service, operation, provider, request_model, response_model,
     response_model IS NOT DISTINCT FROM request_model AS model_may_be_copy,  -- written where no answer came
     response_id,
     started_at, ended_at, original_ended_at, clock_skew,
     duration_ms AS reported_ms,  -- of a usage record: how long the call took that it belongs to
-    NULL::BIGINT AS late_chunk_us,  -- of a stream that was handed over: when its first chunk came, after the span's end
+    epoch_us(late_chunk_at) AS late_chunk_us,  -- of a stream that was handed over: when its first chunk came, after the span's end
     status, error_class, http_status, finish_reason, stream, ttft_ms, tpot_ms,
     input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens, audio_input_tokens,
     output_tokens, reasoning_tokens, audio_output_tokens,

@@ -23,10 +23,18 @@ CREATE TEMP MACRO kind_of(operation) AS CASE WHEN operation = 'text_completion' 
 CREATE TEMP MACRO bedrocks_name(model) AS regexp_replace(
     model, '^(?:[a-z-]{2,6}\.)?(?:ai21|amazon|anthropic|cohere|deepseek|meta|mistral|openai|qwen|writer)\.', ''
 );
+CREATE TEMP MACRO bare_name(model) AS regexp_replace(lower(model), '^.*/', '');
+CREATE TEMP MACRO is_bedrocks_name(model) AS coalesce(
+    bedrocks_name(bare_name(model)) <> bare_name(model) OR regexp_matches(model, '-v\d+:\d+$'), false
+);
 CREATE TEMP MACRO family_of(model) AS regexp_replace(
-    regexp_replace(bedrocks_name(regexp_replace(lower(model), '^.*/', '')), '-v\d+:\d+$', ''),
+    regexp_replace(bedrocks_name(bare_name(model)), '-v\d+:\d+$', ''),
     '[-@:]((19|20)\d\d-?\d\d-?\d\d|\d{4}|latest|preview)(-v\d+)?$', ''
 );
+
+-- logfire before 4.17 hung the record of a stream below the span that read it, not below that of its request.
+CREATE TEMP MACRO hangs_by_reader(scope_version) AS
+    coalesce(regexp_matches(scope_version, '^(?:[0-3]|4\.(?:\d|1[0-6]))\.'), false);
 
 -- An id that was made for one response; NULL where it is a counter, a dice roll (Ollama: chatcmpl-417), a word or a row
 -- of equal signs. vLLM numbers the parts of a response behind its id.

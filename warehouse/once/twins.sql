@@ -1,6 +1,6 @@
 -- same_call: two instrumentations of one process report one call side by side, in one trace or in two, and no id says so
 -- (an SDK's own span beside an instrumentor's, embeddings, errors). They are one call where the instrumentations differ;
--- service, kind and model agree; one lies within the other to 10 ms, or of two streams one ended when it handed its stream
+-- service, kind and model agree (a tracer of its own may have no service: what worked there may be any service's); one lies within the other to 10 ms, or of two streams one ended when it handed its stream
 -- over (LlamaIndex), where the other began, or heard its first chunk later, while the other ran and no third one; they
 -- begin or end together to 250 ms, but for a stream that was heard so; both worked
 -- or both failed; the tokens are equal where both have some, but for reasoning, or all that a cache gave and took, that one
@@ -8,6 +8,7 @@
 -- not below two requests or jobs (spans that are none of GenAI, or that are not here). Sequential calls never lie within
 -- each other; calls of one instrumentation are no twins, nor are two of which one was told by the other's instrumentation,
 -- nor two that went through two client libraries, or are put together with two that did.
+-- Only who sees boto3's requests leaves parts of Bedrock's names out: what another one asked by its maker's name was not asked there.
 -- Nor are two that contradict each other (`at_odds`): where they name two providers that one call may have (providers.sql),
 -- they must truly overlap, for a refusal here and the attempt elsewhere after it take milliseconds, and tell no two hosts.
 CREATE TEMP MACRO why_ended(finish_reason) AS  -- a model that asks for tools has stopped, as Gemini has it
@@ -34,13 +35,38 @@ CREATE TEMP MACRO heard_elsewhere(a, b) AS coalesce(
 
 -- `a` ended as it handed its stream over, where `b` began: it did not fail and had not counted, or was lent the same counts.
 CREATE TEMP MACRO counted_alike(a, b) AS a.stream AND b.stream AND a.some_input = b.some_input AND a.some_output = b.some_output;
-CREATE TEMP MACRO handed_to(a, b) AS abs(a.ended_us - b.started_us) <= 100_000
+CREATE TEMP MACRO handed_to(a, b) AS abs(a.ended_us - b.taken_us) <= 100_000
     AND (counted_alike(a, b) OR (a.stream AND b.stream AND a.usage_rank IS NULL AND a.status IS DISTINCT FROM 'error'));
 
+-- Who else tells of the same call for certain.
+CREATE TEMP TABLE spoken AS
+WITH known AS (
+    SELECT row, last FROM stands_for
+    UNION
+    SELECT row, billed FROM answered WHERE row <> billed
+    UNION
+    SELECT f.row, a.billed FROM stands_for AS f JOIN answered AS a ON a.row = f.last WHERE a.row <> a.billed
+)
+SELECT DISTINCT k.last AS row, s.teller FROM known AS k JOIN span AS s ON s.row = k.row;
+
 CREATE TEMP TABLE party AS
-SELECT *, kind_of_word(provider, server_address) AS word_kind, library_of(teller) AS library
-FROM (SELECT *, coalesce(asked_model, given_model) AS asked FROM told_once WHERE row NOT IN (SELECT row FROM split))
-WHERE asked IS NOT NULL AND has_time;
+WITH heard AS (
+    SELECT row, list(teller) AS tellers, min(library_of(teller)) AS library FROM spoken GROUP BY row
+),
+told AS (
+    SELECT
+        t.*, list_distinct([teller] || coalesce(tellers, [])) AS tellers,
+        coalesce(library_of(teller), heard.library) AS library
+    FROM told_once AS t
+    LEFT JOIN heard USING (row)
+)
+SELECT
+    *, CASE WHEN has_request THEN read_us ELSE started_us END AS taken_us,  -- when its stream was taken over
+    kind_of_word(provider, server_address) AS word_kind, coalesce(asked_model, given_model) AS asked,
+    is_bedrocks_name(request_model) AS is_bedrocks,
+    request_model IS NOT NULL AND NOT is_bedrocks_name(request_model) AND library IS DISTINCT FROM 'boto3' AS is_of_maker
+FROM told
+WHERE coalesce(asked_model, given_model) IS NOT NULL AND has_time AND row NOT IN (SELECT row FROM split);
 
 -- Who began or ended in the same quarter of a second or in the next one, or heard the other's stream: only these are compared.
 CREATE TEMP TABLE met AS
@@ -60,6 +86,17 @@ JOIN (SELECT * REPLACE (unnest([quarter - 1, quarter, quarter + 1]) AS quarter) 
     AND a.quarter = b.quarter
     AND a.teller < b.teller
 UNION
+SELECT a.row, b.row
+FROM moment AS a
+JOIN (SELECT * REPLACE (unnest([quarter - 1, quarter, quarter + 1]) AS quarter) FROM moment) AS b
+    ON a.ledger = b.ledger
+    AND a.kind = b.kind
+    AND a.asked = b.asked
+    AND a.edge = b.edge
+    AND a.quarter = b.quarter
+    AND a.teller <> b.teller
+WHERE a.service IS NULL AND b.service IS NOT NULL
+UNION
 SELECT
     CASE WHEN a.teller < b.teller THEN a.row ELSE b.row END,
     CASE WHEN a.teller < b.teller THEN b.row ELSE a.row END
@@ -73,16 +110,6 @@ JOIN party AS b
     AND heard_in(a, b)
 WHERE a.late_chunk_us IS NOT NULL;
 
-CREATE TEMP TABLE spoken AS
-WITH known AS (
-    SELECT row, last FROM stands_for
-    UNION
-    SELECT row, billed FROM answered WHERE row <> billed
-    UNION
-    SELECT f.row, a.billed FROM stands_for AS f JOIN answered AS a ON a.row = f.last WHERE a.row <> a.billed
-)
-SELECT DISTINCT k.last AS row, s.teller FROM known AS k JOIN span AS s ON s.row = k.row;
-
 -- Among equals the first of one teller is the first of the other: counted among those only that may be twins.
 CREATE TEMP TABLE near AS
 SELECT
@@ -93,7 +120,7 @@ SELECT
     ) AS place
 FROM (
     SELECT
-        a.row AS one, b.row AS other, a.teller AS one_by, b.teller AS other_by,
+        a.row AS one, b.row AS other, a.tellers AS one_by, b.tellers AS other_by,
         a.has_id AS one_has_id, b.has_id AS other_has_id, a.library AS one_library, b.library AS other_library,
         a.trace_id = b.trace_id AS one_trace, a.parent_span_id AS one_parent, b.parent_span_id AS other_parent,
         a.usage_rank IS NULL OR b.usage_rank IS NULL AS uncounted,
@@ -118,7 +145,9 @@ FROM (
     WHERE NOT (a.has_id AND b.has_id)
         AND may_be_said_of_one(a.provider, a.word_kind, b.provider, b.word_kind)
         AND coalesce(a.library = b.library, true)
+        AND NOT (a.is_bedrocks AND b.is_of_maker) AND NOT (b.is_bedrocks AND a.is_of_maker)
         AND (a.status = 'error') = (b.status = 'error')
+        AND (a.service IS NOT DISTINCT FROM b.service OR a.status IS DISTINCT FROM 'error')
         AND (
             (a.started_us <= b.started_us + 10_000 AND b.ended_us <= a.ended_us + 10_000)
             OR (b.started_us <= a.started_us + 10_000 AND a.ended_us <= b.ended_us + 10_000)
@@ -149,8 +178,7 @@ FROM (
             OR (a.thought_part = 0 AND b.some_output - b.thought_part = a.some_output), true
         )
         AND NOT at_odds(a, b)
-        AND NOT EXISTS (FROM spoken WHERE spoken.row = a.row AND spoken.teller = b.teller)
-        AND NOT EXISTS (FROM spoken WHERE spoken.row = b.row AND spoken.teller = a.teller)
+        AND NOT list_has_any(a.tellers, b.tellers)
 );
 
 -- The spans above those of `near` that do not stand below the same span.
@@ -192,7 +220,7 @@ met_by AS (  -- from either side
 ),
 grown AS (
     SELECT
-        one, other, place, one AS one_group, other AS other_group, [one_by] AS one_by, [other_by] AS other_by,
+        one, other, place, one AS one_group, other AS other_group, one_by, other_by,
         one_has_id, other_has_id, one_library, other_library
     FROM met_by
     UNION ALL

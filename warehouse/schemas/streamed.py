@@ -34,7 +34,8 @@ SPANS = pa.schema(
         pa.field("tags", TEXTS),
         pa.field("billable", pa.bool_()),
         pa.field("suppressed_by", pa.binary()),  # span_id of the billed span; NULL where nothing replaces this one
-        *fields("usage_semantics convention scope_version", pa.string()),
+        *fields("usage_semantics convention scope_name scope_version", pa.string()),
+        pa.field("late_chunk_at", TIME),
         pa.field("clock_skew", pa.bool_()),
         pa.field("source_partition", pa.int32()),
         pa.field("source_offset", pa.int64()),
@@ -53,7 +54,9 @@ credential. ``user_id``: HMAC of the tenant's user. ``started_at`` sets the pric
 ``status``: ok, error, cancelled; ``error_class finish_reason``: classes, never texts. ``attempt``: 1 = the first try.
 ``units``: what is billed otherwise (searches, images, audio seconds …); ``tags``: attribute keys that settings declare.
 ``suppressed_by``: span_id of the billed span that says the same. ``usage_semantics``: how input tokens were counted.
-``convention scope_version``: which instrumentation spoke. ``source_partition source_offset received_at``: the record.
+``convention scope_name scope_version``: which instrumentation spoke. ``late_chunk_at``: when a stream that was handed
+over gave its first chunk, after the span's own end, by the producer's clock; else NULL.
+``source_partition source_offset received_at``: the record.
 """
 
 USAGE_DIMENSIONS = (

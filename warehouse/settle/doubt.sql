@@ -2,8 +2,10 @@
 -- is not too old to be judged with others.
 CREATE TEMP VIEW kept AS
 SELECT
-    trace_id, service, kind_of(operation) AS kind, billable, convention, scope_version,
-    started_at, ended_at, duration_ms, response_id,
+    trace_id, span_id, parent_span_id, tenant, service, kind_of(operation) AS kind, request_model, billable, spans.stream,
+    convention, coalesce(input_tokens, output_tokens) IS NOT NULL AS is_counted,
+    coalesce(scope_name, nullif(concat_ws(' ', convention, scope_version), '')) AS teller,
+    started_at, ended_at, duration_ms, late_chunk_at, response_id,
     hour_of(ended_at) AS hour,
     coalesce(number, source_partition::BIGINT + 1_000_000) * 4_398_046_511_104 + source_offset AS record,
     coalesce(source_offset >= first_offset AND received_at >= first_at AND ended_at >= getvariable('fresh_from'), false)
@@ -28,9 +30,15 @@ SELECT coalesce(service, '') AS service
 FROM kept
 WHERE billable
 GROUP BY ALL
-HAVING min(coalesce(convention, '')) <> max(coalesce(convention, ''))
-    OR min(coalesce(scope_version, '')) <> max(coalesce(scope_version, ''))
+HAVING min(coalesce(teller, '')) <> max(coalesce(teller, ''))
     OR bool_or(is_record_of_usage(convention, duration_ms, started_at, ended_at));
+
+-- What has no service may be told by any other one again.
+INSERT INTO spoken
+SELECT ''
+FROM kept
+WHERE billable
+HAVING min(coalesce(service, '')) = '' AND max(coalesce(service, '')) <> '' AND (SELECT count(*) FROM spoken WHERE service = '') = 0;
 
 CREATE TEMP TABLE several (trace_id BLOB);
 CREATE TEMP TABLE shared (id VARCHAR, is_doubtful BOOLEAN);
