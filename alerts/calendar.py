@@ -33,17 +33,22 @@ EARLY, LATE = timedelta(minutes=30), timedelta(hours=2)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """``values``: names by dimension, of those that it names; at least a tenant or a model."""
+    """``values``: names by dimension, of those that it names; at least a tenant or a model.
+
+    ``is_exact``: it explains nothing before and after its time.
+    """
 
     kind: str
     starts_at: datetime
     ends_at: datetime
-    values: Mapping[str, str]
+    values: Mapping[str, str | None]
     note: str | None = None
+    is_exact: bool = False
 
     def explains(self, time: datetime, scope: Mapping[str, str | None]) -> bool:
         """Whether usage of the scope (None = unattributed) is expected to be odd at this time."""
-        in_time = self.starts_at - EARLY <= time <= self.ends_at + LATE
+        early, late = (timedelta(0), timedelta(0)) if self.is_exact else (EARLY, LATE)
+        in_time = self.starts_at - early <= time <= self.ends_at + late
         return in_time and self.kind not in ENDS and all(scope[name] == value for name, value in self.values.items())
 
 

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from alerts.ledger import LEAF, Ledger, Total
 from alerts.minutes import DAY_MINUTES, day_start, minute_of, to_minute, to_time
+from alerts.people import Said
 from alerts.signals.episode import Episode
 from alerts.signals.episodes import Episodes
 from alerts.signals.fold import Fold, Minute
@@ -28,6 +29,7 @@ from alerts.usage_file import minutes_of
 
 CHECKPOINTS = 3
 """Days back to which a late span only repeats those days; an older one repeats the whole history."""
+NOTHING_SAID = Said()
 NEVER_SPENT = Total(calls=0, cost_usd=Decimal(0))
 
 
@@ -100,16 +102,26 @@ class History:
             self._train_day(ledger, told, min(day_start(self.until) + DAY_MINUTES, until))
         return until if self.until is None else self.until
 
-    def judge(self, usage: pa.Table, told: Mapping[int, Sequence[Episode]], end: int, *, open_from: int) -> Judged:
+    def judge(
+        self,
+        usage: pa.Table,
+        told: Mapping[int, Sequence[Episode]],
+        end: int,
+        *,
+        open_from: int,
+        said: Said = NOTHING_SAID,
+    ) -> Judged:
         """What the minutes from ``until`` to ``end`` (not included) say, whose ``usage`` this is.
 
-        The last may still be filling; minutes before ``open_from`` open nothing.
+        The last may still be filling; minutes before ``open_from`` open nothing, and what
+        people ``said`` is heeded.
         """
         first = end if self.until is None else self.until
         for minute in sorted(told):
             if minute < first:  # told meanwhile by another worker
                 self._state.tell(copy.deepcopy(told[minute]), first - 1)
         state = self._state.copy()
+        state.episodes.tune(said.tunings, said.announced)
         for minute in sorted(told):
             state.tell(copy.deepcopy(told[minute]), minute)
         opened: list[Episode] = []

@@ -5,14 +5,15 @@ whoever decides or sends it twice gives it the same id.
 
 Events that people are told of: ``opened``, ``updated`` (materially worse), ``resolved``. Book-keeping of the outbox:
 ``notified`` (a channel took an event), ``undelivered`` (none did, in a day), ``claimed`` (another worker now sends it);
-these carry the channel and the ``sequence`` of the event that they are about.
+these carry the channel and the ``sequence`` of the event that they are about. Of people (``alerts.people``):
+``acknowledged``, ``silenced`` (``until`` then), ``feedback`` (``note`` is one of ``VERDICTS``).
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -29,6 +30,11 @@ WORSE = 2.0
 """An update is due when the excess has grown by this factor since it was last told …"""
 MAX_UPDATES = 5
 """… at most so many times."""
+ACKNOWLEDGED, SILENCED, FEEDBACK = "acknowledged", "silenced", "feedback"
+SAID = (ACKNOWLEDGED, SILENCED, FEEDBACK)
+EXPECTED, UNEXPECTED, TOO_SMALL, PLANNED = "expected", "unexpected", "too small", "planned"
+VERDICTS = (EXPECTED, UNEXPECTED, TOO_SMALL, PLANNED)
+"""What people say of an incident; the first and the last two are of alerts that nobody wanted."""
 NOTIFIED, UNDELIVERED, CLAIMED = "notified", "undelivered", "claimed"
 UNATTRIBUTED = "unattributed"
 
@@ -120,6 +126,7 @@ class Event:
     scoped_by: tuple[str, ...] = ("tenant", "feature")
     window_minutes: int | None = None
     series: tuple[Leaf, ...] = ()
+    until: datetime | None = None
 
     @property
     def scope(self) -> Scope:
@@ -134,16 +141,35 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """An incident as its events tell it; ``last`` is the latest event that people are told of."""
+    """An incident as its events tell it; ``last`` is the latest event that people are told of.
+
+    ``said``: what people have said, in order.
+    """
 
     opened: Event
     last: Event
     updates: int
+    said: tuple[Event, ...] = ()
 
     @property
     def is_open(self) -> bool:
         """Whether it has not been resolved."""
         return self.last.event != RESOLVED
+
+    @property
+    def is_acknowledged(self) -> bool:
+        """Whether somebody has it."""
+        return any(event.event == ACKNOWLEDGED for event in self.said)
+
+    @property
+    def silenced_until(self) -> datetime | None:
+        """Until when nobody is told, by the last silence."""
+        return next((event.until for event in reversed(self.said) if event.event == SILENCED), None)
+
+    @property
+    def verdict(self) -> str | None:
+        """One of ``VERDICTS``, the last that was given."""
+        return next((event.note for event in reversed(self.said) if event.event == FEEDBACK), None)
 
 
 def hash_id(*parts: str | int | None) -> str:
@@ -160,13 +186,16 @@ def incident_id(scope: Scope, signal: str, opened_at: datetime) -> str:
 def incidents_of(events: Iterable[Event]) -> dict[str, Incident]:
     """All incidents by id, in the order in which they opened."""
     found: dict[str, Incident] = {}
+    events = list(events)
     for event in sorted((e for e in events if e.event in TOLD), key=lambda e: (e.opened_at, e.incident_id, e.sequence)):
         known = found.get(event.incident_id)
         if known is None and event.event == OPENED:
             found[event.incident_id] = Incident(opened=event, last=event, updates=0)
         elif known is not None:
-            updates = known.updates + (event.event == UPDATED)
-            found[event.incident_id] = Incident(opened=known.opened, last=event, updates=updates)
+            found[event.incident_id] = replace(known, last=event, updates=known.updates + (event.event == UPDATED))
+    for event in sorted((e for e in events if e.event in SAID), key=lambda e: (e.recorded_at, e.event_id)):
+        if known := found.get(event.incident_id):
+            found[event.incident_id] = replace(known, said=(*known.said, event))
     return found
 
 

@@ -20,6 +20,7 @@ from alerts.incidents import (
     MAX_UPDATES,
     OPENED,
     RESOLVED,
+    UNEXPECTED,
     UPDATED,
     WORSE,
     Event,
@@ -73,7 +74,7 @@ def episodes_told(incidents: Mapping[str, Incident]) -> dict[int, list[Episode]]
     told: dict[int, list[Episode]] = {}
     for incident in incidents.values():
         if incident.opened.signal in DETECTED:
-            episode = _episode_of(incident.opened)
+            episode = _episode_of(incident)
             told.setdefault(episode.opened, []).append(episode)
     return told
 
@@ -109,10 +110,17 @@ def _follow(
         yield _draft(episode, RESOLVED, incident, evidence, signature)
     elif incident.is_open != (episode.resolved is None) or (
         incident.is_open
+        and not _is_quiet(incident, signature.recorded_at)
         and incident.updates < MAX_UPDATES
         and episode.excess_usd >= WORSE * float(incident.last.excess_usd)
     ):
         yield _draft(episode, UPDATED, incident, evidence, signature)
+
+
+def _is_quiet(incident: Incident, now: datetime) -> bool:
+    """Whether somebody has it, or wants to hear nothing."""
+    until = incident.silenced_until
+    return incident.is_acknowledged or (until is not None and now < until)
 
 
 def _draft(episode: Episode, kind: str, known: Incident | None, evidence: Evidence, signature: Signature) -> Event:
@@ -142,7 +150,11 @@ def _draft(episode: Episode, kind: str, known: Incident | None, evidence: Eviden
         opened_at=opened_at,
         window_start=start,
         window_end=end,
-        **{name: episode.scope.get(name) for name in Leaf._fields},
+        tenant=episode.scope.get("tenant"),
+        feature=episode.scope.get("feature"),
+        model=episode.scope.get("model"),
+        principal=episode.scope.get("principal"),
+        provider=episode.scope.get("provider"),
         scoped_by=tuple(name for name, _ in scope.values),
         signal=episode.signal,
         severity=known.opened.severity if known else severity,
@@ -183,8 +195,9 @@ def _end(incident: Incident, why: str, signature: Signature) -> Event:
     )
 
 
-def _episode_of(opened: Event) -> Episode:
-    """An opening as detectors go on with it. Rows of earlier versions name no series: the scope is all they have."""
+def _episode_of(incident: Incident) -> Episode:
+    """An incident as detectors go on with it. Rows of earlier versions name no series: the scope is all they have."""
+    opened = incident.opened
     width = opened.window_minutes or HOUR
     scope = opened.scope.as_dict()
     counted = to_minute(opened.window_end - timedelta(microseconds=1))
@@ -203,4 +216,5 @@ def _episode_of(opened: Event) -> Episode:
         last=counted,
         counted=counted,
         known_as=opened.incident_id,
+        wanted=incident.verdict == UNEXPECTED,
     )

@@ -30,6 +30,7 @@ from alerts.journal import Journal
 from alerts.judge import CRITICAL_GATES, Evidence, Signature, draft_events, episodes_told
 from alerts.ledger import LEAF, Ledger
 from alerts.minutes import MINUTE_S, to_minute, to_time
+from alerts.people import heed
 from alerts.routing.routes import Subscription
 from alerts.settings import AlertSettings
 from alerts.signals.episodes import Episodes
@@ -112,7 +113,8 @@ class Lookout:
         age = self._settings.notify_max_age_s // MINUTE_S
         first = self._history.train(self._ledger, told, end - 1 - age)
         usage = self._ledger.usage(to_time(first), to_time(max(end, first)), LEAF)
-        judged = self._history.judge(usage, told, end, open_from=to_minute(now) - age)
+        said = heed(self._journal.incidents.values())
+        judged = self._history.judge(usage, told, end, open_from=to_minute(now) - age, said=said)
         metrics.series.set(len(self._history.leaves.keys))
         evidence = Evidence(usage=self._ledger.usage_of, watermark=watermark)
         return draft_events(judged, self._journal.incidents, evidence, self._sign(now))

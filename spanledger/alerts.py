@@ -2,12 +2,17 @@
 
     spanledger alerts list
     spanledger alerts list --all --tenant acme --format json
+    spanledger alerts show 5f2a
+    spanledger alerts ack 5f2a --note "key is being changed"
+    spanledger alerts silence 5f2a --for 4h
+    spanledger alerts feedback 5f2a expected
     spanledger alerts test oncall
     spanledger alerts backtest usage.parquet --calendar calendar.toml --false-alerts-per-tenant-week 0.1 --format jsonl
 
 `list` puts the worst open one first; JSON and CSV hold every column, contributors included, and exact money as decimal
-text. `test` sends a message that says that it is a test to one channel. `backtest` steps through a file of usage by
-minute, one line per incident as it was known when it opened.
+text. `show`, `ack`, `silence` and `feedback` take an incident's id or the beginning of it. `test` sends a message that
+says that it is a test to one channel. `backtest` steps through a file of usage by minute, one line per incident as it
+was known when it opened.
 """
 
 from __future__ import annotations
@@ -18,10 +23,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spanledger.incidents import add_people
+
 if TYPE_CHECKING:
     from spanledger.settings import Settings
 
-COLUMNS = ("state", "severity", "signal", "opened_at", "resolved_at", "excess_usd", "summary")
+COLUMNS = ("incident", "state", "severity", "signal", "opened_at", "resolved_at", "excess_usd", "summary")
+SHORT = 8
+"""Characters of an incident's id that a table shows; enough to name it by."""
 BACKTEST_COLUMNS = ("opened_at", "resolved_at", "severity", "signal", "tenant", "feature", "model", "principal",
                     "observed_usd", "expected_usd", "excess_usd")  # fmt: skip
 
@@ -39,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--tenant", action="append", metavar="TENANT", help="only of this tenant; may be repeated")
     listing.add_argument("--format", choices=("table", "json", "csv"), default="table", help="default: table")
     listing.set_defaults(act=_list)
+    add_people(actions)
     trial = actions.add_parser(
         "test",
         help="send a test message to a channel",
@@ -75,6 +85,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _list(args: argparse.Namespace, settings: Settings) -> int:
+    import pyarrow as pa
+
     from spanledger.answers import scope_of, write_csv, write_json, write_table
     from warehouse.reader import Warehouse
 
@@ -84,7 +96,8 @@ def _list(args: argparse.Namespace, settings: Settings) -> int:
     elif args.format == "csv":
         write_csv(found, sys.stdout)
     else:
-        write_table(found, sys.stdout, columns=COLUMNS)
+        names = [name[:SHORT] for name in found["incident_id"].to_pylist()]
+        write_table(found.append_column("incident", pa.array(names, pa.string())), sys.stdout, columns=COLUMNS)
     return 0
 
 

@@ -19,11 +19,11 @@ OFTEN, SELDOM = 0.5, 0.1
 """False alerts per tenant-week that the columns of the table keep."""
 LEAST_BUDGET, MOST_BUDGET = 0.02, 5.0
 TABLE: Mapping[tuple[str, int], tuple[float, float]] = {
-    (SPEND, 5): (2, 6),
+    (SPEND, 5): (2, 8),
     (SPEND, 15): (0.63, 9.38),
     (SPEND, 60): (1.24, 3.44),
     (SPEND, 360): (3.15, 6.34),
-    (CALLS, 5): (1.5, 5),
+    (CALLS, 5): (1.5, 6),
     (CALLS, 15): (0.98, 4.95),
     (CALLS, 60): (1.15, 4.16),
     (CALLS, 360): (4, 12.5),

@@ -19,7 +19,7 @@ NEVER = np.iinfo(np.int64).max // 2
 LEAST_AGE = 60
 """Minutes; and twice the window."""
 LEAST_BARS = {
-    **{(SPEND, width): bar for width, bar in zip(MINUTES, (4.0, 6.0, 12.0, 30.0), strict=True)},
+    **{(SPEND, width): bar for width, bar in zip(MINUTES, (4.5, 6.0, 12.0, 30.0), strict=True)},
     **{(CALLS, width): bar for width, bar in zip(MINUTES, (4.0, 8.0, 15.0, 40.0), strict=True)},
 }
 """Where 0.5 false alerts per tenant-week are bearable; six are 2.2 times the most at least."""

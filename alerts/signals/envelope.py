@@ -16,11 +16,12 @@ from alerts.signals.hours import DAYS, Hours
 from alerts.signals.windows import MINUTES, Windows
 
 CAP = 3.0
+"""A spike hides neither itself nor the next one: it counts so many times the envelope at most, after its hour."""
 NEAR_HOURS = (-1, 0, 1)
 COMMON_SHARE = 0.2
 """Part of the envelope that it may vary by for reasons of all calls at once, as a standard deviation."""
 FIVE = 5
-FORGET = 0.5 ** (1 / 2016)  # of fives: a week
+FORGET = 0.5 ** (1 / 168)  # of hours: a week
 COLD_DAYS = 5.0
 """Scores grow with the days of history, up to so many."""
 LEAST_DAYS = 2.0
@@ -40,11 +41,12 @@ class Envelope:
         self._five: Floats = np.zeros(0)
         self._squares: Floats = np.zeros(0)
         self._sum: Floats = np.zeros(0)
+        self._new: Floats = np.zeros((2, 0))
 
     def grow(self, series: int) -> None:
         """Make room."""
         self.windows.grow(series)
-        for name in ("edge", "_most", "_five", "_squares", "_sum"):
+        for name in ("edge", "_most", "_five", "_squares", "_sum", "_new"):
             setattr(self, name, grown(getattr(self, name), series))
 
     def begin_hour(self, hour: int, days: float) -> None:
@@ -60,6 +62,9 @@ class Envelope:
         limit = np.where(self.edge > 0, CAP * self.edge, np.inf)
         self._hours.put(hour, np.minimum(self._most, limit))
         self._most[:] = 0
+        self._squares = self._squares * FORGET + self._new[0]
+        self._sum = self._sum * FORGET + self._new[1]
+        self._new[:] = 0
 
     def push(self, minute: int, values: Floats) -> None:
         """The values (series,) of a minute."""
@@ -67,8 +72,8 @@ class Envelope:
         np.maximum(self._most, self.windows.sums, out=self._most)
         self._five += values
         if minute % FIVE == FIVE - 1:
-            self._squares = self._squares * FORGET + self._five**2
-            self._sum = self._sum * FORGET + self._five
+            five = np.where(self.edge[0] > 0, np.minimum(self._five, CAP * self.edge[0]), self._five)
+            self._new += np.stack([five**2, five])
             self._five[:] = 0
 
     def scores(self, edge: Floats, days: float) -> Floats:

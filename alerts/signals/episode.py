@@ -40,7 +40,7 @@ class Episode:
     is followed they grow up to ``active``. ``leaves``: those that were odd; ``active``: when they last were in its
     window or a shorter one; ``last``: in any window. ``known_as``: the id of what was told of it; ``seen``: whether
     anything was odd since that was taken in; ``again``: how often it was odd again after it was resolved;
-    ``counted``: the last minute that its USD are of.
+    ``counted``: the last minute that its USD are of; ``wanted``: people said that it was a good alert.
     """
 
     opened: int
@@ -60,6 +60,7 @@ class Episode:
     seen: bool = False
     again: int = 0
     counted: int = -1
+    wanted: bool = False
     _since: tuple[float, float] = (0.0, 0.0)
     _members: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
     _looked: int = 0

@@ -24,6 +24,7 @@ from alerts.signals.episode import Episode, History, Whose, keys_of, whose_is, w
 from alerts.signals.fold import Odd
 from alerts.signals.kinds import PRICE
 from alerts.signals.leaves import DIMENSIONS, Leaf, Leaves
+from alerts.signals.tuning import Tuning, least_usd_for, times_for
 
 CALM = 60
 """Minutes without anything odd in the window that it was first seen in, or a shorter one, until it is resolved."""
@@ -71,6 +72,7 @@ class Episodes:
         self._calm = calm
         self._open: dict[Whose, list[Episode]] = {}
         self._weary: dict[Whose, tuple[float, int]] = {}
+        self._tunings: Sequence[Tuning] = ()
 
     @property
     def open(self) -> Iterator[Episode]:
@@ -91,11 +93,15 @@ class Episodes:
                 opened.append(episode)
         return opened
 
+    def tune(self, tunings: Sequence[Tuning], announced: Sequence[Event]) -> None:
+        """Heed what people said: from now on these apply, beside the calendar."""
+        self._tunings, self._calendar = tunings, (*self._calendar, *announced)
+
     def tell(self, episode: Episode) -> None:
         """Take in what has been told."""
         whose = whose_is(episode.signal, episode.leaves[0])
         self._open.setdefault(whose, []).append(episode)
-        self._weary[whose] = (self._weariness(whose, episode.opened) + 1, episode.opened)
+        self._weary[whose] = (self._weariness(whose, episode.opened) + (not episode.wanted), episode.opened)
 
     def follow(self, minute: int, history: History) -> None:
         """Count the minute into the amounts of those that are open."""
@@ -144,10 +150,13 @@ class Episodes:
         return False
 
     def _is_too_little(self, episode: Episode) -> bool:
-        return episode.excess_usd < self._least_share * episode.expected_usd
+        least = least_usd_for(self._tunings, episode.leaves[0])
+        return episode.excess_usd < max(self._least_share * episode.expected_usd, least)
 
     def _is_unheard(self, found: _Found) -> bool:
-        """Whether it is not odd enough for who has heard much lately; else it is counted as heard."""
+        """Whether it is not odd enough for who has heard much lately, or said so; else it is counted as heard."""
+        if found.times <= times_for(self._tunings, found.leaf, found.odd.minute):
+            return True
         if found.odd.signal == PRICE:
             return False
         weary = self._weariness(found.whose, found.odd.minute)

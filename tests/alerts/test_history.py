@@ -127,6 +127,16 @@ def test_a_series_that_is_new_in_the_judged_minutes_is_seen() -> None:
     assert (found.scope["principal"], found.scope["model"], found.signal) == ("stolen", "opus", "spend")
 
 
+@pytest.mark.parametrize("ago", range(20, 26))
+def test_a_spike_of_one_minute_hides_itself_at_no_minute_of_the_hour(ago: int) -> None:
+    short = load(NOW - 240, NOW)
+    stolen = usage_table([Spent(minute=NOW - ago, usd=40, calls=2000, principal="stolen")])
+
+    (found,) = judged(history(), ledger_of(short, stolen)).opened
+
+    assert (found.opened, found.scope["principal"]) == (NOW - ago, "stolen")
+
+
 def known(found: Judged, name: str = "it") -> dict[int, list[Episode]]:
     """What has been told, as the journal gives it back."""
     (episode,) = found.opened

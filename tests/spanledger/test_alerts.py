@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from alerts.incidents import RESOLVED, to_table
+from alerts.incidents import RESOLVED, UPDATED, to_table
 from alerts.ledger import JOURNAL
 from spanledger.__main__ import main
 from tests.alerts.histories import rate, usage_of
@@ -175,3 +175,79 @@ def test_a_test_message_says_that_it_is_one_and_is_over_at_once(
     assert "no channel 'nobody'; there are oncall" in said.err
     assert [body["data"]["event"] for body in receiver.bodies[:2]] == ["opened", "resolved"]
     assert "This is a test" in receiver.bodies[0]["data"]["summary"]
+
+
+@pytest.mark.usefixtures("lake")
+def test_what_people_say_is_kept_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["alerts", "list", "--format", "json"])
+    name = json.loads(capsys.readouterr().out)[0]["incident_id"][:8]
+
+    codes = [
+        main(["alerts", "ack", name, "--as", "ada", "--note", "key is being changed"]),
+        main(["alerts", "silence", name, "--for", "4h", "--as", "ada"]),
+        main(["alerts", "feedback", name, "too-small", "--as", "bob"]),
+        main(["alerts", "show", name]),
+    ]
+    shown = capsys.readouterr().out
+    main(["alerts", "list", "--format", "json"])
+    (row,) = json.loads(capsys.readouterr().out)
+    main(["alerts", "show", name, "--format", "json"])
+    events = json.loads(capsys.readouterr().out)
+
+    assert codes == [0, 0, 0, 0]
+    assert "acknowledged, ada, key is being changed" in shown
+    assert "feedback, bob, too small" in shown
+    assert (row["feedback"], row["acknowledged_at"] is None, row["silenced_until"] is None) == (
+        "too small",
+        False,
+        False,
+    )
+    assert [one["event"] for one in events] == ["opened", "acknowledged", "silenced", "feedback"]
+
+
+@pytest.mark.usefixtures("lake")
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["ack", "zz"], "no incident 'zz'"),
+        (["ack", ""], "2 incidents begin with ''"),
+    ],
+)
+def test_an_incident_must_be_named(words: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["alerts", *words]) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("lake")
+@pytest.mark.parametrize("lasts", ["4x", "0h", "91d", "h"])
+def test_a_silence_lasts_minutes_hours_or_days(lasts: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["alerts", "silence", "a", "--for", lasts])
+    assert "like 30m, 4h or 2d" in capsys.readouterr().err
+
+
+def test_nothing_is_said_to_a_lake_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SPANLEDGER_LAKE", str(tmp_path / "none"))
+
+    assert main(["alerts", "ack", "a"]) == 2
+    assert "there is no lake" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
+
+
+def test_what_was_resolved_and_is_odd_again_is_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = opened()
+    over = follow(first, RESOLVED)
+    rows = to_table([first, over, follow(over, UPDATED)])
+    Lake.open(LakeSettings(url=str(tmp_path / "lake"))).append_once("incidents", rows, JOURNAL, 0)
+    monkeypatch.setenv("SPANLEDGER_LAKE", str(tmp_path / "lake"))
+
+    main(["alerts", "list", "--format", "json"])
+    (row,) = json.loads(capsys.readouterr().out)
+    main(["report", "status", "--format", "json"])
+    (status,) = json.loads(capsys.readouterr().out)
+
+    assert (row["state"], row["resolved_at"], status["open_incidents"]) == ("open", None, 1)

@@ -5,13 +5,15 @@
 -- takes end: time = ; first opening after
 -- gives state: open or resolved
 -- gives excess_usd: observed_usd - expected_usd in [window_start, window_end)
+-- gives acknowledged_at: when somebody first had it
+-- gives feedback: expected, unexpected, too small or planned, the last that was given
 -- gives notified: channels that took the opening
 -- gives budget: of signals of budgets, its name; tenant and feature are NULL unless it is of one alone
 -- gives scoped_by: which of tenant, feature, model, principal, provider make the scope; of the others it is all values
 -- gives contributors: what explains the excess, by dimension and value
 -- table state, severity, tenant, feature, opened_at, resolved_at, observed_usd, expected_usd, excess_usd, summary
 WITH told AS (
-    SELECT * FROM incidents WHERE event NOT IN ('notified', 'undelivered', 'claimed')
+    SELECT * FROM incidents WHERE event IN ('opened', 'updated', 'resolved')
 ),
 last_ AS (
     SELECT * FROM told
@@ -20,11 +22,20 @@ last_ AS (
 lives AS (
     SELECT
         incident_id,
-        bool_or(event = 'resolved') AS resolved,
         min(opened_at) AS opened_at_,
         max(recorded_at) FILTER (event = 'resolved') AS resolved_at,
         count(*) FILTER (event = 'updated') AS updates
     FROM told
+    GROUP BY incident_id
+),
+said AS (
+    SELECT
+        incident_id,
+        min(recorded_at) FILTER (event = 'acknowledged') AS acknowledged_at,
+        max_by(until, recorded_at) FILTER (event = 'silenced') AS silenced_until,
+        max_by(note, recorded_at) FILTER (event = 'feedback') AS feedback
+    FROM incidents
+    WHERE event IN ('acknowledged', 'silenced', 'feedback')
     GROUP BY incident_id
 ),
 notices AS (
@@ -35,15 +46,16 @@ notices AS (
 )
 SELECT
     l.incident_id,
-    if(v.resolved, 'resolved', 'open') AS state,
+    if(l.event = 'resolved', 'resolved', 'open') AS state,
     l.severity, l.signal, l.tenant, l.feature, l.model, l.principal, l.scoped_by, l.budget,
-    v.opened_at_ AS opened_at, v.resolved_at, l.recorded_at AS last_event_at, l.event AS last_event,
+    v.opened_at_ AS opened_at, if(l.event = 'resolved', v.resolved_at, NULL) AS resolved_at, l.recorded_at AS last_event_at, l.event AS last_event,
     l.window_start, l.window_end,
     l.observed_usd, l.expected_usd, l.excess_usd, l.excess_usd_per_hour,
-    v.updates, coalesce(n.notified, []) AS notified, l.contributors, l.summary
+    v.updates, coalesce(n.notified, []) AS notified, s.acknowledged_at, s.silenced_until, s.feedback, l.contributors, l.summary
 FROM last_ AS l
 JOIN lives AS v USING (incident_id)
 LEFT JOIN notices AS n USING (incident_id)
-WHERE $state IN ('all', if(v.resolved, 'resolved', 'open'))
+LEFT JOIN said AS s USING (incident_id)
+WHERE $state IN ('all', if(l.event = 'resolved', 'resolved', 'open'))
     AND ($start IS NULL OR v.opened_at_ >= $start) AND ($end IS NULL OR v.opened_at_ < $end)
-ORDER BY v.resolved, l.excess_usd DESC NULLS LAST, opened_at DESC, l.incident_id
+ORDER BY l.event = 'resolved', l.excess_usd DESC NULLS LAST, opened_at DESC, l.incident_id

@@ -37,9 +37,14 @@ own AS (  -- only where `flushes` cannot tell: it costs more
     SELECT count(*) AS own_spans, max(received_at) AS last_of_own FROM spans WHERE NOT $whole
 ),
 open_ AS (
-    SELECT count(DISTINCT incident_id) AS open_incidents
-    FROM incidents
-    WHERE event = 'opened' AND incident_id NOT IN (SELECT incident_id FROM incidents WHERE event = 'resolved')
+    SELECT count(*) AS open_incidents
+    FROM (
+        SELECT event
+        FROM incidents
+        WHERE event IN ('opened', 'updated', 'resolved')
+        QUALIFY row_number() OVER (PARTITION BY incident_id ORDER BY sequence DESC, recorded_at DESC, event_id) = 1
+    )
+    WHERE event != 'resolved'
 )
 SELECT
     $now AS asked_at,

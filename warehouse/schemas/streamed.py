@@ -219,6 +219,7 @@ INCIDENTS = pa.schema(
         pa.field("scoped_by", pa.list_(pa.string())),
         pa.field("window_minutes", pa.int32()),
         pa.field("series", pa.list_(SERIES)),
+        pa.field("until", TIME),
     ]
 )
 """One event in an incident's life (``alerts.incidents`` names them); an incident is the fold of its events.
@@ -228,4 +229,5 @@ and feature are NULL unless it is of one alone. ``sequence`` of a notice is that
 who took it. ``contributors``: what explains the excess, by dimension and value. ``scoped_by``: which of tenant,
 feature, model, principal and provider make its scope, where NULL is unattributed; of the others it is about all values.
 ``window_minutes``: how far what was odd reached back when it opened; ``series``: what was odd, the first at least.
+``until``: of ``silenced``. ``note`` of ``feedback``: expected, unexpected, too small or planned.
 """
