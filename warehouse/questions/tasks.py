@@ -14,7 +14,7 @@ from warehouse.scope import identifier
 ONE = ("tenant", "feature", "environment", "principal", "outcome", "safe")
 SEVERAL = {"model": "models", "provider": "providers", "service": "services", "route": "routes"}
 PROMPT = {
-    "prompt_name": "regexp_replace(prompt_, '@[^@]*$', '')",
+    "prompt_name": "nullif(regexp_replace(prompt_, '@[^@]*$', ''), '')",
     "prompt_version": "nullif(regexp_extract(prompt_, '@([^@]*)$', 1), '')",
 }
 """Of ``name@version``."""
@@ -31,19 +31,28 @@ def task_places(used: Collection[str]) -> dict[str, str]:
         "{tells_tasks}": str(tells).lower(),
         "{lists_of_several}": "".join(map(_all_of, sorted(lists))),
         "{of_several}": columns,
+        "{of_none}": "".join(map(_none_is_null, sorted(lists))) if tells else "",
         "{of_prompt}": prompts,
     }
 
 
 def _all_of(lists: str) -> str:
     """A list over all hours of a task."""
-    return f"list_distinct(flatten(list({lists}) FILTER ({lists} IS NOT NULL))) AS {lists},"
+    known = f"coalesce({lists}, CASE WHEN calls > 0 THEN [''] END)"  # of an hour whose calls have none
+    return f"list_distinct(flatten(list({known}) FILTER ({known} IS NOT NULL))) AS {lists},"
 
 
 def _each_of(lists: str) -> str:
-    """A row for each value of a list, and one of a list without any."""
-    one = next((name for name, names in SEVERAL.items() if names == lists), "prompt_")
-    return f", unnest(if(array_length({lists}) > 0, {lists}, [NULL])) AS {one}"
+    """A row for each value of a list, '' among them, and one of a list without any."""
+    return f", unnest(if(array_length({lists}) > 0, {lists}, [NULL])) AS {_one_of(lists)}"
+
+
+def _none_is_null(lists: str) -> str:
+    return f" REPLACE (nullif({_one_of(lists)}, '') AS {_one_of(lists)})"
+
+
+def _one_of(lists: str) -> str:
+    return next((name for name, names in SEVERAL.items() if names == lists), "prompt_")
 
 
 def _none_of(name: str) -> str:

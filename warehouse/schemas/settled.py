@@ -105,7 +105,8 @@ TASKS = pa.schema(
 
 ``task``: what ``kind`` (task, session, trace) names it by; trace ids in hex. ``feature environment principal``: of its
 calls, the first in the alphabet where they differ. ``outcome``: success, failure, unknown; ``safe``: safe, unsafe,
-unknown; both of the whole task and the same in all its hours, as are ``review_minutes``, of people.
+unknown; both of the whole task and the same in all its hours, as are ``review_minutes``, of people. ``models providers
+prompts routes services``: values of its calls; where only some calls have one, '' stands for the others.
 """
 
 USER_DAYS = pa.schema(

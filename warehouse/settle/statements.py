@@ -104,8 +104,12 @@ def _places() -> dict[str, str]:
         "task_otherwise": _otherwise("n.", "b.", [name for name in _TASK_COLUMNS if name not in _TASK_KEY]),
         "task_spans": (
             "SELECT * REPLACE ("
-            "CASE WHEN billable THEN model END AS model, CASE WHEN billable THEN provider END AS provider), "
-            "CASE WHEN prompt_name IS NOT NULL THEN concat_ws('@', prompt_name, prompt_version) END AS prompt "
+            "CASE WHEN billable THEN coalesce(model, '') END AS model, "
+            "CASE WHEN billable THEN coalesce(provider, '') END AS provider, "
+            "CASE WHEN billable THEN coalesce(service, '') ELSE service END AS service, "
+            "CASE WHEN billable THEN coalesce(route, '') ELSE route END AS route), "
+            "CASE WHEN prompt_name IS NOT NULL THEN concat_ws('@', prompt_name, prompt_version) "
+            "WHEN billable THEN '' END AS prompt "
             "FROM judged WHERE in_task"
         ),
         "first_and_last": ", ".join(f"min({one}) AS first_{one}, max({one}) AS last_{one}" for one in _LISTS.values()),
@@ -115,7 +119,8 @@ def _places() -> dict[str, str]:
             f"list_sort(list(DISTINCT {one}) FILTER ({one} IS NOT NULL)) AS {many}" for many, one in _LISTS.items()
         ),
         "listed": ", ".join(
-            f"CASE WHEN t.first_{one} = t.last_{one} THEN [t.first_{one}] ELSE v.{many} END AS {many}"
+            f"CASE WHEN t.first_{one} <> t.last_{one} THEN v.{many} WHEN t.first_{one} <> '' THEN [t.first_{one}] END "
+            f"AS {many}"
             for many, one in _LISTS.items()
         ),
     }

@@ -75,5 +75,5 @@ counted AS (
     WHERE is_there AND ($start IS NULL OR hour >= $start) AND ($end IS NULL OR hour < $end)
 ),
 told AS (
-    SELECT *{of_prompt} FROM (SELECT *{of_several} FROM counted)
+    SELECT *{of_none}{of_prompt} FROM (SELECT *{of_several} FROM counted)
 )
