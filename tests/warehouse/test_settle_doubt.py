@@ -93,6 +93,23 @@ def test_what_a_flush_found_told_twice_stays_so_where_only_one_of_the_two_traces
     assert world.total()[0] == 1
 
 
+@pytest.mark.parametrize(("better", "worse"), [("client", "inner"), ("inner", "client")])
+def test_what_a_flush_put_together_across_traces_is_two_calls_where_a_call_around_one_of_them_has_come(
+    better: str, worse: str, tmp_path: Path
+):
+    ranks = {better: {"convention": "otel_genai"}, worse: {"convention": "openlit"}}
+    client = {"scope_name": "client", **ranks["client"], **USED}
+    world = World(tmp_path)
+    world.flush(
+        [span("a", **client), span("b", "c", trace="u", at=1, ms=98, scope_name="inner", **ranks["inner"], **USED)]
+    )
+    world.flush([span("c", trace="u", **client)], partition=1)
+
+    world.settle()
+
+    assert world.total()[0] == 2
+
+
 STREAM = {"request_model": "gpt-4o", "provider": "openai", "stream": True}
 HANDED_OVER = span("a", ms=5, scope_name="llama", late_chunk_at=START + dt.timedelta(milliseconds=900), **STREAM)
 READ = span("b", trace="u", at=600, ms=700, scope_name="sdk", input_tokens=1000, output_tokens=100, **STREAM)
