@@ -146,6 +146,17 @@ def test_a_record_whose_request_was_given_to_another_one_takes_the_request_of_th
     assert world.total()[0] == 2
 
 
+def test_a_record_that_was_put_to_another_instrumentation_s_span_takes_its_request_along(tmp_path: Path):
+    world = World(tmp_path)
+    world.flush([span("q", trace="q", **REQUEST)])
+    sdk = span("n", trace="n", scope_name="sdk", **REQUEST | {"convention": "otel_genai"})
+    world.flush([sdk, record("r", 280, 277)], partition=1)
+
+    world.settle()
+
+    assert world.total()[0] == 1
+
+
 def test_calls_through_two_client_libraries_stay_two_where_flushes_cut_them_apart(tmp_path: Path):
     world = World(tmp_path)
     model = {"request_model": "claude-sonnet-4-5", "provider": "anthropic", "input_tokens": 1000, "output_tokens": 50}
