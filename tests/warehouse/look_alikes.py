@@ -158,6 +158,10 @@ APART: dict[str, list[dict[str, Any]]] = {
         span("refused", trace="h", ms=2, stream=True, request_model="gpt-4o", convention="openinference", **FAILED),
         span("asked", at=30, ms=600, stream=True, request_model="gpt-4o", **USAGE),
     ],
+    "the usage record of a stream and the next stream, which another instrumentation saw begin as it ended": [
+        record("usage", at=300, took=177, **USAGE),
+        span("next", at=301, ms=600, stream=True, request_model="gpt-4o-mini", **USAGE),
+    ],
     "a stream and a usage record of another model": [
         span("request", trace="r", **REQUEST),
         record("usage", at=280, took=277, request_model="gpt-4o"),

@@ -93,6 +93,23 @@ def test_what_a_flush_found_told_twice_stays_so_where_only_one_of_the_two_traces
     assert world.total()[0] == 1
 
 
+@pytest.mark.parametrize(("better", "worse"), [("client", "inner"), ("inner", "client")])
+def test_what_a_flush_put_together_across_traces_is_two_calls_where_a_call_around_one_of_them_has_come(
+    better: str, worse: str, tmp_path: Path
+):
+    ranks = {better: {"convention": "otel_genai"}, worse: {"convention": "openlit"}}
+    client = {"scope_name": "client", **ranks["client"], **USED}
+    world = World(tmp_path)
+    world.flush(
+        [span("a", **client), span("b", "c", trace="u", at=1, ms=98, scope_name="inner", **ranks["inner"], **USED)]
+    )
+    world.flush([span("c", trace="u", **client)], partition=1)
+
+    world.settle()
+
+    assert world.total()[0] == 2
+
+
 STREAM = {"request_model": "gpt-4o", "provider": "openai", "stream": True}
 HANDED_OVER = span("a", ms=5, scope_name="llama", late_chunk_at=START + dt.timedelta(milliseconds=900), **STREAM)
 READ = span("b", trace="u", at=600, ms=700, scope_name="sdk", input_tokens=1000, output_tokens=100, **STREAM)
@@ -127,6 +144,17 @@ def test_a_record_whose_request_was_given_to_another_one_takes_the_request_of_th
     world.settle()
 
     assert world.total()[0] == 2
+
+
+def test_a_record_that_was_put_to_another_instrumentation_s_span_takes_its_request_along(tmp_path: Path):
+    world = World(tmp_path)
+    world.flush([span("q", trace="q", **REQUEST)])
+    sdk = span("n", trace="n", scope_name="sdk", **REQUEST | {"convention": "otel_genai"})
+    world.flush([sdk, record("r", 280, 277)], partition=1)
+
+    world.settle()
+
+    assert world.total()[0] == 1
 
 
 def test_calls_through_two_client_libraries_stay_two_where_flushes_cut_them_apart(tmp_path: Path):

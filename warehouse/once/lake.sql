@@ -1,6 +1,6 @@
 -- What the once rules read, from the columns that the lake keeps; `spans` also carries `row`, a number of its own per
 -- row, and `ledger`. A flush knew more (flush.sql) and has filled gaps from what it suppressed, so what it decided holds: of the
--- spans that it looked at only those that it billed are judged again, together with those of other flushes.
+-- spans that it looked at only those that it billed are judged again, together with those of other flushes (and `reopened`).
 CREATE TEMP VIEW given AS
 SELECT
     ledger,  -- rules never look from one into another; a lake is one

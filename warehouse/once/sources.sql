@@ -145,12 +145,13 @@ FROM (
         told.output_tokens IS NOT DISTINCT FROM sum_told.output_tokens AS same_output,
         coalesce(told.stamp = sum_told.stamp, true) AS at_home,
         CASE
-            WHEN told.successor_why = 'told_before' AND told.successor_id IS NOT NULL OR wrapped.leaves > 1 THEN 9
+            WHEN decided.successor_why = 'told_before' OR wrapped.leaves > 1 THEN 9
             ELSE vagueness_of_word(told.provider, told.server_address)
         END AS provider_vagueness
     FROM told
     JOIN sum_told USING (billed)
     LEFT JOIN wrapped ON wrapped.outer_row = told.row
+    LEFT JOIN decided ON decided.row = told.row
 ) AS t
 JOIN sum_told AS s ON s.billed = t.billed
 LEFT JOIN split ON split.record = t.billed

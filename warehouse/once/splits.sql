@@ -10,18 +10,23 @@
 -- minute before. Where a flush has given the request of one record to a later one, a settlement has the earlier record left and
 -- the request of the later one, both within the stream that was made: they are put together too.
 -- A request may stand for a call that is told in full inside it (an SDK's own span): then that call is billed, and the
--- record tells it again.
+-- record tells it again. So may a record that a flush has put to another instrumentation's span, before its request came.
 CREATE TEMP TABLE split AS
 WITH RECURSIVE
 asked AS (
     SELECT *, NULL::BIGINT AS inner_call FROM told_once
     UNION ALL BY NAME
-    SELECT s.*, f.last AS inner_call
+    SELECT s.* REPLACE (
+        CASE WHEN s.is_usage_record THEN s.ended_us - CAST(coalesce(s.reported_ms, 0) * 1000 AS BIGINT) ELSE s.started_us END
+            AS started_us
+    ), f.last AS inner_call
     FROM stands_for AS f
     JOIN span AS s ON s.row = f.row
-    WHERE s.is_call AND s.usage_rank IS NULL AND NOT EXISTS (  -- else a flush has given it its record
+    WHERE s.is_call AND (s.usage_rank IS NULL OR s.is_usage_record) AND NOT EXISTS (  -- else a flush has given it its record
         FROM span AS r WHERE r.ledger = s.ledger AND r.span_id = s.successor_id AND r.convention = s.convention
     )
+    WINDOW of_call AS (PARTITION BY f.last, s.teller)
+    QUALIFY NOT (bool_or(s.is_usage_record) OVER of_call AND bool_or(NOT s.is_usage_record) OVER of_call)
 ),
 stream AS (
     SELECT *, hangs_by_reader(scope_version) AS is_hung, row_number() OVER (
@@ -33,7 +38,7 @@ stream AS (
     WHERE has_time AND NOT has_request AND (
         is_usage_record OR (
             stream IS DISTINCT FROM false AND status IS DISTINCT FROM 'error'
-            AND convention IN (SELECT convention FROM told_once WHERE is_usage_record)
+            AND convention IN (SELECT convention FROM asked WHERE is_usage_record)
         )
     )
 ),
@@ -49,6 +54,7 @@ edge AS (
         AND c.service IS NOT DISTINCT FROM r.service
         AND c.request_model IS NOT DISTINCT FROM r.request_model
         AND NOT c.is_usage_record
+        AND (c.inner_call IS NULL OR r.inner_call IS NULL)
         AND (c.usage_rank IS NULL OR (c.stream AND c.input_tokens = r.input_tokens AND c.output_tokens = r.output_tokens))
         AND CASE WHEN r.parent_span_id IS NOT NULL AND c.parent_span_id IS NOT NULL
             THEN r.trace_id = c.trace_id AND (
@@ -79,7 +85,8 @@ apart AS (
         CASE WHEN bool_or(is_usage_record) OVER of_trace AND bool_or(NOT is_usage_record) OVER of_trace
             THEN trace_id END AS own_trace
     FROM stream
-    WHERE (is_hung OR parent_span_id IS NULL) AND (is_usage_record OR (stream AND usage_rank IS NULL))
+    WHERE (is_hung OR parent_span_id IS NULL)
+        AND CASE WHEN is_usage_record THEN inner_call IS NULL ELSE stream AND usage_rank IS NULL END
         AND row NOT IN (SELECT unnest([request, record]) FROM pick WHERE chosen)
     WINDOW of_trace AS (PARTITION BY ledger, trace_id, teller, service, kind, request_model, tenant)
 ),

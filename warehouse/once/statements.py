@@ -24,10 +24,12 @@ RULES = ("records", "providers", "lineage", "wrappers", "responses", "splits", "
 Found = TypeVar("Found")
 
 _NEEDS: Mapping[str, tuple[str, ...]] = {
-    "inside": ("nested",),
+    "enclosed": ("nested",),
+    "inside": ("enclosed",),
     "summed": ("inside",),
     "wrapper": ("inside",),
     "wrapped": ("wrapper",),
+    "reopened": ("copied",),
     "known_step": ("wrapped", "copied"),
     "leaf": ("known_step", "shared", "split", "twins"),
     "stands_for": ("known_step",),

@@ -33,9 +33,10 @@ CREATE TEMP MACRO heard_elsewhere(a, b) AS coalesce(
     a.late_chunk_us NOT BETWEEN b.started_us - 10_000 AND coalesce(b.late_chunk_us, b.ended_us) + 10_000, false
 );
 
--- `a` ended as it handed its stream over, where `b` began: it did not fail and had not counted, or was lent the same counts.
+-- `a` ended as it handed its stream over, where `b` began: it did not fail and had not counted, or was lent the same counts. A
+-- usage record ends as its stream does.
 CREATE TEMP MACRO counted_alike(a, b) AS a.stream AND b.stream AND a.some_input = b.some_input AND a.some_output = b.some_output;
-CREATE TEMP MACRO handed_to(a, b) AS abs(a.ended_us - b.taken_us) <= 100_000
+CREATE TEMP MACRO handed_to(a, b) AS abs(a.ended_us - b.taken_us) <= 100_000 AND NOT (a.is_usage_record OR a.has_request)
     AND (counted_alike(a, b) OR (a.stream AND b.stream AND a.usage_rank IS NULL AND a.status IS DISTINCT FROM 'error'));
 
 -- Who else tells of the same call for certain.

@@ -29,11 +29,12 @@ QUALIFY row_number() OVER (PARTITION BY row ORDER BY repeats DESC, steps, billed
 CREATE TEMP TABLE verdict AS
 SELECT
     s.row,
-    s.is_call AND u.billed IS NULL AND s.successor_id IS NULL AS billable,  -- what stands for it may not be here
-    CASE WHEN b.row IS NULL THEN s.successor_id WHEN b.is_call THEN b.span_id END AS suppressed_by,
-    CASE WHEN s.successor_id IS NOT NULL THEN s.successor_why ELSE coalesce(u.why, CASE WHEN NOT s.is_call THEN 'no_model_call' END)
+    s.is_call AND u.billed IS NULL AND d.row IS NULL AS billable,  -- what stands for it may not be here
+    CASE WHEN b.row IS NULL THEN d.successor_id WHEN b.is_call THEN b.span_id END AS suppressed_by,
+    CASE WHEN d.row IS NOT NULL THEN d.successor_why ELSE coalesce(u.why, CASE WHEN NOT s.is_call THEN 'no_model_call' END)
     END AS why
 FROM span AS s
+LEFT JOIN decided AS d ON d.row = s.row
 LEFT JOIN successor AS u ON u.row = s.row
 LEFT JOIN span AS b ON b.row = u.billed
 UNION ALL

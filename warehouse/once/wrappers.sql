@@ -11,7 +11,7 @@
 -- inside), else the first. A client around parts of its request (each choice that vLLM made, each with the whole prompt)
 -- wraps none of them: it alone tells what was used, and same_response knows them by its id.
 -- `repeats` = it is that leaf's own call seen from outside: then each may fill the other's gaps.
-CREATE TEMP TABLE inside AS
+CREATE TEMP TABLE enclosed AS
 WITH RECURSIVE up AS (
     SELECT row AS inner_row, outer_call AS outer_row, outer_work AS apart, true AS direct FROM call WHERE outer_call IS NOT NULL
     UNION ALL
@@ -19,16 +19,17 @@ WITH RECURSIVE up AS (
     FROM up
     JOIN call AS c ON c.row = up.outer_row
     WHERE c.outer_call IS NOT NULL
-),
-enclosed AS (
-    SELECT up.*
-    FROM up
-    JOIN call AS o ON o.row = up.outer_row
-    JOIN call AS i ON i.row = up.inner_row
-    WHERE NOT (
-        o.service IS NOT DISTINCT FROM i.service AND o.has_time AND i.has_time AND i.started_us > o.ended_us
-    )
 )
+SELECT
+    up.*,
+    (o.source_partition, o.source_offset, o.received_us) IS DISTINCT FROM (i.source_partition, i.source_offset, i.received_us)
+        AS came_apart
+FROM up
+JOIN call AS o ON o.row = up.outer_row
+JOIN call AS i ON i.row = up.inner_row
+WHERE NOT (o.service IS NOT DISTINCT FROM i.service AND o.has_time AND i.has_time AND i.started_us > o.ended_us);
+
+CREATE TEMP TABLE inside AS
 SELECT
     up.outer_row, up.inner_row, up.apart, up.direct,
     o.kind = i.kind AS same_kind,
@@ -112,13 +113,33 @@ QUALIFY row_number() OVER (
     PARTITION BY outer_row ORDER BY same_id DESC, apart, same_usage DESC, leaf_worked DESC, started_us, span_id, leaf
 ) = 1;
 
+-- What was decided of a span before: the wire copy's parent, or at settlement what its flush has put it to. A flush that had
+-- not all of a call may have put its inner span to another trace's (same_call) without what stands around it, which may be
+-- told by the other one's instrumentation. So what was put together across traces without a common id holds no longer where
+-- another message has brought a call around or inside one of the two: these are judged again.
+CREATE TEMP TABLE reopened AS
+WITH grown AS (
+    SELECT unnest([outer_row, inner_row]) AS row FROM enclosed WHERE came_apart
+)
+SELECT s.row
+FROM call AS s
+JOIN span AS b ON b.ledger = s.ledger AND b.span_id = s.successor_id
+WHERE s.successor_why = 'told_before' AND (s.row IN (SELECT row FROM grown) OR b.row IN (SELECT row FROM grown))
+GROUP BY s.row
+HAVING bool_and(b.trace_id <> s.trace_id AND b.teller <> s.teller AND coalesce(b.made_id <> s.made_id, true));
+
+CREATE TEMP TABLE decided AS
+SELECT row, ledger, trace_id, successor_id, successor_why
+FROM span
+WHERE successor_id IS NOT NULL AND row NOT IN (SELECT row FROM reopened);
+
 -- What a span stands for already: a wrapper for its leaf, else a span with a successor for that one. `last` is the end of
 -- the chain, where every step of it is the same call.
 CREATE TEMP TABLE known_step AS
 SELECT outer_row AS row, leaf AS next_row, 'wraps_call' AS why, repeats FROM wrapped
 UNION ALL
 SELECT s.row, arg_min(b.row, (b.trace_id <> s.trace_id, b.row)), any_value(s.successor_why), true
-FROM span AS s
+FROM decided AS s
 JOIN span AS b ON b.ledger = s.ledger AND b.span_id = s.successor_id AND b.row <> s.row
 WHERE s.row NOT IN (SELECT outer_row FROM wrapped)
 GROUP BY s.row;
@@ -126,7 +147,7 @@ GROUP BY s.row;
 CREATE TEMP TABLE leaf AS
 SELECT *
 FROM call
-WHERE successor_id IS NULL AND row NOT IN (SELECT outer_row FROM wrapped);
+WHERE row NOT IN (SELECT row FROM decided) AND row NOT IN (SELECT outer_row FROM wrapped);
 
 CREATE TEMP TABLE stands_for AS
 WITH RECURSIVE walk AS (

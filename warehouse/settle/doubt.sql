@@ -2,8 +2,8 @@
 -- is not too old to be judged with others.
 CREATE TEMP VIEW kept AS
 SELECT
-    trace_id, span_id, parent_span_id, tenant, service, kind_of(operation) AS kind, request_model, billable, spans.stream,
-    convention, coalesce(input_tokens, output_tokens) IS NOT NULL AS is_counted,
+    trace_id, span_id, parent_span_id, tenant, service, kind_of(operation) AS kind, request_model, billable, suppressed_by,
+    spans.stream, convention, coalesce(input_tokens, output_tokens) IS NOT NULL AS is_counted,
     coalesce(scope_name, nullif(concat_ws(' ', convention, scope_version), '')) AS teller,
     started_at, ended_at, duration_ms, late_chunk_at, response_id,
     hour_of(ended_at) AS hour,

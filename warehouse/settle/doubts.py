@@ -51,10 +51,11 @@ def find_doubtful(connection: Connection, window: tuple[datetime, datetime], fre
     for share in range(shares):
         _set(connection, shares=shares, share=share)
         connection.execute(read_sql("several"))
-    if connection.execute("FROM spoken LIMIT 1").fetchall():
-        for hours in chunk(fresh, SHARE_SPANS):
-            _set(connection, first_hour=hours[0].start - HOUR, last_hour=hours[-1].start + HOUR)
-            connection.execute(read_sql("beside"))
+    names = ("together", "beside") if connection.execute("FROM spoken LIMIT 1").fetchall() else ("together",)
+    for hours in chunk(fresh, SHARE_SPANS):
+        _set(connection, first_hour=hours[0].start - HOUR, last_hour=hours[-1].start + HOUR)
+        for name in names:
+            connection.execute(read_sql(name))
     connection.execute(read_sql("doubtful"))
     _repeat(connection, "reach")
     return _count(connection)
