@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
+from alerts.advice import advise
 from alerts.explain import share
 from alerts.incidents import RESOLVED, UNATTRIBUTED, Contributor, Event, Scope
 
@@ -78,6 +79,7 @@ def details(event: Event) -> dict[str, str]:
         "excess_per_hour": dollars(event.excess_usd_per_hour),
         "cause": name_causes(event.contributors, event.excess_usd),
         "incident_id": event.incident_id,
+        **advise(event.signal),
     }
 
 
