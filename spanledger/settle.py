@@ -9,7 +9,7 @@ An hour is over when everything that ended in it has had `settle.lateness_minute
 it: the difference is a line of its own. May run beside workers and beside itself, as often as you like: what is
 settled already adds nothing. --close-month closes a month for bookings too: what comes later about its hours is booked
 in the next one. JSON is one object; of a month that was closed `month_number` is the settlement that did it, 0 = it was
-closed already.
+closed already, null = it could not be closed: exit code 2, and what was settled before that stands and is told.
 """
 
 from __future__ import annotations
@@ -43,18 +43,22 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from spanledger.answers import plain
 
     month = _month(args.close_month) if args.close_month else None
-    done = [_settle(args.until, settings)]
-    if month is not None:
-        done.append(_close_month(month, settings))
-    if args.format == "json":
-        said = asdict(done[0])
-        if month is not None:
-            said |= {"months_closed_to": done[1].months_closed_to, "month_number": done[1].number}
-        print(json.dumps({name: plain(value) for name, value in said.items()}))
-    else:
-        print(_say(done[0]))
-        if month is not None:
-            print(f"all months before {done[1].months_closed_to:%Y-%m} are closed for bookings")
+    done = _settle(args.until, settings)
+    closed = None
+    try:
+        closed = _close_month(month, settings) if month is not None else None
+    finally:  # whatever becomes of the month, the settlement stands
+        if args.format == "json":
+            said = asdict(done)
+            if closed is not None:
+                said["months_closed_to"] = closed.months_closed_to
+            if month is not None:
+                said["month_number"] = closed.number if closed is not None else None
+            print(json.dumps({name: plain(value) for name, value in said.items()}))
+        else:
+            print(_say(done))
+            if closed is not None:
+                print(f"all months before {closed.months_closed_to:%Y-%m} are closed for bookings")
     return 0
 
 

@@ -59,6 +59,26 @@ def test_without_a_name_it_lists_the_questions_and_what_they_take(capsys: pytest
 
 
 @pytest.mark.usefixtures("lake")
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (
+            ["--bucket", "day", "--param", "zone=Asia/Kolkata"],
+            "leave out --bucket or --param zone, or ask `spend` without --as-of-settlement, which is kept by",
+        ),
+        (["--from", "2026-03-01T12:30:00Z"], "--from = '2026-03-01T12:30:00Z': the books are kept by the hour: "),
+        (["--bucket", "minute"], "--bucket = 'minute': must be one of hour, day, month"),
+    ],
+)
+def test_spend_as_of_a_settlement_is_refused_in_words_of_the_command_line(
+    flags: list[str], told: str, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["report", "spend", *flags, "--as-of-settlement", "1"]) == 2
+
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("lake")
 def test_a_table_is_aligned_and_ends_with_a_total_that_says_how_much_is_priced(capsys: pytest.CaptureFixture[str]):
     code = main(["report", "spend", "--by", "tenant,feature"])
 

@@ -62,6 +62,17 @@ def test_settling_and_closing_a_month_as_json_is_one_object(capsys: pytest.Captu
     assert (said["number"], said["month_number"], said["months_closed_to"]) == (1, 2, "2026-11-01")
 
 
+def test_what_was_settled_is_told_where_the_month_cannot_be_closed(capsys: pytest.CaptureFixture[str]):
+    assert main(["settle", "--close-month", "2126-10", "--format", "json"]) == 2
+
+    told = capsys.readouterr()
+    said = json.loads(told.out)
+    assert (said["number"], said["settled_usd"], said["month_number"]) == (1, "0.003500000000", None)
+    assert "2126-10 cannot be closed" in told.err
+    assert main(["settle", "--close-month", "2126-10"]) == 2
+    assert capsys.readouterr().out.startswith("nothing new; all hours before 2026-")
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -53,7 +53,7 @@ def test_who_has_more_weight_bears_no_less(total: int, weights: dict[str, int]):
 
 
 SUMS = st.fixed_dictionaries(
-    {"booked": AMOUNTS, "cost": AMOUNTS, "calls": st.integers(-5, 10**6), "tokens": st.integers(-5, 10**12)}
+    {"unattributed": AMOUNTS, "cost": AMOUNTS, "calls": st.integers(-5, 10**6), "tokens": st.integers(-5, 10**12)}
 )
 
 
@@ -206,6 +206,25 @@ holds."CC-9" = ["Labs", "unattributed"]
 
     assert sums([line for line in lines if line["line"] == "allocated"], by) == {(None,): Decimal(5)}
     assert sums(lines, "period")[NOVEMBER,] == 5 * COST + 5
+
+
+def test_what_calls_without_a_tenant_cost_is_shared_whoever_bears_it(settled: World):
+    """Of four calls and a late one, beta's is of no unit and one of no tenant."""
+    levels = '[levels.unit]\nover = "tenant"\nholds.Retail = ["acme"]\nholds.Labs = ["gamma", "unattributed"]\n'
+
+    def shared(to: str, by: str) -> dict[tuple[Any, ...], Decimal]:
+        plans = said(levels + f'[[allocations]]\nname = "x"\nshare = "unattributed"\nrule = "even"\nto = "{to}"\n')
+        snapshot = Warehouse(settled.settings, plans.levels).snapshot()
+        return sums(
+            [line for line in charge_back(snapshot, ALL, plans, by=by).to_pylist() if line["line"] == "allocated"], by
+        )
+
+    assert shared("unit", "unit") == {("Retail",): COST / 2, ("Labs",): -COST / 2}  # Labs bore all of it
+    assert shared("unit", "tenant") == {}  # which of Retail's tenants bears it is not said
+    assert shared("feature", "feature") == {("chat",): COST, (None,): -COST}
+    assert shared("model", "model") == {}  # the one that they went to takes over its own
+    third = (COST / 3).quantize(Decimal("1e-12"))
+    assert abs(shared("tenant", "unit")["Retail",] - third) <= Decimal("1e-12")
 
 
 def test_what_changes_of_a_closed_month_moves_no_share_of_the_next_one(tmp_path: Path):

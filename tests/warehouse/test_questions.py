@@ -517,7 +517,8 @@ def test_windows_of_what_is_kept_by_the_hour_are_whole_hours(name: str):
 def test_no_day_that_begins_within_an_hour_is_made_of_what_is_kept_by_the_hour(zone: str):
     books = load_question("settled-spend")
 
-    with pytest.raises(BadQuestion, match=f"zone = '{zone}': the books are kept by the hour .* or ask `spend`"):
+    told = f"zone = '{zone}': the books are kept by the hour .* or ask `spend` without as_of_settlement,"
+    with pytest.raises(BadQuestion, match=told):
         books.parse({"zone": zone, "bucket": "day"})
     assert load_question("spend").parse({"zone": zone, "bucket": "day"})["zone"] == zone
     assert books.parse({"zone": zone})["zone"] == zone

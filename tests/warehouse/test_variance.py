@@ -21,7 +21,10 @@ from warehouse.planning.file import parse_plans
 from warehouse.planning.periods import midnight, period_before, period_of
 from warehouse.planning.variance import AMOUNTS
 
-CAUSES = ("calls_usd", "tokens_per_call_usd", "model_mix_usd", "cache_share_usd", "price_usd", "other_usd")
+CAUSES = (
+    *("calls_usd", "tokens_per_call_usd", "model_mix_usd", "cache_share_usd"),
+    *("price_usd", "other_usd", "corrections_usd"),
+)
 HOUR = dt.timedelta(hours=1)
 OCTOBER = dt.datetime(2026, 10, 1, tzinfo=dt.UTC)
 NOVEMBER = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
@@ -250,6 +253,51 @@ def test_swapped_months_negate_each_part(books: Books):
 
     for row in books.report("variance", **MONTHS):
         assert told(back[row["tenant"]]) == {name: -part for name, part in told(row).items()}
+
+
+@pytest.fixture
+def corrected(tmp_path: Path) -> Books:
+    """Two calls in September and three in October, into which a price and a call of the closed September are booked."""
+    books = Books(tmp_path)
+    nothing = {"calls": 0, "priced_calls": 0, "input_tokens": 0}
+    late = {"period": OCTOBER.date(), "entry": "late"}
+    books.settle([line(FIRST, 2), line(FIRST, 2), *(line(OCTOBER, 2) for _ in range(3))], NOVEMBER)
+    books.settle([line(FIRST, "1.5", **late | nothing), line(FIRST, 7, **late), line(OCTOBER, 4)], NOVEMBER)
+    books.settle([line(FIRST, 0, cost_usd=None, price_status="unpriced", **late | {"priced_calls": 0})], NOVEMBER)
+    return books
+
+
+def test_what_changed_of_a_closed_month_is_corrections_and_nothing_else(corrected: Books):
+    (row,) = corrected.report("variance", **MONTHS)
+
+    assert told(row) == {"calls_usd": Decimal("4.5"), "price_usd": Decimal("1.5"), "corrections_usd": Decimal("8.5")}
+    assert sum(row[name] for name in CAUSES) == row["difference_usd"] == row["usd"] - row["base_usd"]
+    assert (row["base_usd"], row["usd"], row["calls"], row["unpriced_calls"]) == (4, Decimal("18.5"), 5, 1)
+
+
+def test_corrections_in_the_period_before_are_taken_off(corrected: Books):
+    (row,) = corrected.report("variance", start=FIRST, end=OCTOBER, base_start=OCTOBER, base_end=NOVEMBER)
+
+    assert row["corrections_usd"] == Decimal("-8.5")
+    assert sum(row[name] for name in CAUSES) == row["difference_usd"] == Decimal("-14.5")
+
+
+def test_a_budget_has_no_corrections_and_its_period_may(corrected: Books):
+    budget, _ = corrected.report("variance", plans(BUDGETS), against="budget", **MONTHS)
+
+    assert budget["corrections_usd"] == Decimal("8.5")
+    assert sum(budget[name] for name in CAUSES) == budget["difference_usd"]
+
+
+def test_where_all_that_was_booked_are_corrections_it_is_known_what_they_cost(tmp_path: Path):
+    books = Books(tmp_path)
+    books.settle([line(FIRST, 2)], OCTOBER)
+    books.settle([line(FIRST, -2, period=OCTOBER.date(), entry="late", calls=-1, priced_calls=-1)], NOVEMBER)
+
+    (row,) = books.report("variance", **MONTHS)
+
+    assert told(row) == {"calls_usd": Decimal(-2), "corrections_usd": Decimal(-2)}
+    assert row["usd"] == -2
 
 
 BUDGETS = """

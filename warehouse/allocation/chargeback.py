@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from warehouse.allocation.file import BASES, Dimensions, Rule
+from warehouse.allocation.file import BASES, UNATTRIBUTED, Dimensions, Rule
 from warehouse.allocation.shares import split
 from warehouse.errors import BadQuestion
 from warehouse.questions import load_question
@@ -29,8 +29,8 @@ NAME = "chargeback"
 LINES = ("direct", "adjustment", "allocated")
 """In the order of a statement."""
 Bearers = Mapping[str | None, Mapping[str, int]]
-"""Of one month, by value of a dimension: ``cost`` in picodollars, ``calls``, ``tokens`` of its calls; ``booked``: the
-picodollars that are booked in it, with what changed of closed months."""
+"""Of one month, by value of a dimension: ``cost`` in picodollars, ``calls``, ``tokens`` of its calls;
+``unattributed``: picodollars of calls without a tenant that are booked in it, with what changed of closed months."""
 Share = tuple[str | None, int]
 
 
@@ -89,16 +89,17 @@ def _is_seen(rule: Rule, bearer: str | None, scope: Scope) -> bool:
 def _months(rule: Rule, snapshot: WarehouseSnapshot, params: Mapping[str, object]) -> dict[date, Bearers]:
     """By month who bears what already; also months of which a rule alone tells."""
     asked = {name: value for name, value in params.items() if name not in ("by", "detail")}
-    rows = snapshot.ask(NAME, ALL, **asked, by=rule.to, detail="").to_pylist()
+    rows = snapshot.ask(NAME, ALL, **asked, by=tuple(dict.fromkeys(("tenant", rule.to))), detail="").to_pylist()
     values = load_question(NAME).parse(asked)
     found: dict[date, dict[str | None, dict[str, int]]] = {}
     for month in rule.months or ():
         if _within(month, values):
             found[month] = {}
     for row in rows:
-        sums = found.setdefault(row["period"], {}).setdefault(row[rule.to], dict.fromkeys(("booked", *BASES), 0))
+        sums = found.setdefault(row["period"], {}).setdefault(row[rule.to], dict.fromkeys((UNATTRIBUTED, *BASES), 0))
         picos = int((row["cost_usd"] or Decimal(0)).scaleb(12))
-        sums["booked"] += picos
+        if row["tenant"] is None:
+            sums[UNATTRIBUTED] += picos
         if row["corrects"] is None:
             sums["cost"] += picos
             sums["calls"] += row["calls"]
@@ -114,18 +115,15 @@ def _within(month: date, values: Mapping[str, Any]) -> bool:
 def shares_of(rule: Rule, month: date, bearers: Bearers) -> list[Share]:
     """(who, picodollars) of one month; None = nobody. They add up to what is shared of amounts, else to nothing.
 
-    What unattributed calls cost is in the ledger already: what others take over is taken off it.
+    What unattributed calls cost is in the ledger already: what others take over is taken off those whose it is there.
     """
     known = {name: sums for name, sums in bearers.items() if name is not None}
-    nobody = bearers.get(None, {}).get("booked", 0)
-    total = nobody if rule.months is None else rule.months.get(month, 0)
+    stands = {name: sums[UNATTRIBUTED] for name, sums in bearers.items()}
+    total = sum(stands.values()) if rule.months is None else rule.months.get(month, 0)
     parts = split(total, _weights(rule, known)) if rule.rule != "visible" else {}
-    shares: list[Share] = list(parts.items())
-    if rule.months is not None and not parts:
-        shares.append((None, total))
-    elif rule.months is None and parts:
-        shares.append((None, -total))
-    return shares
+    if rule.months is not None:
+        return list(parts.items()) if parts else [(None, total)]
+    return [*parts.items(), *((name, -picos) for name, picos in stands.items())] if parts else []
 
 
 def _weights(rule: Rule, known: Mapping[str, Mapping[str, int]]) -> dict[str, int]:

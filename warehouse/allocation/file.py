@@ -17,7 +17,7 @@ from warehouse.schemas import TABLES
 from warehouse.schemas.settled import LEDGER_DIMENSIONS
 
 UNATTRIBUTED = "unattributed"
-"""What stands in the file for calls without a value."""
+"""What stands in the file for calls without a value; to share: for those without a tenant."""
 RULES = ("even", "proportional", "fixed", "visible")
 BASES = ("cost", "calls", "tokens")
 SHARED = ("amounts", UNATTRIBUTED)
@@ -38,7 +38,7 @@ _TAKEN = {name for table in _GROUPED for name in TABLES[table].schema.names} | {
 class Rule:
     """How one shared cost is divided over the values of ``to``.
 
-    ``months``: picodollars by first day of a month, None = what calls without a value of ``to`` cost. ``parts``: of the
+    ``months``: picodollars by first day of a month, None = what calls without a tenant cost. ``parts``: of the
     rule ``fixed``, in millionths of a percent, 100 percent together.
     """
 

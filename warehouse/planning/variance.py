@@ -1,7 +1,8 @@
 """The report ``variance``: two periods, or a period and its budget or forecast, and what made the difference.
 
 A budget or a forecast is one sum; its calls, mix and prices are those of the period before, as often as the sum pays
-for. So the parts say what came otherwise than in that period, and what is left of the sum is calls.
+for. So the parts say what came otherwise than in that period, and what is left of the sum is calls. Corrections of
+closed months, booked in a period, are no calls or prices of it: they are a part by themselves.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ PARTS = {
 }
 SUMS = {"volume_usd": ("calls_usd", "tokens_per_call_usd"), "mix_usd": ("model_mix_usd", "cache_share_usd")}
 AMOUNTS = (
-    *("base_usd", "usd", "difference_usd", "volume_usd", "mix_usd", "price_usd", "other_usd"),
+    *("base_usd", "usd", "difference_usd", "volume_usd", "mix_usd", "price_usd", "other_usd", "corrections_usd"),
     *("calls_usd", "tokens_per_call_usd", "model_mix_usd", "cache_share_usd"),
 )
 COUNTS = ("base_calls", "calls", "base_unpriced_calls", "unpriced_calls")
@@ -52,17 +53,24 @@ class Period:
     """What a group did in one period."""
 
     cells: dict[tuple[object, ...], Cell] = field(default_factory=dict)
+    corrections: list[Cell] = field(default_factory=list)
     unpriced_calls: int = 0
 
     @property
     def calls(self) -> int:
         """Priced ones."""
-        return int(sum(cell.calls for cell in self.cells.values()))
+        return int(sum(cell.calls for cell in (*self.cells.values(), *self.corrections)))
+
+    @property
+    def corrected(self) -> int:
+        """Picodollars that corrections of closed months are."""
+        return int(sum(cell.cost for cell in self.corrections))
 
     @property
     def picos(self) -> int | None:
         """Cost; None where there are calls and none has a price."""
-        return int(cost_of(self.cells)) if self.cells or not self.unpriced_calls else None
+        is_known = self.cells or self.corrections or not self.unpriced_calls
+        return int(cost_of(self.cells)) + self.corrected if is_known else None
 
 
 def vary(snapshot: WarehouseSnapshot, scope: Scope, plans: Plans, **params: object) -> pa.Table:
@@ -114,7 +122,11 @@ def _read(asked: Asked, mix: Sequence[str], stretch: Stretch) -> dict[Group, Per
     for row in answer.to_pylist():
         period = found.setdefault(tuple(row[name] for name in asked.by), Period())
         period.unpriced_calls += row["unpriced_calls"]
-        if row["calls"] or row["cost_usd"]:
+        if not (row["calls"] or row["cost_usd"]):
+            continue
+        if row["corrects"] is not None:
+            period.corrections.append(_cell(row))
+        else:
             period.cells[tuple(row[name] for name in mix)] = _cell(row)
     return found
 
@@ -175,6 +187,7 @@ def _compared(before: Period, after: Period, plan: int | None = None, *, planned
         if cost <= 0:
             return found
         cells = scaled(before.cells, base / cost)
+    found["corrections_usd"] = to_usd(after.corrected - (0 if planned else before.corrected))
     return found | _parts(split_difference({} if planned and not base else cells, after.cells))
 
 

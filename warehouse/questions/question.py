@@ -42,7 +42,7 @@ class Question:
     books: str = ""
 
     def parse(self, given: Mapping[str, object], named: Callable[[str], str] = str) -> dict[str, Value]:
-        """All parameters, those not given by their defaults. Raises BadQuestion.
+        """All parameters, those not given by their defaults. Raises BadQuestion, also for the question asked instead.
 
         ``named`` says how the asker wrote a parameter's name: a flag, on a command line.
         """
@@ -56,6 +56,9 @@ class Question:
             first, after = named("start"), named("end")
             raise BadQuestion(f"{first} {start.isoformat()} must be before {after} {end.isoformat()}")
         self._check_buckets(values, named)
+        if self.books and values["as_of_settlement"] is not None:
+            levels = next((one.levels for one in self.takes if one.levels), ())
+            load_question(self.books).knowing(levels).parse(given, named)
         return values
 
     def _check_buckets(self, values: Mapping[str, Value], named: Callable[[str], str]) -> None:
@@ -66,7 +69,8 @@ class Question:
             if is_hourly and begins_within_hours(zone):
                 raise BadQuestion(
                     f"{named('zone')} = {zone!r}: the books are kept by the hour of UTC, days there begin within one; "
-                    f"leave out {named(one.name)} or the zone, or ask `spend`, which is kept by the minute"
+                    f"leave out {named(one.name)} or {named('zone')}, "
+                    f"or ask `spend` without {named('as_of_settlement')}, which is kept by the minute"
                 )
 
     def keys(self, values: Mapping[str, Value]) -> dict[str, str]:

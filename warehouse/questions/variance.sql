@@ -11,21 +11,22 @@
 -- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
 -- gives base_usd: USD of the period before, of the budget or of the forecast; NULL where nothing is priced
 -- gives usd: USD of this period, exact; NULL where nothing is priced
--- gives difference_usd: usd - base_usd = volume_usd + mix_usd + price_usd + other_usd, to the picodollar
+-- gives difference_usd: usd - base_usd = volume_usd + mix_usd + price_usd + other_usd + corrections_usd, to the picodollar
 -- gives volume_usd: calls_usd + tokens_per_call_usd
 -- gives mix_usd: model_mix_usd + cache_share_usd
 -- gives price_usd: what the same tokens of the same kind and model cost more
 -- gives other_usd: what is no token: searches, seconds, pages; NULL, as all parts, where there is nothing to compare with
+-- gives corrections_usd: calls and prices of months that were closed already, booked in this period; they are in no other part
 -- gives calls_usd: more priced calls, all else as it was
 -- gives tokens_per_call_usd: more input and output tokens per call of the same model
 -- gives model_mix_usd: calls that went to other models, providers or tiers
 -- gives cache_share_usd: other shares of cached and cache-write tokens in the input
 -- gives unpriced_calls: calls of this period whose cost is unknown; they are in no part
 -- gives provisional: false: hours that are not settled are not in it
--- table budget, owner, base_usd, usd, difference_usd, volume_usd, mix_usd, price_usd, other_usd, calls_usd, tokens_per_call_usd, model_mix_usd, cache_share_usd, unpriced_calls
+-- table budget, owner, base_usd, usd, difference_usd, volume_usd, mix_usd, price_usd, other_usd, corrections_usd, calls_usd, tokens_per_call_usd, model_mix_usd, cache_share_usd, unpriced_calls
 WITH {booked.sql},
 kinds AS (  -- lines of one price status are priced all or not at all
-    SELECT {columns} price_status AS price_status_,
+    SELECT {columns} corrects, price_status AS price_status_,
         sum(calls)::BIGINT AS calls,
         sum(priced_calls)::BIGINT AS priced_calls,
         sum(input_tokens)::BIGINT AS input_tokens,
@@ -43,6 +44,7 @@ kinds AS (  -- lines of one price status are priced all or not at all
 )
 SELECT
     {keys}
+    corrects,
     coalesce(sum(calls) FILTER (priced_calls = 0), 0)::BIGINT AS unpriced_calls,
     coalesce(sum(calls) FILTER (priced_calls <> 0), 0)::BIGINT AS calls,
     coalesce(sum(input_tokens) FILTER (priced_calls <> 0), 0)::BIGINT AS input_tokens,
@@ -57,4 +59,4 @@ SELECT
 FROM kinds
 GROUP BY ALL
 HAVING sum(calls) <> 0 OR sum(cost_usd) <> 0
-ORDER BY cost_usd DESC NULLS LAST, calls DESC, {keys} unpriced_calls
+ORDER BY cost_usd DESC NULLS LAST, calls DESC, {keys} corrects, unpriced_calls
