@@ -32,8 +32,8 @@ said AS (
     SELECT
         incident_id,
         min(recorded_at) FILTER (event = 'acknowledged') AS acknowledged_at,
-        max_by(until, recorded_at) FILTER (event = 'silenced') AS silenced_until,
-        max_by(note, recorded_at) FILTER (event = 'feedback') AS feedback
+        max_by(if(event = 'silenced', until, NULL), recorded_at) AS silenced_until,
+        max_by(if(event = 'feedback', note, NULL), recorded_at) AS feedback
     FROM incidents
     WHERE event IN ('acknowledged', 'silenced', 'feedback')
     GROUP BY incident_id
