@@ -247,11 +247,15 @@ def _bare(model: str) -> pl.Expr:
 
 
 def _provider() -> pl.Expr:
-    """``openai.chat`` is openai, ``google.vertex.chat`` google.vertex; ``openai/gpt-4o`` names its provider too."""
+    """``openai.chat`` is openai, ``google.vertex.chat`` google.vertex; ``openai/gpt-4o`` names its provider too.
+
+    So does the key ``llm.openai.usage`` of LiteLLM's raw copies.
+    """
     whole, other = pl.col("provider"), pl.col("other_provider")
     in_model = pl.col("provider_model").str.extract(r"^([^/]+)/")
     cut = [whole.str.extract(pattern) for pattern in (r"^\s*(.+)\.[^.]+$", r"^\s*([^.]+)\.", _MEMBER)]
-    told = [closed("provider", word) for word in (whole, *cut, in_model)]
+    in_key = pl.col("input_key").str.extract(r"^llm\.(\w+)\.usage")
+    told = [closed("provider", word) for word in (whole, *cut, in_model, in_key)]
     return pl.coalesce(*told, opened("provider"), opened("provider", other))
 
 

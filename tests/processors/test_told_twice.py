@@ -125,6 +125,59 @@ def test_no_billed_stream_is_lost_however_flushes_cut_its_halves_apart(name: str
     assert counted == [[410] * 3] * 3  # by these cuts calls were lost once
 
 
+OVERWRITTEN = {
+    "litellm-overwrites": [("openai", 1000, 500, 410), ("openai", 1100, 500, 410), ("openai", 1200, 500, 410)],
+    "litellm-overwrites-beside-openai": [
+        ("openai", 1000, 500, 410),
+        ("openai", 1100, 500, 410),
+        ("openai", 1200, 500, 410),
+    ],
+    "litellm-overwrites-beside-bedrock": [("anthropic", 1000, 0, 50)] * 4 + [("aws.bedrock", 1000, 0, 50)] * 4,
+}
+"""Provider, input, cached and output tokens of each call."""
+
+
+def test_raw_copies_below_a_span_that_litellm_has_overwritten_are_the_calls():
+    found = spans({name: recorded(name) for name in OVERWRITTEN})
+
+    billed = {name: [row for row in rows if row["billable"]] for name, rows in found.items()}
+    assert {name: sorted(told(row)[:4] for row in rows) for name, rows in billed.items()} == OVERWRITTEN
+    assert sum(row["cost_usd"] for row in billed["litellm-overwrites"]) == Decimal("0.018675")
+    [overwritten] = [row for row in found["litellm-overwrites"] if not row["billable"]]
+    assert overwritten["suppressed_by"] == billed["litellm-overwrites"][-1]["span_id"]
+
+
+@pytest.mark.parametrize("name", OVERWRITTEN)
+def test_flushes_that_part_raw_copies_from_what_litellm_has_overwritten_lose_none(name: str):
+    counted = [sorted((row["input_tokens"], row["output_tokens"]) for row in cut(name, seed)) for seed in range(4)]
+
+    assert counted == [[counts[1:4:2] for counts in OVERWRITTEN[name]]] * 4
+
+
+def test_raw_copies_below_a_plain_span_are_calls_and_one_below_nothing_that_is_seen_is_none():
+    sent = ExportTraceServiceRequest.FromString((HERE / "litellm-overwrites.pb").read_bytes())
+    for group in sent.resource_spans:
+        for scope in group.scope_spans:
+            for one in scope.spans:
+                if not one.parent_span_id:
+                    del one.attributes[:]
+                    one.attributes.add(key="tenant.id").value.string_value = "acme"
+    alone = ExportTraceServiceRequest.FromString(sent.SerializeToString())
+    for group in alone.resource_spans:
+        for scope in group.scope_spans:
+            kept = [one for one in scope.spans if one.parent_span_id]
+            del scope.spans[:]
+            scope.spans.extend(kept)
+
+    found = spans({"below": [message(sent)], "alone": [message(alone)]})
+
+    billed = [row for row in found["below"] if row["billable"]]
+    assert sorted((row["tenant"], *told(row)[:4]) for row in billed) == [
+        ("acme", *counts) for counts in OVERWRITTEN["litellm-overwrites"]
+    ]
+    assert not [row for row in found["alone"] if row["billable"]]
+
+
 PLAIN = (1000, 50)
 CUT = {
     **{name: [counts[1:4:2]] for name, counts in CALLS.items()},

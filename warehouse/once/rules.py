@@ -14,6 +14,7 @@ from warehouse.once.doubt import find_doubt
 from warehouse.once.facts import Facts, holds, is_word, known, spelled, state_facts
 from warehouse.once.kernels import Bools, Numbers, is_shared
 from warehouse.once.lineage import find_family, trace_lineage
+from warehouse.once.overwritten import free_copies, free_stored_copies
 from warehouse.once.statements import RULES, read_columns, read_sql, with_book
 
 WHY_NO_CALL = "no_model_call"
@@ -55,6 +56,7 @@ def apply(spans: pa.Table) -> pa.Table:
     """
     if LEDGER not in spans.column_names:
         spans = spans.append_column(LEDGER, pa.repeat(0, spans.num_rows))
+    spans = free_copies(spans)
     verdict = _verdict_alone(spans)
     if spans.num_rows:
         decision = look(spans)
@@ -74,7 +76,7 @@ def look(spans: pa.Table) -> Decision:
     2. What each span inherits is walked along the array of parents.
     3. The rules judge the spans about which there is doubt.
     """
-    return look_at(state_facts(spans, spans[LEDGER].to_numpy()))
+    return look_at(state_facts(free_copies(spans), spans[LEDGER].to_numpy()))
 
 
 def look_at(facts: Facts) -> Decision:
@@ -94,6 +96,7 @@ def look_at(facts: Facts) -> Decision:
 
 def decide(spans: pa.Table, source: str) -> Decision:
     """Run all rules over all rows given. ``source``: ``flush`` or ``lake``, whose columns the table has."""
+    spans = free_copies(spans) if source == "flush" else free_stored_copies(spans)
     with duckdb.connect() as connection:
         connection.execute("SET threads = 1; SET TimeZone = 'UTC'")
         connection.register("spans", spans.drop_columns([name for name in _NOT_READ if name in spans.column_names]))

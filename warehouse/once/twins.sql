@@ -57,7 +57,11 @@ WITH heard AS (
 told AS (
     SELECT
         t.*, list_distinct([teller] || coalesce(tellers, [])) AS tellers,
-        coalesce(library_of(teller), heard.library) AS library
+        coalesce(
+            library_of(teller), heard.library,
+            -- these LiteLLM asks without the library of the one or the other
+            CASE WHEN convention IN ('litellm_v1', 'litellm_v2') AND provider IN ('anthropic', 'aws.bedrock') THEN 'litellm' END
+        ) AS library
     FROM told_once AS t
     LEFT JOIN heard USING (row)
 )
