@@ -29,6 +29,7 @@ from processors.normalise.semantics import tell_apis
 from processors.normalise.shapes import SHAPE, first_rows
 from processors.normalise.speed import measure_speed
 from processors.normalise.status import judge
+from processors.normalise.tellers import hide_tellers
 from processors.normalise.tiers import served_tiers
 from processors.normalise.times import place_in_time
 from processors.normalise.usage import settle_usage
@@ -115,11 +116,12 @@ def normalise(decoded: Decoded, rules: Rules) -> Normalised:
     carried = [name for name in decoded.spans.column_names if name in CARRIED or name.startswith(TAG)]
     frame = _judge(decoded, carried)
     named = settle_names(_names(decoded, frame, carried), decoded, rules)
+    shown = {**named.columns, "scope_name": hide_tellers(named.columns["scope_name"], rules.user_key)}
     dropped = tally(decoded.dead)
     dropped.update(decoded.dropped)
     dropped.update(count_empty(decoded))
     return Normalised(
-        spans=_in_schema(_finish(frame), named.columns, decoded),
+        spans=_in_schema(_finish(frame), shown, decoded),
         outcomes=_outcomes(decoded, frame, named, rules),
         dead=decoded.dead,
         dropped=dropped,
