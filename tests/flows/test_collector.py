@@ -58,6 +58,8 @@ def as_json(number: int, *, bare: bool) -> Sent:
     return Sent(record=Raw(value=json.dumps(written["resourceSpans"] if bare else written).encode()), ids=ids)
 
 
+ONE_KEY = {"SPANLEDGER_WORKER_USER_KEY": "5e" * 32}
+"""What is hashed is the same in both lakes."""
 RECORDS: dict[str, Callable[[], Sent]] = {
     "not compressed": lambda: from_collector(1),
     "gzip": lambda: from_collector(2, compression="gzip"),
@@ -87,9 +89,11 @@ class Landed:
 def landed(bootstrap: str, tmp_path_factory: pytest.TempPathFactory) -> Landed:
     """Put all records on one topic and wait for both lakes."""
     kafka = prefixed(KafkaSettings(bootstrap=bootstrap, partitions=2), "collector")
-    trusting = Deployment(kafka, tmp_path_factory.mktemp("trusting"))
+    trusting = Deployment(kafka, tmp_path_factory.mktemp("trusting"), environment=ONE_KEY)
     doubting = Deployment(
-        kafka, tmp_path_factory.mktemp("doubting"), environment={"SPANLEDGER_WORKER_TRUST_SPAN_TENANT": "another_topic"}
+        kafka,
+        tmp_path_factory.mktemp("doubting"),
+        environment={**ONE_KEY, "SPANLEDGER_WORKER_TRUST_SPAN_TENANT": "another_topic"},
     )
     sent = {name: make() for name, make in RECORDS.items()}
     captures = load("collector-pb")
