@@ -328,6 +328,8 @@ EDGES: dict[str, list[object]] = {
 }
 
 
+EDGES["hour"] = [*EDGES["time"], "2026-10-25T03:30:00Z", "2026-10-25T03:00:00.000001Z"]
+
 ABOUT_THE_DEPLOYMENT = (
     "pipeline",
     "dead_letters",
