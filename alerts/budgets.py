@@ -38,7 +38,7 @@ from alerts.incidents import (
     Subject,
     hash_id,
 )
-from alerts.judge import CRITICAL, MICRODOLLAR, WARNING, Signature
+from alerts.judge import CRITICAL, MICRODOLLAR, WARNING, Signature, end_of
 from alerts.text import dollars, name_causes
 from warehouse.planning.periods import Stretch
 from warehouse.planning.series import to_usd
@@ -228,14 +228,5 @@ def _event(case: Case, kind: str, known: Incident | None, causes: Iterable[Contr
 
 
 def _resolve_gone(incident: Incident, signature: Signature) -> Event:
-    last, sequence = incident.last, incident.last.sequence + 1
-    return replace(
-        last,
-        event_id=hash_id(last.incident_id, RESOLVED, sequence),
-        sequence=sequence,
-        event=RESOLVED,
-        recorded_at=signature.recorded_at,
-        contributors=(),
-        summary=f"budget {last.budget}: the file of budgets has no amount for it any more",
-        actor=signature.actor,
-    )
+    said = f"budget {incident.last.budget}: the file of budgets has no amount for it any more"
+    return end_of(incident, said, signature)

@@ -59,8 +59,9 @@ class State:
         for episode in known:
             if episode.known_as is not None and episode.known_as not in self.told:
                 self.told.add(episode.known_as)
-                episode.active, episode.last = max(episode.active, minute), max(episode.last, minute)
-                self.episodes.tell(episode)
+                kept = copy.deepcopy(episode)
+                kept.active, kept.last = max(kept.active, minute), max(kept.last, minute)
+                self.episodes.tell(kept)
 
     def step(self, usage: Minute, *, may_open: bool, is_full: bool = True) -> list[Episode]:
         """Those that open with the minute; one that is still filling calms nobody."""
@@ -119,11 +120,11 @@ class History:
         first = end if self.until is None else self.until
         for minute in sorted(told):
             if minute < first:  # told meanwhile by another worker
-                self._state.tell(copy.deepcopy(told[minute]), first - 1)
+                self._state.tell(told[minute], first - 1)
         state = self._state.copy()
         state.episodes.tune(said.tunings, said.announced)
         for minute in sorted(told):
-            state.tell(copy.deepcopy(told[minute]), minute)
+            state.tell(told[minute], minute)
         opened: list[Episode] = []
         for one in minutes_of(usage, self.leaves, first, max(end, first)):
             opened += state.step(one, may_open=one.minute >= open_from, is_full=one.minute < end - 1)
@@ -165,9 +166,9 @@ class History:
         self._count(start, usage)
         for minute in sorted(told):
             if minute < start:
-                self._state.tell(copy.deepcopy(told[minute]), start - 1)
+                self._state.tell(told[minute], start - 1)
         for one in minutes_of(usage, self.leaves, start, end):
-            self._state.tell(copy.deepcopy(told.get(one.minute, ())), one.minute)
+            self._state.tell(told.get(one.minute, ()), one.minute)
             self._state.step(one, may_open=False)
         self.until = end
 

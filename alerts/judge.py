@@ -103,9 +103,9 @@ def _follow(
     """What is due of one that has been told."""
     if episode is None:
         if incident.is_open:
-            yield _end(incident, GONE, signature)
+            yield end_of(incident, f"{incident.last.scope}: {GONE}", signature, GONE)
     elif incident.is_open and not episode.seen and episode.opened >= judged.first:
-        yield _end(incident, RETRACTED, signature)
+        yield end_of(incident, f"{incident.last.scope}: {RETRACTED}", signature, RETRACTED)
     elif incident.is_open and episode.resolved is not None:
         yield _draft(episode, RESOLVED, incident, evidence, signature)
     elif incident.is_open != (episode.resolved is None) or (
@@ -179,7 +179,7 @@ def _draft(episode: Episode, kind: str, known: Incident | None, evidence: Eviden
     )
 
 
-def _end(incident: Incident, why: str, signature: Signature) -> Event:
+def end_of(incident: Incident, said: str, signature: Signature, note: str | None = None) -> Event:
     """The end of what nothing more is known of."""
     last, sequence = incident.last, incident.last.sequence + 1
     return replace(
@@ -189,8 +189,8 @@ def _end(incident: Incident, why: str, signature: Signature) -> Event:
         event=RESOLVED,
         recorded_at=signature.recorded_at,
         contributors=(),
-        summary=f"{last.scope}: {why}",
-        note=why,
+        summary=said,
+        note=note,
         actor=signature.actor,
     )
 

@@ -19,17 +19,23 @@ Whose = tuple[str, str | None, str | None]
 """Who is told: a tenant, or the users of a provider's model."""
 
 
-class History(Protocol):
+class Known(Protocol):
     """What is known of the series at the minute: a ``fold.Fold``."""
 
     days: float
     leaves: Leaves
 
-    def now(self, signal: str, /) -> tuple[Floats, Floats]:
-        """USD observed in the last minute, and USD that were to be expected; likewise."""
-
     def amounts(self, signal: str, window: int, /) -> tuple[Floats, Floats]:
         """USD observed in a window of a signal, and USD that were usual: (leaves,), of a price (accounts,)."""
+
+
+class Followed(Protocol):
+    """What a minute has brought: a ``fold.Fold``."""
+
+    leaves: Leaves
+
+    def now(self, signal: str, /) -> tuple[Floats, Floats]:
+        """USD observed in the last minute, and USD that were to be expected: (leaves,), of a price (accounts,)."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,7 +85,7 @@ class Episode:
         """Of the window that was odd."""
         return self.observed_usd - self.expected_usd
 
-    def follow(self, minute: int, history: History) -> None:
+    def follow(self, minute: int, history: Followed) -> None:
         """Count the minute in, as soon as it or a later one is odd."""
         if minute <= max(self.opened, self.counted):
             return

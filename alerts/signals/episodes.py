@@ -20,7 +20,7 @@ from alerts.signals.arrays import Floats
 from alerts.signals.bars import Bars, bars_for, kin_usd_for
 from alerts.signals.causes import Amounts, Scope, contributors_to, scope_around
 from alerts.signals.cold import raised
-from alerts.signals.episode import Episode, History, Whose, keys_of, whose_is, window_start
+from alerts.signals.episode import Episode, Followed, Known, Whose, keys_of, whose_is, window_start
 from alerts.signals.fold import Odd
 from alerts.signals.kinds import PRICE
 from alerts.signals.leaves import DIMENSIONS, Leaf, Leaves
@@ -79,7 +79,7 @@ class Episodes:
         """Those that are not over, and those that may open again."""
         return chain.from_iterable(self._open.values())
 
-    def step(self, odd: Iterable[Odd], history: History, *, may_open: bool = True) -> list[Episode]:
+    def step(self, odd: Iterable[Odd], history: Known, *, may_open: bool = True) -> list[Episode]:
         """Those that open with what is odd of a minute."""
         opened = []
         for one in odd:
@@ -103,7 +103,7 @@ class Episodes:
         self._open.setdefault(whose, []).append(episode)
         self._weary[whose] = (self._weariness(whose, episode.opened) + (not episode.wanted), episode.opened)
 
-    def follow(self, minute: int, history: History) -> None:
+    def follow(self, minute: int, history: Followed) -> None:
         """Count the minute into the amounts of those that are open."""
         for episode in self.open:
             episode.follow(minute, history)
@@ -122,7 +122,7 @@ class Episodes:
             if not self._open[whose]:
                 del self._open[whose]
 
-    def _find(self, odd: Odd, history: History) -> Iterable[_Found]:
+    def _find(self, odd: Odd, history: Known) -> Iterable[_Found]:
         need: Floats = np.maximum(self._bars[odd.signal, odd.window], PAST_TIMES * odd.past)
         if odd.signal != PRICE:
             need = raised(need, odd.signal, odd.window, history.days, self._budget)
@@ -177,7 +177,7 @@ def _leaf_of(signal: str, number: int, leaves: Leaves) -> Leaf:
     return Leaf(None, None, name, None, provider)
 
 
-def _begin(found: _Found, history: History, least_usd: float) -> Episode:
+def _begin(found: _Found, history: Known, least_usd: float) -> Episode:
     odd, leaf = found.odd, found.leaf
     amounts = _amounts(found, history)
     scope: Scope = {"model": leaf.model, "provider": leaf.provider}
@@ -199,7 +199,7 @@ def _begin(found: _Found, history: History, least_usd: float) -> Episode:
     )
 
 
-def _amounts(found: _Found, history: History) -> Amounts:
+def _amounts(found: _Found, history: Known) -> Amounts:
     """Of all leaves of the tenant; of a price, of all tenants that use the model."""
     observed, expected = history.amounts(found.odd.signal, found.odd.window)
     keys = keys_of(found.odd.signal, history.leaves)

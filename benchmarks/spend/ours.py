@@ -47,10 +47,6 @@ class At:
     leaves: Leaves
     days: float = 0.0
 
-    def now(self, _signal: str) -> tuple[Floats, Floats]:
-        """Nobody asks."""
-        raise NotImplementedError
-
     def amounts(self, _signal: str, _window: int) -> tuple[Floats, Floats]:
         """Zeros."""
         none = np.zeros(max(len(self.leaves.keys), len(self.leaves.accounts)))
