@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import random
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +14,7 @@ from tests.warehouse.fresh import open_lake
 from tests.warehouse.samples import APP, flush_of, stretch
 from tests.warehouse.steps import STEPS, at
 from warehouse.lake import Flush, PartlyCommitted
+from warehouse.lake import table as table_module
 from warehouse.schemas import COMMIT_ORDER
 from warehouse.settings import LakeSettings
 
@@ -216,6 +219,40 @@ def test_offsets_that_kafka_no_longer_has_may_be_left_out(local: LakeSettings):
     lake.commit(after)
 
     assert_exactly_once(local, before, after)
+
+
+def test_what_a_writer_knows_of_the_offsets_is_what_deltalake_says(anywhere: LakeSettings):
+    settings = replace(anywhere, checkpoint_commits=3)
+    ours, theirs = open_lake(settings), open_lake(settings)
+    ends = {APP: 0, OTHER: 0, "cluster/topic/2": 0}
+    draw = random.Random(7)
+
+    for number in range(12):
+        moved = draw.sample(sorted(ends), k=draw.randint(1, 2))
+        spans = [stretch(ends[app_id], ends[app_id] + draw.randint(1, 3), app_id) for app_id in moved]
+        (ours if number % 3 else theirs).commit(flush_of(*spans))
+        ends |= {span.app_id: span.next for span in spans}
+        for lake in draw.sample((ours, theirs), k=1):
+            told = lake.next_offsets(ends)
+            assert told == {app_id: dict.fromkeys(COMMIT_ORDER, end or None) for app_id, end in ends.items()}
+
+
+@pytest.mark.parametrize("lost", [(), (3, 4), (6,)], ids=["none", "the middle", "the last"])
+def test_commits_that_are_no_longer_in_the_log_are_asked_of_deltalake(
+    lost: tuple[int, ...], local: LakeSettings, monkeypatch: pytest.MonkeyPatch
+):
+    ours, theirs = open_lake(local), open_lake(local)
+    ours.commit(flush_of(stretch(0, 1), stretch(0, 1, OTHER)))
+    for at_offset in range(1, 6):
+        theirs.commit(flush_of(stretch(at_offset, at_offset + 1)))
+    read = table_module.read_transactions
+    monkeypatch.setattr(
+        table_module, "read_transactions", lambda files, version: None if version in lost else read(files, version)
+    )
+
+    told = ours.next_offsets([APP, OTHER])
+
+    assert told == {APP: dict.fromkeys(COMMIT_ORDER, 6), OTHER: dict.fromkeys(COMMIT_ORDER, 1)}
 
 
 def test_orphans_of_a_lost_race_are_taken_away(local: LakeSettings):

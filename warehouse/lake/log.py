@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from pyarrow import fs
 
@@ -21,10 +22,8 @@ class Commit:
 
 def read_commit(files: fs.FileSystem, version: int) -> Commit | None:
     """The commit that made ``version``; None where the log is cleaned up that far. Raises OSError."""
-    try:
-        with files.open_input_file(f"_delta_log/{version:020d}.json") as file:
-            lines = file.readall().splitlines()
-    except FileNotFoundError:
+    lines = _lines(files, version)
+    if lines is None:
         return None
     actions = [json.loads(line) for line in lines if line.strip()]
     return Commit(
@@ -32,9 +31,27 @@ def read_commit(files: fs.FileSystem, version: int) -> Commit | None:
         at_ms=max(
             (action["commitInfo"].get("timestamp", 0) for action in actions if "commitInfo" in action), default=0
         ),
-        transactions={a["txn"]["appId"]: a["txn"]["version"] for a in actions if "txn" in a},
+        transactions=_transactions(actions),
         added=frozenset(action["add"]["path"] for action in actions if "add" in action),
     )
+
+
+def read_transactions(files: fs.FileSystem, version: int) -> dict[str, int] | None:
+    """The app-transactions of a commit alone; None where the log is cleaned up that far. Raises OSError."""
+    lines = _lines(files, version)
+    return None if lines is None else _transactions(json.loads(line) for line in lines if b'"txn"' in line)
+
+
+def _lines(files: fs.FileSystem, version: int) -> list[bytes] | None:
+    try:
+        with files.open_input_file(f"_delta_log/{version:020d}.json") as file:
+            return bytes(file.readall()).splitlines()
+    except FileNotFoundError:
+        return None
+
+
+def _transactions(actions: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    return {action["txn"]["appId"]: action["txn"]["version"] for action in actions if "txn" in action}
 
 
 def read_summary(files: fs.FileSystem) -> tuple[int, int]:
