@@ -69,9 +69,12 @@ class FlushLoop:
     async def arrive(self, events: Iterable[faust.EventT[Any]]) -> None:
         """Take in events, also while a flush runs: the intake holds the consumer back."""
         arrived = [(as_message(event), event) for event in events]
+        sizes: dict[str, list[int]] = {}
         for message, _ in arrived:
-            self.flusher.metrics.count("received_messages", 1, topic=message.topic)
-            self.flusher.metrics.count("received_bytes", len(message.value), topic=message.topic)
+            sizes.setdefault(message.topic, []).append(len(message.value))
+        for topic, each in sizes.items():  # once for all of them: a call costs as much as a tenth of a message
+            self.flusher.metrics.count("received_messages", len(each), topic=topic)
+            self.flusher.metrics.count("received_bytes", sum(each), topic=topic)
         self.pending.add(arrived)
         self._show()
         if self.pending.full:
