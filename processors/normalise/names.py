@@ -58,7 +58,7 @@ def settle_names(given: Mapping[str, pa.Array], decoded: Decoded, rules: Rules) 
     stamps = number([encode(decoded.messages[name]) for name in _STAMPS], decoded.messages.num_rows)
     alike = number([(stamps.of_row[message], stamps.count), *(encode(given[name]) for name in told)], rows)
     at = pa.array(alike.first)
-    texts = pa.table({name: _plain(given[name].take(at)) for name in told})
+    texts = pa.table({name: _first(given[name], at) for name in told})
     stamped = decoded.messages.select(_STAMPS).take(pa.array(message[alike.first]))
     placed = place(pl.DataFrame(texts).hstack(pl.DataFrame(stamped)), rules)
     shown = placed if _are_harmless(given, told) else hide_secrets(placed, rules.user_key)
@@ -126,6 +126,8 @@ def encode_words(words: pl.Series, guess: Groups) -> pa.Array:
 
 def spread(values: pl.Series, alike: Groups) -> pa.Array:
     """What was found for each group, row by row: texts as a dictionary column."""
+    if values.dtype == pl.String and values.null_count() == len(values):
+        return repeat_word(None, len(alike.of_row))
     few = values.to_arrow()
     if values.dtype != pl.String:
         return few.take(pa.array(alike.of_row))
@@ -156,6 +158,14 @@ def _zeros(rows: int) -> pa.Array:
 @lru_cache(maxsize=2)
 def _nothing(rows: int) -> pa.Array:
     return pa.nulls(rows, pa.int32())
+
+
+def _first(column: pa.Array, rows: pa.Array) -> pa.Array:
+    """The values in these rows, texts spelled; most columns of names have none in any row."""
+    if column.null_count < len(column):
+        return _plain(column.take(rows))
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    return pa.nulls(len(rows), kind)
 
 
 def _plain(column: Any) -> pa.Array:
