@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -62,16 +63,31 @@ ACK = Metric(
 METRICS = (REQUESTS, REFUSED, RECEIVED, ITEMS, REJECTED, IN_FLIGHT, ACK)
 
 
+class Counted:
+    """A counter that is read when somebody asks: a request adds to four, and an instrument's own add takes 10 µs."""
+
+    def __init__(self, meter: Meter, metric: Metric) -> None:
+        self._values: Counter[tuple[tuple[str, str], ...]] = Counter()
+        meter.create_observable_counter(metric.name, [self._observe], metric.unit, metric.help)
+
+    def add(self, amount: int, **labels: str) -> None:
+        """Count so many more."""
+        self._values[tuple(labels.items())] += amount
+
+    def _observe(self, _: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(value, dict(labels)) for labels, value in self._values.copy().items()]
+
+
 class Meters:
     """The instruments of METRICS."""
 
     def __init__(self, *, in_flight_bytes: Callable[[], int], meter: Meter | None = None) -> None:
         meter = meter or get_meter("spanledger.gateway")
-        self._requests = meter.create_counter(REQUESTS.name, REQUESTS.unit, REQUESTS.help)
-        self._refused = meter.create_counter(REFUSED.name, REFUSED.unit, REFUSED.help)
-        self._received = meter.create_counter(RECEIVED.name, RECEIVED.unit, RECEIVED.help)
-        self._items = meter.create_counter(ITEMS.name, ITEMS.unit, ITEMS.help)
-        self._rejected = meter.create_counter(REJECTED.name, REJECTED.unit, REJECTED.help)
+        self._requests = Counted(meter, REQUESTS)
+        self._refused = Counted(meter, REFUSED)
+        self._received = Counted(meter, RECEIVED)
+        self._items = Counted(meter, ITEMS)
+        self._rejected = Counted(meter, REJECTED)
         self._ack = meter.create_histogram(
             ACK.name, ACK.unit, ACK.help, explicit_bucket_boundaries_advisory=list(ACK_SECONDS)
         )
@@ -84,16 +100,16 @@ class Meters:
     def count_accepted(self, *, signal: str, protocol: str, body_bytes: int, items: int, rejected: int) -> None:
         """A request was acknowledged: whole, in part, or with nothing in it."""
         outcome = "partial" if rejected else "accepted" if items else "empty"
-        self._requests.add(1, {"signal": signal, "protocol": protocol, "outcome": outcome})
-        self._received.add(body_bytes, {"signal": signal})
-        self._items.add(items - rejected, {"signal": signal})
+        self._requests.add(1, signal=signal, protocol=protocol, outcome=outcome)
+        self._received.add(body_bytes, signal=signal)
+        self._items.add(items - rejected, signal=signal)
         if rejected:
-            self._rejected.add(rejected, {"signal": signal})
+            self._rejected.add(rejected, signal=signal)
 
     def count_refused(self, *, signal: str, protocol: str, reason: str) -> None:
         """A request was refused."""
-        self._requests.add(1, {"signal": signal, "protocol": protocol, "outcome": "refused"})
-        self._refused.add(1, {"protocol": protocol, "reason": reason})
+        self._requests.add(1, signal=signal, protocol=protocol, outcome="refused")
+        self._refused.add(1, protocol=protocol, reason=reason)
 
     def record_ack(self, seconds: float) -> None:
         """Kafka took so long to acknowledge."""

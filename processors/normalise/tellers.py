@@ -23,7 +23,8 @@ _WORD = re.compile(r"[A-Za-z0-9_.@/-]+")
 def hide_tellers(names: pa.Array, key: bytes) -> pa.Array:
     """The names, as dictionary where any is hidden."""
     encoded = names if pa.types.is_dictionary(names.type) else names.dictionary_encode()
-    hidden = [word is not None and not (len(word) <= _MOST and _is_known(word)) for word in encoded.dictionary.to_pylist()]
+    spelled = encoded.dictionary.to_pylist()
+    hidden = [word is not None and not (len(word) <= _MOST and _is_known(word)) for word in spelled]
     if not any(hidden):
         return names
     words = cast("pl.Series", pl.from_arrow(encoded.dictionary.cast(pa.string())))
