@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from alerts import metrics
+from alerts.channels.channel import Channel
 from alerts.courier import Courier, Trip
-from alerts.incidents import CLAIMED, NOTIFIED, TOLD, UNDELIVERED, Event
+from alerts.incidents import BOOKS, CLAIMED, NOTIFIED, UNDELIVERED, Event
 from alerts.journal import Journal
 from alerts.outbox import Errands, find_errands, note
 from alerts.routing.routes import Route, Subscription, routed
@@ -52,7 +53,7 @@ class Dispatch:
 
     def _send_one(self, courier: Courier, route: Route, now: datetime) -> int:
         name = courier.channel.name
-        errands = self._errands(name, route, now)
+        errands = self._errands(courier.channel, route, now)
         waiting = len(errands.mine) + len(errands.free) + errands.held
         if self._unnoted or not courier.is_free(now):
             return waiting
@@ -65,16 +66,17 @@ class Dispatch:
             if not self._journal.commit(rows):
                 return waiting  # another worker may have claimed the same: look again at the next step
             _report_given_up(name, len(errands.stale))
-            mine = self._errands(name, route, now).mine
+            mine = self._errands(courier.channel, route, now).mine
         active = self._active(route) if courier.wants_refresh(now) else ()
         mine = mine[: courier.allowance(now)]
         if mine or active:
             courier.leave(mine, active, now)
         return waiting
 
-    def _errands(self, channel: str, route: Route, now: datetime) -> Errands:
-        books = [event for event in self._journal.events if event.event not in TOLD]
-        return find_errands([*routed(self._journal.events, route), *books], channel, actor=self._actor, now=now)
+    def _errands(self, channel: Channel, route: Route, now: datetime) -> Errands:
+        books = [event for event in self._journal.events if event.event in BOOKS]
+        due = routed(self._journal.events, route, channel.hears)
+        return find_errands([*due, *books], channel.name, actor=self._actor, now=now)
 
     def _commit_facts(self, rows: Sequence[Event]) -> bool:
         """Facts stay true whoever came first, so they are committed again as they are."""

@@ -3,7 +3,8 @@
 An incident is the fold of its events; nothing else is stored. Ids are hashes of what makes an event *this* event, so
 whoever decides or sends it twice gives it the same id.
 
-Events that people are told of: ``opened``, ``updated`` (materially worse), ``resolved``. Book-keeping of the outbox:
+Events that people are told of: ``opened``, ``updated`` (materially worse), ``escalated`` (a warning became critical),
+``resolved``. Book-keeping of the outbox:
 ``notified`` (a channel took an event), ``undelivered`` (none did, in a day), ``claimed`` (another worker now sends it);
 these carry the channel and the ``sequence`` of the event that they are about. Of people (``alerts.people``):
 ``acknowledged``, ``silenced`` (``until`` then), ``feedback`` (``note`` is one of ``VERDICTS``).
@@ -24,8 +25,8 @@ from alerts.signals.leaves import Leaf
 from warehouse.schemas import INCIDENTS
 
 SIGNAL_SPEND = "spend"
-OPENED, UPDATED, RESOLVED = "opened", "updated", "resolved"
-TOLD = (OPENED, UPDATED, RESOLVED)
+OPENED, UPDATED, ESCALATED, RESOLVED = "opened", "updated", "escalated", "resolved"
+TOLD = (OPENED, UPDATED, ESCALATED, RESOLVED)
 WORSE = 2.0
 """An update is due when the excess has grown by this factor since it was last told …"""
 MAX_UPDATES = 5
@@ -36,6 +37,7 @@ EXPECTED, UNEXPECTED, TOO_SMALL, PLANNED = "expected", "unexpected", "too small"
 VERDICTS = (EXPECTED, UNEXPECTED, TOO_SMALL, PLANNED)
 """What people say of an incident; the first and the last two are of alerts that nobody wanted."""
 NOTIFIED, UNDELIVERED, CLAIMED = "notified", "undelivered", "claimed"
+BOOKS = (NOTIFIED, UNDELIVERED, CLAIMED)
 UNATTRIBUTED = "unattributed"
 
 
@@ -91,11 +93,47 @@ class Contributor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Factor:
+    """One of the things that an excess is made of; ``observed`` and ``expected`` where it has a number of its own.
+
+    ``calls`` (requests), ``retries`` (paid attempts a request), ``input_tokens_per_call``, ``output_tokens_per_call``,
+    ``cache_share`` (of the input); ``model_mix``, ``unit_price`` and ``other`` have none.
+    """
+
+    factor: str
+    excess_usd: Decimal
+    observed: float | None = None
+    expected: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A value that the tenant and feature had not had before, near the onset; calls and cost are since then."""
+
+    dimension: str
+    value: str
+    first_seen_at: datetime
+    calls: int
+    cost_usd: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """An expensive call of an incident; ``trace_id`` in hex."""
+
+    trace_id: str
+    ended_at: datetime
+    model: str | None
+    cost_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
     """One row of ``incidents``; amounts are about the window [window_start, window_end).
 
     ``scoped_by``: the dimensions whose values make the scope. ``window_minutes``: how far the window reached back that
     was odd; ``series``: what was odd in it, as far as it is known, the first at least. Both are of detectors alone.
+    ``factors`` add up to ``excess_usd``; ``changes`` and ``samples`` are as of the opening.
     """
 
     event_id: str
@@ -127,6 +165,9 @@ class Event:
     window_minutes: int | None = None
     series: tuple[Leaf, ...] = ()
     until: datetime | None = None
+    factors: tuple[Factor, ...] = ()
+    changes: tuple[Change, ...] = ()
+    samples: tuple[Sample, ...] = ()
 
     @property
     def scope(self) -> Scope:
@@ -204,6 +245,12 @@ def latest_incidents(incidents: Iterable[Incident]) -> dict[Subject, Incident]:
     return {incident.opened.subject: incident for incident in incidents}
 
 
+PARTS: Mapping[str, type] = {"contributors": Contributor, "factors": Factor, "changes": Change, "samples": Sample}
+"""Columns of records, and what these are; NULL in rows of earlier versions."""
+BARE: Mapping[str, Any] = dict.fromkeys(PARTS, ())
+"""Of rows that explain nothing."""
+
+
 def to_table(events: Sequence[Event]) -> pa.Table:
     """Rows for the ``incidents`` table."""
     rows = [{**_plain(event), "day": event.recorded_at.date()} for event in events]
@@ -212,16 +259,20 @@ def to_table(events: Sequence[Event]) -> pa.Table:
 
 def from_table(table: pa.Table) -> list[Event]:
     """Events from rows of the ``incidents`` table, in any order."""
-    names = {f.name for f in fields(Event)} - {"contributors", "scoped_by", "series"}
+    names = {f.name for f in fields(Event)} - {*PARTS, "scoped_by", "series"}
     return [
         Event(
             **{name: value for name, value in row.items() if name in names},
-            contributors=tuple(Contributor(**part) for part in row["contributors"] or ()),
+            **_parts(row),
             scoped_by=_scoped_by(row),
             series=tuple(Leaf(**part) for part in row["series"] or ()),
         )
         for row in table.to_pylist()
     ]
+
+
+def _parts(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(kind(**part) for part in row[name] or ()) for name, kind in PARTS.items()}
 
 
 def _scoped_by(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -236,10 +287,10 @@ def as_json(event: Event) -> dict[str, Any]:
     return {name: _to_json(value) for name, value in _plain(event).items()}
 
 
-def _plain(record: Event | Contributor) -> dict[str, Any]:
+def _plain(record: Event | Contributor | Factor | Change | Sample) -> dict[str, Any]:
     plain = {f.name: getattr(record, f.name) for f in fields(record)}
     if isinstance(record, Event):
-        plain["contributors"] = [_plain(part) for part in record.contributors]
+        plain |= {name: [_plain(part) for part in plain[name]] for name in PARTS}
         plain["series"] = [leaf._asdict() for leaf in record.series]
         plain["scoped_by"] = list(record.scoped_by)
     return plain

@@ -24,10 +24,11 @@ from alerts import metrics
 from alerts.budgets import draft_budget_events
 from alerts.calendar import read_calendar
 from alerts.dispatch import Dispatch
+from alerts.evidence import Evidence
 from alerts.history import History
 from alerts.incidents import Event, as_json
 from alerts.journal import Journal
-from alerts.judge import CRITICAL_GATES, Evidence, Signature, draft_events, episodes_told
+from alerts.judge import CRITICAL_GATES, Signature, draft_events, episodes_told
 from alerts.ledger import LEAF, Ledger
 from alerts.minutes import MINUTE_S, to_minute, to_time
 from alerts.people import heed
@@ -116,7 +117,8 @@ class Lookout:
         said = heed(self._journal.incidents.values())
         judged = self._history.judge(usage, told, end, open_from=to_minute(now) - age, said=said)
         metrics.series.set(len(self._history.leaves.keys))
-        evidence = Evidence(usage=self._ledger.usage_of, watermark=watermark)
+        ledger = self._ledger
+        evidence = Evidence(usage=ledger.usage_of, dearest=ledger.dearest, deploys=ledger.deploys, watermark=watermark)
         return draft_events(judged, self._journal.incidents, evidence, self._sign(now))
 
     def _episodes(self) -> Episodes:

@@ -1,7 +1,7 @@
 """What people say of incidents, and what that changes.
 
 =============  =====================================================================================================
-acknowledged   no more updates; its end is told
+acknowledged   no more updates; that it becomes critical, and its end, are told
 silenced       no updates, and no opening within its scope, until then
 expected       such is usual: scores of the scope must be half as high again, half forgotten in 30 days
 too small      excess within the scope must be more than this one's
@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from alerts.calendar import Event as Announced
-from alerts.incidents import EXPECTED, PLANNED, TOO_SMALL, Event, Incident, hash_id
+from alerts.incidents import BARE, EXPECTED, PLANNED, TOO_SMALL, Event, Incident, hash_id
 from alerts.minutes import to_minute
 from alerts.signals.tuning import Tuning
 
@@ -43,7 +43,7 @@ def say(
         event_id=hash_id(last.incident_id, kind, who, now.isoformat()),
         event=kind,
         recorded_at=now,
-        contributors=(),
+        **BARE,
         summary=None,
         actor=who,
         note=note,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from alerts.incidents import Event, Incident
+    from alerts.incidents import Event, Factor, Incident
     from alerts.journal import Journal
     from spanledger.settings import Settings
 
@@ -30,7 +30,8 @@ def add_people(actions: Any) -> None:
     show.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
     show.set_defaults(act=_show)
     ack = actions.add_parser("ack", help="say that somebody has it",
-                             description="Acknowledge an incident: no more updates; its end is told.",
+                             description="Acknowledge an incident: no more updates; its end is told, and if it "
+                             "becomes critical.",
                              epilog="example: spanledger alerts ack 5f2a --note 'key is being changed'")  # fmt: skip
     silence = actions.add_parser("silence", help="tell nobody of its scope for a while",
                                  description="Silence an incident: no updates, and nothing opens within its scope.",
@@ -91,10 +92,18 @@ def _lines(incident: Incident, life: Sequence[Event]) -> list[str]:
     return [
         f"{state}: {as_lines(last)[0]}",
         *(f"  {name}: {value}" for name, value in details(last).items() if value),
+        *(f"  {one.factor}: {one.excess_usd:f} USD{_numbers(one)}" for one in last.factors),
         *(f"  {one.dimension} {one.value or 'unattributed'}: {one.excess_usd:f} USD" for one in last.contributors),
+        *(f"  trace {one.trace_id}: {one.cost_usd:f} USD, {one.model or 'model unknown'}" for one in last.samples),
         *(f"  series: {one}" for one in whose),
         *(f"{one.recorded_at:%Y-%m-%d %H:%M:%S} {one.event}{_ending(one)}" for one in life),
     ]
+
+
+def _numbers(factor: Factor) -> str:
+    if factor.observed is None or factor.expected is None:
+        return ""
+    return f" ({factor.observed:,.6g}, usual {factor.expected:,.6g})"
 
 
 def _ending(event: Event) -> str:

@@ -2,25 +2,30 @@
 
 The label set is the alert's identity there, so it holds only what stays the same for an incident's whole life; amounts
 and causes are annotations. An active alert carries an end a few refreshes ahead: if all workers die, the Alertmanager
-resolves it by itself; until then it is sent again in time.
+resolves it by itself; until then it is sent again in time. The severity is a label, by which routes choose: one that
+escalates ends as a warning and begins as critical, in one request.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from alerts.channels.http import post_json
-from alerts.incidents import RESOLVED, UNATTRIBUTED, Event
+from alerts.incidents import ESCALATED, RESOLVED, TOLD, UNATTRIBUTED, Event
 from alerts.text import details
 
 ALERT, BUDGET_ALERT = "SpanLedgerSpend", "SpanLedgerBudget"
+WARNING = "warning"
 REFRESHES_AHEAD = 4
 
 
 class Alertmanager:
     """Posts alerts to one Alertmanager."""
+
+    hears = TOLD
 
     def __init__(self, url: str, *, dashboard_url: str, refresh_s: float, name: str = "alertmanager") -> None:
         self.name = name
@@ -31,7 +36,9 @@ class Alertmanager:
 
     def send(self, event: Event, now: datetime) -> None:
         """See ``Channel``."""
-        post_json(self._url, [self._alert(event, now)])
+        was = replace(event, event=RESOLVED, severity=WARNING)
+        told = [was, event] if event.event == ESCALATED else [event]
+        post_json(self._url, [self._alert(one, now) for one in told])
 
     def refresh(self, active: Sequence[Event], now: datetime) -> None:
         """See ``Channel``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
@@ -65,15 +65,21 @@ def to_all(*channels: Channel) -> tuple[Subscription, ...]:
     return tuple(Subscription(channel=channel) for channel in channels)
 
 
-def routed(events: Iterable[Event], route: Route) -> list[Event]:
+def routed(events: Iterable[Event], route: Route, kinds: Collection[str] = TOLD) -> list[Event]:
     """The events that people are told of here: those the route takes, and what follows them in their incident.
 
-    Whoever was told that an incident opened is told that it is over, whatever the hour.
+    Whoever was told that an incident opened is told that it is over, whatever the hour; and, where these are among the
+    ``kinds``, what people have said of it.
     """
     heard: set[str] = set()
     found = []
-    for event in sorted((one for one in events if one.event in TOLD), key=lambda one: (one.incident_id, one.sequence)):
-        if route.takes(event) or (event.event != OPENED and event.incident_id in heard):
+    for event in sorted((one for one in events if one.event in kinds), key=_order):
+        if (event.event in TOLD and route.takes(event)) or (event.event != OPENED and event.incident_id in heard):
             heard.add(event.incident_id)
             found.append(event)
     return found
+
+
+def _order(event: Event) -> tuple[str, int, bool, datetime]:
+    """What is said of an event comes after it."""
+    return (event.incident_id, event.sequence, event.event not in TOLD, event.recorded_at)

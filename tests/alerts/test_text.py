@@ -7,9 +7,10 @@ from decimal import Decimal
 
 import pytest
 
+from alerts.amounts import dollars, signed
 from alerts.incidents import OPENED, RESOLVED, Contributor, Scope
 from alerts.signals.kinds import SPEND
-from alerts.text import dollars, name_causes, signed, summarise
+from alerts.text import name_causes, summarise
 
 ACME = Scope.of({"tenant": "acme", "feature": "checkout-chat"})
 
