@@ -22,7 +22,8 @@ from typing import Any
 
 from alerts import metrics
 from alerts.budgets import draft_budget_events
-from alerts.calendar import read_calendar
+from alerts.calendar import is_announced, read_calendar
+from alerts.channels.prometheus import Alertmanager
 from alerts.dispatch import Dispatch
 from alerts.evidence import Evidence
 from alerts.history import History
@@ -35,6 +36,7 @@ from alerts.people import heed
 from alerts.routing.routes import Subscription
 from alerts.settings import AlertSettings
 from alerts.signals.episodes import Episodes
+from alerts.silences import Silences
 
 log = logging.getLogger("spanledger.alerts")
 
@@ -61,6 +63,7 @@ class Lookout:
         self._journal = Journal(ledger)
         self._dispatch = Dispatch(self._journal, subscriptions, actor=self.actor)
         self._calendar = read_calendar(Path(settings.calendar)) if settings.calendar else ()
+        self._silences = Silences([one.channel for one in subscriptions if isinstance(one.channel, Alertmanager)])
         self._history = History(self._episodes, days=settings.history_days)
         self._seen: object = None
         self._budgets_at: datetime | None = None
@@ -114,11 +117,18 @@ class Lookout:
         age = self._settings.notify_max_age_s // MINUTE_S
         first = self._history.train(self._ledger, told, end - 1 - age)
         usage = self._ledger.usage(to_time(first), to_time(max(end, first)), LEAF)
-        said = heed(self._journal.incidents.values())
+        silences = self._silences.known(now)
+        said = heed(self._journal.incidents.values(), silences)
         judged = self._history.judge(usage, told, end, open_from=to_minute(now) - age, said=said)
         metrics.series.set(len(self._history.leaves.keys))
         ledger = self._ledger
-        evidence = Evidence(usage=ledger.usage_of, dearest=ledger.dearest, deploys=ledger.deploys, watermark=watermark)
+        evidence = Evidence(
+            usage=ledger.usage_of,
+            dearest=ledger.dearest,
+            deploys=ledger.deploys,
+            watermark=watermark,
+            is_silenced=lambda scope, signal: is_announced(silences, now, {**scope.as_dict(), "signal": signal}),
+        )
         return draft_events(judged, self._journal.incidents, evidence, self._sign(now))
 
     def _episodes(self) -> Episodes:

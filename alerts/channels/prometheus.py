@@ -8,12 +8,13 @@ escalates ends as a warning and begins as critical, in one request.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from alerts.channels.http import post_json
+from alerts.channels.http import get_json, post_json
+from alerts.errors import ChannelDown
 from alerts.incidents import ESCALATED, RESOLVED, TOLD, UNATTRIBUTED, Event
 from alerts.text import details
 
@@ -30,7 +31,8 @@ class Alertmanager:
     def __init__(self, url: str, *, dashboard_url: str, refresh_s: float, name: str = "alertmanager") -> None:
         self.name = name
         self.refresh_s: float | None = refresh_s
-        self._url = f"{url.rstrip('/')}/api/v2/alerts"
+        api = f"{url.rstrip('/')}/api/v2"
+        self._url, self._silences_url = f"{api}/alerts", f"{api}/silences"
         self._dashboard_url = dashboard_url
         self._active_for = timedelta(seconds=REFRESHES_AHEAD * refresh_s)
 
@@ -44,6 +46,13 @@ class Alertmanager:
         """See ``Channel``."""
         if active:
             post_json(self._url, [self._alert(event, now) for event in active])
+
+    def silences(self) -> Sequence[Mapping[str, Any]]:
+        """The silences that it has, as its API tells them. Raises ChannelDown."""
+        found = get_json(self._silences_url)
+        if not isinstance(found, list):
+            raise ChannelDown(f"{self.name}: its silences are no list")
+        return found
 
     def _alert(self, event: Event, now: datetime) -> dict[str, Any]:
         ends_at = event.recorded_at if event.event == RESOLVED else now + self._active_for
