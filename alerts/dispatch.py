@@ -12,7 +12,7 @@ from alerts.courier import Courier, Trip
 from alerts.incidents import BOOKS, CLAIMED, NOTIFIED, UNDELIVERED, Event
 from alerts.journal import Journal
 from alerts.outbox import Errands, find_errands, note
-from alerts.routing.routes import Route, Subscription, routed
+from alerts.routing.routes import Route, Subscription, overdue, routed
 
 log = logging.getLogger("spanledger.alerts")
 
@@ -67,7 +67,7 @@ class Dispatch:
                 return waiting  # another worker may have claimed the same: look again at the next step
             _report_given_up(name, len(errands.stale))
             mine = self._errands(courier.channel, route, now).mine
-        active = self._active(route) if courier.wants_refresh(now) else ()
+        active = self._active(route, now) if courier.wants_refresh(now) else ()
         mine = mine[: courier.allowance(now)]
         if mine or active:
             courier.leave(mine, active, now)
@@ -75,7 +75,7 @@ class Dispatch:
 
     def _errands(self, channel: Channel, route: Route, now: datetime) -> Errands:
         books = [event for event in self._journal.events if event.event in BOOKS]
-        due = routed(self._journal.events, route, channel.hears)
+        due = routed(self._events_for(route, now), route, channel.hears)
         return find_errands([*due, *books], channel.name, actor=self._actor, now=now)
 
     def _commit_facts(self, rows: Sequence[Event]) -> bool:
@@ -86,8 +86,13 @@ class Dispatch:
     def _notes(self, kind: str, events: Iterable[Event], channel: str, now: datetime) -> list[Event]:
         return [note(event, kind, channel=channel, actor=self._actor, now=now) for event in events]
 
-    def _active(self, route: Route) -> tuple[Event, ...]:
-        here = {event.event_id for event in routed(self._journal.events, route)}
+    def _events_for(self, route: Route, now: datetime) -> Sequence[Event]:
+        if route.after is None:
+            return self._journal.events
+        return overdue(self._journal.incidents.values(), self._journal.events, route.after, now)
+
+    def _active(self, route: Route, now: datetime) -> tuple[Event, ...]:
+        here = {event.event_id for event in routed(self._events_for(route, now), route)}
         known = self._journal.incidents.values()
         return tuple(incident.last for incident in known if incident.is_open and incident.last.event_id in here)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from alerts.channels.channel import Channel
-from alerts.incidents import OPENED, TOLD, Event
+from alerts.incidents import ACKNOWLEDGED, OPENED, RESOLVED, SAID, SILENCED, TOLD, Event, Incident
 
 UTC = ZoneInfo("UTC")
+QUIET = (ACKNOWLEDGED, SILENCED, RESOLVED)
+"""After these nobody need be told who was not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +36,13 @@ class Hours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """What goes to a channel; None = all."""
+    """What goes to a channel; None = all. ``after``: only what nobody has acknowledged for so long, from then on."""
 
     tenants: frozenset[str] | None = None
     severities: frozenset[str] | None = None
     signals: frozenset[str] | None = None
     hours: Hours | None = None
+    after: timedelta | None = None
 
     def takes(self, event: Event) -> bool:
         """Whether the event by itself goes here."""
@@ -63,6 +66,25 @@ class Subscription:
 def to_all(*channels: Channel) -> tuple[Subscription, ...]:
     """The channels, told of everything."""
     return tuple(Subscription(channel=channel) for channel in channels)
+
+
+def overdue(incidents: Iterable[Incident], events: Iterable[Event], after: timedelta, now: datetime) -> list[Event]:
+    """The events of incidents that nobody had acknowledged or silenced, and that were not over, so long after opening.
+
+    Of what was told until then the last alone.
+    """
+    dues = {one.opened.incident_id: one.opened.recorded_at + after for one in incidents}
+    mine: dict[str, list[Event]] = {}
+    for event in sorted(events, key=_order):
+        if event.incident_id in dues and event.event in (*TOLD, *SAID):
+            mine.setdefault(event.incident_id, []).append(event)
+    found = []
+    for incident, life in mine.items():
+        until_then = [one for one in life if one.recorded_at < dues[incident]]
+        if dues[incident] <= now and not any(one.event in QUIET for one in until_then):
+            told = [one for one in until_then if one.event in TOLD]
+            found += [*told[-1:], *(one for one in life if one.recorded_at >= dues[incident])]
+    return found
 
 
 def routed(events: Iterable[Event], route: Route, kinds: Collection[str] = TOLD) -> list[Event]:
