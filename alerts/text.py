@@ -95,10 +95,16 @@ def as_lines(event: Event) -> list[str]:
     return [
         event.summary or str(event.scope),
         f"{event.event}, {event.severity}, open since {event.opened_at.isoformat()}",
-        *(f"{name}: {said}" for name, said in reasons(event).items() if said),
-        *(f"  {one.dimension} {one.value or UNATTRIBUTED}: {signed(one.excess_usd)}" for one in event.contributors),
+        *(f"{name}: {said}" for name, said in reasons(event).items() if said and name != "why"),  # the summary has it
+        *(f"  {spaced(one.dimension)} {one.value or UNATTRIBUTED}: {signed(one.excess_usd)}" for one in beyond(event)),
         f"incident {event.incident_id}",
     ]
+
+
+def beyond(event: Event) -> list[Contributor]:
+    """The contributors that the scope does not name itself."""
+    named = event.scope.as_dict()
+    return [one for one in event.contributors if one.dimension not in named]
 
 
 def name_causes(contributors: Sequence[Contributor], excess_usd: Decimal) -> str:

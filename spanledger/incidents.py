@@ -84,7 +84,7 @@ def _show(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _lines(incident: Incident, life: Sequence[Event]) -> list[str]:
-    from alerts.text import as_lines, details
+    from alerts.text import as_lines, beyond, details, spaced
 
     last = incident.last
     state = "open" if incident.is_open else "resolved"
@@ -92,8 +92,8 @@ def _lines(incident: Incident, life: Sequence[Event]) -> list[str]:
     return [
         f"{state}: {as_lines(last)[0]}",
         *(f"  {name}: {value}" for name, value in details(last).items() if value),
-        *(f"  {one.factor}: {one.excess_usd:f} USD{_numbers(one)}" for one in last.factors),
-        *(f"  {one.dimension} {one.value or 'unattributed'}: {one.excess_usd:f} USD" for one in last.contributors),
+        *(f"  {spaced(one.factor)}: {one.excess_usd:f} USD{_numbers(one)}" for one in last.factors),
+        *(f"  {spaced(one.dimension)} {one.value or 'unattributed'}: {one.excess_usd:f} USD" for one in beyond(last)),
         *(f"  trace {one.trace_id}: {one.cost_usd:f} USD, {one.model or 'model unknown'}" for one in last.samples),
         *(f"  series: {one}" for one in whose),
         *(f"{one.recorded_at:%Y-%m-%d %H:%M:%S} {one.event}{_ending(one)}" for one in life),
