@@ -14,7 +14,8 @@ from decimal import Decimal
 import polars as pl
 import pyarrow as pa
 
-from alerts.incidents import Change, Scope
+from alerts.incidents import Scope
+from alerts.parts import Change
 
 DIMENSIONS = ("feature", "model", "principal", "prompt_version", "route", "service")
 VERSION = "service_version"

@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 from alerts.changes import find_changes
 from alerts.explain import explain
 from alerts.factors import factor_excess
-from alerts.incidents import Change, Event, Sample, Scope
+from alerts.incidents import Event, Scope
+from alerts.parts import Change, Sample
 
 Read = Callable[[Scope, datetime, datetime], pa.Table]
 """Of a scope in [start, end)."""

@@ -15,7 +15,7 @@ from fractions import Fraction
 import polars as pl
 import pyarrow as pa
 
-from alerts.incidents import Factor
+from alerts.parts import Factor
 from warehouse.planning.causes import Attempts, Cell, Cells, cost_of, scaled, split_finely
 from warehouse.planning.series import to_picos, to_usd
 from warehouse.planning.variance import cell_of

@@ -10,7 +10,8 @@ from decimal import Decimal
 from alerts.advice import advise
 from alerts.amounts import dollars, signed
 from alerts.explain import share
-from alerts.incidents import RESOLVED, UNATTRIBUTED, Contributor, Event, Factor, Scope
+from alerts.incidents import RESOLVED, UNATTRIBUTED, Contributor, Event, Scope
+from alerts.parts import Factor
 from alerts.why import say_why
 
 NAMED_DIMENSIONS = ("tenant", "model", "principal", "prompt_version", "route")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from alerts.amounts import signed
-from alerts.incidents import Factor
+from alerts.parts import Factor
 
 WHY: Mapping[str, tuple[str, str | None]] = {
     "calls": ("volume", "the calls"),

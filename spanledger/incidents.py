@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from alerts.incidents import Event, Factor, Incident
+    from alerts.incidents import Event, Incident
     from alerts.journal import Journal
+    from alerts.parts import Factor
     from spanledger.settings import Settings
 
 FEEDBACK = {"expected": "expected", "unexpected": "unexpected", "too-small": "too small", "planned": "planned"}

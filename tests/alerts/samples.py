@@ -9,15 +9,13 @@ from decimal import Decimal
 from alerts.incidents import (
     OPENED,
     SIGNAL_SPEND,
-    Change,
     Contributor,
     Event,
-    Factor,
-    Sample,
     Scope,
     hash_id,
     incident_id,
 )
+from alerts.parts import Change, Factor, Sample
 from tests.alerts.workload import START
 
 MINUTE = timedelta(minutes=1)

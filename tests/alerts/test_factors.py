@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from alerts.explain import total_usd
 from alerts.factors import MIX, SUMS, factor_excess
-from alerts.incidents import Factor
+from alerts.parts import Factor
 from alerts.why import say_why
 from warehouse.schemas.kinds import USD
 
