@@ -18,6 +18,7 @@ from tests.warehouse.billing import NOON, call
 from tests.warehouse.exporting import (
     AFTER_DECEMBER,
     AFTER_NOVEMBER,
+    CALLS,
     CLAUDE,
     COSTS,
     DECEMBER,
@@ -33,6 +34,7 @@ from tests.warehouse.settling import HOW, World
 from warehouse.errors import LakeDamaged
 from warehouse.focus import Exported
 from warehouse.focus.export import NothingSettled
+from warehouse.lake.upkeep import Upkeep
 from warehouse.settle import close_month, reprice
 
 
@@ -142,6 +144,24 @@ def test_what_came_late_for_a_closed_month_is_a_correction_in_the_next(months: A
     assert total(corrections, "BilledCost") == Decimal("0.0035")
     assert len(corrections) < len(rows[DECEMBER])
     assert {row["ChargeClass"] for row in rows[NOVEMBER]} == {None}
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_the_file_of_a_closed_month_is_the_same_byte_for_byte_whatever_comes_later(kind: str, tmp_path: Path):
+    world = world_of(tmp_path, *CALLS)
+    close_month(world.lake, world.settings, HOW, pricing_of(world.book), month=NOVEMBER, now=AFTER_NOVEMBER)
+    first, later = (tmp_path / f"{name}.{kind}" for name in ("first", "later"))
+    before = export(world, NOVEMBER, first)[0]
+    world.flush([call("late", day=3, **GPT), call("of-december", day=15, **GPT)], partition=1)
+    world.settle(now=AFTER_DECEMBER)
+    close_month(world.lake, world.settings, HOW, pricing_of(world.book), month=DECEMBER, now=AFTER_DECEMBER)
+    Upkeep(world.settings).step(AFTER_DECEMBER + dt.timedelta(days=30))
+
+    after = export(world, NOVEMBER, later)[0]
+
+    assert (before.settlement, before.is_closed) == (2, True)
+    assert after == dataclasses.replace(before, closed_to=after.closed_to)
+    assert later.read_bytes() == first.read_bytes()
 
 
 def test_csv_and_parquet_have_the_same_rows(months: Any, tmp_path: Path):

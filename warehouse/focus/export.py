@@ -42,7 +42,11 @@ _UNPRICED = (
     "GROUP BY model ORDER BY calls DESC, model"
 )
 """Hours of earlier months whose calls got a price have fewer of them: those are in the file of their own month."""
-_STANDING = "SELECT settlement, closed_to, months_closed_to FROM settlements ORDER BY settlement DESC LIMIT 1"
+_STANDING = (
+    "SELECT coalesce(min(settlement) FILTER (months_closed_to > $1), max(settlement)), "
+    "arg_max(closed_to, settlement), arg_max(months_closed_to, settlement) FROM settlements"
+)
+"""What stands, and the settlement that a file is as of: of a month that is closed the one that closed it, for good."""
 
 
 class NothingSettled(WarehouseError):
@@ -74,6 +78,7 @@ class Asked:
 class Exported:
     """What a file has, and what it lacks.
 
+    ``settlement``: the last that the file has; of a closed month the one that closed it.
     ``mixed``: rows without a unit price. ``unpriced``: calls without a price by model, which have no rows.
     ``closed_to``: up to when hours are settled; ``open_calls open_usd``: what the stream has told of those of the month
     that are not. ``is_closed``: nothing will be booked in this month any more.
@@ -103,10 +108,9 @@ def export_month(snapshot: Snapshot, settings: LakeSettings, sellers: Sellers, a
 
 def _export(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, sellers: Sellers, asked: Asked) -> Exported:
     expose(connection, snapshot, "settlements", ALL)
-    standing = connection.sql(_STANDING).fetchall()
-    if not standing:
+    number, closed_to, months_closed_to = connection.sql(_STANDING, params=[asked.month]).fetchall()[0]
+    if number is None:
         raise NothingSettled("nothing is settled yet, and only final numbers are exported: run `spanledger settle`")
-    number, closed_to, months_closed_to = standing[0]
     expose(connection, snapshot, "ledger", ALL)
     _make_rows(connection, sellers, asked, number)
     connection.execute(f"COPY (FROM focus_rows) TO {literal(str(asked.out))} ({_FORMATS[asked.kind]})")
