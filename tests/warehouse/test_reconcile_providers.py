@@ -85,6 +85,21 @@ def test_costs_alone_tell_another_tier_by_its_price(books: Books, tmp_path: Path
     assert found == {"tier": sum(map(money, charges(seen))) - sum(map(money, charges(calls)))}
 
 
+@pytest.mark.parametrize("others", [0, 2], ids=["all of it", "some of it"])
+def test_costs_alone_of_a_tier_with_a_price_that_nobody_knows_are_the_tier(books: Books, tmp_path: Path, others: int):
+    used = {"response_model": "gpt-4o-2024-08-06", "cached_input_tokens": 300}
+    calls = [call("a", **used, input_tokens=700), *(call(f"c{n}", **used) for n in range(others))]
+    books.fill(calls)
+    listed = charges([calls[0] | {"service_tier": "batch"}])
+    bill = [line.but(cost=line.cost / 2) if line.kind == "cached_input" else line for line in listed]
+    bill += charges(calls[1:])
+
+    books.take(openai_costs(bill, tmp_path / "c.json"))
+    found = total(books.compare())
+
+    assert found == {"tier": sum(map(money, bill)) - sum(map(money, charges(calls)))}
+
+
 def test_costs_alone_move_no_more_to_another_tier_than_its_cost_buys(books: Books, tmp_path: Path):
     used = {"response_model": "gpt-4o-2024-08-06", "output_tokens": 0}
     books.fill([call("ours", **used, input_tokens=50_000), call("both", **used, request_model="gpt-4o")])

@@ -25,8 +25,6 @@ PRICE, DISCOUNT, ROUNDING = "price_mismatch", "discount", "rounding"
 UNPRICED, OTHERS, UNEXPLAINED = "unpriced", "other_charges", "unexplained"
 CAUSES = (MISSING, EXTRA, TOKENS_DIFFER, PRICE, DISCOUNT, TIER, ROUNDING, LATE, UNPRICED, OTHERS, UNEXPLAINED)
 _PICODOLLARS = 10**12
-_OUR_ROUNDING = Fraction(1, 10**9)
-"""What rounding each call to a picodollar may come to over a day, and what is lost where a file tells twelve places."""
 
 
 def explain(bill: Bill) -> None:
@@ -52,11 +50,7 @@ def _is_told(cell: Cell) -> bool:
 
 def _priced(cell: Cell) -> Priced:
     """With the bill's tokens at our prices, which is what we had and what tokens explain."""
-    return Priced(key=cell.key, theirs=cell.theirs or Fraction(0), ours=cell.explained, off_by=_tolerance(cell))
-
-
-def _tolerance(cell: Cell) -> Fraction:
-    return cell.off_by + _OUR_ROUNDING
+    return Priced(key=cell.key, theirs=cell.theirs or Fraction(0), ours=cell.explained, off_by=cell.tolerance)
 
 
 def _explain_quantities(cell: Cell) -> None:
@@ -97,7 +91,7 @@ def _explain_rest(cell: Cell, priced: Priced | None, factors: Mapping[Key, Fract
 
 
 def _small(cell: Cell, otherwise: str) -> str:
-    return ROUNDING if abs(cell.rest) <= _tolerance(cell) else otherwise
+    return ROUNDING if abs(cell.rest) <= cell.tolerance else otherwise
 
 
 def _remaining(cell: Cell) -> str:

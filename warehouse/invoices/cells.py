@@ -29,6 +29,8 @@ ANTHROPIC_COSTS, NOT_IN_COSTS = "anthropic_costs", "priority"
 
 _DEVIATIONS = 4
 """Standard deviations of the sum of rounded lines that are still rounding: one cell in 16,000 has more."""
+_OUR_ROUNDING = Fraction(1, 10**9)
+"""What rounding each call to a picodollar may come to over a day, and what is lost where a file tells twelve places."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -101,6 +103,11 @@ class Cell:
     def off_by(self) -> Fraction:
         """What rounding explains: errors of lines cancel out, so of many far less than the sum of all of them."""
         return min(self.most_off, Fraction(_DEVIATIONS * math.sqrt(self.variance)))
+
+    @property
+    def tolerance(self) -> Fraction:
+        """What rounding explains on both sides."""
+        return self.off_by + _OUR_ROUNDING
 
     def price(self) -> Fraction | None:
         """What one token costs in our books, else by the price book; None where they are of several kinds."""

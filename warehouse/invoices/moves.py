@@ -135,9 +135,11 @@ def move_costs(cells: Sequence[Cell]) -> None:
     """Late rows and tiers of cells of which the bill has costs alone.
 
     Between tiers of the same day, account, model and kind, where one side has no cost at one of them: as many tokens as
-    both what one has more and what the other has less come to, each at its tier's price.
+    both what one has more and what the other has less come to, each at its tier's price. Where that is all of one kind,
+    what is left of others that moved along is the tier too: it has another price than we know.
     """
     groups: dict[Key, list[Cell]] = defaultdict(list)
+    moved: dict[tuple[Key, str | None], list[tuple[Cell, Cell]]] = defaultdict(list)
     for cell in cells:
         late = sum((part.late_cost for part in cell.parts), _NOTHING)
         if late > 0 > cell.rest:
@@ -148,6 +150,15 @@ def move_costs(cells: Sequence[Cell]) -> None:
         for more, less in permutations(group, 2):
             if more.rest > 0 > less.rest and (not more.ours or not less.theirs):
                 _swap_costs(more, less)
+                moved[more.key._replace(kind=None), less.key.tier].append((more, less))
+    for pairs in moved.values():
+        if any(_is_explained(more) and _is_explained(less) for more, less in pairs):
+            for cell in (one for more, less in pairs if not more.ours for one in (more, less)):
+                cell.causes[TIER] += cell.rest
+
+
+def _is_explained(cell: Cell) -> bool:
+    return abs(cell.rest) <= cell.tolerance
 
 
 def _swap_costs(more: Cell, less: Cell) -> None:
