@@ -39,7 +39,7 @@ def task_places(used: Collection[str]) -> dict[str, str]:
 def _all_of(lists: str) -> str:
     """A list over all hours of a task."""
     known = f"coalesce({lists}, CASE WHEN calls > 0 THEN [''] END)"  # of an hour whose calls have none
-    return f"list_distinct(flatten(list({known}) FILTER ({known} IS NOT NULL))) AS {lists},"
+    return f"list_distinct(flatten(list({known}) FILTER (spans > 0 AND {known} IS NOT NULL))) AS {lists},"
 
 
 def _each_of(lists: str) -> str:

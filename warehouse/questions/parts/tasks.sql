@@ -9,19 +9,26 @@ looked AS (
     JOIN settlements AS s ON s.close_id = t.close_id
     WHERE {tells_tasks}
 ),
+ever AS (  -- what of a task can be in the window at all, and whether it was told while other months were open
+    SELECT tenant, kind, task, max(closed_to) AS closed_to, max(open_from) AS open_from, min(open_from) < max(open_from) AS is_several
+    FROM looked
+    GROUP BY tenant, kind, task
+    HAVING $start IS NULL OR max(hour) >= $start OR max(open_from)::TIMESTAMPTZ >= date_trunc('month', $start::TIMESTAMPTZ)
+),
 states AS (  -- how often a task was told: while the same months were open, later rows take the place of former ones
-    SELECT *
+    SELECT tenant, kind, task, open_from, closed_to, is_several, NULL::DATE AS next_from FROM ever WHERE NOT is_several
+    UNION ALL
+    SELECT *, lead(open_from) OVER (PARTITION BY tenant, kind, task ORDER BY open_from) AS next_from
     FROM (
-        SELECT tenant, kind, task, open_from, max(closed_to) AS closed_to, max(hour) AS last_hour
-        FROM looked
-        GROUP BY tenant, kind, task, open_from
+        SELECT l.tenant, l.kind, l.task, l.open_from, max(l.closed_to) AS closed_to, true AS is_several
+        FROM looked AS l
+        JOIN ever AS e ON l.tenant IS NOT DISTINCT FROM e.tenant AND l.kind = e.kind AND l.task = e.task
+        WHERE e.is_several
+        GROUP BY l.tenant, l.kind, l.task, l.open_from
     )
-    QUALIFY $start IS NULL OR bool_or(
-        last_hour >= $start OR open_from::TIMESTAMPTZ >= date_trunc('month', $start::TIMESTAMPTZ)
-    ) OVER (PARTITION BY tenant, kind, task)
 ),
 said AS (
-    SELECT l.* REPLACE (s.open_from AS open_from)
+    SELECT l.* REPLACE (s.open_from AS open_from, s.closed_to AS closed_to), s.is_several, s.next_from
     FROM states AS s
     JOIN looked AS l
         ON l.tenant IS NOT DISTINCT FROM s.tenant AND l.kind = s.kind AND l.task = s.task AND l.open_from <= s.open_from
@@ -29,40 +36,35 @@ said AS (
         PARTITION BY s.open_from, l.hour, l.tenant, l.task, l.kind ORDER BY l.settlement DESC
     ) = 1
 ),
-grouped AS (
-    SELECT
-        tenant, kind, task, open_from, max(hour) AS hour,
-        nullif(arg_max(coalesce(feature, ''), hour), '') AS feature,
-        nullif(arg_max(coalesce(environment, ''), hour), '') AS environment,
-        nullif(arg_max(coalesce(principal, ''), hour), '') AS principal,
-        flatten(list(users) FILTER (users IS NOT NULL)) AS users,
-        {lists_of_several}
-        sum(priced_calls) > 0 OR sum(calls) = 0 AS is_priced,
-        arg_max(outcome, settlement) AS outcome,
-        arg_max(safe, settlement) AS safe,
-        arg_max(review_minutes, settlement) AS review_minutes
-    FROM said
-    WHERE spans > 0
-    GROUP BY tenant, kind, task, open_from
-),
 placed AS (
-    SELECT
-        s.tenant, s.kind, s.task, s.open_from, hour_booked(g.hour, s.open_from, s.closed_to) AS hour,
-        g.task IS NOT NULL AS is_there, g.* EXCLUDE (tenant, kind, task, open_from, hour)
-    FROM states AS s
-    LEFT JOIN grouped AS g
-        ON g.tenant IS NOT DISTINCT FROM s.tenant AND g.kind = s.kind AND g.task = s.task AND g.open_from = s.open_from
-),
-standing_ AS (  -- the last state, and those that stood when their month was closed
-    SELECT *
-    FROM placed
-    QUALIFY coalesce(
-        hour < (lead(open_from) OVER (PARTITION BY tenant, kind, task ORDER BY open_from))::TIMESTAMPTZ, true
+    SELECT * REPLACE (hour_booked(hour, open_from, closed_to) AS hour)
+    FROM (
+        SELECT
+            tenant, kind, task, open_from, is_several, next_from, max(closed_to) AS closed_to,
+            max(hour) FILTER (spans > 0) AS hour,
+            count(*) FILTER (spans > 0) > 0 AS is_there,
+            nullif(arg_max(coalesce(feature, ''), hour) FILTER (spans > 0), '') AS feature,
+            nullif(arg_max(coalesce(environment, ''), hour) FILTER (spans > 0), '') AS environment,
+            nullif(arg_max(coalesce(principal, ''), hour) FILTER (spans > 0), '') AS principal,
+            flatten(list(users) FILTER (spans > 0 AND users IS NOT NULL)) AS users,
+            {lists_of_several}
+            sum(priced_calls) FILTER (spans > 0) > 0 OR sum(calls) FILTER (spans > 0) = 0 AS is_priced,
+            arg_max(outcome, settlement) FILTER (spans > 0) AS outcome,
+            arg_max(safe, settlement) FILTER (spans > 0) AS safe,
+            arg_max(review_minutes, settlement) FILTER (spans > 0) AS review_minutes
+        FROM said
+        GROUP BY tenant, kind, task, open_from, is_several, next_from
     )
 ),
+standing_ AS (  -- the last state, and those that stood when their month was closed
+    SELECT * EXCLUDE (closed_to, next_from) FROM placed WHERE next_from IS NULL OR hour < next_from::TIMESTAMPTZ
+),
 followed AS (
+    SELECT *, NULL::TIMESTAMPTZ AS taken_off_at FROM standing_ WHERE NOT is_several
+    UNION ALL
     SELECT *, lead(hour) OVER (PARTITION BY tenant, kind, task ORDER BY open_from) AS taken_off_at
     FROM standing_
+    WHERE is_several
 ),
 signed AS (
     SELECT *, 1 AS weight FROM followed
@@ -70,7 +72,7 @@ signed AS (
     SELECT * REPLACE (taken_off_at AS hour), -1 AS weight FROM followed WHERE taken_off_at IS NOT NULL
 ),
 counted AS (
-    SELECT * EXCLUDE (open_from, taken_off_at, is_there)
+    SELECT * EXCLUDE (open_from, taken_off_at, is_there, is_several)
     FROM signed
     WHERE is_there AND ($start IS NULL OR hour >= $start) AND ($end IS NULL OR hour < $end)
 ),
