@@ -220,10 +220,14 @@ def _total(asked: Asked, answer: pa.Table, lake: Asking) -> pa.Table | None:
     """
     from spanledger.statements import SUMS
     from warehouse.planning.variance import AMOUNTS, COUNTS
+    from warehouse.questions.kinds import DIMENSION as TOKEN_KIND
 
     adds: dict[str, Sequence[str]] = {CHARGEBACK: SUMS, "variance": (*AMOUNTS, *COUNTS)}
     if asked.question.name in adds:
-        return _add_up(answer, adds[asked.question.name])
+        names = adds[asked.question.name]
+        if TOKEN_KIND in answer.column_names:  # calls count with each kind that they have
+            names = [name for name in names if not name.endswith("calls")]
+        return _add_up(answer, names)
     total = lake.answer(asked, asked.in_total())
     return total if total.num_rows == 1 else None
 

@@ -16,6 +16,7 @@ from typing import IO, Any, TextIO
 import pyarrow as pa
 
 from spanledger.answers import UNATTRIBUTED
+from warehouse.questions.kinds import DIMENSION as TOKEN_KIND
 
 SUMS = ("calls", "input_tokens", "output_tokens", "cost_usd")
 NUMBERS = (*SUMS, "settlement")
@@ -44,11 +45,17 @@ class Statement:
 
     def total(self) -> list[str]:
         """The cells of the last line. What has no price counts as nothing and is named beside it."""
-        sums = {name: sum((line[name] or 0 for line in self.lines), Decimal(0)) for name in SUMS}
-        return ["total", *(_cell(sums[name], name) if name in SUMS else "" for name in self.columns[1:])]
+        adds = SUMS[self.is_by_kind :]
+        sums = {name: sum((line[name] or 0 for line in self.lines), Decimal(0)) for name in adds}
+        return ["total", *(_cell(sums[name], name) if name in adds else "" for name in self.columns[1:])]
+
+    @property
+    def is_by_kind(self) -> bool:
+        """Whether lines are of kinds of tokens: calls count with each that they have, and do not add up."""
+        return TOKEN_KIND in self.columns
 
     def unpriced(self) -> int:
-        """Calls without a price."""
+        """Calls without a price; by kind with each that they have."""
         return sum((line["calls"] or 0) - (line["priced_calls"] or 0) for line in self.lines)
 
 
@@ -88,7 +95,8 @@ def _exact(usd: Decimal) -> str:
 
 def _notes(statement: Statement) -> list[str]:
     calls = statement.unpriced()
-    return [f"Calls without a known price, which are not in the total: {calls:,}."] if calls else []
+    number = "" if statement.is_by_kind else f": {calls:,}"
+    return [f"Calls without a known price, which are not in the total{number}."] if calls else []
 
 
 def _head(name: str) -> str:

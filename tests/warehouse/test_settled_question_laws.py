@@ -33,6 +33,18 @@ ADD = {
     "provisional-vs-settled": ("settled_usd", "provisional_usd", "difference_usd", "suppressed_usd", "late_usd"),
 }
 OF_TASKS = ("tasks", "successful_tasks", "failed_tasks", "unknown_tasks", "review_cost_usd", "total_cost_usd")
+ECONOMICS = ("cost-per-successful-task", "unit-economics")
+IN_COMMON = ("calls", "tasks", "successful_tasks", "unknown_tasks", "priced_tasks", "active_users", "priced_share")
+KINDS = {
+    **dict.fromkeys(
+        ECONOMICS, ("cost_usd", "waste_usd", "input_tokens", "output_tokens", "review_cost_usd", "total_cost_usd")
+    ),
+    "waste": tuple(
+        f"{part}_usd" for part in ("cost", "waste", "failed", "retried", "superseded", "failed_tasks", "retry_cost")
+    ),
+    "settled-spend": ("cost_usd", "input_tokens", "output_tokens", "reasoning_tokens", "suppressed_cost_usd"),
+}
+"""What adds up by kind of token."""
 ONE = ("tenant", "feature", "environment", "principal", "outcome", "safe")
 BOTH = (
     *("tenant", "feature", "provider", "model", "service_tier", "route", "prompt_name"),
@@ -119,6 +131,34 @@ def test_the_groups_of_any_grouping_add_up_to_the_total(settled: Any, data: st.D
     for measure in measures:
         if measure != "total_cost_usd" and measure in all_[0]:
             assert total(groups, measure) == total(all_, measure), (name, by, measure)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_kinds_of_tokens_of_any_grouping_add_up_to_it_and_have_its_calls_and_tasks(settled: Any, data: st.DataObject):
+    warehouse, _ = settled
+    name = data.draw(st.sampled_from(sorted(KINDS)))
+    by = data.draw(st.lists(st.sampled_from(ANY), unique=True, max_size=2))
+    params: dict[str, object] = {"review_usd_per_hour": 37} if name in ECONOMICS else {}
+    params["bucket"] = data.draw(st.sampled_from(("", "day")))
+
+    rows = warehouse.ask(name, ALL, by=[*by, "token_kind"], **params).to_pylist()
+    groups = warehouse.ask(name, ALL, by=by, **params).to_pylist()
+
+    keys = [*by, "bucket"] if params["bucket"] else by
+    for group in groups:
+        kinds = [row for row in rows if all(row[key] == group[key] for key in keys)]
+        assert kinds
+        for measure in KINDS[name]:
+            assert total(kinds, measure) == total([group], measure), (name, by, measure)
+        if name in ECONOMICS:
+            for common in IN_COMMON:
+                assert {row[common] for row in kinds} == {group[common]}, (name, by, common)
+            parts, whole = total(kinds, "cost_per_successful_task_usd"), group["cost_per_successful_task_usd"]
+            assert abs(parts - (whole or 0)) <= Decimal("1e-11"), (name, by)
+    assert sum(len([row for row in rows if all(row[key] == group[key] for key in keys)]) for group in groups) == len(
+        rows
+    )
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -525,6 +525,44 @@ def test_kinds_of_tokens_add_up_to_the_tokens_and_the_cost_of_the_calls(name: st
     assert pick([cached], "tenant", *KINDS[2:]) == [("acme", 600, 600, 0, Decimal("0.00075"))]
 
 
+def test_a_success_by_kind_of_token_costs_together_what_it_costs(world: World):
+    told = [call("acme", "a", "t1", cached_input_tokens=600), call("acme", "b", "t2", status="error")]
+    world.flush(told, [judged("acme", "success", "t1", review_minutes=6.0), judged("acme", "failure", "t2")])
+    world.settle()
+
+    rows = ask(world, "cost-per-successful-task", by="token_kind", review_usd_per_hour="60")
+    (output,) = ask(world, "cost-per-successful-task", by="", where="token_kind=output", review_usd_per_hour="60")
+
+    names = ("token_kind", "calls", *COUNTS[:2], "cost_usd", "cost_per_successful_task_usd", "waste_usd")
+    assert pick(rows, *names) == [
+        (None, 2, 2, 1, Decimal(0), Decimal(6), Decimal(0)),
+        ("input", 2, 2, 1, Decimal("0.0035"), Decimal("0.0035"), Decimal("0.0025")),
+        ("output", 2, 2, 1, Decimal("0.002"), Decimal("0.002"), Decimal("0.001")),
+        ("cached_input", 2, 2, 1, Decimal("0.00075"), Decimal("0.00075"), Decimal(0)),
+    ]
+    assert pick([output], *names[1:]) == [(2, 2, 1, Decimal("0.002"), Decimal("0.002"), Decimal("0.001"))]
+
+
+def test_waste_by_kind_of_token_divides_what_was_superseded_as_the_cost_is(world: World):
+    world.flush(spans_of_waste())
+    world.settle()
+
+    rows, (whole,) = ask(world, "waste", by="token_kind"), ask(world, "waste", by="")
+
+    parts = ("failed_usd", "retried_usd", "superseded_usd", "failed_tasks_usd", "waste_usd", "cost_usd")
+    assert [sum(row[part] for row in rows) for part in parts] == [whole[part] for part in parts]
+    assert {round(row["superseded_usd"] / row["cost_usd"], 9) for row in rows} == {
+        round(whole["superseded_usd"] / whole["cost_usd"], 9)
+    }
+
+
+@pytest.mark.parametrize(("name", "says"), [("cache", "read_savings_usd"), ("provisional-vs-settled", "`spend`")])
+@pytest.mark.parametrize("how", [{"by": "tenant, token_kind"}, {"by": ["token_kind"]}, {"where": "token_kind=output"}])
+def test_where_kinds_of_tokens_have_no_meaning_it_is_said_what_answers(name: str, says: str, how: Any, world: World):
+    with pytest.raises(BadQuestion, match=f"{name} has no token_kind; .*{says}"):
+        ask(world, name, **how)
+
+
 def test_a_statement_tells_kinds_of_tokens_apart(world: World):
     world.flush([call("acme", "a", "t1", cached_input_tokens=600)])
     world.settle()

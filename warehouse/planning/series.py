@@ -93,7 +93,7 @@ class Asked:
 
     def _is_streamed(self, name: str) -> bool:
         key_of = {level.name: level.key for level in self.snapshot.levels}
-        return is_column(key_of.get(name, name), "usage")
+        return is_column(key_of.get(name, name), "usage_kinds")
 
 
 def narrowed(one: Filter, other: Filter) -> Filter:

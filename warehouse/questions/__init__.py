@@ -6,15 +6,17 @@
     -- reads usage in window, flushes
     -- takes by: dimensions of usage = tenant; what to group by
     -- gives cost_usd: USD, exact; NULL where nothing is priced
+    -- lacks token_kind: `spend --by token_kind` has what it would say
     -- whole messages
     -- table calls, cost_usd
     SELECT {columns} …
 
 ``reads`` names tables; ``in window`` lets the reader open only files that can hold rows of ``[start, end)`` (the SQL
 still states the bounds, on the table's time column). ``takes NAME: KIND = DEFAULT; HELP``; kinds are those of
-``warehouse.questions.parameters``. ``whole`` names columns about the whole deployment, NULL in every scope but ALL; a
-question that reads ``flushes`` (it knows no tenants) and has no ``whole`` is refused there. ``table`` names the
-measures that a person sees first, without it all columns. ``books`` names the question to the settled books that is
+``warehouse.questions.parameters``. ``lacks DIMENSION: …`` says what answers instead by one that has no meaning here.
+``whole`` names columns about the whole deployment, NULL in every scope but ALL; a question that reads ``flushes`` (it
+knows no tenants) and has no ``whole`` is refused there. ``table`` names the measures that a person sees first, without
+it all columns. ``books`` names the question to the settled books that is
 asked instead where ``as_of_settlement`` is given. Every question that reads books takes ``as_of_settlement``, which the
 reader sees to: its SQL finds no later rows. ``{tasks.sql}`` stands for a part that questions share, in ``parts/``. Sums
 of the ledger are made of ``{booked.sql}``, so that closed months stand.

@@ -7,6 +7,7 @@
 -- takes start: hour = ; first hour
 -- takes end: hour = ; first hour after
 -- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
+-- lacks token_kind: its columns are by kind: read_savings_usd is of cached_input, write_premium_usd of cache_write; what kinds cost: `settled-spend`
 -- gives cached_share: cached input tokens / input tokens
 -- gives cache_write_share: input tokens that were written to a cache / input tokens
 -- gives cached_cost_usd: USD of the cached tokens

@@ -1,7 +1,7 @@
 -- What will have been spent at the end of the month, or of --to, with intervals and how good such forecasts were, in `report`.
 -- reads ledger in window, settlements
--- takes where: filter of ledger = ; only these values of these dimensions
--- takes by: dimensions of ledger = ; what to group by; nothing = one row
+-- takes where: filter of ledger_kinds = ; only these values of these dimensions
+-- takes by: dimensions of ledger_kinds = ; what to group by; nothing = one row
 -- takes start: hour = ; what was spent since then is part of it; nothing = the first of the month
 -- takes end: hour = ; until when; nothing = the end of the month
 -- takes bucket: bucket of ledger = day; of the sums that `report` forecasts from, which are by day

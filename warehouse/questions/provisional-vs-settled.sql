@@ -7,6 +7,7 @@
 -- takes start: hour = ; first hour
 -- takes end: hour = ; first hour after
 -- takes as_of_settlement: whole = ; what settlements up to this one had said, against what the stream says now; nothing = all
+-- lacks token_kind: calls change as a whole; `spend` by token_kind is the stream's side of it, `spend` with as_of_settlement the books'
 -- gives provisional_usd: USD as the stream has it; NULL where none of its calls is priced
 -- gives settled_usd: USD as the ledger has it; NULL where none of its calls is priced
 -- gives provisional_priced_share: share of provisional_calls whose cost is known

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from importlib import resources
 from typing import cast
 
 from warehouse.errors import BadQuestion
 from warehouse.questions.dimensions import Filter, Level, filter_sql, sql_of
+from warehouse.questions.kinds import DIMENSION as TOKEN_KIND
 from warehouse.questions.kinds import kind_places
 from warehouse.questions.parameters import Parameter, Value, begins_within_hours, bucket_sql
 from warehouse.questions.tasks import task_places
@@ -28,7 +29,7 @@ class Question:
     ``reads`` maps tables to the files that are needed, ``in window`` or all (empty); ``gives`` explains
     columns that need it; ``whole`` names columns about the whole deployment, which nobody sees whose scope is not ALL;
     ``table`` names the measures that a person wants to see first, none = all columns; ``books`` names the question that
-    is asked instead where ``as_of_settlement`` is given.
+    is asked instead where ``as_of_settlement`` is given; ``lacks`` says of dimensions that it has not, what answers.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Question:
     table: tuple[str, ...]
     sql: str
     books: str = ""
+    lacks: Mapping[str, str] = field(default_factory=dict)
 
     def parse(self, given: Mapping[str, object], named: Callable[[str], str] = str) -> dict[str, Value]:
         """All parameters, those not given by their defaults. Raises BadQuestion, also for the question asked instead.
@@ -50,6 +52,7 @@ class Question:
         if unknown := sorted(set(given) - set(known)):
             takes, not_ = (", ".join(map(named, names)) for names in (known, unknown))
             raise BadQuestion(f"{self.name} takes {takes or 'nothing'}, not {not_}")
+        self._check_lacking(given, named)
         values = {p.name: p.parse(given.get(p.name, p.default), named) for p in self.takes}
         start, end = values.get("start"), values.get("end")
         if isinstance(start, datetime) and isinstance(end, datetime) and start >= end:
@@ -60,6 +63,16 @@ class Question:
             levels = next((one.levels for one in self.takes if one.levels), ())
             load_question(self.books).knowing(levels).parse(given, named)
         return values
+
+    def _check_lacking(self, given: Mapping[str, object], named: Callable[[str], str]) -> None:
+        """A dimension that has no meaning here is refused with what answers."""
+        for one in self.takes:
+            told = given.get(one.name)
+            if one.kind not in ("dimensions", "filter") or not isinstance(told, Iterable):
+                continue
+            names = {*re.split(r"[\s,=]+", told)} if isinstance(told, str) else {*map(str, told)}
+            for name in sorted(names & self.lacks.keys()):
+                raise BadQuestion(f"{named(one.name)} = {told!r}: {self.name} has no {name}; {self.lacks[name]}")
 
     def _check_buckets(self, values: Mapping[str, Value], named: Callable[[str], str]) -> None:
         """What is kept by the hour has no sums of days that begin within one."""
@@ -105,14 +118,19 @@ class Question:
     def render(self, values: Mapping[str, Value]) -> str:
         """The SQL with dimensions and bucket in their places."""
         keys = self.keys(values)
+        apart = [name for name in keys if name != TOKEN_KIND]
         texts = {
             "{columns}": "".join(f"{sql} AS {identifier(name)}, " for name, sql in keys.items()),
+            "{apart}": f"PARTITION BY {', '.join(map(identifier, apart))}" if apart else "",
             "{keys}": "".join(f"{identifier(name)}, " for name in keys),
             "{bucket}": "bucket, " if "bucket" in keys else "",
         }
         for one in self.takes:
             if one.kind == "filter":
-                texts[f"{{{one.name}}}"] = filter_sql(cast("Filter", values[one.name]), one.levels)
+                rules = cast("Filter", values[one.name])
+                texts[f"{{{one.name}}}"] = filter_sql(rules, one.levels)
+                of_tasks = tuple(rule for rule in rules if rule[0] != TOKEN_KIND)
+                texts[f"{{{one.name}_of_tasks}}"] = filter_sql(of_tasks, one.levels)
         texts |= task_places(self.used(values)) | kind_places(self.used(values))
         return re.sub(r"\{\w+\}", lambda place: texts[place[0]], self.sql)
 
@@ -169,6 +187,12 @@ def parse_question(name: str, text: str) -> Question:
         table=_words(header, "table "),
         sql="\n".join(line for line in lines if not line.startswith("--")).strip(),
         books="".join(_words(header, "books ")),
+        lacks={
+            name: said
+            for name, _, said in (
+                line.removeprefix("lacks ").partition(": ") for line in header if line.startswith("lacks ")
+            )
+        },
     )
 
 

@@ -1,14 +1,16 @@
 """Tasks by the dimensions of their calls: what the places of ``parts/tasks.sql`` become.
 
-A task has one tenant, feature, environment, principal and outcome. Of models, providers, services, routes and prompts
-it may have several, and it counts with each of them. Two such dimensions at once, or any other one, a task does not
-tell: then nothing is said about tasks (NULL), while what calls cost and took is.
+A task has one tenant, feature, environment, principal and outcome, and no kind of token (``token_kind`` is NULL). Of
+models, providers, services, routes and prompts it may have several, and it counts with each of them. Two such
+dimensions at once, or any other one, a task does not tell: then nothing is said about tasks (NULL), while what calls
+cost and took is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
+from warehouse.questions.kinds import DIMENSION as TOKEN_KIND
 from warehouse.scope import identifier
 
 ONE = ("tenant", "feature", "environment", "principal", "outcome", "safe")
@@ -22,6 +24,8 @@ PROMPT = {
 
 def task_places(used: Collection[str]) -> dict[str, str]:
     """The places, where these dimensions of ``ledger`` are looked at."""
+    no_kind = f", NULL::VARCHAR AS {TOKEN_KIND}" if TOKEN_KIND in used else ""
+    used = set(used) - {TOKEN_KIND}
     lists = {SEVERAL.get(name, "prompts") for name in used if name in SEVERAL or name in PROMPT}
     tells = len(lists) <= 1 and all(name in ONE or name in SEVERAL or name in PROMPT for name in used)
     untold = {"tags" if name.startswith("tags.") else name for name in used if name not in ONE}
@@ -32,14 +36,14 @@ def task_places(used: Collection[str]) -> dict[str, str]:
         "{lists_of_several}": "".join(map(_all_of, sorted(lists))),
         "{of_several}": columns,
         "{of_none}": "".join(map(_none_is_null, sorted(lists))) if tells else "",
-        "{of_prompt}": prompts,
+        "{of_prompt}": prompts + no_kind,
     }
 
 
 def _all_of(lists: str) -> str:
-    """A list over all hours of a task."""
-    known = f"coalesce({lists}, CASE WHEN calls > 0 THEN [''] END)"  # of an hour whose calls have none
-    return f"list_distinct(flatten(list({known}) FILTER (spans > 0 AND {known} IS NOT NULL))) AS {lists},"
+    """A list over all hours of a task; '' stands for an hour whose calls have none."""
+    known = f"CASE WHEN spans > 0 THEN coalesce({lists}, CASE WHEN calls > 0 THEN [''] END) END"
+    return f"list_distinct(flatten(list({known}) FILTER ({known} IS NOT NULL))) AS {lists},"
 
 
 def _each_of(lists: str) -> str:

@@ -2,8 +2,8 @@
 -- reads ledger in window, settlements, tasks
 -- takes bucket: bucket of ledger = day; hour, day or month: the column `bucket` says which one
 -- takes zone: zone = UTC; time zone in which hours, days and months of the bucket begin
--- takes where: filter of ledger = ; only these values of these dimensions
--- takes by: dimensions of ledger = tenant; what to group by; nothing = one row a bucket
+-- takes where: filter of ledger_kinds = ; only these values of these dimensions
+-- takes by: dimensions of ledger_kinds = tenant; what to group by; nothing = one row a bucket; by token_kind counts of calls and tasks are those of all kinds beside each
 -- takes start: hour = ; first hour
 -- takes end: hour = ; first hour after
 -- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them

@@ -1,8 +1,8 @@
 -- Why spend is another than in a period before, in the budget or in the forecast: volume, mix and price, in `report`.
 -- reads ledger in window, settlements
 -- takes against: text = period; what it is held against: period, budget or forecast
--- takes where: filter of ledger = ; only these values of these dimensions
--- takes by: dimensions of ledger = tenant; what to group by; nothing = one row
+-- takes where: filter of ledger_kinds = ; only these values of these dimensions
+-- takes by: dimensions of ledger_kinds = tenant; what to group by; nothing = one row
 -- takes mix: dimensions of ledger = provider,model,service_tier; between what the mix of models shifts
 -- takes start: hour = ; first hour; nothing = of the month
 -- takes end: hour = ; first hour after; nothing = all settled hours

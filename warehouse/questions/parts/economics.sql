@@ -5,12 +5,19 @@
 {tasks.sql},
 lines AS (
     SELECT {columns}
-        calls, priced_calls, retries, if(status <> 'ok', calls, 0) AS failed_calls,
+        if({by_kind}, 0, calls) AS calls, if({by_kind}, 0, priced_calls) AS priced_calls, if({by_kind}, 0, retries) AS retries,
+        if(NOT {by_kind} AND status <> 'ok', calls, 0) AS failed_calls,
         input_tokens, cached_input_tokens, output_tokens, priced_tokens, cost_usd,
         failed_cost_usd + superseded_cost_usd
-            + if(outcome = 'failure', cost_usd - failed_cost_usd - superseded_cost_usd, 0) AS waste_usd
+            + if(outcome = 'failure', cost_usd - failed_cost_usd - superseded_cost_usd, 0) AS waste_usd,
+        true AS is_there
     FROM booked
     WHERE {where}
+),
+whole_lines AS (  -- calls have all kinds of tokens: by kind they are counted once, apart from the kinds
+    SELECT {columns} calls, priced_calls, retries, if(status <> 'ok', calls, 0) AS failed_calls
+    FROM (SELECT *, NULL::VARCHAR AS token_kind FROM booked_)
+    WHERE {by_kind} AND {where_of_tasks}
 ),
 counts AS (
     SELECT {columns}
@@ -24,16 +31,17 @@ counts AS (
         if(is_priced AND outcome = 'failure', weight, 0) AS priced_failed_tasks,
         if(is_priced AND outcome = 'success' AND safe = 'safe', weight, 0) AS priced_safe_successful_tasks,
         is_priced,
-        weight * round(review_minutes * 1000000)::HUGEINT AS review_micros,  -- adds up in any order
-        weight * rounded(
+        if(coalesce({where}, false), weight * round(review_minutes * 1000000)::HUGEINT, 0) AS review_micros,  -- adds up in any order
+        if(coalesce({where}, false), weight * rounded(
             round(review_minutes * 1000000)::HUGEINT * ($review_usd_per_hour * 1000000)::HUGEINT, 60
-        ) AS review_picos
+        ), 0) AS review_picos,
+        NOT {by_kind} OR coalesce(review_minutes <> 0 AND {where}, false) AS is_there
     FROM told
-    WHERE {where}
+    WHERE {where_of_tasks}
 ),
 tasks_of AS (
     SELECT {keys} user_, sum(weight) AS tasks_, sum(if(is_priced, weight, 0)) AS priced_
-    FROM (SELECT {columns} weight, is_priced, unnest(users) AS user_ FROM told WHERE {where})
+    FROM (SELECT {columns} weight, is_priced, unnest(users) AS user_ FROM told WHERE {where_of_tasks})
     GROUP BY ALL
 ),
 people AS (
@@ -64,18 +72,49 @@ sums AS (
         sum(cached_input_tokens)::BIGINT AS cached_input_tokens,
         sum(output_tokens)::BIGINT AS output_tokens,
         sum(priced_tokens)::BIGINT AS priced_tokens,
-        CASE WHEN sum(priced_calls) <> 0 OR coalesce(sum(calls), 0) = 0 OR sum(cost_usd) <> 0 THEN coalesce(sum(cost_usd), 0) END AS cost_usd,
-        CASE WHEN sum(priced_calls) <> 0 OR coalesce(sum(calls), 0) = 0 OR sum(cost_usd) <> 0 THEN coalesce(sum(waste_usd), 0) END AS waste_usd,
+        coalesce(sum(cost_usd), 0) AS known_usd,
+        coalesce(sum(waste_usd), 0) AS known_waste_usd,
         CASE WHEN {tells_tasks} THEN coalesce(sum(review_micros), 0)::DOUBLE / 1000000 END AS review_minutes,
         CASE WHEN {tells_tasks} THEN as_usd(coalesce(sum(review_picos), 0)) END AS review_cost_usd,
-        CASE WHEN {tells_tasks} THEN as_usd(coalesce(sum(if(is_priced, review_picos, 0)), 0)) END AS priced_review_usd
-    FROM (FROM lines UNION ALL BY NAME FROM counts UNION ALL BY NAME FROM people)
+        CASE WHEN {tells_tasks} THEN as_usd(coalesce(sum(if(is_priced, review_picos, 0)), 0)) END AS priced_review_usd,
+        coalesce(bool_or(is_there), false) AS is_there
+    FROM (
+        FROM lines UNION ALL BY NAME FROM whole_lines UNION ALL BY NAME FROM counts UNION ALL BY NAME FROM people
+    )
     GROUP BY ALL
+),
+counted_ AS (  -- what all kinds of tokens have in common stands beside each
+    SELECT * REPLACE (
+        (sum(calls) OVER ({apart}))::BIGINT AS calls,
+        (sum(priced_calls) OVER ({apart}))::BIGINT AS priced_calls,
+        (sum(failed_calls) OVER ({apart}))::BIGINT AS failed_calls,
+        (sum(retries) OVER ({apart}))::BIGINT AS retries,
+        (sum(tasks) OVER ({apart}))::BIGINT AS tasks,
+        (sum(successful_tasks) OVER ({apart}))::BIGINT AS successful_tasks,
+        (sum(failed_tasks) OVER ({apart}))::BIGINT AS failed_tasks,
+        (sum(safe_successful_tasks) OVER ({apart}))::BIGINT AS safe_successful_tasks,
+        (sum(judged_safe_tasks) OVER ({apart}))::BIGINT AS judged_safe_tasks,
+        (sum(active_users) OVER ({apart}))::BIGINT AS active_users,
+        (sum(priced_tasks) OVER ({apart}))::BIGINT AS priced_tasks,
+        (sum(priced_successful_tasks) OVER ({apart}))::BIGINT AS priced_successful_tasks,
+        (sum(priced_failed_tasks) OVER ({apart}))::BIGINT AS priced_failed_tasks,
+        (sum(priced_safe_successful_tasks) OVER ({apart}))::BIGINT AS priced_safe_successful_tasks,
+        (sum(priced_users) OVER ({apart}))::BIGINT AS priced_users
+    )
+    FROM sums
+),
+known AS (
+    SELECT
+        *,
+        CASE WHEN priced_calls <> 0 OR calls = 0 OR known_usd <> 0 THEN known_usd END AS cost_usd,
+        CASE WHEN priced_calls <> 0 OR calls = 0 OR known_usd <> 0 THEN known_waste_usd END AS waste_usd
+    FROM counted_
+    WHERE is_there
 ),
 totals AS (
     SELECT *, tasks - successful_tasks - failed_tasks AS unknown_tasks, cost_usd + review_cost_usd AS total_cost_usd,
         cost_usd + priced_review_usd AS priced_total_usd
-    FROM sums
+    FROM known
     WHERE calls <> 0 OR tasks <> 0 OR cost_usd <> 0 OR waste_usd <> 0 OR input_tokens <> 0 OR output_tokens <> 0
         OR successful_tasks <> 0 OR failed_tasks <> 0 OR review_minutes <> 0
 )

@@ -43,15 +43,15 @@ placed AS (
             tenant, kind, task, open_from, is_several, next_from, max(closed_to) AS closed_to,
             max(hour) FILTER (spans > 0) AS hour,
             count(*) FILTER (spans > 0) > 0 AS is_there,
-            nullif(arg_max(coalesce(feature, ''), hour) FILTER (spans > 0), '') AS feature,
-            nullif(arg_max(coalesce(environment, ''), hour) FILTER (spans > 0), '') AS environment,
-            nullif(arg_max(coalesce(principal, ''), hour) FILTER (spans > 0), '') AS principal,
-            flatten(list(users) FILTER (spans > 0 AND users IS NOT NULL)) AS users,
+            nullif(arg_max(if(spans > 0, coalesce(feature, ''), NULL), hour), '') AS feature,
+            nullif(arg_max(if(spans > 0, coalesce(environment, ''), NULL), hour), '') AS environment,
+            nullif(arg_max(if(spans > 0, coalesce(principal, ''), NULL), hour), '') AS principal,
+            flatten(list(if(spans > 0, users, NULL)) FILTER (if(spans > 0, users, NULL) IS NOT NULL)) AS users,
             {lists_of_several}
             sum(priced_calls) FILTER (spans > 0) > 0 OR sum(calls) FILTER (spans > 0) = 0 AS is_priced,
-            arg_max(outcome, settlement) FILTER (spans > 0) AS outcome,
-            arg_max(safe, settlement) FILTER (spans > 0) AS safe,
-            arg_max(review_minutes, settlement) FILTER (spans > 0) AS review_minutes
+            arg_max(if(spans > 0, outcome, NULL), settlement) AS outcome,
+            arg_max(if(spans > 0, safe, NULL), settlement) AS safe,
+            arg_max(if(spans > 0, review_minutes, NULL), settlement) AS review_minutes
         FROM said
         GROUP BY tenant, kind, task, open_from, is_several, next_from
     )
