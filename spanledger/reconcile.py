@@ -96,6 +96,13 @@ def _read(args: argparse.Namespace, rates: Mapping[str, Decimal]) -> list[Bill]:
     if args.provider:
         provider = bill_provider(args.provider) or args.provider.strip().lower()
     bills = [read_file(path, Asked(provider=provider, name_provider=bill_provider)) for path in args.files]
+    ended = {bill.reading.format for bill in bills if not bill.reading.goes_on}
+    for bill in bills:
+        if bill.reading.format not in ended:
+            raise CannotRun(
+                f"{bill.name}: the answer goes on (`has_more`): give its other pages too, as files beside it, "
+                "or all of them in one file as a list"
+            )
     unreadable = 0
     for bill in bills:
         refused = [*bill.reading.refused, *check_currencies(bill, rates)]

@@ -53,6 +53,27 @@ def test_the_table_shows_what_differs_and_the_capture_of_each_day(bill: Path, ca
     assert "6 cells, 4 agree" in said.err
 
 
+def test_an_answer_that_goes_on_is_refused_until_its_last_page_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    def page(line_item: str, usd: str, *, has_more: bool) -> str:
+        result = {
+            "object": "organization.costs.result",
+            "amount": {"value": usd, "currency": "usd"},
+            "line_item": line_item,
+        }
+        bucket = {"start_time": 1795132800, "end_time": 1795219200, "results": [result]}
+        return json.dumps({"object": "page", "data": [bucket], "has_more": has_more, "next_page": "p" * has_more})
+
+    first, last = tmp_path / "first.json", tmp_path / "last.json"
+    first.write_text(page("gpt-4o, input", "0.005", has_more=True))
+    last.write_text(page("gpt-4o, output", "0.002", has_more=False))
+
+    assert main(["reconcile", str(first)]) == 2
+    assert "first.json: the answer goes on (`has_more`)" in capsys.readouterr().err
+    assert len(asked(capsys, str(first), str(last))) == 4
+
+
 def test_each_row_has_causes_that_add_up_and_so_has_each_group(bill: Path, capsys: pytest.CaptureFixture[str]):
     for words in ([str(bill)], ["--by", "provider,day"], ["--by", ""]):
         for row in asked(capsys, *words):

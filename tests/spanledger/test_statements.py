@@ -47,6 +47,18 @@ def test_markdown_has_a_statement_for_each_payer_with_exact_amounts(capsys: pyte
     assert "Calls without a known price, which are not in the total: 1." in text
 
 
+@pytest.mark.usefixtures("lake")
+def test_a_statement_by_kind_of_token_has_no_sum_of_calls(capsys: pytest.CaptureFixture[str]):
+    assert (
+        main(["report", "chargeback", "--param", "detail=token_kind", "--tenant", "acme", "--format", "markdown"]) == 0
+    )
+
+    text = capsys.readouterr().out
+    assert re.search(r"\| direct \| input \|.* 0\.0025 \|", text)
+    assert "| **total** |  |  |  | **2,000** | **200** | **617.2535** |" in text
+    assert "Calls without a known price, which are not in the total." in text
+
+
 def test_pdf_says_the_same_in_letters_that_it_has(lake: Path):
     assert main(["report", "chargeback", "--format", "pdf", "--out", str(lake / "out.pdf")]) == 0
 

@@ -276,6 +276,10 @@ def test_a_row_that_cannot_be_read_has_a_reason_and_says_what_to_change(  # noqa
         ("provider,model,cost\nopenai,gpt-4o,3\n", "for generic it lacks day"),
         ("", "it is empty"),
         ('{"data": {}}', "page by page"),
+        ("day,provider,cost,cost\n2026-11-01,openai,3,4\n", "two columns have the name cost"),
+        ("day,provider,cost,currency\n2026-11-01,openai,0,25,USD\n", "line 2 has 5 cells and there are 4 columns"),
+        ("day,provider,cost,currency\n2026-11-01,openai,0.25\n", "line 2 has 3 cells and there are 4 columns"),
+        ("PK\x03\x04", "a zip or Excel file"),
     ],
 )
 def test_a_file_of_no_known_format_says_what_it_lacks(text: str, says: str, tmp_path: Path):
@@ -283,6 +287,26 @@ def test_a_file_of_no_known_format_says_what_it_lacks(text: str, says: str, tmp_
 
     with pytest.raises(BadInvoice, match=says):
         read(file)
+
+
+def test_text_that_is_not_utf8_is_refused_with_what_to_do(tmp_path: Path):
+    (file := tmp_path / "bill.csv").write_text("day,provider,cost\n2026-11-01,für,3\n", encoding="latin-1")
+
+    with pytest.raises(BadInvoice, match="text must be UTF-8"):
+        read(file)
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", ","])
+def test_a_table_is_read_whatever_is_between_its_cells_and_however_its_columns_are_written(
+    delimiter: str, tmp_path: Path
+):
+    lines = ["Day, Provider,MODEL,cost", "2026-11-01,openai,gpt-4o,3.5", "", "2026-11-02,openai,gpt-4o,4"]
+    (file := tmp_path / "bill.csv").write_text("\r\n".join(lines).replace(",", delimiter), encoding="utf-8-sig")
+
+    reading = read(file)
+
+    assert (reading.format, reading.refused) == ("generic", [])
+    assert [(line.model, line.amount) for line in reading.lines] == [("gpt-4o", Decimal("3.5")), ("gpt-4o", 4)]
 
 
 def test_a_bill_of_another_provider_is_refused():

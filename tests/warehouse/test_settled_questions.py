@@ -14,7 +14,11 @@ from processors.pricing.book import PriceBook
 from processors.pricing.settled import pricing_of
 from tests.warehouse.settling import HOW, LATER, World, book, outcome
 from tests.warehouse.told import START, span, tool
+from warehouse.allocation import Dimensions, charge_back
 from warehouse.errors import BadQuestion
+from warehouse.planning.file import Plans
+from warehouse.planning.forecast import forecast
+from warehouse.planning.variance import vary
 from warehouse.reader import ALL, Scope, Warehouse
 from warehouse.settle import close_month, reprice
 
@@ -561,6 +565,42 @@ def test_waste_by_kind_of_token_divides_what_was_superseded_as_the_cost_is(world
 def test_where_kinds_of_tokens_have_no_meaning_it_is_said_what_answers(name: str, says: str, how: Any, world: World):
     with pytest.raises(BadQuestion, match=f"{name} has no token_kind; .*{says}"):
         ask(world, name, **how)
+
+
+def test_the_differences_of_the_kinds_are_that_of_all_and_so_are_their_parts(world: World):
+    world.flush([call("acme", "a", cached_input_tokens=600), call("acme", "b", at=-40 * 86_400_000)])
+    world.settle()
+    snapshot = Warehouse(world.settings).snapshot()
+    months: dict[str, Any] = {"start": "2026-11-01", "end": "2026-12-01"}
+
+    (whole,), kinds = (vary(snapshot, ALL, Plans(), by=by, **months).to_pylist() for by in ("", "token_kind"))
+    forecasts = forecast(snapshot, ALL, Plans(), by="token_kind", now=LATER.isoformat(), **months).to_pylist()
+
+    assert pick(kinds, "token_kind", "difference_usd") == [
+        ("input", Decimal("-0.0015")),
+        ("cached_input", Decimal("0.00075")),
+        ("output", Decimal(0)),
+    ]
+    assert sum(row["difference_usd"] for row in kinds) == whole["difference_usd"]
+    for row in kinds:
+        parts = ("volume_usd", "mix_usd", "price_usd", "other_usd", "corrections_usd")
+        assert sum(row[part] for part in parts) == row["difference_usd"]
+    assert sum(row["settled_usd"] for row in forecasts) == whole["usd"]
+    assert {row["provisional_usd"] for row in forecasts} == {Decimal(0)}
+
+
+@pytest.mark.parametrize("name", ["forecast", "variance"])
+def test_tags_all_together_are_no_dimension_of_plans(name: str, world: World):
+    with pytest.raises(BadQuestion, match=f"{name} has no tags; name one of them, tags.KEY"):
+        ask(world, name, by="tenant,tags")
+
+
+def test_statements_of_all_tags_together_are_refused(world: World):
+    world.flush([call("acme", "a", tags=[("team", "red")])])
+    world.settle()
+
+    with pytest.raises(BadQuestion, match=r"by one dimension, like tenant, cost_centre or tags\.KEY"):
+        charge_back(Warehouse(world.settings).snapshot(), ALL, Dimensions(), by="tags")
 
 
 def test_a_statement_tells_kinds_of_tokens_apart(world: World):

@@ -39,8 +39,8 @@ def charge_back(snapshot: WarehouseSnapshot, scope: Scope, said: Dimensions, **p
     question = load_question(NAME).knowing(snapshot.levels)
     values = question.parse(params)
     by = values["by"]
-    if not isinstance(by, tuple) or len(by) != 1:
-        raise BadQuestion(f"{NAME} makes statements by one dimension, like tenant or cost_centre")
+    if not isinstance(by, tuple) or len(by) != 1 or by == ("tags",):
+        raise BadQuestion(f"{NAME} makes statements by one dimension, like tenant, cost_centre or tags.KEY")
     lines = snapshot.ask(NAME, scope, **params)
     check_months(values)
     of = str(by[0])

@@ -24,6 +24,7 @@ from warehouse.invoices import anthropic, cur, focus, generic, openai
 from warehouse.invoices.line import Reading, Row, Unreadable, results
 
 _PARQUET, _GZIP = b"PAR1", b"\x1f\x8b"
+_OTHERS = {b"PK\x03\x04": "a zip or Excel file", b"%PDF": "a PDF"}
 
 FORMATS: Mapping[str, str | None] = {
     openai.COSTS: openai.PROVIDER,
@@ -65,7 +66,7 @@ def read_file(path: Path, asked: Asked) -> Bill:
     try:
         data = gzip.decompress(content) if content[:2] == _GZIP else content
         reading = _read(path.name, data, asked)
-    except (OSError, EOFError, ValueError, pa.ArrowException) as error:
+    except (OSError, EOFError, ValueError, csv.Error, pa.ArrowException) as error:
         raise BadInvoice(f"{path}: cannot be read as JSON, CSV or Parquet: {error}") from error
     except Unreadable as error:
         raise BadInvoice(f"{path}: {error}") from error
@@ -75,12 +76,40 @@ def read_file(path: Path, asked: Asked) -> Bill:
 def _read(name: str, data: bytes, asked: Asked) -> Reading:
     if data[:4] == _PARQUET:
         return _read_table(name, *_parquet(data), asked)
-    text = data.decode("utf-8-sig")
+    if (kind := next((kind for magic, kind in _OTHERS.items() if data.startswith(magic)), None)) is not None:
+        raise Unreadable("unknown_format", f"it is {kind}: give it as CSV, Parquet or the JSON of the API")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unreadable("unknown_format", f"text must be UTF-8: save it so ({error})") from error
     if text.lstrip()[:1] in ("{", "["):
         return _read_pages(name, json.loads(text, parse_float=Decimal, parse_constant=_no_number), asked)
-    reader = csv.DictReader(StringIO(text, newline=""))
-    columns = list(reader.fieldnames or ())
-    return _read_table(name, columns, list(reader), asked)
+    return _read_table(name, *_csv(text), asked)
+
+
+def _csv(text: str) -> tuple[list[str], list[dict[str, Any]]]:
+    """Names of columns, and rows; between cells is a comma, semicolon or tab, whichever is most in the first line."""
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    lines = csv.reader(StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    names = [name.strip() for name in next(lines, ())]
+    if not _is_known(names) and _is_known(lower := [name.lower() for name in names]):
+        names = lower
+    if twice := sorted({name for name in names if name and names.count(name) > 1}):
+        raise Unreadable("unknown_format", f"two columns have the name {twice[0]}: leave one out")
+    rows = []
+    for cells in filter(None, lines):
+        if len(cells) != len(names):
+            raise Unreadable(
+                "unknown_format",
+                f"line {lines.line_num} has {len(cells)} cells and there are {len(names)} columns: "
+                "a cell with a comma in it stands in quotes, and numbers have a point",
+            )
+        rows.append(dict(zip(names, cells, strict=True)))
+    return names, rows
+
+
+def _is_known(columns: Collection[str]) -> bool:
+    return any(set(needed) <= set(columns) for needed in (cur.NEEDED, focus.NEEDED, generic.NEEDED))
 
 
 def _no_number(word: str) -> object:
@@ -104,7 +133,10 @@ def _read_pages(name: str, pages: object, asked: Asked) -> Reading:
         anthropic.COSTS: anthropic.read_costs,
         anthropic.USAGE: anthropic.read_usage,
     }
-    return readers[format_](pages, asked.provider)
+    reading = readers[format_](pages, asked.provider)
+    answers = pages if isinstance(pages, list) else [pages]
+    reading.goes_on = all(isinstance(one, Mapping) and one.get("has_more") is True for one in answers)
+    return reading
 
 
 def _page_format(first: Row | None, pages: object) -> str:

@@ -77,9 +77,13 @@ class Refused:
 
 @dataclass(slots=True, kw_only=True)
 class Reading:
-    """What a reader made of a file; ``covers``: the first and last UTC day that it says it is about."""
+    """What a reader made of a file; ``covers``: the first and last UTC day that it says it is about.
+
+    ``goes_on``: all pages of the API that it has say that there is another one.
+    """
 
     format: str
+    goes_on: bool = False
     covers: tuple[date, date] | None = None
     lines: list[Line] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)

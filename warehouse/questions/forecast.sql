@@ -7,6 +7,7 @@
 -- takes bucket: bucket of ledger = day; of the sums that `report` forecasts from, which are by day
 -- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
 -- takes now: time = ; from when; nothing = now
+-- lacks tags: name one of them, tags.KEY
 -- gives settled_usd: USD of settled hours since --from, exact
 -- gives provisional_usd: what the stream has of later hours; NULL where it does not tell these dimensions
 -- gives unpriced_calls: calls of what was spent whose cost nobody knows: it is in no sum

@@ -9,6 +9,7 @@
 -- takes base_start: hour = ; first hour of the period it is held against; nothing = the period before
 -- takes base_end: hour = ; first hour after that
 -- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
+-- lacks tags: name one of them, tags.KEY
 -- gives base_usd: USD of the period before, of the budget or of the forecast; NULL where nothing is priced
 -- gives usd: USD of this period, exact; NULL where nothing is priced
 -- gives difference_usd: usd - base_usd = volume_usd + mix_usd + price_usd + other_usd + corrections_usd, to the picodollar
