@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from alerts.advice import advise
 from alerts.explain import share
+from alerts.health.words import amount
 from alerts.incidents import RESOLVED, UNATTRIBUTED, Contributor, Event, Scope
 
 NAMED_DIMENSIONS = ("tenant", "model", "principal")  # the feature is in the scope, or all of them are
@@ -72,14 +73,19 @@ def _length(window: timedelta) -> str:
 
 def details(event: Event) -> dict[str, str]:
     """Amounts and cause by name, as services show them beside a summary."""
+    return {**_amounts(event), "incident_id": event.incident_id, **advise(event.signal)}
+
+
+def _amounts(event: Event) -> dict[str, str]:
+    if event.measured is not None and event.usual is not None:
+        measured, usual = (amount(event.signal, value) for value in (event.measured, event.usual))
+        return {"observed": measured, "expected": usual, "affected": f"{event.affected:,}"}
     return {
         "observed": dollars(event.observed_usd),
         "expected": dollars(event.expected_usd),
         "excess": dollars(event.excess_usd),
         "excess_per_hour": dollars(event.excess_usd_per_hour),
         "cause": name_causes(event.contributors, event.excess_usd),
-        "incident_id": event.incident_id,
-        **advise(event.signal),
     }
 
 
@@ -88,9 +94,13 @@ def as_lines(event: Event) -> list[str]:
     return [
         event.summary or str(event.scope),
         f"{event.event}, {event.severity}, open since {event.opened_at.isoformat()}",
-        *(f"  {one.dimension} {one.value or UNATTRIBUTED}: {signed(one.excess_usd)}" for one in event.contributors),
+        *(f"  {one.dimension} {one.value or UNATTRIBUTED}: {_part(event, one)}" for one in event.contributors),
         f"incident {event.incident_id}",
     ]
+
+
+def _part(event: Event, part: Contributor) -> str:
+    return signed(part.excess_usd) if event.measured is None else f"{part.calls:,} of them"
 
 
 def name_causes(contributors: Sequence[Contributor], excess_usd: Decimal) -> str:

@@ -1,0 +1,18 @@
+"""From which score on people are told, by the false alerts that they will have; see ``python -m benchmarks.health``."""
+
+from __future__ import annotations
+
+import math
+
+OFTEN, SELDOM = 0.5, 0.1
+"""False alerts per tenant-week …"""
+BARS = (7.0, 9.0)
+"""… that these scores keep; other budgets lie between or beyond them on a logarithmic scale."""
+LEAST = 5.0
+
+
+def bar_for(budget: float) -> float:
+    """Powers of ten."""
+    part = math.log(OFTEN / budget) / math.log(OFTEN / SELDOM)
+    often, seldom = BARS
+    return float(max(LEAST, often * (seldom / often) ** part))
