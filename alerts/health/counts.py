@@ -65,12 +65,11 @@ class Index:
 
     def add_up(self, values: NDArray[Any]) -> Floats:
         """(…, series) what is told of leaves, with that of their sums."""
-        found = np.zeros(values.shape)
-        own = values[..., self.members[:, 0]]
-        by_series = np.moveaxis(found, -1, 0)
-        for numbers in self.members.T:
-            np.add.at(by_series, numbers, np.moveaxis(own, -1, 0))
-        return found
+        rows, series = values.reshape(-1, values.shape[-1]), values.shape[-1]
+        members = self.members.T[:, None, :]  # (1 + sums, 1, leaves)
+        places = members + series * np.arange(len(rows))[:, None]
+        own = np.broadcast_to(rows[:, self.members[:, 0]], places.shape)
+        return np.bincount(places.ravel(), own.ravel(), rows.size).reshape(values.shape).astype(np.float64, copy=False)
 
     def find(self, leaf: tuple[str | None, ...]) -> Numbers:
         """The numbers of a leaf, the own one first; new ones get the next."""

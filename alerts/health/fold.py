@@ -45,7 +45,8 @@ PAST_TIMES = 1.25
 class Fold:
     """State of one family; arrays are (signals, series).
 
-    ``part whole``: (spans, signals, series) of the last minutes. ``score span``: how odd each is, and by which span.
+    ``part whole``: (spans, signals, series) of the last minutes; ``last``: both, of the last block. ``score span``: how
+    odd each is, and by which span.
     """
 
     def __init__(self, family: Family, bar: float) -> None:
@@ -68,6 +69,7 @@ class Fold:
         self._usual: Floats | None = None  # as long as nothing is learnt
         self._rho: Floats | None = None
         self.score: Floats = np.zeros((len(self.signals), 0))
+        self.last: tuple[Floats, Floats] = (self.score, self.score)
         self.span = np.zeros((len(self.signals), 0), np.int64)
 
     def step(self, block: Block) -> Bools:
@@ -78,8 +80,8 @@ class Fold:
         end = block.minute + block.width
         self.minutes = end - self._first
         if not self.index.keys:
-            return np.zeros((len(self.signals), 0), np.bool_)
-        part, whole = self.read(block)
+            return self.score > 0
+        part, whole = self.last = self._read(block)
         for place, span in enumerate(SPANS):
             keep = np.float32(np.exp(-block.width / span))
             self.part[place] = self.part[place] * keep + part
@@ -95,7 +97,7 @@ class Fold:
             self._learn(end, due)
         return odd
 
-    def read(self, block: Block) -> tuple[Floats, Floats]:
+    def _read(self, block: Block) -> tuple[Floats, Floats]:
         """(signals, series) part and whole of a block."""
         series = len(self.index.keys)
         part, whole = np.zeros((2, len(self.signals), series))

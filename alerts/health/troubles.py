@@ -7,7 +7,7 @@ narrower troubles in. Nothing begins where a signal that it yields to is on, or 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from alerts.calendar import Event as Announced
@@ -64,8 +64,20 @@ class Troubles:
         told = sum(WEARY_FORGET ** max(minute - at, 0) for at in self.told_at.get(values_of(leaf)["tenant"], ()))
         return float(times_for(self.tunings.get(signal, ()), _as_leaf(leaf), minute) * WEARY**told)
 
-    def take(self, signal: str, scope: Scope, leaf: Key, minute: int, beyond: float = 0.0) -> Trouble | None:
-        """Something is odd; the trouble that begins with it, None where it belongs to another or must not be told."""
+    def take(
+        self,
+        signal: str,
+        scope: Scope,
+        leaf: Key,
+        minute: int,
+        *,
+        beyond: float = 0.0,
+        is_still: Callable[[Trouble], bool] = lambda _: True,
+    ) -> Trouble | None:
+        """Something is odd; the trouble that begins with it, None where it belongs to another or must not be told.
+
+        ``is_still``: whether a trouble that is over is odd enough to go on.
+        """
         if self._yields(signal, leaf, minute) or self._is_announced(signal, scope, leaf, minute):
             return None
         wider: list[Trouble] = []
@@ -77,7 +89,8 @@ class Troubles:
             elif one.is_open or minute < (one.resolved or 0):
                 return None
             elif minute < (one.resolved or 0) + GAP:
-                one.resolved, one.again, one.active = None, True, minute
+                if is_still(one):
+                    one.resolved, one.again, one.active = None, True, minute
                 return None
         for one in wider:
             one.part_of = scope

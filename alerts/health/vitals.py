@@ -22,7 +22,7 @@ from alerts.health.fold import LEARN_EVERY, STILL, Fold
 from alerts.health.places import Scope, is_within, place
 from alerts.health.silence import Silence
 from alerts.health.table import BY_NAME, CALLS, FAMILIES, SILENCE
-from alerts.health.troubles import Troubles
+from alerts.health.troubles import Trouble, Troubles
 from alerts.ledger import Ledger
 from alerts.minutes import DAY_MINUTES, MINUTE_S, day_start, to_minute, to_time
 from alerts.signals.arrays import Bools, Floats
@@ -124,8 +124,7 @@ class Vitals:
         for blocks in body.blocks(rows, first, max(end, first), 1):
             minute = blocks[CALLS].minute
             follow(body, troubles, blocks, calm, may_begin=minute >= open_from, is_full=minute < end - 1)
-            read = {name: fold.read(blocks[name]) for name, fold in body.folds.items()}
-            part, whole = ({name: one[place] for name, one in read.items()} for place in (0, 1))
+            part, whole = ({name: fold.last[place] for name, fold in body.folds.items()} for place in (0, 1))
             seen.append(Seen(minute=minute, part=part, whole=whole, blocks=blocks))
         return Judged(seen=seen, body=body, troubles=troubles, until=max(end, first))
 
@@ -159,7 +158,8 @@ def _begin(body: Body, troubles: Troubles, minute: int, odd: Mapping[str, Bools]
             if fold.score[row, series] >= fold.bar * troubles.times(signal, leaf, minute):
                 span = fold.span[row, series]
                 share = fold.part[span, row, series] / fold.whole[span, row, series]
-                troubles.take(signal, scope, leaf, minute, abs(float(share - fold.due(fold.whole)[span, row, series])))
+                beyond = abs(float(share - fold.due(fold.whole)[span, row, series]))
+                troubles.take(signal, scope, leaf, minute, beyond=beyond, is_still=lambda one: _is_still(body, one))
     for key in sorted(silent, key=lambda one: one[1] is not ALL):  # tenants before their features
         named = {"tenant": key[0]} if key[1] is ALL else {"tenant": key[0], "feature": key[1]}
         troubles.take(SILENCE, named, key, minute)  # type: ignore[arg-type]
@@ -172,7 +172,7 @@ def _go_on(body: Body, troubles: Troubles, minute: int, silent: Sequence[Key], *
         if one.signal == SILENCE:
             if not is_full or any(is_within(key, one.scope) for key in silent):
                 one.active = minute
-        elif beyond_now(body, one.signal, one.scope) >= STILL * max(one.beyond, BY_NAME[one.signal].points):
+        elif _is_still(body, one):
             one.active = minute
 
 
@@ -180,6 +180,10 @@ def _end(troubles: Troubles, minute: int, calm: Mapping[str, int]) -> None:
     for one in troubles.all:
         if one.is_open and minute - one.active >= calm.get(one.known_as or "", calm[""]):
             one.resolved = one.active + 1
+
+
+def _is_still(body: Body, one: Trouble) -> bool:
+    return beyond_now(body, one.signal, one.scope) >= STILL * max(one.beyond, BY_NAME[one.signal].points)
 
 
 def beyond_now(body: Body, signal: str, scope: Scope) -> float:
