@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from alerts.incidents import Event, Incident
+    from alerts.incidents import Contributor, Event, Incident
     from alerts.journal import Journal
     from spanledger.settings import Settings
 
@@ -91,10 +91,14 @@ def _lines(incident: Incident, life: Sequence[Event]) -> list[str]:
     return [
         f"{state}: {as_lines(last)[0]}",
         *(f"  {name}: {value}" for name, value in details(last).items() if value),
-        *(f"  {one.dimension} {one.value or 'unattributed'}: {one.excess_usd:f} USD" for one in last.contributors),
+        *(f"  {one.dimension} {one.value or 'unattributed'}: {_part(last, one)}" for one in last.contributors),
         *(f"  series: {one}" for one in whose),
         *(f"{one.recorded_at:%Y-%m-%d %H:%M:%S} {one.event}{_ending(one)}" for one in life),
     ]
+
+
+def _part(event: Event, part: Contributor) -> str:
+    return f"{part.excess_usd:f} USD" if event.measured is None else f"{part.calls} of them"
 
 
 def _ending(event: Event) -> str:
