@@ -7,7 +7,7 @@ from datetime import datetime
 
 from alerts.calendar import Event as Announced
 from alerts.health.drafts import draft_health_events
-from alerts.health.table import WATCHED
+from alerts.health.table import BY_NAME, WATCHED
 from alerts.health.troubles import Trouble, Troubles
 from alerts.health.vitals import Vitals
 from alerts.incidents import UNEXPECTED, Event, Incident
@@ -79,7 +79,15 @@ def _as_trouble(name: str, incident: Incident, first: int) -> Trouble:
         scope=opened.scope.as_dict(),
         opened=to_minute(opened.opened_at),
         active=max(to_minute(opened.opened_at), ended - 1, first - 1),
-        beyond=abs((last.measured or 0.0) - (last.usual or 0.0)),
+        beyond=_beyond(last),
         known_as=name,
         resolved=None if incident.is_open else ended,
     )
+
+
+def _beyond(last: Event) -> float:
+    """By how much the share differed; of a quantile the times were told: what it takes at least."""
+    row = BY_NAME.get(last.signal)
+    if row is not None and row.quantile:
+        return row.points
+    return abs((last.measured or 0.0) - (last.usual or 0.0))
