@@ -66,7 +66,8 @@ def _follow(one: Trouble, judged: Judged, incidents: Mapping[str, Incident], sig
 def _is_worse(one: Trouble, judged: Judged, known: Incident, now: datetime) -> bool:
     until = known.silenced_until
     quiet = known.is_acknowledged or (until is not None and now < until)
-    if quiet or known.updates >= MAX_UPDATES or one.signal == SILENCE:
+    row = BY_NAME.get(one.signal)
+    if quiet or known.updates >= MAX_UPDATES or row is None or row.quantile:
         return False
     return beyond_now(judged.body, one.signal, one.scope) >= WORSE * one.beyond
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from alerts.calendar import Event as Announced
+from alerts.calendar import Announced
 from alerts.health.drafts import draft_health_events
-from alerts.health.table import WATCHED
+from alerts.health.table import BY_NAME, WATCHED
 from alerts.health.troubles import Trouble, Troubles
 from alerts.health.vitals import Vitals
 from alerts.incidents import UNEXPECTED, Event, Incident
@@ -31,7 +31,12 @@ class Watch:
         self._vitals = Vitals(settings.false_alerts_per_tenant_week, days=settings.history_days)
 
     def draft(
-        self, now: datetime, watermark: datetime, incidents: Mapping[str, Incident], signature: Signature
+        self,
+        now: datetime,
+        watermark: datetime,
+        incidents: Mapping[str, Incident],
+        signature: Signature,
+        silences: Sequence[Announced] = (),
     ) -> list[Event]:
         """The events that are due, given what has been told."""
         end = to_minute(watermark) + 1
@@ -41,7 +46,7 @@ class Watch:
         rows = self._ledger.health(to_time(first), to_time(max(end, first)), every_s=MINUTE_S)
         judged = self._vitals.judge(
             rows,
-            troubles_of(mine, first, self._calendar),
+            troubles_of(mine, first, (*self._calendar, *silences)),
             end,
             open_from=to_minute(now) - age,
             calm={name: self._calm(one.updates) for name, one in mine.items()} | {"": self._calm(0)},
@@ -79,7 +84,15 @@ def _as_trouble(name: str, incident: Incident, first: int) -> Trouble:
         scope=opened.scope.as_dict(),
         opened=to_minute(opened.opened_at),
         active=max(to_minute(opened.opened_at), ended - 1, first - 1),
-        beyond=abs((last.measured or 0.0) - (last.usual or 0.0)),
+        beyond=_beyond(last),
         known_as=name,
         resolved=None if incident.is_open else ended,
     )
+
+
+def _beyond(last: Event) -> float:
+    """By how much the share differed; of a quantile the times were told: what it takes at least."""
+    row = BY_NAME.get(last.signal)
+    if row is not None and row.quantile:
+        return row.points
+    return abs((last.measured or 0.0) - (last.usual or 0.0))
