@@ -25,6 +25,7 @@ from functools import partial
 
 import pyarrow as pa
 
+from alerts.amounts import dollars
 from alerts.explain import explain
 from alerts.incidents import (
     MAX_UPDATES,
@@ -40,7 +41,7 @@ from alerts.incidents import (
     hash_id,
 )
 from alerts.judge import CRITICAL, MICRODOLLAR, WARNING, Signature, end_of
-from alerts.text import dollars, name_causes
+from alerts.text import name_causes
 from warehouse.planning.periods import Stretch
 from warehouse.planning.series import to_usd
 from warehouse.planning.standing import Burn, Outlook, Standing

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from alerts.errors import BadCalendar
 from alerts.signals.leaves import DIMENSIONS
@@ -105,6 +105,13 @@ def _time(where: str, entry: Mapping[str, Any], name: str) -> datetime:
     return given
 
 
-def is_announced(events: Sequence[Event], time: datetime, scope: Mapping[str, str | None]) -> bool:
+class Announced(Protocol):
+    """Something that explains what is odd: an entry of the file, a word of somebody, a silence."""
+
+    def explains(self, time: datetime, scope: Mapping[str, str | None], /) -> bool:
+        """Whether usage of the scope (None = unattributed) is expected to be odd at this time."""
+
+
+def is_announced(events: Sequence[Announced], time: datetime, scope: Mapping[str, str | None]) -> bool:
     """Whether any event explains it."""
     return any(event.explains(time, scope) for event in events)

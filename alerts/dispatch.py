@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from alerts import metrics
+from alerts.channels.channel import Channel
 from alerts.courier import Courier, Trip
-from alerts.incidents import CLAIMED, NOTIFIED, TOLD, UNDELIVERED, Event
+from alerts.incidents import BOOKS, CLAIMED, NOTIFIED, UNDELIVERED, Event
 from alerts.journal import Journal
 from alerts.outbox import Errands, find_errands, note
-from alerts.routing.routes import Route, Subscription, routed
+from alerts.routing.routes import Route, Subscription, overdue, routed
 
 log = logging.getLogger("spanledger.alerts")
 
@@ -52,7 +53,7 @@ class Dispatch:
 
     def _send_one(self, courier: Courier, route: Route, now: datetime) -> int:
         name = courier.channel.name
-        errands = self._errands(name, route, now)
+        errands = self._errands(courier.channel, route, now)
         waiting = len(errands.mine) + len(errands.free) + errands.held
         if self._unnoted or not courier.is_free(now):
             return waiting
@@ -65,16 +66,17 @@ class Dispatch:
             if not self._journal.commit(rows):
                 return waiting  # another worker may have claimed the same: look again at the next step
             _report_given_up(name, len(errands.stale))
-            mine = self._errands(name, route, now).mine
-        active = self._active(route) if courier.wants_refresh(now) else ()
+            mine = self._errands(courier.channel, route, now).mine
+        active = self._active(route, now) if courier.wants_refresh(now) else ()
         mine = mine[: courier.allowance(now)]
         if mine or active:
             courier.leave(mine, active, now)
         return waiting
 
-    def _errands(self, channel: str, route: Route, now: datetime) -> Errands:
-        books = [event for event in self._journal.events if event.event not in TOLD]
-        return find_errands([*routed(self._journal.events, route), *books], channel, actor=self._actor, now=now)
+    def _errands(self, channel: Channel, route: Route, now: datetime) -> Errands:
+        books = [event for event in self._journal.events if event.event in BOOKS]
+        due = routed(self._events_for(route, now), route, channel.hears)
+        return find_errands([*due, *books], channel.name, actor=self._actor, now=now)
 
     def _commit_facts(self, rows: Sequence[Event]) -> bool:
         """Facts stay true whoever came first, so they are committed again as they are."""
@@ -84,8 +86,13 @@ class Dispatch:
     def _notes(self, kind: str, events: Iterable[Event], channel: str, now: datetime) -> list[Event]:
         return [note(event, kind, channel=channel, actor=self._actor, now=now) for event in events]
 
-    def _active(self, route: Route) -> tuple[Event, ...]:
-        here = {event.event_id for event in routed(self._journal.events, route)}
+    def _events_for(self, route: Route, now: datetime) -> Sequence[Event]:
+        if route.after is None:
+            return self._journal.events
+        return overdue(self._journal.incidents.values(), self._journal.events, route.after, now)
+
+    def _active(self, route: Route, now: datetime) -> tuple[Event, ...]:
+        here = {event.event_id for event in routed(self._events_for(route, now), route)}
         known = self._journal.incidents.values()
         return tuple(incident.last for incident in known if incident.is_open and incident.last.event_id in here)
 

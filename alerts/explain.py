@@ -1,4 +1,4 @@
-"""Which values explain the excess: the spend of each feature, model and principal against its own expectation.
+"""Which values explain the excess: the spend of each feature, model and so on against its own expectation.
 
 A value's expectation is the scope's expectation times the share that the value had of the scope's spend in the day
 before the window. Within a dimension the parts therefore add up to the whole excess, to the last digit; a value that
@@ -18,6 +18,8 @@ from alerts.incidents import Contributor
 DIMENSIONS = ("feature", "model", "principal")
 TOP = 3
 """Contributors named per dimension."""
+LEAST_SHARE = Decimal("0.02")
+"""Of the excess that a contributor must explain."""
 QUANTUM = Decimal("1e-12")
 PRECISION = 60
 ZERO = Decimal(0)
@@ -34,10 +36,13 @@ def explain(
 ) -> tuple[Contributor, ...]:
     """The largest contributors to ``spend of window - expected_usd``, largest excess first.
 
-    ``window`` and ``before`` hold the scope's usage: columns calls, cost_usd and the dimensions.
+    ``window`` and ``before`` hold the scope's usage: columns calls, cost_usd and the dimensions. Left out is what
+    explains next to nothing, and a dimension that nothing of the window names.
     """
-    found = [part for dimension in dimensions for part in rank(dimension, window, before, expected_usd)[:TOP]]
-    return tuple(sorted(found, key=lambda part: -part.excess_usd))
+    least = LEAST_SHARE * (total_usd(window) - expected_usd)
+    named = [dimension for dimension in dimensions if window[dimension].null_count < window.num_rows]
+    found = [part for dimension in named for part in rank(dimension, window, before, expected_usd)[:TOP]]
+    return tuple(sorted((part for part in found if part.excess_usd > least), key=lambda part: -part.excess_usd))
 
 
 def rank(dimension: str, window: pa.Table, before: pa.Table, expected_usd: Decimal) -> list[Contributor]:

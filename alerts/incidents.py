@@ -3,7 +3,8 @@
 An incident is the fold of its events; nothing else is stored. Ids are hashes of what makes an event *this* event, so
 whoever decides or sends it twice gives it the same id.
 
-Events that people are told of: ``opened``, ``updated`` (materially worse), ``resolved``. Book-keeping of the outbox:
+Events that people are told of: ``opened``, ``updated`` (materially worse), ``escalated`` (a warning became critical),
+``resolved``. Book-keeping of the outbox:
 ``notified`` (a channel took an event), ``undelivered`` (none did, in a day), ``claimed`` (another worker now sends it);
 these carry the channel and the ``sequence`` of the event that they are about. Of people (``alerts.people``):
 ``acknowledged``, ``silenced`` (``until`` then), ``feedback`` (``note`` is one of ``VERDICTS``).
@@ -20,12 +21,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from alerts.parts import Change, Factor, Sample
 from alerts.signals.leaves import Leaf
 from warehouse.schemas import INCIDENTS
 
 SIGNAL_SPEND = "spend"
-OPENED, UPDATED, RESOLVED = "opened", "updated", "resolved"
-TOLD = (OPENED, UPDATED, RESOLVED)
+OPENED, UPDATED, ESCALATED, RESOLVED = "opened", "updated", "escalated", "resolved"
+TOLD = (OPENED, UPDATED, ESCALATED, RESOLVED)
 WORSE = 2.0
 """An update is due when the excess has grown by this factor since it was last told …"""
 MAX_UPDATES = 5
@@ -36,6 +38,7 @@ EXPECTED, UNEXPECTED, TOO_SMALL, PLANNED = "expected", "unexpected", "too small"
 VERDICTS = (EXPECTED, UNEXPECTED, TOO_SMALL, PLANNED)
 """What people say of an incident; the first and the last two are of alerts that nobody wanted."""
 NOTIFIED, UNDELIVERED, CLAIMED = "notified", "undelivered", "claimed"
+BOOKS = (NOTIFIED, UNDELIVERED, CLAIMED)
 UNATTRIBUTED = "unattributed"
 
 
@@ -97,6 +100,7 @@ class Event:
     ``scoped_by``: the dimensions whose values make the scope. ``window_minutes``: how far the window reached back that
     was odd; ``series``: what was odd in it, as far as it is known, the first at least. Both are of detectors alone.
     ``measured usual affected``: of signals of health alone, whose amounts are 0.
+    ``factors`` add up to ``excess_usd``; ``changes`` and ``samples`` are as of the opening.
     """
 
     event_id: str
@@ -131,6 +135,9 @@ class Event:
     measured: float | None = None
     usual: float | None = None
     affected: int | None = None
+    factors: tuple[Factor, ...] = ()
+    changes: tuple[Change, ...] = ()
+    samples: tuple[Sample, ...] = ()
 
     @property
     def scope(self) -> Scope:
@@ -208,6 +215,12 @@ def latest_incidents(incidents: Iterable[Incident]) -> dict[Subject, Incident]:
     return {incident.opened.subject: incident for incident in incidents}
 
 
+PARTS: Mapping[str, type] = {"contributors": Contributor, "factors": Factor, "changes": Change, "samples": Sample}
+"""Columns of records, and what these are; NULL in rows of earlier versions."""
+BARE: Mapping[str, Any] = dict.fromkeys(PARTS, ())
+"""Of rows that explain nothing."""
+
+
 def to_table(events: Sequence[Event]) -> pa.Table:
     """Rows for the ``incidents`` table."""
     rows = [{**_plain(event), "day": event.recorded_at.date()} for event in events]
@@ -216,16 +229,20 @@ def to_table(events: Sequence[Event]) -> pa.Table:
 
 def from_table(table: pa.Table) -> list[Event]:
     """Events from rows of the ``incidents`` table, in any order."""
-    names = {f.name for f in fields(Event)} - {"contributors", "scoped_by", "series"}
+    names = {f.name for f in fields(Event)} - {*PARTS, "scoped_by", "series"}
     return [
         Event(
             **{name: value for name, value in row.items() if name in names},
-            contributors=tuple(Contributor(**part) for part in row["contributors"] or ()),
+            **_parts(row),
             scoped_by=_scoped_by(row),
             series=tuple(Leaf(**part) for part in row["series"] or ()),
         )
         for row in table.to_pylist()
     ]
+
+
+def _parts(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(kind(**part) for part in row[name] or ()) for name, kind in PARTS.items()}
 
 
 def _scoped_by(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -240,10 +257,10 @@ def as_json(event: Event) -> dict[str, Any]:
     return {name: _to_json(value) for name, value in _plain(event).items()}
 
 
-def _plain(record: Event | Contributor) -> dict[str, Any]:
+def _plain(record: Event | Contributor | Factor | Change | Sample) -> dict[str, Any]:
     plain = {f.name: getattr(record, f.name) for f in fields(record)}
     if isinstance(record, Event):
-        plain["contributors"] = [_plain(part) for part in record.contributors]
+        plain |= {name: [_plain(part) for part in plain[name]] for name in PARTS}
         plain["series"] = [leaf._asdict() for leaf in record.series]
         plain["scoped_by"] = list(record.scoped_by)
     return plain

@@ -7,16 +7,17 @@ dollar, and their difference is exact.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-import pyarrow as pa
-
-from alerts.explain import DIMENSIONS, explain, total_usd
+from alerts.evidence import Evidence, account_for, look_at
+from alerts.explain import total_usd
 from alerts.history import Judged
 from alerts.incidents import (
+    BARE,
+    ESCALATED,
     MAX_UPDATES,
     OPENED,
     RESOLVED,
@@ -40,7 +41,7 @@ MICRODOLLAR = Decimal("0.000001")
 MINUTE = timedelta(minutes=1)
 AN_HOUR = timedelta(hours=1)
 CRITICAL_GATES = 10
-"""An incident is critical if it opens with an excess of so many times the USD gate."""
+"""An incident is critical from an excess of so many times the USD gate on."""
 WARNING, CRITICAL = "warning", "critical"
 DETECTED = (SPEND, CALLS, TOKENS, PRICE)
 """Signals of detectors; the others are of budgets."""
@@ -49,20 +50,8 @@ GONE = "nothing was odd while nobody looked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """What amounts and causes are computed from.
-
-    ``usage(scope, start, end)``: columns tenant, feature, model, principal, calls, cost_usd; ``watermark``: until when
-    there can be any.
-    """
-
-    usage: Callable[[Scope, datetime, datetime], pa.Table]
-    watermark: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """Who decides, when, and from which excess on an opening is critical."""
+    """Who decides, when, and from which excess on it is critical."""
 
     actor: str
     recorded_at: datetime
@@ -108,39 +97,44 @@ def _follow(
         yield end_of(incident, f"{incident.last.scope}: {RETRACTED}", signature, RETRACTED)
     elif incident.is_open and episode.resolved is not None:
         yield _draft(episode, RESOLVED, incident, evidence, signature)
-    elif incident.is_open != (episode.resolved is None) or (
-        incident.is_open
-        and not _is_quiet(incident, signature.recorded_at)
-        and incident.updates < MAX_UPDATES
-        and episode.excess_usd >= WORSE * float(incident.last.excess_usd)
-    ):
+    elif incident.is_open != (episode.resolved is None):
+        yield _draft(episode, UPDATED, incident, evidence, signature)
+    elif incident.is_open and not _is_silenced(incident, evidence, signature.recorded_at):
+        yield from _follow_open(episode, incident, evidence, signature)
+
+
+def _follow_open(episode: Episode, incident: Incident, evidence: Evidence, signature: Signature) -> Iterator[Event]:
+    """What is due of one that is open still: that it is critical now, also to who has it, or that it is much worse."""
+    if incident.last.severity == WARNING and episode.excess_usd >= signature.critical_usd:
+        escalated = _draft(episode, ESCALATED, incident, evidence, signature)
+        if escalated.severity == CRITICAL:  # to the last digit of the ledger
+            yield escalated
+            return
+    worse = episode.excess_usd >= WORSE * float(incident.last.excess_usd)
+    if worse and not incident.is_acknowledged and incident.updates < MAX_UPDATES:
         yield _draft(episode, UPDATED, incident, evidence, signature)
 
 
-def _is_quiet(incident: Incident, now: datetime) -> bool:
-    """Whether somebody has it, or wants to hear nothing."""
+def _is_silenced(incident: Incident, evidence: Evidence, now: datetime) -> bool:
+    """Whether people want to hear nothing of it now."""
     until = incident.silenced_until
-    return incident.is_acknowledged or (until is not None and now < until)
+    return (until is not None and now < until) or evidence.is_silenced(incident.opened.scope, incident.opened.signal)
 
 
 def _draft(episode: Episode, kind: str, known: Incident | None, evidence: Evidence, signature: Signature) -> Event:
-    scope = Scope.of(episode.scope)
-    start, full = to_time(episode.began), to_time(episode.active + 1)
-    end = max(min(full, evidence.watermark), start + MINUTE)  # its last minute may still fill
-    rows = evidence.usage(scope, start, full)
-    observed = total_usd(rows)
+    window = look_at(Scope.of(episode.scope), to_time(episode.began), to_time(episode.active + 1), evidence)
+    scope, start, end = window.scope, window.start, window.end
+    observed = total_usd(window.usage)
     if episode.signal == TOKENS:  # its expectation is of input alone
         expected = observed - Decimal(repr(episode.excess_usd)).quantize(MICRODOLLAR)
     else:
         expected = Decimal(repr(episode.expected_usd)).quantize(MICRODOLLAR)
     excess = observed - expected
-    dimensions = DIMENSIONS if "tenant" in episode.scope else ("tenant", *DIMENSIONS)
-    causes = explain(rows, evidence.usage(scope, start - timedelta(days=1), start), expected, dimensions)
+    causes = account_for(window, expected, known.opened if known else None, evidence)
     per_hour = (excess * Decimal(AN_HOUR / (end - start))).quantize(MICRODOLLAR)
     opened_at = known.opened.opened_at if known else to_time(episode.opened)
     identity = known.opened.incident_id if known else incident_id(scope, episode.signal, opened_at)
     sequence = known.last.sequence + 1 if known else 0
-    severity = CRITICAL if excess >= Decimal(signature.critical_usd) else WARNING
     return Event(
         event_id=hash_id(identity, kind, sequence),
         incident_id=identity,
@@ -157,12 +151,11 @@ def _draft(episode: Episode, kind: str, known: Incident | None, evidence: Eviden
         provider=episode.scope.get("provider"),
         scoped_by=tuple(name for name, _ in scope.values),
         signal=episode.signal,
-        severity=known.opened.severity if known else severity,
+        severity=_severity(excess, known, kind, signature),
         observed_usd=observed,
         expected_usd=expected,
         excess_usd=excess,
         excess_usd_per_hour=per_hour,
-        contributors=causes,
         summary=summarise(
             kind,
             scope,
@@ -171,12 +164,21 @@ def _draft(episode: Episode, kind: str, known: Incident | None, evidence: Eviden
             observed_usd=observed,
             expected_usd=expected,
             excess_usd_per_hour=per_hour,
-            contributors=causes,
+            contributors=causes["contributors"],
+            factors=causes["factors"],
         ),
         actor=signature.actor,
         window_minutes=width_of(episode.signal, episode.window),
         series=tuple(episode.leaves),
+        **causes,
     )
+
+
+def _severity(excess: Decimal, known: Incident | None, kind: str, signature: Signature) -> str:
+    """By the excess as it opens; then what it was, until it escalates."""
+    if known is not None and kind != ESCALATED:
+        return known.last.severity
+    return CRITICAL if excess >= Decimal(signature.critical_usd) else WARNING
 
 
 def end_of(incident: Incident, said: str, signature: Signature, note: str | None = None) -> Event:
@@ -188,7 +190,7 @@ def end_of(incident: Incident, said: str, signature: Signature, note: str | None
         sequence=sequence,
         event=RESOLVED,
         recorded_at=signature.recorded_at,
-        contributors=(),
+        **BARE,
         summary=said,
         note=note,
         actor=signature.actor,

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from alerts.incidents import Scope
-from alerts.ledger import CAUSES, HEALTH, JOURNAL, NEWCOMERS, ZERO, Total, of_scope
+from alerts.ledger import CAUSES, EXPLAINED_BY, HEALTH, JOURNAL, NEWCOMERS, SAMPLES, ZERO, Total
 from warehouse.lake import Lake
 from warehouse.planning import Plans
 from warehouse.planning.budgets import hold
@@ -49,10 +49,21 @@ class LakeLedger:
 
     def usage_of(self, scope: Scope, start: datetime, end: datetime) -> pa.Table:
         """See ``Ledger``."""
+        return self._ask("causes", scope, by=EXPLAINED_BY, start=start, end=end)
+
+    def dearest(self, scope: Scope, start: datetime, end: datetime) -> pa.Table:
+        """See ``Ledger``."""
+        return self._ask("dearest", scope, start=start, end=end, limit=SAMPLES)
+
+    def deploys(self, scope: Scope, start: datetime, end: datetime) -> pa.Table:
+        """See ``Ledger``."""
+        return self._ask("deploys", scope, start=start, end=end)
+
+    def _ask(self, question: str, scope: Scope, **params: object) -> pa.Table:
+        """The answer about a scope alone."""
         named = scope.as_dict()
         tenants = frozenset({named["tenant"]}) if "tenant" in named else ALL
-        by = tuple(dict.fromkeys(("tenant", *CAUSES, *named)))
-        return of_scope(self._warehouse.ask("sums", tenants, by=by, start=start, end=end), scope)
+        return self._warehouse.ask(question, tenants, where={name: [value] for name, value in named.items()}, **params)
 
     def days(self, start: datetime, end: datetime) -> Mapping[date, Total]:
         """See ``Ledger``."""

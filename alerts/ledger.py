@@ -14,11 +14,12 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from alerts.factors import SUMS as FACTOR_SUMS
 from alerts.incidents import Scope
 from warehouse.planning.periods import Stretch
 from warehouse.planning.standing import Outlook, Standing
 from warehouse.questions.dimensions import Filter
-from warehouse.schemas import INCIDENTS, USAGE
+from warehouse.schemas import INCIDENTS, SPANS, USAGE
 from warehouse.schemas.kinds import TIME, fields
 
 ZERO = Decimal(0)
@@ -28,6 +29,11 @@ SUMS = ("calls", "input_tokens", "cached_input_tokens", "output_tokens", "cost_u
 NEWCOMERS = ("tenant", "provider", "model", "principal")
 """Dimensions in which somebody may be new."""
 CAUSES = ("feature", "model", "principal")
+"""Dimensions that explain what is spent of a budget."""
+EXPLAINED_BY = (
+    *("tenant", "feature", "provider", "model", "service_tier", "principal", "service"),
+    *("prompt_name", "prompt_version", "route"),
+)
 """Dimensions that explain an excess."""
 HEALTH = pa.schema(
     [
@@ -37,6 +43,8 @@ HEALTH = pa.schema(
         pa.field("amount", pa.float64()),
     ]
 )
+SAMPLES = 3
+"""Calls that are shown of an incident."""
 JOURNAL = "alerts"
 """The app-transaction under which events are committed: one number after the other, whoever writes."""
 
@@ -62,7 +70,13 @@ class Ledger(Protocol):
         """Sums of the minutes in [start, end)."""
 
     def usage_of(self, scope: Scope, start: datetime, end: datetime) -> pa.Table:
-        """Sums of a scope in [start, end), by tenant, feature, model and principal but not by minute."""
+        """What a scope has in [start, end), by ``EXPLAINED_BY``: ``factors.SUMS``, and ``first_minute`` of it."""
+
+    def dearest(self, scope: Scope, start: datetime, end: datetime) -> pa.Table:
+        """The dearest calls in [start, end), of different traces: trace_id (bytes), ended_at, model, cost_usd."""
+
+    def deploys(self, scope: Scope, start: datetime, end: datetime) -> pa.Table:
+        """Versions that called in [start, end): service, service_version, first_seen_at, calls, cost_usd."""
 
     def days(self, start: datetime, end: datetime) -> Mapping[date, Total]:
         """Totals of the usage in [start, end) by UTC day; days without usage are left out."""
@@ -101,6 +115,7 @@ class MemoryLedger:
     def __init__(self) -> None:
         self.usage_rows = USAGE.empty_table()
         self.health_rows = HEALTH.empty_table()
+        self.span_rows = SPANS.empty_table()
         self.incident_rows = INCIDENTS.empty_table()
         self.committed_until: datetime | None = None
         self.standings: Sequence[Standing] = ()
@@ -129,7 +144,28 @@ class MemoryLedger:
 
     def usage_of(self, scope: Scope, start: datetime, end: datetime) -> pa.Table:
         """See ``Ledger``."""
-        return _sums(of_scope(_between(self.usage_rows, start, end), scope), ["tenant", *CAUSES])
+        rows = of_scope(_between(self.usage_rows, start, end), scope).group_by(list(EXPLAINED_BY))
+        sums = rows.aggregate([("minute", "min"), *((name, "sum") for name in FACTOR_SUMS)])
+        return sums.rename_columns({"minute_min": "first_minute"} | {f"{name}_sum": name for name in FACTOR_SUMS})
+
+    def dearest(self, scope: Scope, start: datetime, end: datetime) -> pa.Table:
+        """See ``Ledger``."""
+        calls = self._calls(scope, start, end)
+        rows = calls.filter(pc.is_valid(calls["cost_usd"])).sort_by([("cost_usd", "descending")])
+        traces = rows["trace_id"].to_pylist()
+        places = [traces.index(one) for one in dict.fromkeys(traces)][:SAMPLES]
+        return rows.take(pa.array(places, pa.int64()))
+
+    def deploys(self, scope: Scope, start: datetime, end: datetime) -> pa.Table:
+        """See ``Ledger``."""
+        rows = self._calls(scope, start, end).group_by(["service", "service_version"])
+        sums = rows.aggregate([("ended_at", "min"), ("ended_at", "count"), ("cost_usd", "sum")])
+        return sums.rename_columns(["service", "service_version", "first_seen_at", "calls", "cost_usd"])
+
+    def _calls(self, scope: Scope, start: datetime, end: datetime) -> pa.Table:
+        rows = self.span_rows.filter(self.span_rows["billable"])
+        named = rows.append_column("model", pc.coalesce(rows["response_model"], rows["request_model"]))
+        return of_scope(_between(named, start, end, "ended_at"), scope)
 
     def days(self, start: datetime, end: datetime) -> Mapping[date, Total]:
         """See ``Ledger``."""

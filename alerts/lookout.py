@@ -23,21 +23,24 @@ from typing import Any
 
 from alerts import metrics
 from alerts.budgets import draft_budget_events
-from alerts.calendar import read_calendar
+from alerts.calendar import is_announced, read_calendar
+from alerts.channels.prometheus import Alertmanager
 from alerts.dispatch import Dispatch
+from alerts.evidence import Evidence
 from alerts.health.newcomers import draft_newcomer_events, find_newcomers
 from alerts.health.table import HEALTH
 from alerts.health.watch import Watch
 from alerts.history import History
 from alerts.incidents import Event, as_json
 from alerts.journal import Journal
-from alerts.judge import CRITICAL_GATES, Evidence, Signature, draft_events, episodes_told
+from alerts.judge import CRITICAL_GATES, Signature, draft_events, episodes_told
 from alerts.ledger import LEAF, Ledger
 from alerts.minutes import MINUTE_S, to_minute, to_time
 from alerts.people import heed
 from alerts.routing.routes import Subscription
 from alerts.settings import AlertSettings
 from alerts.signals.episodes import Episodes
+from alerts.silences import Silences
 from warehouse.planning.standing import Outlook
 
 log = logging.getLogger("spanledger.alerts")
@@ -67,6 +70,7 @@ class Lookout:
         self._journal = Journal(ledger)
         self._dispatch = Dispatch(self._journal, subscriptions, actor=self.actor)
         self._calendar = read_calendar(Path(settings.calendar)) if settings.calendar else ()
+        self._silences = Silences([one.channel for one in subscriptions if isinstance(one.channel, Alertmanager)])
         self._history = History(self._episodes, days=settings.history_days)
         self._seen: object = None
         self._budgets_at: datetime | None = None
@@ -103,7 +107,8 @@ class Lookout:
         if watch is None or watermark is None or rests:
             return ()
         signature = self._sign(now)
-        drafts = self._commit(lambda: watch.draft(now, watermark, self._journal.incidents, signature))
+        silences = self._silences.known(now)
+        drafts = self._commit(lambda: watch.draft(now, watermark, self._journal.incidents, signature, silences))
         self._health_at = now
         return drafts
 
@@ -126,7 +131,7 @@ class Lookout:
             return ()
         days = self._ledger.first_days(now - timedelta(days=settings.history_days), now)
         newcomers = find_newcomers(days, now.date(), settings.newcomer_usd)
-        said = (*self._calendar, *heed(self._journal.incidents.values()).announced)
+        said = (*self._calendar, *heed(self._journal.incidents.values(), self._silences.known(now)).announced)
         signature = self._sign(now)
         return self._commit(lambda: draft_newcomer_events(newcomers, self._journal.incidents, said, signature))
 
@@ -146,10 +151,19 @@ class Lookout:
         age = self._settings.notify_max_age_s // MINUTE_S
         first = self._history.train(self._ledger, told, end - 1 - age)
         usage = self._ledger.usage(to_time(first), to_time(max(end, first)), LEAF)
-        said = heed(one for one in self._journal.incidents.values() if one.opened.signal not in HEALTH)
+        silences = self._silences.known(now)
+        known = self._journal.incidents.values()
+        said = heed((one for one in known if one.opened.signal not in HEALTH), silences)
         judged = self._history.judge(usage, told, end, open_from=to_minute(now) - age, said=said)
         metrics.series.set(len(self._history.leaves.keys))
-        evidence = Evidence(usage=self._ledger.usage_of, watermark=watermark)
+        ledger = self._ledger
+        evidence = Evidence(
+            usage=ledger.usage_of,
+            dearest=ledger.dearest,
+            deploys=ledger.deploys,
+            watermark=watermark,
+            is_silenced=lambda scope, signal: is_announced(silences, now, {**scope.as_dict(), "signal": signal}),
+        )
         return draft_events(judged, self._journal.incidents, evidence, self._sign(now))
 
     def _episodes(self) -> Episodes:

@@ -37,6 +37,12 @@ INSTRUMENTS = (
     Instrument(
         name="spanledger_alerts_outbox", kind="gauge", unit="1", help="Events that a channel has not taken yet."
     ),
+    Instrument(
+        name="spanledger_alerts_silence_reads",
+        kind="counter",
+        unit="1",
+        help="Readings of an Alertmanager's silences, by channel and outcome: read, failed.",
+    ),
     Instrument(name="spanledger_alerts_series", kind="gauge", unit="1", help="Series that are judged."),
     Instrument(name="spanledger_alerts_judge_seconds", kind="histogram", unit="s", help="Time of one judgement."),
 )
@@ -53,6 +59,7 @@ def _counter(name: str) -> metrics.Counter:
 events = _counter("events")
 deliveries = _counter("deliveries")
 conflicts = _counter("conflicts")
+silence_reads = _counter("silence_reads")
 outbox = _meter.create_gauge(_rows["outbox"].name, unit=_rows["outbox"].unit, description=_rows["outbox"].help)
 series = _meter.create_gauge(_rows["series"].name, unit=_rows["series"].unit, description=_rows["series"].help)
 judge_seconds = _meter.create_histogram(

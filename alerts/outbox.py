@@ -12,14 +12,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from alerts.incidents import CLAIMED, NOTIFIED, TOLD, UNDELIVERED, Event, hash_id
+from alerts.incidents import ACKNOWLEDGED, BARE, CLAIMED, NOTIFIED, SAID, TOLD, UNDELIVERED, Event, hash_id
 
 HOLD = timedelta(minutes=2)
 GIVE_UP = timedelta(days=1)
 BATCH = 20
 """Events sent in one go; with the time-out of a channel it must fit into ``HOLD``."""
-
-_Errand = tuple[str, int, str]  # incident, sequence, channel
+SENT = (*TOLD, ACKNOWLEDGED)
+"""What channels may be sent; those that do not hear of it are not given it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,17 +34,19 @@ class Errands:
 
 def find_errands(events: Sequence[Event], channel: str, *, actor: str, now: datetime) -> Errands:
     """What ``channel`` has not taken, sorted by who may send it."""
-    done = {_errand(e) for e in events if e.event in (NOTIFIED, UNDELIVERED)}
-    claims = {_errand(e): e for e in sorted(_of(events, (CLAIMED,)), key=lambda e: e.recorded_at)}
+    done = {e.event_id for e in events if e.event in (NOTIFIED, UNDELIVERED)}
+    claims: dict[str, list[Event]] = {}
+    for claim in sorted(_of(events, (CLAIMED,)), key=lambda e: e.recorded_at):
+        claims.setdefault(claim.incident_id, []).append(claim)
     mine, free, stale, held = [], [], [], 0
-    for event in sorted(_of(events, TOLD), key=lambda e: (e.recorded_at, e.incident_id, e.sequence)):
-        errand = (event.incident_id, event.sequence, channel)
-        holder = claims.get(errand, event)
-        if errand in done:
+    for event in sorted(_of(events, SENT), key=lambda e: (e.recorded_at, e.incident_id, e.sequence)):
+        if any(_note_id(event, kind, channel) in done for kind in (NOTIFIED, UNDELIVERED)):
             continue
+        known = reversed(claims.get(event.incident_id, []))
+        holder = next((one for one in known if _is_of(one, event, channel)), event)
         if now - event.recorded_at > GIVE_UP:
             stale.append(event)
-        elif now - holder.recorded_at > HOLD:
+        elif now - holder.recorded_at > HOLD or holder.event in SAID:  # who says something does not send it
             free.append(event)
         elif holder.actor == actor:
             mine.append(event)
@@ -55,13 +57,13 @@ def find_errands(events: Sequence[Event], channel: str, *, actor: str, now: date
 
 def note(event: Event, kind: str, *, channel: str, actor: str, now: datetime, text: str | None = None) -> Event:
     """A row of book-keeping about an event: ``notified``, ``undelivered`` or ``claimed``."""
-    identity = hash_id(event.event_id, kind, channel, *((actor, now.isoformat()) if kind == CLAIMED else ()))
+    identity = _claim_id(event, channel, actor, now) if kind == CLAIMED else _note_id(event, kind, channel)
     return replace(
         event,
         event_id=identity,
         event=kind,
         recorded_at=now,
-        contributors=(),
+        **BARE,
         summary=None,
         channel=channel,
         actor=actor,
@@ -69,8 +71,17 @@ def note(event: Event, kind: str, *, channel: str, actor: str, now: datetime, te
     )
 
 
-def _errand(event: Event) -> _Errand:
-    return (event.incident_id, event.sequence, event.channel or "")
+def _note_id(event: Event, kind: str, channel: str) -> str:
+    return hash_id(event.event_id, kind, channel)
+
+
+def _claim_id(event: Event, channel: str, actor: str | None, now: datetime) -> str:
+    return hash_id(event.event_id, CLAIMED, channel, actor, now.isoformat())
+
+
+def _is_of(claim: Event, event: Event, channel: str) -> bool:
+    """Whether the event was claimed by it: what people say of an event has the event's sequence, but its own id."""
+    return claim.event_id == _claim_id(event, channel, claim.actor, claim.recorded_at)
 
 
 def _of(events: Iterable[Event], kinds: tuple[str, ...]) -> list[Event]:

@@ -1,7 +1,7 @@
 """What people say of incidents, and what that changes.
 
 =============  =====================================================================================================
-acknowledged   no more updates; its end is told
+acknowledged   no more updates; that it becomes critical, and its end, are told
 silenced       no updates, and no opening within its scope, until then
 expected       such is usual: scores of the scope must be half as high again, half forgotten in 30 days
 too small      excess within the scope must be more than this one's
@@ -16,8 +16,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from alerts.calendar import Event as Announced
-from alerts.incidents import EXPECTED, PLANNED, TOO_SMALL, Event, Incident, hash_id
+from alerts.calendar import Announced
+from alerts.calendar import Event as Entry
+from alerts.incidents import BARE, EXPECTED, PLANNED, TOO_SMALL, Event, Incident, hash_id
 from alerts.minutes import to_minute
 from alerts.signals.tuning import Tuning
 
@@ -43,7 +44,7 @@ def say(
         event_id=hash_id(last.incident_id, kind, who, now.isoformat()),
         event=kind,
         recorded_at=now,
-        contributors=(),
+        **BARE,
         summary=None,
         actor=who,
         note=note,
@@ -51,9 +52,10 @@ def say(
     )
 
 
-def heed(incidents: Iterable[Incident]) -> Said:
-    """What people have said so far."""
-    tunings, announced = [], []
+def heed(incidents: Iterable[Incident], silences: Iterable[Announced] = ()) -> Said:
+    """What people have said so far, here and where they silence alerts."""
+    tunings: list[Tuning] = []
+    announced: list[Announced] = [*silences]
     for incident in incidents:
         scope, at = incident.opened.scope.as_dict(), to_minute(incident.opened.opened_at)
         if incident.verdict == EXPECTED:
@@ -68,6 +70,6 @@ def heed(incidents: Iterable[Incident]) -> Said:
     return Said(tunings=tunings, announced=announced)
 
 
-def _announce(kind: str, start: datetime, end: datetime, incident: Incident) -> Announced:
+def _announce(kind: str, start: datetime, end: datetime, incident: Incident) -> Entry:
     values = incident.opened.scope.as_dict()
-    return Announced(kind=kind, starts_at=start, ends_at=end, values=values, is_exact=True)
+    return Entry(kind=kind, starts_at=start, ends_at=end, values=values, is_exact=True)

@@ -1,22 +1,22 @@
-"""What a notification says: who, what and why, in money.
-
->>> print(dollars(Decimal("12.4")))
-$12.40
-"""
+"""What a notification says: who, what and why, in money."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from alerts.advice import advise
+from alerts.amounts import dollars, signed
 from alerts.explain import share
 from alerts.health.words import amount
 from alerts.incidents import RESOLVED, UNATTRIBUTED, Contributor, Event, Scope
+from alerts.parts import Factor
+from alerts.why import say_why
 
-NAMED_DIMENSIONS = ("tenant", "model", "principal")  # the feature is in the scope, or all of them are
+NAMED_DIMENSIONS = ("tenant", "model", "principal", "prompt_version", "route")
+"""The feature is in the scope, or all of them are."""
 SAID = {
     "calls": "more calls than usual",
     "tokens_per_call": "more input tokens a call than usual",
@@ -24,24 +24,6 @@ SAID = {
 }
 MINUTE, HOURS_FROM = timedelta(minutes=1), timedelta(hours=2)
 NAMED_SHARE = 0.5
-WHOLE_DOLLARS = Decimal(100)
-CENT = Decimal("0.01")
-
-
-def dollars(amount: Decimal) -> str:
-    """``$0.0031``, ``$12.40``, ``$1,240``: three or more digits that count."""
-    size = abs(amount)
-    sign = "-" if amount < 0 else ""
-    if size >= WHOLE_DOLLARS:
-        return f"{sign}${size:,.0f}"
-    if size >= CENT or not size:
-        return f"{sign}${size:,.2f}"
-    return f"{sign}${size:.2g}"
-
-
-def signed(amount: Decimal) -> str:
-    """Dollars with their sign."""
-    return dollars(amount) if amount < 0 else f"+{dollars(amount)}"
 
 
 def summarise(
@@ -54,8 +36,13 @@ def summarise(
     expected_usd: Decimal,
     excess_usd_per_hour: Decimal,
     contributors: Sequence[Contributor],
+    factors: Sequence[Factor] = (),
 ) -> str:
-    """One line: ``acme / chat: $12.40 in 15 min, expected $1.10 (+$11.30, $45.20/h); 93 % from model gpt-x``."""
+    """One line: who, how much, why, from whom.
+
+    ``acme / chat: $12.40 in 15 min, expected $1.10 (+$11.30, $45.20/h); mostly volume: 3.1× the calls; 93 % from model
+    gpt-x``
+    """
     excess = observed_usd - expected_usd
     ending = ", over" if event == RESOLVED else ""
     amounts = (
@@ -63,7 +50,7 @@ def summarise(
         f"({signed(excess)}, {dollars(excess_usd_per_hour)}/h{ending})"
     )
     others = [one for one in contributors if one.dimension not in scope.as_dict()]
-    parts = [amounts, SAID.get(signal, ""), name_causes(others, excess)]
+    parts = [amounts, say_why(factors, excess) or SAID.get(signal, ""), name_causes(others, excess)]
     return f"{scope}: {'; '.join(part for part in parts if part)}"
 
 
@@ -86,7 +73,28 @@ def _amounts(event: Event) -> dict[str, str]:
         "excess": dollars(event.excess_usd),
         "excess_per_hour": dollars(event.excess_usd_per_hour),
         "cause": name_causes(event.contributors, event.excess_usd),
+        **{name: said for name, said in reasons(event).items() if said},
     }
+
+
+def reasons(event: Event) -> dict[str, str]:
+    """Why, what is new, and where to look, in words; empty where nobody knows."""
+    new = [f"{spaced(one.dimension)} {one.value}, first seen {when(one.first_seen_at)}" for one in event.changes]
+    return {
+        "why": say_why(event.factors, event.excess_usd),
+        "new": "; ".join(new),
+        "traces": ", ".join(one.trace_id for one in event.samples),
+    }
+
+
+def spaced(dimension: str) -> str:
+    """The dimension as words."""
+    return dimension.replace("_", " ")
+
+
+def when(time: datetime) -> str:
+    """``2026-11-23 09:05 UTC``."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def as_lines(event: Event) -> list[str]:
@@ -94,13 +102,20 @@ def as_lines(event: Event) -> list[str]:
     return [
         event.summary or str(event.scope),
         f"{event.event}, {event.severity}, open since {event.opened_at.isoformat()}",
-        *(f"  {one.dimension} {one.value or UNATTRIBUTED}: {_part(event, one)}" for one in event.contributors),
+        *(f"{name}: {said}" for name, said in reasons(event).items() if said and name != "why"),  # the summary has it
+        *(f"  {spaced(one.dimension)} {one.value or UNATTRIBUTED}: {_part(event, one)}" for one in beyond(event)),
         f"incident {event.incident_id}",
     ]
 
 
 def _part(event: Event, part: Contributor) -> str:
     return signed(part.excess_usd) if event.measured is None else f"{part.calls:,} of them"
+
+
+def beyond(event: Event) -> list[Contributor]:
+    """The contributors that the scope does not name itself."""
+    named = event.scope.as_dict()
+    return [one for one in event.contributors if one.dimension not in named]
 
 
 def name_causes(contributors: Sequence[Contributor], excess_usd: Decimal) -> str:
@@ -110,7 +125,7 @@ def name_causes(contributors: Sequence[Contributor], excess_usd: Decimal) -> str
         part = next((part for part in contributors if part.dimension == dimension), None)
         if part is not None and share(part, excess_usd) >= NAMED_SHARE:
             percent = min(round(share(part, excess_usd) * 100), 100)
-            named.append((percent, f"{dimension} {part.value or UNATTRIBUTED}"))
+            named.append((percent, f"{spaced(dimension)} {part.value or UNATTRIBUTED}"))
     if len({percent for percent, _ in named}) == 1:
         return f"{named[0][0]} % from " + ", ".join(text for _, text in named)
     return ", ".join(f"{percent} % from {text}" for percent, text in named)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from alerts.errors import ChannelDown
-from alerts.incidents import Event, as_json
+from alerts.incidents import TOLD, Event, as_json
 from ingest import kafka
 from ingest.delivery import Publisher, Record
 from ingest.errors import BrokerUnavailable
@@ -91,6 +91,7 @@ class KafkaChannel:
     """Incident events on the topic ``spanledger.alerts``, keyed by incident id; a repeat carries the same event id."""
 
     name = "kafka"
+    hears = TOLD
     refresh_s: float | None = None
 
     def __init__(self, settings: KafkaSettings) -> None:

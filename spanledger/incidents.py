@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from alerts.incidents import Contributor, Event, Incident
     from alerts.journal import Journal
+    from alerts.parts import Factor
     from spanledger.settings import Settings
 
 FEEDBACK = {"expected": "expected", "unexpected": "unexpected", "too-small": "too small", "planned": "planned"}
@@ -30,7 +31,8 @@ def add_people(actions: Any) -> None:
     show.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
     show.set_defaults(act=_show)
     ack = actions.add_parser("ack", help="say that somebody has it",
-                             description="Acknowledge an incident: no more updates; its end is told.",
+                             description="Acknowledge an incident: no more updates; its end is told, and if it "
+                             "becomes critical.",
                              epilog="example: spanledger alerts ack 5f2a --note 'key is being changed'")  # fmt: skip
     silence = actions.add_parser("silence", help="tell nobody of its scope for a while",
                                  description="Silence an incident: no updates, and nothing opens within its scope.",
@@ -83,7 +85,7 @@ def _show(args: argparse.Namespace, settings: Settings) -> int:
 
 
 def _lines(incident: Incident, life: Sequence[Event]) -> list[str]:
-    from alerts.text import as_lines, details
+    from alerts.text import as_lines, beyond, details, spaced
 
     last = incident.last
     state = "open" if incident.is_open else "resolved"
@@ -91,7 +93,9 @@ def _lines(incident: Incident, life: Sequence[Event]) -> list[str]:
     return [
         f"{state}: {as_lines(last)[0]}",
         *(f"  {name}: {value}" for name, value in details(last).items() if value),
-        *(f"  {one.dimension} {one.value or 'unattributed'}: {_part(last, one)}" for one in last.contributors),
+        *(f"  {spaced(one.factor)}: {one.excess_usd:f} USD{_numbers(one)}" for one in last.factors),
+        *(f"  {spaced(one.dimension)} {one.value or 'unattributed'}: {_part(last, one)}" for one in beyond(last)),
+        *(f"  trace {one.trace_id}: {one.cost_usd:f} USD, {one.model or 'model unknown'}" for one in last.samples),
         *(f"  series: {one}" for one in whose),
         *(f"{one.recorded_at:%Y-%m-%d %H:%M:%S} {one.event}{_ending(one)}" for one in life),
     ]
@@ -99,6 +103,12 @@ def _lines(incident: Incident, life: Sequence[Event]) -> list[str]:
 
 def _part(event: Event, part: Contributor) -> str:
     return f"{part.excess_usd:f} USD" if event.measured is None else f"{part.calls} of them"
+
+
+def _numbers(factor: Factor) -> str:
+    if factor.observed is None or factor.expected is None:
+        return ""
+    return f" ({factor.observed:,.6g}, usual {factor.expected:,.6g})"
 
 
 def _ending(event: Event) -> str:

@@ -22,7 +22,7 @@ from typing import Any
 from alerts.channels.signed import send
 from alerts.explain import share
 from alerts.health.table import HEALTH
-from alerts.incidents import RESOLVED, Contributor, Event
+from alerts.incidents import RESOLVED, TOLD, Contributor, Event
 from alerts.text import NAMED_SHARE
 
 CRITICAL = "critical"
@@ -35,6 +35,7 @@ REQUESTED, WITHDRAWN = "spanledger.action.requested", "spanledger.action.withdra
 class Action:
     """Asks one URL to act."""
 
+    hears = TOLD
     refresh_s: float | None = None
 
     def __init__(self, url: str, key: bytes, *, dashboard_url: str, dry_run: bool = True, name: str = "action") -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from alerts.errors import ChannelDown
-from alerts.incidents import Event
+from alerts.incidents import TOLD, Event
 
 
 class Channel(Protocol):
@@ -16,6 +16,10 @@ class Channel(Protocol):
     @property
     def name(self) -> str:
         """What the outbox calls it; notes of delivery are kept under this name."""
+
+    @property
+    def hears(self) -> Sequence[str]:
+        """Kinds of events that it is sent: ``TOLD``, or these and ``ACKNOWLEDGED``."""
 
     @property
     def refresh_s(self) -> float | None:
@@ -30,6 +34,8 @@ class Channel(Protocol):
 
 class MemoryChannel:
     """Keeps what it is given; ``down`` makes it refuse."""
+
+    hears: Sequence[str] = TOLD
 
     def __init__(self, name: str = "memory", *, refresh_s: float | None = None) -> None:
         self.name = name

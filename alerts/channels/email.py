@@ -12,7 +12,7 @@ from email.utils import format_datetime
 
 from alerts.channels.http import TIMEOUT_S
 from alerts.errors import ChannelDown, EventRefused
-from alerts.incidents import OPENED, Event
+from alerts.incidents import OPENED, TOLD, Event
 from alerts.text import as_lines
 
 DOMAIN = "spanledger.invalid"
@@ -34,6 +34,7 @@ class Server:
 class Email:
     """Sends to some addresses."""
 
+    hears = TOLD
     refresh_s: float | None = None
 
     def __init__(

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from alerts.errors import ChannelDown
-from alerts.incidents import RESOLVED, Event
+from alerts.incidents import RESOLVED, TOLD, Event
 from alerts.text import as_lines
 
 MISSING = "needs apprise: pip install 'spanledger[apprise]'"
@@ -16,6 +16,7 @@ MISSING = "needs apprise: pip install 'spanledger[apprise]'"
 class Apprise:
     """Sends to the services that its URLs name. Raises ValueError where there is no apprise or a URL is none of its."""
 
+    hears = TOLD
     refresh_s: float | None = None
 
     def __init__(self, urls: Sequence[str], *, dashboard_url: str, name: str = "apprise") -> None:

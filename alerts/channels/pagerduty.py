@@ -11,16 +11,19 @@ from datetime import UTC, datetime
 from typing import Any
 
 from alerts.channels.http import post_json
-from alerts.incidents import RESOLVED, UNATTRIBUTED, Event
+from alerts.incidents import ACKNOWLEDGED, RESOLVED, TOLD, UNATTRIBUTED, Event
 from alerts.text import details
 
 URL = "https://events.pagerduty.com/v2/enqueue"
 MOST_SUMMARY = 1024
+ACTIONS = {ACKNOWLEDGED: "acknowledge", RESOLVED: "resolve"}
+"""What says nothing but that; all else triggers."""
 
 
 class PagerDuty:
     """Sends events to one service, which its routing key names."""
 
+    hears = (*TOLD, ACKNOWLEDGED)
     refresh_s: float | None = None
 
     def __init__(self, routing_key: str, *, dashboard_url: str, url: str = URL, name: str = "pagerduty") -> None:
@@ -38,8 +41,8 @@ class PagerDuty:
 
     def _body(self, event: Event) -> dict[str, Any]:
         known = {"routing_key": self._routing_key, "dedup_key": event.incident_id}
-        if event.event == RESOLVED:
-            return {**known, "event_action": "resolve"}
+        if event.event in ACTIONS:
+            return {**known, "event_action": ACTIONS[event.event]}
         return {
             **known,
             "event_action": "trigger",

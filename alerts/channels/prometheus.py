@@ -2,42 +2,58 @@
 
 The label set is the alert's identity there, so it holds only what stays the same for an incident's whole life; amounts
 and causes are annotations. An active alert carries an end a few refreshes ahead: if all workers die, the Alertmanager
-resolves it by itself; until then it is sent again in time.
+resolves it by itself; until then it is sent again in time. The severity is a label, by which routes choose: one that
+escalates ends as a warning and begins as critical, in one request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from alerts.channels.http import post_json
+from alerts.channels.http import get_json, post_json
+from alerts.errors import ChannelDown
 from alerts.health.table import HEALTH
-from alerts.incidents import RESOLVED, UNATTRIBUTED, Event
+from alerts.incidents import ESCALATED, RESOLVED, TOLD, UNATTRIBUTED, Event
 from alerts.text import details
 
 ALERT, BUDGET_ALERT, HEALTH_ALERT = "SpanLedgerSpend", "SpanLedgerBudget", "SpanLedgerHealth"
+WARNING = "warning"
 REFRESHES_AHEAD = 4
 
 
 class Alertmanager:
     """Posts alerts to one Alertmanager."""
 
+    hears = TOLD
+
     def __init__(self, url: str, *, dashboard_url: str, refresh_s: float, name: str = "alertmanager") -> None:
         self.name = name
         self.refresh_s: float | None = refresh_s
-        self._url = f"{url.rstrip('/')}/api/v2/alerts"
+        api = f"{url.rstrip('/')}/api/v2"
+        self._url, self._silences_url = f"{api}/alerts", f"{api}/silences"
         self._dashboard_url = dashboard_url
         self._active_for = timedelta(seconds=REFRESHES_AHEAD * refresh_s)
 
     def send(self, event: Event, now: datetime) -> None:
         """See ``Channel``."""
-        post_json(self._url, [self._alert(event, now)])
+        was = replace(event, event=RESOLVED, severity=WARNING)
+        told = [was, event] if event.event == ESCALATED else [event]
+        post_json(self._url, [self._alert(one, now) for one in told])
 
     def refresh(self, active: Sequence[Event], now: datetime) -> None:
         """See ``Channel``."""
         if active:
             post_json(self._url, [self._alert(event, now) for event in active])
+
+    def silences(self) -> Sequence[Mapping[str, Any]]:
+        """The silences that it has, as its API tells them. Raises ChannelDown."""
+        found = get_json(self._silences_url)
+        if not isinstance(found, list):
+            raise ChannelDown(f"{self.name}: its silences are no list")
+        return found
 
     def _alert(self, event: Event, now: datetime) -> dict[str, Any]:
         ends_at = event.recorded_at if event.event == RESOLVED else now + self._active_for

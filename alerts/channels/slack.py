@@ -9,18 +9,20 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from alerts.amounts import dollars
 from alerts.channels.http import post_json
-from alerts.incidents import OPENED, RESOLVED, UPDATED, Event
-from alerts.text import dollars, name_causes
+from alerts.incidents import ESCALATED, OPENED, RESOLVED, TOLD, UPDATED, Event
+from alerts.text import name_causes, reasons
 
 MOST_HEADER = 150
 MOST_TEXT = 3000
-TITLES = {OPENED: "Incident", UPDATED: "Worse", RESOLVED: "Over"}
+TITLES = {OPENED: "Incident", UPDATED: "Worse", ESCALATED: "Critical", RESOLVED: "Over"}
 
 
 class Slack:
     """Posts to one incoming webhook."""
 
+    hears = TOLD
     refresh_s: float | None = None
 
     def __init__(self, url: str, *, dashboard_url: str, name: str = "slack") -> None:
@@ -58,6 +60,7 @@ class Slack:
                         {"type": "mrkdwn", "text": f"*{name}*\n{escaped(value)}"} for name, value in amounts.items()
                     ],
                 },
+                *_sections(event),
                 {
                     "type": "context",
                     "elements": [
@@ -69,6 +72,12 @@ class Slack:
                 },
             ],
         }
+
+
+def _sections(event: Event) -> list[dict[str, Any]]:
+    """Why, what is new, and traces; none where nobody knows."""
+    said = [f"*{name.capitalize()}* {escaped(text)}" for name, text in reasons(event).items() if text]
+    return [{"type": "section", "text": {"type": "mrkdwn", "text": "\n".join(said)[:MOST_TEXT]}}] if said else []
 
 
 def escaped(text: str) -> str:

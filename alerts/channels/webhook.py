@@ -1,8 +1,8 @@
 """The webhook: each incident event as a CloudEvent, signed where a secret is given.
 
-The type is ``spanledger.incident.opened``, ``.updated`` or ``.resolved``; ``data`` is the event as the topic
-``spanledger.alerts`` has it, and a link. The id is the event's: one that was taken but whose delivery could not be
-noted comes again under the same id, and a receiver that has seen it has nothing to do.
+The type is ``spanledger.incident.opened``, ``.updated``, ``.escalated`` or ``.resolved``; ``data`` is the event as the
+topic ``spanledger.alerts`` has it, and a link. The id is the event's: one that was taken but whose delivery could not
+be noted comes again under the same id, and a receiver that has seen it has nothing to do.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from alerts.channels.signed import send
-from alerts.incidents import Event, as_json
+from alerts.incidents import TOLD, Event, as_json
 
 PRIVATE = ("channel", "actor", "note", "recorded_at")
 
@@ -19,6 +19,7 @@ PRIVATE = ("channel", "actor", "note", "recorded_at")
 class Webhook:
     """Posts events to one URL."""
 
+    hears = TOLD
     refresh_s: float | None = None
 
     def __init__(self, url: str, *, dashboard_url: str, key: bytes | None = None, name: str = "webhook") -> None:

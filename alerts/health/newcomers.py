@@ -14,13 +14,12 @@ from decimal import Decimal
 import polars as pl
 import pyarrow as pa
 
-from alerts.calendar import Event as Announced
-from alerts.calendar import is_announced
+from alerts.amounts import dollars
+from alerts.calendar import Announced, is_announced
 from alerts.explain import explain
 from alerts.health.table import NEWCOMER
 from alerts.incidents import OPENED, Contributor, Event, Incident, Scope, hash_id, incident_id, latest_incidents
 from alerts.judge import WARNING, Signature, end_of
-from alerts.text import dollars
 
 LEAST_HISTORY, NEW = timedelta(days=7), timedelta(days=2)
 KINDS: Mapping[str, tuple[str, ...]] = {
@@ -84,7 +83,7 @@ def draft_newcomer_events(
         _open(one, signature)
         for one in newcomers
         if one.scope not in known
-        and not is_announced(announced, signature.recorded_at, _values(one.scope))
+        and not is_announced(announced, signature.recorded_at, {"signal": NEWCOMER, **_values(one.scope)})
         and not any(_is_told(one, incident) for incident in incidents.values())
     ]
     over = signature.recorded_at - NEW

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from alerts.calendar import Event as Announced
-from alerts.calendar import is_announced
+from alerts.calendar import ENDS, Announced, is_announced
+from alerts.calendar import Event as Entry
 from alerts.health.counts import ALL, Key
 from alerts.health.places import Scope, is_within
 from alerts.health.table import BY_NAME, DIMENSIONS, SILENCE
@@ -108,13 +108,13 @@ class Troubles:
     def _is_announced(self, signal: str, scope: Scope, leaf: Key, minute: int) -> bool:
         values: dict[str, str | None] = {"principal": None, **values_of(leaf)}
         time = to_time(minute)
-        if signal == SILENCE:  # less is what a decommission announces
-            return any(
-                event.starts_at <= time and all(values[name] == value for name, value in event.values.items())
-                for event in self.calendar
-                if event.kind == "decommission" or event.ends_at >= time
-            )
-        return is_announced(self.calendar, time, {**values, **scope})
+        if signal == SILENCE and any(
+            event.starts_at <= time and all(values[name] == value for name, value in event.values.items())
+            for event in self.calendar
+            if isinstance(event, Entry) and event.kind in ENDS  # of which there is less
+        ):
+            return True
+        return is_announced(self.calendar, time, {"signal": signal, **values, **scope})
 
 
 def values_of(leaf: Key) -> dict[str, str | None]:

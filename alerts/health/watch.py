@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from alerts.calendar import Event as Announced
+from alerts.calendar import Announced
 from alerts.health.drafts import draft_health_events
 from alerts.health.table import BY_NAME, WATCHED
 from alerts.health.troubles import Trouble, Troubles
@@ -31,7 +31,12 @@ class Watch:
         self._vitals = Vitals(settings.false_alerts_per_tenant_week, days=settings.history_days)
 
     def draft(
-        self, now: datetime, watermark: datetime, incidents: Mapping[str, Incident], signature: Signature
+        self,
+        now: datetime,
+        watermark: datetime,
+        incidents: Mapping[str, Incident],
+        signature: Signature,
+        silences: Sequence[Announced] = (),
     ) -> list[Event]:
         """The events that are due, given what has been told."""
         end = to_minute(watermark) + 1
@@ -41,7 +46,7 @@ class Watch:
         rows = self._ledger.health(to_time(first), to_time(max(end, first)), every_s=MINUTE_S)
         judged = self._vitals.judge(
             rows,
-            troubles_of(mine, first, self._calendar),
+            troubles_of(mine, first, (*self._calendar, *silences)),
             end,
             open_from=to_minute(now) - age,
             calm={name: self._calm(one.updates) for name, one in mine.items()} | {"": self._calm(0)},

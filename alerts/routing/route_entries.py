@@ -1,9 +1,9 @@
-"""What an entry of the file of channels says of its route: ``tenants severities signals hours days timezone``."""
+"""What an entry of the file of channels says of its route: whose, what, when, and what nobody has taken."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import time
+from datetime import time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,7 +14,9 @@ SEVERITIES = ("warning", "critical")
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LISTS = ("tenants", "severities", "signals")
 TIMES = ("hours", "days", "timezone")
-ROUTE_KEYS = (*LISTS, *TIMES)
+UNACKNOWLEDGED = "unacknowledged_minutes"
+MOST_MINUTES = 720
+ROUTE_KEYS = (*LISTS, *TIMES, UNACKNOWLEDGED)
 
 
 def read_route(where: str, given: Mapping[str, Any]) -> Route:
@@ -23,7 +25,13 @@ def read_route(where: str, given: Mapping[str, Any]) -> Route:
     for severity in lists.get("severities", ()):
         if severity not in SEVERITIES:
             raise BadChannels(f"{where}: severities: {severity!r} must be one of {', '.join(SEVERITIES)}")
-    return Route(**lists, hours=_hours(where, given))
+    return Route(**lists, hours=_hours(where, given), after=_after(where, given.get(UNACKNOWLEDGED)))
+
+
+def _after(where: str, given: Any) -> timedelta | None:
+    if given is None or (type(given) is int and 1 <= given <= MOST_MINUTES):
+        return None if given is None else timedelta(minutes=given)
+    raise BadChannels(f"{where}: {UNACKNOWLEDGED}: must be a whole number from 1 to {MOST_MINUTES}")
 
 
 def _texts(where: str, name: str, given: Any) -> frozenset[str]:

@@ -14,7 +14,7 @@ from itertools import chain
 
 import numpy as np
 
-from alerts.calendar import Event, is_announced
+from alerts.calendar import Announced, is_announced
 from alerts.minutes import to_time
 from alerts.signals.arrays import Floats
 from alerts.signals.bars import Bars, bars_for, kin_usd_for
@@ -56,7 +56,7 @@ class Episodes:
     def __init__(
         self,
         budget: float,
-        calendar: Sequence[Event] = (),
+        calendar: Sequence[Announced] = (),
         *,
         least_usd: float,
         least_share: float = 0.0,
@@ -93,7 +93,7 @@ class Episodes:
                 opened.append(episode)
         return opened
 
-    def tune(self, tunings: Sequence[Tuning], announced: Sequence[Event]) -> None:
+    def tune(self, tunings: Sequence[Tuning], announced: Sequence[Announced]) -> None:
         """Heed what people said: from now on these apply, beside the calendar."""
         self._tunings, self._calendar = tunings, (*self._calendar, *announced)
 
@@ -139,7 +139,8 @@ class Episodes:
         return bool(mine)
 
     def _is_announced(self, found: _Found) -> bool:
-        return is_announced(self._calendar, to_time(found.odd.minute), found.leaf._asdict())
+        scope = {**found.leaf._asdict(), "signal": found.odd.signal}
+        return is_announced(self._calendar, to_time(found.odd.minute), scope)
 
     def _is_one_scope(self, found: _Found, episode: Episode) -> bool:
         """Whether one of this very scope is open: it goes on."""

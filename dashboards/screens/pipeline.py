@@ -122,11 +122,12 @@ def _scope(row: Row) -> str:
 
 
 def _cause(row: Row) -> str:
-    """The first contributor of each dimension: ``model gpt-4o, principal svc-bot``."""
+    """What explains half of it or more, by dimension: ``model gpt-4o, principal svc-bot``."""
     said = {"feature", *(row["scoped_by"] or ())}
     first: dict[str, str] = {}
     for contributor in row["contributors"] or ():
-        first.setdefault(contributor["dimension"], contributor["value"] or UNATTRIBUTED)
+        if 2 * (contributor["excess_usd"] or 0) >= (row["excess_usd"] or 0):
+            first.setdefault(contributor["dimension"].replace("_", " "), contributor["value"] or UNATTRIBUTED)
     return ", ".join(f"{dimension} {value}" for dimension, value in first.items() if dimension not in said)
 
 

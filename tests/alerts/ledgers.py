@@ -21,7 +21,7 @@ APP = "cluster/topic/0"
 class Bench:
     """A ledger, and the writer's side of it."""
 
-    def __init__(self, ledger: Ledger, add_usage: Callable[[pa.Table, datetime], None]) -> None:
+    def __init__(self, ledger: Ledger, add_usage: Callable[..., None]) -> None:
         self.ledger = ledger
         self.add_usage = add_usage
 
@@ -42,11 +42,12 @@ def lake_bench(directory: Path) -> Bench:
     settings = LakeSettings(url=str(directory / "lake"))
     lake = Lake.open(settings)
 
-    def add(rows: pa.Table, flushed_at: datetime) -> None:
+    def add(rows: pa.Table, flushed_at: datetime, spans: pa.Table | None = None) -> None:
         offset = lake.next_offsets([APP])[APP]["flushes"] or 0
         flushes = pa.Table.from_pylist([flush_row(offset, flushed_at)], schema=FLUSHES)
         span = Range(app_id=APP, first=offset, next=offset + 1)
-        lake.commit(Flush(ranges=(span,), tables={"usage": {APP: rows}, "flushes": {APP: flushes}}))
+        more = {} if spans is None else {"spans": {APP: spans}}
+        lake.commit(Flush(ranges=(span,), tables={"usage": {APP: rows}, **more, "flushes": {APP: flushes}}))
 
     return Bench(LakeLedger(lake, Warehouse(settings)), add)
 

@@ -6,7 +6,16 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from alerts.incidents import OPENED, SIGNAL_SPEND, Contributor, Event, Scope, hash_id, incident_id
+from alerts.incidents import (
+    OPENED,
+    SIGNAL_SPEND,
+    Contributor,
+    Event,
+    Scope,
+    hash_id,
+    incident_id,
+)
+from alerts.parts import Change, Factor, Sample
 from tests.alerts.workload import START
 
 MINUTE = timedelta(minutes=1)
@@ -57,4 +66,32 @@ def follow(event: Event, kind: str, *, after: timedelta = MINUTE) -> Event:
         window_end=event.window_end + after,
         observed_usd=2 * event.observed_usd,
         excess_usd=2 * event.observed_usd - event.expected_usd,
+    )
+
+
+def explained(event: Event) -> Event:
+    """The same, of which is known why, what is new, and where to look."""
+    return replace(
+        event,
+        factors=(
+            Factor(factor="calls", excess_usd=Decimal(9), observed=120, expected=40),
+            Factor(factor="input_tokens_per_call", excess_usd=Decimal("2.3"), observed=1200, expected=1000),
+        ),
+        changes=(
+            Change(
+                dimension="principal",
+                value="key-7",
+                first_seen_at=event.opened_at - 2 * MINUTE,
+                calls=80,
+                cost_usd=Decimal(8),
+            ),
+        ),
+        samples=(
+            Sample(
+                trace_id="4bf92f3577b34da6a3ce929d0e0e4736",
+                ended_at=event.opened_at,
+                model="opus",
+                cost_usd=Decimal("0.4"),
+            ),
+        ),
     )

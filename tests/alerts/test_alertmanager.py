@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from alerts.channels import Alertmanager
-from alerts.incidents import RESOLVED, UPDATED
+from alerts.incidents import ESCALATED, RESOLVED, UPDATED
 from tests.alerts.samples import follow, opened
 from tests.alerts.servers import RunningAlertmanager, run_alertmanager
 
@@ -84,6 +85,25 @@ def test_a_resolution_ends_the_alert_and_both_are_notified_once(running: Running
 
     assert running.receiver.wait_until(lambda: notified(running, "ends") == ["firing", "resolved"])
     assert of_feature(running, "ends") == []
+
+
+def test_a_warning_that_escalates_is_another_alert_by_its_severity_and_the_warning_is_over(
+    running: RunningAlertmanager, now: datetime
+) -> None:
+    event = opened(feature="escalates", at=now - AGO)
+    worse = replace(follow(event, ESCALATED), severity="critical")
+    channel(running).send(event, now)
+    assert running.receiver.wait_until(lambda: notified(running, "escalates") == ["firing"])
+
+    channel(running).send(worse, now)
+
+    assert running.receiver.wait_until(
+        lambda: sorted(notified(running, "escalates")) == ["firing", "firing", "resolved"]
+    )
+    (alert,) = of_feature(running, "escalates")
+    assert alert["labels"]["severity"] == "critical"
+    channel(running).send(replace(follow(worse, RESOLVED), severity="critical"), now)
+    assert of_feature(running, "escalates") == []
 
 
 def test_incidents_of_different_scopes_are_different_alerts(running: RunningAlertmanager, now: datetime) -> None:

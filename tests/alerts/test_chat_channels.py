@@ -14,8 +14,9 @@ import pytest
 from alerts.channels import PagerDuty, Slack
 from alerts.channels.pagerduty import MOST_SUMMARY, URL
 from alerts.errors import ChannelDown, EventRefused
-from alerts.incidents import RESOLVED, UPDATED
-from tests.alerts.samples import follow, opened
+from alerts.incidents import ACKNOWLEDGED, ESCALATED, RESOLVED, UPDATED, incidents_of
+from alerts.people import say
+from tests.alerts.samples import explained, follow, opened
 from tests.alerts.servers import Receiver, receive
 from tests.alerts.workload import START
 
@@ -57,6 +58,21 @@ def test_pagerduty_gets_one_alert_from_its_opening_to_its_end(receiver: Receiver
     assert URL == "https://events.pagerduty.com/v2/enqueue"
 
 
+def test_pagerduty_is_told_who_has_it_and_that_it_is_critical_now(receiver: Receiver) -> None:
+    receiver.status = 202
+    worse = replace(follow(EVENT, ESCALATED), severity="critical")
+    taken = say(incidents_of([EVENT])[EVENT.incident_id], ACKNOWLEDGED, who="ada", now=START)
+
+    for event in (EVENT, taken, worse):
+        pagerduty(receiver).send(event, START)
+
+    assert [body["event_action"] for body in receiver.bodies] == ["trigger", "acknowledge", "trigger"]
+    assert receiver.bodies[1] == {
+        "routing_key": KEY, "dedup_key": EVENT.incident_id, "event_action": "acknowledge",
+    }  # fmt: skip
+    assert receiver.bodies[2]["payload"]["severity"] == "critical"
+
+
 def test_pagerdutys_summary_ends_where_its_limit_is(receiver: Receiver) -> None:
     pagerduty(receiver).send(replace(EVENT, summary="x" * 3000), START)
 
@@ -87,6 +103,19 @@ def test_slack_gets_blocks_and_a_text_for_notifications(receiver: Receiver) -> N
     assert "*Excess*\n$11.30" in fields
     assert len(fields) <= 10
     assert "<http://pages|SpanLedger>" in message["blocks"][2]["elements"][0]["text"]
+
+
+def test_slack_says_why_what_is_new_and_where_to_look(receiver: Receiver) -> None:
+    slack(receiver).send(explained(EVENT), START)
+
+    blocks = receiver.bodies[0]["blocks"]
+
+    assert [block["type"] for block in blocks] == ["header", "section", "section", "context"]
+    assert blocks[2]["text"]["text"] == (
+        "*Why* mostly volume: 3.0× the calls; +$2.30 by longer prompts\n"
+        "*New* principal key-7, first seen 2026-03-01 23:58 UTC\n"
+        "*Traces* 4bf92f3577b34da6a3ce929d0e0e4736"
+    )
 
 
 def test_names_do_not_become_mentions_or_links_in_slack(receiver: Receiver) -> None:

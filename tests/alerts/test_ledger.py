@@ -14,7 +14,7 @@ from alerts.incidents import Scope, from_table, to_table
 from alerts.ledger import Total
 from alerts.minutes import to_time
 from tests.alerts.ledgers import Bench, lake_bench, memory_bench
-from tests.alerts.samples import opened
+from tests.alerts.samples import explained, opened
 from tests.alerts.workload import DAY, FIRST, START, Spent, usage_table
 
 
@@ -122,7 +122,7 @@ def test_of_two_commits_with_one_number_the_second_is_refused(bench: Bench) -> N
 
 
 def test_events_come_back_as_they_were_committed(bench: Bench) -> None:
-    events = [opened(), opened(feature=None, tenant=None)]
+    events = [explained(opened()), opened(feature=None, tenant=None)]
 
     bench.ledger.append(to_table(events), 0)
     bench.ledger.append(to_table([opened(feature="later")]), 1)

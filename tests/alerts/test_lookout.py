@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.channels import Channel, MemoryChannel
-from alerts.incidents import NOTIFIED, OPENED, RESOLVED, TOLD, UPDATED, from_table
+from alerts.incidents import ESCALATED, NOTIFIED, OPENED, RESOLVED, TOLD, UPDATED, from_table
 from alerts.ledger import MemoryLedger
 from alerts.lookout import Lookout, StepReport
 from alerts.outbox import HOLD
-from alerts.routing.routes import to_all
+from alerts.routing.routes import Route, Subscription, to_all
 from alerts.settings import AlertSettings
 from tests.alerts.workload import DAY, FIRST, START, Spent, diurnal, spend_of, usage_of, usage_table
 from warehouse.errors import LakeUnavailable
@@ -117,11 +117,46 @@ def test_it_says_who_what_and_why_in_money() -> None:
     assert (event["tenant"], event["feature"], event["severity"]) == ("acme", "chat", "critical")
     assert event["scoped_by"] == ["tenant", "feature", "model", "principal"]
     assert event["summary"] == (
-        "acme / chat, model opus, principal key-7: $30.00 in 5 min, expected $0.00 (+$30.00, $361/h)"
+        "acme / chat, model opus, principal key-7: $30.00 in 5 min, expected $0.00 (+$30.00, $361/h); "
+        "all of it new: 50 calls, where none are usual"
     )
+    assert {one["factor"]: one["excess_usd"] for one in event["factors"]} == {"calls": event["excess_usd"]}
+    new = {(one["dimension"], one["value"], one["first_seen_at"]) for one in event["changes"]}
+    assert new == {("model", "opus", "2026-03-03T00:00:00Z"), ("principal", "key-7", "2026-03-03T00:00:00Z")}
     causes = {(part["dimension"], part["value"]): part for part in event["contributors"]}
     assert causes["model", "opus"]["observed_usd"] == "30.000000000000"
     assert causes["principal", "key-7"]["calls"] == 50
+
+
+def test_a_warning_that_becomes_critical_escalates_once_and_stays_critical_to_its_end() -> None:
+    ledger, everybody, oncall = ledger_of(hours(), spike(LIVE_MINUTE, 3)), MemoryChannel(), MemoryChannel("oncall")
+    critical = Subscription(channel=oncall, route=Route(severities=frozenset({"critical"})))
+    one = Lookout(SETTINGS, ledger, (*to_all(everybody), critical))
+
+    watch(one, LIVE + 20 * SECOND, 1)
+    ledger.add_usage(spike(LIVE_MINUTE + 1, 9))
+    watch(one, LIVE + MINUTE, 20)
+
+    assert [(event.event, event.severity) for event in everybody.events] == [
+        (OPENED, "warning"),
+        (ESCALATED, "critical"),
+        (RESOLVED, "critical"),
+    ]
+    assert [event.event for event in oncall.events] == [ESCALATED, RESOLVED]
+    assert len({event.event_id for event in everybody.events}) == 3
+    assert sum(one.excess_usd for one in everybody.events[1].factors) == everybody.events[1].excess_usd
+
+
+def test_what_was_new_when_it_opened_is_told_of_its_escalation_too() -> None:
+    ledger, channel = ledger_of(hours(), spike(LIVE_MINUTE, 3)), MemoryChannel()
+    one = lookout(ledger, channel)
+
+    watch(one, LIVE + 20 * SECOND, 1)
+    ledger.add_usage(spike(LIVE_MINUTE + 1, 9))
+    watch(one, LIVE + MINUTE, 2)
+
+    opened, escalated = channel.events
+    assert escalated.changes == opened.changes != ()
 
 
 def test_back_dated_spend_trains_and_tells_nobody() -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from alerts.incidents import CLAIMED, NOTIFIED, RESOLVED, UNDELIVERED, UPDATED
+from alerts.incidents import ACKNOWLEDGED, CLAIMED, NOTIFIED, RESOLVED, UNDELIVERED, UPDATED, incidents_of
 from alerts.outbox import BATCH, GIVE_UP, HOLD, find_errands, note
+from alerts.people import say
 from tests.alerts.samples import follow, opened
 from tests.alerts.workload import START
 
@@ -86,3 +87,18 @@ def test_a_note_holds_no_amounts_twice() -> None:
 
     assert (made.contributors, made.summary, made.sequence) == ((), None, EVENT.sequence)
     assert made == replace(made, incident_id=EVENT.incident_id)
+
+
+def test_what_people_say_is_free_at_once_and_its_notes_are_not_those_of_the_event_that_it_is_said_of() -> None:
+    taken = say(incidents_of([EVENT])[EVENT.incident_id], ACKNOWLEDGED, who="ada", now=SOON)
+    claim = note(taken, CLAIMED, channel="pagerduty", actor="worker-2", now=SOON)
+    noted = note(taken, NOTIFIED, channel="pagerduty", actor="worker-2", now=SOON)
+    events = [EVENT, taken]
+
+    free = find_errands(events, "pagerduty", actor="worker-1", now=SOON)
+    claimed = find_errands([*events, claim], "pagerduty", actor="worker-2", now=SOON)
+    done = find_errands([*events, claim, noted], "pagerduty", actor="worker-1", now=SOON)
+
+    assert (free.mine, free.free) == ((EVENT,), (taken,))
+    assert (claimed.mine, claimed.held) == ((taken,), 1)
+    assert (done.mine, done.free) == ((EVENT,), ())

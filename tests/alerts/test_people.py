@@ -7,14 +7,17 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pytest
 
+from alerts.channels import MemoryChannel
 from alerts.incidents import (
     ACKNOWLEDGED,
+    ESCALATED,
     EXPECTED,
     FEEDBACK,
     OPENED,
     PLANNED,
     RESOLVED,
     SILENCED,
+    TOLD,
     TOO_SMALL,
     UNEXPECTED,
     UPDATED,
@@ -25,6 +28,7 @@ from alerts.journal import Journal
 from alerts.ledger import MemoryLedger
 from alerts.lookout import Lookout
 from alerts.people import heed, say
+from alerts.routing.routes import Route, Subscription, to_all
 from alerts.settings import AlertSettings
 from tests.alerts.samples import opened
 from tests.alerts.test_lookout import LIVE, LIVE_MINUTE, MINUTE, SECOND, hours, ledger_of, spike, told
@@ -65,6 +69,31 @@ def test_who_has_it_hears_of_its_end_alone() -> None:
 
     assert incident(ledger).is_acknowledged
     assert looks(ledger, LIVE + MINUTE, 25) == [RESOLVED]
+
+
+def test_who_has_a_warning_hears_that_it_is_critical_now_and_who_silenced_it_does_not() -> None:
+    for kind, lasts, heard in ((ACKNOWLEDGED, None, [ESCALATED, RESOLVED]), (SILENCED, timedelta(hours=6), [RESOLVED])):
+        ledger = ledger_of(hours(), spike(LIVE_MINUTE, 3), spike(LIVE_MINUTE + 1, 30))
+        assert looks(ledger, LIVE, 1) == [OPENED]
+        tell(ledger, kind, LIVE + 40 * SECOND, lasts=lasts)
+
+        assert looks(ledger, LIVE + MINUTE, 25) == heard
+
+
+def test_a_channel_that_hears_who_has_it_is_told_once_and_others_are_not() -> None:
+    ledger, pager, other, deaf = with_spike(), MemoryChannel("pager"), MemoryChannel("other"), MemoryChannel("deaf")
+    for channel in (pager, deaf):
+        channel.hears = (*TOLD, ACKNOWLEDGED)
+    unheard = Subscription(channel=deaf, route=Route(severities=frozenset({"warning"})))
+    tell(ledger, ACKNOWLEDGED, LIVE + 40 * SECOND)
+
+    one = Lookout(SETTINGS, ledger, (*to_all(pager, other), unheard))
+    for step in range(8):
+        one.step(LIVE + 5 * MINUTE + step * SECOND, wait_s=5)
+
+    assert [event.event for event in pager.events] == [OPENED, ACKNOWLEDGED]
+    assert [event.event for event in other.events] == [OPENED]
+    assert deaf.events == []
 
 
 def test_without_a_word_the_same_is_updated() -> None:

@@ -14,12 +14,15 @@ import pytest
 from alerts.channels import Action, Alertmanager, Apprise, Email, MemoryChannel, PagerDuty, Slack, Webhook
 from alerts.courier import Courier
 from alerts.errors import BadChannels, EventRefused
-from alerts.incidents import NOTIFIED, RESOLVED, UPDATED, Event
+from alerts.incidents import ACKNOWLEDGED, NOTIFIED, OPENED, RESOLVED, UPDATED, Event, incidents_of
+from alerts.lookout import Lookout
 from alerts.outbox import note
+from alerts.people import say
 from alerts.routing.file import open_channels, parse_channels
-from alerts.routing.routes import Hours, Route, routed
+from alerts.routing.routes import Hours, Route, Subscription, overdue, routed
 from alerts.settings import AlertSettings
-from tests.alerts.samples import follow, opened
+from tests.alerts.samples import MINUTE, follow, opened
+from tests.alerts.test_lookout import LIVE, LIVE_MINUTE, hours, ledger_of, spike
 from tests.alerts.workload import START
 
 SETTINGS = AlertSettings(dashboard_url="http://pages")
@@ -54,6 +57,43 @@ def test_who_heard_of_the_opening_hears_of_the_end_at_any_hour() -> None:
     other = opened(feature="other", at=START.replace(hour=22))
 
     assert routed([by_day, at_night, other], Route(hours=office)) == [by_day, at_night]
+
+
+def test_who_asks_for_what_nobody_has_hears_of_it_as_it_was_last_told_and_of_what_follows() -> None:
+    after, due = 15 * MINUTE, EVENT.recorded_at + 15 * MINUTE
+    events = [EVENT, WORSE, replace(OVER, recorded_at=due + MINUTE)]
+
+    def told(now: datetime, *more: Event) -> list[Event]:
+        known = incidents_of([*events, *more]).values()
+        return routed(overdue(known, [*events, *more], after, now), Route(after=after))
+
+    taken = say(incidents_of(events)[EVENT.incident_id], ACKNOWLEDGED, who="ada", now=due - MINUTE)
+    too_late = replace(taken, recorded_at=due + MINUTE)
+
+    assert told(due - MINUTE) == []
+    assert told(due) == told(due, too_late) == [WORSE, events[-1]]
+    assert told(due, taken) == []
+
+
+def test_what_was_over_by_then_is_no_news() -> None:
+    events = [EVENT, OVER]
+
+    assert overdue(incidents_of(events).values(), events, 15 * MINUTE, OVER.recorded_at + 60 * MINUTE) == []
+
+
+def test_a_channel_that_waits_is_told_once_and_in_time() -> None:
+    ledger, channel = ledger_of(hours(), spike(LIVE_MINUTE, 9)), MemoryChannel()
+    route = Route(after=5 * MINUTE)
+    one = Lookout(AlertSettings(min_excess_usd=0.5), ledger, (Subscription(channel=channel, route=route),))
+
+    heard = []
+    for minute in range(20):
+        one.step(LIVE + minute * MINUTE, wait_s=5)
+        one.step(LIVE + minute * MINUTE + timedelta(seconds=1), wait_s=5)
+        heard.append(len(channel.events))
+
+    assert [event.event for event in channel.events] == [OPENED, RESOLVED]
+    assert heard.index(1) in (5, 6)
 
 
 def test_book_keeping_is_told_to_nobody() -> None:
@@ -148,12 +188,14 @@ def test_a_file_names_every_kind_of_channel(kind: str, monkeypatch: pytest.Monke
 def test_hours_days_and_zone_stand_in_the_file() -> None:
     given = {"kind": "slack", "name": "office", "url": "https://x", "hours": "08:00-18:30", "days": "sat-mon"}
 
-    [one] = parse_channels({"channel": [{**given, "timezone": "Asia/Tokyo", "severities": ["critical"]}]}, SETTINGS)
+    more = {"timezone": "Asia/Tokyo", "severities": ["critical"], "unacknowledged_minutes": 15}
+    [one] = parse_channels({"channel": [{**given, **more}]}, SETTINGS)
 
     assert one.channel.name == "office"
     assert one.route == Route(
         severities=frozenset({"critical"}),
         hours=Hours(begin=time(8), end=time(18, 30), weekdays=frozenset({5, 6, 0}), zone=ZoneInfo("Asia/Tokyo")),
+        after=15 * MINUTE,
     )
 
 
@@ -171,6 +213,7 @@ def test_hours_days_and_zone_stand_in_the_file() -> None:
         ({"kind": "slack", "url": "https://x", "hours": "8 to 6"}, "hours: must be like 08:00-18:30"),
         ({"kind": "slack", "url": "https://x", "days": "workdays"}, "days: must be like mon-fri"),
         ({"kind": "slack", "url": "https://x", "timezone": "Mars"}, "timezone: must be a name like Europe/Berlin"),
+        ({"kind": "slack", "url": "https://x", "unacknowledged_minutes": 0}, "must be a whole number from 1 to 720"),
         ({"kind": "slack", "url": "https://x", "per_minute": 0}, "per_minute: must be a whole number from 1"),
         ({"kind": "slack", "url": "https://x", "per_minute": True}, "per_minute: must be a whole number from 1"),
         ({"kind": "webhook", "url": "https://x", "secret": "hunter2"}, "secret: must be whsec_"),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
+from alerts.amounts import dollars, signed
 from alerts.incidents import OPENED, RESOLVED, Contributor, Scope
 from alerts.signals.kinds import SPEND
-from alerts.text import dollars, name_causes, signed, summarise
+from alerts.text import as_lines, details, name_causes, summarise
+from tests.alerts.samples import explained, opened
 
 ACME = Scope.of({"tenant": "acme", "feature": "checkout-chat"})
 
@@ -74,6 +77,21 @@ def test_different_shares_are_told_apart() -> None:
 
 def test_what_explains_less_than_half_is_not_named() -> None:
     assert name_causes([cause("model", "gpt-x", "4")], Decimal(10)) == ""
+
+
+def test_lines_say_what_is_new_and_where_to_look_and_repeat_neither_summary_nor_scope() -> None:
+    event = explained(opened())
+    scoped = replace(event, model="opus", scoped_by=("tenant", "feature", "model"))
+
+    assert as_lines(event)[2:] == [
+        "new: principal key-7, first seen 2026-03-01 23:58 UTC",
+        "traces: 4bf92f3577b34da6a3ce929d0e0e4736",
+        "  model opus: +$11.00",
+        f"incident {event.incident_id}",
+    ]
+    assert "  model opus: +$11.00" not in as_lines(scoped)
+    assert details(event)["why"] == "mostly volume: 3.0× the calls; +$2.30 by longer prompts"
+    assert not {"why", "new", "traces"} & set(details(opened()))
 
 
 def test_an_unattributed_scope_is_called_so() -> None:

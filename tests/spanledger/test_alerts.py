@@ -15,7 +15,7 @@ from alerts.incidents import RESOLVED, UPDATED, to_table
 from alerts.ledger import JOURNAL
 from spanledger.__main__ import main
 from tests.alerts.histories import rate, usage_of
-from tests.alerts.samples import follow, opened
+from tests.alerts.samples import explained, follow, opened
 from tests.alerts.servers import receive
 from warehouse.lake import Lake
 from warehouse.settings import LakeSettings
@@ -26,7 +26,7 @@ def lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A lake with an open and a resolved incident."""
     url = tmp_path / "lake"
     over = opened(feature="search")
-    rows = to_table([opened(), over, follow(over, RESOLVED)])
+    rows = to_table([explained(opened()), over, follow(over, RESOLVED)])
     Lake.open(LakeSettings(url=str(url))).append_once("incidents", rows, JOURNAL, 0)
     monkeypatch.setenv("SPANLEDGER_LAKE", str(url))
     return url
@@ -195,6 +195,11 @@ def test_what_people_say_is_kept_and_shown(capsys: pytest.CaptureFixture[str]) -
     events = json.loads(capsys.readouterr().out)
 
     assert codes == [0, 0, 0, 0]
+    assert "  why: mostly volume: 3.0× the calls; +$2.30 by longer prompts\n" in shown
+    assert "  new: principal key-7, first seen 2026-03-01 23:58 UTC\n" in shown
+    assert "  calls: 9 USD (120, usual 40)\n" in shown.replace(".000000000000", "")
+    assert "  trace 4bf92f3577b34da6a3ce929d0e0e4736: 0.400000000000 USD, opus\n" in shown
+    assert row["factors"][1]["factor"] == "input_tokens_per_call"
     assert "acknowledged, ada, key is being changed" in shown
     assert "feedback, bob, too small" in shown
     assert (row["feedback"], row["acknowledged_at"] is None, row["silenced_until"] is None) == (

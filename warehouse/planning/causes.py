@@ -80,6 +80,52 @@ def split_difference(before: Cells, after: Cells) -> dict[str, int]:
     return _whole(parts)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempts:
+    """How often was asked, and paid for: ``calls`` paid ones, ``requests`` first attempts, of which each was paid once.
+
+    So many attempts were paid for a request: at least one, where any was.
+    """
+
+    calls: Fraction
+    requests: Fraction
+
+    @property
+    def per_request(self) -> Fraction | None:
+        """Paid attempts a request; None = not known, as there are none."""
+        return max(self.calls / self.requests, Fraction(1)) if self.requests > 0 else None
+
+
+def split_finely(before: Cells, after: Cells, attempts: tuple[Attempts, Attempts]) -> dict[str, int]:
+    """As ``split_difference``, with calls split into requests and retries, and tokens per call into input and output.
+
+    Calls are requests times paid attempts each, the tokens of a call are a sum: so the other parts stay as they are.
+    """
+    (odd_before, even_before), (odd_after, even_after) = _apart(before), _apart(after)
+    parts = _shapley(_value_of(even_before, even_after))
+    parts["other"] += odd_after - odd_before
+    per_call = _shapley(_value_of(even_before, even_after, calls=(ZERO, Fraction(1))))["calls"]
+    retries = per_call * _by_attempts(*attempts)
+    longer_input = _shapley(_value_of(_without_output(even_before), _without_output(even_after)))["tokens_per_call"]
+    fine = {
+        "calls": parts.pop("calls") - retries,
+        "retries": retries,
+        "input_tokens_per_call": longer_input,
+        "output_tokens_per_call": parts.pop("tokens_per_call") - longer_input,
+    }
+    return _whole(fine | parts)
+
+
+def _by_attempts(before: Attempts, after: Attempts) -> Fraction:
+    """Calls that there are more because requests are tried more often; the mean of both orders."""
+    usual, now = _both(before.per_request, after.per_request, Fraction(1))
+    return Fraction((now - usual) * (before.calls / usual + after.calls / now)) / 2
+
+
+def _without_output(cells: Cells) -> Cells:
+    return {key: replace(cell, picos=(*cell.picos[:INPUT], ZERO)) for key, cell in cells.items()}
+
+
 def _apart(cells: Cells) -> tuple[Fraction, Cells]:
     """What is no product of the factors (cost without calls, less than no tokens), in picodollars, and the cells."""
     odd, even = ZERO, {}
@@ -112,8 +158,7 @@ NONE = Rates(share=ZERO, tokens=None, cached=None, prices=(None,) * (INPUT + 1),
 
 
 def _rates(cells: Cells, key: tuple[object, ...]) -> Rates:
-    calls = sum((cell.calls for cell in cells.values()), ZERO)
-    cell = cells.get(key)
+    calls, cell = _calls_of(cells), cells.get(key)
     if cell is None:
         return replace(NONE, share=ZERO if calls else None)
     input_tokens = sum(cell.tokens[:INPUT], ZERO)
@@ -126,10 +171,15 @@ def _rates(cells: Cells, key: tuple[object, ...]) -> Rates:
     )
 
 
-def _value_of(before: Cells, after: Cells) -> Callable[[Sequence[int]], Fraction]:
-    """What it costs when each factor is as before (0) or after (1), in the order of ``FACTORS``."""
+def _value_of(
+    before: Cells, after: Cells, calls: tuple[Fraction, Fraction] | None = None
+) -> Callable[[Sequence[int]], Fraction]:
+    """What it costs when each factor is as before (0) or after (1), in the order of ``FACTORS``.
+
+    ``calls``: so many, where it is not as many as the cells have.
+    """
     periods = (before, after)
-    calls = [sum((cell.calls for cell in cells.values()), ZERO) for cells in periods]
+    calls = calls or (_calls_of(before), _calls_of(after))
     found = []
     for key in dict.fromkeys([*before, *after]):
         rates = [_rates(cells, key) for cells in periods]
@@ -145,6 +195,10 @@ def _value_of(before: Cells, after: Cells) -> Callable[[Sequence[int]], Fraction
         return calls[volume] * per_call[mix, tokens, cached, price, other]
 
     return value
+
+
+def _calls_of(cells: Cells) -> Fraction:
+    return sum((cell.calls for cell in cells.values()), ZERO)
 
 
 def _unit_costs(before: Rates, after: Rates) -> dict[tuple[int, ...], Fraction]:

@@ -125,13 +125,14 @@ def _read(asked: Asked, mix: Sequence[str], stretch: Stretch) -> dict[Group, Per
         if not (row["calls"] or row["cost_usd"]):
             continue
         if row["corrects"] is not None:
-            period.corrections.append(_cell(row))
+            period.corrections.append(cell_of(row))
         else:
-            period.cells[tuple(row[name] for name in mix)] = _cell(row)
+            period.cells[tuple(row[name] for name in mix)] = cell_of(row)
     return found
 
 
-def _cell(row: Mapping[str, Any]) -> Cell:
+def cell_of(row: Mapping[str, Any]) -> Cell:
+    """A row of tokens and costs by kind, those of its priced ``calls``."""
     cached, written = row["cached_input_tokens"], row["cache_write_tokens"]
     tokens = (row["input_tokens"] - cached - written, cached, written, row["output_tokens"])
     picos = [to_picos(row[name]) for name in KINDS]

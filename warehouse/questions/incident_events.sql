@@ -2,7 +2,7 @@
 -- reads incidents in window
 -- takes start: time = ; first recording
 -- takes end: time = ; first recording after
--- gives event: opened, updated, resolved, notified and others; see alerts.incidents
+-- gives event: opened, updated, escalated, resolved, notified and others; see alerts.incidents
 -- table recorded_at, incident_id, sequence, event, tenant, feature, excess_usd, channel, summary
 SELECT *
 FROM incidents

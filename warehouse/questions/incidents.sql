@@ -5,15 +5,19 @@
 -- takes end: time = ; first opening after
 -- gives state: open or resolved
 -- gives excess_usd: observed_usd - expected_usd in [window_start, window_end)
+-- gives escalated_at: when it became critical, having opened as a warning
 -- gives acknowledged_at: when somebody first had it
 -- gives feedback: expected, unexpected, too small or planned, the last that was given
 -- gives notified: channels that took the opening
 -- gives budget: of signals of budgets, its name; tenant and feature are NULL unless it is of one alone
 -- gives scoped_by: which of tenant, feature, model, principal, provider make the scope; of the others it is all values
 -- gives contributors: what explains the excess, by dimension and value
+-- gives factors: what the excess is made of: volume, retries, tokens per call, mix, cache and prices; excess_usd adds up to it
+-- gives changes: values that were never seen in the week before, and since when
+-- gives samples: the most expensive calls as it opened, each of another trace
 -- table state, severity, tenant, feature, opened_at, resolved_at, observed_usd, expected_usd, excess_usd, summary
 WITH told AS (
-    SELECT * FROM incidents WHERE event IN ('opened', 'updated', 'resolved')
+    SELECT * FROM incidents WHERE event IN ('opened', 'updated', 'escalated', 'resolved')
 ),
 last_ AS (
     SELECT * FROM told
@@ -24,6 +28,7 @@ lives AS (
         incident_id,
         min(opened_at) AS opened_at_,
         max(recorded_at) FILTER (event = 'resolved') AS resolved_at,
+        min(recorded_at) FILTER (event = 'escalated') AS escalated_at,
         count(*) FILTER (event = 'updated') AS updates
     FROM told
     GROUP BY incident_id
@@ -51,7 +56,8 @@ SELECT
     v.opened_at_ AS opened_at, if(l.event = 'resolved', v.resolved_at, NULL) AS resolved_at, l.recorded_at AS last_event_at, l.event AS last_event,
     l.window_start, l.window_end,
     l.observed_usd, l.expected_usd, l.excess_usd, l.excess_usd_per_hour,
-    v.updates, coalesce(n.notified, []) AS notified, s.acknowledged_at, s.silenced_until, s.feedback, l.contributors, l.summary
+    v.updates, coalesce(n.notified, []) AS notified, s.acknowledged_at, s.silenced_until, s.feedback, l.contributors, l.summary,
+    v.escalated_at, l.factors, l.changes, l.samples
 FROM last_ AS l
 JOIN lives AS v USING (incident_id)
 LEFT JOIN notices AS n USING (incident_id)

@@ -41,7 +41,7 @@ open_ AS (
     FROM (
         SELECT event
         FROM incidents
-        WHERE event IN ('opened', 'updated', 'resolved')
+        WHERE event IN ('opened', 'updated', 'escalated', 'resolved')
         QUALIFY row_number() OVER (PARTITION BY incident_id ORDER BY sequence DESC, recorded_at DESC, event_id) = 1
     )
     WHERE event != 'resolved'

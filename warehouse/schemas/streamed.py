@@ -204,6 +204,34 @@ CONTRIBUTOR = pa.struct(
 
 SERIES = pa.struct([pa.field(name, pa.string()) for name in ("tenant", "feature", "model", "principal", "provider")])
 
+FACTOR = pa.struct(
+    [
+        pa.field("factor", pa.string()),  # calls, retries, input_tokens_per_call …
+        pa.field("excess_usd", USD),
+        pa.field("observed", pa.float64()),  # calls, tokens per call …; NULL where the factor is no number
+        pa.field("expected", pa.float64()),
+    ]
+)
+
+CHANGE = pa.struct(
+    [
+        pa.field("dimension", pa.string()),  # model, prompt_version, principal, service_version …
+        pa.field("value", pa.string()),
+        pa.field("first_seen_at", TIME),
+        pa.field("calls", pa.int64()),
+        pa.field("cost_usd", USD),
+    ]
+)
+
+SAMPLE = pa.struct(
+    [
+        pa.field("trace_id", pa.string()),  # hex
+        pa.field("ended_at", TIME),
+        pa.field("model", pa.string()),
+        pa.field("cost_usd", USD),
+    ]
+)
+
 INCIDENTS = pa.schema(
     [
         pa.field("day", pa.date32()),  # UTC day of recorded_at
@@ -222,6 +250,9 @@ INCIDENTS = pa.schema(
         pa.field("until", TIME),
         *fields("measured usual", pa.float64()),
         pa.field("affected", pa.int64()),
+        pa.field("factors", pa.list_(FACTOR)),
+        pa.field("changes", pa.list_(CHANGE)),
+        pa.field("samples", pa.list_(SAMPLE)),
     ]
 )
 """One event in an incident's life (``alerts.incidents`` names them); an incident is the fold of its events.
@@ -233,5 +264,7 @@ feature, model, principal and provider make its scope, where NULL is unattribute
 ``window_minutes``: how far what was odd reached back when it opened; ``series``: what was odd, the first at least.
 ``until``: of ``silenced``. ``note`` of ``feedback``: expected, unexpected, too small or planned. ``measured usual
 affected``: of signals of health alone, whose amounts are 0: a share, or milliseconds of a quantile, what it usually is,
-and how many calls or checks were like that.
+and how many calls or checks were like that. ``factors``: what the
+excess is made of, adding up to it; ``changes``: what was first seen near its onset; ``samples``: its most expensive
+calls as it opened, each of another trace.
 """

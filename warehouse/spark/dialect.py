@@ -165,6 +165,10 @@ def from_pattern(pattern: str, given: Sequence[exp.Expr]) -> exp.Expr:
     return exp.Paren(this=_upwards(exp.Paren(this=tree), functools.partial(_fill, given=names)))
 
 
+def _percentile(node: exp.Expr) -> exp.Expr:
+    return exp.Quantile(this=node.this, quantile=node.expression)
+
+
 def _without_materialized(node: exp.Expr) -> exp.Expr:
     node.set("materialized", None)
     return node
@@ -259,4 +263,5 @@ _NODES: Mapping[type[exp.Expr], Callable[[exp.Expr], exp.Expr]] = {
     exp.Bracket: _part,
     exp.Split: _words,
     exp.ArrayDistinct: _different,
+    exp.PercentileCont: _percentile,
 }

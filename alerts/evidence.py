@@ -1,0 +1,99 @@
+"""What amounts and causes of an incident are computed from, and what they come to.
+
+Read are the usage of the window, of the day before and, when it opens, of the week before of its tenant and feature;
+and calls themselves: those of the window's last hour for samples, some hours at most for versions that were deployed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from alerts.changes import find_changes
+from alerts.explain import explain
+from alerts.factors import factor_excess
+from alerts.incidents import Event, Scope
+from alerts.parts import Change, Sample
+
+Read = Callable[[Scope, datetime, datetime], pa.Table]
+"""Of a scope in [start, end)."""
+DIMENSIONS = ("feature", "model", "principal", "prompt_version", "route")
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """``usage``, ``dearest`` and ``deploys`` as a ``Ledger`` has them; ``watermark``: until when there can be any.
+
+    ``is_silenced``: whether somebody wants to hear nothing of a scope's signal now.
+    """
+
+    usage: Read
+    dearest: Read
+    deploys: Read
+    watermark: datetime
+    is_silenced: Callable[[Scope, str], bool] = lambda _scope, _signal: False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """What an incident is about: usage of its scope in [start, end), and in the day before."""
+
+    scope: Scope
+    start: datetime
+    end: datetime
+    usage: pa.Table
+    before: pa.Table
+
+
+def look_at(scope: Scope, start: datetime, full: datetime, evidence: Evidence) -> Window:
+    """The window of a scope; its last minute may still fill."""
+    return Window(
+        scope=scope,
+        start=start,
+        end=max(min(full, evidence.watermark), start + timedelta(minutes=1)),
+        usage=_with_prompts(evidence.usage(scope, start, full)),
+        before=_with_prompts(evidence.usage(scope, start - DAY, start)),
+    )
+
+
+def account_for(window: Window, expected_usd: Decimal, opened: Event | None, evidence: Evidence) -> Mapping[str, Any]:
+    """``contributors factors changes samples`` of an event; the last two stay what they were when it ``opened``."""
+    dimensions = DIMENSIONS if "tenant" in window.scope.as_dict() else ("tenant", *DIMENSIONS)
+    return {
+        "contributors": explain(window.usage, window.before, expected_usd, dimensions),
+        "factors": factor_excess(window.usage, window.before, expected_usd),
+        "changes": _find_changes(window, evidence) if opened is None else opened.changes,
+        "samples": _find_samples(window, evidence) if opened is None else opened.samples,
+    }
+
+
+def _find_changes(window: Window, evidence: Evidence) -> tuple[Change, ...]:
+    recent = pa.concat_tables([window.usage, window.before])
+
+    def usage(scope: Scope, start: datetime, end: datetime) -> pa.Table:
+        return _with_prompts(evidence.usage(scope, start, end))
+
+    return find_changes(window.scope, (window.start, window.end), recent, usage=usage, deploys=evidence.deploys)
+
+
+def _find_samples(window: Window, evidence: Evidence) -> tuple[Sample, ...]:
+    rows = evidence.dearest(window.scope, max(window.start, window.end - HOUR), window.end)
+    return tuple(
+        Sample(trace_id=row["trace_id"].hex(), ended_at=row["ended_at"], model=row["model"], cost_usd=row["cost_usd"])
+        for row in rows.to_pylist()
+    )
+
+
+def _with_prompts(usage: pa.Table) -> pa.Table:
+    """Versions of prompts by their whole name: ``greeting@7``, or ``7`` where the prompt has none."""
+    version = usage["prompt_version"]
+    whole = pc.binary_join_element_wise(usage["prompt_name"], version, "@")
+    place = usage.schema.get_field_index("prompt_version")
+    return usage.set_column(place, "prompt_version", pc.coalesce(whole, version))
