@@ -8,6 +8,7 @@ signal                    severity  open while
 ``budget_exceeded``       critical  100 % is reached, or a threshold beyond; of a budget that has thresholds at all
 ``budget_slow_burn``      warning   a burn alert is on that is not the budget's fastest
 ``budget_fast_burn``      critical  the burn alert with the highest rate is on
+``forecast_overrun``      warning   nine forecasts in ten of the period end beyond the amount; until it is exceeded
 ========================  ========  ==============================================================================
 
 A burn is over once it is a tenth below its limit; it is told again when its excess has doubled, a few times. Each
@@ -43,17 +44,21 @@ from alerts.judge import CRITICAL, MICRODOLLAR, WARNING, Signature, end_of
 from alerts.text import name_causes
 from warehouse.planning.periods import Stretch
 from warehouse.planning.series import to_usd
-from warehouse.planning.standing import Burn, Standing
+from warehouse.planning.standing import Burn, Outlook, Standing
 from warehouse.questions.dimensions import Filter
 
 THRESHOLD, EXCEEDED = "budget_threshold", "budget_exceeded"
 SLOW_BURN, FAST_BURN = "budget_slow_burn", "budget_fast_burn"
-SEVERITY = {THRESHOLD: WARNING, EXCEEDED: CRITICAL, SLOW_BURN: WARNING, FAST_BURN: CRITICAL}
+OVERRUN = "forecast_overrun"
+SEVERITY = {THRESHOLD: WARNING, EXCEEDED: CRITICAL, SLOW_BURN: WARNING, FAST_BURN: CRITICAL, OVERRUN: WARNING}
+OF_PERIOD = (THRESHOLD, EXCEEDED, OVERRUN)
+"""Resolved with the period."""
 WHOLE = Decimal(100)
 CALM = Decimal("0.9")
 """Of its limit: a burn below it is over."""
 HOUR = timedelta(hours=1)
 
+NO_OUTLOOKS: Mapping[str, Outlook] = {}
 SpendOf = Callable[[Filter, Stretch], pa.Table]
 """What a filter lets through in a stretch: columns feature, model, principal, calls, cost_usd."""
 
@@ -77,11 +82,11 @@ class Case:
 
     def is_over(self, last: Event) -> bool:
         """Whether an open incident is resolved: it is calm, or of a period before."""
-        return self.is_calm or (_is_of_period(self.subject) and self.window[0] > last.window_start)
+        return self.is_calm or (self.subject.signal in OF_PERIOD and self.window[0] > last.window_start)
 
     def is_worse(self, last: Event) -> bool:
         """Whether it is told again: another threshold, or twice the excess."""
-        if _is_of_period(self.subject):
+        if self.subject.signal in (THRESHOLD, EXCEEDED):
             return self.expected_usd > last.expected_usd
         if last.excess_usd <= 0:  # of a burn at the even pace
             return self.observed_usd >= Decimal(WORSE) * last.observed_usd
@@ -89,10 +94,17 @@ class Case:
 
 
 def draft_budget_events(
-    standings: Sequence[Standing], incidents: Mapping[Subject, Incident], spend_of: SpendOf, signature: Signature
+    standings: Sequence[Standing],
+    incidents: Mapping[Subject, Incident],
+    spend_of: SpendOf,
+    signature: Signature,
+    outlooks: Mapping[str, Outlook] = NO_OUTLOOKS,
 ) -> list[Event]:
-    """The events that are due; an incident of a budget that has no amount any more is resolved."""
-    cases = {case.subject: case for standing in standings for case in cases_of(standing)}
+    """The events that are due; an incident of a budget that has no amount any more is resolved.
+
+    ``outlooks``: how the periods of budgets will end, by name, as far as there is a forecast.
+    """
+    cases = {case.subject: case for standing in standings for case in cases_of(standing, outlooks)}
     drafts = [
         event
         for subject, case in cases.items()
@@ -106,8 +118,10 @@ def draft_budget_events(
     return drafts + [_resolve_gone(incident, signature) for incident in gone]
 
 
-def cases_of(standing: Standing) -> Iterator[Case]:
+def cases_of(standing: Standing, outlooks: Mapping[str, Outlook] = NO_OUTLOOKS) -> Iterator[Case]:
     """Its signals, those that are not on too."""
+    if outlook := outlooks.get(standing.budget.name):
+        yield _running_over(standing, outlook)
     if thresholds := standing.budget.thresholds:
         if low := [one for one in thresholds if one < WHOLE]:
             below = _at_threshold(standing, THRESHOLD, low)
@@ -156,6 +170,22 @@ def _burning(standing: Standing, signal: str, burns: Sequence[Burn]) -> Case:
     )
 
 
+def _running_over(standing: Standing, outlook: Outlook) -> Case:
+    amount = to_usd(standing.budget.picos)
+    ahead = f"{dollars(outlook.forecast_usd)} by the end of the {standing.budget.period}, of {dollars(amount)}"
+    return Case(
+        subject=_subject(standing, OVERRUN),
+        owner=standing.budget.owner,
+        of=standing.budget.of,
+        is_on=outlook.low_usd > amount and standing.percent < WHOLE,
+        is_calm=outlook.forecast_usd <= amount or standing.percent >= WHOLE,
+        window=standing.period,
+        observed_usd=outlook.forecast_usd,
+        expected_usd=amount,
+        said=f"the forecast is {ahead}; {standing.percent:.0f} % used",
+    )
+
+
 def _elapsed(standing: Standing) -> float:
     start, end = standing.period
     return (standing.seen_to - start) / (end - start)
@@ -166,10 +196,6 @@ def _subject(standing: Standing, signal: str) -> Subject:
     alone = {name: next(iter(values)) for name, values in standing.budget.of if len(values) == 1}
     scope = Scope.of({name: value for name, value in alone.items() if name in ("tenant", "feature")})
     return Subject(signal=signal, scope=scope, budget=standing.budget.name)
-
-
-def _is_of_period(subject: Subject) -> bool:
-    return subject.signal in (THRESHOLD, EXCEEDED)
 
 
 def _explain(case: Case, spend_of: SpendOf) -> tuple[Contributor, ...]:

@@ -99,6 +99,7 @@ class Event:
 
     ``scoped_by``: the dimensions whose values make the scope. ``window_minutes``: how far the window reached back that
     was odd; ``series``: what was odd in it, as far as it is known, the first at least. Both are of detectors alone.
+    ``measured usual affected``: of signals of health alone, whose amounts are 0.
     ``factors`` add up to ``excess_usd``; ``changes`` and ``samples`` are as of the opening.
     """
 
@@ -131,6 +132,9 @@ class Event:
     window_minutes: int | None = None
     series: tuple[Leaf, ...] = ()
     until: datetime | None = None
+    measured: float | None = None
+    usual: float | None = None
+    affected: int | None = None
     factors: tuple[Factor, ...] = ()
     changes: tuple[Change, ...] = ()
     samples: tuple[Sample, ...] = ()

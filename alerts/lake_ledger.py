@@ -9,12 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from alerts.incidents import Scope
-from alerts.ledger import CAUSES, EXPLAINED_BY, JOURNAL, SAMPLES, ZERO, Total
+from alerts.ledger import CAUSES, EXPLAINED_BY, HEALTH, JOURNAL, NEWCOMERS, SAMPLES, ZERO, Total
 from warehouse.lake import Lake
 from warehouse.planning import Plans
+from warehouse.planning.budgets import hold
 from warehouse.planning.periods import Stretch
 from warehouse.planning.series import Asked
-from warehouse.planning.standing import Standing, spend_by, stand
+from warehouse.planning.standing import Outlook, Standing, spend_by, stand
 from warehouse.questions.dimensions import Filter
 from warehouse.reader import ALL, Warehouse
 
@@ -75,9 +76,32 @@ class LakeLedger:
             for day, row in zip(days, sums.to_pylist(), strict=True)
         }
 
+    def health(self, start: datetime, end: datetime, *, every_s: int) -> pa.Table:
+        """See ``Ledger``."""
+        if start >= end:
+            return HEALTH.empty_table()
+        return self._warehouse.ask("health", ALL, every=every_s, start=start, end=end)
+
     def budgets(self, now: datetime) -> Sequence[Standing]:
         """See ``Ledger``."""
         return stand(self._warehouse.snapshot(), self._plans, now) if self._plans.budgets else ()
+
+    def outlooks(self, now: datetime) -> Mapping[str, Outlook]:
+        """See ``Ledger``."""
+        if not self._plans.budgets:
+            return {}
+        rows = hold(self._warehouse.snapshot(), ALL, self._plans, now=now).to_pylist()
+        return {
+            row["budget"]: Outlook(forecast_usd=row["forecast_usd"], low_usd=row["low_80_usd"])
+            for row in rows
+            if row["forecast_usd"] is not None and row["low_80_usd"] is not None
+        }
+
+    def first_days(self, start: datetime, end: datetime) -> pa.Table:
+        """See ``Ledger``."""
+        sums = self._warehouse.ask("sums", ALL, bucket="day", by=NEWCOMERS, start=start, end=end)
+        days = pc.cast(sums["bucket"], pa.date32())
+        return sums.drop_columns("bucket").append_column("day", days)
 
     def spend_of(self, of: Filter, window: Stretch) -> pa.Table:
         """See ``Ledger``."""

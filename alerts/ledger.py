@@ -17,14 +17,17 @@ import pyarrow.compute as pc
 from alerts.factors import SUMS as FACTOR_SUMS
 from alerts.incidents import Scope
 from warehouse.planning.periods import Stretch
-from warehouse.planning.standing import Standing
+from warehouse.planning.standing import Outlook, Standing
 from warehouse.questions.dimensions import Filter
 from warehouse.schemas import INCIDENTS, SPANS, USAGE
+from warehouse.schemas.kinds import TIME, fields
 
 ZERO = Decimal(0)
 LEAF = ("tenant", "feature", "provider", "model", "principal")
 """Dimensions of the series that detectors watch."""
 SUMS = ("calls", "input_tokens", "cached_input_tokens", "output_tokens", "cost_usd")
+NEWCOMERS = ("tenant", "provider", "model", "principal")
+"""Dimensions in which somebody may be new."""
 CAUSES = ("feature", "model", "principal")
 """Dimensions that explain what is spent of a budget."""
 EXPLAINED_BY = (
@@ -32,6 +35,14 @@ EXPLAINED_BY = (
     *("prompt_name", "prompt_version", "route"),
 )
 """Dimensions that explain an excess."""
+HEALTH = pa.schema(
+    [
+        pa.field("slot", TIME),
+        *fields("tenant feature provider model measure", pa.string()),
+        pa.field("bin", pa.int32()),
+        pa.field("amount", pa.float64()),
+    ]
+)
 SAMPLES = 3
 """Calls that are shown of an incident."""
 JOURNAL = "alerts"
@@ -70,8 +81,17 @@ class Ledger(Protocol):
     def days(self, start: datetime, end: datetime) -> Mapping[date, Total]:
         """Totals of the usage in [start, end) by UTC day; days without usage are left out."""
 
+    def health(self, start: datetime, end: datetime, *, every_s: int) -> pa.Table:
+        """Counts of [start, end) in slots of so many seconds at most: ``HEALTH``, as the question ``health`` has it."""
+
     def budgets(self, now: datetime) -> Sequence[Standing]:
         """How budgets stand; none where no file names any."""
+
+    def outlooks(self, now: datetime) -> Mapping[str, Outlook]:
+        """How the periods of budgets will end, by name; none where there is too little history. It takes a while."""
+
+    def first_days(self, start: datetime, end: datetime) -> pa.Table:
+        """Sums of [start, end) by UTC day: columns ``day``, tenant, provider, model, principal, and ``SUMS``."""
 
     def spend_of(self, of: Filter, window: Stretch) -> pa.Table:
         """What a filter lets through in a window: columns feature, model, principal, calls, cost_usd.
@@ -90,23 +110,29 @@ class Ledger(Protocol):
 
 
 class MemoryLedger:
-    """Tables in memory; what is appended to ``usage_rows`` is visible at once."""
+    """Tables in memory; what is appended to ``usage_rows`` and ``health_rows`` is visible at once."""
 
     def __init__(self) -> None:
         self.usage_rows = USAGE.empty_table()
+        self.health_rows = HEALTH.empty_table()
         self.span_rows = SPANS.empty_table()
         self.incident_rows = INCIDENTS.empty_table()
         self.committed_until: datetime | None = None
         self.standings: Sequence[Standing] = ()
+        self.ahead: Mapping[str, Outlook] = {}
         self._version: int | None = None
 
     def add_usage(self, rows: pa.Table) -> None:
         """What a flush does to the table."""
         self.usage_rows = pa.concat_tables([self.usage_rows, rows])
 
+    def add_health(self, rows: pa.Table) -> None:
+        """Likewise of what ``health`` tells."""
+        self.health_rows = pa.concat_tables([self.health_rows, rows])
+
     def mark(self) -> Hashable:
         """See ``Ledger``."""
-        return int(self.usage_rows.num_rows)
+        return (self.usage_rows.num_rows, self.health_rows.num_rows)
 
     def watermark(self, now: datetime) -> datetime | None:
         """See ``Ledger``; ``now`` where the test has set none but there is usage."""
@@ -146,9 +172,21 @@ class MemoryLedger:
         sums = _sums(_between(self.usage_rows, start, end), ["day"])
         return {row["day"]: Total(calls=row["calls"], cost_usd=row["cost_usd"] or ZERO) for row in sums.to_pylist()}
 
+    def health(self, start: datetime, end: datetime, *, every_s: int) -> pa.Table:  # noqa: ARG002 - rows are by minute
+        """See ``Ledger``."""
+        return _between(self.health_rows, start, end, "slot")
+
     def budgets(self, now: datetime) -> Sequence[Standing]:  # noqa: ARG002 - the seam's
         """See ``Ledger``; what a test has put there."""
         return self.standings
+
+    def outlooks(self, now: datetime) -> Mapping[str, Outlook]:  # noqa: ARG002 - the seam's
+        """See ``Ledger``; what a test has put there."""
+        return self.ahead
+
+    def first_days(self, start: datetime, end: datetime) -> pa.Table:
+        """See ``Ledger``."""
+        return _sums(_between(self.usage_rows, start, end), ["day", *NEWCOMERS])
 
     def spend_of(self, of: Filter, window: Stretch) -> pa.Table:
         """See ``Ledger``."""

@@ -2,8 +2,9 @@
 
 1. Note what couriers have delivered since the last look.
 2. Where usage, journal or the minute have changed: train up to the minutes that may still change, judge those, commit
-   the events that are due. If another worker has committed first, judge again with what it has told. Budgets are
-   looked at every ``budgets_every_s``.
+   the events that are due. If another worker has committed first, judge again with what it has told. Budgets and
+   newcomers are looked at every ``budgets_every_s``, forecasts every hour, health (``alerts.health``) at most every
+   ``HEALTH_EVERY_S``.
 3. Give every free courier what its channel has not taken.
 
 Only step 2 costs anything, and only when something has changed. Nothing is sent that has not been committed.
@@ -26,6 +27,9 @@ from alerts.calendar import is_announced, read_calendar
 from alerts.channels.prometheus import Alertmanager
 from alerts.dispatch import Dispatch
 from alerts.evidence import Evidence
+from alerts.health.newcomers import draft_newcomer_events, find_newcomers
+from alerts.health.table import HEALTH
+from alerts.health.watch import Watch
 from alerts.history import History
 from alerts.incidents import Event, as_json
 from alerts.journal import Journal
@@ -37,10 +41,13 @@ from alerts.routing.routes import Subscription
 from alerts.settings import AlertSettings
 from alerts.signals.episodes import Episodes
 from alerts.silences import Silences
+from warehouse.planning.standing import Outlook
 
 log = logging.getLogger("spanledger.alerts")
 
 ATTEMPTS = 5
+HEALTH_EVERY_S = 10
+OUTLOOKS_EVERY = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +74,10 @@ class Lookout:
         self._history = History(self._episodes, days=settings.history_days)
         self._seen: object = None
         self._budgets_at: datetime | None = None
+        self._outlooks: Mapping[str, Outlook] = {}
+        self._outlooks_at: datetime | None = None
+        self._health = Watch(settings, ledger, self._calendar) if settings.health else None
+        self._health_at: datetime | None = None
 
     def step(self, now: datetime, *, wait_s: float = 0.0) -> StepReport:
         """One look; ``wait_s`` waits for deliveries. After LakeUnavailable the next look does what is left."""
@@ -76,9 +87,9 @@ class Lookout:
         watermark = self._ledger.watermark(now) if news or seen != self._seen else None
         events = self._judge(now, watermark) if watermark is not None else ()  # 2
         self._seen = seen
-        of_budgets = self._hold_budgets(now)
+        others = (*self._look_after_health(now, watermark), *self._hold_budgets(now))
         return StepReport(
-            events=tuple(as_json(event) for event in (*events, *of_budgets)),
+            events=tuple(as_json(event) for event in (*events, *others)),
             judged_until=watermark,
             delivered=delivered,
             outbox=self._dispatch.send(now),  # 3
@@ -90,16 +101,39 @@ class Lookout:
         metrics.judge_seconds.record(time.perf_counter() - started)
         return drafts
 
+    def _look_after_health(self, now: datetime, watermark: datetime | None) -> Sequence[Event]:
+        watch = self._health
+        rests = self._health_at is not None and now < self._health_at + timedelta(seconds=HEALTH_EVERY_S)
+        if watch is None or watermark is None or rests:
+            return ()
+        signature = self._sign(now)
+        silences = self._silences.known(now)
+        drafts = self._commit(lambda: watch.draft(now, watermark, self._journal.incidents, signature, silences))
+        self._health_at = now
+        return drafts
+
     def _hold_budgets(self, now: datetime) -> Sequence[Event]:
         if self._budgets_at is not None and now < self._budgets_at + timedelta(seconds=self._settings.budgets_every_s):
             return ()
         standings = self._ledger.budgets(now)
-        signature = self._sign(now)
+        if self._outlooks_at is None or now >= self._outlooks_at + OUTLOOKS_EVERY:
+            self._outlooks, self._outlooks_at = self._ledger.outlooks(now), now
+        signature, outlooks = self._sign(now), self._outlooks
         drafts = self._commit(
-            lambda: draft_budget_events(standings, self._journal.latest, self._ledger.spend_of, signature)
+            lambda: draft_budget_events(standings, self._journal.latest, self._ledger.spend_of, signature, outlooks)
         )
         self._budgets_at = now
-        return drafts
+        return (*drafts, *self._see_newcomers(now))
+
+    def _see_newcomers(self, now: datetime) -> Sequence[Event]:
+        settings = self._settings
+        if not settings.health:
+            return ()
+        days = self._ledger.first_days(now - timedelta(days=settings.history_days), now)
+        newcomers = find_newcomers(days, now.date(), settings.newcomer_usd)
+        said = (*self._calendar, *heed(self._journal.incidents.values(), self._silences.known(now)).announced)
+        signature = self._sign(now)
+        return self._commit(lambda: draft_newcomer_events(newcomers, self._journal.incidents, said, signature))
 
     def _commit(self, draft: Callable[[], Sequence[Event]]) -> Sequence[Event]:
         """What is due, committed; drafted again where another worker came first."""
@@ -118,7 +152,8 @@ class Lookout:
         first = self._history.train(self._ledger, told, end - 1 - age)
         usage = self._ledger.usage(to_time(first), to_time(max(end, first)), LEAF)
         silences = self._silences.known(now)
-        said = heed(self._journal.incidents.values(), silences)
+        known = self._journal.incidents.values()
+        said = heed((one for one in known if one.opened.signal not in HEALTH), silences)
         judged = self._history.judge(usage, told, end, open_from=to_minute(now) - age, said=said)
         metrics.series.set(len(self._history.leaves.keys))
         ledger = self._ledger

@@ -45,6 +45,16 @@ class AlertSettings:
     history_days: int = field(
         default=35, metadata={"help": "Days of usage from which detectors are trained at start.", "min": 1, "max": 400}
     )
+    health: bool = field(
+        default=True, metadata={"help": "Judge errors, speed, cache, safety, tools and silence as well."}
+    )
+    newcomer_usd: float = field(
+        default=25.0,
+        metadata={
+            "help": "What a new tenant, model or principal may spend in its first two days unsaid, in USD.",
+            "min": 0,
+        },
+    )
     budgets_every_s: int = field(
         default=300,
         metadata={"help": "Budgets (settle.budgets) are held against spend this often.", "min": 5, "max": 86_400},

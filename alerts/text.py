@@ -10,6 +10,7 @@ from decimal import Decimal
 from alerts.advice import advise
 from alerts.amounts import dollars, signed
 from alerts.explain import share
+from alerts.health.words import amount
 from alerts.incidents import RESOLVED, UNATTRIBUTED, Contributor, Event, Scope
 from alerts.parts import Factor
 from alerts.why import say_why
@@ -59,6 +60,13 @@ def _length(window: timedelta) -> str:
 
 def details(event: Event) -> dict[str, str]:
     """Amounts and cause by name, as services show them beside a summary."""
+    return {**_amounts(event), "incident_id": event.incident_id, **advise(event.signal)}
+
+
+def _amounts(event: Event) -> dict[str, str]:
+    if event.measured is not None and event.usual is not None:
+        measured, usual = (amount(event.signal, value) for value in (event.measured, event.usual))
+        return {"observed": measured, "expected": usual, "affected": f"{event.affected:,}"}
     return {
         "observed": dollars(event.observed_usd),
         "expected": dollars(event.expected_usd),
@@ -66,8 +74,6 @@ def details(event: Event) -> dict[str, str]:
         "excess_per_hour": dollars(event.excess_usd_per_hour),
         "cause": name_causes(event.contributors, event.excess_usd),
         **{name: said for name, said in reasons(event).items() if said},
-        "incident_id": event.incident_id,
-        **advise(event.signal),
     }
 
 
@@ -97,9 +103,13 @@ def as_lines(event: Event) -> list[str]:
         event.summary or str(event.scope),
         f"{event.event}, {event.severity}, open since {event.opened_at.isoformat()}",
         *(f"{name}: {said}" for name, said in reasons(event).items() if said and name != "why"),  # the summary has it
-        *(f"  {spaced(one.dimension)} {one.value or UNATTRIBUTED}: {signed(one.excess_usd)}" for one in beyond(event)),
+        *(f"  {spaced(one.dimension)} {one.value or UNATTRIBUTED}: {_part(event, one)}" for one in beyond(event)),
         f"incident {event.incident_id}",
     ]
+
+
+def _part(event: Event, part: Contributor) -> str:
+    return signed(part.excess_usd) if event.measured is None else f"{part.calls:,} of them"
 
 
 def beyond(event: Event) -> list[Contributor]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from alerts.incidents import Event, Incident
+    from alerts.incidents import Contributor, Event, Incident
     from alerts.journal import Journal
     from alerts.parts import Factor
     from spanledger.settings import Settings
@@ -94,11 +94,15 @@ def _lines(incident: Incident, life: Sequence[Event]) -> list[str]:
         f"{state}: {as_lines(last)[0]}",
         *(f"  {name}: {value}" for name, value in details(last).items() if value),
         *(f"  {spaced(one.factor)}: {one.excess_usd:f} USD{_numbers(one)}" for one in last.factors),
-        *(f"  {spaced(one.dimension)} {one.value or 'unattributed'}: {one.excess_usd:f} USD" for one in beyond(last)),
+        *(f"  {spaced(one.dimension)} {one.value or 'unattributed'}: {_part(last, one)}" for one in beyond(last)),
         *(f"  trace {one.trace_id}: {one.cost_usd:f} USD, {one.model or 'model unknown'}" for one in last.samples),
         *(f"  series: {one}" for one in whose),
         *(f"{one.recorded_at:%Y-%m-%d %H:%M:%S} {one.event}{_ending(one)}" for one in life),
     ]
+
+
+def _part(event: Event, part: Contributor) -> str:
+    return f"{part.excess_usd:f} USD" if event.measured is None else f"{part.calls} of them"
 
 
 def _numbers(factor: Factor) -> str:

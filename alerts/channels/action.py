@@ -8,6 +8,8 @@ gets a request with ``dry_run: true`` only says what it would do. The request is
 * ``route_to_fallback``: one model does;
 * ``cap_budget``: neither; the tenant and feature of the incident.
 
+Of health only what another model would mend asks for something (``REROUTED``): ``route_to_fallback``.
+
 The end of the incident is ``spanledger.action.withdrawn`` with the same data.
 """
 
@@ -19,12 +21,14 @@ from typing import Any
 
 from alerts.channels.signed import send
 from alerts.explain import share
+from alerts.health.table import HEALTH
 from alerts.incidents import RESOLVED, TOLD, Contributor, Event
 from alerts.text import NAMED_SHARE
 
 CRITICAL = "critical"
 BY_DIMENSION = {"principal": "throttle_principal", "model": "route_to_fallback"}
 OTHERWISE = "cap_budget"
+REROUTED = frozenset({"errors_provider", "errors_rate_limit", "errors_quota", "ttft_p95", "duration_p95"})
 REQUESTED, WITHDRAWN = "spanledger.action.requested", "spanledger.action.withdrawn"
 
 
@@ -43,7 +47,7 @@ class Action:
 
     def send(self, event: Event, now: datetime) -> None:
         """See ``Channel``. An incident that is not critical asks for nothing."""
-        if event.severity != CRITICAL:
+        if event.severity != CRITICAL or event.signal in HEALTH - REROUTED:
             return
         send(
             self._url,
@@ -62,12 +66,13 @@ class Action:
 def what_to_do(event: Event) -> dict[str, Any]:
     """The action, whom it is about, and why; null = all of them."""
     cause = _main_cause(event)
+    otherwise = "route_to_fallback" if event.signal in REROUTED else OTHERWISE
     return {
-        "action": BY_DIMENSION[cause.dimension] if cause else OTHERWISE,
+        "action": BY_DIMENSION[cause.dimension] if cause else otherwise,
         "tenant": event.tenant,
         "feature": event.feature,
         "principal": cause.value if cause and cause.dimension == "principal" else None,
-        "model": cause.value if cause and cause.dimension == "model" else None,
+        "model": cause.value if cause and cause.dimension == "model" else event.model,
         "reason": event.summary,
         "excess_usd_per_hour": format(event.excess_usd_per_hour, "f"),
         "incident_id": event.incident_id,

@@ -15,10 +15,11 @@ from typing import Any
 
 from alerts.channels.http import get_json, post_json
 from alerts.errors import ChannelDown
+from alerts.health.table import HEALTH
 from alerts.incidents import ESCALATED, RESOLVED, TOLD, UNATTRIBUTED, Event
 from alerts.text import details
 
-ALERT, BUDGET_ALERT = "SpanLedgerSpend", "SpanLedgerBudget"
+ALERT, BUDGET_ALERT, HEALTH_ALERT = "SpanLedgerSpend", "SpanLedgerBudget", "SpanLedgerHealth"
 WARNING = "warning"
 REFRESHES_AHEAD = 4
 
@@ -58,7 +59,7 @@ class Alertmanager:
         ends_at = event.recorded_at if event.event == RESOLVED else now + self._active_for
         return {
             "labels": {
-                "alertname": ALERT if event.budget is None else BUDGET_ALERT,
+                "alertname": _name(event),
                 "signal": event.signal,
                 "severity": event.severity,
                 **_whose(event),
@@ -68,6 +69,12 @@ class Alertmanager:
             "endsAt": _rfc3339(ends_at),
             "generatorURL": self._dashboard_url,
         }
+
+
+def _name(event: Event) -> str:
+    if event.signal in HEALTH:
+        return HEALTH_ALERT
+    return ALERT if event.budget is None else BUDGET_ALERT
 
 
 def _whose(event: Event) -> dict[str, str]:

@@ -9,13 +9,14 @@ import pytest
 
 from alerts.advice import ADVICE, advise
 from alerts.budgets import SEVERITY
+from alerts.health.table import HEALTH
 from alerts.judge import DETECTED
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_every_signal_has_advice() -> None:
-    assert set(ADVICE) == {*DETECTED, *SEVERITY}
+    assert set(ADVICE) == {*DETECTED, *SEVERITY, *HEALTH}
 
 
 @pytest.mark.parametrize("signal", ADVICE)

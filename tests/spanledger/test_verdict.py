@@ -93,3 +93,14 @@ def test_an_incident_that_was_opened_twice_differs():
     (check,) = [check for check in compare(TRUTH, twice) if not check.agrees]
 
     assert (check.name, check.expected, check.found) == ("retry_loop of acme/chat: times opened", 1, 2)
+
+
+def test_what_health_says_of_an_incident_beside_is_not_counted_but_elsewhere_it_is():
+    beside = {**MEASURED.incidents[0], "signal": "errors_answer"}
+    elsewhere = {**beside, "feature": "other"}
+
+    assert differences(dataclasses.replace(MEASURED, incidents=[*MEASURED.incidents, beside])) == []
+    assert differences(dataclasses.replace(MEASURED, incidents=[beside])) == ["retry_loop of acme/chat: times opened"]
+    assert differences(dataclasses.replace(MEASURED, incidents=[*MEASURED.incidents, elsewhere])) == [
+        "incidents elsewhere"
+    ]

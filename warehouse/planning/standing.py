@@ -40,6 +40,14 @@ class Burn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """How the period of a budget will end: nine forecasts in ten are at least ``low_usd``."""
+
+    forecast_usd: Decimal
+    low_usd: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """A budget in the period that is on: ``picos`` are spent by ``seen_to``; burns of the shortest window first."""
 

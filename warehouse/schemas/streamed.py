@@ -248,6 +248,8 @@ INCIDENTS = pa.schema(
         pa.field("window_minutes", pa.int32()),
         pa.field("series", pa.list_(SERIES)),
         pa.field("until", TIME),
+        *fields("measured usual", pa.float64()),
+        pa.field("affected", pa.int64()),
         pa.field("factors", pa.list_(FACTOR)),
         pa.field("changes", pa.list_(CHANGE)),
         pa.field("samples", pa.list_(SAMPLE)),
@@ -260,7 +262,9 @@ and feature are NULL unless it is of one alone. ``sequence`` of a notice is that
 who took it. ``contributors``: what explains the excess, by dimension and value. ``scoped_by``: which of tenant,
 feature, model, principal and provider make its scope, where NULL is unattributed; of the others it is about all values.
 ``window_minutes``: how far what was odd reached back when it opened; ``series``: what was odd, the first at least.
-``until``: of ``silenced``. ``note`` of ``feedback``: expected, unexpected, too small or planned. ``factors``: what the
+``until``: of ``silenced``. ``note`` of ``feedback``: expected, unexpected, too small or planned. ``measured usual
+affected``: of signals of health alone, whose amounts are 0: a share, or milliseconds of a quantile, what it usually is,
+and how many calls or checks were like that. ``factors``: what the
 excess is made of, adding up to it; ``changes``: what was first seen near its onset; ``samples``: its most expensive
 calls as it opened, each of another trace.
 """

@@ -1,0 +1,203 @@
+"""What health alerts remember: folds trained up to an hour ago, and what the minutes after say.
+
+At start the folds are trained from the ledger, in blocks of five minutes, and then go on with time. The minutes that
+may still change are never trained on: a copy is folded over them at every look. What comes more than an hour late
+teaches nothing here: a share is not moved by it. What has been told is taken from the journal alone.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from alerts.health.bars import bar_for
+from alerts.health.counts import ALL, Block, Key, blocks_of
+from alerts.health.fold import LEARN_EVERY, STILL, Fold
+from alerts.health.places import Scope, is_within, place
+from alerts.health.silence import Silence
+from alerts.health.table import BY_NAME, CALLS, FAMILIES, SILENCE
+from alerts.health.troubles import Trouble, Troubles
+from alerts.ledger import Ledger
+from alerts.minutes import DAY_MINUTES, MINUTE_S, day_start, to_minute, to_time
+from alerts.signals.arrays import Bools, Floats
+
+MOST_DAYS = 10
+"""Of history: more would be forgotten anyway."""
+
+
+class Body:
+    """The state of all series: a fold a family, and who speaks."""
+
+    def __init__(self, bar: float) -> None:
+        self.folds = {name: Fold(family, bar) for name, family in FAMILIES.items()}
+        self.silence = Silence()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything has come."""
+        return self.folds[CALLS].minutes > 0
+
+    def blocks(self, rows: pa.Table, first: int, end: int, width: int) -> Iterator[dict[str, Block]]:
+        """What came, by family, block by block."""
+        several = [blocks_of(rows, fold.index, first, end, width) for fold in self.folds.values()]
+        for blocks in zip(*several, strict=True):
+            yield dict(zip(self.folds, blocks, strict=True))
+
+    def step(self, blocks: Mapping[str, Block], *, is_full: bool = True) -> tuple[dict[str, Bools], list[Key]]:
+        """What is odd by family, and who is silent."""
+        odd = {name: fold.step(blocks[name]) for name, fold in self.folds.items()}
+        return odd, self._hear(blocks[CALLS]) if is_full else []
+
+    def _hear(self, block: Block) -> list[Key]:
+        keys = self.folds[CALLS].index.keys
+        speakers = [place for place, key in enumerate(keys) if key[2] is ALL and key[0] is not ALL]
+        calls = np.zeros(len(speakers))
+        known = [place for place in speakers if place < block.counts["calls"].size]
+        calls[: len(known)] = block.counts["calls"][known]
+        return [keys[speakers[place]] for place in np.flatnonzero(self.silence.step(block.minute, block.width, calls))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A minute that was judged: by family (signals, series) part and whole, and its counts and histograms."""
+
+    minute: int
+    part: Mapping[str, Floats]
+    whole: Mapping[str, Floats]
+    blocks: Mapping[str, Block]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """``seen``: the minutes; ``body`` as it is at their end; ``troubles``: with what has begun, gone on and ended."""
+
+    seen: Sequence[Seen]
+    body: Body
+    troubles: Troubles
+    until: int
+
+
+class Vitals:
+    """``until`` is the first minute that is not trained, None before the first training."""
+
+    def __init__(self, budget: float, *, days: int) -> None:
+        self.until: int | None = None
+        self.body = Body(bar_for(budget))
+        self._horizon = timedelta(days=min(days, MOST_DAYS))
+
+    def train(self, ledger: Ledger, until: int) -> int:
+        """Up to the last block that ends by ``until``, which is returned."""
+        until -= until % LEARN_EVERY
+        if self.until is None:
+            self.until = day_start(to_minute(to_time(until) - self._horizon))
+        while self.until < until:
+            end = min(day_start(self.until) + DAY_MINUTES, until)
+            rows = ledger.health(to_time(self.until), to_time(end), every_s=LEARN_EVERY * MINUTE_S)
+            for blocks in self.body.blocks(rows, self._first_of(rows, end), end, LEARN_EVERY):
+                self.body.step(blocks)
+            self.until = end
+        return self.until
+
+    def _first_of(self, rows: pa.Table, end: int) -> int:
+        """Where to go on; nothing is learnt of the time before anything came."""
+        first = end if self.until is None else self.until
+        if self.body.has_begun:
+            return first
+        return (
+            max(first, to_minute(pc.min(rows["slot"]).as_py()) // LEARN_EVERY * LEARN_EVERY) if rows.num_rows else end
+        )
+
+    def judge(self, rows: pa.Table, troubles: Troubles, end: int, *, open_from: int, calm: Mapping[str, int]) -> Judged:
+        """What the minutes from ``until`` to ``end`` (not included) say; the last may still be filling.
+
+        ``rows``: those of the question ``health``, by minute. ``calm``: minutes after which a told one is over, by id.
+        """
+        first = end if self.until is None else self.until
+        body = copy.deepcopy(self.body)
+        seen = []
+        for blocks in body.blocks(rows, first, max(end, first), 1):
+            minute = blocks[CALLS].minute
+            follow(body, troubles, blocks, calm, may_begin=minute >= open_from, is_full=minute < end - 1)
+            part, whole = ({name: fold.last[place] for name, fold in body.folds.items()} for place in (0, 1))
+            seen.append(Seen(minute=minute, part=part, whole=whole, blocks=blocks))
+        return Judged(seen=seen, body=body, troubles=troubles, until=max(end, first))
+
+
+def follow(
+    body: Body,
+    troubles: Troubles,
+    blocks: Mapping[str, Block],
+    calm: Mapping[str, int],
+    *,
+    may_begin: bool = True,
+    is_full: bool = True,
+) -> None:
+    """Take a minute in: troubles begin, go on and end with it; one that is still filling ends none."""
+    minute = blocks[CALLS].minute
+    odd, silent = body.step(blocks, is_full=is_full)
+    if may_begin:
+        _begin(body, troubles, minute, odd, silent)
+    _go_on(body, troubles, minute, silent, is_full=is_full)
+    if is_full:
+        _end(troubles, minute, calm)
+
+
+def _begin(body: Body, troubles: Troubles, minute: int, odd: Mapping[str, Bools], silent: Sequence[Key]) -> None:
+    rows = [(fold, row) for fold in body.folds.values() for row in range(len(fold.signals))]
+    for fold, row in sorted(rows, key=lambda one: list(BY_NAME).index(one[0].signals[one[1]].name)):
+        found = np.flatnonzero(odd[fold.index.family.name][row])
+        for series in found[np.argsort(-fold.score[row, found], kind="stable")]:
+            scope, leaf = place(fold, row, int(series))
+            signal = fold.signals[row].name
+            if fold.score[row, series] >= fold.bar * troubles.times(signal, leaf, minute):
+                span = fold.span[row, series]
+                share = fold.part[span, row, series] / fold.whole[span, row, series]
+                beyond = abs(float(share - fold.due(fold.whole)[span, row, series]))
+                troubles.take(signal, scope, leaf, minute, beyond=beyond, is_still=lambda one: _is_still(body, one))
+    for key in sorted(silent, key=lambda one: one[1] is not ALL):  # tenants before their features
+        named = {"tenant": key[0]} if key[1] is ALL else {"tenant": key[0], "feature": key[1]}
+        troubles.take(SILENCE, named, key, minute)  # type: ignore[arg-type]
+
+
+def _go_on(body: Body, troubles: Troubles, minute: int, silent: Sequence[Key], *, is_full: bool) -> None:
+    for one in troubles.all:
+        if not one.is_open:
+            continue
+        if one.signal == SILENCE:
+            if not is_full or any(is_within(key, one.scope) for key in silent):
+                one.active = minute
+        elif _is_still(body, one):
+            one.active = minute
+
+
+def _end(troubles: Troubles, minute: int, calm: Mapping[str, int]) -> None:
+    for one in troubles.all:
+        if one.is_open and minute - one.active >= calm.get(one.known_as or "", calm[""]):
+            one.resolved = one.active + 1
+
+
+def _is_still(body: Body, one: Trouble) -> bool:
+    return beyond_now(body, one.signal, one.scope) >= STILL * max(one.beyond, BY_NAME[one.signal].points)
+
+
+def beyond_now(body: Body, signal: str, scope: Scope) -> float:
+    """By how much the share of a scope differs from the usual one, by the shortest span that has enough; 0 of none."""
+    row_of = BY_NAME[signal]
+    fold = body.folds[row_of.family]
+    row = fold.signals.index(row_of)
+    mine = np.array(
+        [leaf and is_within(key, scope) for key, leaf in zip(fold.index.keys, fold.index.is_leaf, strict=True)]
+    )
+    if not mine.any():
+        return 0.0
+    usual = fold.usual()[row, mine]
+    for part, whole in zip(fold.part[:, row][:, mine], fold.whole[:, row][:, mine], strict=True):
+        if whole.sum() >= row_of.least:
+            return float((part - usual * whole).sum() / whole.sum()) * (-1 if row_of.falls else 1)
+    return 0.0

@@ -1,0 +1,262 @@
+"""The lookout over health: errors, speed and silence open incidents in words, once, and resolve."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from alerts.calendar import Event as Announced
+from alerts.channels import MemoryChannel
+from alerts.health.table import SILENCE
+from alerts.health.watch import Watch
+from alerts.incidents import EXPECTED, FEEDBACK, OPENED, RESOLVED, UPDATED, Event, from_table, incidents_of, to_table
+from alerts.judge import Signature
+from alerts.ledger import MemoryLedger
+from alerts.lookout import Lookout, StepReport
+from alerts.minutes import to_time
+from alerts.people import say
+from alerts.routing.routes import to_all
+from alerts.settings import AlertSettings
+from tests.alerts.calls import CHAT, Leaf, minute_rows, steady
+from tests.alerts.workload import DAY, FIRST
+
+LIVE = FIRST + DAY
+OTHER: Leaf = ("beta", "chat", "openai", "gpt-4o")
+MINI: Leaf = ("acme", "search", "openai", "gpt-4o-mini")
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+RATE_LIMIT, OVERLOADED = "error rate_limit", "error overloaded"
+
+
+@cache
+def day(leaf: Leaf = CHAT, calls: float = 20) -> pa.Table:
+    """A day in which one call of 250 runs into a rate limit."""
+    return steady(np.random.default_rng(5), range(FIRST, LIVE), calls=calls, shares={RATE_LIMIT: 0.004}, leaf=leaf)
+
+
+def burst(minutes: int, share: float = 0.31, error: str = RATE_LIMIT, leaf: Leaf = CHAT, start: int = LIVE) -> pa.Table:
+    return steady(np.random.default_rng(6), range(start, start + minutes), calls=20, shares={error: share}, leaf=leaf)
+
+
+def ledger_of(*tables: pa.Table) -> MemoryLedger:
+    ledger = MemoryLedger()
+    ledger.committed_until = to_time(LIVE)
+    for table in tables:
+        ledger.add_health(table)
+    return ledger
+
+
+def look(one: Lookout, ledger: MemoryLedger, minute: int, second: int = 50) -> StepReport:
+    now = to_time(minute) + second * SECOND
+    ledger.committed_until = now
+    return one.step(now, wait_s=5)
+
+
+def watch(one: Lookout, ledger: MemoryLedger, minutes: range) -> list[tuple[str, str]]:
+    reports = [look(one, ledger, minute) for minute in minutes]
+    return [(event["signal"], event["event"]) for report in reports for event in report.events]
+
+
+def lookout(ledger: MemoryLedger, **told: object) -> Lookout:
+    return Lookout(AlertSettings(**told), ledger, to_all(MemoryChannel()))  # type: ignore[arg-type]
+
+
+def events_of(ledger: MemoryLedger) -> Sequence[Event]:
+    return sorted(from_table(ledger.incident_rows), key=lambda one: (one.opened_at, one.sequence))
+
+
+def test_an_error_burst_is_told_in_words_and_resolves_when_it_is_calm():
+    calm = steady(np.random.default_rng(7), range(LIVE + 20, LIVE + 60), shares={RATE_LIMIT: 0.004})
+    ledger = ledger_of(day(), burst(20), calm)
+
+    told = watch(lookout(ledger), ledger, range(LIVE - 5, LIVE + 60))
+
+    assert told == [("errors_rate_limit", OPENED), ("errors_rate_limit", RESOLVED)]
+    opened, *_, resolved = (one for one in events_of(ledger) if one.event in (OPENED, RESOLVED))
+    assert opened.opened_at - to_time(LIVE) < 3 * MINUTE
+    assert opened.window_start == to_time(LIVE)
+    assert opened.summary is not None
+    told = (
+        r"\d\d % of calls of acme/search to openai gpt-4o fail with rate_limit \(usually 0\.3\d %\) since 00:00 UTC; "
+    )
+    assert re.match(told + rf"{opened.affected} of \d+", opened.summary)
+    assert opened.usual == pytest.approx(0.004, abs=0.002)
+    assert opened.scope.as_dict() == dict(zip(("tenant", "feature", "provider", "model"), CHAT, strict=True))
+    assert timedelta(minutes=20) <= resolved.window_end - resolved.window_start < timedelta(minutes=30)
+
+
+def test_a_day_as_usual_tells_nothing():
+    ledger = ledger_of(day(), day(OTHER, 3), burst(30, 0.004))
+
+    assert watch(lookout(ledger), ledger, range(LIVE - 5, LIVE + 30)) == []
+
+
+def test_two_of_three_calls_at_night_are_no_incident():
+    few = pa.Table.from_pylist(minute_rows(LIVE, {"calls": 3, RATE_LIMIT: 2}), schema=day().schema)
+    ledger = ledger_of(steady(np.random.default_rng(5), range(FIRST, LIVE), calls=0.1), few)
+
+    assert watch(lookout(ledger), ledger, range(LIVE, LIVE + 5)) == []
+
+
+def test_an_outage_of_a_provider_is_one_incident_that_names_no_tenant():
+    late = [burst(10, 0.8, OVERLOADED, leaf) for leaf in (CHAT, OTHER)]
+    ledger = ledger_of(day(), day(OTHER), *late)
+
+    told = watch(lookout(ledger), ledger, range(LIVE, LIVE + 10))
+
+    assert told == [("errors_provider", OPENED)]
+    (opened,) = (one for one in events_of(ledger) if one.event == OPENED)
+    assert opened.scope.as_dict() == {"provider": "openai"} or opened.scope.as_dict() == {
+        "provider": "openai",
+        "model": "gpt-4o",
+    }
+    assert (opened.severity, opened.tenant) == ("critical", None)
+
+
+def test_one_tenants_trouble_is_not_its_models():
+    ledger = ledger_of(day(), day(OTHER), burst(10), burst(10, 0.004, leaf=OTHER))
+
+    watch(lookout(ledger), ledger, range(LIVE, LIVE + 10))
+
+    (opened,) = (one for one in events_of(ledger) if one.event == OPENED)
+    assert opened.tenant == "acme"
+
+
+def test_two_workers_tell_it_once_and_one_that_starts_anew_goes_on():
+    ledger = ledger_of(day(), burst(20))
+    first, second = lookout(ledger), lookout(ledger)
+
+    told = [
+        event
+        for minute in range(LIVE, LIVE + 10)
+        for one in (first, second)
+        for event in look(one, ledger, minute).events
+    ]
+    told += [event for minute in range(LIVE + 10, LIVE + 20) for event in look(lookout(ledger), ledger, minute).events]
+
+    assert [event["event"] for event in told] == [OPENED]
+
+
+def test_what_is_odd_again_goes_on_with_the_incident():
+    calm = steady(np.random.default_rng(7), range(LIVE + 10, LIVE + 40), shares={RATE_LIMIT: 0.004})
+    ledger = ledger_of(day(), burst(10), calm, burst(10, start=LIVE + 40))
+
+    told = watch(lookout(ledger), ledger, range(LIVE, LIVE + 50))
+
+    assert [event for _, event in told] == [OPENED, RESOLVED, UPDATED]
+    assert len({one.incident_id for one in events_of(ledger)}) == 1
+
+
+def test_retries_yield_to_the_errors_that_cause_them():
+    both = steady(np.random.default_rng(8), range(LIVE, LIVE + 10), shares={RATE_LIMIT: 0.4, "retries": 0.4})
+    ledger = ledger_of(day(), both)
+
+    assert watch(lookout(ledger), ledger, range(LIVE, LIVE + 10)) == [("errors_rate_limit", OPENED)]
+
+
+def test_slower_first_tokens_are_told_with_both_times():
+    rng = np.random.default_rng(9)
+    usual = steady(rng, range(FIRST - DAY, LIVE), calls=10, shares={"ttft 16": 0.6, "ttft 17": 0.35, "ttft 18": 0.05})
+    slow = steady(rng, range(LIVE, LIVE + 30), calls=10, shares={"ttft 18": 0.6, "ttft 19": 0.35})
+    ledger = ledger_of(usual, slow)
+
+    told = watch(lookout(ledger), ledger, range(LIVE, LIVE + 15))
+
+    assert told == [("ttft_p95", OPENED)]
+    (opened,) = (one for one in events_of(ledger) if one.event == OPENED)
+    assert opened.summary is not None
+    assert "p95 of the time to first token of acme/search" in opened.summary
+    assert opened.measured is not None
+    assert opened.usual is not None
+    assert 1.5 < opened.measured / opened.usual < 3
+
+
+def test_a_cache_that_is_no_longer_hit_is_told():
+    rng = np.random.default_rng(10)
+    usual = steady(rng, range(FIRST - DAY, LIVE), calls=10, shares={"prompted": 1, "cached": 0.6})
+    cold = steady(rng, range(LIVE, LIVE + 30), calls=10, shares={"prompted": 1, "cached": 0.02})
+    ledger = ledger_of(usual, cold)
+
+    assert watch(lookout(ledger), ledger, range(LIVE, LIVE + 30)) == [("cache_share", OPENED)]
+    assert "of the input of acme/search" in (events_of(ledger)[0].summary or "")
+
+
+def test_injections_and_tools_are_judged_by_their_checks_and_calls():
+    rng = np.random.default_rng(11)
+    guard, tool = ("acme", "search", None, "gpt-4o"), ("acme", "search", None, None)
+    tables = [day()]
+    for leaf, whole, part, usual, odd in (
+        (guard, "injection_checks", "injections", 0.005, 0.3),
+        (tool, "tool_calls", "tool_failures", 0.02, 0.5),
+    ):
+        rows = []
+        for minute in range(FIRST, LIVE + 10):
+            wrong = rng.binomial(10, odd if minute >= LIVE else usual)
+            rows += minute_rows(minute, {whole: 10, part: wrong}, leaf)
+        tables.append(pa.Table.from_pylist(rows, schema=day().schema))
+    ledger = ledger_of(*tables)
+
+    told = watch(lookout(ledger), ledger, range(LIVE, LIVE + 10))
+
+    assert sorted(told) == [("injections", OPENED), ("tool_failures", OPENED)]
+
+
+def test_who_always_speaks_and_has_stopped_is_told_after_a_week_of_knowing():
+    rng = np.random.default_rng(12)
+    start = LIVE - 9 * DAY
+    rows = pa.concat_tables(
+        [steady(rng, range(start, LIVE), calls=5), steady(rng, range(start, LIVE + 40), calls=5, leaf=OTHER)]
+    )
+    ledger = ledger_of(rows)
+
+    told = watch(lookout(ledger), ledger, range(LIVE, LIVE + 30))
+
+    assert told == [(SILENCE, OPENED)]
+    (opened,) = (one for one in events_of(ledger) if one.event == OPENED)
+    assert opened.scope.as_dict() == {"tenant": "acme"}
+    assert opened.summary is not None
+    assert opened.summary.startswith("no calls of acme since 00:00 UTC; some ")
+
+
+def test_what_was_announced_opens_nothing():
+    ledger = ledger_of(day(), burst(10))
+    announced = Announced(kind="launch", starts_at=to_time(LIVE), ends_at=to_time(LIVE + 60), values={"tenant": "acme"})
+    one = Watch(AlertSettings(), ledger, (announced,))
+    signature = Signature(actor="me", recorded_at=to_time(LIVE + 9), critical_usd=1)
+
+    assert one.draft(to_time(LIVE + 9), to_time(LIVE + 9), {}, signature) == []
+    assert Watch(AlertSettings(), ledger, ()).draft(to_time(LIVE + 9), to_time(LIVE + 9), {}, signature)
+
+
+def test_what_people_expect_of_a_signal_must_be_odder_the_next_time():
+    ledger = ledger_of(day(), burst(3, 0.31))
+    one = Watch(AlertSettings(), ledger, ())
+    signature = Signature(actor="me", recorded_at=to_time(LIVE + 3), critical_usd=1)
+    (opened, *_) = one.draft(to_time(LIVE + 3), to_time(LIVE + 3), {}, signature)
+    ledger.incident_rows = to_table(
+        [
+            opened,
+            say(incidents_of([opened])[opened.incident_id], FEEDBACK, who="ann", now=to_time(LIVE + 4), note=EXPECTED),
+        ]
+    )
+    (incident,) = incidents_of(from_table(ledger.incident_rows)).values()
+
+    assert incident.verdict == EXPECTED
+    from alerts.health.watch import troubles_of
+
+    leaf = CHAT
+    before = troubles_of({}, LIVE, ()).times("errors_rate_limit", leaf, LIVE)
+    after = troubles_of({incident.opened.incident_id: incident}, LIVE, ())
+    assert after.times("errors_rate_limit", leaf, LIVE + 4) > 1.5 * before
+    assert after.times("errors_auth", leaf, LIVE + 4) < 1.3 * before
+
+
+def test_health_can_be_switched_off():
+    ledger = ledger_of(day(), burst(10))
+
+    assert watch(lookout(ledger, health=False), ledger, range(LIVE, LIVE + 10)) == []

@@ -1,0 +1,97 @@
+"""Who was never seen before and spends is told once; forecasts beyond a budget are too."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from alerts.budgets import OVERRUN
+from alerts.calendar import Event as Announced
+from alerts.health.newcomers import NEWCOMER, draft_newcomer_events, find_newcomers
+from alerts.incidents import OPENED, RESOLVED, Incident, incidents_of
+from alerts.judge import Signature
+from alerts.ledger import MemoryLedger
+from alerts.minutes import to_time
+from tests.alerts.test_budgets import Watch, standing
+from tests.alerts.workload import DAY, FIRST, Spent, usage_table
+from warehouse.planning.standing import Outlook
+
+TODAY = FIRST + 10 * DAY
+HOUR = timedelta(hours=1)
+
+
+def days(*spent: Spent, history: int = 10):
+    ledger = MemoryLedger()
+    usual = [Spent(minute=FIRST + day * DAY, usd=5) for day in range(10 - history, 11)]
+    ledger.add_usage(usage_table([*usual, *spent]))
+    return ledger.first_days(to_time(FIRST), to_time(TODAY + DAY))
+
+
+def names(*spent: Spent, history: int = 10):
+    found = find_newcomers(days(*spent, history=history), to_time(TODAY).date(), 25)
+    return [(one.kind, one.scope.as_dict()[one.kind]) for one in found]
+
+
+def sign(minute: int = TODAY + 60) -> Signature:
+    return Signature(actor="me", recorded_at=to_time(minute), critical_usd=1)
+
+
+def test_a_new_key_above_the_floor_is_a_newcomer():
+    assert names(Spent(minute=TODAY, usd=30, principal="key-9")) == [("principal", "key-9")]
+    assert names(Spent(minute=TODAY, usd=20, principal="key-9")) == []
+    assert names(Spent(minute=TODAY - 3 * DAY, usd=30, principal="key-9")) == []
+
+
+def test_a_week_must_be_known():
+    assert names(Spent(minute=TODAY, usd=30, principal="key-9"), history=5) == []
+
+
+def test_a_new_tenant_is_told_without_its_models_and_keys():
+    assert names(Spent(minute=TODAY, usd=30, tenant="beta", model="opus", principal="key-9")) == [("tenant", "beta")]
+
+
+def test_a_key_that_asks_a_new_model_is_told_as_the_model():
+    assert names(Spent(minute=TODAY, usd=30, model="opus", principal="key-9")) == [("model", "opus")]
+
+
+def test_a_newcomer_is_told_once_in_money_and_ends_after_two_days():
+    found = find_newcomers(days(Spent(minute=TODAY, usd=30, principal="key-9")), to_time(TODAY).date(), 25)
+
+    (opened,) = draft_newcomer_events(found, {}, (), sign())
+    known = incidents_of([opened])
+
+    assert (opened.event, opened.signal, opened.observed_usd) == (OPENED, NEWCOMER, 30)
+    assert opened.summary == "acme, principal key-9: a new principal, first seen on 2026-03-12, has spent $30.00"
+    assert draft_newcomer_events(found, known, (), sign()) == []
+    (over,) = draft_newcomer_events([], known, (), sign(TODAY + 2 * DAY + 60))
+    assert over.event == RESOLVED
+
+
+def test_what_was_announced_or_is_told_as_spend_is_no_news():
+    found = find_newcomers(days(Spent(minute=TODAY, usd=30, principal="key-9")), to_time(TODAY).date(), 25)
+    onboarding = Announced(
+        kind="onboarding", starts_at=to_time(TODAY), ends_at=to_time(TODAY + 90), values={"principal": "key-9"}
+    )
+    (opened,) = draft_newcomer_events(found, {}, (), sign())
+    spend = replace(opened, signal="spend", incident_id="another")
+
+    assert draft_newcomer_events(found, {}, (onboarding,), sign()) == []
+    assert draft_newcomer_events(found, {"another": Incident(opened=spend, last=spend, updates=0)}, (), sign()) == []
+
+
+def test_a_forecast_beyond_the_amount_is_told_until_it_is_exceeded():
+    watch = Watch()
+    likely = Outlook(forecast_usd=Decimal(900), low_usd=Decimal(760))
+    unsure = Outlook(forecast_usd=Decimal(800), low_usd=Decimal(700))
+    fine = Outlook(forecast_usd=Decimal(600), low_usd=Decimal(500))
+    told = []
+    for outlook in (fine, unsure, likely, unsure, fine):
+        watch.ledger.ahead = {"chat": outlook}
+        told.append([one for one in watch.look(standing(300), at=watch.now + HOUR) if one[0] == OVERRUN])
+
+    assert told == [[], [], [(OVERRUN, OPENED)], [], [(OVERRUN, RESOLVED)]]
+    (opened, *_) = [one for one in watch.events() if one.signal == OVERRUN]
+    assert opened.summary == (
+        "budget chat (owner ann): the forecast is $900 by the end of the month, of $720; 42 % used"
+    )
