@@ -162,6 +162,14 @@ APART: dict[str, list[dict[str, Any]]] = {
         record("usage", at=300, took=177, **USAGE),
         span("next", at=301, ms=600, stream=True, request_model="gpt-4o-mini", **USAGE),
     ],
+    "an answer that was not counted and the usage record of a stream": [
+        span("answer", trace="r", scope_version="5.2.0", finish_reason="stop", **REQUEST | {"stream": None}),
+        record("usage", at=900, took=277, scope_version="5.2.0", **USAGE),
+    ],
+    "likewise where logfire did not tell why an answer ended, but of a request that it streams": [
+        span("answer", trace="r", scope_version="4.20.0", **REQUEST | {"stream": None}),
+        record("usage", at=900, took=277, scope_version="4.20.0", **USAGE),
+    ],
     "a stream and a usage record of another model": [
         span("request", trace="r", **REQUEST),
         record("usage", at=280, took=277, request_model="gpt-4o"),

@@ -167,6 +167,13 @@ SCENES: dict[str, tuple[list[dict[str, Any]], dict[str, str]]] = {
         ],
         {"q1": "billed", "q2": "split_stream>r2", "q3": "split_stream>r1", "r1": "billed", "r2": "billed"},
     ),
+    "likewise where the request leaves out that it streams, as logfire's do from 4.23 on": (
+        [
+            span("q", trace="q", **REQUEST | {"stream": None, "scope_version": "5.2.0"}),
+            record("r", at=900, took=100, scope_version="5.2.0", **USAGE),
+        ],
+        {"q": "split_stream>r", "r": "billed"},
+    ),
     "an older logfire hangs the record below the span that read the stream": (
         [
             tool("agent", operation="invoke_agent", _role="aggregate", ms=3000),
