@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from processors.conventions.rules import scopes
-from tests.warehouse.look_alikes import APART, beside
+from tests.warehouse.look_alikes import APART, LINKED, beside
 from tests.warehouse.scenes import SCENES, USAGE
 from tests.warehouse.told import in_ledgers, settle, span, table, told_once, tool, verdicts
 from warehouse import once
@@ -40,6 +40,12 @@ def test_the_order_of_spans_changes_no_verdict(scene: str):
 @pytest.mark.parametrize("scene", APART)
 def test_calls_that_only_look_alike_are_all_billed(scene: str):
     assert set(judged(backwards=False)[NAMES.index(scene)].values()) <= {"billed", "no_model_call"}
+
+
+def test_what_a_third_instrumentation_links_stays_two_calls_where_it_contradicts_itself():
+    flush = once.apply(table(*in_ledgers(LINKED.values())))
+
+    assert dict(zip(LINKED, settle(flush), strict=True)) == dict.fromkeys(LINKED, 2)
 
 
 def parted(rows: list[dict[str, Any]], cut: int, side: int) -> list[dict[str, Any]]:
