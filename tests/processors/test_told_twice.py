@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -104,7 +105,12 @@ STREAMS = {
     "llamaindex-responses-streams": [COUNTED] * 3,  # which only who saw the end has counted
     "logfire-below-openai-late-stream": [COUNTED] * 2,  # one read 147 ms after it was handed over
     "logfire-parentless-late-streams": [COUNTED] * 6,
+    "logfire-5-parentless-late-streams": [COUNTED] * 6,
+    "logfire-around-anthropic": [COUNTED],
+    "logfire-between-anthropic-bedrock": [COUNTED],
     "logfire-without-service": [UNCOUNTED],
+    "anthropic-bedrock-hidden": [(1300, 500, 410)] * 2,
+    "litellm-beside-bedrock": [(1000, None, 50)] * 4 + [(1000, 0, 50)] * 4,
     "langchain-between-bedrock-and-anthropic": [(1000, 0, 50)] * 2,  # LangChain's span is Bedrock's alone
 }
 """Input, cached and output tokens of each call."""
@@ -116,6 +122,16 @@ def test_streams_and_calls_at_once_are_billed_once_each():
     counts = ("input_tokens", "cached_input_tokens", "output_tokens")
     billed = {name: [row for row in rows if row["billable"]] for name, rows in found.items()}
     assert {name: [tuple(row[count] for count in counts) for row in rows] for name, rows in billed.items()} == STREAMS
+
+
+@pytest.mark.parametrize("name", ["logfire-around-anthropic", "logfire-between-anthropic-bedrock"])
+def test_the_sdk_s_own_span_inside_a_request_is_its_call_also_where_a_flush_gave_the_request_its_record(name: str):
+    each = parted(name)
+    ways = itertools.product((0, 1), repeat=len(each))
+
+    counted = {way: [row["output_tokens"] for row in settle(each, way)] for way in ways}
+
+    assert set(map(tuple, counted.values())) == {(410,)}, counted
 
 
 @pytest.mark.parametrize("name", ["logfire-below-openai-streams", "logfire-late-streams"])
@@ -189,11 +205,14 @@ CUT = {
     "logfire-below-openai-late-stream": [(1300, 410)] * 2,
     "langchain-between-bedrock-and-anthropic": [PLAIN] * 2,
     "logfire-without-service": [(None, None)],
+    "logfire-5-parentless-late-streams": [(1300, 410)] * 6,
     "logfire-parentless-late-streams": [(1300, 410)] * 6,  # by cut 0 a record takes the request of another one
     "langchain-anthropic-beside-bedrock": [PLAIN] * 6,
     "langchain-bedrock-beside-anthropic": [PLAIN] * 6,
     "langchain-beside-anthropic": [PLAIN] * 6,
     "anthropic-beside-bedrock": [(1000, 5)] * 4,
+    "anthropic-bedrock-hidden": [(1300, 410)] * 2,
+    "litellm-beside-bedrock": [PLAIN] * 8,
     "gemini-beside-openai": [(1000, 5)] * 4,
 }
 """Input and output tokens of each call."""
@@ -211,18 +230,30 @@ def test_however_flushes_cut_what_is_told_each_call_is_billed_once(name: str):
 
 def cut(name: str, seed: int) -> list[dict[str, Any]]:
     """What is billed at settlement where each span came with any of two or three flushes, or of one."""
+    chance = random.Random(seed)
+    flushes = range(chance.randint(2, 3))
+    each = parted(name)
+    each = chance.sample(each, len(each))
+    return settle(each, [chance.choice(flushes) for _ in each])
+
+
+def parted(name: str) -> list[ResourceSpans]:
+    """The recorded spans, one each."""
     sent = ExportTraceServiceRequest.FromString((HERE / f"{name}.pb").read_bytes())
-    one_each = [
+    return [
         ResourceSpans(resource=group.resource, scope_spans=[ScopeSpans(scope=scope.scope, spans=[one])])
         for group in sent.resource_spans
         for scope in group.scope_spans
         for one in scope.spans
     ]
-    chance = random.Random(seed)
-    parts = [ExportTraceServiceRequest() for _ in range(chance.randint(2, 3))]
-    for one in chance.sample(one_each, len(one_each)):
-        chance.choice(parts).resource_spans.append(one)
-    came = max(one.scope_spans[0].spans[0].end_time_unix_nano for one in one_each) // 1000 + 1_000_000
-    told = [message(part, offset=n, received_at_us=came) for n, part in enumerate(parts)]
-    flushes = [rows_of([one]).select(SPANS.names) for one in told]
-    return [row for row in settled(flushes).to_pylist() if row["billable"]]
+
+
+def settle(each: Sequence[ResourceSpans], flushes: Sequence[int]) -> list[dict[str, Any]]:
+    """What is billed at settlement where each span came with the flush of that number."""
+    parts = {number: ExportTraceServiceRequest() for number in sorted(set(flushes))}
+    for one, number in zip(each, flushes, strict=True):
+        parts[number].resource_spans.append(one)
+    came = max(one.scope_spans[0].spans[0].end_time_unix_nano for one in each) // 1000 + 1_000_000
+    told = [message(part, offset=n, received_at_us=came) for n, part in enumerate(parts.values())]
+    lake = settled([rows_of([one]).select(SPANS.names) for one in told])
+    return [row for row in lake.to_pylist() if row["billable"]]

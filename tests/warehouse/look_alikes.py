@@ -8,6 +8,10 @@ from typing import Any
 from tests.warehouse.scenes import FAILED, NATIVE, REQUEST, USAGE, WRAPPED, record
 from tests.warehouse.told import START, span, tool
 
+SHORT = {"request_model": "claude-sonnet-4-6"}
+BEDROCKS = {"request_model": "us.anthropic.claude-sonnet-4-6"}
+BOTO3 = {"convention": "openllmetry", "scope_name": "opentelemetry.instrumentation.bedrock"}
+
 APART: dict[str, list[dict[str, Any]]] = {
     "sequential calls": [span(f"s{n}", "root", at=200 * n, request_model="m", **USAGE) for n in range(4)],
     "concurrent calls": [span(f"s{n}", "root", at=n, request_model="m", **USAGE) for n in range(4)],
@@ -162,6 +166,31 @@ APART: dict[str, list[dict[str, Any]]] = {
         record("usage", at=300, took=177, **USAGE),
         span("next", at=301, ms=600, stream=True, request_model="gpt-4o-mini", **USAGE),
     ],
+    "an answer that was not counted and the usage record of a stream": [
+        span("answer", trace="r", scope_version="5.2.0", finish_reason="stop", **REQUEST | {"stream": None}),
+        record("usage", at=900, took=277, scope_version="5.2.0", **USAGE),
+    ],
+    "likewise where logfire did not tell why an answer ended, but of a request that it streams": [
+        span("answer", trace="r", scope_version="4.20.0", **REQUEST | {"stream": None}),
+        record("usage", at=900, took=277, scope_version="4.20.0", **USAGE),
+    ],
+    "a call at Bedrock by a name that boto3's instrumentation has shortened, and one at the maker's by that name": [
+        span("a", "root", ms=180, provider="aws.bedrock", **BOTO3 | SHORT | USAGE),
+        span("b", "root", at=4, ms=182, provider="anthropic", convention="pydantic_ai", **SHORT | USAGE),
+    ],
+    "a call at Bedrock and one that LiteLLM's raw copy tells, which names no model that was asked for": [
+        span("a", "root", ms=160, provider="aws.bedrock", convention="openinference", **BEDROCKS | USAGE),
+        span(
+            "b",
+            "root",
+            at=2,
+            ms=155,
+            provider="anthropic",
+            convention="litellm_v1",
+            response_model=SHORT["request_model"],
+            **USAGE,
+        ),
+    ],
     "a stream and a usage record of another model": [
         span("request", trace="r", **REQUEST),
         record("usage", at=280, took=277, request_model="gpt-4o"),
@@ -202,3 +231,24 @@ APART["calls of two messages with API keys of two tenants"] = beside(
     {"tenant": "acme", "_tenant_rank": 0, "principal": "acme-prod"},
     {"tenant": "globex", "_tenant_rank": 0, "principal": "globex-prod", "source_offset": 8},
 )
+
+
+def linked(one: dict[str, Any], other: dict[str, Any]) -> list[dict[str, Any]]:
+    """Two calls at once, each told by an instrumentation of its own; a third one tells what both might be."""
+    told = {"request_model": "gpt-oss-120b", "source_offset": 7, **USAGE}
+    return [
+        span("a", "root", ms=300, convention="openinference", scope_name="one", **told | one),
+        span("b", "root", at=1, ms=298, convention="openllmetry", scope_name="third", **told),
+        span("c", "root", at=2, ms=300, convention="pydantic_ai", scope_name="other", **told | other),
+    ]
+
+
+LINKED = {
+    f"of two calls at odds over {name} a third instrumentation tells one": linked({name: one}, {name: other})
+    for name, one, other in (
+        ("user_id", "ann", "bob"),
+        ("task_id", "T-1", "T-2"),
+        ("provider", "groq", "together_ai"),
+        ("cached_input_tokens", 1024, 512),
+    )
+}

@@ -7,6 +7,13 @@ from typing import Any
 from tests.warehouse.told import span, tool
 
 USAGE = {"input_tokens": 1200, "cached_input_tokens": 1024, "output_tokens": 345}
+ASKED = {"convention": "openllmetry", "request_model": "us.anthropic.claude-sonnet-4-5-20250929-v1:0"}
+ANSWERED = {
+    "convention": "openinference",
+    "scope_name": "openinference.instrumentation.anthropic",
+    "request_model": "claude-sonnet-4-5",
+}
+BOTO3 = "opentelemetry.instrumentation.botocore.bedrock-runtime"
 FAILED = {"status": "error", "error_class": "rate_limit"}
 NATIVE = {"convention": "anthropic_sdk_native", "request_model": "claude-sonnet-4-5"}
 WRAPPED = {"convention": "openllmetry", "request_model": "claude-sonnet-4-5"}
@@ -123,6 +130,44 @@ SCENES: dict[str, tuple[list[dict[str, Any]], dict[str, str]]] = {
         ],
         {"outer": "wraps_call>sdk", "leaf": "same_response>sdk", "sdk": "billed"},
     ),
+    "two instrumentations of AnthropicBedrock tell of one call, though one names the answer's model alone": (
+        [
+            span(
+                "a",
+                ms=260,
+                provider="aws.bedrock",
+                scope_name="opentelemetry.instrumentation.anthropic",
+                **ASKED,
+                **USAGE,
+            ),
+            span(
+                "b",
+                trace="u",
+                at=1,
+                ms=258,
+                provider="anthropic",
+                response_model="claude-sonnet-4-5",
+                **ANSWERED,
+                **USAGE,
+            ),
+        ],
+        {"a": "billed", "b": "same_call>a"},
+    ),
+    "a framework that shortens a name of Bedrock's tells of the call that boto3's instrumentation saw there": (
+        [
+            span(
+                "a",
+                "root",
+                ms=300,
+                provider="aws.bedrock",
+                convention="pydantic_ai",
+                request_model="claude-sonnet-4-5",
+                **USAGE,
+            ),
+            span("b", "root", at=1, ms=298, provider="aws.bedrock", **ASKED | {"scope_name": BOTO3}, **USAGE),
+        ],
+        {"a": "billed", "b": "same_call>a"},
+    ),
     "an SDK's own span and an instrumentor's are one call though nothing links them": (
         [span("sdk", at=1, ms=27, **NATIVE, **FAILED), span("wrap", trace="u", ms=35, **WRAPPED, **FAILED)],
         {"sdk": "same_call>wrap", "wrap": "billed"},
@@ -166,6 +211,13 @@ SCENES: dict[str, tuple[list[dict[str, Any]], dict[str, str]]] = {
             *(record(f"r{n}", n * 600, 100, **USAGE) for n in (1, 2)),
         ],
         {"q1": "billed", "q2": "split_stream>r2", "q3": "split_stream>r1", "r1": "billed", "r2": "billed"},
+    ),
+    "likewise where the request leaves out that it streams, as logfire's do from 4.23 on": (
+        [
+            span("q", trace="q", **REQUEST | {"stream": None, "scope_version": "5.2.0"}),
+            record("r", at=900, took=100, scope_version="5.2.0", **USAGE),
+        ],
+        {"q": "split_stream>r", "r": "billed"},
     ),
     "an older logfire hangs the record below the span that read the stream": (
         [

@@ -125,10 +125,14 @@ def test_a_stream_that_is_read_late_is_found_in_another_trace_and_flush(tmp_path
     assert world.total()[0] == 1
 
 
-def test_the_halves_of_a_stream_without_a_parent_are_found_however_late_it_is_read(tmp_path: Path):
+@pytest.mark.parametrize("told", [{}, {"stream": None, "scope_version": "5.2.0"}])
+def test_the_halves_of_a_stream_without_a_parent_are_found_however_late_it_is_read(
+    told: dict[str, Any], tmp_path: Path
+):
+    of_record = {"request_model": REQUEST["request_model"], "scope_version": told.get("scope_version")}
     world = World(tmp_path)
-    world.flush([span("q", trace="q", **REQUEST)])
-    world.flush([record("r", 2600, 600, **USED | {"request_model": REQUEST["request_model"]})], partition=1)
+    world.flush([span("q", trace="q", **REQUEST | told)])
+    world.flush([record("r", 2600, 600, **USED | of_record)], partition=1)
 
     world.settle()
 

@@ -36,6 +36,13 @@ CREATE TEMP MACRO family_of(model) AS regexp_replace(
 CREATE TEMP MACRO hangs_by_reader(scope_version) AS
     coalesce(regexp_matches(scope_version, '^(?:[0-3]|4\.(?:\d|1[0-6]))\.'), false);
 
+-- Whether a request of logfire's streams: from 4.23 on it leaves that out; by then what it was answered has an id and an end.
+CREATE TEMP MACRO may_stream(stream, scope_version, finish_reason, response_id) AS coalesce(
+    stream,
+    regexp_matches(scope_version, '^(?:4\.(?:2[3-9]|[3-9]\d)|[5-9]|[1-9]\d)\.') AND finish_reason IS NULL AND response_id IS NULL,
+    false
+);
+
 -- An id that was made for one response; NULL where it is a counter, a dice roll (Ollama: chatcmpl-417), a word or a row
 -- of equal signs. vLLM numbers the parts of a response behind its id.
 -- Who asked vLLM knows the id without what it adds on its own spans (asked_id): before it the number of a choice, behind

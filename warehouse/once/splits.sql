@@ -10,7 +10,8 @@
 -- minute before. Where a flush has given the request of one record to a later one, a settlement has the earlier record left and
 -- the request of the later one, both within the stream that was made: they are put together too.
 -- A request may stand for a call that is told in full inside it (an SDK's own span): then that call is billed, and the
--- record tells it again. So may a record that a flush has put to another instrumentation's span, before its request came.
+-- record tells it again, also one that a flush has put to the request before. So may a record that a flush has put to another
+-- instrumentation's span, before its request came.
 CREATE TEMP TABLE split AS
 WITH RECURSIVE
 asked AS (
@@ -22,7 +23,7 @@ asked AS (
     ), f.last AS inner_call
     FROM stands_for AS f
     JOIN span AS s ON s.row = f.row
-    WHERE s.is_call AND (s.usage_rank IS NULL OR s.is_usage_record) AND NOT EXISTS (  -- else a flush has given it its record
+    WHERE s.is_call AND (s.usage_rank IS NULL OR s.stream OR s.is_usage_record) AND NOT EXISTS (  -- else a flush has given it its record
         FROM span AS r WHERE r.ledger = s.ledger AND r.span_id = s.successor_id AND r.convention = s.convention
     )
     WINDOW of_call AS (PARTITION BY f.last, s.teller)
@@ -86,7 +87,8 @@ apart AS (
             THEN trace_id END AS own_trace
     FROM stream
     WHERE (is_hung OR parent_span_id IS NULL)
-        AND CASE WHEN is_usage_record THEN inner_call IS NULL ELSE stream AND usage_rank IS NULL END
+        AND CASE WHEN is_usage_record THEN inner_call IS NULL
+            ELSE usage_rank IS NULL AND may_stream(stream, scope_version, finish_reason, response_id) END
         AND row NOT IN (SELECT unnest([request, record]) FROM pick WHERE chosen)
     WINDOW of_trace AS (PARTITION BY ledger, trace_id, teller, service, kind, request_model, tenant)
 ),
@@ -125,6 +127,12 @@ FROM (
     SELECT request, record, inner_call FROM pick WHERE chosen
     UNION ALL
     SELECT last, row, last_inner FROM closed WHERE closes AND at_us <= last_us + 30_000_000
+    UNION ALL
+    SELECT s.row, r.row, f.last  -- a flush has put them together, and had not what is told inside the request
+    FROM stands_for AS f
+    JOIN span AS s ON s.row = f.row
+    JOIN told_once AS r ON r.ledger = s.ledger AND r.span_id = s.successor_id AND r.convention = s.convention
+    WHERE r.has_request AND f.last <> r.row
     UNION ALL
     SELECT c.row, r.row, c.inner_call
     FROM spare AS r

@@ -42,6 +42,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "spoken": ("twins",),
     "party": ("twins",),
     "met": ("party",),
+    "odds": ("met",),
     "near": ("met",),
     "above": ("near",),
     "paired": ("near",),

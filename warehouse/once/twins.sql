@@ -8,8 +8,7 @@
 -- not below two requests or jobs (spans that are none of GenAI, or that are not here). Sequential calls never lie within
 -- each other; calls of one instrumentation are no twins, nor are two of which one was told by the other's instrumentation,
 -- nor two that went through two client libraries, or are put together with two that did.
--- Only who sees boto3's requests leaves parts of Bedrock's names out: what another one asked by its maker's name was not asked there.
--- Nor are two that contradict each other (`at_odds`): where they name two providers that one call may have (providers.sql),
+-- Nor are two that contradict each other, or that a third one links who do (`contradict`). Where they name two providers that one call may have (providers.sql),
 -- they must truly overlap, for a refusal here and the attempt elsewhere after it take milliseconds, and tell no two hosts.
 CREATE TEMP MACRO why_ended(finish_reason) AS  -- a model that asks for tools has stopped, as Gemini has it
     CASE WHEN finish_reason = 'tool_calls' THEN 'stop' ELSE finish_reason END;
@@ -24,6 +23,30 @@ CREATE TEMP MACRO at_odds(a, b) AS NOT coalesce(a.session_id = b.session_id OR a
     OR NOT coalesce(a.feature = b.feature OR a.feature_standing <> b.feature_standing, true)
     OR NOT coalesce(why_ended(a.finish_reason) = why_ended(b.finish_reason), true)
     OR NOT coalesce(a.some_cached = b.some_cached, true);
+
+-- Who asked Bedrock is not who asked the maker by the maker's name. A name that may be the answer's says nothing beside another
+-- instrumentation of the same library: AnthropicBedrock's answers are named as Anthropic's.
+CREATE TEMP MACRO asks_elsewhere(a, b) AS a.asks_bedrock AND b.asks_maker
+    AND NOT coalesce(b.model_may_be_copy AND a.library = b.library, false);
+
+-- What is told of one call by two never contradicts itself so, nor what is told by two whom a third one links.
+CREATE TEMP MACRO contradict(a, b) AS list_has_any(a.tellers, b.tellers)
+    OR (a.has_id AND b.has_id)
+    OR coalesce(a.service <> b.service, false)
+    OR coalesce(a.library <> b.library, false)
+    OR NOT may_be_said_of_one(a.provider, a.word_kind, b.provider, b.word_kind)
+    OR asks_elsewhere(a, b) OR asks_elsewhere(b, a)
+    OR NOT coalesce(
+        a.some_input = b.some_input
+        OR (b.kept_part = 0 AND a.some_input - a.kept_part = b.some_input)
+        OR (a.kept_part = 0 AND b.some_input - b.kept_part = a.some_input), true
+    )
+    OR NOT coalesce(
+        a.some_output = b.some_output
+        OR (b.thought_part = 0 AND a.some_output - a.thought_part = b.some_output)
+        OR (a.thought_part = 0 AND b.some_output - b.thought_part = a.some_output), true
+    )
+    OR at_odds(a, b);
 
 -- The first chunk of a stream that `a` had handed over came while `b` ran.
 CREATE TEMP MACRO heard_in(a, b) AS a.stream AND b.stream
@@ -68,8 +91,10 @@ told AS (
 SELECT
     *, CASE WHEN has_request THEN read_us ELSE started_us END AS taken_us,  -- when its stream was taken over
     kind_of_word(provider, server_address) AS word_kind, coalesce(asked_model, given_model) AS asked,
-    is_bedrocks_name(request_model) AS is_bedrocks,
-    request_model IS NOT NULL AND NOT is_bedrocks_name(request_model) AND library IS DISTINCT FROM 'boto3' AS is_of_maker
+    is_bedrocks_name(request_model) OR coalesce(provider = 'aws.bedrock' AND library IN ('boto3', 'litellm'), false)
+        AS asks_bedrock,
+    NOT is_bedrocks_name(request_model) AND provider IS DISTINCT FROM 'aws.bedrock' AND library IS DISTINCT FROM 'boto3'
+        AND (request_model IS NOT NULL OR library IS NOT DISTINCT FROM 'litellm') AS asks_maker
 FROM told
 WHERE coalesce(asked_model, given_model) IS NOT NULL AND has_time AND row NOT IN (SELECT row FROM split);
 
@@ -115,6 +140,15 @@ JOIN party AS b
     AND heard_in(a, b)
 WHERE a.late_chunk_us IS NOT NULL;
 
+-- Whom each one met and contradicts.
+CREATE TEMP TABLE odds AS
+WITH pair AS (
+    SELECT one, other FROM met JOIN party AS a ON a.row = met.one JOIN party AS b ON b.row = met.other WHERE contradict(a, b)
+)
+SELECT row, list(other) AS against
+FROM (SELECT one AS row, other FROM pair UNION ALL SELECT other, one FROM pair)
+GROUP BY row;
+
 -- Among equals the first of one teller is the first of the other: counted among those only that may be twins.
 CREATE TEMP TABLE near AS
 SELECT
@@ -147,10 +181,7 @@ FROM (
     FROM met
     JOIN party AS a ON a.row = met.one
     JOIN party AS b ON b.row = met.other
-    WHERE NOT (a.has_id AND b.has_id)
-        AND may_be_said_of_one(a.provider, a.word_kind, b.provider, b.word_kind)
-        AND coalesce(a.library = b.library, true)
-        AND NOT (a.is_bedrocks AND b.is_of_maker) AND NOT (b.is_bedrocks AND a.is_of_maker)
+    WHERE NOT contradict(a, b)
         AND (a.status = 'error') = (b.status = 'error')
         AND (a.service IS NOT DISTINCT FROM b.service OR a.status IS DISTINCT FROM 'error')
         AND (
@@ -172,18 +203,6 @@ FROM (
             abs(a.started_us - b.started_us) <= 250_000 OR abs(a.ended_us - b.ended_us) <= 250_000
             OR heard_in(a, b) OR heard_in(b, a)
         )
-        AND coalesce(
-            a.some_input = b.some_input
-            OR (b.kept_part = 0 AND a.some_input - a.kept_part = b.some_input)
-            OR (a.kept_part = 0 AND b.some_input - b.kept_part = a.some_input), true
-        )
-        AND coalesce(
-            a.some_output = b.some_output
-            OR (b.thought_part = 0 AND a.some_output - a.thought_part = b.some_output)
-            OR (a.thought_part = 0 AND b.some_output - b.thought_part = a.some_output), true
-        )
-        AND NOT at_odds(a, b)
-        AND NOT list_has_any(a.tellers, b.tellers)
 );
 
 -- The spans above those of `near` that do not stand below the same span.
@@ -203,7 +222,8 @@ WITH RECURSIVE up AS (
 SELECT row, parent_span_id AS span_id, bool_or(is_job) OVER (PARTITION BY row) AS below_job FROM up;
 
 -- Those who tell of one call make a group, which grows by the pairs that fit best first: it has at most one span of each
--- instrumentation, one that got a response id, and one client library. `paired`: those of a group that may be one call.
+-- instrumentation, one that got a response id, and one client library, and no two that contradict each other.
+-- `paired`: those of a group that may be one call.
 CREATE TEMP TABLE paired AS
 WITH RECURSIVE
 edge AS (
@@ -226,8 +246,11 @@ met_by AS (  -- from either side
 grown AS (
     SELECT
         one, other, place, one AS one_group, other AS other_group, one_by, other_by,
-        one_has_id, other_has_id, one_library, other_library
+        one_has_id, other_has_id, one_library, other_library, [one] AS one_rows, [other] AS other_rows,
+        coalesce(a.against, []) AS one_against, coalesce(b.against, []) AS other_against
     FROM met_by
+    LEFT JOIN odds AS a ON a.row = one
+    LEFT JOIN odds AS b ON b.row = other
     UNION ALL
     SELECT *
     FROM (
@@ -240,7 +263,11 @@ grown AS (
             one_has_id OR coalesce(bool_or(other_has_id) FILTER (chosen) OVER of_one, false) AS one_has_id,
             other_has_id OR coalesce(bool_or(one_has_id) FILTER (chosen) OVER of_other, false) AS other_has_id,
             coalesce(one_library, any_value(other_library) FILTER (chosen) OVER of_one) AS one_library,
-            coalesce(other_library, any_value(one_library) FILTER (chosen) OVER of_other) AS other_library
+            coalesce(other_library, any_value(one_library) FILTER (chosen) OVER of_other) AS other_library,
+            one_rows || coalesce(any_value(other_rows) FILTER (chosen) OVER of_one, []) AS one_rows,
+            other_rows || coalesce(any_value(one_rows) FILTER (chosen) OVER of_other, []) AS other_rows,
+            one_against || coalesce(any_value(other_against) FILTER (chosen) OVER of_one, []) AS one_against,
+            other_against || coalesce(any_value(one_against) FILTER (chosen) OVER of_other, []) AS other_against
         FROM (
             SELECT *,
                 place = min(place) OVER (PARTITION BY one_group) AND place = min(place) OVER (PARTITION BY other_group)
@@ -252,6 +279,7 @@ grown AS (
     )
     WHERE one_group = other_group OR NOT (
         list_has_any(one_by, other_by) OR (one_has_id AND other_has_id) OR coalesce(one_library <> other_library, false)
+        OR list_has_any(one_rows, other_against)
     )
 )
 SELECT one, other FROM grown WHERE one_group = other_group;

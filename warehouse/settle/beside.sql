@@ -10,6 +10,7 @@ WITH call AS (
         SELECT
             trace_id, span_id, parent_span_id, record, tenant, coalesce(service, '') AS service, kind, request_model,
             convention, teller, billable, stream, is_counted, is_fresh, duration_ms,
+            may_stream(stream, scope_version, finish_reason, response_id) AS may_stream,
             is_record_of_usage(convention, duration_ms, started_at, ended_at) AS is_usage_record,
             epoch_us(started_at) AS started_us, epoch_us(ended_at) AS ended_us, epoch_us(late_chunk_at) AS late_chunk_us
         FROM kept
@@ -22,7 +23,7 @@ half AS (
     SELECT
         *, CASE WHEN is_usage_record THEN started_us ELSE ended_us END AS at_us
     FROM call
-    WHERE convention = 'logfire' AND billable AND (is_usage_record OR (stream AND NOT is_counted))
+    WHERE convention = 'logfire' AND billable AND (is_usage_record OR (may_stream AND NOT is_counted))
         AND parent_span_id IS NULL
 ),
 open AS (

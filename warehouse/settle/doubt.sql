@@ -5,7 +5,7 @@ SELECT
     trace_id, span_id, parent_span_id, tenant, service, kind_of(operation) AS kind, request_model, billable, suppressed_by,
     spans.stream, convention, coalesce(input_tokens, output_tokens) IS NOT NULL AS is_counted,
     coalesce(scope_name, nullif(concat_ws(' ', convention, scope_version), '')) AS teller,
-    started_at, ended_at, duration_ms, late_chunk_at, response_id,
+    scope_version, started_at, ended_at, duration_ms, late_chunk_at, finish_reason, response_id,
     hour_of(ended_at) AS hour,
     coalesce(number, source_partition::BIGINT + 1_000_000) * 4_398_046_511_104 + source_offset AS record,
     coalesce(source_offset >= first_offset AND received_at >= first_at AND ended_at >= getvariable('fresh_from'), false)
