@@ -66,6 +66,7 @@ def main() -> int:
             return 1
         if done % 10_000 == 0:
             print(f"{done + BATCH} payloads, no disagreement, {time.monotonic() - started:.0f} s", flush=True)
+    print(f"all {asked.payloads} payloads, no disagreement, {time.monotonic() - started:.0f} s")
     return 0
 
 
