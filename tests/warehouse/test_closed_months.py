@@ -18,7 +18,7 @@ from tests.warehouse.settling import HOW, World, book, outcome
 from tests.warehouse.told import START, span
 from warehouse.allocation import Dimensions, charge_back
 from warehouse.planning import REPORTS, Plans
-from warehouse.reader import ALL, Warehouse
+from warehouse.reader import ALL, Warehouse, WarehouseSnapshot
 from warehouse.settle import close_month, reprice
 
 UTC = dt.UTC
@@ -90,9 +90,13 @@ def verdicts(dice: random.Random, moment: dt.datetime) -> list[dict[str, Any]]:
     ]
 
 
-def report(world: World, name: str, **params: Any) -> list[dict[str, Any]]:
+def look(world: World) -> WarehouseSnapshot:
+    """The lake as it is now."""
+    return Warehouse(world.settings).snapshot()
+
+
+def report(snapshot: WarehouseSnapshot, name: str, **params: Any) -> list[dict[str, Any]]:
     """What `spanledger report NAME` says."""
-    snapshot = Warehouse(world.settings).snapshot()
     if name == "chargeback":
         return charge_back(snapshot, ALL, Dimensions(), **params | {"by": "tenant"}).to_pylist()
     if name in REPORTS:
@@ -101,8 +105,8 @@ def report(world: World, name: str, **params: Any) -> list[dict[str, Any]]:
     return rows
 
 
-def months(world: World, name: str, by: str, stretches: Sequence[Any]) -> list[list[dict[str, Any]]]:
-    rows = [report(world, name, by=by, start=start, end=end) for start, end in stretches]
+def months(snapshot: WarehouseSnapshot, name: str, by: str, stretches: Sequence[Any]) -> list[list[dict[str, Any]]]:
+    rows = [report(snapshot, name, by=by, start=start, end=end) for start, end in stretches]
     if name == "forecast":  # how much history there is, and of whom, goes on
         names = ["spent_usd", *filter(None, by.split(","))]
         return [[{key: row[key] for key in names} for row in some if row["spent_usd"]] for some in rows]
@@ -143,9 +147,10 @@ def test_reports_of_a_closed_month_say_what_they_said_whatever_comes_later(seed:
     said: dict[str, list[Any]] = {}
     was_closed = 0
     for closed in stories(seed, world):
+        snapshot = look(world)
         for place, name in enumerate(SUMS, start=3 * seed):
             by = BY[place % len(BY)]
-            now = months(world, name, by, MONTHS)
+            now = months(snapshot, name, by, MONTHS)
             before = said.get(name)
             if before is not None and closed == was_closed:
                 assert now[:closed] == before[:closed], name
@@ -160,15 +165,16 @@ def test_months_add_up_to_the_books_whatever_was_closed(seed: int, tmp_path: Pat
     for _ in stories(seed, world):
         pass
 
+    snapshot = look(world)
     for place, (name, measures) in enumerate(SUMS.items(), start=3 * seed):
         by = BY[place % (len(BY) - 1)]
         if name == "forecast" or (name == "variance" and by):
             continue
-        rows = [row for month in months(world, name, by, MONTHS) for row in month]
-        (whole,) = months(world, name, by, [(OCTOBER, JANUARY)])
+        rows = [row for month in months(snapshot, name, by, MONTHS) for row in month]
+        (whole,) = months(snapshot, name, by, [(OCTOBER, JANUARY)])
         for measure in measures:
             assert total(rows, measure) == total(whole, measure), (name, measure)
-    assert total(months(world, "settled-spend", "", [(None, None)])[0], "cost_usd") == world.total()[1]
+    assert total(months(snapshot, "settled-spend", "", [(None, None)])[0], "cost_usd") == world.total()[1]
 
 
 def total(rows: Sequence[dict[str, Any]], name: str) -> Decimal:
@@ -186,7 +192,10 @@ def test_a_late_outcome_of_a_closed_month_counts_in_the_open_one(tmp_path: Path)
     names = ("tasks", "successful_tasks", "unknown_tasks", "calls", "cost_usd")
 
     october, november, both = (
-        [tuple(row[name] for name in names) for row in report(world, "cost-per-successful-task", start=start, end=end)]
+        [
+            tuple(row[name] for name in names)
+            for row in report(look(world), "cost-per-successful-task", start=start, end=end)
+        ]
         for start, end in (MONTHS[0], MONTHS[1], (OCTOBER, DECEMBER))
     )
 

@@ -156,6 +156,9 @@ def test_an_answer_holds_what_the_scope_allows(anywhere: LakeSettings):
 BILL = span(7, tenant="acme", cost_usd=None, price_status="unpriced_model", usage_semantics="as_is+some_rule")
 
 
+PRICED = span(200, cost_usd=Decimal(1), price_status="priced", price_version="book")
+
+
 def tell(lake: Lake, app_id: str, tenant: str | None, spans: int) -> None:
     """Commit one stream whose every table speaks of one tenant, at noon; and an incident of it."""
     part = stretch(0, spans, app_id)
@@ -163,7 +166,10 @@ def tell(lake: Lake, app_id: str, tenant: str | None, spans: int) -> None:
     sample = {"series": app_id, "tenant": tenant, "service": "meter", "model": "m", "token_type": "input"}
     told = {
         "usage": [usage(tenant=tenant, feature="chat", calls=spans)],
-        "spans": [BILL | {"span_id": bytes([n] * 8), "tenant": tenant} for n in range(spans)],
+        "spans": [
+            *(BILL | {"span_id": bytes([n] * 8), "tenant": tenant} for n in range(1, spans)),
+            PRICED | {"trace_id": bytes([spans] * 16), "tenant": tenant},
+        ],
         "safety": [minute | {"category": "pii", "action": "blocked", "events": spans, "checked_calls": 0}],
         "token_samples": [sample | {"sampled_at": NOON, "counted_since": NOON, "cumulative": True, "tokens": spans}],
         "outcomes": [

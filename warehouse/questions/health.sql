@@ -88,8 +88,9 @@ all_ AS (
         greatest(0, least(35, (bucket_.index + 19) // 20))::INTEGER AS bin, bucket_.count::DOUBLE AS amount
     FROM buckets
 )
-SELECT make_timestamptz(epoch_us(moment) // ($every * 1_000_000) * ($every * 1_000_000)) AS slot,
+SELECT make_timestamptz(epoch_us(moment) // ($every::BIGINT * 1_000_000) * ($every::BIGINT * 1_000_000)) AS slot,
     tenant, feature, provider, model, measure, bin, sum(amount) AS amount
 FROM all_
 WHERE amount <> 0
 GROUP BY ALL
+ORDER BY slot, tenant, feature, provider, model, measure, bin
