@@ -1,8 +1,9 @@
 """What health alerts remember: folds trained up to an hour ago, and what the minutes after say.
 
 At start the folds are trained from the ledger, in blocks of five minutes, and then go on with time. The minutes that
-may still change are never trained on: a copy is folded over them at every look. What comes more than an hour late
-teaches nothing here: a share is not moved by it. What has been told is taken from the journal alone.
+may still change are never trained on: a copy is folded over them at every look. What comes later teaches nothing here,
+as a share is hardly moved by it; where it comes to a twentieth of what was learnt (a backlog, a history that is
+loaded), all is learnt anew, and nothing begins meanwhile. What has been told is taken from the journal alone.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
@@ -24,11 +25,13 @@ from alerts.health.silence import Silence
 from alerts.health.table import BY_NAME, CALLS, FAMILIES, SILENCE
 from alerts.health.troubles import Trouble, Troubles
 from alerts.ledger import Ledger
-from alerts.minutes import DAY_MINUTES, MINUTE_S, day_start, to_minute, to_time
+from alerts.minutes import DAY_MINUTES, MINUTE_S, day_start, minute_of, to_minute, to_time
 from alerts.signals.arrays import Bools, Floats
 
 MOST_DAYS = 10
 """Of history: more would be forgotten anyway."""
+LATE_SHARE, LATE_LEAST = 0.05, 100
+"""Calls that came late, as a share of those that were learnt and at least, of which all is learnt anew."""
 
 
 class Body:
@@ -89,20 +92,44 @@ class Vitals:
     def __init__(self, budget: float, *, days: int) -> None:
         self.until: int | None = None
         self.body = Body(bar_for(budget))
+        self.is_anew = False
+        self._bar = bar_for(budget)
         self._horizon = timedelta(days=min(days, MOST_DAYS))
+        self._calls: dict[date, float] = {}
 
     def train(self, ledger: Ledger, until: int) -> int:
-        """Up to the last block that ends by ``until``, which is returned."""
+        """Up to the last block that ends by ``until``, which is returned; ``is_anew``: because much has come late."""
         until -= until % LEARN_EVERY
+        self.is_anew = self._has_grown(ledger)
+        if self.is_anew:
+            self.until, self.body, self._calls = None, Body(self._bar), {}
         if self.until is None:
-            self.until = day_start(to_minute(to_time(until) - self._horizon))
+            self.until = self._first_day(until)
         while self.until < until:
             end = min(day_start(self.until) + DAY_MINUTES, until)
             rows = ledger.health(to_time(self.until), to_time(end), every_s=LEARN_EVERY * MINUTE_S)
+            self._count(to_time(self.until).date(), rows)
             for blocks in self.body.blocks(rows, self._first_of(rows, end), end, LEARN_EVERY):
                 self.body.step(blocks)
             self.until = end
         return self.until
+
+    def _first_day(self, until: int) -> int:
+        return day_start(to_minute(to_time(until) - self._horizon))
+
+    def _count(self, day: date, rows: pa.Table) -> None:
+        came = pc.sum(rows.filter(pc.equal(rows["measure"], "calls"))["amount"], min_count=0).as_py()
+        self._calls[day] = self._calls.get(day, 0.0) + came
+
+    def _has_grown(self, ledger: Ledger) -> bool:
+        """Whether the days that were learnt hold much more by now."""
+        if self.until is None:
+            return False
+        first = self._first_day(self.until)
+        self._calls = {day: calls for day, calls in self._calls.items() if minute_of(day) >= first}
+        standing = sum(total.calls for total in ledger.days(to_time(first), to_time(self.until)).values())
+        learnt = sum(self._calls.values())
+        return standing - learnt > max(LATE_SHARE * learnt, LATE_LEAST)
 
     def _first_of(self, rows: pa.Table, end: int) -> int:
         """Where to go on; nothing is learnt of the time before anything came."""

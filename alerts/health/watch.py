@@ -48,7 +48,7 @@ class Watch:
             rows,
             troubles_of(mine, first, (*self._calendar, *silences)),
             end,
-            open_from=to_minute(now) - age,
+            open_from=end if self._vitals.is_anew else to_minute(now) - age,
             calm={name: self._calm(one.updates) for name, one in mine.items()} | {"": self._calm(0)},
         )
         return draft_health_events(judged, mine, signature)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 
 import numpy as np
@@ -17,7 +18,7 @@ from alerts.health.table import SILENCE
 from alerts.health.watch import Watch
 from alerts.incidents import EXPECTED, FEEDBACK, OPENED, RESOLVED, UPDATED, Event, from_table, incidents_of, to_table
 from alerts.judge import Signature
-from alerts.ledger import MemoryLedger
+from alerts.ledger import MemoryLedger, Total
 from alerts.lookout import Lookout, StepReport
 from alerts.minutes import to_time
 from alerts.people import say
@@ -49,6 +50,18 @@ def ledger_of(*tables: pa.Table) -> MemoryLedger:
     for table in tables:
         ledger.add_health(table)
     return ledger
+
+
+class Filling(MemoryLedger):
+    """A ledger whose days hold what health has of them."""
+
+    def days(self, start: datetime, end: datetime) -> dict[date, Total]:
+        rows = self.health(start, end, every_s=60).to_pylist()
+        calls: dict[date, int] = {}
+        for row in rows:
+            if row["measure"] == "calls":
+                calls[row["slot"].date()] = calls.get(row["slot"].date(), 0) + int(row["amount"])
+        return {day: Total(calls=count, cost_usd=Decimal(0)) for day, count in calls.items()}
 
 
 def look(one: Lookout, ledger: MemoryLedger, minute: int, second: int = 50) -> StepReport:
@@ -260,3 +273,18 @@ def test_health_can_be_switched_off():
     ledger = ledger_of(day(), burst(10))
 
     assert watch(lookout(ledger, health=False), ledger, range(LIVE, LIVE + 10)) == []
+
+
+def test_a_history_that_is_still_being_loaded_is_learnt_anew_and_opens_nothing():
+    ledger, odd = Filling(), {"unpriced": 1.0}
+    ledger.add_health(steady(np.random.default_rng(5), range(FIRST, FIRST + 60), calls=20))
+    one = lookout(ledger)
+    first = watch(one, ledger, range(LIVE, LIVE + 1))
+    ledger.add_health(steady(np.random.default_rng(5), range(FIRST + 60, LIVE + 60), calls=20))
+    ledger.add_health(steady(np.random.default_rng(7), range(FIRST, LIVE + 60), calls=3, shares=odd, leaf=MINI))
+
+    told = watch(one, ledger, range(LIVE + 1, LIVE + 30))
+
+    assert (first, told) == ([], [])
+    ledger.add_health(burst(8, start=LIVE + 60))
+    assert (f"errors_{RATE_LIMIT.removeprefix('error ')}", OPENED) in watch(one, ledger, range(LIVE + 60, LIVE + 69))
