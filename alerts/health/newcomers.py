@@ -140,11 +140,11 @@ def _explains(known: Newcomer, mine: pl.DataFrame) -> bool:
 
 
 def _is_told(one: Newcomer, incident: Incident) -> bool:
-    """Whether an open incident about money names what is new."""
+    """Whether an incident about money that is open, or has opened since it is there, names what is new."""
     named = incident.opened.scope.as_dict()
     value = one.scope.as_dict()[one.kind]
     return (
-        incident.is_open
+        (incident.is_open or incident.opened.opened_at.date() >= one.first)
         and incident.opened.excess_usd > 0
         and one.kind in named
         and named[one.kind] == value

@@ -11,9 +11,12 @@ import numpy as np
 from alerts.signals.arrays import Floats, Numbers
 from alerts.signals.causes import Contributor, Scope, is_within
 from alerts.signals.fold import HOUR, Odd
-from alerts.signals.kinds import PRICE, TOKENS
+from alerts.signals.kinds import CALLS, PRICE, SPEND, TOKENS
 from alerts.signals.leaves import Leaf, Leaves
 from alerts.signals.windows import LONGEST, MINUTES, PIECE
+
+STILL = 0.5
+"""Part of the excess of its opening that its window must still hold where longer ones alone are odd."""
 
 Whose = tuple[str, str | None, str | None]
 """Who is told: a tenant, or the users of a provider's model."""
@@ -68,17 +71,32 @@ class Episode:
     counted: int = -1
     wanted: bool = False
     _since: tuple[float, float] = (0.0, 0.0)
+    _enough: float = 0.0
     _members: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
     _looked: int = 0
 
-    def go_on(self, odd: Odd, leaf: Leaf) -> None:
-        """Take another score of what it is about."""
+    def __post_init__(self) -> None:
+        """Of its window as it was when it opened; amounts grow later."""
+        self._enough = self.expected_usd + STILL * (self.observed_usd - self.expected_usd)
+
+    def go_on(self, odd: Odd, leaf: Leaf, history: Known) -> None:
+        """Take another score of what it is about.
+
+        Longer windows stay odd for hours after it is over. They count as long as its own window still holds so much:
+        of what is new and lasts, that knows after an hour nothing else.
+        """
         self.last, self.seen = odd.minute, True
-        if width_of(odd.signal, odd.window) <= width_of(self.signal, self.window):
+        if width_of(odd.signal, odd.window) <= width_of(self.signal, self.window) or self._lasts(history):
             self.again += self.resolved is not None
             self.active, self.resolved = odd.minute, None
         if leaf not in self.leaves:
             self.leaves.append(leaf)
+
+    def _lasts(self, history: Known) -> bool:
+        if self.signal not in (SPEND, CALLS):
+            return False
+        observed, _ = history.amounts(self.signal, self.window)
+        return float(observed[self._find_members(history.leaves.keys)].sum()) >= self._enough
 
     @property
     def excess_usd(self) -> float:

@@ -84,10 +84,12 @@ class Episodes:
         opened = []
         for one in odd:
             for found in self._find(one, history):
-                if self._joins(found) or not may_open or self._is_announced(found):
+                if self._joins(found, history) or not may_open or self._is_announced(found):
                     continue
                 episode = _begin(found, history, self._least_usd)
-                if self._is_one_scope(found, episode) or self._is_too_little(episode) or self._is_unheard(found):
+                if self._is_one_scope(found, episode, history):
+                    continue
+                if self._is_too_little(episode) or self._is_unheard(found):
                     continue
                 self._open.setdefault(found.whose, []).append(episode)
                 opened.append(episode)
@@ -132,21 +134,21 @@ class Episodes:
             leaf = _leaf_of(odd.signal, number, history.leaves)
             yield _Found(odd, whose_is(odd.signal, leaf), leaf, new, times)
 
-    def _joins(self, found: _Found) -> bool:
+    def _joins(self, found: _Found, history: Known) -> bool:
         mine = [one for one in self._open.get(found.whose, ()) if one.holds(found.leaf, new=found.new)]
         for episode in mine:
-            episode.go_on(found.odd, found.leaf)
+            episode.go_on(found.odd, found.leaf, history)
         return bool(mine)
 
     def _is_announced(self, found: _Found) -> bool:
         scope = {**found.leaf._asdict(), "signal": found.odd.signal}
         return is_announced(self._calendar, to_time(found.odd.minute), scope)
 
-    def _is_one_scope(self, found: _Found, episode: Episode) -> bool:
+    def _is_one_scope(self, found: _Found, episode: Episode, history: Known) -> bool:
         """Whether one of this very scope is open: it goes on."""
         for one in self._open.get(found.whose, ()):
             if one.scope == episode.scope:
-                one.go_on(found.odd, found.leaf)
+                one.go_on(found.odd, found.leaf, history)
                 return True
         return False
 

@@ -70,6 +70,17 @@ def test_it_is_resolved_when_it_has_been_quiet_for_hours(lines: list[Any]) -> No
     assert lines[1]["resolved_at"] is None
 
 
+@pytest.mark.parametrize("begins", [NOON + 2, NOON + 32])
+def test_a_stolen_key_is_not_over_before_it_is(begins: int) -> None:
+    ends = begins + 5 * HOUR
+    stolen = rate(DAYS, 0.0)
+    stolen[begins:ends] = 300.0
+
+    (line,) = (as_line(one) for one in backtest(usage_of({SPIKING: rate(DAYS), STOLEN: stolen}), budget=0.5))
+
+    assert _at(ends) <= line["resolved_at"] <= _at(ends + 2 * HOUR)
+
+
 def test_what_was_told_does_not_depend_on_what_came_later(usage: pa.Table, lines: list[Any]) -> None:
     until = BEGINS + timedelta(minutes=NOON + 30)
     before = usage.filter(pc.less(usage["minute"], pa.scalar(until, usage.schema.field("minute").type)))

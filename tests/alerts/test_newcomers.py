@@ -78,6 +78,11 @@ def test_what_was_announced_or_is_told_as_spend_is_no_news():
 
     assert draft_newcomer_events(found, {}, (onboarding,), sign()) == []
     assert draft_newcomer_events(found, {"another": Incident(opened=spend, last=spend, updates=0)}, (), sign()) == []
+    over = Incident(opened=spend, last=replace(spend, event=RESOLVED), updates=0)
+    assert draft_newcomer_events(found, {"another": over}, (), sign()) == []
+    long_ago = replace(spend, opened_at=spend.opened_at - timedelta(days=3))
+    before = Incident(opened=long_ago, last=replace(long_ago, event=RESOLVED), updates=0)
+    assert [one.event for one in draft_newcomer_events(found, {"another": before}, (), sign())] == [OPENED]
 
 
 def test_a_forecast_beyond_the_amount_is_told_until_it_is_exceeded():
