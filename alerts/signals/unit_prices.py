@@ -18,6 +18,7 @@ LEAST_MINUTES = 20.0
 PRIOR = 1e-3
 """Weight of the prices known before, of that of the minutes: tokens that always come in one ratio tell no prices."""
 MILLION = 1e-6
+WEEK_HOURS, RECENT_HOURS = 168, 12
 
 
 class UnitPrices:
@@ -30,14 +31,19 @@ class UnitPrices:
         self._fitted: Floats = np.zeros(0)
         self._products: Floats = np.zeros((3, 3, 0))
         self._paid: Floats = np.zeros((3, 0))
-        self._paid_windows, self._due_windows = Windows(), Windows()
+        self._first: Floats = np.zeros((3, 0))
+        self._paid_windows, self._due_windows, self._first_windows = Windows(), Windows(), Windows()
+        self._levels: Floats = np.zeros((WEEK_HOURS, 0))
+        self._level: Floats = np.zeros(0)
+        self._usual_level: Floats = np.zeros(0)
 
     def grow(self, accounts: int) -> None:
         """Make room."""
-        for name in ("per_million", "_known", "_fitted", "_products", "_paid"):
+        for name in ("per_million", "_known", "_fitted", "_products", "_paid", "_first"):
             setattr(self, name, grown(getattr(self, name), accounts))
         self._paid_windows.grow(accounts)
         self._due_windows.grow(accounts)
+        self._first_windows.grow(accounts)
 
     def push(self, minute: int, tokens: Floats, usd: Floats) -> Floats:
         """Tokens (3, accounts), USD (accounts,) of a minute; gives what they would have cost before, over that USD."""
@@ -47,6 +53,7 @@ class UnitPrices:
         self.due = usd * share
         self._paid_windows.push(minute, usd)
         self._due_windows.push(minute, self.due)
+        self._first_windows.push(minute, np.where(self._fitted > 0, np.einsum("ka,ka->a", millions, self._first), usd))
         self._products += millions[:, None] * millions[None]
         self._paid += millions * usd
         self._known += usd > 0
@@ -61,14 +68,25 @@ class UnitPrices:
             paid = self._paid[:, known].T + before * self.per_million[:, known].T
             np.einsum("akk->ak", products)[...] += before
             self.per_million[:, known] = np.maximum(np.linalg.solve(products, paid[:, :, None])[:, :, 0], 0).T
+            self._first[:, known] = np.where(self._fitted[known] > 0, self._first[:, known], self.per_million[:, known])
             self._fitted[known] = 1
         for name in ("_products", "_paid", "_known"):
             setattr(self, name, getattr(self, name) * FORGET)
+        self._levels = np.concatenate([self._levels[1:], self._level[None]])
+        self._usual_level = self._levels[:-RECENT_HOURS].max(axis=0)
+        self._level = np.zeros_like(self._level)
 
     def scores(self, model_of: Numbers, models: int) -> Floats:
         """(models,) by which share more than before is paid in the last quarter of an hour: prices are exact."""
-        paid, due = (summed(one.sums[QUARTER], model_of, models) for one in (self._paid_windows, self._due_windows))
-        return np.asarray(np.where(due > 0, paid / np.maximum(due, TINY) - 1, 0))
+        windows = (self._paid_windows, self._due_windows, self._first_windows)
+        paid, due, first = (summed(one.sums[QUARTER], model_of, models) for one in windows)
+        for name in ("_levels", "_level", "_usual_level"):
+            setattr(self, name, grown(getattr(self, name), models))
+        level = np.where(first > 0, paid / np.maximum(first, TINY), 0)
+        self._level = np.maximum(self._level, level)
+        more = np.where(due > 0, paid / np.maximum(due, TINY) - 1, 0)
+        beyond = np.where(self._usual_level > 0, level / np.maximum(self._usual_level, TINY) - 1, more)
+        return np.asarray(np.minimum(more, beyond))
 
     def amounts(self) -> tuple[Floats, Floats]:
         """(accounts,) USD paid in the last six hours, as prices stay, and USD that this would have cost before."""
