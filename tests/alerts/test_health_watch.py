@@ -16,13 +16,24 @@ from alerts.calendar import Event as Announced
 from alerts.channels import MemoryChannel
 from alerts.health.table import SILENCE
 from alerts.health.watch import Watch
-from alerts.incidents import EXPECTED, FEEDBACK, OPENED, RESOLVED, UPDATED, Event, from_table, incidents_of, to_table
+from alerts.incidents import (
+    ESCALATED,
+    EXPECTED,
+    FEEDBACK,
+    OPENED,
+    RESOLVED,
+    UPDATED,
+    Event,
+    from_table,
+    incidents_of,
+    to_table,
+)
 from alerts.judge import Signature
 from alerts.ledger import MemoryLedger, Total
 from alerts.lookout import Lookout, StepReport
 from alerts.minutes import to_time
 from alerts.people import say
-from alerts.routing.routes import to_all
+from alerts.routing.routes import Route, Subscription, to_all
 from alerts.settings import AlertSettings
 from tests.alerts.calls import CHAT, Leaf, minute_rows, steady
 from tests.alerts.workload import DAY, FIRST
@@ -129,6 +140,37 @@ def test_an_outage_of_a_provider_is_one_incident_that_names_no_tenant():
         "model": "gpt-4o",
     }
     assert (opened.severity, opened.tenant) == ("critical", None)
+
+
+def test_what_opens_as_a_warning_escalates_once_when_half_of_all_calls_fail():
+    grows = burst(3, 0.3, OVERLOADED), burst(15, 1.0, OVERLOADED, start=LIVE + 3)
+    ledger = ledger_of(day(), *grows)
+    oncall = MemoryChannel()
+    critical = Subscription(channel=oncall, route=Route(severities=frozenset({"critical"})))
+    one = Lookout(AlertSettings(), ledger, (critical,))
+
+    told = watch(one, ledger, range(LIVE, LIVE + 18))
+
+    assert told[:2] == [("errors_provider", OPENED), ("errors_provider", ESCALATED)]
+    assert [event for _, event in told].count(ESCALATED) == 1
+    first, second = events_of(ledger)[0], next(one for one in events_of(ledger) if one.event == ESCALATED)
+    assert (first.severity, second.severity) == ("warning", "critical")
+    assert (second.measured or 0) >= 0.5
+    assert [event.severity for event in oncall.events] == ["critical"]
+
+
+def test_what_is_silenced_does_not_escalate():
+    ledger = ledger_of(day(), burst(3, 0.3, OVERLOADED), burst(15, 1.0, OVERLOADED, start=LIVE + 3))
+    one = Watch(AlertSettings(), ledger, ())
+    sign = Signature(actor="me", recorded_at=to_time(LIVE + 3), critical_usd=1)
+    (opened, *_) = one.draft(to_time(LIVE + 3), to_time(LIVE + 3), {}, sign)
+    known = incidents_of([opened])
+    hush = Announced(kind="silence", starts_at=to_time(LIVE), ends_at=to_time(LIVE + 60), values={"tenant": "acme"})
+    later = to_time(LIVE + 12)
+    sign = Signature(actor="me", recorded_at=later, critical_usd=1)
+
+    assert [event.event for event in one.draft(later, later, known, sign)] == [ESCALATED]
+    assert one.draft(later, later, known, sign, (hush,)) == []
 
 
 def test_one_tenants_trouble_is_not_its_models():
