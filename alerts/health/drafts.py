@@ -12,6 +12,7 @@ import numpy as np
 from alerts.health.counts import ALL, Key
 from alerts.health.places import Scope as Values
 from alerts.health.places import is_within
+from alerts.health.silence import LEFT_MINUTES
 from alerts.health.speeds import quantile_ms
 from alerts.health.table import BY_NAME, CALLS, DIMENSIONS, SILENCE, Signal
 from alerts.health.troubles import Trouble
@@ -38,6 +39,7 @@ from alerts.signals.leaves import Leaf
 ZERO = Decimal(0)
 NAMED_KINDS, NAMED_KIND_SHARE = 2, 0.2
 TOP = 3
+LEFT = "nothing for two days: taken to have left"
 
 
 def draft_health_events(
@@ -64,12 +66,12 @@ def _follow(
             opened = _open(one, judged, signature)
             yield opened
             if one.resolved is not None:
-                yield _over(one, Incident(opened=opened, last=opened, updates=0), signature)
+                yield _over(one, judged, Incident(opened=opened, last=opened, updates=0), signature)
     elif known.is_open and one.part_of is not None:
         said = f"{whose(one.scope)}: part of what {whose(one.part_of)} has"
         yield end_of(known, said, signature, f"part of {Scope.of(one.part_of)}")
     elif known.is_open and one.resolved is not None:
-        yield _over(one, known, signature)
+        yield _over(one, judged, known, signature)
     elif not known.is_open and one.again and one.resolved is None:
         yield _again(one, judged, known, signature)
     elif known.is_open and not quiet:
@@ -146,11 +148,12 @@ def _next(told: Event, kind: str, severity: str, known: Incident, signature: Sig
     )
 
 
-def _over(one: Trouble, known: Incident, signature: Signature) -> Event:
+def _over(one: Trouble, judged: Judged, known: Incident, signature: Signature) -> Event:
     end = max(to_time(one.resolved or one.active + 1), known.opened.window_start)
     lasted = (end - known.opened.window_start) / timedelta(minutes=1)
     said = f"{known.last.summary}; over, it lasted {lasted:,.0f} min"
-    return replace(end_of(known, said, signature), window_end=end)
+    note = LEFT if one.signal == SILENCE and _has_left(one, judged) else None
+    return replace(end_of(known, f"{said}; {note}" if note else said, signature, note), window_end=end)
 
 
 def _tell(one: Trouble, judged: Judged, after: int, *, find: bool) -> Event:
@@ -206,16 +209,27 @@ def onset(beyond: Floats, whole: Floats) -> int:
 
 
 def _tell_silence(one: Trouble, judged: Judged) -> Event:
-    silence = judged.body.silence
-    keys = judged.body.folds[CALLS].index.keys
-    speakers = [key for key in keys if key[2] is ALL and key[0] is not ALL]
-    wanted = tuple(one.scope.get(name, ALL) for name in DIMENSIONS)
-    place = speakers.index(wanted)
+    silence, place = judged.body.silence, _speakers(judged).index(_as_key(one))
     end = silence.until
     start = to_time(end - int(silence.quiet[place]))
     missed = float(silence.missed[place])
     told = {"measured": 0.0, "usual": missed, "part": missed, "whole": missed}
     return _event(one, (start, to_time(end)), told, (), tell_silence(one.scope, missed, since(start, to_time(end))))
+
+
+def _has_left(one: Trouble, judged: Judged) -> bool:
+    """Whether nothing has come for so long, or for longer than is known."""
+    speakers, key = _speakers(judged), _as_key(one)
+    return key not in speakers or judged.body.silence.quiet[speakers.index(key)] >= LEFT_MINUTES
+
+
+def _speakers(judged: Judged) -> list[Key]:
+    keys = judged.body.folds[CALLS].index.keys
+    return [key for key in keys if key[2] is ALL and key[0] is not ALL]
+
+
+def _as_key(one: Trouble) -> Key:
+    return tuple(one.scope.get(name, ALL) for name in DIMENSIONS)
 
 
 def _event(

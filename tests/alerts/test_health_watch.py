@@ -14,6 +14,7 @@ import pytest
 
 from alerts.calendar import Event as Announced
 from alerts.channels import MemoryChannel
+from alerts.health.drafts import LEFT
 from alerts.health.table import SILENCE
 from alerts.health.watch import Watch
 from alerts.incidents import (
@@ -295,6 +296,30 @@ def test_who_always_speaks_and_has_stopped_is_told_after_a_week_of_knowing():
     assert opened.scope.as_dict() == {"tenant": "acme"}
     assert opened.summary is not None
     assert opened.summary.startswith("no calls of acme since 00:00 UTC; some ")
+
+
+def test_who_says_nothing_for_two_days_has_left_and_every_worker_comes_to_that():
+    rng = np.random.default_rng(12)
+    start, end = LIVE - 9 * DAY, LIVE + 2 * DAY + 60
+    ledger = ledger_of(
+        steady(rng, range(start, LIVE, 5), calls=25), steady(rng, range(start, end, 5), calls=25, leaf=OTHER)
+    )
+
+    def draft(one: Watch, minute: int, told: list[Event]) -> list[Event]:
+        signature = Signature(actor="me", recorded_at=to_time(minute), critical_usd=1)
+        return one.draft(to_time(minute), to_time(minute), incidents_of(told), signature)
+
+    old = Watch(AlertSettings(), ledger, ())
+    opened = draft(old, LIVE + 30, [])
+    still = draft(old, LIVE + 2 * DAY - 60, opened)
+    by_old, by_new = (draft(one, LIVE + 2 * DAY + 50, opened) for one in (old, Watch(AlertSettings(), ledger, ())))
+
+    assert [event.signal for event in opened] == [SILENCE]
+    assert still == []
+    assert [(event.event, event.note) for event in by_old] == [(RESOLVED, LEFT)]
+    assert by_new == by_old
+    for one in (old, Watch(AlertSettings(), ledger, ())):
+        assert draft(one, LIVE + 2 * DAY + 55, [*opened, *by_old]) == []
 
 
 def test_what_was_announced_opens_nothing():
