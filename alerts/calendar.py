@@ -14,7 +14,7 @@ An event explains what is odd of every value that it does not name.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -115,3 +115,8 @@ class Announced(Protocol):
 def is_announced(events: Sequence[Announced], time: datetime, scope: Mapping[str, str | None]) -> bool:
     """Whether any event explains it."""
     return any(event.explains(time, scope) for event in events)
+
+
+def hushed_by(events: Sequence[Announced], time: datetime) -> Callable[[Mapping[str, str | None], str], bool]:
+    """Whether any event explains a scope's signal at this time."""
+    return lambda scope, signal: is_announced(events, time, {**scope, "signal": signal})

@@ -38,7 +38,7 @@ class Evidence:
     dearest: Read
     deploys: Read
     watermark: datetime
-    is_silenced: Callable[[Scope, str], bool] = lambda _scope, _signal: False
+    is_silenced: Callable[[Mapping[str, str | None], str], bool] = lambda _scope, _signal: False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,6 +52,8 @@ class Scope:
 
     >>> print(Scope.of({"tenant": "acme", "feature": None, "model": "gpt-4o"}))
     acme / unattributed, model gpt-4o
+    >>> print(Scope.of({"provider": "openai"}))
+    provider openai
     """
 
     values: tuple[tuple[str, str | None], ...] = ()
@@ -68,7 +70,9 @@ class Scope:
     def __str__(self) -> str:
         found = self.as_dict()
         owner = " / ".join(found[name] or UNATTRIBUTED for name in ("tenant", "feature") if name in found)
-        others = [f"{name} {found[name] or UNATTRIBUTED}" for name in ("model", "principal") if name in found]
+        others = [
+            f"{name} {found[name] or UNATTRIBUTED}" for name in ("provider", "model", "principal") if name in found
+        ]
         return ", ".join([owner, *others] if owner else others)
 
 

@@ -118,7 +118,9 @@ def _follow_open(episode: Episode, incident: Incident, evidence: Evidence, signa
 def _is_silenced(incident: Incident, evidence: Evidence, now: datetime) -> bool:
     """Whether people want to hear nothing of it now."""
     until = incident.silenced_until
-    return (until is not None and now < until) or evidence.is_silenced(incident.opened.scope, incident.opened.signal)
+    return (until is not None and now < until) or evidence.is_silenced(
+        incident.opened.scope.as_dict(), incident.opened.signal
+    )
 
 
 def _draft(episode: Episode, kind: str, known: Incident | None, evidence: Evidence, signature: Signature) -> Event:

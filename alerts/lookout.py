@@ -23,7 +23,7 @@ from typing import Any
 
 from alerts import metrics
 from alerts.budgets import draft_budget_events
-from alerts.calendar import is_announced, read_calendar
+from alerts.calendar import hushed_by, read_calendar
 from alerts.channels.prometheus import Alertmanager
 from alerts.dispatch import Dispatch
 from alerts.evidence import Evidence
@@ -162,7 +162,7 @@ class Lookout:
             dearest=ledger.dearest,
             deploys=ledger.deploys,
             watermark=watermark,
-            is_silenced=lambda scope, signal: is_announced(silences, now, {**scope.as_dict(), "signal": signal}),
+            is_silenced=hushed_by(silences, now),
         )
         return draft_events(judged, self._journal.incidents, evidence, self._sign(now))
 

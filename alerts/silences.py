@@ -19,9 +19,9 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from alerts import metrics
-from alerts.channels.prometheus import ALERT
+from alerts.channels.prometheus import alert_name
 from alerts.errors import ChannelDown
-from alerts.incidents import SCOPED_BY, UNATTRIBUTED
+from alerts.incidents import SCOPED_BY, SIGNAL_SPEND, UNATTRIBUTED
 
 log = logging.getLogger("spanledger.alerts")
 
@@ -67,8 +67,12 @@ class Silence:
     matchers: tuple[Matcher, ...]
 
     def explains(self, time: datetime, scope: Mapping[str, str | None]) -> bool:
-        """Whether it silences the scope in the minute from this time on; the scope may have the ``signal`` too."""
-        labels = {"alertname": ALERT, **{name: value or UNATTRIBUTED for name, value in scope.items()}}
+        """Whether it silences the scope in the minute from this time on.
+
+        The scope may have the ``signal`` too, which names the alert; without one it is of spend.
+        """
+        name = alert_name(scope.get("signal") or SIGNAL_SPEND)
+        labels = {"alertname": name, **{name: value or UNATTRIBUTED for name, value in scope.items()}}
         return self.starts_at - MINUTE < time <= self.ends_at and all(one.holds(labels) for one in self.matchers)
 
 

@@ -60,10 +60,12 @@ def _length(window: timedelta) -> str:
 
 def details(event: Event) -> dict[str, str]:
     """Amounts and cause by name, as services show them beside a summary."""
-    return {**_amounts(event), "incident_id": event.incident_id, **advise(event.signal)}
+    why = {} if event.measured is not None else {name: said for name, said in reasons(event).items() if said}
+    return {**amounts(event), **why, "incident_id": event.incident_id, **advise(event.signal)}
 
 
-def _amounts(event: Event) -> dict[str, str]:
+def amounts(event: Event) -> dict[str, str]:
+    """How much, how much it usually is, and of whom; of health shares, times and how often."""
     if event.measured is not None and event.usual is not None:
         measured, usual = (amount(event.signal, value) for value in (event.measured, event.usual))
         return {"observed": measured, "expected": usual, "affected": f"{event.affected:,}"}
@@ -73,7 +75,6 @@ def _amounts(event: Event) -> dict[str, str]:
         "excess": dollars(event.excess_usd),
         "excess_per_hour": dollars(event.excess_usd_per_hour),
         "cause": name_causes(event.contributors, event.excess_usd),
-        **{name: said for name, said in reasons(event).items() if said},
     }
 
 

@@ -18,6 +18,8 @@ URL = "https://events.pagerduty.com/v2/enqueue"
 MOST_SUMMARY = 1024
 ACTIONS = {ACKNOWLEDGED: "acknowledge", RESOLVED: "resolve"}
 """What says nothing but that; all else triggers."""
+SOURCE, COMPONENT = ("tenant", "provider", "model", "principal"), ("feature", "model", "provider", "principal")
+"""Dimensions, of which the first that the scope names is told."""
 
 
 class PagerDuty:
@@ -51,12 +53,17 @@ class PagerDuty:
             "links": [{"href": self._dashboard_url, "text": "Incident in SpanLedger"}],
             "payload": {
                 "summary": (event.summary or str(event.scope))[:MOST_SUMMARY],
-                "source": event.tenant or UNATTRIBUTED,
+                "source": _first(event, SOURCE),
                 "severity": event.severity,
                 "timestamp": event.opened_at.astimezone(UTC).isoformat(),
-                "component": event.feature or UNATTRIBUTED,
-                "group": event.budget or event.tenant or UNATTRIBUTED,
+                "component": _first(event, COMPONENT),
+                "group": event.budget or _first(event, SOURCE),
                 "class": event.signal,
                 "custom_details": details(event),
             },
         }
+
+
+def _first(event: Event, dimensions: Sequence[str]) -> str:
+    named = event.scope.as_dict()
+    return next((named[name] for name in dimensions if name in named), None) or UNATTRIBUTED

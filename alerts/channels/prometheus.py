@@ -59,7 +59,7 @@ class Alertmanager:
         ends_at = event.recorded_at if event.event == RESOLVED else now + self._active_for
         return {
             "labels": {
-                "alertname": _name(event),
+                "alertname": alert_name(event.signal, event.budget),
                 "signal": event.signal,
                 "severity": event.severity,
                 **_whose(event),
@@ -71,10 +71,11 @@ class Alertmanager:
         }
 
 
-def _name(event: Event) -> str:
-    if event.signal in HEALTH:
+def alert_name(signal: str, budget: str | None = None) -> str:
+    """The label ``alertname`` of a signal."""
+    if signal in HEALTH:
         return HEALTH_ALERT
-    return ALERT if event.budget is None else BUDGET_ALERT
+    return ALERT if budget is None else BUDGET_ALERT
 
 
 def _whose(event: Event) -> dict[str, str]:

@@ -9,13 +9,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from alerts.amounts import dollars
 from alerts.channels.http import post_json
 from alerts.incidents import ESCALATED, OPENED, RESOLVED, TOLD, UPDATED, Event
-from alerts.text import name_causes, reasons
+from alerts.text import amounts, reasons, spaced
 
 MOST_HEADER = 150
 MOST_TEXT = 3000
+NOBODY = "no single one"
+"""Is the cause of what has none."""
 TITLES = {OPENED: "Incident", UPDATED: "Worse", ESCALATED: "Critical", RESOLVED: "Over"}
 
 
@@ -39,14 +40,7 @@ class Slack:
 
     def _message(self, event: Event) -> dict[str, Any]:
         title = f"{TITLES[event.event]}: {event.signal} of {event.budget or event.scope}"
-        amounts = {
-            "Observed": dollars(event.observed_usd),
-            "Expected": dollars(event.expected_usd),
-            "Excess": dollars(event.excess_usd),
-            "Excess an hour": dollars(event.excess_usd_per_hour),
-            "Severity": event.severity,
-            "Cause": name_causes(event.contributors, event.excess_usd) or "no single one",
-        }
+        shown = {**amounts(event), "severity": event.severity}
         time = int(event.opened_at.timestamp())
         link = f"<{self._dashboard_url}|SpanLedger>"
         since = f"<!date^{time}^Open since {{date_short_pretty}} {{time}}|Open since {event.opened_at.isoformat()}>"
@@ -54,10 +48,12 @@ class Slack:
             "text": escaped(event.summary or title)[:MOST_TEXT],
             "blocks": [
                 {"type": "header", "text": {"type": "plain_text", "text": title[:MOST_HEADER]}},
+                _section(escaped(event.summary or title)),
                 {
                     "type": "section",
                     "fields": [
-                        {"type": "mrkdwn", "text": f"*{name}*\n{escaped(value)}"} for name, value in amounts.items()
+                        {"type": "mrkdwn", "text": f"*{spaced(name).capitalize()}*\n{escaped(value or NOBODY)}"}
+                        for name, value in shown.items()
                     ],
                 },
                 *_sections(event),
@@ -75,9 +71,14 @@ class Slack:
 
 
 def _sections(event: Event) -> list[dict[str, Any]]:
-    """Why, what is new, and traces; none where nobody knows."""
-    said = [f"*{name.capitalize()}* {escaped(text)}" for name, text in reasons(event).items() if text]
-    return [{"type": "section", "text": {"type": "mrkdwn", "text": "\n".join(said)[:MOST_TEXT]}}] if said else []
+    """What is new, and traces; none where nobody knows. Why is in the summary."""
+    known = {name: text for name, text in reasons(event).items() if text and name != "why"}
+    said = [f"*{name.capitalize()}* {escaped(text)}" for name, text in known.items()]
+    return [_section("\n".join(said))] if said else []
+
+
+def _section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text[:MOST_TEXT]}}
 
 
 def escaped(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,12 +12,14 @@ import numpy as np
 from alerts.health.counts import ALL, Key
 from alerts.health.places import Scope as Values
 from alerts.health.places import is_within
+from alerts.health.silence import LEFT_MINUTES
 from alerts.health.speeds import quantile_ms
 from alerts.health.table import BY_NAME, CALLS, DIMENSIONS, SILENCE, Signal
 from alerts.health.troubles import Trouble
 from alerts.health.vitals import Judged, beyond_now
 from alerts.health.words import NAMED_SHARE, UNATTRIBUTED, percent, since, tell_share, tell_silence, whose
 from alerts.incidents import (
+    ESCALATED,
     MAX_UPDATES,
     OPENED,
     UPDATED,
@@ -37,39 +39,63 @@ from alerts.signals.leaves import Leaf
 ZERO = Decimal(0)
 NAMED_KINDS, NAMED_KIND_SHARE = 2, 0.2
 TOP = 3
+LEFT = "nothing for two days: taken to have left"
 
 
-def draft_health_events(judged: Judged, incidents: Mapping[str, Incident], signature: Signature) -> list[Event]:
-    """The events that are due."""
-    return [event for one in judged.troubles.all for event in _follow(one, judged, incidents, signature)]
+def draft_health_events(
+    judged: Judged,
+    incidents: Mapping[str, Incident],
+    signature: Signature,
+    is_silenced: Callable[[Values, str], bool] = lambda _scope, _signal: False,
+) -> list[Event]:
+    """The events that are due; ``is_silenced``: whether somebody wants to hear nothing of a scope's signal now."""
+    events: list[Event] = []
+    for one in judged.troubles.all:
+        known = incidents.get(one.known_as or "")
+        until = known.silenced_until if known else None
+        quiet = (until is not None and signature.recorded_at < until) or is_silenced(one.scope, one.signal)
+        events += _follow(one, judged, known, signature, quiet=quiet)
+    return events
 
 
-def _follow(one: Trouble, judged: Judged, incidents: Mapping[str, Incident], signature: Signature) -> Iterator[Event]:
-    known = incidents.get(one.known_as or "")
+def _follow(
+    one: Trouble, judged: Judged, known: Incident | None, signature: Signature, *, quiet: bool
+) -> Iterator[Event]:
     if known is None:
         if one.part_of is None:
             opened = _open(one, judged, signature)
             yield opened
             if one.resolved is not None:
-                yield _over(one, Incident(opened=opened, last=opened, updates=0), signature)
+                yield _over(one, judged, Incident(opened=opened, last=opened, updates=0), signature)
     elif known.is_open and one.part_of is not None:
         said = f"{whose(one.scope)}: part of what {whose(one.part_of)} has"
         yield end_of(known, said, signature, f"part of {Scope.of(one.part_of)}")
     elif known.is_open and one.resolved is not None:
-        yield _over(one, known, signature)
-    elif (not known.is_open and one.again and one.resolved is None) or (
-        known.is_open and _is_worse(one, judged, known, signature.recorded_at)
-    ):
+        yield _over(one, judged, known, signature)
+    elif not known.is_open and one.again and one.resolved is None:
+        yield _again(one, judged, known, signature)
+    elif known.is_open and not quiet:
+        yield from _follow_open(one, judged, known, signature)
+
+
+def _follow_open(one: Trouble, judged: Judged, known: Incident, signature: Signature) -> Iterator[Event]:
+    """What is due of one that is open still: that it is critical now, also to who has it, or that it is much worse."""
+    row = BY_NAME.get(one.signal)
+    if row is None or row.quantile:
+        return
+    if known.last.severity == WARNING and row.critical_at is not None:
+        worst = _escalate(one, judged, known, signature)
+        if _is_critical(worst) and (worst.affected or 0) >= row.critical_at * row.least:
+            yield worst
+            return
+    worse = beyond_now(judged.body, one.signal, one.scope) >= WORSE * one.beyond
+    if worse and not known.is_acknowledged and known.updates < MAX_UPDATES:
         yield _again(one, judged, known, signature)
 
 
-def _is_worse(one: Trouble, judged: Judged, known: Incident, now: datetime) -> bool:
-    until = known.silenced_until
-    quiet = known.is_acknowledged or (until is not None and now < until)
-    row = BY_NAME.get(one.signal)
-    if quiet or known.updates >= MAX_UPDATES or row is None or row.quantile:
-        return False
-    return beyond_now(judged.body, one.signal, one.scope) >= WORSE * one.beyond
+def _is_critical(told: Event) -> bool:
+    limit = BY_NAME[told.signal].critical_at if told.signal in BY_NAME else None
+    return limit is not None and (told.measured or 0) >= limit
 
 
 def _open(one: Trouble, judged: Judged, signature: Signature) -> Event:
@@ -77,8 +103,6 @@ def _open(one: Trouble, judged: Judged, signature: Signature) -> Event:
     scope = Scope.of(one.scope)
     identity = incident_id(scope, one.signal, opened_at)
     told = _tell_silence(one, judged) if one.signal == SILENCE else _tell(one, judged, 0, find=True)
-    limit = BY_NAME[one.signal].critical_at if one.signal in BY_NAME else None
-    is_critical = limit is not None and (told.measured or 0) >= limit
     leaf = one.leaf or ()
     values = {name: value for name, value in zip(DIMENSIONS, leaf, strict=False) if value is not ALL}
     series = Leaf(*(values.get(name) for name in Leaf._fields))
@@ -88,7 +112,7 @@ def _open(one: Trouble, judged: Judged, signature: Signature) -> Event:
         incident_id=identity,
         recorded_at=signature.recorded_at,
         opened_at=opened_at,
-        severity=CRITICAL if is_critical else WARNING,
+        severity=CRITICAL if _is_critical(told) else WARNING,
         series=(series,),
         actor=signature.actor,
     )
@@ -96,29 +120,40 @@ def _open(one: Trouble, judged: Judged, signature: Signature) -> Event:
 
 def _again(one: Trouble, judged: Judged, known: Incident, signature: Signature) -> Event:
     """It has become worse, or goes on after its end."""
-    last, sequence = known.last, known.last.sequence + 1
-    after = to_minute(last.window_end if one.again else known.opened.window_start)
+    after = to_minute(known.last.window_end if one.again else known.opened.window_start)
     told = _tell_silence(one, judged) if one.signal == SILENCE else _tell(one, judged, after, find=one.again)
+    return _next(told, UPDATED, known.last.severity, known, signature)
+
+
+def _escalate(one: Trouble, judged: Judged, known: Incident, signature: Signature) -> Event:
+    """It is critical by now: told from the minute on from which it is as bad."""
+    told = _tell(one, judged, to_minute(known.opened.window_start), find=True)
+    return _next(told, ESCALATED, CRITICAL, known, signature)
+
+
+def _next(told: Event, kind: str, severity: str, known: Incident, signature: Signature) -> Event:
+    last, sequence = known.last, known.last.sequence + 1
     return replace(
         told,
-        event_id=hash_id(last.incident_id, UPDATED, sequence),
+        event_id=hash_id(last.incident_id, kind, sequence),
         incident_id=last.incident_id,
         sequence=sequence,
-        event=UPDATED,
+        event=kind,
         recorded_at=signature.recorded_at,
         opened_at=known.opened.opened_at,
         window_start=known.opened.window_start,
-        severity=known.opened.severity,
+        severity=severity,
         series=known.opened.series,
         actor=signature.actor,
     )
 
 
-def _over(one: Trouble, known: Incident, signature: Signature) -> Event:
+def _over(one: Trouble, judged: Judged, known: Incident, signature: Signature) -> Event:
     end = max(to_time(one.resolved or one.active + 1), known.opened.window_start)
     lasted = (end - known.opened.window_start) / timedelta(minutes=1)
     said = f"{known.last.summary}; over, it lasted {lasted:,.0f} min"
-    return replace(end_of(known, said, signature), window_end=end)
+    note = LEFT if one.signal == SILENCE and _has_left(one, judged) else None
+    return replace(end_of(known, f"{said}; {note}" if note else said, signature, note), window_end=end)
 
 
 def _tell(one: Trouble, judged: Judged, after: int, *, find: bool) -> Event:
@@ -174,16 +209,27 @@ def onset(beyond: Floats, whole: Floats) -> int:
 
 
 def _tell_silence(one: Trouble, judged: Judged) -> Event:
-    silence = judged.body.silence
-    keys = judged.body.folds[CALLS].index.keys
-    speakers = [key for key in keys if key[2] is ALL and key[0] is not ALL]
-    wanted = tuple(one.scope.get(name, ALL) for name in DIMENSIONS)
-    place = speakers.index(wanted)
+    silence, place = judged.body.silence, _speakers(judged).index(_as_key(one))
     end = silence.until
     start = to_time(end - int(silence.quiet[place]))
     missed = float(silence.missed[place])
     told = {"measured": 0.0, "usual": missed, "part": missed, "whole": missed}
     return _event(one, (start, to_time(end)), told, (), tell_silence(one.scope, missed, since(start, to_time(end))))
+
+
+def _has_left(one: Trouble, judged: Judged) -> bool:
+    """Whether nothing has come for so long, or for longer than is known."""
+    speakers, key = _speakers(judged), _as_key(one)
+    return key not in speakers or judged.body.silence.quiet[speakers.index(key)] >= LEFT_MINUTES
+
+
+def _speakers(judged: Judged) -> list[Key]:
+    keys = judged.body.folds[CALLS].index.keys
+    return [key for key in keys if key[2] is ALL and key[0] is not ALL]
+
+
+def _as_key(one: Trouble) -> Key:
+    return tuple(one.scope.get(name, ALL) for name in DIMENSIONS)
 
 
 def _event(

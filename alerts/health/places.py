@@ -28,12 +28,13 @@ MOST = 0.8
 """Of a tenant's excess that a narrower scope must hold."""
 WITHIN = (
     DIMENSIONS,
+    ("tenant", "feature", "provider"),
     ("tenant", "feature"),
     ("tenant", "provider", "model"),
     ("tenant", "provider"),
     ("tenant",),
 )
-"""Scopes within a tenant, from narrow to wide."""
+"""Scopes within a tenant, from narrow to wide: one provider is named, so that its incident can take them in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,8 @@
 
 A series is silent when nothing has come for ten minutes and twice as long as it ever was quiet before (half forgotten
 in a week), in which, by the emptier of the same hours of yesterday and of a week ago, 30 calls should have come. So it
-takes a week to know a series by.
+takes a week to know a series by. Who has said nothing for two days is taken to have left, and is silent no more: every
+worker has those days to learn from, and comes to the same.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ HOUR = 60
 WEEK_HOURS = 168
 LEAST_MINUTES, LEAST_CALLS = 10, 30.0
 LONGER = 2.0
+LEFT_MINUTES = 2 * 1440
 FORGET_DAYS = 7.0
 
 
@@ -50,4 +52,5 @@ class Silence:
             self._hours[hour % KEPT_HOURS] = self._sum
             self._sum = np.zeros(calls.size)
         long = self.quiet >= np.maximum(LEAST_MINUTES, LONGER * self._longest)
-        return np.asarray(long & (self.missed >= LEAST_CALLS) & (hour - self._began >= WEEK_HOURS))
+        here = self.quiet < LEFT_MINUTES
+        return np.asarray(here & long & (self.missed >= LEAST_CALLS) & (hour - self._began >= WEEK_HOURS))

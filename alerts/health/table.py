@@ -98,7 +98,7 @@ SIGNALS: tuple[Signal, ...] = (
     Signal(
         name="cache_share",
         family=CALLS,
-        said="of the input come from the cache",
+        said="comes from the cache",
         of="the input",
         parts=("cached",),
         whole="prompted",

@@ -2,7 +2,7 @@
 
 One trouble of a signal and scope is open at a time. What is odd within a trouble's scope belongs to it, as does what
 is odd of the same tenant's feature or model; within three hours of its end it goes on with it. A wider scope takes the
-narrower troubles in. Nothing begins where a signal that it yields to is on, or where it was announced.
+narrower troubles in, for good. Nothing begins where a signal that it yields to is on, or where it was announced.
 """
 
 from __future__ import annotations
@@ -80,20 +80,22 @@ class Troubles:
         """
         if self._yields(signal, leaf, minute) or self._is_announced(signal, scope, leaf, minute):
             return None
-        wider: list[Trouble] = []
-        for one in reversed(self.all):
-            if one.signal != signal or one.part_of is not None or not _belongs(leaf, scope, one.scope):
-                continue
-            if one.is_open and _is_wider(scope, one.scope):
-                wider.append(one)
-            elif one.is_open or minute < (one.resolved or 0):
-                return None
-            elif minute < (one.resolved or 0) + GAP:
+        near = [
+            one
+            for one in reversed(self.all)
+            if one.signal == signal and one.part_of is None and _belongs(leaf, scope, one.scope)
+        ]
+        narrower = [one for one in near if _is_wider(scope, one.scope)]
+        if any((one.is_open and one not in narrower) or minute < (one.resolved or 0) for one in near):
+            return None
+        for one in near:
+            if not one.is_open and one not in narrower and minute < (one.resolved or 0) + GAP:
                 if is_still(one):
                     one.resolved, one.again, one.active = None, True, minute
                 return None
-        for one in wider:
-            one.part_of = scope
+        for one in narrower:
+            if one.is_open:
+                one.part_of = scope
         begun = Trouble(signal, scope, minute, minute, beyond, leaf=leaf)
         self.all.append(begun)
         return begun

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from alerts.calendar import Announced
+from alerts.calendar import Announced, hushed_by
 from alerts.health.drafts import draft_health_events
 from alerts.health.table import BY_NAME, WATCHED
 from alerts.health.troubles import Trouble, Troubles
@@ -51,7 +51,7 @@ class Watch:
             open_from=end if self._vitals.is_anew else to_minute(now) - age,
             calm={name: self._calm(one.updates) for name, one in mine.items()} | {"": self._calm(0)},
         )
-        return draft_health_events(judged, mine, signature)
+        return draft_health_events(judged, mine, signature, hushed_by(silences, now))
 
     def _calm(self, updates: int) -> int:
         calm: int = self._settings.calm_minutes * 2**updates

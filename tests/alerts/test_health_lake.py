@@ -73,7 +73,7 @@ def test_calls_tell_errors_retries_cache_prices_and_how_long_they_took(writer: W
 
     assert measures(writer) == {
         ("calls", None): 8,
-        ("unpriced", None): 4,
+        ("unpriced", None): 2,
         ("retries", None): 1,
         ("prompted", None): 6,
         ("cached", None): 1.5,

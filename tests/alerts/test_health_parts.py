@@ -17,6 +17,7 @@ from alerts.health.silence import Silence
 from alerts.health.speeds import STEP, Speeds, quantile_ms
 from alerts.health.table import CALLS, CHECKS, FAMILIES, SIGNALS
 from alerts.health.tails import score_of
+from alerts.health.troubles import Trouble, Troubles
 from alerts.health.words import duration, percent, whose
 from alerts.ledger import HEALTH
 from tests.alerts.calls import CHAT, minute_rows
@@ -191,3 +192,29 @@ def test_shares_and_times_are_told_with_two_digits():
     assert [duration(ms) for ms in (850.4, 2412)] == ["850 ms", "2.4 s"]
     assert whose({"tenant": None, "feature": "chat"}) == "unattributed/chat"
     assert whose({"provider": "openai"}) == "all tenants to openai"
+
+
+def test_what_a_wider_trouble_has_taken_in_does_not_go_on_beside_it():
+    leaf = ("acme", "search", "openai", "gpt-4o")
+    narrow = Trouble(
+        "errors_provider", {"tenant": "acme", "provider": "openai"}, FIRST, FIRST, known_as="a", resolved=FIRST + 1
+    )
+    wide = Trouble("errors_provider", {"provider": "openai"}, FIRST, FIRST, known_as="b")
+
+    for all_ in ([narrow, wide], [wide, narrow]):  # both opened in one minute: in either order
+        troubles = Troubles(all=all_)
+        assert troubles.take("errors_provider", {"tenant": "acme", "provider": "openai"}, leaf, FIRST + 2) is None
+
+    assert narrow.resolved == FIRST + 1
+
+
+def test_a_wider_trouble_begins_where_a_narrower_one_is_over():
+    leaf = ("acme", "search", "openai", "gpt-4o")
+    over = Trouble(
+        "errors_provider", {"tenant": "acme", "provider": "openai"}, FIRST, FIRST, known_as="a", resolved=FIRST + 1
+    )
+
+    begun = Troubles(all=[over]).take("errors_provider", {"provider": "openai"}, leaf, FIRST + 9)
+
+    assert begun is not None
+    assert (begun.scope, over.resolved) == ({"provider": "openai"}, FIRST + 1)

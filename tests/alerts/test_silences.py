@@ -64,6 +64,23 @@ def test_matchers_mean_what_they_mean_to_the_alertmanager(matchers: list[dict[st
 
 
 @pytest.mark.parametrize(
+    ("alert", "signal", "holds"),
+    [
+        ("SpanLedgerSpend", "calls", True),
+        ("SpanLedgerSpend", "errors_provider", False),
+        ("SpanLedgerHealth", "errors_provider", True),
+        ("SpanLedgerHealth", "newcomer", True),
+        ("SpanLedgerHealth", "spend", False),
+    ],
+)
+def test_a_silence_of_spend_leaves_health_and_the_reverse(alert: str, signal: str, holds: bool) -> None:
+    found = read_silence(silence(matcher("tenant", "acme"), matcher("alertname", alert)))
+
+    assert found is not None
+    assert found.explains(NOW, {**LEAF, "signal": signal}) == holds
+
+
+@pytest.mark.parametrize(
     "given",
     [
         silence(matcher("alertname", "SpanLedgerSpend")),

@@ -5,7 +5,7 @@
 -- takes end: time = ; first minute after
 -- gives slot: its beginning
 -- gives provider: NULL of checks and tools, which do not tell; likewise feature and model of what has none
--- gives measure: calls, unpriced, retries, prompted (calls with input), cached (calls times cached share of the input), error CLASS; latency, ttft; checks, triggered, blocked, pii_checks, pii, injection_checks, injections; tool_calls, tool_failures, retrievals, retrieval_failures
+-- gives measure: calls, unpriced (calls without a price that did not fail), retries, prompted (calls with input), cached (calls times cached share of the input), error CLASS; latency, ttft; checks, triggered, blocked, pii_checks, pii, injection_checks, injections; tool_calls, tool_failures, retrievals, retrieval_failures
 -- gives bin: of latency and ttft: calls of more than 1.02^(20 (bin - 1)) and at most 1.02^(20 bin) ms
 -- gives amount: how many
 WITH used AS (
@@ -33,7 +33,9 @@ buckets AS (
 told AS (
     SELECT moment, tenant, feature, provider, model, 'calls' AS measure, calls::DOUBLE AS amount FROM used
     UNION ALL
-    SELECT moment, tenant, feature, provider, model, 'unpriced', (calls - priced_calls)::DOUBLE FROM used
+    SELECT moment, tenant, feature, provider, model, 'unpriced', (calls - priced_calls)::DOUBLE
+    FROM used
+    WHERE error_class IS NULL
     UNION ALL
     SELECT moment, tenant, feature, provider, model, 'retries', retries::DOUBLE FROM used
     UNION ALL
