@@ -22,7 +22,8 @@ Exactly one of these says what holds from then on:
 ``list = true``              the list price again
 ===========================  ========================================================================================
 
-A kind of token without a committed price costs what the kind that contains it costs. Names are compared without case.
+A kind of token without a committed price costs what the kind that contains it costs. Names are compared without
+case, but for tenants, which are compared letter by letter.
 """
 
 from __future__ import annotations
@@ -135,10 +136,8 @@ def read_book(path: Path) -> BookFile:
     if unknown or not isinstance(tables, list):
         raise BadPriceBook(f"price book {path}: it holds [[price]] entries, not {(unknown or ['price = …'])[0]!r}")
     try:
-        return BookFile(
-            entries=tuple(read_entry(number, table) for number, table in enumerate(tables, start=1)),
-            fingerprints=_fingerprints(tables),
-        )
+        entries = tuple(read_entry(number, table) for number, table in enumerate(tables, start=1))
+        return BookFile(entries=entries, fingerprints=_fingerprints(entries, tables))
     except BadPriceBook as error:
         raise BadPriceBook(f"price book {path}: {error}") from error
 
@@ -220,24 +219,27 @@ def show_instant(micros: int) -> str:
     return f"{instant:%Y-%m-%d}" if instant.time() == dt.time() else f"{instant:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _fingerprints(tables: Iterable[Mapping[str, object]]) -> tuple[str, ...]:
+def _fingerprints(entries: Iterable[Entry], tables: Iterable[Mapping[str, object]]) -> tuple[str, ...]:
     """Eight hex digits after every entry, that change with anything said so far, but not with how it is written."""
     chain, names = hashlib.sha256(), []
-    for number, table in enumerate(tables, start=1):
-        said = {name: _canonical(value) for name, value in table.items() if name not in ("note", "from")}
-        said["from"] = read_entry(number, table).starts_us
+    for entry, table in zip(entries, tables, strict=True):
+        said = {name: _plain(name, value) for name, value in table.items() if name not in ("note", "from")}
+        said["from"] = entry.starts_us
         chain.update(json.dumps(said, sort_keys=True).encode() + b"\n")
         names.append(chain.hexdigest()[:8])
     return tuple(names)
 
 
-def _canonical(value: object) -> object:
+def _plain(name: str, value: object) -> object:
+    """One way to write what was read: a name as it is compared, a number without what is only its format."""
     if isinstance(value, Mapping):
-        return {name: _canonical(each) for name, each in value.items()}
+        return {kind: _plain(kind, each) for kind, each in value.items()}
     if isinstance(value, bool):
         return value
-    text = str(value).strip().lower()
-    return f"{Decimal(text).normalize():f}" if re.fullmatch(r"[0-9.]+(?:e-?\d+)?", text) else text
+    text = str(value).strip()
+    if name in (*_NAMES, "like"):
+        return text if name == "tenant" else text.lower()
+    return f"{Decimal(text).normalize():f}"
 
 
 def _matches(pattern: str, name: str) -> bool:

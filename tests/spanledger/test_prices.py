@@ -184,6 +184,19 @@ def test_check_refuses_a_book_whose_used_entries_are_no_longer_its_first(
     assert all("append" in row["finding"] for row in problems)
 
 
+@pytest.mark.parametrize(("before", "after"), [("Acme", "acme"), ("0042", "42")])
+def test_check_refuses_another_tenant_however_alike_it_is_spelled(
+    before: str, after: str, book: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    old = tmp_path / "old.toml"
+    old.write_text(FIRST + f'tenant = "{before}"\n')
+    book.write_text(FIRST + f'tenant = "{after}"\n')
+
+    codes = [ask(capsys, "check", str(each), "--against", str(old))[0] for each in (old, book)]
+
+    assert codes == [0, 1]
+
+
 def test_check_against_an_old_book_says_which_setting_is_missing_where_no_book_is_set(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
