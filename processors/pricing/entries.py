@@ -4,7 +4,7 @@
     provider = "openai"                # left out = any
     model = "gpt-4o*"                  # * stands for anything
     tenant = "acme"                    # left out = all
-    tier = "batch"                     # left out = all; "standard" = no special one
+    tier = "batch"                     # left out = all; "standard", also "default" or "auto" = no special one
     from = 2026-01-01                  # UTC date, or an instant like 2026-01-01T12:00:00Z
     discount_percent = "12.5"
     note = "contract 4711"
@@ -41,6 +41,7 @@ from typing import Any
 
 from processors.pricing.amounts import REPORTED, Price, read_number, read_token_prices, read_unit_prices
 from processors.pricing.errors import BadPriceBook
+from warehouse.tiers import plain_tier
 
 SAYS = ("discount_percent", "markup_percent", "usd_per_mtok", "usd_per", "like", "reported", "gpu", "list")
 """What an entry may say, of which it says one; the two tables of prices go together."""
@@ -156,7 +157,7 @@ def read_entry(number: int, table: Mapping[str, object]) -> Entry:
         model=model.lower(),
         provider=provider and provider.lower(),
         tenant=tenant,
-        tier=tier and tier.lower(),
+        tier=tier and plain_tier(tier),
         note=note,
         starts_us=_start(where, table.get("from")),
         **_said(where, table),

@@ -222,6 +222,28 @@ def test_own_prices_of_the_settings_hold_until_the_book_says_otherwise(tmp_path:
     assert "+own/" in book.version
 
 
+PLAIN = [None, "", "default", "auto", "standard", "SERVICE_TIER_STANDARD", "on_demand", "standard_only"]
+
+
+@pytest.mark.parametrize(
+    ("said", "covers", "leaves"),
+    [
+        *(pytest.param(word, PLAIN, ["flex", "SERVICE_TIER_FLEX"], id=word) for word in PLAIN if word),
+        ("flex", ["flex", "Flex", "SERVICE_TIER_FLEX"], [*PLAIN, "batch"]),
+        ("SERVICE_TIER_FLEX", ["flex", "SERVICE_TIER_FLEX"], [*PLAIN, "batch"]),
+    ],
+)
+def test_the_tier_of_an_entry_and_of_a_call_are_read_alike(
+    said: str, covers: list[str | None], leaves: list[str | None], tmp_path: Path
+):
+    text = entry(model="*", tier=said, usd_per_mtok={"input": 7, "output": 8})
+    book = book_of(tmp_path, text)
+    of_all = book_of(tmp_path, text + entry(model="*", usd_per_mtok={"input": 3, "output": 8}))
+
+    assert {price(book, service_tier=tier)["cost_usd"] for tier in covers} == {Decimal(7)}
+    assert {price(of_all, service_tier=tier)["cost_usd"] for tier in leaves} == {Decimal(3)}
+
+
 def test_the_version_tells_what_is_said_not_how_it_is_written(tmp_path: Path):
     text = entry(model="gpt-4o", discount_percent="12.5")
     turned = "# a remark\n[[price]]\nnote = 'signed'\ndiscount_percent = 12.50\nmodel = 'GPT-4o'\nfrom = '2026-01-01'\n"
