@@ -169,7 +169,8 @@ def _base(entry: Entry, listed: Tariff | None, tier: str | None) -> Tariff | Non
     if entry.like:
         return find_tariff(*entry.like, tier)
     if entry.prices or entry.gpu:
-        return Tariff(rates=(((make_rates(entry.prices, source=f"{entry.title()}, {entry.meaning()}"),),),))
+        source = f"{entry.title()}, {entry.meaning()}"
+        return Tariff(rates=(((make_rates(entry.prices, source=source, by_gpu=entry.gpu),),),))
     return listed
 
 
@@ -182,7 +183,9 @@ def _adjust(rates: Rates, begun: Mapping[str, Entry]) -> Rates:
     )
     source = f"{rates.source} ({price.title()})" if price and is_off_list(price) and price.like else rates.source
     least = {KINDS[column]: amount for column, amount in rates.least}
-    return make_rates(rates.prices, adjustments=adjustments, source=source, least=least, basis=rates.basis)
+    return make_rates(
+        rates.prices, adjustments=adjustments, source=source, least=least, basis=rates.basis, by_gpu=rates.by_gpu
+    )
 
 
 def _names(asked: Asked) -> tuple[set[str], set[str]]:

@@ -33,7 +33,7 @@ from genai_prices.units import _get_registry
 
 from processors.pricing.amounts import Price
 from processors.pricing.names import candidates, is_unknown, makers, provider_id
-from processors.pricing.rates import Rates, make_rates
+from processors.pricing.rates import LISTED_FREE, Rates, make_rates
 from warehouse.tiers import STANDARD, plain_tier, tier_word
 
 CATALOGUE_VERSION = f"genai-prices/{version('genai-prices')}"
@@ -247,10 +247,14 @@ def _brackets(
 ) -> tuple[Rates | None, ...]:
     if price is None:
         return (None,) * (1 + len(sizes))
+    found = [(above, _prices_by_kind(vars(price), above)) for above in (-1, *sizes)]
     return tuple(
-        make_rates(_prices_by_kind(vars(price), above), source=source + _bracket(above), least=least)
-        for above in (-1, *sizes)
+        make_rates(prices, source=source + _bracket(above) + _free(prices), least=least) for above, prices in found
     )
+
+
+def _free(prices: Mapping[str, Price]) -> str:
+    return "" if any(price.usd for price in prices.values()) else LISTED_FREE
 
 
 def _bracket(above: int) -> str:

@@ -108,6 +108,19 @@ def test_show_of_a_model_that_is_paid_by_the_gpu_says_that_it_is_free_and_which_
     assert "priced at other times" not in shown.err
 
 
+@pytest.mark.usefixtures("book")
+def test_show_of_a_model_that_is_free_on_the_list_says_so(capsys: pytest.CaptureFixture[str]):
+    rates = ask(capsys, "show", "mistralai/mistral-nemo:free", "--provider", "openrouter")[1]
+
+    assert [(rate["kind"], rate["usd"], rate["per"], rate["list_usd"]) for rate in rates] == [
+        ("input", "0", 1_000_000, "0"),
+        ("output", "0", 1_000_000, "0"),
+    ]
+    assert {rate["source"] for rate in rates} == {
+        "genai-prices/0.2.3 openrouter/mistralai/mistral-nemo:free, listed as free"
+    }
+
+
 def test_show_of_a_price_that_begins_later_says_so_and_shows_the_entry(book: Path, capsys: pytest.CaptureFixture[str]):
     book.write_text(BY_GPU)
 
