@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -10,6 +11,7 @@ from processors.explain.meanings import meaning
 from processors.explain.wire import Json
 from processors.pricing.book import PriceBook
 from processors.pricing.lines import PAID_BY_GPU, PriceLine, as_text, price_lines, sum_lines
+from processors.pricing.rates import LISTED_FREE
 from processors.pricing.snapshots import BY_REQUEST
 
 
@@ -20,10 +22,9 @@ def explain_price(case: Case, row: int, book: PriceBook) -> Json | None:
         return None
     lines = price_lines(_call(span), book)
     by_request = (span["price_version"] or "").endswith(BY_REQUEST)
-    by_gpu = any(line.kind == PAID_BY_GPU for line in lines)
     json: Json = {
         "status": span["price_status"],
-        "meaning": meaning("price", PAID_BY_GPU if by_gpu else span["price_status"]),
+        "meaning": meaning("price", _reason(span["price_status"], lines)),
         "model": (not by_request and span["response_model"]) or span["request_model"],
         "model_from": "response_model" if span["response_model"] and not by_request else "request_model",
         "at": span["started_at"],
@@ -35,6 +36,13 @@ def explain_price(case: Case, row: int, book: PriceBook) -> Json | None:
         total = sum((line.usd for line in lines), Fraction(0))
         json |= {"sum_usd": as_text(total), "rounded": Fraction(sum_lines(lines) or 0) != total}
     return json
+
+
+def _reason(status: str, lines: Sequence[PriceLine]) -> str:
+    """The price status, and of a free call who says so."""
+    if any(line.kind == PAID_BY_GPU for line in lines):
+        return PAID_BY_GPU
+    return "listed_free" if any(LISTED_FREE in line.source for line in lines) else status
 
 
 def _call(span: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from processors.pricing.catalogue import CATALOGUE_VERSION, STANDARD_TIERS, Tariff, find_model, find_tariff
+from processors.pricing.catalogue import CATALOGUE_VERSION, Tariff, find_model, find_tariff
 from processors.pricing.entries import BookFile, Entry, read_book
 from processors.pricing.errors import BadPriceBook
 from processors.pricing.kinds import KINDS, REPORTED
@@ -22,6 +22,7 @@ from processors.pricing.own import fingerprint, read_own_prices
 from processors.pricing.rates import Adjustment, Rates, make_rates
 from processors.pricing.served import is_told
 from processors.pricing.snapshots import BY_REQUEST, is_snapshot
+from warehouse.tiers import plain_tier
 
 CACHED_TARIFFS = 16_384
 """Keys kept resolved: a workload has hundreds; more are looked up again."""
@@ -98,7 +99,7 @@ class PriceBook:
     def holding(self, asked: Asked) -> list[Entry]:
         """Entries that hold for a call at some time, the strongest first, layer by layer."""
         providers, models = _names(asked)
-        tier = _tier(asked.tier)
+        tier = plain_tier(asked.tier)
         held = [entry for entry in self.entries if entry.covers(providers, models, tier, asked.tenant)]
         return sorted(sorted(held, key=Entry.rank, reverse=True), key=lambda entry: LAYERS.index(entry.layer))
 
@@ -168,7 +169,8 @@ def _base(entry: Entry, listed: Tariff | None, tier: str | None) -> Tariff | Non
     if entry.like:
         return find_tariff(*entry.like, tier)
     if entry.prices or entry.gpu:
-        return Tariff(rates=(((make_rates(entry.prices, source=f"{entry.title()}, {entry.meaning()}"),),),))
+        source = f"{entry.title()}, {entry.meaning()}"
+        return Tariff(rates=(((make_rates(entry.prices, source=source, by_gpu=entry.gpu),),),))
     return listed
 
 
@@ -181,7 +183,9 @@ def _adjust(rates: Rates, begun: Mapping[str, Entry]) -> Rates:
     )
     source = f"{rates.source} ({price.title()})" if price and is_off_list(price) and price.like else rates.source
     least = {KINDS[column]: amount for column, amount in rates.least}
-    return make_rates(rates.prices, adjustments=adjustments, source=source, least=least, basis=rates.basis)
+    return make_rates(
+        rates.prices, adjustments=adjustments, source=source, least=least, basis=rates.basis, by_gpu=rates.by_gpu
+    )
 
 
 def _names(asked: Asked) -> tuple[set[str], set[str]]:
@@ -190,8 +194,3 @@ def _names(asked: Asked) -> tuple[set[str], set[str]]:
     owner = provider_id(asked.provider) or (found[0].id if found else None)
     providers = {name for name in ((asked.provider or "").lower(), owner) if name}
     return providers, {asked.model.strip().lower()} | ({found[1].id.lower()} if found else set())
-
-
-def _tier(tier: str | None) -> str:
-    plain = (tier or "").strip().lower()
-    return "standard" if plain in STANDARD_TIERS else plain

@@ -33,18 +33,15 @@ from genai_prices.units import _get_registry
 
 from processors.pricing.amounts import Price
 from processors.pricing.names import candidates, is_unknown, makers, provider_id
-from processors.pricing.rates import Rates, make_rates
+from processors.pricing.rates import LISTED_FREE, Rates, make_rates
+from warehouse.tiers import STANDARD, plain_tier, tier_word
 
 CATALOGUE_VERSION = f"genai-prices/{version('genai-prices')}"
-
-STANDARD_TIERS = frozenset({"", "default", "standard", "standard_only", "auto", "on_demand", "ondemand"})
-"""Names under which providers report that no special tier was used."""
 
 BY_NAME = "+model_name"
 """How ``price_version`` ends on a row without a provider whose model only one maker of ``makers.csv`` has."""
 
 _TIER_KEYS = ("processing", "service_tier", "speed")  # request contexts that a service tier may name
-_VERTEX_TIER = "service_tier_"  # ``SERVICE_TIER_FLEX``
 _MIDNIGHT = dt.time(tzinfo=dt.UTC)
 _FIRST_DAY = dt.date(1970, 1, 1)
 _DAY_US = 86_400_000_000
@@ -97,15 +94,13 @@ def find_tariff(provider: str | None, model: str, tier: str | None) -> Tariff | 
 
     Without a provider the model's name decides. ``tier`` is the service tier as reported.
     """
-    plain = (tier or "").strip().lower().removeprefix(_VERTEX_TIER)
+    word = tier_word(tier)
     found = _find_listed(provider, model)
     if found is not None:
-        return _tariff(*found, plain)
+        return _tariff(*found, word)
     found = _find_made(provider, model)
     return (
-        _tariff(*found, plain).marked(f", as {found[0].id} alone makes a model of this name", BY_NAME)
-        if found
-        else None
+        _tariff(*found, word).marked(f", as {found[0].id} alone makes a model of this name", BY_NAME) if found else None
     )
 
 
@@ -220,7 +215,7 @@ def _variants(info: ModelInfo, tier: str) -> list[PriceVariant]:
 def _prices_at(info: ModelInfo, tier: str, variants: Sequence[PriceVariant], instant: dt.datetime) -> ModelPrice | None:
     if any(v.constraint is None or v.constraint.active(instant) for v in variants):
         return info.get_prices(instant, dict.fromkeys(_TIER_KEYS, tier))
-    return info.get_prices(instant) if tier in STANDARD_TIERS else None
+    return info.get_prices(instant) if plain_tier(tier) == STANDARD else None
 
 
 def _utc(constraint: TimeOfDateConstraint) -> list[dt.time]:
@@ -252,10 +247,14 @@ def _brackets(
 ) -> tuple[Rates | None, ...]:
     if price is None:
         return (None,) * (1 + len(sizes))
+    found = [(above, _prices_by_kind(vars(price), above)) for above in (-1, *sizes)]
     return tuple(
-        make_rates(_prices_by_kind(vars(price), above), source=source + _bracket(above), least=least)
-        for above in (-1, *sizes)
+        make_rates(prices, source=source + _bracket(above) + _free(prices), least=least) for above, prices in found
     )
+
+
+def _free(prices: Mapping[str, Price]) -> str:
+    return "" if any(price.usd for price in prices.values()) else LISTED_FREE
 
 
 def _bracket(above: int) -> str:

@@ -4,7 +4,7 @@
     provider = "openai"                # left out = any
     model = "gpt-4o*"                  # * stands for anything
     tenant = "acme"                    # left out = all
-    tier = "batch"                     # left out = all; "standard" = no special one
+    tier = "batch"                     # left out = all; "standard", also "default" or "auto" = no special one
     from = 2026-01-01                  # UTC date, or an instant like 2026-01-01T12:00:00Z
     discount_percent = "12.5"
     note = "contract 4711"
@@ -22,7 +22,8 @@ Exactly one of these says what holds from then on:
 ``list = true``              the list price again
 ===========================  ========================================================================================
 
-A kind of token without a committed price costs what the kind that contains it costs. Names are compared without case.
+A kind of token without a committed price costs what the kind that contains it costs. Names are compared without
+case, but for tenants, which are compared letter by letter.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from typing import Any
 
 from processors.pricing.amounts import REPORTED, Price, read_number, read_token_prices, read_unit_prices
 from processors.pricing.errors import BadPriceBook
+from warehouse.tiers import plain_tier
 
 SAYS = ("discount_percent", "markup_percent", "usd_per_mtok", "usd_per", "like", "reported", "gpu", "list")
 """What an entry may say, of which it says one; the two tables of prices go together."""
@@ -135,10 +137,8 @@ def read_book(path: Path) -> BookFile:
     if unknown or not isinstance(tables, list):
         raise BadPriceBook(f"price book {path}: it holds [[price]] entries, not {(unknown or ['price = …'])[0]!r}")
     try:
-        return BookFile(
-            entries=tuple(read_entry(number, table) for number, table in enumerate(tables, start=1)),
-            fingerprints=_fingerprints(tables),
-        )
+        entries = tuple(read_entry(number, table) for number, table in enumerate(tables, start=1))
+        return BookFile(entries=entries, fingerprints=_fingerprints(entries, tables))
     except BadPriceBook as error:
         raise BadPriceBook(f"price book {path}: {error}") from error
 
@@ -157,7 +157,7 @@ def read_entry(number: int, table: Mapping[str, object]) -> Entry:
         model=model.lower(),
         provider=provider and provider.lower(),
         tenant=tenant,
-        tier=tier and tier.lower(),
+        tier=tier and plain_tier(tier),
         note=note,
         starts_us=_start(where, table.get("from")),
         **_said(where, table),
@@ -220,24 +220,27 @@ def show_instant(micros: int) -> str:
     return f"{instant:%Y-%m-%d}" if instant.time() == dt.time() else f"{instant:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _fingerprints(tables: Iterable[Mapping[str, object]]) -> tuple[str, ...]:
+def _fingerprints(entries: Iterable[Entry], tables: Iterable[Mapping[str, object]]) -> tuple[str, ...]:
     """Eight hex digits after every entry, that change with anything said so far, but not with how it is written."""
     chain, names = hashlib.sha256(), []
-    for number, table in enumerate(tables, start=1):
-        said = {name: _canonical(value) for name, value in table.items() if name not in ("note", "from")}
-        said["from"] = read_entry(number, table).starts_us
+    for entry, table in zip(entries, tables, strict=True):
+        said = {name: _plain(name, value) for name, value in table.items() if name not in ("note", "from")}
+        said["from"] = entry.starts_us
         chain.update(json.dumps(said, sort_keys=True).encode() + b"\n")
         names.append(chain.hexdigest()[:8])
     return tuple(names)
 
 
-def _canonical(value: object) -> object:
+def _plain(name: str, value: object) -> object:
+    """One way to write what was read: a name as it is compared, a number without what is only its format."""
     if isinstance(value, Mapping):
-        return {name: _canonical(each) for name, each in value.items()}
+        return {kind: _plain(kind, each) for kind, each in value.items()}
     if isinstance(value, bool):
         return value
-    text = str(value).strip().lower()
-    return f"{Decimal(text).normalize():f}" if re.fullmatch(r"[0-9.]+(?:e-?\d+)?", text) else text
+    text = str(value).strip()
+    if name in (*_NAMES, "like"):
+        return text if name == "tenant" else text.lower()
+    return f"{Decimal(text).normalize():f}"
 
 
 def _matches(pattern: str, name: str) -> bool:

@@ -23,7 +23,7 @@ from processors.pricing.book import PriceBook
 from processors.pricing.columns import NEEDED, Calls, choose_rates, usable
 from processors.pricing.exact import calculate
 from processors.pricing.kinds import KINDS, kind_name
-from processors.pricing.rates import Rates
+from processors.pricing.rates import Rates, as_shown
 from warehouse.schemas import SPANS
 
 _NEEDED = pa.schema([SPANS.field(name) for name in NEEDED])
@@ -66,7 +66,7 @@ def price_lines(call: Mapping[str, Any], book: PriceBook) -> tuple[PriceLine, ..
     amounts = [Fraction(0)] * len(KINDS)
     for kind, count in zip(calls.used.kinds, counts[0], strict=True):
         amounts[kind] = Fraction(int(count), int(grain))
-    return _lines(rates[0], amounts)
+    return _lines(as_shown(rates[0]), amounts)
 
 
 def sum_lines(lines: Sequence[PriceLine]) -> Decimal | None:
@@ -106,7 +106,7 @@ def _lines(rates: Rates, amounts: list[Fraction]) -> tuple[PriceLine, ...]:
         amounts[column] = max(amounts[column], Fraction(least)) if amounts[column] else amounts[column]
     lines = [line for kind in KINDS if kind in rates.prices and (line := _line(kind, rates, amounts)) is not None]
     if not lines:
-        lines = [PriceLine(kind="free" if rates.prices else PAID_BY_GPU, usd=Fraction(0), source=rates.source)]
+        lines = [PriceLine(kind=PAID_BY_GPU if rates.by_gpu else "free", usd=Fraction(0), source=rates.source)]
     for adjustment in rates.adjustments:
         so_far = sum((line.usd for line in lines), Fraction(0))
         lines.append(

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
 
 from genai_prices.units import UnitDef, _get_registry
 
-from processors.pricing.amounts import Price
+from processors.pricing.amounts import TOKENS_PER_PRICE, Price
 from processors.pricing.kinds import INDEX, KINDS, UNITS, USAGE_KEYS
 from warehouse.schemas import COST_KINDS
 
 PICODOLLARS_PER_USD = 10**12
+
+LISTED_FREE = ", listed as free"
+"""How the source of rates ends that are all zero, or none at all, in the price list."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +53,7 @@ class Rates:
     ``least``: smallest amount billed, by column, of what is above zero.
     ``families``: what the model is priced by, each with its columns.
     ``basis``: what ``price_version`` says beside the tables where these are not simply the rates of what was told.
+    ``by_gpu``: the book says that the call is paid for through the GPU it runs on; there are no ``prices``.
     """
 
     prices: Mapping[str, Price]
@@ -64,6 +69,7 @@ class Rates:
     free: bool  # every rate is zero
     families: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     basis: str = ""
+    by_gpu: bool = False
 
 
 def make_rates(
@@ -73,6 +79,7 @@ def make_rates(
     source: str = "",
     least: Mapping[str, int] | None = None,
     basis: str = "",
+    by_gpu: bool = False,
 ) -> Rates:
     """Rates from prices by kind."""
     units = {kind: UNITS[kind] for kind in prices}
@@ -99,7 +106,20 @@ def make_rates(
         free=not any(price.usd for price in prices.values()) or not factor,
         families=_families(units),
         basis=basis,
+        by_gpu=by_gpu,
     )
+
+
+def as_shown(rates: Rates) -> Rates:
+    """Rates as people read them: the price list gives none for a model that is free, where each token costs zero."""
+    if rates.prices or rates.by_gpu:
+        return rates
+    return replace(_no_charge(), adjustments=rates.adjustments, source=rates.source)
+
+
+@cache
+def _no_charge() -> Rates:
+    return make_rates(dict.fromkeys(("input_tokens", "output_tokens"), Price(usd=Decimal(0), per=TOKENS_PER_PRICE)))
 
 
 def cost_part(unit: UnitDef) -> str:

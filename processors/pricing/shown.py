@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -15,16 +16,19 @@ import pyarrow as pa
 from genai_prices.data_snapshot import get_snapshot
 from genai_prices.types import Provider
 
+from processors.pricing.amounts import Price
 from processors.pricing.book import LAYERS, Asked, PriceBook, in_force, is_off_list, list_tariff
 from processors.pricing.catalogue import find_model
 from processors.pricing.entries import Entry
 from processors.pricing.kinds import kind_name
 from processors.pricing.lines import PAID_BY_GPU, as_text
 from processors.pricing.names import is_unknown, provider_id
-from processors.pricing.rates import Rates
+from processors.pricing.rates import Rates, as_shown
 from processors.pricing.served import ELSEWHERE, is_told
 
 DAY_US = 86_400_000_000
+
+_BY_GPU = {PAID_BY_GPU: Price(usd=Decimal(0), per=1)}
 
 _VENDOR = re.compile(r"^(?:[a-z][a-z0-9-]*\.)+(?=[a-z])")  # how Bedrock names makers: us.cohere.command-r-v1:0
 _DATED = re.compile(r"(?:[-@](?:20\d\d-?\d\d-?\d\d|\d{4}|latest|preview))?(?:-v\d+(?::\d+)?)?$")
@@ -121,10 +125,7 @@ def _rates(tariff: Any, at_us: int) -> Iterator[tuple[tuple[str, int | None, int
     before: dict[str, Fraction] = {}
     for above in (-1, *tariff.context_tokens) if tariff else ():
         rates = tariff.at(at_us, at_us % DAY_US, above)
-        if rates and not rates.prices and before.get(PAID_BY_GPU) is None:
-            before[PAID_BY_GPU] = Fraction(0)
-            yield (PAID_BY_GPU, None if above < 0 else above, 1), Fraction(0), rates
-        for kind, price in rates.prices.items() if rates else ():
+        for kind, price in (as_shown(rates).prices or _BY_GPU).items() if rates else ():
             usd = math.prod((one.factor() for one in rates.adjustments), start=Fraction(price.usd))
             if before.get(kind) != usd:
                 yield (kind_name(kind), None if above < 0 else above, price.per), usd, rates

@@ -369,6 +369,37 @@ def test_a_call_that_is_paid_by_the_gpu_is_said_to_be(tmp_path: Path):
     assert "paid by GPU" in served["lines"][0]["source"]
 
 
+def test_a_model_that_is_free_on_the_list_is_said_to_be_and_its_tokens_are_shown_at_zero():
+    free = {"gen_ai.provider.name": "openrouter", "gen_ai.request.model": "mistralai/mistral-nemo:free"}
+    told = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 1000, "gen_ai.usage.output_tokens": 10}
+
+    ((one,),) = told_of({"free": request(span(told | free))}).values()
+
+    price = one["price"]
+    assert (price["status"], price["cost_usd"], price["sum_usd"]) == ("free", "0.000000000000", "0")
+    assert price["meaning"] == "the price list has the model as free: every rate is zero"
+    assert [
+        tuple(line[name] for name in ("kind", "quantity", "rate_usd", "per", "usd")) for line in price["lines"]
+    ] == [
+        ("input", "1000", "0", 1_000_000, "0"),
+        ("output", "10", "0", 1_000_000, "0"),
+    ]
+    assert {line["source"] for line in price["lines"]} == {
+        "genai-prices/0.2.3 openrouter/mistralai/mistral-nemo:free, listed as free"
+    }
+
+
+@pytest.mark.parametrize("says", ["discount_percent = 100", "usd_per_mtok = {input = 0, output = 0}"])
+def test_a_model_that_the_book_makes_free_is_said_to_be(says: str, tmp_path: Path):
+    file = tmp_path / "book.toml"
+    file.write_text(f"[[price]]\nmodel = '*'\nfrom = 2026-01-01\n{says}\n")
+    engine = dataclasses.replace(ENGINE, book=PriceBook.from_settings({}, str(file)))
+
+    ((one,),) = told_of({"free": request(span(CHAT))}, engine).values()
+
+    assert one["price"]["meaning"] == "the price book or worker.prices makes every rate zero"
+
+
 def test_no_spans_have_no_explanations():
     assert explained([message(b"")]) == ([], [])
 

@@ -222,6 +222,28 @@ def test_own_prices_of_the_settings_hold_until_the_book_says_otherwise(tmp_path:
     assert "+own/" in book.version
 
 
+PLAIN = [None, "", "default", "auto", "standard", "SERVICE_TIER_STANDARD", "on_demand", "standard_only"]
+
+
+@pytest.mark.parametrize(
+    ("said", "covers", "leaves"),
+    [
+        *(pytest.param(word, PLAIN, ["flex", "SERVICE_TIER_FLEX"], id=word) for word in PLAIN if word),
+        ("flex", ["flex", "Flex", "SERVICE_TIER_FLEX"], [*PLAIN, "batch"]),
+        ("SERVICE_TIER_FLEX", ["flex", "SERVICE_TIER_FLEX"], [*PLAIN, "batch"]),
+    ],
+)
+def test_the_tier_of_an_entry_and_of_a_call_are_read_alike(
+    said: str, covers: list[str | None], leaves: list[str | None], tmp_path: Path
+):
+    text = entry(model="*", tier=said, usd_per_mtok={"input": 7, "output": 8})
+    book = book_of(tmp_path, text)
+    of_all = book_of(tmp_path, text + entry(model="*", usd_per_mtok={"input": 3, "output": 8}))
+
+    assert {price(book, service_tier=tier)["cost_usd"] for tier in covers} == {Decimal(7)}
+    assert {price(of_all, service_tier=tier)["cost_usd"] for tier in leaves} == {Decimal(3)}
+
+
 def test_the_version_tells_what_is_said_not_how_it_is_written(tmp_path: Path):
     text = entry(model="gpt-4o", discount_percent="12.5")
     turned = "# a remark\n[[price]]\nnote = 'signed'\ndiscount_percent = 12.50\nmodel = 'GPT-4o'\nfrom = '2026-01-01'\n"
@@ -230,6 +252,46 @@ def test_the_version_tells_what_is_said_not_how_it_is_written(tmp_path: Path):
 
     assert versions[0] == versions[1] != versions[2]
     assert versions[3] == "genai-prices/0.2.3"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"tenant": "Acme"}, {"tenant": "acme"}),
+        ({"tenant": "0042"}, {"tenant": "42"}),
+        ({"tenant": "1e2"}, {"tenant": "100"}),
+        ({"model": "4.10"}, {"model": "4.1"}),
+        ({"provider": "007"}, {"provider": "7"}),
+        ({"tier": "1.0"}, {"tier": "1"}),
+    ],
+)
+def test_books_that_price_other_calls_have_other_versions(one: dict[str, str], other: dict[str, str], tmp_path: Path):
+    said = {"model": "gpt-4o", "discount_percent": 50}
+
+    versions = {book_of(tmp_path, entry(**said | names)).version for names in (one, other)}
+
+    assert len(versions) == 2
+
+
+@pytest.mark.parametrize("name", ["10.0.0.1", "1.2.3", "...", "4e7777777"])
+def test_a_name_of_digits_and_dots_is_a_name(name: str, tmp_path: Path):
+    book = book_of(tmp_path, entry(model="gpt-4o", tenant=name, discount_percent=50))
+
+    assert price(book, tenant=name)["cost_usd"] == Decimal("1.25")
+    assert price(book)["cost_usd"] == Decimal("2.5")
+
+
+def test_numbers_are_the_same_however_they_are_written(tmp_path: Path):
+    ways = [
+        entry(model="a", usd_per_mtok={"input": "0.50", "output": 100})
+        + entry(model="b", like="Azure/GPT-4o")
+        + entry(model="a", markup_percent=10),
+        entry(usd_per_mtok={"output": "1e2", "input": "0.5"}, model=" A ")
+        + entry(like="azure/gpt-4o", model="b", note="signed")
+        + entry(markup_percent="10.0", model="a"),
+    ]
+
+    assert len({book_of(tmp_path, one).version for one in ways}) == 1
 
 
 def test_the_fingerprint_of_a_book_is_found_again_in_a_longer_one(tmp_path: Path):

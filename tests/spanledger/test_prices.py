@@ -108,6 +108,19 @@ def test_show_of_a_model_that_is_paid_by_the_gpu_says_that_it_is_free_and_which_
     assert "priced at other times" not in shown.err
 
 
+@pytest.mark.usefixtures("book")
+def test_show_of_a_model_that_is_free_on_the_list_says_so(capsys: pytest.CaptureFixture[str]):
+    rates = ask(capsys, "show", "mistralai/mistral-nemo:free", "--provider", "openrouter")[1]
+
+    assert [(rate["kind"], rate["usd"], rate["per"], rate["list_usd"]) for rate in rates] == [
+        ("input", "0", 1_000_000, "0"),
+        ("output", "0", 1_000_000, "0"),
+    ]
+    assert {rate["source"] for rate in rates} == {
+        "genai-prices/0.2.3 openrouter/mistralai/mistral-nemo:free, listed as free"
+    }
+
+
 def test_show_of_a_price_that_begins_later_says_so_and_shows_the_entry(book: Path, capsys: pytest.CaptureFixture[str]):
     book.write_text(BY_GPU)
 
@@ -182,6 +195,19 @@ def test_check_refuses_a_book_whose_used_entries_are_no_longer_its_first(
     assert code == 1
     assert len(problems) == 2
     assert all("append" in row["finding"] for row in problems)
+
+
+@pytest.mark.parametrize(("before", "after"), [("Acme", "acme"), ("0042", "42")])
+def test_check_refuses_another_tenant_however_alike_it_is_spelled(
+    before: str, after: str, book: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    old = tmp_path / "old.toml"
+    old.write_text(FIRST + f'tenant = "{before}"\n')
+    book.write_text(FIRST + f'tenant = "{after}"\n')
+
+    codes = [ask(capsys, "check", str(each), "--against", str(old))[0] for each in (old, book)]
+
+    assert codes == [0, 1]
 
 
 def test_check_against_an_old_book_says_which_setting_is_missing_where_no_book_is_set(

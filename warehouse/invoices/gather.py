@@ -22,15 +22,12 @@ from warehouse.schemas import COST_KINDS, TIME, TOKEN_KINDS
 from warehouse.scope import ALL
 from warehouse.settings import LakeSettings
 from warehouse.settle.books import state_spans
+from warehouse.tiers import TIER_OF
 
 MIDNIGHT_MINUTES = 10
 """So near to midnight, a provider's clock or the moment that it goes by may put a call on the other day."""
 
 _DAY = timedelta(days=1)
-_TIER = (
-    "CREATE TEMP MACRO tier_of(tier) AS CASE WHEN lower(coalesce(tier, '')) IN "
-    "('', 'standard', 'default', 'auto', 'on_demand', 'ondemand', 'standard_only') THEN 'standard' ELSE lower(tier) END"
-)
 _BILLED_DAYS = "SELECT DISTINCT day FROM counting WHERE provider IN (FROM compared)"
 Rows = list[dict[str, Any]]
 
@@ -88,7 +85,7 @@ def gather(
         closed_to = connection.sql("SELECT max(closed_to) FROM settlements").fetchall()[0][0]
         expose(connection, snapshot, "invoices", ALL)
         connection.execute(f"CREATE TEMP VIEW counting AS {COUNTING}")
-        connection.execute(_TIER)
+        connection.execute(TIER_OF)
         window, open_days = _window(connection, scope, closed_to)
         if window is None:
             return Sides(ours=[], theirs=[], midnight=[], closed_to=closed_to, open_days=open_days)

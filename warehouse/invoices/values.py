@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from functools import cache
 
 from warehouse.invoices.line import Row, Unreadable, buckets
+from warehouse.tiers import STANDARD, plain_tier
 
 DAY = timedelta(days=1)
 _EXACT = Decimal("1e-12")
@@ -18,7 +19,6 @@ _MOST = Decimal(10) ** 20
 _UNIT = re.compile(
     r"(?i)\s*(?P<count>[\d,]+)?\s*(?P<thousand>k|thousands?|m|millions?)?\s*(?:of\s+)?(?P<noun>[a-z].*)?"
 )
-_STANDARD = frozenset({"", "standard", "default", "auto", "on_demand", "ondemand", "on-demand", "standard_only"})
 
 
 def covered(pages: object, start: str, end: str) -> tuple[date, date] | None:
@@ -132,8 +132,8 @@ def tier_name(said: str | None) -> str | None:
     """A service tier in one word for all who have none; None stays None: nobody says."""
     if said is None:
         return None
-    plain = said.strip().lower().replace(" ", "_")
-    return "standard" if plain in _STANDARD else plain
+    plain = plain_tier(said.strip().replace(" ", "_"))
+    return STANDARD if plain == "on-demand" else plain
 
 
 def last_place(amounts: Iterable[Decimal]) -> Decimal:
