@@ -216,5 +216,12 @@ def _packages(classes: Mapping[str, str]) -> pl.Expr:
     return pl.coalesce(*[pl.when(holds).then(pl.lit(of)) for holds, of in held])
 
 
-EVIDENCE = {"package": _packages, "code": _codes, "http": _http, "exception": _exceptions, "message": _messages, "word": _words}
+EVIDENCE = {
+    "package": _packages,
+    "code": _codes,
+    "http": _http,
+    "exception": _exceptions,
+    "message": _messages,
+    "word": _words,
+}
 """Kinds of evidence, the best first."""

@@ -142,7 +142,15 @@ def test_error_classes_are_those_of_the_shared_taxonomy():
         taxonomy = {row["canonical_class"] for row in csv.DictReader(file)}
 
     assert {rule.error_class for rule in error_rules()} <= taxonomy
-    assert {rule.kind for rule in error_rules()} == {"package", "code", "http", "exception", "message", "word", "finish"}
+    assert {rule.kind for rule in error_rules()} == {
+        "package",
+        "code",
+        "http",
+        "exception",
+        "message",
+        "word",
+        "finish",
+    }
     assert all(re.compile(rule.pattern) for rule in error_rules())
 
 
