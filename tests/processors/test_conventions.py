@@ -17,7 +17,7 @@ OPERATIONS = {*BILLABLE_OPERATIONS, *OTHER_OPERATIONS}
 NOT_ON_SPANS = {"metric", "metric_label", "metric_attr", "provider", "log"}
 SAME = {
     "conversation_id": "session_id",
-    "time_to_first_token": "ttft|server_ttft|first_chunk_at",
+    "time_to_first_token": "ttft|other_ttft|server_ttft|first_chunk_at",
     "workflow_name": "feature",
     "service_name": "service",
     "service_namespace": "tenant",
