@@ -1,6 +1,7 @@
 """Error classes by the shared taxonomy: a pure function over columns, its rules are ``conventions/errors.csv``.
 
-Evidence in order: package of a guard > provider code > HTTP status > exception class > message pattern > finish reason.
+Evidence in order: package of a guard > provider code > HTTP status > exception class > message pattern > a word that
+the text begins with > finish reason.
 The best kind that tells anything decides, and what ranks below it cannot overrule it; it may only *refine* it, where
 the evidence is no more than a hint. By the strength of a rule in ``errors.csv``:
 
@@ -19,8 +20,11 @@ Google's ``UNKNOWN`` is a server's error, and its quotas are rates. The text is 
 it is kept.
 
 A text may begin with a class or a code (``openai.RateLimitError: …``, ``<class 'TimeoutError'>``, ``UNAVAILABLE``), as
-many instrumentations write a status message: that is the evidence it would be as an attribute. A class that is only
-mentioned further on counts where nothing else does, for a text may also quote what it is not.
+many instrumentations write a status message: that is the evidence it would be as an attribute. Its spelling tells: in a
+text, and as the name of a class, ``Timeout``, ``forbidden`` and ``cancelled`` are words of a language, which any field
+or sentence may have, and no code; only an attribute that is the code itself may be such a word. A class stands at the
+start of any line, as in a traceback, a word behind its module alone (``httpx.Timeout``). A class that is only mentioned
+further on counts where nothing else does, for a text may also quote what it is not.
 """
 
 from __future__ import annotations
@@ -32,12 +36,14 @@ import polars as pl
 
 from processors.conventions.rules import ErrorRule, error_rules, refinements
 
+_IN_BODY = r"""(?i)['"](?:code|type)['"]\s*:\s*['"]({})['"]"""
+"""A code in an error's text: in JSON or a dict."""
 _IN_MESSAGE = (
-    r"""(?i)['"](?:code|type|status|reason)['"]\s*:\s*['"]({})['"]""",
+    r"""(?i)['"](?:status|reason)['"]\s*:\s*['"]({})['"]""",
     r"(?i)an error occurred \(({})\)",
     r"""(?i)(?:^|[\s'"])[45]\d\d ({})\b""",
 )
-"""A code in an error's text: in JSON or a dict, as botocore writes it, behind the status as Google writes it."""
+"""Likewise under keys that data has too, as botocore writes it, and behind the status as Google writes it."""
 _STATUS_IN_MESSAGE = (
     r"""(?i)(?:error code|status(?:[_ ]?code)?|http(?:/[\d.]+)?|['"]code['"])['"]?\s*[:=]?\s*['"]?([1-5]\d\d)\b""",
     r"""(?:^|\n|: |['"])([45]\d\d)[ :-]+[A-Z]""",
@@ -45,8 +51,10 @@ _STATUS_IN_MESSAGE = (
 _NUMBER = r"^([1-5]\d\d)$"
 STRENGTHS = ("strong", "weak", "vague")
 _LAST_NAME = r"""(?:^|[.:$'"])(?:AI_|GRPC_STATUS_)?(\w+)['">]*$"""
-_HEAD = r"(?m)^\W{{0,3}}(?:class\W{{1,3}})?(?:\w+(?:\.|::|\$))*(?:AI_|GRPC_STATUS_)?({})\W{{0,2}}(?:[:(\[,;]|\s*$)"
-"""A name at the start of a line, behind the module it comes from, that a colon, a bracket or the end follows."""
+_HEAD = r"^\W{{0,3}}(?:class\W{{1,3}})?(?:\w+(?:\.|::|\$)){}(?:AI_|GRPC_STATUS_)?({})\W{{0,2}}(?:[:(\[,;]|\s*(?:\n|$))"
+"""A name at the start, behind the module it comes from, that a colon, a bracket or the end of the line follows."""
+_PLAIN_WORD = r"^[A-Z]?[a-z]+$"
+"""Spelled as a word of a language is; ``UNAVAILABLE``, ``rate_limited`` and ``AccessDenied`` are not."""
 _IN_FRONT = r"(?m)^\W{{0,3}}(?:class\W{{1,3}})?{}(?:\w+\.)*\w+\W{{0,2}}(?:[:(\[]|\s*$)"
 """Likewise any name of a package."""
 _MENTIONED = r"\b({})\b"
@@ -88,15 +96,15 @@ def error_class(frame: pl.DataFrame) -> pl.Series:
     )
     for kind in reversed(EVIDENCE):
         told = told.with_columns(_decide(kind).alias("decided"))
-    return told.select(pl.coalesce("decided", "message weak", "else").alias("error_class"))["error_class"]
+    return told.select(pl.coalesce("decided", "word weak", "message weak", "else").alias("error_class"))["error_class"]
 
 
 def _decide(kind: str) -> pl.Expr:
     """The class by this kind of evidence and those below it, which have ``decided``."""
     strong, weak, vague = (pl.col(f"{kind} {strength}") for strength in STRENGTHS)
     below = pl.col("decided")
-    if kind == "message":
-        return strong
+    if kind in ("message", "word"):
+        return pl.coalesce(strong, below)
     has_status = pl.any_horizontal(*[pl.col(f"http {strength}").is_not_null() for strength in STRENGTHS])
     return pl.coalesce(
         strong,
@@ -148,10 +156,12 @@ def _looked_up(words: pl.Expr, classes: Mapping[str, str]) -> pl.Expr:
 def _codes(classes: Mapping[str, str]) -> pl.Expr:
     """In an attribute, in the text, or as the class that a client makes of it (``botocore.errorfactory.…``)."""
     either = "|".join(map(re.escape, classes))
-    words = [pl.col(name) for name in ("error_code", "error_type", "grpc_status")]
-    words += [pl.col("error_text").str.extract(pattern.format(either)) for pattern in _IN_MESSAGE]
-    words += [*_class_names("error_code", "error_type", "exception_type"), _head(either, "(?i)")]
-    return pl.coalesce(*[_looked_up(word.str.to_lowercase(), classes) for word in words])
+    told = [pl.col(name) for name in ("error_code", "error_type", "grpc_status")]
+    told += [pl.col("error_text").str.extract(_IN_BODY.format(either))]
+    spelled = [pl.col("error_text").str.extract(pattern.format(either)) for pattern in _IN_MESSAGE]
+    spelled += [*_class_names("error_code", "error_type", "exception_type"), _head(either, "(?i)")]
+    told += [pl.when(~word.str.contains(_PLAIN_WORD)).then(word) for word in spelled]
+    return pl.coalesce(*[_looked_up(word.str.to_lowercase(), classes) for word in told])
 
 
 def _http(classes: Mapping[str, str]) -> pl.Expr:
@@ -159,13 +169,20 @@ def _http(classes: Mapping[str, str]) -> pl.Expr:
 
 
 def _exceptions(classes: Mapping[str, str]) -> pl.Expr:
-    names = [*_class_names("error_type", "exception_type"), _head("|".join(map(re.escape, classes)))]
+    words = [name for name in classes if re.fullmatch(_PLAIN_WORD, name)]
+    names = _class_names("error_type", "exception_type")
+    others = [name for name in classes if name not in words]
+    names += [_head("|".join(others), "(?m)"), _head("|".join(words), "(?m)", modules="+")]
     return pl.coalesce(*[_looked_up(name, classes) for name in names])
 
 
-def _head(either: str, flags: str = "") -> pl.Expr:
-    """The first of these names that a line of the text begins with."""
-    return pl.col("error_text").str.extract(flags + _HEAD.format(either))
+def _head(either: str, flags: str, modules: str = "*") -> pl.Expr:
+    """The first of these names that the text begins with, or with ``(?m)`` a line of it."""
+    return pl.col("error_text").str.extract(flags + _HEAD.format(modules, either))
+
+
+def _words(classes: Mapping[str, str]) -> pl.Expr:
+    return _looked_up(_head("|".join(classes), "(?i)").str.to_lowercase(), classes)
 
 
 def _mentioned() -> pl.Expr:
@@ -199,5 +216,12 @@ def _packages(classes: Mapping[str, str]) -> pl.Expr:
     return pl.coalesce(*[pl.when(holds).then(pl.lit(of)) for holds, of in held])
 
 
-EVIDENCE = {"package": _packages, "code": _codes, "http": _http, "exception": _exceptions, "message": _messages}
+EVIDENCE = {
+    "package": _packages,
+    "code": _codes,
+    "http": _http,
+    "exception": _exceptions,
+    "message": _messages,
+    "word": _words,
+}
 """Kinds of evidence, the best first."""

@@ -189,6 +189,18 @@ def _word(value: Any) -> str:
     return text
 
 
+def _label(value: Any) -> str:
+    """A word; as a number it is a score, so one that a score can be."""
+    text = _word(value)
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if not math.isfinite(number):
+        raise ValueError("must be a word or a finite number")
+    return text
+
+
 def _identifier(size: int) -> Callable[[Any], bytes]:
     def check(value: Any) -> bytes:
         if not isinstance(value, str) or not re.fullmatch(rf"[0-9a-fA-F]{{{2 * size}}}", value) or not int(value, 16):
@@ -227,7 +239,7 @@ def _time(value: Any) -> int:
 FIELDS: Mapping[str, Callable[[Any], Any]] = {
     "name": _word,
     "score": _number(-math.nextafter(math.inf, 0), math.nextafter(math.inf, 0), "a finite number"),
-    "label": _word,
+    "label": _label,
     "review_minutes": _number(0, MOST_MINUTES, f"a number of minutes, 0 to {MOST_MINUTES}"),
     "source": _source,
     "trace_id": _identifier(16),

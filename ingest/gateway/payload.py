@@ -19,13 +19,17 @@ from google.protobuf import json_format
 from google.protobuf.message import DecodeError
 
 from ingest.gateway.refusals import Reason, Refused
-from ingest.gateway.signals import Signal
+from ingest.gateway.signals import SPAN_ID_BYTES, TRACE_ID_BYTES, Signal
+from ingest.ids import read_id
 
 KEY_BYTES = 8
 NOT_JSON = (ValueError, RecursionError)
 # ParseDict says so that a list or a text stands where an object belongs, and that a number is infinite.
 NOT_OTLP_JSON = (json_format.ParseError, AttributeError, TypeError, OverflowError)
-HEX_IDS = frozenset({"traceId", "spanId", "parentSpanId"})
+ID_BYTES = {
+    **dict.fromkeys(("traceId", "trace_id"), TRACE_ID_BYTES),
+    **dict.fromkeys(("spanId", "span_id", "parentSpanId", "parent_span_id"), SPAN_ID_BYTES),
+}
 
 
 class Encoding(enum.StrEnum):
@@ -55,7 +59,7 @@ def read_protobuf(signal: Signal, body: bytes) -> Payload:
 
 
 def read_json(signal: Signal, body: bytes) -> Payload:
-    """Verdict on JSON text; raises Refused (malformed). Ids are hex, unknown fields are ignored (OTLP 1.10)."""
+    """Verdict on JSON text; raises Refused (malformed). Unknown fields are ignored (OTLP 1.10), ids may be base64."""
     try:
         content = json.loads(body)
         if not isinstance(content, dict):
@@ -89,20 +93,13 @@ def _process_key(resource: Any) -> bytes | None:
 
 
 def _ids_to_base64(node: Any) -> None:
-    """Rewrite OTLP's hex ids into the base64 of the standard JSON mapping, in place; what is no hex becomes empty."""
+    """Rewrite ids as the worker reads them into the base64 of the standard JSON mapping, in place."""
     if isinstance(node, list):
         for item in node:
             _ids_to_base64(item)
     elif isinstance(node, dict):
         for name, value in node.items():
-            if name in HEX_IDS and isinstance(value, str):
-                node[name] = _hex_to_base64(value)
+            if name in ID_BYTES and isinstance(value, str):
+                node[name] = base64.b64encode(read_id(value, ID_BYTES[name])).decode()
             elif isinstance(value, dict | list):
                 _ids_to_base64(value)
-
-
-def _hex_to_base64(text: str) -> str:
-    try:
-        return base64.b64encode(bytes.fromhex(text)).decode()
-    except ValueError:
-        return ""

@@ -116,7 +116,7 @@ class ProviderRule:
 class ErrorRule:
     """One piece of evidence for an error class; ``processors.errors`` says which wins."""
 
-    kind: str  # package, code, http, exception, message, finish
+    kind: str  # package, code, http, exception, message, word, finish
     pattern: str
     error_class: str
     strength: str  # strong, weak, vague

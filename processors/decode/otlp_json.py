@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
+from ingest import ids
 from processors.decode.payload import BadPayload, Payload
 from processors.decode.values import to_count, to_integer
 
@@ -181,10 +182,4 @@ def _enum(value: Any, names: Mapping[str, int], prefix: str) -> int:
 
 def read_id(value: Any, size: int) -> bytes:
     """The raw id; other text comes back as bytes of a wrong length, which decode counts as a bad span."""
-    text = read_text(value)
-    if not text:
-        return b""
-    try:
-        return bytes.fromhex(text) if len(text) == 2 * size else base64.b64decode(text, validate=True)
-    except ValueError:
-        return b"?"
+    return ids.read_id(read_text(value), size)

@@ -190,7 +190,7 @@ def _entry(value: Mapping[str, Any], category: str, found: dict[str, str]) -> No
     """One finding: a category by name or of its list, and what became of it."""
     done = _outcome(value)
     named = _category(value.get("category")) or _category(value.get("type"))
-    known = category or named
+    known = (named or category) if category == "topic" else (category or named)  # a list of words may say which
     if known and done is not None:
         _note(found, known, done)
     elif value.get("flagged") is True and not isinstance(value.get("categories"), dict):

@@ -10,6 +10,7 @@ import pyarrow as pa
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
 
+from processors.conventions.rules import words
 from processors.conventions.table import MANY, Alias, AliasTable, Keys
 from processors.decode import content, refusals, values, verdicts
 from processors.decode.columns import Columns, Found, to_table
@@ -224,11 +225,21 @@ def _members(aliases: Iterable[Alias], value: Any) -> Iterator[tuple[Alias, Any]
 
 
 def name_by_event(groups: dict[str, Found], event: str) -> None:
-    """An evaluation without a name is called after its event: ``gen_ai.evaluation.user_feedback``."""
-    name = event.rpartition(".")[2]
-    for given in groups.values():
-        if given and "evaluation_name" not in given and name not in UNTOLD:
+    """An evaluation without a name is called after its event: ``gen_ai.evaluation.user_feedback``.
+
+    So is one without a judge, unless its own name says who judges.
+    """
+    name, judges = event.rpartition(".")[2], words("judge_by_name")
+    for given in filter(None, groups.values()):
+        if "evaluation_name" not in given and name not in UNTOLD:
             given["evaluation_name"] = (NO_ALIAS, name)
+        told = _lower(given, "evaluation_source") in words("evaluation_source")
+        if name in judges and not told and _lower(given, "evaluation_name") not in judges:
+            given["evaluation_source"] = (NO_ALIAS, judges[name])
+
+
+def _lower(given: Found, field: str) -> str:
+    return str(given.get(field, (NO_ALIAS, ""))[1]).strip().lower()
 
 
 def _may_win(alias: Alias, found: Mapping[str, tuple[int, Any]]) -> bool:

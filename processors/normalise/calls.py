@@ -294,7 +294,8 @@ def _serves(rule: ProviderRule) -> pl.Expr:
 
 def _stream() -> pl.Expr:
     """Told, or seen by its first chunk."""
-    seen = pl.col("ttft").is_not_null() | pl.col("first_chunk_at").is_not_null() | pl.col("stream_asked")
+    timed = pl.any_horizontal(pl.col("ttft", "other_ttft", "first_chunk_at").is_not_null())
+    seen = timed | pl.col("stream_asked")
     return pl.coalesce("role_stream", "stream", pl.when(seen).then(pl.lit(value=True)))
 
 

@@ -3,13 +3,15 @@
 A row is the same whichever way it came: as attributes or event of a span, as a log record, or through the gateway's
 ``POST /v1/outcomes`` (docs/outcomes.md). Rules, in order:
 
-* a text that is a number or a yes-or-no word is a score (1 and 0), beside the label that it may be;
+* a text that is a number or a yes-or-no word is a score (1 and 0), beside the label that it may be; ``NaN`` and
+  infinities are neither;
 * the names ``success`` and ``safe``, in any case, have the labels success, failure and safe, unsafe, scores 1 and 0:
   each tells the other, and what tells neither says nothing;
 * a label or name is a word: longer text is content and is not kept, nor is what says neither label, score nor minutes;
 * what a guard's event says is no outcome but safety (``normalise.judged``);
 * a task or session is called as spans are: what they hide is hidden here by the same hash;
-* who judged: as told; else by the name (``judge_by_name`` in ``conventions/values.csv``); else an evaluator;
+* who judged: as told; else by the name, else by the event's (``judge_by_name`` in ``conventions/values.csv``); else an
+  evaluator;
 * feedback that is a span of its own (logfire's annotations) is about its parent.
 
 ``outcome_id`` names what is told, not the record that tells it: the same span or record sent again has the same ids. It
@@ -79,7 +81,7 @@ def count_empty(decoded: Decoded) -> Tally:
     rows: list[int] = []
     if decoded.evaluations.num_rows:
         unnamed = _short("evaluation_name").is_null()
-        rows += to_polars(decoded.evaluations).filter(~is_guards() & (unnamed | _is_empty()))["row"].to_list()
+        rows += _judged(decoded).filter(~is_guards() & (unnamed | _is_empty()))["row"].to_list()
     if decoded.spans["task_outcome"].null_count < decoded.spans.num_rows:
         tasks = to_polars(decoded.spans.select(["task_outcome"])).with_row_index("row")
         rows += tasks.filter(pl.col("task_outcome").is_not_null() & _ended().is_null())["row"].to_list()
@@ -88,7 +90,7 @@ def count_empty(decoded: Decoded) -> Tally:
 
 
 def _evaluations(decoded: Decoded, spans: pl.DataFrame, user_key: bytes) -> pl.DataFrame:
-    given = to_polars(decoded.evaluations)
+    given = _judged(decoded)
     users = spans.select(USERS)[given["row"]]
     ids = {name: hide_ids(given[f"evaluation_{name}"], users, user_key) for name in ("task_id", "session_id")}
     late = pl.col("observed_us") > pl.col("received_at").dt.epoch("us") + int(SKEW.total_seconds() * 1_000_000)
@@ -113,6 +115,13 @@ def _evaluations(decoded: Decoded, spans: pl.DataFrame, user_key: bytes) -> pl.D
             pl.when(~late).then(pl.col("observed_us").cast(_TIME)).alias("observed_at"),
         )
     )
+
+
+def _judged(decoded: Decoded) -> pl.DataFrame:
+    """The evaluations; a label that is a number which is none (``NaN``) is told by nobody."""
+    number = pl.col("evaluation_label").str.strip_chars().cast(pl.Float64, strict=False)
+    label = pl.when(number.is_finite().fill_null(value=True)).then("evaluation_label").alias("evaluation_label")
+    return to_polars(decoded.evaluations).with_columns(label)
 
 
 def _is_empty() -> pl.Expr:

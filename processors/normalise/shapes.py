@@ -28,7 +28,7 @@ WORDS = (
     *("stream", "stream_asked", "refused", "finish_reason", "error_level", "http_status"),
 )
 """Columns whose values are part of a shape."""
-GIVEN = ("ttft", "first_chunk_at", "error_type", "azure_api_version", "task_outcome")
+GIVEN = ("ttft", "other_ttft", "first_chunk_at", "error_type", "azure_api_version", "task_outcome")
 """Columns of which only counts whether there is a value."""
 TOLD_BY = (
     *("operation", "operation_kind", "input_tokens", "output_tokens", "request_model", "other_model"),

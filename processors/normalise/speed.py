@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from processors.normalise.frame import told_in
 from processors.normalise.times import LONGEST_MS
 
-_FIRST_TOKENS = ("ttft", "first_chunk_at", "server_ttft")
+_FIRST_TOKENS = ("ttft", "other_ttft", "first_chunk_at", "server_ttft")
 
 
 def measure_speed(frame: pl.DataFrame) -> pl.DataFrame:
@@ -37,6 +37,7 @@ def _ttft(told: frozenset[str]) -> pl.Expr:
     after_start = pl.col("first_chunk_at") >= pl.col("started_ns")
     candidates = {
         "ttft": pl.col("ttft"),
+        "other_ttft": pl.col("other_ttft"),
         "first_chunk_at": pl.when(after_start).then(first_chunk_ms),
         "server_ttft": pl.col("server_ttft"),
     }

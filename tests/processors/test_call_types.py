@@ -150,6 +150,41 @@ def test_googles_sdk_streams_where_its_method_does():
     assert {function: row["stream"] for function, row in rows.items()} == expected
 
 
+STREAMS: dict[str, tuple[dict[str, Any], str, str]] = {
+    "streamText": ({"ai.operationId": "ai.streamText.doStream"}, "ai", "chat m"),
+    "streamObject": ({"ai.operationId": "ai.streamObject.doStream"}, "ai", "chat m"),
+    "named": ({"gen_ai.operation.name": "chat"}, "ai", "ai.streamText.doStream my-function"),
+    "litellm": ({"gen_ai.operation.name": "agenerate_content_stream"}, "litellm", "litellm_request"),
+    "litellm, waited for": ({"gen_ai.operation.name": "generate_content_stream"}, "litellm", "litellm_request"),
+}
+WHOLE: dict[str, tuple[dict[str, Any], str, str]] = {
+    "generateText": ({"ai.operationId": "ai.generateText.doGenerate"}, "ai", "ai.generateText.doGenerate"),
+    "litellm": ({"gen_ai.operation.name": "agenerate_content"}, "litellm", "litellm_request"),
+}
+
+
+def test_an_operation_that_streams_makes_a_stream_and_without_an_end_a_cancelled_one():
+    model = {"gen_ai.system": "openai", "gen_ai.request.model": "gpt-4o", "ai.model.id": "gpt-4o"}
+    ended = {
+        "gen_ai.response.finish_reasons": ["stop"],
+        "gen_ai.usage.input_tokens": 5,
+        "gen_ai.usage.output_tokens": 5,
+    }
+    cases = {}
+    for ways, streams in ((STREAMS, True), (WHOLE, None)):
+        for way, (told, scope, name) in ways.items():
+            cases[way, streams, "ok"] = _sent({**model, **told, **ended}, scope, name=name)
+            cases[way, streams, "cancelled" if streams else "ok, nothing told"] = _sent(
+                {**model, **told}, scope, name=name
+            )
+
+    rows = bill_of(cases, ENGINE)
+
+    assert {case: (row["stream"], row["status"]) for case, row in rows.items()} == {
+        (way, streams, end): (streams, end.split(",")[0]) for way, streams, end in cases
+    }
+
+
 # ---- counts that are none
 
 

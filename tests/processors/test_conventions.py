@@ -17,7 +17,7 @@ OPERATIONS = {*BILLABLE_OPERATIONS, *OTHER_OPERATIONS}
 NOT_ON_SPANS = {"metric", "metric_label", "metric_attr", "provider", "log"}
 SAME = {
     "conversation_id": "session_id",
-    "time_to_first_token": "ttft|server_ttft|first_chunk_at",
+    "time_to_first_token": "ttft|other_ttft|server_ttft|first_chunk_at",
     "workflow_name": "feature",
     "service_name": "service",
     "service_namespace": "tenant",
@@ -142,7 +142,15 @@ def test_error_classes_are_those_of_the_shared_taxonomy():
         taxonomy = {row["canonical_class"] for row in csv.DictReader(file)}
 
     assert {rule.error_class for rule in error_rules()} <= taxonomy
-    assert {rule.kind for rule in error_rules()} == {"package", "code", "http", "exception", "message", "finish"}
+    assert {rule.kind for rule in error_rules()} == {
+        "package",
+        "code",
+        "http",
+        "exception",
+        "message",
+        "word",
+        "finish",
+    }
     assert all(re.compile(rule.pattern) for rule in error_rules())
 
 

@@ -1,11 +1,14 @@
 """OTLP/JSON gives the same columns as protobuf, and is more tolerant."""
 
 import base64
+import itertools
 import json
 from typing import Any
 
 import pytest
 
+from ingest.gateway.payload import read_json
+from ingest.gateway.signals import TRACES
 from processors.conventions.table import load_table
 from processors.decode import Decoded, decode
 from processors.decode.decoded import spread_texts
@@ -108,6 +111,24 @@ def test_an_attribute_of_impossible_type_is_left_out_and_its_span_stands():
     row = _decode(_json(_request(attributes=attributes))).spans.to_pylist()[0]
 
     assert (row["input_tokens"], row["request_model"], row["stream"], row["provider"]) == (None, "m", None, None)
+
+
+def _in_base64(*ids: bytes) -> list[str]:
+    return [base64.b64encode(one).decode() for one in ids]
+
+
+@pytest.mark.parametrize("names", [("traceId", "spanId"), ("trace_id", "span_id")])
+def test_gateway_and_worker_give_ids_the_same_verdict(names: tuple[str, str]):
+    traces = [TRACE_ID, "AB" * 16, *_in_base64(b"\x01" * 16, b"\xff" * 16), "", "xyz", "01" * 15, "0" * 32, "\xe9" * 32]
+    traces += [*_in_base64(b"\x01" * 15, b"\0" * 16), " ".join(["01"] * 16), TRACE_ID[:-1] + "g"]
+    parts = [SPAN_ID, "EF" * 8, *_in_base64(b"\x02" * 8, b"\xfb" * 8), "", "02" * 7, "0" * 16, "?" * 16]
+    sent = [dict(zip(names, pair, strict=True)) for pair in itertools.product(traces, parts)]
+    bodies = [_json({"resourceSpans": [{"scopeSpans": [{"spans": [one]}]}]}) for one in sent]
+
+    stand = [read_json(TRACES, body).rejected == 0 for body in bodies]
+
+    assert [_decode(body).spans.num_rows == 1 for body in bodies] == stand
+    assert sum(stand) == 4 * 4
 
 
 def test_an_enum_by_a_name_that_nobody_knows_is_unspecified_as_the_gateway_has_it():

@@ -106,6 +106,52 @@ def test_a_class_or_code_in_the_message_alone_is_evidence():
     assert _by_text(expected) == expected
 
 
+INVALID = "1 validation error for Order\n{}\n  Input should be a valid boolean [type=bool_type, input_value={}]"
+WORDS = ["cancelled", "timeout", "forbidden", "permission", "internal", "Timeout", "Unauthorized"]
+
+
+def test_a_field_named_like_a_code_is_none():
+    texts = [INVALID.format(word, "'maybe'") for word in WORDS]
+    texts += [INVALID.format("status", f"{{'status': '{word}'}}") for word in WORDS]
+    texts += [f"1 validation error for Order\n{code}\n  Field required" for code in ("not_found", "UNAVAILABLE")]
+
+    found = _by_text(texts, exception_type="pydantic_core._pydantic_core.ValidationError")
+
+    assert found == dict.fromkeys(texts, "parse_error")
+
+
+def test_a_word_in_front_or_on_a_line_gives_way_to_status_and_class():
+    ways: list[tuple[dict[str, Any], str]] = [
+        ({"http_status": 400, "exception_type": "openai.BadRequestError"}, "invalid_request"),
+        ({"http_status": 429, "exception_type": "openai.RateLimitError"}, "rate_limit"),
+        ({"exception_type": "openai.RateLimitError"}, "rate_limit"),
+        ({"http_status": 500, "exception_type": "openai.InternalServerError"}, "server_error"),
+        ({"http_status": 500}, "server_error"),
+        ({"exception_type": "openai.NotFoundError"}, "not_found"),
+    ]
+    forms = ["{}", "{}: must be a number", "Error code - upstream said\n{}\n", "Invalid request:\n{}: extra field"]
+    cases = [(way | {"error_text": form.format(word)}, of) for way, of in ways for form in forms for word in WORDS]
+
+    assert _by_evidence(evidence for evidence, _ in cases) == cases
+
+
+def test_a_word_that_is_the_code_or_the_whole_evidence_counts():
+    table = [
+        ({"error_type": "timeout", "http_status": 500}, "timeout"),
+        ({"error_code": "cancelled", "http_status": 500}, "cancelled"),
+        ({"error_text": "UNAVAILABLE: x", "http_status": 500}, "overloaded"),
+        ({"error_text": "Error code: 400 - {'error': {'code': 'unauthorized'}}"}, "auth"),
+        ({"exception_type": "litellm.exceptions.Timeout", "http_status": 500}, "server_error"),
+        ({"exception_type": "litellm.exceptions.Timeout"}, "timeout"),
+        ({"error_text": "Traceback:\nlitellm.exceptions.Timeout: x"}, "timeout"),
+        ({"error_text": "timeout"}, "timeout"),
+        ({"error_text": "Forbidden: too many keys"}, "permission"),
+        ({"error_text": "two lines\ntimeout"}, "unknown"),
+    ]
+
+    assert _by_evidence(evidence for evidence, _ in table) == table
+
+
 def test_a_word_in_a_sentence_is_no_class():
     texts = [
         "it failed",

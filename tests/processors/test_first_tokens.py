@@ -90,3 +90,18 @@ def test_a_servers_first_token_outside_its_span_is_refused():
     found = _rows({n: _told(stream, SERVER | {"gen_ai.latency.time_to_first_token": n}) for n in seconds})
 
     assert {n: _billed(rows)["ttft_ms"] for n, rows in found.items()} == dict.fromkeys(seconds)
+
+
+def test_a_time_that_cannot_be_leaves_another_key_to_tell_it():
+    first, second = "gen_ai.response.time_to_first_chunk", "ai.response.msToFirstChunk"
+    cases = {
+        "beyond the duration": ({first: 5.0, second: 200}, 200.0),
+        "negative": ({first: -1, second: 200}, 200.0),
+        "both can be": ({first: 0.25, second: 200}, 250.0),
+        "neither can be": ({first: 5.0, second: 5000}, None),
+    }
+
+    made = {case: [message(request(span(CLIENT | told)))] for case, (told, _) in cases.items()}
+    found = {case: (_billed(rows)["ttft_ms"], _billed(rows)["stream"]) for case, rows in _rows(made).items()}
+
+    assert found == {case: (expected, True) for case, (_, expected) in cases.items()}

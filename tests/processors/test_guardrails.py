@@ -193,6 +193,23 @@ def test_filter_results_are_read_wherever_instrumentations_put_them():
     assert list(zip(givens, noted(said(CHAT | given) for given in givens), strict=True)) == table
 
 
+def test_a_managed_list_of_words_says_of_what_they_are():
+    lists = {
+        "profanity": {"managedWordLists": [{"match": SECRET, "type": "PROFANITY", "action": "BLOCKED"}]},
+        "own": {"customWords": [{"match": SECRET, "action": "BLOCKED"}]},
+        "unknown": {"managedWordLists": [{"match": SECRET, "type": "NEW_LIST", "action": "BLOCKED"}]},
+    }
+    traces = [{"guardrail": {"inputAssessment": {"gr-1": {"wordPolicy": words}}}} for words in lists.values()]
+
+    found = noted(said(CHAT | {"output.value": json.dumps({"trace": trace})}) for trace in traces)
+
+    assert {case: verdict[:2] for case, verdict in zip(lists, found, strict=True)} == {
+        "profanity": ("toxicity", "blocked"),
+        "own": ("topic", "blocked"),
+        "unknown": ("topic", "blocked"),
+    }
+
+
 def test_a_structured_value_reads_like_its_json():
     plain, in_json = noted(
         said(CHAT | {"gen_ai.completion.0.content_filter_results": answer}) for answer in (ANSWER, json.dumps(ANSWER))

@@ -125,6 +125,14 @@ def test_poison_is_dead_lettered_with_its_reason_and_its_neighbours_stand():
         ("gen_ai.evaluation.result", {"gen_ai.evaluation.score.value": 0.5}),
         ("gen_ai.evaluation.result", {"gen_ai.evaluation.name": "relevance"}),
         ("spanledger.outcome", {"spanledger.outcome.name": "success"}),
+        *[
+            (
+                "gen_ai.evaluation.result",
+                {"gen_ai.evaluation.name": "relevance", "gen_ai.evaluation.score.value": score},
+            )
+            for score in ("NaN", float("nan"), "-inf", "Infinity", "1e999")
+        ],
+        ("feedback", {"feedback.value": " nan "}),
     ],
 )
 def test_an_outcome_event_that_tells_none_is_counted(event: str, given: dict[str, Any]):
@@ -150,7 +158,19 @@ def test_an_outcome_event_in_json_with_an_impossible_field_is_counted(field: str
         ("gen_ai.evaluation.relevance", {"gen_ai.evaluation.score": 4}, ("relevance", 4.0, None, "evaluator")),
         ("user_feedback", {"feedback.score": "-1"}, ("user_feedback", -1.0, None, "human")),
         ("user.feedback", {"rating": "thumbs_up"}, ("feedback", None, "thumbs_up", "human")),
-        ("feedback", {"feedback.name": "helpful", "feedback.value": True}, ("helpful", 1.0, "true", "evaluator")),
+        ("feedback", {"feedback.name": "helpful", "feedback.value": True}, ("helpful", 1.0, "true", "human")),
+        ("user_feedback", {"feedback.name": "stars", "feedback.score": 4}, ("stars", 4.0, None, "human")),
+        (
+            "user_feedback",
+            {"feedback.name": "stars", "feedback.score": 4, "feedback.source": "app"},
+            ("stars", 4.0, None, "human"),
+        ),
+        (
+            "user_feedback",
+            {"feedback.name": "tone", "feedback.score": 4, "feedback.source": "llm"},
+            ("tone", 4.0, None, "evaluator"),
+        ),
+        ("user_feedback", {"feedback.name": "success", "feedback.score": 1}, ("success", 1.0, "success", "explicit")),
         (
             "langfuse.score",
             {"langfuse.score.name": "tone", "langfuse.score.value": "polite", "langfuse.score.source": "ANNOTATION"},

@@ -137,11 +137,11 @@ def test_of_several_chunks_the_earliest_is_the_first_wherever_it_stands(payload:
 @pytest.mark.parametrize(
     ("told", "milliseconds"),
     [
-        ({"gen_ai.response.time_to_first_chunk": -1, "ai.response.msToFirstChunk": 300}, 300.0),
-        ({"gen_ai.response.time_to_first_chunk": -0.5, "ai.response.msToFirstChunk": 300.0}, 300.0),
-        ({"gen_ai.response.time_to_first_chunk": "-1", "ai.response.msToFirstChunk": "300"}, 300.0),
-        ({"gen_ai.response.time_to_first_chunk": 0.25, "ai.response.msToFirstChunk": -1}, 250.0),
-        ({"gen_ai.response.time_to_first_chunk": 0, "ai.response.msToFirstChunk": 300}, 0.0),
+        ({"gen_ai.response.time_to_first_chunk": -1, "gen_ai.client.operation.time_to_first_chunk": 0.3}, 300.0),
+        ({"gen_ai.response.time_to_first_chunk": -0.5, "gen_ai.client.operation.time_to_first_chunk": 0.3}, 300.0),
+        ({"gen_ai.response.time_to_first_chunk": "-1", "gen_ai.client.operation.time_to_first_chunk": "0.3"}, 300.0),
+        ({"gen_ai.response.time_to_first_chunk": 0.25, "gen_ai.client.operation.time_to_first_chunk": -1}, 250.0),
+        ({"gen_ai.response.time_to_first_chunk": 0, "gen_ai.client.operation.time_to_first_chunk": 0.3}, 0.0),
         ({"gen_ai.response.time_to_first_chunk": -1}, None),
     ],
 )

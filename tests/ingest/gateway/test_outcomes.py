@@ -105,6 +105,8 @@ def test_outcomes_without_a_time_are_told_apart_by_a_nanosecond():
         ("label", "x" * 65, "a text of 1 to 64 characters"),
         ("label", "two\nlines", "in one line"),
         ("label", "\ud800", "in one line"),
+        ("label", "NaN", "a word or a finite number"),
+        ("label", "-Infinity", "a word or a finite number"),
         ("label", ["good"], "a text of 1 to 64 characters"),
         ("name", " ", "a text of 1 to 64 characters"),
         ("name", None, "is missing"),

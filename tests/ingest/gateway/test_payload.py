@@ -58,6 +58,12 @@ def test_a_span_without_valid_ids_is_rejected_and_its_request_is_not(trace_id: s
     assert (payload.items, payload.rejected) == (1, 1)
 
 
+def test_ids_in_json_may_be_base64_as_protobufs_own_mapping_has_them():
+    payload = read_json(TRACES, span_json(traceId="W47/95gDgQPSabYzgT/GDA==", spanId="7uGbfsPBsXQ="))
+
+    assert (payload.items, payload.rejected) == (1, 0)
+
+
 def test_ids_in_json_are_hex_in_either_case_and_unknown_fields_are_ignored():
     payload = read_json(TRACES, span_json(traceId=TRACE_ID.upper(), spanId="EEE19B7EC3C1B174", laterField={"a": 1}))
 
