@@ -12,7 +12,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboards.answers import Source
-from dashboards.controls import choose_time
+from dashboards.controls import choose_time, keep_choice
 from dashboards.frame import dress
 from dashboards.handover import read
 from dashboards.screens import pipeline, spend
@@ -29,7 +29,6 @@ def main(path: Path) -> None:
     """Draw the controls that all pages share, and below them the page that the address names."""
     source = open_source(path)
     dress()
-    time = choose_time(datetime.now(UTC))
     page = st.navigation(
         [
             st.Page(lambda: spend.show(source, time), title="Spend", url_path="spend", default=True),
@@ -37,6 +36,8 @@ def main(path: Path) -> None:
         ],
         position="top",
     )
+    keep_choice(page)
+    time = choose_time(datetime.now(UTC))
     page.run()
 
 

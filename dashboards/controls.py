@@ -12,11 +12,13 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
+from streamlit.navigation.page import StreamlitPage
 
 from dashboards.period import BETWEEN, NAMES
 from dashboards.view import DIMENSIONS, View
 
 UTC_NAME = "UTC"
+KEPT = "kept choice"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,19 @@ class Time:
 
     view: View
     room: Sequence[DeltaGenerator]
+
+
+def keep_choice(page: StreamlitPage) -> None:
+    """Give the address back what a click on another page has taken from it.
+
+    Streamlit keeps a bound control's value from page to page only once the browser has sent it back: who clicks while
+    a page is still being drawn would lose what the link chose.
+    """
+    came_from, chosen = st.session_state.get(KEPT, (page.url_path, {}))
+    if came_from != page.url_path and chosen and not st.query_params:
+        st.session_state[KEPT] = page.url_path, chosen
+        st.switch_page(page, query_params=chosen)
+    st.session_state[KEPT] = page.url_path, {name: st.query_params.get_all(name) for name in st.query_params}
 
 
 def choose_time(now: datetime) -> Time:
