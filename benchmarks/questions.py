@@ -5,7 +5,7 @@
 
 The rows of ``usage`` (and of ``safety``) are made here and not by the engine, in the real schema and through the real
 writer: every minute has a row for each series (tenant, feature, model), whose calls fall into as many buckets of its
-histograms. Questions are asked as the pages ask them, with the default memory and threads, each of a new snapshot;
+histograms. Then the lake is looked after as a worker does (files merged, sums made). Questions are asked as the pages ask them, with the default memory and threads, each of a new snapshot;
 medians of ``--rounds``. Questions that read ``spans`` are not here.
 """
 
@@ -28,6 +28,8 @@ import pyarrow as pa
 
 from benchmarks.clock import cost_of, machine, median
 from warehouse.lake import Flush, Lake, Range
+from warehouse.lake.compaction import QUIET
+from warehouse.lake.upkeep import SETTLED, Upkeep
 from warehouse.reader import ALL, Warehouse
 from warehouse.schemas import COST_KINDS, HISTOGRAM, SAFETY, TABLES, TIME, USAGE, USD
 from warehouse.settings import LakeSettings
@@ -79,6 +81,14 @@ def fill(lake: Lake, load: Workload, seed: int = 1) -> int:
             lake.commit(Flush(ranges=(span,), tables={name: {span.app_id: rows} for name, rows in tables.items()}))
             tables.clear()
     return calls
+
+
+def tend(settings: LakeSettings, lake: Lake, load: Workload) -> float:
+    """Merge what is there and make its sums, once it has stood long enough; gives CPU seconds."""
+    time.sleep(SETTLED.total_seconds())
+    span = Range(app_id="benchmark/usage/0", first=load.days * PARTS, next=load.days * PARTS + 1)
+    lake.commit(Flush(ranges=(span,), tables={"safety": {span.app_id: safety_rows(load, load.end)}}))
+    return cost_of(lambda: Upkeep(settings).step(datetime.now(UTC) + QUIET)).cpu_s
 
 
 def usage_rows(load: Workload, day: datetime, minutes: Any, rng: np.random.Generator) -> pa.Table:
@@ -227,8 +237,10 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         settings = LakeSettings(url=str(directory))
         began = time.monotonic()
-        found["calls"] = fill(Lake.open(settings), load)
+        lake = Lake.open(settings)
+        found["calls"] = fill(lake, load)
         print(f"{found['calls']:,} calls made in {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+        found["upkeep_cpu_s"] = round(tend(settings, lake, load), 1)
         files = [file for name in TABLES for file in (directory / name).rglob("*.parquet")]
         found["lake_mb"] = round(sum(file.stat().st_size for file in files) / 1e6)
         found["files"] = len(files)

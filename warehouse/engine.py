@@ -58,6 +58,7 @@ class Engine(Connection, Protocol):
         *,
         close: str = "",
         as_of: int | None = None,
+        grain: str = "minute",
     ) -> None:
         """Make a table of the snapshot visible under its name (``warehouse.relations.expose``)."""
 
@@ -90,9 +91,10 @@ class DuckDB:
         *,
         close: str = "",
         as_of: int | None = None,
+        grain: str = "minute",
     ) -> None:
         """As ``Engine`` says."""
-        expose(self._connection, snapshot, table, scope, window, close=close, as_of=as_of)
+        expose(self._connection, snapshot, table, scope, window, close=close, as_of=as_of, grain=grain)
 
     def register(self, name: str, rows: pa.Table) -> None:
         """As ``Engine`` says."""

@@ -57,7 +57,8 @@ class WarehouseSnapshot:
         try:
             with self.engine(self.settings) as engine:
                 for table, window in windows.items():
-                    engine.expose(self.snapshot, table, scope, window, as_of=_as_of(values))
+                    grain = asked.grain(table, values)
+                    engine.expose(self.snapshot, table, scope, window, as_of=_as_of(values), grain=grain)
                 bound = asked.bound(values, whole=whole)
                 answer = engine.sql(asked.render(values), params=bound).to_arrow_table()
         except FAILURES as error:
@@ -127,4 +128,4 @@ def _as_of(values: dict[str, Value]) -> int | None:
 
 def _window(values: dict[str, Value], extent: str) -> Window:
     start, end = (one if isinstance(one, datetime) else None for one in (values.get("start"), values.get("end")))
-    return {"in window": (start, end), "": EVER}[extent]
+    return (start, end) if extent.startswith("in window") else EVER

@@ -8,6 +8,7 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
+from warehouse.lake.rollup import coarse
 from warehouse.lake.snapshot import Snapshot
 from warehouse.schemas import TABLES
 from warehouse.scope import Scope, condition, identifier, is_whole, literal
@@ -29,14 +30,18 @@ def expose(
     *,
     close: str = "",
     as_of: int | None = None,
+    grain: str = "minute",
 ) -> None:
     """Make one table of the snapshot visible under its name: the rows of ``scope``, from the files of ``window``.
 
-    Of the books those rows whose settlement stands, of the first ``as_of`` ones where that is said, and those of the
+    ``grain``: nothing finer is asked for, so sums stand for rows where there are any (``warehouse.lake.rollup``). Of
+    the books those rows whose settlement stands, of the first ``as_of`` ones where that is said, and those of the
     settlement ``close`` that is under way.
     """
     schema = TABLES[table].schema
     files = snapshot.within(table, *window)
+    if grain != "minute":
+        files = files.set_column(0, "path", pa.array(coarse(files, *window, grain), pa.string()))
     connection.register(f"{table}_columns", pa.Table.from_batches([], schema=schema))
     sources = [f"FROM {table}_columns"]
     if files.num_rows:

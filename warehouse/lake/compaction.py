@@ -24,6 +24,7 @@ from pyarrow import fs
 
 from warehouse.lake.layout import layout, settle
 from warehouse.lake.parquet import describe, open_file
+from warehouse.lake.rollup import ROLLED, discard, is_considered, roll_up
 from warehouse.schemas import TABLES
 
 CLASSES = (1 << 20, 8 << 20, 64 << 20)
@@ -91,18 +92,25 @@ def _utc(time: datetime | int) -> datetime:
     return datetime.fromtimestamp(time / 1000, UTC)
 
 
-def plan(files: Iterable[Stored], *, now: datetime, settled_at: datetime) -> list[Merge]:
+def plan(table: str, files: Iterable[Stored], *, now: datetime, settled_at: datetime) -> list[Merge]:
     """What is worth merging, of files that were written before ``settled_at``.
 
-    The newest files are left alone: a reader may have to hide one of them (``warehouse.lake.cut``).
+    The newest files are left alone: a reader may have to hide one of them (``warehouse.lake.cut``). A file of a day
+    that is over is written again alone where its sums are still to be made.
     """
     merges: list[Merge] = []
     by_day = sorted(files, key=lambda file: file.day)
     for day, of_day in groupby(by_day, key=lambda file: file.day):
         there = list(of_day)
-        small = [one for one in there if one.rows and _class(one) < len(CLASSES) and one.modified_at < settled_at]
+        old = [one for one in there if one.rows and one.modified_at < settled_at]
+        small = [one for one in old if _class(one) < len(CLASSES)]
         is_over = day < (now - QUIET).date() and max(file.modified_at for file in there) < now - QUIET
         merges += _merges(day, small, 2) if is_over else _by_class(day, small)
+        if is_over and table in ROLLED:
+            taken = {file.path for merge in merges for file in merge.files}
+            merges += [
+                Merge(day=day, files=(one,)) for one in old if not is_considered(one.path) and one.path not in taken
+            ]
     return merges
 
 
@@ -134,19 +142,27 @@ class RowsMissing(Exception):
 
 
 def rewrite(table: str, merge: Merge, files: fs.FileSystem, written_at: datetime) -> AddAction:
-    """Write one file with the rows of all; no commit names it yet.
+    """Write one file with the rows of all, and its sums; no commit names it yet.
 
-    Raises RowsMissing, OSError, ArrowException; then what was written is taken away.
+    Raises RowsMissing, OSError, ArrowException, duckdb.Error; then what was written is taken away.
     """
-    path = f"{TABLES[table].partition_by}={merge.day.isoformat()}/{uuid.uuid4()}.parquet"
+    path = f"{TABLES[table].partition_by}={merge.day.isoformat()}/{uuid.uuid4()}"
+    path = _roll_up(table, merge, files, path) if table in ROLLED else f"{path}.parquet"
     try:
         times = _copy(table, merge, files, path)
         size = files.get_file_info(path).size
     except (RowsMissing, OSError, pa.ArrowException):
         with contextlib.suppress(OSError):
             files.delete_file(path)
+        discard(path, files)
         raise
     return describe(table, path, times, merge.day.isoformat(), written_at, size=size, data_change=False)
+
+
+def _roll_up(table: str, merge: Merge, files: fs.FileSystem, stem: str) -> str:
+    batches = (batch for rows in _groups(table, merge, files) for batch in rows.to_batches())
+    rows = sum(file.rows or 0 for file in merge.files)
+    return roll_up(table, rows, pa.RecordBatchReader.from_batches(_read_schema(table), batches), stem, files)
 
 
 def _copy(table: str, merge: Merge, files: fs.FileSystem, path: str) -> pa.ChunkedArray:

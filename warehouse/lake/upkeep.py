@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import duckdb
 import pyarrow as pa
 from deltalake import CommitProperties
 from deltalake import Schema as DeltaSchema
@@ -33,6 +34,8 @@ from warehouse.lake.handle import ATTEMPTS, Handle
 from warehouse.lake.log import read_commit
 from warehouse.lake.parquet import discard
 from warehouse.lake.place import Place, one_line, unavailable
+from warehouse.lake.rollup import ROLLED, tidy
+from warehouse.lake.rollup import discard as discard_sums
 from warehouse.lake.table import NO_HOOKS
 from warehouse.schemas import COMMIT_ORDER, TABLES
 from warehouse.settings import LakeSettings
@@ -128,13 +131,13 @@ class TableKeeper:
         """Step 1. A table with columns that we do not know is left to the version that does."""
         if len(self._handle.delta.schema().fields) != len(TABLES[self.name].schema):
             return []
-        return plan(self._stored(), now=now, settled_at=settled_at)
+        return plan(self.name, self._stored(), now=now, settled_at=settled_at)
 
     def merge(self, merge: Merge) -> bool:
         """Steps 2 to 4; False: nothing has changed, somebody else was first or a file cannot be read or written."""
         try:
             added = rewrite(self.name, merge, self._files, datetime.now(UTC))
-        except (OSError, pa.ArrowException, RowsMissing) as error:
+        except (OSError, pa.ArrowException, duckdb.Error, RowsMissing) as error:
             log.warning("cannot merge files of %s, day %s: %s", self.name, merge.day, one_line(error))
             return False
         self._on_step(f"{self.name} rewritten")
@@ -144,7 +147,7 @@ class TableKeeper:
             self._discard_if_refused(added)
             raise
         if not is_merged:
-            discard([added], self._files)
+            self._discard(added)
             return False
         self._on_step(f"{self.name} merged")
         return True
@@ -156,7 +159,11 @@ class TableKeeper:
         with contextlib.suppress(DeltaError, OSError):
             self._handle.refresh()
             if added.path not in {file.path for file in self._stored()}:
-                discard([added], self._files)
+                self._discard(added)
+
+    def _discard(self, added: AddAction) -> None:
+        discard([added], self._files)
+        discard_sums(added.path, self._files)
 
     def expire(self, now: datetime, keep: timedelta) -> int:
         """Take days out of the table that ended longer than ``keep`` ago; their files go with vacuum."""
@@ -182,6 +189,8 @@ class TableKeeper:
                 post_commithook_properties=NO_HOOKS,
             )
             self._handle.refresh()
+        if self.name in ROLLED:
+            tidy(self._files, datetime.now(UTC) - timedelta(hours=hours))
         self._on_step(f"{self.name} vacuumed")
         self._handle.delta.cleanup_metadata()
         return len(deleted)

@@ -3,7 +3,7 @@
 ::
 
     -- One line: what it answers.
-    -- reads usage in window, flushes
+    -- reads usage in window by bucket, flushes
     -- takes by: dimensions of usage = tenant; what to group by
     -- gives cost_usd: USD, exact; NULL where nothing is priced
     -- lacks token_kind: `spend --by token_kind` has what it would say
@@ -12,8 +12,10 @@
     SELECT {columns} …
 
 ``reads`` names tables; ``in window`` lets the reader open only files that can hold rows of ``[start, end)`` (the SQL
-still states the bounds, on the table's time column). ``takes NAME: KIND = DEFAULT; HELP``; kinds are those of
-``warehouse.questions.parameters``. ``lacks DIMENSION: …`` says what answers instead by one that has no meaning here.
+still states the bounds, on the table's time column); ``by bucket`` says that rows are only ever added up within bucket
+and window, so that sums by the hour or day may stand for them (``warehouse.lake.rollup``). ``takes NAME: KIND =
+DEFAULT; HELP``; kinds are those of ``warehouse.questions.parameters``. ``lacks DIMENSION: …`` says what answers instead
+by one that has no meaning here.
 ``whole`` names columns about the whole deployment, NULL in every scope but ALL; a question that reads ``flushes`` (it
 knows no tenants) and has no ``whole`` is refused there. ``table`` names the measures that a person sees first, without
 it all columns. ``books`` names the question to the settled books that is

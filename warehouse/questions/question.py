@@ -26,10 +26,11 @@ _TAKES = re.compile(r"(?P<name>\w+): (?P<kind>\w+)(?: of (?P<table>\w+))? = ?(?P
 class Question:
     """One named question.
 
-    ``reads`` maps tables to the files that are needed, ``in window`` or all (empty); ``gives`` explains
-    columns that need it; ``whole`` names columns about the whole deployment, which nobody sees whose scope is not ALL;
-    ``table`` names the measures that a person wants to see first, none = all columns; ``books`` names the question that
-    is asked instead where ``as_of_settlement`` is given; ``lacks`` says of dimensions that it has not, what answers.
+    ``reads`` maps tables to the files that are needed, ``in window``, ``in window by bucket`` or all (empty);
+    ``gives`` explains columns that need it; ``whole`` names columns about the whole deployment, which nobody sees whose
+    scope is not ALL; ``table`` names the measures that a person wants to see first, none = all columns; ``books`` names
+    the question that is asked instead where ``as_of_settlement`` is given; ``lacks`` says of dimensions that it has
+    not, what answers.
     """
 
     name: str
@@ -97,6 +98,17 @@ class Question:
                 to_sql = sql_of(parameter.levels)
                 keys |= {str(name): to_sql(str(name)) for name in value}
         return keys
+
+    def grain(self, table: str, values: Mapping[str, Value]) -> str:
+        """``minute``, ``hour`` or ``day``: the coarsest sums of a table from which this can be answered."""
+        if not self.reads[table].endswith("by bucket"):
+            return "minute"
+        bucket, zone = values.get("bucket"), str(values.get("zone") or "UTC")
+        if not bucket:
+            return "day"
+        if bucket == "minute" or begins_within_hours(zone):
+            return "minute"
+        return "hour" if bucket == "hour" or zone != "UTC" else "day"
 
     def knowing(self, levels: tuple[Level, ...]) -> Question:
         """The same question where a file declares levels above the dimensions of its tables."""

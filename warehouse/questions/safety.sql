@@ -1,5 +1,5 @@
 -- Guardrail and filter events by category and action, each rate beside what it is a rate of; first those of any category.
--- reads safety in window
+-- reads safety in window by bucket
 -- takes by: dimensions of safety = tenant; what to group by, besides category and action
 -- takes start: time = ; first minute
 -- takes end: time = ; first minute after

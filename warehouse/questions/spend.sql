@@ -1,5 +1,5 @@
 -- What was spent, on how much, and how it went: by any dimensions, in total or over time.
--- reads usage in window
+-- reads usage in window by bucket
 -- takes bucket: bucket of usage = ; minute, hour, day or month: the column `bucket` says which one
 -- takes zone: zone = UTC; time zone in which hours, days and months of the bucket begin
 -- takes where: filter of usage_kinds = ; only these values of these dimensions

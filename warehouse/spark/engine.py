@@ -77,8 +77,9 @@ class Spark:
         *,
         close: str = "",
         as_of: int | None = None,
+        grain: str = "minute",  # noqa: ARG002 - Spark passes over folders like that of the sums
     ) -> None:
-        """As ``Engine`` says; the files are those that the snapshot has read from the table's log.
+        """As ``Engine`` says, always by the minute; the files are those that the snapshot has read from the log.
 
         Delta's own reader would plan the log anew, with jobs of its own, in every statement: a third of a settlement.
         """
