@@ -2,9 +2,9 @@
 
 A tenant, a feature, a session or a tool is called whatever its producer says. Where that is an e-mail address, a
 telephone number or a credential, or where a session or task is called after its end user (``namesakes``), the column
-holds ``hidden-`` and the value's keyed hash: the same value has the same name everywhere, so it can still be counted and
-compared, and nobody can read it. So does what is too long for a name, of several lines or with control characters: a
-prompt in a feature's place is content. How many were hidden is counted by rule (``RULES``); the spans, outcomes and
+holds ``hidden-`` and the value's keyed hash: the same value has the same name everywhere, so it can still be counted
+and compared, and nobody can read it. So does what is too long for a name, of several lines or with control characters:
+a prompt in a feature's place is content. How many were hidden is counted by rule (``RULES``); the spans, outcomes and
 samples stand. What the gateway's key says is never touched.
 
 ===============  ====================================================================================================
