@@ -99,5 +99,5 @@ def test_the_books_count_a_call_that_was_tried_again_and_hold_no_other_call_for_
 
     world.settle()
 
-    measures = "sum(calls), sum(retries), sum(superseded_cost_usd)"
-    assert world.sql(f"SELECT {measures} FROM ledger", "ledger") == [(2, 2, 0)]
+    query = "SELECT sum(calls), sum(retries), sum(superseded_cost_usd) FROM ledger"
+    assert world.sql(query, "ledger") == [(2, 2, 0)]
