@@ -16,6 +16,7 @@ SECRETS: Mapping[str, str] = {
     "jwt": r"\beyj[a-z0-9_-]{8,}\.[a-z0-9_-]{8,}\.[a-z0-9_-]*",
     "bearer": r"\bbearer\s+[a-z0-9._~+/=-]{16,}|\bbasic\s+[a-z0-9+/]{16,}={1,2}",
     "private_key": r"-----begin [a-z ]*private key",
+    "phone": r"(?:^|[^a-z0-9.])\+[1-9](?:[ ().-]{0,2}[0-9]){8,14}(?:$|[^a-z0-9.])",
     "email": r"[a-z0-9._%+-]{1,64}@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,24}",
 }
 """What no name is; read in any case, by an engine without look-around."""
@@ -46,7 +47,7 @@ LABELS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 
 
 def holds_secret(text: str) -> bool:
-    """Whether a text holds a credential or an e-mail address."""
+    """Whether a text holds a credential, a telephone number or an e-mail address."""
     return _READ.search(text) is not None
 
 

@@ -24,6 +24,7 @@ from processors.messages import Message, Processed, total
 from processors.metered import read_metrics
 from processors.normalise import Rules, normalise
 from processors.normalise.assemble import as_words
+from processors.normalise.namesakes import hide_namesakes
 from processors.normalise.parts import count_rules, refuse_contradictions
 from processors.normalise.speed import forget_unstreamed
 from processors.outcomes import read_logs
@@ -99,6 +100,7 @@ def _process_spans(ranges: Sequence[Sequence[Message]], engine: Engine) -> list[
     ledger = spans[LEDGER]
     stored = _as_stored(spans)
     outcomes = _number_ranges(normalised.outcomes, starts).drop_columns("_message_index")
+    outcomes = hide_namesakes(outcomes, numbered, engine.rules.user_key)
     each = {
         "outcomes": _cut(_place_outcomes(outcomes, stored.append_column(LEDGER, ledger)), len(ranges)),
         "usage": _cut(roll_up_usage(spans), len(ranges)),
@@ -150,8 +152,9 @@ def _cut(rows: pa.Table, ranges: int) -> list[pa.Table]:
 
 def bill(spans: pa.Table, engine: Engine) -> pa.Table:
     """Normalised spans with verdicts and prices: the columns of ``SPANS``, ``_why`` and the helpers of normalise."""
-    told = take_units(forget_unstreamed(once.apply(spans)))
-    return price_spans(_rename_users(spans, refuse_contradictions(told), engine.rules.user_key), engine.book)
+    key = engine.rules.user_key
+    told = take_units(forget_unstreamed(once.apply(hide_namesakes(spans, spans, key))))
+    return price_spans(_rename_users(spans, refuse_contradictions(told), key), engine.book)
 
 
 def _rename_users(before: pa.Table, after: pa.Table, key: bytes) -> pa.Table:

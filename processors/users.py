@@ -13,14 +13,18 @@ import os
 import secrets
 import tempfile
 from pathlib import Path
+from typing import cast
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 
 from processors.keyed_hash import BLOCK_BYTES, Texts, hash_rows
 
 KEY_FILE = "user.key"
+HIDDEN = "hidden-"
 _DIGEST_BYTES = 16
+_HIDDEN_DIGITS = 16
 _NO_OFFSETS = np.zeros(1, np.int32)
 
 
@@ -69,6 +73,14 @@ def hash_users(tenants: pa.Array, users: pa.Array, key: bytes) -> pa.Array:
     offsets, data = hash_rows(_texts(tenants), known, short, _DIGEST_BYTES)
     mask = None if known[2].all() else pa.py_buffer(np.packbits(known[2], bitorder="little"))
     return pa.StringArray.from_buffers(len(users), pa.py_buffer(offsets), pa.py_buffer(data), mask)
+
+
+def hide(values: pl.Series, secret: pl.Series, key: bytes) -> pl.Series:
+    """``hidden-`` and the start of the keyed hash; a tenant is no part of it, so that names agree between columns."""
+    rows = secret.arg_true()
+    given = values.gather(rows).to_arrow().cast(pa.string())
+    hashed = cast("pl.Series", pl.from_arrow(hash_users(pa.nulls(len(given), pa.string()), given, key)))
+    return values.scatter(rows, HIDDEN + hashed.str.head(_HIDDEN_DIGITS))
 
 
 def _texts(column: pa.Array) -> Texts:

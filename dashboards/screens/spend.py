@@ -106,6 +106,7 @@ def _first_lines(look: Look, total: Row, tenants: Sequence[Row]) -> str:
             (figures.count(total["cached_input_tokens"]), "of them cached"),
             (figures.count(total["output_tokens"]), "output tokens"),
             (figures.milliseconds(total["latency_p50_ms"]), "median call"),
+            (figures.share(total["latency_coverage"]), "of the calls timed"),
             (figures.count(total["errors"]), "failed calls"),
         ]
     )

@@ -203,8 +203,9 @@ def _precedence(alias: Alias) -> tuple[int, int, int, int]:
 
 
 def _distinct(aliases: Iterable[Alias]) -> list[Alias]:
+    """One alias a field, key and place: a convention's own before one of another spelling, then the better one."""
     best: dict[tuple[object, ...], Alias] = {}
-    for alias in sorted(aliases, key=_precedence):
+    for alias in sorted(aliases, key=lambda one: (one.convention == "custom_common", *_precedence(one))):
         best.setdefault((alias.field, alias.place, alias.event, alias.key, alias.path, alias.group), alias)
     return list(best.values())
 

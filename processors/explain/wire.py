@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -12,6 +12,7 @@ from processors.conventions.rules import words
 from processors.conventions.table import MANY, TAG, Alias, AliasTable, Keys
 from processors.decode import Decoded, walk
 from processors.messages import Message
+from processors.normalise.namesakes import PERSONAL, is_called_after
 from processors.normalise.secrets import holds_secret, is_hidden
 
 Json = dict[str, Any]
@@ -26,7 +27,6 @@ _SHOWN = frozenset(
 )
 """Text fields whose value the ledger keeps as it is; of others only words of ``values.csv`` are shown."""
 
-_PERSONAL = ("session_id", "task_id")
 _NUMBERS = ("integer", "count", "real", "elapsed", "bool")
 
 
@@ -69,7 +69,7 @@ def read_wire(messages: Sequence[Message], decoded: Decoded) -> list[dict[str, l
         for rivals in fields.values():
             rivals.sort(key=lambda one: not one.won)
         _add_unread(fields, winners[row], table)
-        _hide_users(fields)
+    _hide_users(found, decoded.spans["trace_id"].to_pylist())
     return found
 
 
@@ -78,12 +78,18 @@ def is_secret(value: Any) -> bool:
     return isinstance(value, str) and holds_secret(value)
 
 
-def _hide_users(fields: dict[str, list[Said]]) -> None:
-    """A session or a task that is called after its end user names a person."""
-    users = {one.value for one in fields.get("user_id", ())}
-    for name in _PERSONAL:
-        if name in fields:
-            fields[name] = [replace(one, hidden=one.hidden or one.value in users) for one in fields[name]]
+def _hide_users(found: list[dict[str, list[Said]]], traces: Sequence[Hashable]) -> None:
+    """A session or a task that is called after a user of its trace names a person; ``traces``: of each span."""
+    users: dict[Hashable, set[str]] = {}
+    for fields, trace in zip(found, traces, strict=True):
+        users.setdefault(trace, set()).update(one.value for one in fields.get("user_id", ()) if one.value is not None)
+    for fields, trace in zip(found, traces, strict=True):
+        for name in fields.keys() & PERSONAL:
+            fields[name] = [replace(one, hidden=one.hidden or _tells(one.value, users[trace])) for one in fields[name]]
+
+
+def _tells(name: Any, users: Iterable[str]) -> bool:
+    return isinstance(name, str) and any(is_called_after(name, str(user)) for user in users)
 
 
 def _add_unread(fields: dict[str, list[Said]], winners: Mapping[str, int | None], table: AliasTable) -> None:

@@ -42,6 +42,7 @@ Helper columns of ``spans``, for the once rules and roll-ups; they are dropped b
 ``_feature_rank``             int8     1 explicit key, 2 workflow, function or resource name, 3 agent name; likewise
 ``_user``                     string   raw end-user id: where tenant or user are inherited, hash again with
                                        ``processors.users.hash_users``
+``_other_user``               string   another end user whom the span names: the last of its user keys by rank
 ``_safety``                   string   every category that the span tells of: ``category=action`` pairs parted by a
                                        blank, an empty action is that of the span; NULL: none (``decode.verdicts``)
 ============================  =======  ===============================================================================

@@ -56,6 +56,7 @@ HELPERS = pa.schema(
         pa.field("_tenant_rank", pa.int8()),
         pa.field("_feature_rank", pa.int8()),
         pa.field("_user", pa.string()),
+        pa.field("_other_user", pa.string()),
         pa.field("_safety", pa.string()),
     ]
 )
@@ -65,7 +66,7 @@ UNITS = ("searches", "images", "audio_seconds", "pages", "characters", *MODALITI
 _OVERLAPS = tuple(name for name in MODALITIES if "cached" in name)
 """Parts of two parts: that there were none has to be told, or the two cannot be told apart."""
 
-SPELLED = frozenset({"user_id", "session_id", "task_id", "response_id", "_user"})
+SPELLED = frozenset({"user_id", "session_id", "task_id", "response_id", "_user", "_other_user"})
 """Texts that differ in nearly every span. All others are dictionary columns."""
 _WORDS = pa.dictionary(pa.int32(), pa.string())
 
@@ -198,7 +199,7 @@ def _outcomes(decoded: Decoded, frame: pl.DataFrame, named: Named, rules: Rules)
 
 def _with_names(frame: pl.DataFrame, named: Named, decoded: Decoded) -> pl.DataFrame:
     """The frame with the columns that no other step reads."""
-    ids = to_polars(decoded.spans.select([*_IDS, "other_user_id"]))
+    ids = to_polars(decoded.spans.select(_IDS))
     return frame.hstack(ids).with_columns(to_polars(pa.table(dict(named.columns))).get_columns())
 
 

@@ -21,8 +21,8 @@ _CREDENTIAL = r"^(sk|pk)-"
 
 
 def identify(frame: pl.DataFrame, rules: Rules) -> pl.DataFrame:
-    """Replaces ``tenant service principal user_id``; adds ``_tenant_rank _feature_rank _user``."""
-    named = place(frame, rules).with_columns(pl.col("user_id").alias("_user"))
+    """Replaces ``tenant service principal user_id``; adds ``_tenant_rank _feature_rank _user _other_user``."""
+    named = place(frame, rules).with_columns(_user="user_id", _other_user="other_user_id")
     return named.pipe(_hash, rules).pipe(hide_secrets, rules.user_key)
 
 

@@ -22,17 +22,8 @@ from processors.decode import Decoded
 from processors.messages import Tally
 from processors.normalise.identity import place
 from processors.normalise.rules import Rules
-from processors.normalise.secrets import (
-    PERSONAL,
-    RULES,
-    USERS,
-    are_harmless,
-    are_versions,
-    hide,
-    hide_secrets,
-    look_at,
-)
-from processors.users import hash_users
+from processors.normalise.secrets import RULES, are_harmless, are_versions, hide_secrets, look_at
+from processors.users import hash_users, hide
 
 APART = ("session_id", "task_id", "response_id")
 _STAMPS = ("topic", "header_tenant", "header_tenants", "header_principal")
@@ -48,7 +39,7 @@ class Named:
 
 
 def settle_names(given: Mapping[str, pa.Array], decoded: Decoded, rules: Rules) -> Named:
-    """Names as they are stored, and ``user_id _user _tenant_rank _feature_rank``.
+    """Names as they are stored, and ``user_id _user _other_user _tenant_rank _feature_rank``.
 
     ``given``: names as they were told, (n,) each, with ``user_id other_user_id`` and ``tenant_class feature_class``.
     """
@@ -64,8 +55,8 @@ def settle_names(given: Mapping[str, pa.Array], decoded: Decoded, rules: Rules) 
     shown = placed if _are_harmless(given, told) else hide_secrets(placed, rules.user_key)
     shown = shown.with_columns(pl.col("service_tier").str.to_lowercase())
     columns: dict[str, pa.Array] = {name: spread(shown[name], alike) for name in (*told, *_RANKS)}
-    users = {"_user": _plain(given["user_id"]), "other_user_id": _plain(given["other_user_id"])}
-    columns |= {"_user": users["_user"], "user_id": pa.nulls(rows, pa.string())}
+    users = {"_user": _plain(given["user_id"]), "_other_user": _plain(given["other_user_id"])}
+    columns |= users | {"user_id": pa.nulls(rows, pa.string())}
     if users["_user"].null_count < rows:
         columns["user_id"] = hash_users(spread(placed["tenant"], alike), users["_user"], rules.user_key)
     hidden = {
@@ -74,7 +65,7 @@ def settle_names(given: Mapping[str, pa.Array], decoded: Decoded, rules: Rules) 
         if column in shown.columns and (shown[column] > 0).any()
     }
     for name in APART:
-        columns[name], found = _look_apart(name, _plain(given[name]), users, rules.user_key)
+        columns[name], found = _look_apart(name, _plain(given[name]), rules.user_key)
         for rule, which in found.items():
             hidden[rule] = hidden.get(rule, np.zeros(rows, np.int64)) + np.bincount(which, minlength=rows)
     return Named(columns=columns, hidden=dict(_tally(hidden, message)))
@@ -90,19 +81,13 @@ def _are_harmless(given: Mapping[str, pa.Array], told: Iterable[str]) -> bool:
     return are_harmless(word for some in words for word in some.to_pylist()) and are_versions(versions)
 
 
-def _look_apart(
-    name: str, values: pa.Array, users: Mapping[str, pa.Array], key: bytes
-) -> tuple[pa.Array, dict[str, Numbers]]:
-    """The column without names that must be hidden, and the rows that rules hide."""
+def _look_apart(name: str, values: pa.Array, key: bytes) -> tuple[pa.Array, dict[str, Numbers]]:
+    """The column without secrets and texts, and the rows that rules hide."""
     if values.null_count == len(values):
         return values, {}
     secret, long = look_at(name, values)
     hidden = np.zeros(len(values), np.bool_)
     hidden[secret] = hidden[long] = True
-    if name in PERSONAL:
-        for user in USERS:
-            if users[user].null_count < len(values):
-                hidden |= np.asarray(_bools(pc.equal(values, users[user])))
     if hidden.any():
         named = hide(cast("pl.Series", pl.from_arrow(values)), pl.Series(hidden), key)
         values = named.to_arrow().cast(pa.string())
@@ -171,7 +156,3 @@ def _first(column: pa.Array, rows: pa.Array) -> pa.Array:
 def _plain(column: Any) -> pa.Array:
     array = whole(column)
     return array.cast(array.type.value_type) if pa.types.is_dictionary(array.type) else array
-
-
-def _bools(column: pa.Array) -> NDArray[np.bool_]:
-    return np.asarray(pc.fill_null(column, False).to_numpy(zero_copy_only=False), np.bool_)

@@ -31,7 +31,8 @@ from processors.decode import Decoded
 from processors.messages import Drop, Tally
 from processors.normalise.frame import to_polars, told_in
 from processors.normalise.judged import is_guards
-from processors.normalise.secrets import USERS, hide_ids, public
+from processors.normalise.namesakes import USERS
+from processors.normalise.secrets import hide_ids, public
 from processors.normalise.times import SKEW
 from processors.normalise.words import closed
 from warehouse.schemas import OUTCOMES

@@ -1,11 +1,11 @@
 """Names are kept, credentials, addresses and texts are not: what looks like one is replaced before it is stored.
 
-A tenant, a feature, a session or a tool is called whatever its producer says. Where that is an e-mail address or a
-credential, or where a session or task is called after its end user, the column holds ``hidden-`` and the value's keyed
-hash: the same value has the same name everywhere, so it can still be counted and compared, and nobody can read it.
-So does what is too long for a name, of several lines or with control characters: a prompt in a feature's place is
-content. How many were hidden is counted by rule (``RULES``); the spans, outcomes and samples stand. What the gateway's
-key says is never touched.
+A tenant, a feature, a session or a tool is called whatever its producer says. Where that is an e-mail address, a
+telephone number or a credential, or where a session or task is called after its end user (``namesakes``), the column
+holds ``hidden-`` and the value's keyed hash: the same value has the same name everywhere, so it can still be counted
+and compared, and nobody can read it. So does what is too long for a name, of several lines or with control characters:
+a prompt in a feature's place is content. How many were hidden is counted by rule (``RULES``); the spans, outcomes and
+samples stand. What the gateway's key says is never touched.
 
 ===============  ====================================================================================================
 ``api_key``      ``sk-``, ``pk-`` or ``rk-`` with a long random part (OpenAI, Anthropic, Stripe, LiteLLM, Langfuse)
@@ -14,6 +14,7 @@ key says is never touched.
 ``jwt``          three base64 parts of which the first is a JSON header
 ``bearer``       the value of an ``Authorization`` header
 ``private_key``  PEM
+``phone``        an international telephone number, which begins with ``+``
 ``email``        an e-mail address
 ===============  ====================================================================================================
 """
@@ -33,8 +34,9 @@ from numpy.typing import NDArray
 from ingest.words import ANY_SECRET, SECRETS, holds_secret
 from processors.conventions.table import TAG
 from processors.messages import Tally
+from processors.normalise.namesakes import PERSONAL, USERS, are_called_after
 from processors.normalise.scan import suspects
-from processors.users import hash_users
+from processors.users import HIDDEN, hide
 
 __all__ = ["HIDDEN", "RULES", "SECRETS", "hide", "hide_ids", "hide_secrets", "holds_secret", "is_hidden", "is_secret"]
 
@@ -47,15 +49,13 @@ ID_CHARACTERS = 256
 RULES = {"hidden_value": "_secrets", "long_name": "_long_names"}
 """Why a name is hidden -> column of how many a row has: a credential or e-mail address; a text."""
 
-HIDDEN = "hidden-"
-_DIGITS = 16
 _SAMPLE = 1024
 _BEGINNINGS = (
     *(f"{letter}k{sign}" for letter in "spr" for sign in "-_"),
     *("akia", "asia", "agpa", "aida", "aroa", "aiza"),
     *(*(f"gh{letter}_" for letter in "pousr"), "github_pat_", "xox", "hf_", "eyj", "bearer", "basic", "-----begin"),
 )
-"""One of these, or an @, is in whatever ``SECRETS`` find."""
+"""One of these, an @ or a + is in whatever ``SECRETS`` find."""
 _VERSION = r"^[\w.+!-]*\d[\w.+!-]*$"
 _LINES = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
 """What stands in no name: control characters and what else ends a line."""
@@ -71,9 +71,6 @@ _MADE = (
 )
 _NAMES = (*_GIVEN, *_MADE)
 _STAMPED = {"tenant": "header_tenant", "principal": "header_principal"}
-PERSONAL = ("session_id", "task_id")
-USERS = ("_user", "other_user_id")
-"""The user, and who else a span names: of all its user keys the best and the worst; one between them is not known."""
 
 
 _harmless: set[str] = set()
@@ -93,7 +90,7 @@ def public(value: pl.Expr, most: int = ID_CHARACTERS) -> pl.Expr:
 
 def look_at(name: str, values: pa.Array) -> tuple[Rows, Rows]:
     """Rows, ascending, of a column in which most values differ that hold a secret; and those that are texts."""
-    doubtful = suspects(values, _most(name), _BEGINNINGS, "@")
+    doubtful = suspects(values, _most(name), _BEGINNINGS, "@+")
     if not len(doubtful):
         return doubtful, doubtful
     told = pl.DataFrame({"value": cast("pl.Series", pl.from_arrow(values.take(pa.array(doubtful))))})
@@ -146,8 +143,8 @@ def hide_secrets(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
     long = frame.select(
         _unless_stamped(name, _is_long(pl.col(name), _most(name))) for name in _worth(distinct, _may_be_long)
     )
-    user = frame.select(_is_any(name, USERS) for name in PERSONAL if name in frame.columns)
-    reasons = [*secret.iter_columns(), *long.iter_columns(), *user.iter_columns()]
+    user = [_tells_any(frame[name], frame) for name in PERSONAL if name in frame.columns]
+    reasons = [*secret.iter_columns(), *long.iter_columns(), *user]
     hidden: dict[str, pl.Series] = {}
     for reason in reasons:
         hidden[reason.name] = hidden[reason.name] | reason if reason.name in hidden else reason
@@ -167,9 +164,10 @@ def _versions(frame: pl.DataFrame) -> list[pl.Expr]:
     return [] if is_sound else [pl.when(_is_version(version)).then(version).alias("scope_version")]
 
 
-def _is_any(name: str, others: Iterable[str]) -> pl.Expr:
-    same = [(pl.col(name) == pl.col(other)).fill_null(value=False) for other in others]
-    return pl.any_horizontal(*same).alias(name)
+def _tells_any(names: pl.Series, users: pl.DataFrame) -> pl.Series:
+    """Which of them are called after a user (USERS) of their row."""
+    best, worst = (are_called_after(names, users[user]) for user in USERS)
+    return (best | worst).alias(names.name)
 
 
 def _is_version(text: pl.Expr) -> pl.Expr:
@@ -218,15 +216,6 @@ def _in_each_row(held: list[pl.Series], rows: int) -> pl.Series:
 
 def hide_ids(ids: pl.Series, users: pl.DataFrame, key: bytes) -> pl.Series:
     """Ids that stand beside a span's columns, as those are: secrets, texts and names of ``users`` (USERS) hidden."""
-    is_text = _is_long(pl.col("id"), ID_CHARACTERS)
-    doubtful = pl.any_horizontal(is_secret(pl.col("id")), is_text, _is_any("id", USERS)).fill_null(value=False)
-    rows = users.select(USERS).with_columns(ids.alias("id")).select(doubtful).to_series()
+    found = is_secret(pl.col("id")) | _is_long(pl.col("id"), ID_CHARACTERS)
+    rows = ids.to_frame("id").select(found.fill_null(value=False)).to_series() | _tells_any(ids, users)
     return hide(ids, rows, key) if rows.any() else ids
-
-
-def hide(values: pl.Series, secret: pl.Series, key: bytes) -> pl.Series:
-    """``hidden-`` and the start of the keyed hash; a tenant is no part of it, so that names agree between columns."""
-    rows = secret.arg_true()
-    given = values.gather(rows).to_arrow().cast(pa.string())
-    hashed = cast("pl.Series", pl.from_arrow(hash_users(pa.nulls(len(given), pa.string()), given, key)))
-    return values.scatter(rows, HIDDEN + hashed.str.head(_DIGITS))

@@ -22,6 +22,7 @@ EXAMPLES = {
     "jwt": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.dBjftJeZ4CVP",
     "bearer": "Bearer abcdefghijklmnop0123",
     "private_key": "-----BEGIN RSA PRIVATE KEY-----",
+    "phone": "whatsapp:+4915123456789",
     "email": "jane.doe@example.com",
 }
 COLUMNS = {
@@ -111,6 +112,8 @@ def test_ordinary_names_stay_as_they_are():
             "team@work",
             "@ai-sdk/openai",
             "app@1.2.3",
+            "1.4.0+20261122",
+            "+2026112 releases",
             "basic subscription-plan-of-2026",
             "bearer of news",
             "v1.2.3",
@@ -162,6 +165,54 @@ def test_a_session_or_task_that_is_called_after_its_user_is_hidden():
     assert row["task_id"] == row["session_id"]
     assert row["tenant"] == "jane-7"
     assert rows["other"]["session_id"] == "s-1"
+
+
+def trace_of(*each: dict[str, Any], trace: int) -> Message:
+    """A record of spans of one trace, each the parent of the next."""
+    ids = {"trace_id": bytes([trace] * 16)}
+    return message(
+        request(
+            *(span(CHAT | one, span_id=bytes([n + 1] * 8), parent_span_id=bytes([n] * 8) if n else b"", **ids)
+              for n, one in enumerate(each))
+        )
+    )  # fmt: skip
+
+
+def test_a_session_or_task_is_hidden_where_any_span_of_its_trace_names_that_user():
+    user = {"user.id": "jane-7"}
+    told = {
+        "below the user": [user, {"session.id": "jane-7"}],
+        "above the user": [{"session.id": "jane-7"}, user],
+        "a task": [user, {"task.id": "Jane-7"}],
+        "as a word": [user, {"session.id": "sess:jane-7/1"}],
+        "by another key": [{"user.id": "u-1", "enduser.id": "jane-7"}, {"gen_ai.conversation.id": "jane-7"}],
+        "by an evaluation": [user, {"task.outcome": "success", "session.id": "jane-7"}],
+    }  # fmt: skip
+
+    found = processed({case: trace_of(*each, trace=n + 1) for n, (case, each) in enumerate(told.items())})
+
+    for case, made in found.items():
+        assert "jane-7" not in text_of(made), case
+        rows = made.tables["spans"].to_pylist()
+        assert any(str(row[name]).startswith(HIDDEN) for row in rows for name in ("session_id", "task_id")), case
+    assert found["by an evaluation"].tables["outcomes"]["session_id"].to_pylist()[0].startswith(HIDDEN)
+
+
+def test_a_session_that_only_looks_like_a_user_stays():
+    told = {
+        "another trace": ([{"user.id": "jane-7"}], [{"session.id": "jane-7"}]),
+        "a part of a word": ([{"user.id": "jane", "session.id": "janet"}],),
+        "too short": ([{"user.id": "7", "session.id": "s-7"}],),
+    }
+    messages = {
+        case: [trace_of(*one, trace=9 * n + m + 1) for m, one in enumerate(traces)]
+        for n, (case, traces) in enumerate(told.items())
+    }
+
+    found = processed_of(messages, ENGINE)
+
+    kept = {case: made.tables["spans"]["session_id"].to_pylist()[-1] for case, made in found.items()}
+    assert kept == {"another trace": "jane-7", "a part of a word": "janet", "too short": "s-7"}
 
 
 def test_an_evaluation_is_not_named_after_a_secret():

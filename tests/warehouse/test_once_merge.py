@@ -391,3 +391,24 @@ def test_values_of_any_kind_keep_their_type_and_spans_without_relatives_their_va
 
     assert told["a"]["tags"] == [("team", "red")]
     assert (told["a"]["reported_cost_usd"], told["leaf"]["attempt"]) == (3, 2)
+
+
+def test_a_wrapper_at_another_provider_tells_of_another_call_and_lends_nothing():
+    bedrock = {"provider": "aws.bedrock", "request_model": "us.anthropic.claude-sonnet-4-6"}
+    over = {"provider": "anthropic", "request_model": "claude-sonnet-4-6", "response_id": "chatcmpl-e1607505-51ef"}
+    used = {"input_tokens": 1000, "output_tokens": 50}
+
+    told = {
+        host: told_once(
+            span("outer", ms=200, server_address=host, **over, **used),
+            span("inner", "outer", at=10, **bedrock, **used),
+        )
+        for host in ("api.anthropic.com", None)
+    }
+
+    assert {host: [one["billable"] for one in rows.values()] for host, rows in told.items()} == {
+        host: [False, True] for host in told
+    }
+    lent = {host: (rows["inner"]["provider"], rows["inner"]["response_id"]) for host, rows in told.items()}
+    assert lent["api.anthropic.com"] == ("aws.bedrock", None)
+    assert lent[None] == ("aws.bedrock", "chatcmpl-e1607505-51ef")  # the maker's word may be said of a call at Bedrock

@@ -582,3 +582,11 @@ def test_delta_counts_add_and_one_sent_again_does_not(holding: Holding):
     ]
 
     assert pick(holding(token_samples=deltas)("metered"), "tokens_in") == [(20,)]
+
+
+def test_coverage_stands_beside_every_percentile_of_calls():
+    for name in question_names():
+        question = load_question(name)
+        for measures in (question.gives, question.table):
+            timed = {measure.rpartition("_p")[0] for measure in measures if measure.endswith("_ms") and "_p" in measure}
+            assert {f"{one}_coverage" for one in timed} <= set(measures), name

@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from warehouse.once.attempts import count_attempts
 from warehouse.once.doubt import find_doubt
 from warehouse.once.facts import Facts, holds, is_word, known, spelled, state_facts
 from warehouse.once.kernels import Bools, Numbers, is_shared
@@ -56,7 +57,7 @@ def apply(spans: pa.Table) -> pa.Table:
     """
     if LEDGER not in spans.column_names:
         spans = spans.append_column(LEDGER, pa.repeat(0, spans.num_rows))
-    spans = free_copies(spans)
+    spans = _prepare(spans)
     verdict = _verdict_alone(spans)
     if spans.num_rows:
         decision = look(spans)
@@ -76,7 +77,7 @@ def look(spans: pa.Table) -> Decision:
     2. What each span inherits is walked along the array of parents.
     3. The rules judge the spans about which there is doubt.
     """
-    return look_at(state_facts(free_copies(spans), spans[LEDGER].to_numpy()))
+    return look_at(state_facts(_prepare(spans), spans[LEDGER].to_numpy()))
 
 
 def look_at(facts: Facts) -> Decision:
@@ -96,7 +97,7 @@ def look_at(facts: Facts) -> Decision:
 
 def decide(spans: pa.Table, source: str) -> Decision:
     """Run all rules over all rows given. ``source``: ``flush`` or ``lake``, whose columns the table has."""
-    spans = free_copies(spans) if source == "flush" else free_stored_copies(spans)
+    spans = _prepare(spans) if source == "flush" else prepare_stored(spans)
     with duckdb.connect() as connection:
         connection.execute("SET threads = 1; SET TimeZone = 'UTC'")
         connection.register("spans", spans.drop_columns([name for name in _NOT_READ if name in spans.column_names]))
@@ -111,6 +112,16 @@ def fill(spans: pa.Table, decision: Decision) -> pa.Table:
     for taken in decision.taken:
         spans = _take(spans, taken)
     return spans
+
+
+def _prepare(spans: pa.Table) -> pa.Table:
+    """What is known of spans of a flush before any rule: which raw copies are calls, how often calls were tried."""
+    return count_attempts(free_copies(spans), LEDGER)
+
+
+def prepare_stored(spans: pa.Table) -> pa.Table:
+    """Likewise of spans of the lake."""
+    return count_attempts(free_stored_copies(spans), "ledger")
 
 
 def _tell_records_apart(facts: Facts) -> tuple[Facts, Bools, pl.DataFrame, Numbers]:

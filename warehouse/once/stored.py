@@ -7,8 +7,7 @@ import polars as pl
 import pyarrow as pa
 
 from warehouse.once.facts import Facts, state_stored_facts
-from warehouse.once.overwritten import free_stored_copies
-from warehouse.once.rules import WHY_NO_CALL, Decision, fill, look_at
+from warehouse.once.rules import WHY_NO_CALL, Decision, fill, look_at, prepare_stored
 from warehouse.schemas import SPANS
 
 
@@ -17,7 +16,7 @@ def rejudge(spans: pa.Table) -> pa.Table:
 
     ``spans``: columns of the lake and ``row`` = 0, 1, … in the order of the table, ``ledger`` = 0.
     """
-    spans = free_stored_copies(spans)
+    spans = prepare_stored(spans)
     facts = state_stored_facts(spans)
     decision = look_at(facts)
     verdict = _overlay(_verdict_alone(facts), decision)

@@ -10,7 +10,8 @@
 -- It stands for the leaf with the same response id, else with the same tokens, else the only one that worked (a retry
 -- inside), else the first. A client around parts of its request (each choice that vLLM made, each with the whole prompt)
 -- wraps none of them: it alone tells what was used, and same_response knows them by its id.
--- `repeats` = it is that leaf's own call seen from outside: then each may fill the other's gaps.
+-- `repeats` = it is that leaf's own call seen from outside: then each may fill the other's gaps. It is none where the two name
+-- providers of which one call cannot have both: what LiteLLM has written over a span of the application is of another call.
 CREATE TEMP TABLE enclosed AS
 WITH RECURSIVE up AS (
     SELECT row AS inner_row, outer_call AS outer_row, outer_work AS apart, true AS direct FROM call WHERE outer_call IS NOT NULL
@@ -96,14 +97,19 @@ WHERE same_kind AND (
 );
 
 CREATE TEMP TABLE wrapped AS
-SELECT outer_row, leaf, leaves, same_id OR same_usage OR leaves = 1 OR (worked = 1 AND leaf_worked) AS repeats
+SELECT
+    outer_row, leaf, leaves, same_id OR (one_provider AND (same_usage OR leaves = 1 OR (worked = 1 AND leaf_worked))) AS repeats
 FROM (
     SELECT
         e.outer_row, e.inner_row AS leaf, e.apart, e.same_id, e.same_usage, l.started_us, l.span_id,
+        may_be_said_of_one(
+            o.provider, kind_of_word(o.provider, o.server_address), l.provider, kind_of_word(l.provider, l.server_address)
+        ) AS one_provider,
         l.status IS DISTINCT FROM 'error' AS leaf_worked,
         count(*) FILTER (NOT e.apart) OVER (PARTITION BY e.outer_row) AS leaves,
         count(*) FILTER (NOT e.apart AND l.status IS DISTINCT FROM 'error') OVER (PARTITION BY e.outer_row) AS worked
     FROM inside AS e
+    JOIN call AS o ON o.row = e.outer_row
     JOIN call AS l ON l.row = e.inner_row
     WHERE e.same_kind
         AND e.outer_row IN (SELECT outer_row FROM wrapper)

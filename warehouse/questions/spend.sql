@@ -28,7 +28,7 @@
 -- gives tpot_p95_ms: likewise 95 %
 -- gives tpot_coverage: share of the streams that carry a time per output token
 -- gives provisional: true until the hours are settled
--- table calls, errors, input_tokens, output_tokens, cost_usd, priced_share, latency_p50_ms, latency_p95_ms, ttft_p50_ms, ttft_coverage
+-- table calls, errors, input_tokens, output_tokens, cost_usd, priced_share, latency_p50_ms, latency_p95_ms, latency_coverage, ttft_p50_ms, ttft_p95_ms, ttft_coverage, tpot_p50_ms, tpot_coverage
 WITH facts AS MATERIALIZED (
     SELECT {columns}
         calls, priced_calls, stream_calls, if(status = 'error', calls, 0) AS errors, retries,

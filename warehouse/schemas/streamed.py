@@ -51,7 +51,8 @@ credential. ``user_id``: HMAC of the tenant's user. ``started_at`` sets the pric
 ``duration_ms ttft_ms tpot_ms``: whole call, to the first token, per output token after it.
 ``price_status``: priced, unpriced_model, usage_missing, reported_only, free; NULL where ``billable`` is false.
 ``price_version``: the rates used; ``reported_cost_usd``: what the span itself claimed, never billed.
-``status``: ok, error, cancelled; ``error_class finish_reason``: classes, never texts. ``attempt``: 1 = the first try.
+``status``: ok, error, cancelled; ``error_class finish_reason``: classes, never texts. ``attempt``: 1 = the first try;
+of a client library that tries again by itself the last one.
 ``units``: what is billed otherwise (searches, images, audio seconds …); ``tags``: attribute keys that settings declare.
 ``suppressed_by``: span_id of the billed span that says the same. ``usage_semantics``: how input tokens were counted.
 ``convention scope_name scope_version``: which instrumentation spoke. ``late_chunk_at``: when a stream that was handed

@@ -11,10 +11,11 @@ SELECT trace_id FROM correction WHERE attempt > 1;
 CREATE TEMP TABLE tried AS
 SELECT trace_id, parent_span_id, operation, hour, max(attempt) AS last_attempt
 FROM standing
-WHERE attempt > 1
+WHERE attempt IS NOT NULL
     AND trace_id IN (SELECT trace_id FROM retried)
     AND hour IN (SELECT hour FROM hours)
-GROUP BY ALL;
+GROUP BY ALL
+HAVING min(attempt) = 1;  -- a client library that tries again by itself tells its last attempt only
 
 -- Spans whose call another trace tells: alone they make no task.
 CREATE TEMP TABLE copies AS

@@ -1,0 +1,76 @@
+"""Sessions and tasks that are called after a user: they would tell the id that the user's keyed hash hides.
+
+One is called after a user whose id it is, or holds as a word of its own (``sess:jane-7``), in any case; an id of fewer
+than ``HELD_CHARACTERS`` is in too many names by chance to be looked for within them. Looked at are all users whom the
+spans of a trace name, within one range: a range gives the same rows whoever replays it, so what another one tells of
+the trace is not known.
+"""
+
+from __future__ import annotations
+
+import re
+
+import polars as pl
+import pyarrow as pa
+
+from processors.users import hide
+from warehouse.once import LEDGER
+
+PERSONAL = ("session_id", "task_id")
+USERS = ("_user", "_other_user")
+"""The user, and who else a span names: of all its user keys the best and the worst; one between them is not known."""
+HELD_CHARACTERS = 4
+"""Fewest characters of a user's id that is looked for within a name."""
+
+
+def is_called_after(name: str, user: str) -> bool:
+    """Whether the name tells the user's id."""
+    name, user = name.lower(), user.lower()
+    held = rf"(?<![^\W_]){re.escape(user)}(?![^\W_])"
+    return name == user or (len(user) >= HELD_CHARACTERS and re.search(held, name) is not None)
+
+
+def are_called_after(names: pl.Series, users: pl.Series) -> pl.Series:
+    """``is_called_after``, row by row; nobody is called after nobody."""
+    pairs = pl.DataFrame([names.alias("name"), users.alias("user")])
+    name, user = (pl.col(side).str.to_lowercase() for side in ("name", "user"))
+    told = pairs.select(name.str.contains(user, literal=True).fill_null(value=False)).to_series()
+    rows = told.arg_true()
+    called = [is_called_after(*pair) for pair in pairs[rows].iter_rows()]
+    return told.scatter(rows, pl.Series(called, dtype=pl.Boolean)) if called else told
+
+
+def hide_namesakes(rows: pa.Table, spans: pa.Table, key: bytes) -> pa.Table:
+    """The rows without ``PERSONAL`` names that tell a user of their trace; both have ``LEDGER`` and ``trace_id``.
+
+    ``spans``: has the columns of ``USERS``.
+    """
+    users = _users(spans)
+    if not len(users) or not rows.num_rows:
+        return rows
+    traces = _traces(rows)
+    for name in PERSONAL:
+        if rows[name].null_count == rows.num_rows:
+            continue
+        told = traces.with_columns(pl.Series("name", rows[name]))
+        pairs = told.drop_nulls().unique().join(users, on="trace")
+        called = pairs.filter(are_called_after(pairs["name"], pairs["user"]))
+        if len(called):
+            found = told.with_row_index("row").join(called, on=["trace", "name"], how="semi")["row"]
+            is_called = pl.repeat(value=False, n=len(told), dtype=pl.Boolean, eager=True).scatter(found, True)
+            at, field = rows.schema.get_field_index(name), rows.schema.field(name)
+            rows = rows.set_column(at, field, hide(told["name"], is_called, key).to_arrow().cast(field.type))
+    return rows
+
+
+def _users(spans: pa.Table) -> pl.DataFrame:
+    """Distinct ``trace`` and ``user``."""
+    told = [name for name in USERS if spans[name].null_count < spans.num_rows]
+    traces = _traces(spans) if told else pl.DataFrame()
+    each = [traces.with_columns(pl.Series("user", spans[name])).drop_nulls() for name in told]
+    return pl.concat(each).unique() if each else traces
+
+
+def _traces(rows: pa.Table) -> pl.DataFrame:
+    """``trace``: a number for ``LEDGER`` and ``trace_id`` of each row."""
+    return pl.DataFrame(rows.select([LEDGER, "trace_id"])).hash_rows().to_frame("trace")

@@ -1,0 +1,103 @@
+"""A client library that tries again by itself tells one call; the requests below it say how often it was tried."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from tests.warehouse.settling import World
+from tests.warehouse.told import in_ledgers, span, table, told_once
+from warehouse import once
+from warehouse.once import LEDGER, rejudge
+from warehouse.schemas import SPANS
+
+HOST = "api.openai.com"
+WORKED: dict[str, Any] = {"http_status": 200}
+LIMITED: dict[str, Any] = {"http_status": 429, "error_class": "rate_limit", "status": "error"}
+BUSY: dict[str, Any] = {"http_status": 503, "error_class": "overloaded", "status": "error"}
+UNHEARD: dict[str, Any] = {"error_class": "timeout", "status": "error"}
+REFUSED: dict[str, Any] = {"http_status": 400, "error_class": "invalid_request", "status": "error"}
+
+
+def request(number: int, parent: str = "call", **fields: Any) -> dict[str, Any]:
+    """The HTTP span of the request that is sent as the ``number``-th."""
+    told = {"operation": None, "_role": "other", "convention": None, "server_address": HOST, "at": 10 * number}
+    return span(f"r{number}", parent, ms=5, **told | fields)
+
+
+def call(*requests: dict[str, Any], **fields: Any) -> list[dict[str, Any]]:
+    """A model call and the requests below it, one after the other."""
+    return [span("call", ms=1000, **fields), *(request(n, **one) for n, one in enumerate(requests))]
+
+
+CASES: dict[str, tuple[list[dict[str, Any]], int | None]] = {
+    "one request": (call(WORKED), None),
+    "tried again": (call(LIMITED, WORKED), 2),
+    "tried again until it worked": (call(LIMITED, UNHEARD, BUSY, WORKED), 4),
+    "tried again and given up": (call(BUSY, BUSY, BUSY, status="error"), 3),
+    "refused once": (call(REFUSED, status="error"), None),
+    "a refusal is not tried again": (call(REFUSED, WORKED), None),
+    "a picture elsewhere": (call(BUSY | {"server_address": "cdn.example"}, WORKED), None),
+    "the host is told by none": (call(*({**one, "server_address": None} for one in (LIMITED, WORKED))), 2),
+    "a later attempt of its own": (call(LIMITED, WORKED, attempt=3), 3),
+    "a request below no call": ([span("agent", operation="invoke_agent"), request(0, "agent", **LIMITED)], None),
+    "a tool below a call": (call(LIMITED | {"operation": "execute_tool"}, WORKED), None),
+}
+
+
+def attempts(spans: pa.Table, name: str) -> list[int | None]:
+    """``attempt`` of the first span of each ledger."""
+    first = {row[name]: row["attempt"] for row in reversed(spans.to_pylist()) if row["operation"] is not None}
+    return [first[number] for number in sorted(first)]
+
+
+def test_requests_that_were_sent_again_are_attempts_of_their_call():
+    flush = once.apply(table(*in_ledgers(rows for rows, _ in CASES.values())))
+
+    told = dict(zip(CASES, attempts(flush, LEDGER), strict=True))
+    assert told == {case: expected for case, (_, expected) in CASES.items()}
+
+
+def test_a_request_that_is_told_twice_was_sent_once():
+    rows = call(LIMITED, WORKED)
+
+    assert told_once(*rows, rows[1])["call"]["attempt"] == 2
+
+
+def test_the_span_that_is_billed_takes_the_attempts_of_the_one_that_saw_them():
+    rows = [span("outer", ms=1000, input_tokens=5), span("inner", "outer", at=1, ms=900, input_tokens=5)]
+
+    told = told_once(*rows, request(1, "outer", **LIMITED), request(2, "outer", **WORKED))
+
+    assert (told["inner"]["billable"], told["inner"]["attempt"]) == (True, 2)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_settlement_counts_the_attempts_that_flushes_saw_apart(case: str):
+    rows, expected = CASES[case]
+
+    for side in product((0, 1), repeat=len(rows)):
+        parts = [[row for row, here in zip(rows, side, strict=True) if here == part] for part in (0, 1)]
+        stored = pa.concat_tables([once.apply(table(*part)) for part in parts])
+        columns = [field.name for field in SPANS if field.name in stored.column_names]
+        lake = stored.select(columns).append_column("row", pa.array(range(len(rows)), pa.int64()))
+        settled = rejudge(lake.append_column("ledger", pa.repeat(pa.scalar(0, pa.int64()), len(rows))))
+
+        assert attempts(settled.set_column(0, "one", pa.repeat(0, len(rows))), "one")[0] == expected, side
+
+
+def test_the_books_count_a_call_that_was_tried_again_and_hold_no_other_call_for_superseded(tmp_path: Path):
+    told = {"tenant": "acme", "request_model": "gpt-4o", "provider": "openai", "input_tokens": 5, "output_tokens": 5}
+    world = World(tmp_path)
+    world.flush([span("one", "agent", ms=100, **told), request(0, "one", **WORKED), request(1, "two", **LIMITED)])
+    world.flush([request(4, "one", **LIMITED, at=-5), span("two", "agent", at=200, ms=100, **told)], partition=1)
+    world.flush([request(2, "two", **LIMITED), request(3, "two", **WORKED)], partition=2)
+
+    world.settle()
+
+    query = "SELECT sum(calls), sum(retries), sum(superseded_cost_usd) FROM ledger"
+    assert world.sql(query, "ledger") == [(2, 2, 0)]
