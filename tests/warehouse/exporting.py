@@ -11,13 +11,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from processors.pricing.settled import pricing_of
 from spanledger.focus_names import BookSellers
 from tests.warehouse.billing import call
-from tests.warehouse.settling import HOW, World
+from tests.warehouse.settling import World
 from warehouse.focus import Asked, Exported, export_month
 from warehouse.reader import Warehouse
-from warehouse.settle import close_month
 
 NOVEMBER, DECEMBER = dt.date(2026, 11, 1), dt.date(2026, 12, 1)
 AFTER_NOVEMBER = dt.datetime(2026, 12, 1, 2, tzinfo=dt.UTC)
@@ -43,7 +41,7 @@ def november(directory: Path) -> World:
     world = World(directory)
     world.flush(CALLS)
     world.settle(now=AFTER_NOVEMBER)
-    close_month(world.lake, world.settings, HOW, pricing_of(world.book), month=NOVEMBER, now=AFTER_NOVEMBER)
+    world.close(NOVEMBER, AFTER_NOVEMBER)
     world.flush([call("late", day=3, **GPT), call("of-december", day=15, **GPT)], partition=1)
     world.settle(now=AFTER_DECEMBER)
     return world

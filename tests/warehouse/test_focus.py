@@ -14,6 +14,7 @@ import pytest
 
 from processors.pricing.book import PriceBook
 from processors.pricing.settled import pricing_of
+from spanledger.focus_names import BookSellers
 from tests.warehouse.billing import NOON, call
 from tests.warehouse.exporting import (
     AFTER_DECEMBER,
@@ -32,10 +33,10 @@ from tests.warehouse.exporting import (
 )
 from tests.warehouse.settling import HOW, World
 from warehouse.errors import LakeDamaged
-from warehouse.focus import Exported
+from warehouse.focus import Exported, Seller
 from warehouse.focus.export import NothingSettled
 from warehouse.lake.upkeep import Upkeep
-from warehouse.settle import close_month, reprice
+from warehouse.settle import reprice
 
 
 @pytest.fixture(scope="module")
@@ -149,12 +150,12 @@ def test_what_came_late_for_a_closed_month_is_a_correction_in_the_next(months: A
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_the_file_of_a_closed_month_is_the_same_byte_for_byte_whatever_comes_later(kind: str, tmp_path: Path):
     world = world_of(tmp_path, *CALLS)
-    close_month(world.lake, world.settings, HOW, pricing_of(world.book), month=NOVEMBER, now=AFTER_NOVEMBER)
+    world.close(NOVEMBER, AFTER_NOVEMBER)
     first, later = (tmp_path / f"{name}.{kind}" for name in ("first", "later"))
     before = export(world, NOVEMBER, first)[0]
     world.flush([call("late", day=3, **GPT), call("of-december", day=15, **GPT)], partition=1)
     world.settle(now=AFTER_DECEMBER)
-    close_month(world.lake, world.settings, HOW, pricing_of(world.book), month=DECEMBER, now=AFTER_DECEMBER)
+    world.close(DECEMBER, AFTER_DECEMBER)
     Upkeep(world.settings).step(AFTER_DECEMBER + dt.timedelta(days=30))
 
     after = export(world, NOVEMBER, later)[0]
@@ -162,6 +163,80 @@ def test_the_file_of_a_closed_month_is_the_same_byte_for_byte_whatever_comes_lat
     assert (before.settlement, before.is_closed) == (2, True)
     assert after == dataclasses.replace(before, closed_to=after.closed_to)
     assert later.read_bytes() == first.read_bytes()
+
+
+DEARER = """
+[[price]]
+model = "gpt-4o"
+from = 2026-01-01
+usd_per_mtok = {input = "9", output = "90"}
+
+[[price]]
+provider = "anthropic"
+model = "*"
+tenant = "acme"
+from = 2026-01-01
+discount_percent = "30"
+"""
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_the_file_of_a_closed_month_is_the_same_byte_for_byte_with_other_prices_and_names(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "prices.toml").write_text(SELLING)
+    selling = PriceBook.from_settings({}, str(tmp_path / "prices.toml"))
+    world = world_of(tmp_path, *CALLS, call("own", **CLAUDE | {"tenant": "acme"}), book=selling)
+    first, later = (tmp_path / f"{name}.{kind}" for name in ("first", "later"))
+    world.close(NOVEMBER, AFTER_NOVEMBER)
+    before = export(world, NOVEMBER, first)[0]
+    (tmp_path / "prices.toml").write_text(DEARER)
+    world.book = PriceBook.from_settings({}, str(tmp_path / "prices.toml"))
+    unlisted = BookSellers.offers
+
+    def cheaper(*asked: Any) -> Any:
+        return [
+            {kind: dataclasses.replace(one, listed=one.paid * 7) for kind, one in cell.items()}
+            for cell in unlisted(*asked) or ()
+        ] or None
+
+    monkeypatch.setattr(BookSellers, "offers", cheaper)
+    monkeypatch.setattr(BookSellers, "seller", lambda *_: Seller(id="another", name="Another", publisher="Another"))
+
+    after = export(world, NOVEMBER, later)[0]
+
+    assert before.is_kept
+    assert after == before
+    assert later.read_bytes() == first.read_bytes()
+
+
+def test_what_is_kept_of_a_closed_month_is_what_it_said_when_it_was_open(tmp_path: Path):
+    world = world_of(tmp_path, *CALLS)
+    before, rows = export(world, NOVEMBER, tmp_path / "open.csv")
+
+    world.close(NOVEMBER, AFTER_NOVEMBER)
+
+    after, kept = export(world, NOVEMBER, tmp_path / "closed.csv")
+    assert (before.is_kept, after.is_kept, after.settlement) == (False, True, 2)
+    assert [row | {"x_Settlement": "2"} for row in rows] == kept
+
+
+def test_a_month_that_was_closed_without_its_rows_gets_them_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    world = world_of(tmp_path, *CALLS, call("of-december", day=15, **GPT))
+    with monkeypatch.context() as earlier:
+        earlier.setattr("warehouse.settle.months.rows_to_keep", lambda *_, **__: [])
+        world.close(NOVEMBER, AFTER_NOVEMBER)
+    unkept, before = export(world, NOVEMBER, tmp_path / "before.csv")
+    world.settle(now=AFTER_DECEMBER)
+
+    world.close(DECEMBER, AFTER_DECEMBER)
+
+    kept, after = export(world, NOVEMBER, tmp_path / "after.csv")
+    assert (unkept.is_kept, kept.is_kept, kept.settlement) == (False, True, 2)
+    assert after == before
+    assert export(world, DECEMBER, tmp_path / "december.csv")[0].is_kept
 
 
 def test_csv_and_parquet_have_the_same_rows(months: Any, tmp_path: Path):
@@ -194,7 +269,7 @@ def test_repriced_calls_of_an_open_month_have_their_new_price_alone(tmp_path: Pa
 def test_calls_of_a_closed_month_that_got_a_price_are_not_counted_below_nothing(tmp_path: Path):
     house = {"provider": "house", "request_model": "our-own-7b"}
     world = world_of(tmp_path, call("a", **house), call("b", day=1, **house))
-    close_month(world.lake, world.settings, HOW, pricing_of(world.book), month=NOVEMBER, now=AFTER_NOVEMBER)
+    world.close(NOVEMBER, AFTER_NOVEMBER)
     known = PriceBook.from_settings({"house/our-own-7b": {"input": 1.0, "output": 1.0}})
     window = (dt.datetime(2026, 11, 1, tzinfo=dt.UTC), NOON + dt.timedelta(hours=1))
     reprice(world.lake, world.settings, HOW, pricing_of(known), now=AFTER_NOVEMBER, window=window)
