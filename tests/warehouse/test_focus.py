@@ -25,6 +25,7 @@ from tests.warehouse.exporting import (
     DECEMBER,
     GPT,
     NOVEMBER,
+    every_kind,
     export,
     found,
     november,
@@ -418,6 +419,49 @@ def test_what_is_not_billed_by_the_token_is_counted_in_requests(own: Month):
         "searching",
     )
     assert own.done.billed_usd == own.world.total()[1]
+
+
+def test_every_kind_of_row_is_in_its_month_with_its_list_price(tmp_path: Path):
+    world = every_kind(tmp_path)
+
+    november, december = (export(world, month, tmp_path / f"{month}.csv") for month in (NOVEMBER, DECEMBER))
+
+    for month, (done, rows) in ((NOVEMBER, november), (DECEMBER, december)):
+        assert done.billed_usd == total(rows, "BilledCost") == booked(world, month)[0]
+    sums = {
+        (row["x_Model"], row["x_TokenKind"], row["x_ServiceTier"], row["x_PriceStatus"], row["BilledCost"])
+        for row in november[1]
+        if row["x_Model"] in ("o3", "rerank-v3.5", "whisper-1", "any", "llama-3-70b", "gpt-image-1")
+    }
+    assert sums == {
+        ("o3", "input", "flex", "priced", Decimal("0.0011")),
+        ("o3", "output", "flex", "priced", Decimal("0.00044")),
+        ("rerank-v3.5", "other", None, "priced", Decimal("0.0066")),
+        ("whisper-1", "other", None, "priced", Decimal("0.000715")),
+        ("any", "input", None, "priced", Decimal(0)),
+        ("any", "output", None, "priced", Decimal(0)),
+        ("any", "other", None, "priced", Decimal("0.01353")),
+        ("llama-3-70b", "input", None, "free", Decimal(0)),
+        ("llama-3-70b", "output", None, "free", Decimal(0)),
+        ("gpt-image-1", "input", None, "priced", Decimal("0.0055")),
+        ("gpt-image-1", "output", None, "priced", Decimal("0.0044")),
+    }
+    assert set(november[0].unpriced) == {"our-own-7b", "dall-e-3", None}
+
+
+def test_what_repricing_takes_back_has_the_list_price_of_what_it_books(tmp_path: Path):
+    rows = export(every_kind(tmp_path), DECEMBER, tmp_path / "rows.csv")[1]
+    repriced = [
+        row
+        for row in rows
+        if row["ChargeClass"]
+        and row["x_Model"] in ("gpt-4o", "gpt-4o-mini")
+        and row["ChargePeriodStart"] < "2026-11-23"
+    ]
+
+    assert len(repriced) > 10
+    assert total(repriced, "BilledCost") < 0
+    assert total(repriced, "ListCost") == 0
 
 
 def test_a_damaged_file_of_the_ledger_is_named(own: Month, tmp_path: Path):
