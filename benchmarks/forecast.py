@@ -78,6 +78,49 @@ def every(step: int) -> Maker:
     return make
 
 
+def silent(days: int, ends: float) -> Maker:
+    """Spend each day, but none of the last so many; of so large a share it is over for good."""
+
+    def make(history: int, ahead: int, random: Random) -> Reals:
+        found = random.lognormal(0, 0.3, history + ahead)
+        found[history - days : history] = 0.0
+        if random.random() < ends:
+            found[history:] = 0.0
+        return found
+
+    return make
+
+
+def pauses(busy: int, idle: int) -> Maker:
+    """So many days of spend, then so many without, from any day on."""
+
+    def make(history: int, ahead: int, random: Random) -> Reals:
+        place = (np.arange(history + ahead) + random.integers(0, busy + idle)) % (busy + idle)
+        days = (place < busy) * random.lognormal(0, 0.3, history + ahead)
+        days[0] = max(days[0], 1.0)
+        return np.asarray(days)
+
+    return make
+
+
+def workdays(history: int, ahead: int, random: Random) -> Reals:
+    """Nothing on any Saturday and Sunday."""
+    days = random.lognormal(0, 0.3, history + ahead)
+    return np.asarray(days * (np.arange(history + ahead) % WEEK < 5))
+
+
+def tried_before(days: int) -> Maker:
+    """One small call, nothing, and spend since so many days."""
+
+    def make(history: int, ahead: int, random: Random) -> Reals:
+        found = random.lognormal(0, 0.3, history + ahead)
+        found[: history - days] = 0.0
+        found[0] = 0.001
+        return found
+
+    return make
+
+
 def calls(a_day: float, sigma: float) -> Maker:
     """A few calls a day, each with its cost: some days none."""
 
@@ -103,6 +146,10 @@ KINDS: Mapping[str, Maker] = {
     **{f"x 5 forty days ago, {sigma}": noisy(sigma, shift(5, 40)) for sigma in (0.3, 1.0)},
     **{f"walk {step}, 0.2": noisy(0.2, walk(step)) for step in (0.03, 0.1)},
     **{f"gaps {share}": gaps(share) for share in (0.85, 0.6, 0.3)},
+    **{f"silent {days}, half end": silent(days, 0.5) for days in (3, 7, 12)},
+    **{f"{busy} on, {idle} off": pauses(busy, idle) for busy, idle in ((7, 21), (21, 7))},
+    "workdays": workdays,
+    **{f"one call, then {days} days": tried_before(days) for days in (5, 10)},
     "every 2nd": every(2),
     "every 3rd": every(3),
     **{f"{many} calls a day, {sigma}": calls(many, sigma) for many in (2, 5) for sigma in (0.5, 1.5)},
@@ -175,7 +222,7 @@ def together(found: Sequence[Scores]) -> Scores:
         held_80=float(np.mean([one.held_80 for one in found])),
         held_95=float(np.mean([one.held_95 for one in found])),
         error=float(np.mean([one.error for one in found])),
-        against=float(np.exp(np.mean(np.log([one.against for one in found])))),
+        against=float(np.exp(np.mean(np.log([max(one.against, 0.01) for one in found])))),
         width=float(np.mean([one.width for one in found])),
         highest=max(one.highest for one in found),
         flat=sum(one.flat for one in found),

@@ -88,6 +88,11 @@ def _said(done: Exported, is_open: bool, month: str) -> list[str]:
             f"{month} is open for bookings, and what comes late will change it; "
             f"`spanledger settle --close-month {month}` makes it final"
         )
+    elif done.rows and not done.is_kept:
+        said.append(
+            f"{month} was closed by a version that did not keep its rows: list prices, sellers and names are those of "
+            "the price book and catalogue of now; the next `spanledger settle --close-month` keeps them for good"
+        )
     if done.unpriced:
         models = [f"{model or 'no model named'}: {calls}" for model, calls in done.unpriced.items()]
         more = f" and {len(models) - _MOST_MODELS} more" if len(models) > _MOST_MODELS else ""

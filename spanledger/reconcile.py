@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from warehouse.invoices.files import Bill
     from warehouse.invoices.gather import Sides
     from warehouse.invoices.replacing import Replacement
+    from warehouse.invoices.twice import Twice
 
 _SHOWN = ("ours_tokens", "theirs_tokens", "ours_usd", "theirs_usd", "difference_usd", "causes")
 _CAPTURE = ("provider", "day", "ours_tokens", "theirs_tokens", "capture_rate", "difference_usd")
@@ -119,7 +120,17 @@ def _read(args: argparse.Namespace, rates: Mapping[str, Decimal]) -> list[Bill]:
             f"{unreadable} rows cannot be read, and nothing was imported: change what is said above, or give "
             "--skip-unreadable to go on without them"
         )
-    return list({bill.sha256: bill for bill in bills}.values())
+    return _each_once(bills)
+
+
+def _each_once(bills: Sequence[Bill]) -> list[Bill]:
+    """The files; one that is given twice, under whatever name, is one."""
+    kept: dict[str, Bill] = {}
+    for bill in bills:
+        if bill.sha256 in kept:
+            print(f"{bill.name}: the same file as {kept[bill.sha256].name}: it counts once", file=sys.stderr)
+        kept.setdefault(bill.sha256, bill)
+    return list(kept.values())
 
 
 def _rates(given: Sequence[str]) -> dict[str, Decimal]:
@@ -150,7 +161,7 @@ def _both_sides(
     from spanledger.focus_names import NOBODY
     from spanledger.prices import instant
     from warehouse.invoices.gather import Names, Scope, gather
-    from warehouse.invoices.imports import Import, import_bills
+    from warehouse.invoices.imports import Import, find_twice, import_bills
     from warehouse.invoices.replacing import find_replaced
     from warehouse.lake import Lake
     from warehouse.lake.identity import read_identity
@@ -165,9 +176,10 @@ def _both_sides(
         how = Import(now=datetime.now(UTC), made_at=made_at, overlap=args.overlap, rates=rates, covers=covers)
         before = Warehouse(settings.lake).snapshot().snapshot
         replaced = find_replaced(settings.lake, before, bills, how)
+        twice = find_twice(settings.lake, before, bills, how)
         for name, count in import_bills(settings.lake, before, bills, how).items():
             print(f"{name}: {count} lines imported" if count else f"{name}: imported already", file=sys.stderr)
-        for text in _say_replaced(replaced):
+        for text in [*_say_twice(twice), *_say_replaced(replaced)]:
             print(text, file=sys.stderr)
     lines = [line for bill in bills for line in bill.reading.lines]
     days = [line.charged_at.date() for line in lines]
@@ -205,6 +217,21 @@ def _covers(args: argparse.Namespace) -> tuple[date, date] | None:
     if first is None or last is None or last < first:
         raise CannotRun(f"--covers {args.covers}: must be a first and a last day like 2026-11-01..2026-11-30")
     return first, last
+
+
+def _say_twice(twice: Sequence[Twice]) -> Iterator[str]:
+    """A line for each two files, or file, of which rows are given twice."""
+    for one in twice:
+        cost = "" if one.usd is None else f" of ${one.usd:,.4f}"
+        said = f"{one.file}: {_lines(one.lines)}{cost}, the first in row {one.row}"
+        where = f"in row {one.other_row}" + (f" of {one.other}" if one.other != one.file else "")
+        if one.is_dropped:
+            yield f"{said}, told before ({where}) and counted once"
+        else:
+            yield (
+                f"warning: {said}, the same in every column as others before ({where}); nothing names these rows, so "
+                "all are counted: if the bill has them once, take them out"
+            )
 
 
 def _say_replaced(replaced: Sequence[Replacement] | None) -> Iterator[str]:

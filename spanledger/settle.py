@@ -104,12 +104,19 @@ def _close_month(month: date, settings: Settings) -> Settled:
     from datetime import UTC, datetime
 
     from spanledger.books import open_books
+    from spanledger.focus_names import BookSellers
+    from spanledger.prices import book_of
     from warehouse.settle import close_month
 
-    books = open_books(settings)
+    books, sellers = open_books(settings), BookSellers(book_of(settings))
     return books.again(
         lambda: close_month(
-            *books.of, engine=books.engine, month=month, now=datetime.now(UTC), actor="spanledger settle --close-month"
+            *books.of,
+            sellers,
+            engine=books.engine,
+            month=month,
+            now=datetime.now(UTC),
+            actor="spanledger settle --close-month",
         )
     )
 

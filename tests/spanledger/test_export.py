@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import shutil
 from pathlib import Path
@@ -46,6 +47,20 @@ def test_a_month_is_written_and_what_is_not_in_it_is_said(world: World, capsys: 
     assert "(gpt-99: 1); `spanledger prices unpriced` says why" in said.err
     assert {row["BillingAccountId"] for row in rows} == {"acme-llm"}
     assert sorted(path.name for path in Path().iterdir()) == ["lake", "november.csv"]
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_a_closed_month_whose_rows_are_not_kept_says_so(
+    is_kept: bool, world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    with monkeypatch.context() as earlier:
+        if not is_kept:
+            earlier.setattr("warehouse.settle.months.rows_to_keep", lambda *_, **__: [])
+        world.close(dt.date(2026, 11, 1), AFTER_NOVEMBER)
+
+    assert main(["export", "focus", "--month", "2026-11", "--out", "november.csv"]) == 0
+
+    assert ("did not keep its rows" in capsys.readouterr().err) is not is_kept
 
 
 def test_a_month_without_lines_says_from_when_there_are_some(capsys: pytest.CaptureFixture[str]):

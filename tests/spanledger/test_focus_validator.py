@@ -6,11 +6,12 @@ import os
 import subprocess
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import pytest
 
-from tests.warehouse.exporting import DECEMBER, NOVEMBER, export, november
+from tests.warehouse.exporting import DECEMBER, NOVEMBER, every_kind, export
 
 pytestmark = pytest.mark.long
 
@@ -33,11 +34,11 @@ Verdict = Callable[..., tuple[set[str], int]]
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Two months as CSV and as Parquet, one of them with a correction."""
+    """Two months as CSV and as Parquet, with every kind of row; the second with corrections of the first."""
     directory = tmp_path_factory.mktemp("focus")
-    world = november(directory)
+    world = every_kind(directory)
     made = {}
-    for month, kind in ((NOVEMBER, "csv"), (DECEMBER, "parquet")):
+    for month, kind in product((NOVEMBER, DECEMBER), ("csv", "parquet")):
         file = directory / f"{month:%B}.{kind}"
         export(world, month, file)
         made[file.name] = file
@@ -68,7 +69,7 @@ def verdict(tmp_path_factory: pytest.TempPathFactory) -> Verdict:
     return judge
 
 
-@pytest.mark.parametrize("name", ["November.csv", "December.parquet"])
+@pytest.mark.parametrize("name", ["November.csv", "November.parquet", "December.csv", "December.parquet"])
 def test_a_month_passes_by_all_rules_and_criteria_that_are_met(verdict: Verdict, files: dict[str, Path], name: str):
     failed, passed = verdict(files[name], "--applicability-criteria", MET)
 

@@ -74,6 +74,22 @@ def test_an_answer_that_goes_on_is_refused_until_its_last_page_is_there(
     assert len(asked(capsys, str(first), str(last))) == 4
 
 
+def test_files_and_rows_that_are_given_twice_are_told(bill: Path, capsys: pytest.CaptureFixture[str]):
+    again, more = bill.with_name("again.csv"), bill.with_name("more.csv")
+    shutil.copy(bill, again)
+    lines = bill.read_text().splitlines()
+    more.write_text("\n".join([lines[0], lines[1], lines[1].replace("gpt-4o", "gpt-5")]) + "\n")
+
+    assert main(["reconcile", str(bill), str(again), str(more), "--tolerance", "100"]) == 0
+
+    said = capsys.readouterr().err
+    assert "again.csv: the same file as bill.csv: it counts once" in said
+    assert (
+        "warning: more.csv: 1 line of $0.0050, the first in row 1, the same in every column as others before "
+        "(in row 1 of bill.csv); nothing names these rows, so all are counted"
+    ) in said
+
+
 def test_each_row_has_causes_that_add_up_and_so_has_each_group(bill: Path, capsys: pytest.CaptureFixture[str]):
     for words in ([str(bill)], ["--by", "provider,day"], ["--by", ""]):
         for row in asked(capsys, *words):

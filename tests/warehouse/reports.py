@@ -35,13 +35,30 @@ def money(line: Charge, places: int = 12) -> Decimal:
 
 
 def write(file: Path, content: object) -> Path:
-    file.write_text(json.dumps(content, default=str))
+    file.write_text(json.dumps(content, default=lambda amount: f"{amount:f}"))
     return file
+
+
+def grouped(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Results with the same words as one, as the APIs answer: their numbers added up."""
+    sums: dict[str, dict[str, Any]] = {}
+    for one in results:
+        key = str({name: value for name, value in one.items() if name != "amount" and isinstance(value, str | bool)})
+        sums[key] = {name: _add(sums[key][name], value) for name, value in one.items()} if key in sums else one
+    return list(sums.values())
+
+
+def _add(one: Any, other: Any) -> Any:
+    if isinstance(one, dict):
+        return {name: _add(one[name], value) for name, value in other.items()}
+    if isinstance(one, Decimal | int) and not isinstance(one, bool):
+        return one + other
+    return one
 
 
 def openai_page(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     start = int(dt.datetime.combine(NOON.date(), dt.time(), dt.UTC).timestamp())
-    bucket = {"object": "bucket", "start_time": start, "end_time": start + DAY_S, "results": results}
+    bucket = {"object": "bucket", "start_time": start, "end_time": start + DAY_S, "results": grouped(results)}
     return {"object": "page", "data": [bucket], "has_more": False, "next_page": None}
 
 
@@ -49,7 +66,7 @@ def openai_costs(lines: Sequence[Charge], file: Path) -> Path:
     results = [
         {
             "object": "organization.costs.result",
-            "amount": {"value": str(money(line)), "currency": "usd"},
+            "amount": {"value": money(line), "currency": "usd"},
             "line_item": f"{f'{line.tier} | ' * (line.tier != 'standard')}{line.model}, {WORDS[line.kind]}",
             "project_id": "proj_1",
         }
@@ -93,13 +110,13 @@ def openai_embeddings(calls: Sequence[dict[str, Any]], file: Path) -> Path:
 def anthropic_page(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     day = NOON.date()
     times = {"starting_at": f"{day}T00:00:00Z", "ending_at": f"{day + dt.timedelta(days=1)}T00:00:00Z"}
-    return {"data": [{**times, "results": results}], "has_more": False, "next_page": None}
+    return {"data": [{**times, "results": grouped(results)}], "has_more": False, "next_page": None}
 
 
 def anthropic_costs(lines: Sequence[Charge], file: Path) -> Path:
     results = [
         {
-            "amount": f"{money(line).scaleb(2):f}",
+            "amount": money(line).scaleb(2),
             "currency": "USD",
             "cost_type": "tokens",
             "token_type": TYPES[line.kind],

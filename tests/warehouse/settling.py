@@ -18,6 +18,7 @@ from processors.pricing.book import PriceBook
 from processors.pricing.columns import price_spans
 from processors.pricing.settled import pricing_of
 from processors.rollups import roll_up_usage
+from spanledger.focus_names import BookSellers
 from tests.warehouse.fresh import open_lake
 from tests.warehouse.samples import flush_record, rows
 from tests.warehouse.told import START, table
@@ -28,7 +29,7 @@ from warehouse.reader import ALL, Warehouse
 from warehouse.relations import expose
 from warehouse.schemas import SPANS
 from warehouse.settings import LakeSettings, SettleSettings
-from warehouse.settle import Settled, settle
+from warehouse.settle import Settled, close_month, settle
 
 LATER = START + dt.timedelta(hours=3)
 HOW = SettleSettings(memory_mib=512)
@@ -90,6 +91,11 @@ class World:
     def settle(self, now: dt.datetime = LATER, how: SettleSettings = HOW, **options: Any) -> Settled:
         """Settle once."""
         return settle(self.lake, self.settings, how, pricing_of(self.book), now=now, **options)
+
+    def close(self, month: dt.date, now: dt.datetime = LATER, how: SettleSettings = HOW) -> Settled:
+        """Close a month for bookings."""
+        pricing, sellers = pricing_of(self.book), BookSellers(self.book)
+        return close_month(self.lake, self.settings, how, pricing, sellers, month=month, now=now)
 
     def sql(self, query: str, *tables: str) -> list[tuple[Any, ...]]:
         """What a query finds in tables of the lake."""

@@ -14,8 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.pricing.settled import pricing_of
-from tests.warehouse.settling import HOW, World, book
+from tests.warehouse.settling import HOW, World
 from tests.warehouse.told import START, span
 from warehouse.allocation import charge_back, read_dimensions
 from warehouse.allocation.chargeback import shares_of
@@ -24,7 +23,6 @@ from warehouse.allocation.shares import split
 from warehouse.errors import BadDimensions, BadQuestion
 from warehouse.questions.dimensions import filter_sql
 from warehouse.reader import ALL, Scope, Warehouse
-from warehouse.settle import close_month
 
 NOVEMBER = dt.date(2026, 11, 1)
 USED = {"provider": "openai", "request_model": "gpt-4o", "input_tokens": 1000, "output_tokens": 100}
@@ -235,7 +233,7 @@ def test_what_changes_of_a_closed_month_moves_no_share_of_the_next_one(tmp_path:
     world.flush([*calls, *(span(f"{n}{n}", trace=f"{n}{n}", tenant=n, at=after, **USED) for n in ("acme", "beta"))])
     world.settle(now=december + dt.timedelta(hours=5))
     how = dataclasses.replace(HOW, lookback_days=60)
-    close_month(world.lake, world.settings, how, pricing_of(book()), month=NOVEMBER, now=december)
+    world.close(NOVEMBER, december, how)
     before = shares_in(world, december.date())
     world.flush([span(f"l{n}", trace=f"l{n}", tenant="acme", **USED) for n in range(5)], partition=1)
     world.settle(now=december + dt.timedelta(hours=9), how=how)

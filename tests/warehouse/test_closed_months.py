@@ -19,7 +19,7 @@ from tests.warehouse.told import START, span
 from warehouse.allocation import Dimensions, charge_back
 from warehouse.planning import REPORTS, Plans
 from warehouse.reader import ALL, Warehouse, WarehouseSnapshot
-from warehouse.settle import close_month, reprice
+from warehouse.settle import reprice
 
 UTC = dt.UTC
 OCTOBER, NOVEMBER, DECEMBER, JANUARY = (dt.datetime(2026 + n // 12, n % 12 + 1, 1, tzinfo=UTC) for n in range(9, 13))
@@ -132,7 +132,7 @@ def stories(seed: int, world: World) -> Iterator[int]:
     yield 0
     for closed, month in enumerate((OCTOBER, NOVEMBER), start=1):
         now = DECEMBER + dt.timedelta(days=3 * closed)
-        close_month(world.lake, world.settings, LONG, pricing_of(book()), month=month.date(), now=now)
+        world.close(month.date(), now, LONG)
         yield closed
         flush(6, OCTOBER, DECEMBER, now + dt.timedelta(hours=2))
         price(DEAR if closed == 1 else book(), now + dt.timedelta(hours=3))
@@ -186,7 +186,7 @@ def test_a_late_outcome_of_a_closed_month_counts_in_the_open_one(tmp_path: Path)
     used = {"provider": "openai", "request_model": "gpt-4o", "input_tokens": 1000, "output_tokens": 100}
     world.flush([span("a", trace="a", at=ms(OCTOBER) + 3_600_000, task_id="T", tenant="acme", **used)])
     world.settle(now=NOVEMBER + dt.timedelta(days=2), how=LONG)
-    close_month(world.lake, world.settings, LONG, pricing_of(book()), month=OCTOBER.date(), now=NOVEMBER)
+    world.close(OCTOBER.date(), NOVEMBER, LONG)
     world.flush([], [outcome("success", "success", task_id="T", tenant="acme", observed_at=NOVEMBER)])
     world.settle(now=NOVEMBER + dt.timedelta(days=9), how=LONG)
     names = ("tasks", "successful_tasks", "unknown_tasks", "calls", "cost_usd")

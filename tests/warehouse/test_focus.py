@@ -14,6 +14,7 @@ import pytest
 
 from processors.pricing.book import PriceBook
 from processors.pricing.settled import pricing_of
+from spanledger.focus_names import BookSellers
 from tests.warehouse.billing import NOON, call
 from tests.warehouse.exporting import (
     AFTER_DECEMBER,
@@ -24,6 +25,7 @@ from tests.warehouse.exporting import (
     DECEMBER,
     GPT,
     NOVEMBER,
+    every_kind,
     export,
     found,
     november,
@@ -32,10 +34,10 @@ from tests.warehouse.exporting import (
 )
 from tests.warehouse.settling import HOW, World
 from warehouse.errors import LakeDamaged
-from warehouse.focus import Exported
+from warehouse.focus import Exported, Seller
 from warehouse.focus.export import NothingSettled
 from warehouse.lake.upkeep import Upkeep
-from warehouse.settle import close_month, reprice
+from warehouse.settle import reprice
 
 
 @pytest.fixture(scope="module")
@@ -149,12 +151,12 @@ def test_what_came_late_for_a_closed_month_is_a_correction_in_the_next(months: A
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_the_file_of_a_closed_month_is_the_same_byte_for_byte_whatever_comes_later(kind: str, tmp_path: Path):
     world = world_of(tmp_path, *CALLS)
-    close_month(world.lake, world.settings, HOW, pricing_of(world.book), month=NOVEMBER, now=AFTER_NOVEMBER)
+    world.close(NOVEMBER, AFTER_NOVEMBER)
     first, later = (tmp_path / f"{name}.{kind}" for name in ("first", "later"))
     before = export(world, NOVEMBER, first)[0]
     world.flush([call("late", day=3, **GPT), call("of-december", day=15, **GPT)], partition=1)
     world.settle(now=AFTER_DECEMBER)
-    close_month(world.lake, world.settings, HOW, pricing_of(world.book), month=DECEMBER, now=AFTER_DECEMBER)
+    world.close(DECEMBER, AFTER_DECEMBER)
     Upkeep(world.settings).step(AFTER_DECEMBER + dt.timedelta(days=30))
 
     after = export(world, NOVEMBER, later)[0]
@@ -162,6 +164,80 @@ def test_the_file_of_a_closed_month_is_the_same_byte_for_byte_whatever_comes_lat
     assert (before.settlement, before.is_closed) == (2, True)
     assert after == dataclasses.replace(before, closed_to=after.closed_to)
     assert later.read_bytes() == first.read_bytes()
+
+
+DEARER = """
+[[price]]
+model = "gpt-4o"
+from = 2026-01-01
+usd_per_mtok = {input = "9", output = "90"}
+
+[[price]]
+provider = "anthropic"
+model = "*"
+tenant = "acme"
+from = 2026-01-01
+discount_percent = "30"
+"""
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_the_file_of_a_closed_month_is_the_same_byte_for_byte_with_other_prices_and_names(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "prices.toml").write_text(SELLING)
+    selling = PriceBook.from_settings({}, str(tmp_path / "prices.toml"))
+    world = world_of(tmp_path, *CALLS, call("own", **CLAUDE | {"tenant": "acme"}), book=selling)
+    first, later = (tmp_path / f"{name}.{kind}" for name in ("first", "later"))
+    world.close(NOVEMBER, AFTER_NOVEMBER)
+    before = export(world, NOVEMBER, first)[0]
+    (tmp_path / "prices.toml").write_text(DEARER)
+    world.book = PriceBook.from_settings({}, str(tmp_path / "prices.toml"))
+    unlisted = BookSellers.offers
+
+    def cheaper(*asked: Any) -> Any:
+        return [
+            {kind: dataclasses.replace(one, listed=one.paid * 7) for kind, one in cell.items()}
+            for cell in unlisted(*asked) or ()
+        ] or None
+
+    monkeypatch.setattr(BookSellers, "offers", cheaper)
+    monkeypatch.setattr(BookSellers, "seller", lambda *_: Seller(id="another", name="Another", publisher="Another"))
+
+    after = export(world, NOVEMBER, later)[0]
+
+    assert before.is_kept
+    assert after == before
+    assert later.read_bytes() == first.read_bytes()
+
+
+def test_what_is_kept_of_a_closed_month_is_what_it_said_when_it_was_open(tmp_path: Path):
+    world = world_of(tmp_path, *CALLS)
+    before, rows = export(world, NOVEMBER, tmp_path / "open.csv")
+
+    world.close(NOVEMBER, AFTER_NOVEMBER)
+
+    after, kept = export(world, NOVEMBER, tmp_path / "closed.csv")
+    assert (before.is_kept, after.is_kept, after.settlement) == (False, True, 2)
+    assert [row | {"x_Settlement": "2"} for row in rows] == kept
+
+
+def test_a_month_that_was_closed_without_its_rows_gets_them_with_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    world = world_of(tmp_path, *CALLS, call("of-december", day=15, **GPT))
+    with monkeypatch.context() as earlier:
+        earlier.setattr("warehouse.settle.months.rows_to_keep", lambda *_, **__: [])
+        world.close(NOVEMBER, AFTER_NOVEMBER)
+    unkept, before = export(world, NOVEMBER, tmp_path / "before.csv")
+    world.settle(now=AFTER_DECEMBER)
+
+    world.close(DECEMBER, AFTER_DECEMBER)
+
+    kept, after = export(world, NOVEMBER, tmp_path / "after.csv")
+    assert (unkept.is_kept, kept.is_kept, kept.settlement) == (False, True, 2)
+    assert after == before
+    assert export(world, DECEMBER, tmp_path / "december.csv")[0].is_kept
 
 
 def test_csv_and_parquet_have_the_same_rows(months: Any, tmp_path: Path):
@@ -194,7 +270,7 @@ def test_repriced_calls_of_an_open_month_have_their_new_price_alone(tmp_path: Pa
 def test_calls_of_a_closed_month_that_got_a_price_are_not_counted_below_nothing(tmp_path: Path):
     house = {"provider": "house", "request_model": "our-own-7b"}
     world = world_of(tmp_path, call("a", **house), call("b", day=1, **house))
-    close_month(world.lake, world.settings, HOW, pricing_of(world.book), month=NOVEMBER, now=AFTER_NOVEMBER)
+    world.close(NOVEMBER, AFTER_NOVEMBER)
     known = PriceBook.from_settings({"house/our-own-7b": {"input": 1.0, "output": 1.0}})
     window = (dt.datetime(2026, 11, 1, tzinfo=dt.UTC), NOON + dt.timedelta(hours=1))
     reprice(world.lake, world.settings, HOW, pricing_of(known), now=AFTER_NOVEMBER, window=window)
@@ -343,6 +419,49 @@ def test_what_is_not_billed_by_the_token_is_counted_in_requests(own: Month):
         "searching",
     )
     assert own.done.billed_usd == own.world.total()[1]
+
+
+def test_every_kind_of_row_is_in_its_month_with_its_list_price(tmp_path: Path):
+    world = every_kind(tmp_path)
+
+    november, december = (export(world, month, tmp_path / f"{month}.csv") for month in (NOVEMBER, DECEMBER))
+
+    for month, (done, rows) in ((NOVEMBER, november), (DECEMBER, december)):
+        assert done.billed_usd == total(rows, "BilledCost") == booked(world, month)[0]
+    sums = {
+        (row["x_Model"], row["x_TokenKind"], row["x_ServiceTier"], row["x_PriceStatus"], row["BilledCost"])
+        for row in november[1]
+        if row["x_Model"] in ("o3", "rerank-v3.5", "whisper-1", "any", "llama-3-70b", "gpt-image-1")
+    }
+    assert sums == {
+        ("o3", "input", "flex", "priced", Decimal("0.0011")),
+        ("o3", "output", "flex", "priced", Decimal("0.00044")),
+        ("rerank-v3.5", "other", None, "priced", Decimal("0.0066")),
+        ("whisper-1", "other", None, "priced", Decimal("0.000715")),
+        ("any", "input", None, "priced", Decimal(0)),
+        ("any", "output", None, "priced", Decimal(0)),
+        ("any", "other", None, "priced", Decimal("0.01353")),
+        ("llama-3-70b", "input", None, "free", Decimal(0)),
+        ("llama-3-70b", "output", None, "free", Decimal(0)),
+        ("gpt-image-1", "input", None, "priced", Decimal("0.0055")),
+        ("gpt-image-1", "output", None, "priced", Decimal("0.0044")),
+    }
+    assert set(november[0].unpriced) == {"our-own-7b", "dall-e-3", None}
+
+
+def test_what_repricing_takes_back_has_the_list_price_of_what_it_books(tmp_path: Path):
+    rows = export(every_kind(tmp_path), DECEMBER, tmp_path / "rows.csv")[1]
+    repriced = [
+        row
+        for row in rows
+        if row["ChargeClass"]
+        and row["x_Model"] in ("gpt-4o", "gpt-4o-mini")
+        and row["ChargePeriodStart"] < "2026-11-23"
+    ]
+
+    assert len(repriced) > 10
+    assert total(repriced, "BilledCost") < 0
+    assert total(repriced, "ListCost") == 0
 
 
 def test_a_damaged_file_of_the_ledger_is_named(own: Month, tmp_path: Path):

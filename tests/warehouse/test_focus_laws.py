@@ -19,7 +19,7 @@ from processors.pricing.settled import pricing_of
 from tests.warehouse.billing import Books, call, total
 from tests.warehouse.exporting import AFTER_DECEMBER, AFTER_NOVEMBER, DECEMBER, NOVEMBER, export
 from tests.warehouse.settling import HOW, World
-from warehouse.settle import close_month, reprice
+from warehouse.settle import reprice
 
 pytestmark = pytest.mark.long
 
@@ -101,7 +101,7 @@ def test_months_have_the_ledgers_costs_whatever_comes_late_or_is_repriced(
         world = World(directory)
         world.flush(made[late:] or made[:1])
         world.settle(now=AFTER_NOVEMBER)
-        close_month(world.lake, world.settings, HOW, pricing_of(world.book), month=NOVEMBER, now=AFTER_NOVEMBER)
+        world.close(NOVEMBER, AFTER_NOVEMBER)
         if made[:late] and made[late:]:
             world.flush(made[:late], partition=1)
         world.settle(now=AFTER_DECEMBER)

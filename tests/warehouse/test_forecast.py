@@ -225,6 +225,31 @@ def test_spend_that_stopped_may_come_again_and_spend_that_began_goes_on():
     assert 0 < stopped.quantiles[4] <= 10
 
 
+@pytest.mark.parametrize("days", [35, 60, 120])
+@pytest.mark.parametrize("silent", [3, 7, 12])
+def test_what_has_ended_days_ago_may_be_over_however_long_it_went_on(days: int, silent: int):
+    ended = sum(outlook_of(silent_for(silent, days, seed), 0, 14)[3] == 0 for seed in range(20))
+    before = np.median([outlook_of(silent_for(0, days, seed), 0, 14)[0] for seed in range(20)])
+    later = np.median([outlook_of(silent_for(silent, days, seed), 0, 14)[0] for seed in range(20)])
+
+    assert ended == 20
+    assert later < 0.95 * before
+    assert later < 1e-9 or silent < 12
+
+
+def silent_for(days: int, history: int, seed: int) -> Reals:
+    """Spend each day but the last ones."""
+    spend = np.random.default_rng(seed).lognormal(0, 0.3, history)
+    spend[history - days :] = 0
+    return spend
+
+
+def test_a_day_or_two_without_spend_are_no_end():
+    gaps = {days: has_gaps(silent_for(days, 56, 0), 0, np.array([56]))[0] for days in (1, 2, 3)}
+
+    assert gaps == {1: False, 2: False, 3: True}
+
+
 def test_days_off_that_weekdays_explain_are_no_gaps():
     off = weekly(56 + 14) * (np.arange(70) % 7 < 5)
     closed = off.copy()
@@ -394,6 +419,60 @@ def test_what_waits_in_a_backlog_is_still_to_come(own: Books):
     (row,) = own.report("forecast", now=MIDDLE + DAY / 2)
 
     assert float(row["rest_usd"]) == pytest.approx(7.5 + 110)
+
+
+TENANTS: dict[str, Callable[[int], float]] = {
+    "began 4 days ago": lambda day: 5.0 * (day >= 45),
+    "began 20 days ago": lambda day: 5.0 * (day >= 29),
+    "ended 7 days ago": lambda day: 5.0 * (day < 42),
+    "ended in September": lambda day: 5.0 * (day < 20),
+    "workdays": lambda day: 7.0 * ((FIRST + day * DAY).weekday() < 5),
+    "a week in four": lambda day: 9.0 * (day % 28 < 7),
+    "one day": lambda day: 3.0 * (day == 30),
+    "one day today": lambda day: 3.0 * (day == 48),
+    "free": lambda _: 0.0,
+    "refunded": lambda day: 2.0 if day < 40 else -3.0,
+}
+"""What tenants spend on the days before MIDDLE; 0 is no call, but for the one that is free."""
+
+
+@pytest.fixture(scope="module")
+def tenants(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """Their forecasts."""
+    books = Books(tmp_path_factory.mktemp("tenants"))
+    told = [(name, n, spends(n)) for name, spends in TENANTS.items() for n in range(49)]
+    lines = [line(FIRST + n * DAY, usd, tenant=name) for name, n, usd in told if usd or name == "free"]
+    books.settle(lines, MIDDLE)
+    return {row["tenant"]: row for row in books.report("forecast", by="tenant", now=MIDDLE)}
+
+
+@pytest.mark.parametrize("name", TENANTS)
+def test_every_tenants_forecast_is_in_order_and_no_less_than_what_is_spent(
+    name: str, tenants: dict[str, dict[str, Any]]
+):
+    row = tenants[name]
+
+    if row["forecast_usd"] is None:
+        assert row["history_days"] < row["needed_days"]
+        return
+    order = ("spent_usd", "low_95_usd", "low_80_usd", "forecast_usd", "high_80_usd", "high_95_usd")
+    assert [row[one] for one in order] == sorted(row[one] for one in order)
+    assert all(0 <= share <= 1 for one in ("coverage_80", "coverage_95") if (share := row[one]) is not None)
+    assert row["rest_usd"] >= 0
+
+
+def test_tenants_that_come_and_go_are_forecast_by_what_they_did(tenants: dict[str, dict[str, Any]]):
+    rest = {name: row["rest_usd"] and float(row["rest_usd"]) for name, row in tenants.items()}
+
+    assert rest["began 4 days ago"] is None
+    assert rest["one day today"] is None
+    assert rest["began 20 days ago"] == pytest.approx(60)
+    assert rest["workdays"] == pytest.approx(7 * 9)
+    assert rest["free"] == rest["one day"] == rest["ended in September"] == 0
+    assert 0 <= rest["ended 7 days ago"] < 45
+    assert tenants["ended 7 days ago"]["low_95_usd"] == tenants["ended 7 days ago"]["spent_usd"]
+    assert tenants["free"]["wape"] is None
+    assert {row["needed_days"] for row in tenants.values()} == {14}
 
 
 LAUNCH = '[[launches]]\nname = "x"\nfrom = 2026-10-25\n'

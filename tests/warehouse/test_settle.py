@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 
-from processors.pricing.settled import pricing_of
-from tests.warehouse.settling import HOW, LATER, World, book, outcome
+from tests.warehouse.settling import HOW, LATER, World, outcome
 from tests.warehouse.told import START, span, tool
-from warehouse.settle import MonthOpen, Overtaken, Settled, close_month
+from warehouse.settle import MonthOpen, Overtaken, Settled
 
 USED = {"provider": "openai", "request_model": "gpt-4o", "input_tokens": 1000, "output_tokens": 100}
 COST = Decimal("0.0035")
@@ -275,7 +274,7 @@ def test_what_comes_later_than_the_lookback_is_booked_alone_and_counted(world: W
 
 
 def close(world: World, month: dt.date) -> Settled:
-    return close_month(world.lake, world.settings, HOW, pricing_of(book()), month=month, now=LATER)
+    return world.close(month, LATER)
 
 
 def test_a_closed_month_is_never_rewritten_what_comes_later_is_booked_in_the_next_one(world: World):

@@ -12,7 +12,7 @@ import pytest
 
 from processors.pricing.book import PriceBook
 from processors.pricing.settled import pricing_of
-from tests.warehouse.settling import HOW, LATER, World, book, outcome
+from tests.warehouse.settling import HOW, LATER, World, outcome
 from tests.warehouse.told import START, span, tool
 from warehouse.allocation import Dimensions, charge_back
 from warehouse.errors import BadQuestion
@@ -20,7 +20,7 @@ from warehouse.planning.file import Plans
 from warehouse.planning.forecast import forecast
 from warehouse.planning.variance import vary
 from warehouse.reader import ALL, Scope, Warehouse
-from warehouse.settle import close_month, reprice
+from warehouse.settle import reprice
 
 USED = {"provider": "openai", "request_model": "gpt-4o", "input_tokens": 1000, "output_tokens": 100}
 COST = Decimal("0.0035")
@@ -364,7 +364,7 @@ def test_what_changes_of_a_closed_month_stands_on_a_later_statement(world: World
     later = dt.datetime(2026, 12, 2, tzinfo=dt.UTC)
     world.flush([call("acme", "a", "t1")])
     world.settle(now=later)
-    close_month(world.lake, world.settings, HOW, pricing_of(book()), month=november, now=later)
+    world.close(november, later)
     world.flush([call("acme", "late", "t2")])
     world.settle(now=later)
 

@@ -17,6 +17,7 @@ from tests.warehouse.planned import DAY, FIRST, Books, line
 from tests.warehouse.settling import HOW, LATER, World
 from tests.warehouse.sparks import assert_alike, spark
 from tests.warehouse.told import START, span
+from warehouse.errors import BadQuestion
 from warehouse.reader import ALL, Scope, Warehouse
 from warehouse.settings import LakeSettings
 from warehouse.settle import reprice
@@ -133,6 +134,38 @@ def test_calls_and_tokens_are_those_of_settled_spend(settled: Told):
     assert len(listed) == 8
 
 
+@pytest.mark.parametrize("by", ["", "tenant", "feature,environment", "operation", "tenant,provider,model", "tags"])
+def test_any_grouping_has_all_calls_once(settled: Told, by: str):
+    sums = ("calls", "input_tokens", "output_tokens", "reported_cost_usd")
+
+    def totals(rows: list[Row]) -> dict[str, tuple[Any, ...]]:
+        found: dict[str, list[Any]] = {}
+        for row in rows:
+            told = found.setdefault(row["price_status"], [0] * len(sums))
+            found[row["price_status"]] = [one + (row[name] or 0) for one, name in zip(told, sums, strict=True)]
+        return {status: tuple(one) for status, one in found.items()}
+
+    assert totals(ask(settled.world, by=by)) == totals(ask(settled.world))
+
+
+def test_calls_of_tenants_are_those_of_settled_spend(settled: Told):
+    end = START + 2 * HOUR
+    names = ("tenant", "service_tier", "price_status", "calls")
+
+    rows = ask(settled.world, by="tenant", end=end)
+    booked = ask(settled.world, "settled-spend", by="tenant,service_tier,price_status", end=end)
+
+    assert sorted(pick(rows, *names), key=str) == sorted(
+        (row for row in pick(booked, *names) if row[-1] and row[-2] != "priced"), key=str
+    )
+    assert {row["tenant"] for row in rows} == {"acme", "beta", "gamma", "moved"}
+
+
+def test_grouping_by_the_tier_is_what_it_does_anyway(settled: Told):
+    with pytest.raises(BadQuestion, match="unpriced has no service_tier; it always groups by it"):
+        ask(settled.world, by="service_tier")
+
+
 def test_a_tenant_is_told_of_calls_that_settlement_found_to_be_its_own(settled: Told):
     told = {name: pick(ask(settled.world, scope=frozenset({name})), "calls") for name in ("moved", "nobody", None)}
 
@@ -246,7 +279,9 @@ def test_a_day_whose_calls_were_all_told_elsewhere_is_no_price(tmp_path: Path):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("params", [{}, {"as_of_settlement": 2}, {"start": "2026-10-24T22:30:00Z"}], ids=str)
+@pytest.mark.parametrize(
+    "params", [{}, {"as_of_settlement": 2}, {"start": "2026-10-24T22:30:00Z"}, {"by": "tenant,tags.team"}], ids=str
+)
 def test_both_engines_tell_books_and_stream_alike(params: dict[str, Any], tmp_path: Path):
     settings = LakeSettings(url=str(tmp_path / "lake"))
     nonsense(settings, rows=60)

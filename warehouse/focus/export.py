@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import cache
-from importlib.resources import files
-from io import StringIO
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 
 from warehouse.damage import FAILURES, failure
 from warehouse.errors import WarehouseError
-from warehouse.focus.offers import Sellers, register, register_payers
+from warehouse.focus.keeping import find_kept
+from warehouse.focus.offers import Sellers
+from warehouse.focus.rows import book_month, make_rows, read_sql
 from warehouse.instance import share
 from warehouse.lake.snapshot import Snapshot
 from warehouse.relations import EVER, Window, expose
-from warehouse.schemas import TOKEN_KINDS
 from warehouse.scope import ALL, literal
 from warehouse.settings import LakeSettings
 
 CSV, PARQUET = "csv", "parquet"
-DIMENSIONS = (
-    *("tenant", "feature", "principal", "environment", "service", "provider", "provider_account", "model"),
-    *("service_tier", "operation", "route", "prompt_name", "prompt_version", "price_status", "price_version", "tags"),
-)
-"""What of a ledger line its rows keep; how calls ended and what their tasks came to does not change a bill."""
-_TOKEN_NAMES = ("in_all", "cached", "written", "written_1h", "out_all", "reasoning", "in_audio", "out_audio")
 _FORMATS = {
     CSV: "FORMAT csv, HEADER, TIMESTAMPFORMAT '%Y-%m-%dT%H:%M:%SZ'",
     PARQUET: "FORMAT parquet, COMPRESSION zstd",
 }
+_FILE = """
+COPY (
+    SELECT * REPLACE (getvariable('account') AS BillingAccountId, getvariable('account_name') AS BillingAccountName)
+    FROM focus_rows
+) TO"""
 _SUMS = "SELECT count(*), coalesce(sum(BilledCost), 0), count(*) FILTER (ContractedUnitPrice IS NULL) FROM focus_rows"
 _UNPRICED = (
     "SELECT model, sum(calls)::BIGINT AS calls "
@@ -81,7 +76,8 @@ class Exported:
     ``settlement``: the last that the file has; of a closed month the one that closed it.
     ``mixed``: rows without a unit price. ``unpriced``: calls without a price by model, which have no rows.
     ``closed_to``: up to when hours are settled; ``open_calls open_usd``: what the stream has told of those of the month
-    that are not. ``is_closed``: nothing will be booked in this month any more.
+    that are not. ``is_closed``: nothing will be booked in this month any more. ``is_kept``: the rows are those that
+    were made when it was closed.
     """
 
     rows: int
@@ -93,6 +89,7 @@ class Exported:
     open_calls: int
     open_usd: Decimal | None
     is_closed: bool
+    is_kept: bool
 
 
 def export_month(snapshot: Snapshot, settings: LakeSettings, sellers: Sellers, asked: Asked) -> Exported:
@@ -101,7 +98,12 @@ def export_month(snapshot: Snapshot, settings: LakeSettings, sellers: Sellers, a
         with share(settings) as connection:
             return _export(connection, snapshot, sellers, asked)
     except FAILURES as error:
-        windows: dict[str, Window] = {"settlements": EVER, "ledger": EVER, "usage": (asked.starts, asked.ends)}
+        windows: dict[str, Window] = {
+            "settlements": EVER,
+            "ledger": EVER,
+            "focus": EVER,
+            "usage": (asked.starts, asked.ends),
+        }
         doing = f"cannot export {asked.month:%Y-%m} from {snapshot.place.url}"
         raise failure(doing, error, snapshot, windows, settings) from error
 
@@ -111,9 +113,15 @@ def _export(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, sellers: 
     number, closed_to, months_closed_to = connection.sql(_STANDING, params=[asked.month]).fetchall()[0]
     if number is None:
         raise NothingSettled("nothing is settled yet, and only final numbers are exported: run `spanledger settle`")
-    expose(connection, snapshot, "ledger", ALL)
-    _make_rows(connection, sellers, asked, number)
-    connection.execute(f"COPY (FROM focus_rows) TO {literal(str(asked.out))} ({_FORMATS[asked.kind]})")
+    for table in ("ledger", "focus"):
+        expose(connection, snapshot, table, ALL)
+    book_month(connection, sellers, asked.month)
+    is_kept = find_kept(connection)
+    if not is_kept:
+        make_rows(connection, sellers, number)
+    for name, value in (("account", asked.account), ("account_name", asked.account_name)):
+        connection.execute(f"SET VARIABLE {name} = $1", [value])
+    connection.execute(f"{_FILE} {literal(str(asked.out))} ({_FORMATS[asked.kind]})")
     rows, billed, mixed = connection.sql(_SUMS).fetchall()[0]
     unpriced = dict(connection.sql(_UNPRICED).fetchall())
     open_calls, open_usd = _count_open(connection, snapshot, asked, max(closed_to, asked.starts))
@@ -127,26 +135,8 @@ def _export(connection: duckdb.DuckDBPyConnection, snapshot: Snapshot, sellers: 
         open_calls=open_calls,
         open_usd=open_usd,
         is_closed=asked.month < months_closed_to,
+        is_kept=is_kept,
     )
-
-
-def _make_rows(connection: duckdb.DuckDBPyConnection, sellers: Sellers, asked: Asked, number: int) -> None:
-    """Make the view ``focus_rows`` of the view ``ledger``."""
-    variables = {
-        "month": asked.month,
-        "settlement": number,
-        "price_version": sellers.version,
-        "billing_account": asked.account,
-        "billing_account_name": asked.account_name,
-    }
-    for name, value in variables.items():
-        connection.execute(f"SET VARIABLE {name} = $1", [value])
-    register_payers(connection, sellers)
-    connection.execute(_read("booked"))
-    register(connection, sellers)
-    connection.register("meters", _meters())
-    connection.execute(_read("parts"))
-    connection.execute(_read("rows"))
 
 
 def _count_open(
@@ -156,27 +146,5 @@ def _count_open(
         return 0, None
     window = {"start": start, "end": asked.ends}
     expose(connection, snapshot, "usage", ALL, (start, asked.ends))
-    calls, usd = connection.execute(_read("open"), window).fetchall()[0]
+    calls, usd = connection.execute(read_sql("open"), window).fetchall()[0]
     return calls, usd
-
-
-@cache
-def _read(name: str) -> str:
-    """The text of an SQL file with its columns."""
-    text = files("warehouse.focus").joinpath(f"{name}.sql").read_text("utf-8")
-    tokens = zip(TOKEN_KINDS, _TOKEN_NAMES, strict=True)
-    places = {
-        "{dimensions}": ", ".join(DIMENSIONS),
-        "{dimensions_of_c}": ", ".join(f"c.{name}" for name in DIMENSIONS),
-        "{tokens}": ", ".join(f"coalesce({column}, 0) AS {name}" for column, name in tokens),
-    }
-    for place, columns in places.items():
-        text = text.replace(place, columns)
-    return text
-
-
-@cache
-def _meters() -> pa.Table:
-    """What kinds are called on a bill."""
-    text = files("warehouse.focus").joinpath("meters.csv").read_text("utf-8")
-    return pa.Table.from_pylist(list(csv.DictReader(StringIO(text))))

@@ -92,6 +92,12 @@ fitting AS (  -- the offer that a cost is made of: each call was rounded to a pi
     ) <= (abs(c.calls) + 1) * 500000000000::HUGEINT
     GROUP BY c.line, c.kind
     HAVING count(DISTINCT o.paid) = 1
+),
+listing AS (  -- where the list has one price for all calls of a day, it is theirs whatever they cost
+    SELECT key, kind, any_value(listed) AS listed
+    FROM offered
+    GROUP BY key, kind
+    HAVING count(DISTINCT listed) = 1 AND count(listed) = count(*)
 )
 SELECT
     c.day, c.is_correction, {dimensions_of_c}, c.kind, c.quantity, c.picos,
@@ -101,6 +107,7 @@ SELECT
         WHEN c.is_known AND c.price_status <> 'free' AND c.price_version = getvariable('price_version') THEN NULL
         ELSE c.exact
     END AS unit_price,
-    if(c.kind = 'other', NULL, f.listed::HUGEINT) AS list_price
+    if(c.kind = 'other', NULL, coalesce(f.listed, l.listed)::HUGEINT) AS list_price
 FROM counted AS c
-LEFT JOIN fitting AS f ON f.line = c.line AND f.kind = c.kind;
+LEFT JOIN fitting AS f ON f.line = c.line AND f.kind = c.kind
+LEFT JOIN listing AS l ON l.key = c.key AND l.kind = c.kind;

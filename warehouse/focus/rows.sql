@@ -1,4 +1,5 @@
--- Rows of FOCUS 1.2 made of `parts`, with the columns of later versions that say who sells and who hosts.
+-- Rows of FOCUS 1.2 made of `parts`, with the columns of later versions that say who sells and who hosts. Whose billing
+-- account it is, is said when they are written to a file.
 CREATE TEMP MACRO unit_usd(units) AS (
     regexp_replace(lpad(units::VARCHAR, greatest(25, length(units::VARCHAR))::INTEGER, '0'), '(.{24})$', '.\1')::DECIMAL(38, 24)
 );
@@ -26,8 +27,8 @@ named AS (
 )
 SELECT
     cost AS BilledCost,
-    getvariable('billing_account') AS BillingAccountId,
-    getvariable('billing_account_name') AS BillingAccountName,
+    NULL::VARCHAR AS BillingAccountId,
+    NULL::VARCHAR AS BillingAccountName,
     'USD' AS BillingCurrency,
     (getvariable('month') + INTERVAL 1 MONTH)::TIMESTAMPTZ AS BillingPeriodEnd,
     getvariable('month')::TIMESTAMPTZ AS BillingPeriodStart,

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from warehouse.invoices.line import OTHER, TOKENS, Line, Reading, Row, Unreadable, read_rows, results
+from warehouse.invoices.line import OTHER, TOKENS, Line, Reading, Row, Unreadable, labels, read_rows, results
 from warehouse.invoices.values import covered, instant, number, text, tier_name, whole, within_a_day
 
 COSTS, USAGE = "anthropic_costs", "anthropic_usage"
@@ -29,12 +29,12 @@ KINDS = {
 
 def read_costs(pages: object, _: str | None) -> Reading:
     """Costs by day, and by workspace, model, kind of token and tier where they are grouped by them."""
-    return _about(pages, read_rows(COSTS, results(pages), lambda row: [_cost(row)]))
+    return _about(pages, read_rows(COSTS, results(pages), lambda row: [_cost(row)], labels))
 
 
 def read_usage(pages: object, _: str | None) -> Reading:
     """Tokens by day, and by workspace, model and tier where they are grouped by them."""
-    return _about(pages, read_rows(USAGE, results(pages), _usage))
+    return _about(pages, read_rows(USAGE, results(pages), _usage, labels))
 
 
 def _about(pages: object, reading: Reading) -> Reading:
@@ -53,8 +53,10 @@ def _cost(row: Row) -> Line:
     if token_type is not None and token_type not in KINDS:
         raise Unreadable("unknown_kind", f"token_type {token_type!r} must be one of {', '.join(KINDS)}")
     is_other = cost_type not in (None, "tokens")
+    start, until = _period(row)
     return Line(
-        charged_at=_start(row),
+        charged_at=start,
+        until=until,
         provider=PROVIDER,
         account=text(row, "workspace_id"),
         model=None if is_other else text(row, "model"),
@@ -67,8 +69,10 @@ def _cost(row: Row) -> Line:
 
 
 def _usage(row: Row) -> Iterator[Line]:
+    start, until = _period(row)
     line = Line(
-        charged_at=_start(row),
+        charged_at=start,
+        until=until,
         provider=PROVIDER,
         account=text(row, "workspace_id"),
         model=text(row, "model"),
@@ -95,7 +99,7 @@ def _count(row: Row, name: str) -> Decimal | None:
     return whole(within, part) if isinstance(within, Mapping) else None
 
 
-def _start(row: Row) -> datetime:
+def _period(row: Row) -> tuple[datetime, datetime]:
     bucket = row["bucket"]
     start, end = (instant(name, bucket.get(name)) for name in ("starting_at", "ending_at"))
     return within_a_day("a bucket", start, end)

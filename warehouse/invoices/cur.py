@@ -27,6 +27,7 @@ USED = (
     *NEEDED,
     *("line_item_usage_end_date", "line_item_product_code", "line_item_line_item_description", "line_item_operation"),
     *("product", "product_product_name", "product_servicename", "pricing_unit"),
+    *("identity_line_item_id", "identity_time_interval"),
 )
 """Columns that are read; a file may have any others."""
 _CHARGES = {
@@ -54,7 +55,14 @@ _CHARGES = {
 
 def read(rows: list[dict[str, Any]], _: str | None) -> Reading:
     """The rows about Bedrock."""
-    return read_rows(FORMAT, rows, lambda row: [_line(row)])
+    return read_rows(FORMAT, rows, lambda row: [_line(row)], _identify)
+
+
+def _identify(row: Row) -> object:
+    """AWS numbers line items, each within its interval; an older export may not have the columns."""
+    number = text(row, "identity_line_item_id")
+    names = ("identity_time_interval", "line_item_usage_type", "line_item_line_item_type", "line_item_operation")
+    return None if number is None else [number, _account(row), *(text(row, name) for name in names)]
 
 
 def _line(row: Row) -> Line:
@@ -80,7 +88,8 @@ def _line(row: Row) -> Line:
     if line.charge != USAGE:
         return line
     if end is not None:
-        within_a_day("line_item_usage", start, instant("line_item_usage_end_date", row["line_item_usage_end_date"]))
+        ends = instant("line_item_usage_end_date", row["line_item_usage_end_date"])
+        line = replace(line, until=within_a_day("line_item_usage", start, ends)[1])
     return _metered(line, row, product)
 
 

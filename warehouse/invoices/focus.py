@@ -77,7 +77,7 @@ def _line(row: Row, wanted: str | None, name_provider: Namer) -> Line:
         raise Unreadable("no_amount", "BilledCost must be a number")
     if line.charge != USAGE:
         return line
-    within_a_day("ChargePeriod", start, end)
+    line = replace(line, until=within_a_day("ChargePeriod", start, end)[1])
     quantity, unit = _quantity(row)
     if meter is None:
         return replace(line, kind=OTHER, quantity=quantity, unit=unit)

@@ -22,6 +22,7 @@ import pyarrow as pa
 from warehouse.instance import share
 from warehouse.invoices.files import BadInvoice, Bill
 from warehouse.invoices.line import Line, Refused
+from warehouse.invoices.twice import Twice, once_each
 from warehouse.invoices.values import last_place, to_picos
 from warehouse.lake import Lake
 from warehouse.lake.snapshot import Snapshot
@@ -117,14 +118,17 @@ def _row(line: Line, bill: Bill, how: Import, place: Decimal) -> dict[str, objec
         "made_at": how.made_at or how.now,
         "imported_at": how.now,
         "replaces": how.overlap == "replace",
+        "charged_until": line.until,
+        "identity": line.identity,
+        "stated": line.stated,
     }
 
 
 def import_bills(settings: LakeSettings, snapshot: Snapshot, bills: Sequence[Bill], how: Import) -> dict[str, int]:
     """Append what the lake does not have; gives lines by file, 0 for one that it has.
 
-    Raises BadInvoice before anything is written where files overlap with what is imported, or two formats with each
-    other, and nobody says how.
+    Raises BadInvoice before anything is written where files overlap with what is imported, or two formats, or the same
+    charges told otherwise, with each other, and nobody says how.
     """
     with share(settings) as connection:
         expose(connection, snapshot, "invoices", ALL)
@@ -135,13 +139,25 @@ def import_bills(settings: LakeSettings, snapshot: Snapshot, bills: Sequence[Bil
                     _refuse_overlap(connection, bill, new[bill.sha256])
         if how.overlap != "add":
             _refuse_twice(connection, bills, new)
+        new, _ = once_each(connection, new, _beside(how))
     lake = Lake.open(settings)
     written = dict.fromkeys((bill.name for bill in bills), 0)
     for bill in bills:
         rows = new.get(bill.sha256)
-        if rows is not None and lake.append_once("invoices", rows, _app(bill, how), 1):
+        if rows and lake.append_once("invoices", rows, _app(bill, how), 1):
             written[bill.name] = rows.num_rows
     return written
+
+
+def find_twice(settings: LakeSettings, snapshot: Snapshot, bills: Sequence[Bill], how: Import) -> list[Twice]:
+    """What of these files is told twice. Raises BadInvoice as the import does."""
+    with share(settings) as connection:
+        expose(connection, snapshot, "invoices", ALL)
+        return once_each(connection, find_new(connection, bills, how), _beside(how))[1]
+
+
+def _beside(how: Import) -> str | None:
+    return f"({COUNTING})" if how.overlap == "add" else None
 
 
 def find_new(connection: duckdb.DuckDBPyConnection, bills: Sequence[Bill], how: Import) -> dict[str, pa.Table]:

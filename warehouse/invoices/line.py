@@ -7,6 +7,8 @@ and counted likewise.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -48,7 +50,8 @@ class LeftOut(Exception):
 class Line:
     """What was charged, or only counted, on the UTC day of ``charged_at``; None where the row does not say.
 
-    Columns of ``warehouse.schemas.INVOICES``; ``quantity`` in single ``unit``; ``amount`` in ``currency``.
+    Columns of ``warehouse.schemas.INVOICES``; ``quantity`` in single ``unit``; ``amount`` in ``currency``; ``until`` is
+    its ``charged_until``.
     """
 
     charged_at: datetime
@@ -63,7 +66,10 @@ class Line:
     amount: Decimal | None = None
     currency: str | None = None
     item: str | None = None
+    until: datetime | None = None
     row: int = 0
+    identity: str | None = None
+    stated: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +96,22 @@ class Reading:
     left_out: Counter[str] = field(default_factory=Counter)
 
 
-def read_rows(format_: str, rows: Iterable[Row], read_row: Callable[[Row], Iterable[Line]]) -> Reading:
-    """All rows, numbered from 1."""
+def read_rows(
+    format_: str,
+    rows: Iterable[Row],
+    read_row: Callable[[Row], Iterable[Line]],
+    identify: Callable[[Row], object] = lambda _: None,
+) -> Reading:
+    """All rows, numbered from 1. ``identify``: what names a row; None: nothing does, and equal rows may be two."""
     reading = Reading(format=format_)
     for number, row in enumerate(rows, start=1):
         try:
             lines = [replace(line, row=number) for line in read_row(row)]
+            if lines:
+                named = identify(row)
+                identity = None if named is None else _digest(named)
+                stated = _digest({name: value for name, value in row.items() if name != "bucket"})
+                lines = [replace(line, identity=identity, stated=stated) for line in lines]
         except Unreadable as error:
             reading.refused.append(Refused(row=number, reason=error.reason, what=str(error)))
         except LeftOut as error:
@@ -103,6 +119,16 @@ def read_rows(format_: str, rows: Iterable[Row], read_row: Callable[[Row], Itera
         else:
             reading.lines += lines
     return reading
+
+
+def labels(row: Row) -> object:
+    """What names a result of an API: all that is grouped by, which is no number and no amount."""
+    return {name: value for name, value in row.items() if name != "amount" and isinstance(value, str | bool)}
+
+
+def _digest(told: object) -> str:
+    text = json.dumps(told, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def whose(named: str | None, wanted: str | None, otherwise: str) -> str:

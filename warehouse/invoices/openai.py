@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from warehouse.invoices.line import OTHER, TOKENS, Line, Reading, Row, Unreadable, read_rows, results
+from warehouse.invoices.line import OTHER, TOKENS, Line, Reading, Row, Unreadable, labels, read_rows, results
 from warehouse.invoices.values import covered, instant, number, text, tier_name, whole, within_a_day
 
 COSTS, USAGE = "openai_costs", "openai_usage"
@@ -33,12 +33,12 @@ _COUNTED = {
 
 def read_costs(pages: object, _: str | None) -> Reading:
     """Costs by day, project, and line item where they are grouped by them."""
-    return _about(pages, read_rows(COSTS, results(pages), lambda row: [_cost(row)]))
+    return _about(pages, read_rows(COSTS, results(pages), lambda row: [_cost(row)], labels))
 
 
 def read_usage(pages: object, _: str | None) -> Reading:
     """Counts by day, and by project, model, batch and service tier where they are grouped by them."""
-    return _about(pages, read_rows(USAGE, results(pages), _usage))
+    return _about(pages, read_rows(USAGE, results(pages), _usage, labels))
 
 
 def _about(pages: object, reading: Reading) -> Reading:
@@ -50,8 +50,10 @@ def _cost(row: Row) -> Line:
     amount = row.get("amount")
     if not isinstance(amount, dict) or number(amount, "value") is None:
         raise Unreadable("no_amount", "a result of the costs must have `amount` with `value` and `currency`")
+    start, until = _period(row)
     line = Line(
-        charged_at=_start(row),
+        charged_at=start,
+        until=until,
         provider=PROVIDER,
         account=text(row, "project_id"),
         amount=number(amount, "value"),
@@ -88,8 +90,10 @@ def read_item(line: Line, item: str) -> Line:
 
 def _usage(row: Row) -> Iterator[Line]:
     batch, tier = row.get("batch"), tier_name(text(row, "service_tier"))
+    start, until = _period(row)
     line = Line(
-        charged_at=_start(row),
+        charged_at=start,
+        until=until,
         provider=PROVIDER,
         account=text(row, "project_id"),
         model=text(row, "model"),
@@ -128,7 +132,7 @@ def _others(row: Row, line: Line) -> Iterator[Line]:
             yield replace(line, kind=OTHER, quantity=count, unit=unit)
 
 
-def _start(row: Row) -> datetime:
+def _period(row: Row) -> tuple[datetime, datetime]:
     bucket = row["bucket"]
     start, end = (instant(name, bucket.get(name)) for name in ("start_time", "end_time"))
     return within_a_day("a bucket", start, end)

@@ -98,8 +98,8 @@ def _read_time(written: str) -> datetime:
     return datetime.fromisoformat(re.sub(r" UTC$", "Z", written))
 
 
-def within_a_day(name: str, start: datetime, end: datetime) -> datetime:
-    """The start of a span of time that lies in one UTC day."""
+def within_a_day(name: str, start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """Start and end of a span of time that lies in one UTC day."""
     if end <= start:
         raise Unreadable("no_period", f"{name}: {end.isoformat()} must be after {start.isoformat()}")
     if (end - timedelta(microseconds=1)).date() != start.date():
@@ -108,7 +108,7 @@ def within_a_day(name: str, start: datetime, end: datetime) -> datetime:
             f"{name} from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} is more than one UTC day; "
             "export it by the day, from UTC midnight",
         )
-    return start
+    return start, end
 
 
 @cache

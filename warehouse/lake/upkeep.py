@@ -45,8 +45,9 @@ log = logging.getLogger(__name__)
 SETTLED = timedelta(milliseconds=HORIZON_MS, minutes=1)
 """A commit so much older than the newest one is hidden from nobody: its files may be merged."""
 TIDY_EVERY = timedelta(hours=1)
-KEPT_FOR_EVER = frozenset({"incidents", "settlements", "ledger"})
-"""Retention lets these be: what was told stands in all events of an incident, what was spent in all lines."""
+KEPT_FOR_EVER = frozenset({"incidents", "settlements", "ledger", "focus"})
+"""Retention lets these be: what was told stands in all events of an incident, what was spent in all lines, what was
+handed out in all rows."""
 NEXT_VERSION = CommitProperties(max_commit_retries=0)
 
 

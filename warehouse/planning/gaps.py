@@ -21,6 +21,8 @@ from warehouse.planning.weekdays import WEEK, Flags, Indices, Reals
 
 UNEXPLAINED = 0.1
 """Days that are unlike most of their weekday, over days with spend: from more on there are gaps."""
+SILENT = 3
+"""Days without spend at the end, of weekdays that mostly have some: from so many on it may be over."""
 DECAYS = np.array([1.0, 0.5 ** (1 / 28)])
 """What a day of the past counts, a day later: always the same, or half after four weeks."""
 AGES = (1, 7, 28)
@@ -48,14 +50,19 @@ class _Learned:
 
 
 def has_gaps(spend: Reals, first_weekday: int, origins: Indices) -> Flags:
-    """(origins,): whether spend before each of these days comes and goes otherwise than weekdays explain.
+    """(origins,): whether spend before each of these days comes and goes otherwise than weekdays explain, or has ended.
 
     ``spend``: (days,) >= 0; ``first_weekday``: of its first day. Nothing at all has no gaps.
     """
-    is_weekday = (first_weekday + np.arange(spend.size))[:, None] % WEEK == np.arange(WEEK)
-    days = is_weekday.cumsum(axis=0)[origins - 1]
+    day = np.arange(spend.size)
+    is_weekday = (first_weekday + day)[:, None] % WEEK == np.arange(WEEK)
+    counts = is_weekday.cumsum(axis=0)
+    days = counts[origins - 1]
     spent = (is_weekday & (spend > 0)[:, None]).cumsum(axis=0)[origins - 1]
-    return np.asarray(np.minimum(spent, days - spent).sum(axis=1) > UNEXPLAINED * spent.sum(axis=1))
+    come_and_go = np.minimum(spent, days - spent).sum(axis=1) > UNEXPLAINED * spent.sum(axis=1)
+    last = np.maximum.accumulate(np.where(spend > 0, day, -1))[origins - 1]
+    silent = np.where(2 * spent > days, days - counts[last], 0).sum(axis=1)
+    return np.asarray(come_and_go | ((last >= 0) & (silent >= SILENT)))
 
 
 def draw_gaps(spend: Reals, first_weekday: int, origins: Indices, horizon: int) -> Reals:

@@ -1,8 +1,8 @@
 """Columns of every Delta table: the contract between the worker, the questions and any other reader of the lake.
 
-``streamed``: what workers write as it happens; ``settled``: the books that ``settle`` keeps; ``invoices``: what
-providers billed; ``kinds``: types and words of all. A column that is added is NULL in older rows
-(``warehouse.lake.handle`` adds it to lakes that stand); renaming one, or another type for it, is not done.
+``streamed``: what workers write as it happens; ``settled``: the books that ``settle`` keeps; ``focus``: what it handed
+out of them; ``invoices``: what providers billed; ``kinds``: types and words of all. A column that is added is NULL in
+older rows (``warehouse.lake.handle`` adds it to lakes that stand); renaming one, or another type for it, is not done.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from warehouse.schemas.focus import FOCUS
 from warehouse.schemas.invoices import INVOICES
 from warehouse.schemas.kinds import (
     AMOUNTS,
@@ -82,6 +83,7 @@ TABLES: dict[str, TableSpec] = {
     "ledger": TableSpec(schema=LEDGER, time="hour"),
     "tasks": TableSpec(schema=TASKS, time="hour"),
     "user_days": TableSpec(schema=USER_DAYS, time="hour"),
+    "focus": TableSpec(schema=FOCUS, time="BillingPeriodStart"),
     "invoices": TableSpec(schema=INVOICES, time="charged_at"),
 }
 
@@ -97,6 +99,7 @@ __all__ = [
     "COST_KINDS",
     "COUNTS",
     "FLUSHES",
+    "FOCUS",
     "GPU_SAMPLES",
     "HISTOGRAM",
     "HISTOGRAM_GAMMA",

@@ -23,6 +23,8 @@ INVOICES = pa.schema(
         *fields("made_at imported_at", TIME),
         pa.field("replaces", pa.bool_()),
         *fields("covers_from covers_to", pa.date32()),
+        pa.field("charged_until", TIME),
+        *fields("identity stated", pa.string()),
     ]
 )
 """One line of a bill: what was charged, or only counted, on one UTC day; NULL where the file does not say.
@@ -36,4 +38,6 @@ the last decimal place that amounts of the file have. ``item``: what the file ca
 ``row``: where it stands; ``made_at``: when the bill was made, as far as is known; ``imported_at``: of all files of one
 run. ``replaces``: earlier runs' lines of the provider, format and account no longer count, of the days from
 ``covers_from`` to ``covers_to`` (of all lines of a file the same), of the line's own day where these are NULL.
+``charged_until``: first instant after what the line is about. ``identity``: a hash of what names the row beside the
+columns here, NULL in formats that name none; ``stated``: a hash of the whole row.
 """

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 
 from warehouse.engine import DuckDB, Opener
 from warehouse.errors import WarehouseError
+from warehouse.focus import Sellers, rows_to_keep
 from warehouse.lake import Lake
 from warehouse.settings import LakeSettings, SettleSettings
 from warehouse.settle.closing import Closing, Scene, Settled
@@ -22,6 +23,7 @@ def close_month(
     place: LakeSettings,
     how: SettleSettings,
     pricing: Pricing,
+    sellers: Sellers,
     *,
     month: date,
     now: datetime,
@@ -30,13 +32,15 @@ def close_month(
 ) -> Settled:
     """Close ``month`` (its first day) and all before it; ``number`` 0 where that was done.
 
+    Their FOCUS rows are kept, as ``sellers`` make them now (``warehouse.focus.keeping``).
+
     Raises MonthOpen, Overtaken, LakeUnavailable, LakeMissing.
     """
     with Closing(lake=lake, place=place, how=how, pricing=pricing, actor=actor, engine=engine) as closing:
-        return _close_month(closing, month, now)
+        return _close_month(closing, sellers, month, now)
 
 
-def _close_month(closing: Closing, month: date, now: datetime) -> Settled:
+def _close_month(closing: Closing, sellers: Sellers, month: date, now: datetime) -> Settled:
     snapshot = closing.taker.take()
     with closing.desk.lay(snapshot, "settlements") as connection:
         standing = read_standing(connection)
@@ -51,5 +55,7 @@ def _close_month(closing: Closing, month: date, now: datetime) -> Settled:
     if standing.months_closed_to >= after:
         done.number, done.months_closed_to = 0, standing.months_closed_to
         return done
+    for rows in rows_to_keep(snapshot, closing.place, sellers, before=after, settlement=done.number):
+        closing.append("focus", rows, done.number)
     closing.close("close_month", Scene(snapshot=snapshot, standing=standing, unread=NOTHING), done, now)
     return done
