@@ -17,7 +17,7 @@ import numpy as np
 from alerts.calendar import Announced, is_announced
 from alerts.minutes import to_time
 from alerts.signals.arrays import Floats
-from alerts.signals.bars import Bars, bars_for, kin_usd_for
+from alerts.signals.bars import SHARE, Bars, bars_for, kin_usd_for
 from alerts.signals.causes import Amounts, Scope, contributors_to, scope_around
 from alerts.signals.cold import raised
 from alerts.signals.episode import Episode, Followed, Known, Whose, keys_of, whose_is, window_start
@@ -35,8 +35,6 @@ PAST_TIMES = 1.2
 """A score must be so many times what its series has scored before."""
 WEARY = 0.2
 WEARY_FORGET = 0.5 ** (1 / (7 * 1440))  # of minutes: a week
-SHARE = 0.8
-"""Of the budget; health has the rest."""
 CRITICAL_TIMES = 10
 """An episode is critical if it opens with so many times the least excess that is told."""
 WARNING, CRITICAL = "warning", "critical"
