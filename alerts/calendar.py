@@ -46,10 +46,10 @@ class Event:
     is_exact: bool = False
 
     def explains(self, time: datetime, scope: Mapping[str, str | None]) -> bool:
-        """Whether usage of the scope (None = unattributed) is expected to be odd at this time."""
+        """Whether usage of the scope is expected to be odd at this time; None = unattributed, what is missing is all."""
         early, late = (timedelta(0), timedelta(0)) if self.is_exact else (EARLY, LATE)
         in_time = self.starts_at - early <= time <= self.ends_at + late
-        return in_time and self.kind not in ENDS and all(scope[name] == value for name, value in self.values.items())
+        return in_time and self.kind not in ENDS and self.values.items() <= scope.items()
 
 
 def read_calendar(path: Path) -> tuple[Event, ...]:

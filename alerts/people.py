@@ -23,6 +23,8 @@ from alerts.minutes import to_minute
 from alerts.signals.tuning import Tuning
 
 AFTER = timedelta(days=1)
+STILL_JUDGED = timedelta(hours=1)
+"""Minutes before a silence in which something may still be found odd."""
 TIMES = 1.5
 
 
@@ -64,7 +66,7 @@ def heed(incidents: Iterable[Incident], silences: Iterable[Announced] = ()) -> S
             tunings.append(Tuning(scope=scope, at=at, least_usd=float(incident.last.excess_usd)))
         for event in incident.said:
             if event.until is not None:
-                announced.append(_announce("silenced", event.recorded_at, event.until, incident))
+                announced.append(_announce("silenced", event.recorded_at - STILL_JUDGED, event.until, incident))
             if event.note == PLANNED:
                 announced.append(_announce(PLANNED, incident.opened.window_start, event.recorded_at + AFTER, incident))
     return Said(tunings=tunings, announced=announced)

@@ -41,8 +41,8 @@ BEGIN_MINUTES = 120
 """Before, nothing is odd: nobody knows anything."""
 PAST_TIMES = 1.25
 """A series must beat what it has scored before by so much …"""
-PAST_BARS, YOUNG_PAST_BARS = 2, 4
-"""… which counts up to so many bars; to more until a week and a day are known: it may be a habit of every night."""
+PAST_BARS = 2
+"""… which counts up to so many bars; in full until a week and a day are known: it may be a habit of every night."""
 
 
 class Fold:
@@ -171,7 +171,7 @@ class Fold:
         """Remember what scores came before this episode, also of who is too young; what is odd now beats them."""
         raised = highest >= self.bar / 2
         begins = raised & (end - self._last > GAP)
-        limit = self.bar * (PAST_BARS if self.minutes >= KNOWN_DAYS * DAY else YOUNG_PAST_BARS)
+        limit = PAST_BARS * self.bar if self.minutes >= KNOWN_DAYS * DAY else np.inf
         self._past = np.minimum(np.where(begins, np.maximum(self._past, self._peak), self._past), limit)
         self._peak = np.where(begins, 0, self._peak)
         self._peak = np.where(raised, np.maximum(self._peak, highest), self._peak).astype(np.float32)

@@ -83,7 +83,7 @@ def draft_newcomer_events(
         _open(one, signature)
         for one in newcomers
         if one.scope not in known
-        and not is_announced(announced, signature.recorded_at, {"signal": NEWCOMER, **_values(one.scope)})
+        and not is_announced(announced, signature.recorded_at, {"signal": NEWCOMER, **one.scope.as_dict()})
         and not any(_is_told(one, incident) for incident in incidents.values())
     ]
     over = signature.recorded_at - NEW
@@ -151,7 +151,3 @@ def _is_told(one: Newcomer, incident: Incident) -> bool:
         and named.get("tenant", one.scope.as_dict()["tenant"]) == one.scope.as_dict()["tenant"]
         and (one.kind != "tenant" or incident.opened.signal == NEWCOMER)
     )
-
-
-def _values(scope: Scope) -> dict[str, str | None]:
-    return {**dict.fromkeys(("tenant", "feature", "model", "principal", "provider")), **scope.as_dict()}
