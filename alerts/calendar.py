@@ -46,7 +46,7 @@ class Event:
     is_exact: bool = False
 
     def explains(self, time: datetime, scope: Mapping[str, str | None]) -> bool:
-        """Whether usage of the scope is expected to be odd at this time; None = unattributed, what is missing is all."""
+        """Whether usage of the scope is expected to be odd then; None = unattributed, what is missing is all."""
         early, late = (timedelta(0), timedelta(0)) if self.is_exact else (EARLY, LATE)
         in_time = self.starts_at - early <= time <= self.ends_at + late
         return in_time and self.kind not in ENDS and self.values.items() <= scope.items()

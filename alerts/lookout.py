@@ -26,6 +26,7 @@ from alerts.budgets import draft_budget_events
 from alerts.calendar import hushed_by, read_calendar
 from alerts.channels.prometheus import Alertmanager
 from alerts.dispatch import Dispatch
+from alerts.events import Signature
 from alerts.evidence import Evidence
 from alerts.health.newcomers import draft_newcomer_events, find_newcomers
 from alerts.health.table import HEALTH
@@ -33,7 +34,7 @@ from alerts.health.watch import Watch
 from alerts.history import History
 from alerts.incidents import Event, as_json
 from alerts.journal import Journal
-from alerts.judge import CRITICAL_GATES, Signature, draft_events, episodes_told
+from alerts.judge import CRITICAL_GATES, draft_events, episodes_told
 from alerts.ledger import LEAF, Ledger
 from alerts.minutes import MINUTE_S, to_minute, to_time
 from alerts.people import heed

@@ -1,8 +1,8 @@
 """What people say of incidents, and what that changes.
 
 =============  =====================================================================================================
-acknowledged   no more updates; that it becomes critical, and its end, are told
-silenced       no updates, and no opening within its scope, until then
+acknowledged   no more updates, nor that it goes on after its end; that it becomes critical, and its end, are told
+silenced       likewise, and no opening within its scope, until then
 expected       such is usual: scores of the scope must be half as high again, half forgotten in 30 days
 too small      excess within the scope must be more than this one's
 planned        the scope is in the calendar from the beginning of its window to a day after this was said

@@ -67,7 +67,7 @@ class Silence:
     matchers: tuple[Matcher, ...]
 
     def explains(self, time: datetime, scope: Mapping[str, str | None]) -> bool:
-        """Whether it silences the scope in the minute from this time on: of the hour before it too, which is judged still.
+        """Whether it silences the scope in this minute; those of the hour before it too, which are judged still.
 
         The scope may have the ``signal`` too, which names the alert; without one it is of spend.
         """

@@ -1,4 +1,4 @@
-"""The first week and a day: what is a habit of every night or every Monday is not known yet, and all have theirs at once.
+"""The first week and a day: what is a habit of every night or every Monday is not known yet, and everybody has them.
 
 So the budget is kept by count. Of all tenants together as many notifications are told as the budget allows in the days
 that are known, one at least; each one beyond must be as many times as odd: who has heard two where one was allowed

@@ -16,10 +16,10 @@ import pyarrow as pa
 
 from alerts.amounts import dollars
 from alerts.calendar import Announced, is_announced
+from alerts.events import MICRODOLLAR, Signature, end_of, next_event
 from alerts.explain import explain
 from alerts.health.table import NEWCOMER
-from alerts.incidents import OPENED, Contributor, Event, Incident, Scope, hash_id, incident_id, latest_incidents
-from alerts.judge import WARNING, Signature, end_of
+from alerts.incidents import OPENED, Contributor, Event, Incident, Scope, latest_incidents
 
 LEAST_HISTORY, NEW = timedelta(days=7), timedelta(days=2)
 KINDS: Mapping[str, tuple[str, ...]] = {
@@ -97,37 +97,24 @@ def draft_newcomer_events(
 
 def _open(one: Newcomer, signature: Signature) -> Event:
     opened_at = signature.recorded_at.replace(second=0, microsecond=0)
-    identity = incident_id(one.scope, NEWCOMER, opened_at)
     start = datetime.combine(one.first, time(), UTC)
     named = one.scope.as_dict()
     causes: tuple[Contributor, ...] = explain(
         one.spent, one.spent, ZERO, [name for name in CAUSES if name not in named]
     )
     hours = Decimal(max((opened_at - start) / timedelta(hours=1), 1.0))
-    return Event(
-        event_id=hash_id(identity, OPENED, 0),
-        incident_id=identity,
-        sequence=0,
-        event=OPENED,
-        recorded_at=signature.recorded_at,
-        opened_at=opened_at,
-        window_start=start,
-        window_end=max(opened_at, start),
-        tenant=named.get("tenant"),
-        feature=None,
-        provider=named.get("provider"),
-        model=named.get("model"),
-        principal=named.get("principal"),
-        scoped_by=tuple(named),
-        signal=NEWCOMER,
-        severity=WARNING,
+    return next_event(
+        OPENED,
+        NEWCOMER,
+        one.scope,
+        signature,
+        window=(start, opened_at),
         observed_usd=one.spent_usd,
-        expected_usd=ZERO,
-        excess_usd=one.spent_usd,
-        excess_usd_per_hour=(one.spent_usd / hours).quantize(Decimal("0.000001")),
-        contributors=causes,
-        summary=f"{one.scope}: a new {one.kind}, first seen on {one.first}, has spent {dollars(one.spent_usd)}",
-        actor=signature.actor,
+        excess_usd_per_hour=(one.spent_usd / hours).quantize(MICRODOLLAR),
+        more={
+            "contributors": causes,
+            "summary": f"{one.scope}: a new {one.kind}, first seen on {one.first}, has spent {dollars(one.spent_usd)}",
+        },
     )
 
 

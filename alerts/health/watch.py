@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from alerts.calendar import Announced, hushed_by
+from alerts.events import Signature
 from alerts.health.drafts import draft_health_events
 from alerts.health.table import BY_NAME, WATCHED
 from alerts.health.troubles import Trouble, Troubles
 from alerts.health.vitals import Vitals
 from alerts.incidents import UNEXPECTED, Event, Incident
-from alerts.judge import Signature
 from alerts.ledger import Ledger
 from alerts.minutes import MINUTE_S, to_minute, to_time
 from alerts.people import heed

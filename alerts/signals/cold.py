@@ -64,7 +64,7 @@ def common_rise(sums: Floats, edge: Floats, leaves: Leaves) -> Floats:
         for values in (sums, edge)
     )
     times = np.where(due > 0, held / np.maximum(due, TINY), 0)
-    return np.maximum(np.partition(times, -rank, axis=1)[:, -rank, None], 1.0)
+    return np.asarray(np.maximum(np.partition(times, -rank, axis=1)[:, -rank, None], 1.0))
 
 
 def raised(need: Floats, signal: str, window: int, days: float, budget: float) -> Floats:

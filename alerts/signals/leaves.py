@@ -37,7 +37,8 @@ class Leaves:
     """``keys`` by number, and what each belongs to; ``account_keys`` and ``model_keys`` likewise of those.
 
     ``tenant parent use account model``: (leaves,) numbers of tenant; with feature; with model too; of tenant and model;
-    of model. ``tenants parents uses accounts models``: numbers by what they are of. ``model_of_account``: (accounts,) numbers of models.
+    of model. ``tenants parents uses accounts models``: numbers by what they are of. ``model_of_account``: (accounts,)
+    numbers of models.
     """
 
     def __init__(self) -> None:

@@ -104,8 +104,8 @@ def _draw_incidents(rows: Sequence[Row], now: datetime, zone: tzinfo) -> None:
         [
             Column(name="scope", title="Whose it is, or budget"),
             Column(name="opened_at", title="Since", shown=partial(figures.moment, now=now, zone=zone)),
-            Column(name="observed", title="Observed"),
-            Column(name="expected", title="Expected"),
+            Column(name="observed", title="Observed", shown=_as_is),
+            Column(name="expected", title="Expected", shown=_as_is),
             Column(name="excess_usd", title="Excess", shown=figures.usd),
             Column(name="excess_usd_per_hour", title="Excess per hour", shown=figures.usd),
             Column(name="cause", title="Most of it from"),
@@ -123,11 +123,18 @@ def _scope(row: Row) -> str:
     return " · ".join(row[name] or UNATTRIBUTED for name in SCOPE_ORDER if name in named)
 
 
-def _amounts(row: Row) -> dict[str, str]:
+def _amounts(row: Row) -> dict[str, figures.Figure]:
     """What was observed and expected: USD, or of health shares, times and calls."""
     if row["measured"] is None:
         return {name: figures.usd(row[f"{name}_usd"]) for name in ("observed", "expected")}
-    return {"observed": amount(row["signal"], row["measured"]), "expected": amount(row["signal"], row["usual"])}
+    return {
+        name: figures.Figure(text=amount(row["signal"], value), exact=f"{value:g}")
+        for name, value in (("observed", row["measured"]), ("expected", row["usual"]))
+    }
+
+
+def _as_is(figure: figures.Figure) -> figures.Figure:
+    return figure
 
 
 def _cause(row: Row) -> str:

@@ -248,5 +248,5 @@ def test_while_young_the_next_must_be_odder_by_what_was_told():
         body.step(blocks)
     told = [Trouble("errors_quota", {"tenant": "acme"}, FIRST + at, FIRST + at) for at in (-9, 1, 2)]
 
-    assert body.times_while_young(Troubles(all=told)) == 3  # one is allowed; what is older than all that is known is not
+    assert body.times_while_young(Troubles(all=told)) == 3  # one is allowed; the oldest is of another lake
     assert body.times_while_young(Troubles(all=[])) == 1

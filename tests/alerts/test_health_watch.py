@@ -14,6 +14,7 @@ import pytest
 
 from alerts.calendar import Event as Announced
 from alerts.channels import MemoryChannel
+from alerts.events import Signature
 from alerts.health.drafts import LEFT
 from alerts.health.table import SILENCE
 from alerts.health.watch import Watch
@@ -29,7 +30,6 @@ from alerts.incidents import (
     incidents_of,
     to_table,
 )
-from alerts.judge import Signature
 from alerts.ledger import MemoryLedger, Total
 from alerts.lookout import Lookout, StepReport
 from alerts.minutes import to_time

@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from alerts.budgets import OVERRUN
 from alerts.calendar import Event as Announced
+from alerts.events import Signature
 from alerts.health.newcomers import NEWCOMER, draft_newcomer_events, find_newcomers
 from alerts.incidents import OPENED, RESOLVED, Incident, incidents_of
-from alerts.judge import Signature
 from alerts.ledger import MemoryLedger
 from alerts.minutes import to_time
 from tests.alerts.test_budgets import Watch, standing

@@ -131,7 +131,7 @@ def test_a_choice_goes_into_the_address(reader: Reader, pages: Dashboard):
 
 def test_the_pipeline_page_answers_whether_it_is_healthy_and_how_fresh(pipeline: Page):
     expect(pipeline.locator(".sl-lead")).to_contain_text("Needs attention")
-    expect(pipeline.locator(".sl-lead")).to_contain_text("drops for 1 reason so far, 1 open incident")
+    expect(pipeline.locator(".sl-lead")).to_contain_text("drops for 1 reason so far, 2 open incidents")
     expect(pipeline.get_by_role("table", name="Open incidents")).to_contain_text("globex · chat")
     expect(pipeline.get_by_role("table", name="Open incidents")).to_contain_text("model gpt-4o")
     expect(pipeline.get_by_role("table", name="Open incidents")).to_contain_text("anthropic · opus")
