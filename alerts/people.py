@@ -54,10 +54,10 @@ def say(
     )
 
 
-def heed(incidents: Iterable[Incident], silences: Iterable[Announced] = ()) -> Said:
-    """What people have said so far, here and where they silence alerts."""
+def heed(incidents: Iterable[Incident], others: Iterable[Announced] = ()) -> Said:
+    """What people have said so far, and what ``others`` announce: the calendar, who silences alerts elsewhere."""
     tunings: list[Tuning] = []
-    announced: list[Announced] = [*silences]
+    announced: list[Announced] = [*others]
     for incident in incidents:
         scope, at = incident.opened.scope.as_dict(), to_minute(incident.opened.opened_at)
         if incident.verdict == EXPECTED:

@@ -20,6 +20,7 @@ from alerts.health.vitals import Judged
 from alerts.health.words import NAMED_SHARE, UNATTRIBUTED, percent, since, tell_share, tell_silence
 from alerts.incidents import Contributor
 from alerts.minutes import to_time
+from alerts.onset import onset
 from alerts.signals.arrays import Floats, Numbers
 
 ZERO = Decimal(0)
@@ -83,17 +84,6 @@ def _tell(one: Trouble, judged: Judged, after: int, *, find: bool) -> Told:
     causes = _contributors(keys, counts, one.scope)
     summary = tell_share(row, one.scope, told, _kinds(row, judged, mine, at), since(start, end))
     return _told((start, end), told, causes, "; ".join([summary, *_named(causes, counts.sum())]))
-
-
-def onset(beyond: Floats, whole: Floats) -> int:
-    """Place of the minute from which on the rest is most in excess of half of what the last minutes are in excess.
-
-    Of change points the maximum likelihood one, about (Page, Biometrika 41, 1954).
-    """
-    late = slice(-5, None)
-    rate = beyond[late].sum() / max(whole[late].sum(), 1e-9)
-    sums = (beyond - rate / 2 * whole)[::-1].cumsum()[::-1]
-    return int(np.argmax(sums))
 
 
 def _tell_silence(one: Trouble, judged: Judged) -> Told:

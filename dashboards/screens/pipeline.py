@@ -111,7 +111,7 @@ def _draw_incidents(rows: Sequence[Row], now: datetime, zone: tzinfo) -> None:
             Column(name="cause", title="Most of it from"),
         ],
         name="open-incidents",
-        note="Spend far above what is usual or planned, worst first; then calls that fail or are slow, with how many do",
+        note="Spend far above what is usual or planned, worst first; then calls that fail or are slow",
         none="None is open.",
     )
 
