@@ -16,9 +16,12 @@ from alerts.routing.routes import to_all
 from alerts.settings import AlertSettings
 from tests.alerts.test_lookout import LIVE, LIVE_MINUTE, hours, ledger_of, spike, told
 
-LAUNCH = (
-    '[[event]]\nkind = "launch"\nstarts_at = 2026-03-02T23:00:00Z\nends_at = 2026-03-03T04:00:00Z\ntenant = "acme"\n'
-)
+LAUNCH = """[[event]]
+kind = "launch"
+starts_at = 2026-03-02T23:00:00Z
+ends_at = 2026-03-03T04:00:00Z
+tenant = "acme"
+"""
 
 
 def test_what_is_announced_while_the_worker_runs_is_heeded(tmp_path: Path) -> None:
