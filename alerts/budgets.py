@@ -26,6 +26,7 @@ from functools import partial
 import pyarrow as pa
 
 from alerts.amounts import dollars
+from alerts.events import CRITICAL, MICRODOLLAR, WARNING, Signature, end_of, next_event
 from alerts.explain import explain
 from alerts.incidents import (
     MAX_UPDATES,
@@ -40,7 +41,6 @@ from alerts.incidents import (
     Subject,
     hash_id,
 )
-from alerts.judge import CRITICAL, MICRODOLLAR, WARNING, Signature, end_of
 from alerts.text import name_causes
 from warehouse.planning.periods import Stretch
 from warehouse.planning.series import to_usd
@@ -222,35 +222,28 @@ def _follow(
 
 def _event(case: Case, kind: str, known: Incident | None, causes: Iterable[Contributor], signature: Signature) -> Event:
     subject, (start, end) = case.subject, case.window
-    opened_at = known.opened.opened_at if known else signature.recorded_at.replace(second=0, microsecond=0)
-    identity = known.opened.incident_id if known else hash_id(subject.signal, subject.budget, opened_at.isoformat())
-    sequence = known.last.sequence + 1 if known else 0
+    opened_at = signature.recorded_at.replace(second=0, microsecond=0)
     excess = case.observed_usd - case.expected_usd
     contributors = tuple(causes)
     cause = name_causes(contributors, excess)
     said = f"budget {subject.budget} (owner {case.owner}): {case.said}{', over' if kind == RESOLVED else ''}"
-    return Event(
-        event_id=hash_id(identity, kind, sequence),
-        incident_id=identity,
-        sequence=sequence,
-        event=kind,
-        recorded_at=signature.recorded_at,
-        opened_at=opened_at,
-        window_start=start,
-        window_end=max(end, start),
-        tenant=subject.scope.as_dict().get("tenant"),
-        feature=subject.scope.as_dict().get("feature"),
-        scoped_by=tuple(name for name, _ in subject.scope.values),
-        budget=subject.budget,
-        signal=subject.signal,
+    return next_event(
+        kind,
+        subject.signal,
+        subject.scope,
+        signature,
+        window=(start, end),
+        known=known,
+        identity=hash_id(subject.signal, subject.budget, opened_at.isoformat()),
         severity=SEVERITY[subject.signal],
         observed_usd=case.observed_usd,
         expected_usd=case.expected_usd,
-        excess_usd=excess,
         excess_usd_per_hour=(excess / Decimal(max((end - start) / HOUR, 1.0))).quantize(MICRODOLLAR),
-        contributors=contributors,
-        summary=f"{said}; {cause}" if cause else said,
-        actor=signature.actor,
+        more={
+            "budget": subject.budget,
+            "contributors": contributors,
+            "summary": f"{said}; {cause}" if cause else said,
+        },
     )
 
 

@@ -13,6 +13,7 @@ An event explains what is odd of every value that it does not name.
 
 from __future__ import annotations
 
+import logging
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from typing import Any, Protocol
 
 from alerts.errors import BadCalendar
 from alerts.signals.leaves import DIMENSIONS
+
+log = logging.getLogger("spanledger.alerts")
 
 TEXTS = ("kind", *DIMENSIONS, "note")
 TIMES = ("starts_at", "ends_at")
@@ -46,10 +49,10 @@ class Event:
     is_exact: bool = False
 
     def explains(self, time: datetime, scope: Mapping[str, str | None]) -> bool:
-        """Whether usage of the scope (None = unattributed) is expected to be odd at this time."""
+        """Whether usage of the scope is expected to be odd then; None = unattributed, what is missing is all."""
         early, late = (timedelta(0), timedelta(0)) if self.is_exact else (EARLY, LATE)
         in_time = self.starts_at - early <= time <= self.ends_at + late
-        return in_time and self.kind not in ENDS and all(scope[name] == value for name, value in self.values.items())
+        return in_time and self.kind not in ENDS and self.values.items() <= scope.items()
 
 
 def read_calendar(path: Path) -> tuple[Event, ...]:
@@ -120,3 +123,37 @@ def is_announced(events: Sequence[Announced], time: datetime, scope: Mapping[str
 def hushed_by(events: Sequence[Announced], time: datetime) -> Callable[[Mapping[str, str | None], str], bool]:
     """Whether any event explains a scope's signal at this time."""
     return lambda scope, signal: is_announced(events, time, {**scope, "signal": signal})
+
+
+class CalendarFile:
+    """The calendar of a worker that runs: read again when the file has changed.
+
+    One that cannot be read then is told in the log once, and what it said last goes on. Raises BadCalendar at first.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._stamp = self._look()
+        self._events = read_calendar(path) if path else ()
+
+    def events(self) -> tuple[Event, ...]:
+        """As of now."""
+        stamp = self._look()
+        if self._path is None or stamp == self._stamp:
+            return self._events
+        self._stamp = stamp
+        try:
+            self._events = read_calendar(self._path)
+        except BadCalendar as error:
+            log.error("the calendar has become unreadable, what it said before goes on: %s", error)  # noqa: TRY400 - a line
+        else:
+            log.info("calendar read again: events=%d", len(self._events))
+        return self._events
+
+    def _look(self) -> tuple[int, int, int] | None:
+        """What changes with the file; None = there is none."""
+        try:
+            found = self._path.stat() if self._path else None
+        except OSError:
+            return None
+        return (found.st_mtime_ns, found.st_size, found.st_ino) if found else None

@@ -37,6 +37,8 @@ SAID = (ACKNOWLEDGED, SILENCED, FEEDBACK)
 EXPECTED, UNEXPECTED, TOO_SMALL, PLANNED = "expected", "unexpected", "too small", "planned"
 VERDICTS = (EXPECTED, UNEXPECTED, TOO_SMALL, PLANNED)
 """What people say of an incident; the first and the last two are of alerts that nobody wanted."""
+HUSHED = "goes on, nobody is told: somebody has it or silenced it"
+"""Note of what was told as over and goes on, while it is acknowledged or silenced."""
 NOTIFIED, UNDELIVERED, CLAIMED = "notified", "undelivered", "claimed"
 BOOKS = (NOTIFIED, UNDELIVERED, CLAIMED)
 UNATTRIBUTED = "unattributed"
@@ -147,6 +149,11 @@ class Event:
     def scope(self) -> Scope:
         """Whose usage it is about."""
         return Scope.of({name: getattr(self, name) for name in self.scoped_by})
+
+    @property
+    def is_hushed(self) -> bool:
+        """Whether it is kept from people."""
+        return self.note == HUSHED
 
     @property
     def subject(self) -> Subject:

@@ -8,15 +8,14 @@ dollar, and their difference is exact.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from alerts.events import CRITICAL, MICRODOLLAR, WARNING, Signature, end_of, hushed, next_event
 from alerts.evidence import Evidence, account_for, look_at
 from alerts.explain import total_usd
 from alerts.history import Judged
 from alerts.incidents import (
-    BARE,
     ESCALATED,
     MAX_UPDATES,
     OPENED,
@@ -27,8 +26,6 @@ from alerts.incidents import (
     Event,
     Incident,
     Scope,
-    hash_id,
-    incident_id,
 )
 from alerts.minutes import to_minute, to_time
 from alerts.signals.episode import Episode, width_of
@@ -37,25 +34,14 @@ from alerts.signals.kinds import CALLS, PRICE, SPEND, TOKENS
 from alerts.signals.leaves import Leaf
 from alerts.text import summarise
 
-MICRODOLLAR = Decimal("0.000001")
 MINUTE = timedelta(minutes=1)
 AN_HOUR = timedelta(hours=1)
 CRITICAL_GATES = 10
 """An incident is critical from an excess of so many times the USD gate on."""
-WARNING, CRITICAL = "warning", "critical"
 DETECTED = (SPEND, CALLS, TOKENS, PRICE)
 """Signals of detectors; the others are of budgets."""
 RETRACTED = "retracted: with what has come since, nothing is odd"
 GONE = "nothing was odd while nobody looked"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Signature:
-    """Who decides, when, and from which excess on it is critical."""
-
-    actor: str
-    recorded_at: datetime
-    critical_usd: float
 
 
 def episodes_told(incidents: Mapping[str, Incident]) -> dict[int, list[Episode]]:
@@ -96,9 +82,11 @@ def _follow(
     elif incident.is_open and not episode.seen and episode.opened >= judged.first:
         yield end_of(incident, f"{incident.last.scope}: {RETRACTED}", signature, RETRACTED)
     elif incident.is_open and episode.resolved is not None:
-        yield _draft(episode, RESOLVED, incident, evidence, signature)
+        over = _draft(episode, RESOLVED, incident, evidence, signature)
+        yield hushed(over) if incident.last.is_hushed else over
     elif incident.is_open != (episode.resolved is None):
-        yield _draft(episode, UPDATED, incident, evidence, signature)
+        again = _draft(episode, UPDATED, incident, evidence, signature)
+        yield hushed(again) if _is_quiet(incident, evidence, signature.recorded_at) else again
     elif incident.is_open and not _is_silenced(incident, evidence, signature.recorded_at):
         yield from _follow_open(episode, incident, evidence, signature)
 
@@ -110,9 +98,14 @@ def _follow_open(episode: Episode, incident: Incident, evidence: Evidence, signa
         if escalated.severity == CRITICAL:  # to the last digit of the ledger
             yield escalated
             return
-    worse = episode.excess_usd >= WORSE * float(incident.last.excess_usd)
+    worse = incident.last.is_hushed or episode.excess_usd >= WORSE * float(incident.last.excess_usd)
     if worse and not incident.is_acknowledged and incident.updates < MAX_UPDATES:
         yield _draft(episode, UPDATED, incident, evidence, signature)
+
+
+def _is_quiet(incident: Incident, evidence: Evidence, now: datetime) -> bool:
+    """Whether nobody is told that it goes on."""
+    return incident.is_acknowledged or _is_silenced(incident, evidence, now)
 
 
 def _is_silenced(incident: Incident, evidence: Evidence, now: datetime) -> bool:
@@ -134,45 +127,31 @@ def _draft(episode: Episode, kind: str, known: Incident | None, evidence: Eviden
     excess = observed - expected
     causes = account_for(window, expected, known.opened if known else None, evidence)
     per_hour = (excess * Decimal(AN_HOUR / (end - start))).quantize(MICRODOLLAR)
-    opened_at = known.opened.opened_at if known else to_time(episode.opened)
-    identity = known.opened.incident_id if known else incident_id(scope, episode.signal, opened_at)
-    sequence = known.last.sequence + 1 if known else 0
-    return Event(
-        event_id=hash_id(identity, kind, sequence),
-        incident_id=identity,
-        sequence=sequence,
-        event=kind,
-        recorded_at=signature.recorded_at,
-        opened_at=opened_at,
-        window_start=start,
-        window_end=end,
-        tenant=episode.scope.get("tenant"),
-        feature=episode.scope.get("feature"),
-        model=episode.scope.get("model"),
-        principal=episode.scope.get("principal"),
-        provider=episode.scope.get("provider"),
-        scoped_by=tuple(name for name, _ in scope.values),
+    summary = summarise(
+        kind,
+        scope,
         signal=episode.signal,
+        window=end - start,
+        observed_usd=observed,
+        expected_usd=expected,
+        excess_usd_per_hour=per_hour,
+        contributors=causes["contributors"],
+        factors=causes["factors"],
+    )
+    width = width_of(episode.signal, episode.window)
+    return next_event(
+        kind,
+        episode.signal,
+        scope,
+        signature,
+        window=(start, end),
+        opened_at=to_time(episode.opened),
+        known=known,
         severity=_severity(excess, known, kind, signature),
         observed_usd=observed,
         expected_usd=expected,
-        excess_usd=excess,
         excess_usd_per_hour=per_hour,
-        summary=summarise(
-            kind,
-            scope,
-            signal=episode.signal,
-            window=end - start,
-            observed_usd=observed,
-            expected_usd=expected,
-            excess_usd_per_hour=per_hour,
-            contributors=causes["contributors"],
-            factors=causes["factors"],
-        ),
-        actor=signature.actor,
-        window_minutes=width_of(episode.signal, episode.window),
-        series=tuple(episode.leaves),
-        **causes,
+        more={**causes, "summary": summary, "window_minutes": width, "series": tuple(episode.leaves)},
     )
 
 
@@ -181,22 +160,6 @@ def _severity(excess: Decimal, known: Incident | None, kind: str, signature: Sig
     if known is not None and kind != ESCALATED:
         return known.last.severity
     return CRITICAL if excess >= Decimal(signature.critical_usd) else WARNING
-
-
-def end_of(incident: Incident, said: str, signature: Signature, note: str | None = None) -> Event:
-    """The end of what nothing more is known of."""
-    last, sequence = incident.last, incident.last.sequence + 1
-    return replace(
-        last,
-        event_id=hash_id(last.incident_id, RESOLVED, sequence),
-        sequence=sequence,
-        event=RESOLVED,
-        recorded_at=signature.recorded_at,
-        **BARE,
-        summary=said,
-        note=note,
-        actor=signature.actor,
-    )
 
 
 def _episode_of(incident: Incident) -> Episode:

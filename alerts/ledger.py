@@ -212,6 +212,12 @@ class MemoryLedger:
         return True
 
 
+def by_minute(ledger: Ledger, scope: Scope, start: datetime, end: datetime) -> pa.Table:
+    """What a scope has in the minutes of [start, end) in which it has anything: minute and ``SUMS``, in order."""
+    rows = of_scope(ledger.usage(start, end, [name for name, _ in scope.values]), scope)
+    return _sums(rows, ["minute"]).sort_by("minute")
+
+
 def of_scope(usage: pa.Table, scope: Scope) -> pa.Table:
     """The rows that have the scope's values; None matches what is unattributed."""
     for name, value in scope.values:

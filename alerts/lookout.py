@@ -18,14 +18,16 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from alerts import metrics
 from alerts.budgets import draft_budget_events
-from alerts.calendar import hushed_by, read_calendar
+from alerts.calendar import CalendarFile, hushed_by
 from alerts.channels.prometheus import Alertmanager
 from alerts.dispatch import Dispatch
+from alerts.events import Signature
 from alerts.evidence import Evidence
 from alerts.health.newcomers import draft_newcomer_events, find_newcomers
 from alerts.health.table import HEALTH
@@ -33,8 +35,8 @@ from alerts.health.watch import Watch
 from alerts.history import History
 from alerts.incidents import Event, as_json
 from alerts.journal import Journal
-from alerts.judge import CRITICAL_GATES, Signature, draft_events, episodes_told
-from alerts.ledger import LEAF, Ledger
+from alerts.judge import CRITICAL_GATES, draft_events, episodes_told
+from alerts.ledger import LEAF, Ledger, by_minute
 from alerts.minutes import MINUTE_S, to_minute, to_time
 from alerts.people import heed
 from alerts.routing.routes import Subscription
@@ -69,14 +71,14 @@ class Lookout:
         self._ledger = ledger
         self._journal = Journal(ledger)
         self._dispatch = Dispatch(self._journal, subscriptions, actor=self.actor)
-        self._calendar = read_calendar(Path(settings.calendar)) if settings.calendar else ()
+        self._calendar = CalendarFile(Path(settings.calendar) if settings.calendar else None)
         self._silences = Silences([one.channel for one in subscriptions if isinstance(one.channel, Alertmanager)])
         self._history = History(self._episodes, days=settings.history_days)
         self._seen: object = None
         self._budgets_at: datetime | None = None
         self._outlooks: Mapping[str, Outlook] = {}
         self._outlooks_at: datetime | None = None
-        self._health = Watch(settings, ledger, self._calendar) if settings.health else None
+        self._health = Watch(settings, ledger) if settings.health else None
         self._health_at: datetime | None = None
 
     def step(self, now: datetime, *, wait_s: float = 0.0) -> StepReport:
@@ -107,8 +109,12 @@ class Lookout:
         if watch is None or watermark is None or rests:
             return ()
         signature = self._sign(now)
-        silences = self._silences.known(now)
-        drafts = self._commit(lambda: watch.draft(now, watermark, self._journal.incidents, signature, silences))
+        silences, calendar = self._silences.known(now), self._calendar.events()
+        drafts = self._commit(
+            lambda: watch.draft(
+                now, watermark, self._journal.incidents, signature, silences=silences, calendar=calendar
+            )
+        )
         self._health_at = now
         return drafts
 
@@ -131,7 +137,7 @@ class Lookout:
             return ()
         days = self._ledger.first_days(now - timedelta(days=settings.history_days), now)
         newcomers = find_newcomers(days, now.date(), settings.newcomer_usd)
-        said = (*self._calendar, *heed(self._journal.incidents.values(), self._silences.known(now)).announced)
+        said = heed(self._journal.incidents.values(), (*self._calendar.events(), *self._silences.known(now))).announced
         signature = self._sign(now)
         return self._commit(lambda: draft_newcomer_events(newcomers, self._journal.incidents, said, signature))
 
@@ -153,7 +159,7 @@ class Lookout:
         usage = self._ledger.usage(to_time(first), to_time(max(end, first)), LEAF)
         silences = self._silences.known(now)
         known = self._journal.incidents.values()
-        said = heed((one for one in known if one.opened.signal not in HEALTH), silences)
+        said = heed((one for one in known if one.opened.signal not in HEALTH), (*self._calendar.events(), *silences))
         judged = self._history.judge(usage, told, end, open_from=to_minute(now) - age, said=said)
         metrics.series.set(len(self._history.leaves.keys))
         ledger = self._ledger
@@ -161,6 +167,7 @@ class Lookout:
             usage=ledger.usage_of,
             dearest=ledger.dearest,
             deploys=ledger.deploys,
+            by_minute=partial(by_minute, ledger),
             watermark=watermark,
             is_silenced=hushed_by(silences, now),
         )
@@ -170,7 +177,6 @@ class Lookout:
         settings = self._settings
         return Episodes(
             settings.false_alerts_per_tenant_week,
-            self._calendar,
             least_usd=settings.min_excess_usd,
             least_share=settings.min_excess_percent / 100,
             calm=settings.calm_minutes,

@@ -1,8 +1,8 @@
 """What people say of incidents, and what that changes.
 
 =============  =====================================================================================================
-acknowledged   no more updates; that it becomes critical, and its end, are told
-silenced       no updates, and no opening within its scope, until then
+acknowledged   no more updates, nor that it goes on after its end; that it becomes critical, and its end, are told
+silenced       likewise, and no opening within its scope, until then
 expected       such is usual: scores of the scope must be half as high again, half forgotten in 30 days
 too small      excess within the scope must be more than this one's
 planned        the scope is in the calendar from the beginning of its window to a day after this was said
@@ -23,6 +23,8 @@ from alerts.minutes import to_minute
 from alerts.signals.tuning import Tuning
 
 AFTER = timedelta(days=1)
+STILL_JUDGED = timedelta(hours=1)
+"""Minutes before a silence in which something may still be found odd."""
 TIMES = 1.5
 
 
@@ -52,10 +54,10 @@ def say(
     )
 
 
-def heed(incidents: Iterable[Incident], silences: Iterable[Announced] = ()) -> Said:
-    """What people have said so far, here and where they silence alerts."""
+def heed(incidents: Iterable[Incident], others: Iterable[Announced] = ()) -> Said:
+    """What people have said so far, and what ``others`` announce: the calendar, who silences alerts elsewhere."""
     tunings: list[Tuning] = []
-    announced: list[Announced] = [*silences]
+    announced: list[Announced] = [*others]
     for incident in incidents:
         scope, at = incident.opened.scope.as_dict(), to_minute(incident.opened.opened_at)
         if incident.verdict == EXPECTED:
@@ -64,7 +66,7 @@ def heed(incidents: Iterable[Incident], silences: Iterable[Announced] = ()) -> S
             tunings.append(Tuning(scope=scope, at=at, least_usd=float(incident.last.excess_usd)))
         for event in incident.said:
             if event.until is not None:
-                announced.append(_announce("silenced", event.recorded_at, event.until, incident))
+                announced.append(_announce("silenced", event.recorded_at - STILL_JUDGED, event.until, incident))
             if event.note == PLANNED:
                 announced.append(_announce(PLANNED, incident.opened.window_start, event.recorded_at + AFTER, incident))
     return Said(tunings=tunings, announced=announced)

@@ -25,7 +25,7 @@ from alerts.incidents import SCOPED_BY, SIGNAL_SPEND, UNATTRIBUTED
 
 log = logging.getLogger("spanledger.alerts")
 
-MINUTE = timedelta(minutes=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 STALE = timedelta(minutes=10)
 FIRST_WAIT_S = 2.0
 ACTIVE = "active"
@@ -67,13 +67,13 @@ class Silence:
     matchers: tuple[Matcher, ...]
 
     def explains(self, time: datetime, scope: Mapping[str, str | None]) -> bool:
-        """Whether it silences the scope in the minute from this time on.
+        """Whether it silences the scope in this minute; those of the hour before it too, which are judged still.
 
         The scope may have the ``signal`` too, which names the alert; without one it is of spend.
         """
         name = alert_name(scope.get("signal") or SIGNAL_SPEND)
         labels = {"alertname": name, **{name: value or UNATTRIBUTED for name, value in scope.items()}}
-        return self.starts_at - MINUTE < time <= self.ends_at and all(one.holds(labels) for one in self.matchers)
+        return self.starts_at - HOUR <= time <= self.ends_at and all(one.holds(labels) for one in self.matchers)
 
 
 def read_silence(given: Mapping[str, Any]) -> Silence | None:

@@ -13,6 +13,8 @@ OFTEN, SELDOM = 0.5, 0.1
 BARS = (8.0, 10.0)
 """… whose fifth these scores keep; other budgets lie between or beyond them on a logarithmic scale."""
 LEAST = 5.0
+SHARE = 0.2
+"""Of the budget."""
 
 
 def bar_for(budget: float) -> float:

@@ -17,6 +17,7 @@ from alerts.health.speeds import Speeds
 from alerts.health.table import Family, Signal, signals_of
 from alerts.health.tails import bounded, score_of
 from alerts.signals.arrays import Bools, Floats, grown
+from alerts.young import KNOWN_DAYS
 
 SPANS = (4.0, 20.0, 90.0)
 """Minutes."""
@@ -39,7 +40,9 @@ OWN_LEAST, OWN_MINUTES = 300.0, DAY
 BEGIN_MINUTES = 120
 """Before, nothing is odd: nobody knows anything."""
 PAST_TIMES = 1.25
-"""A series must beat what it has scored before by so much."""
+"""A series must beat what it has scored before by so much …"""
+PAST_BARS = 2
+"""… which counts up to so many bars; in full until a week and a day are known: it may be a habit of every night."""
 
 
 class Fold:
@@ -72,11 +75,16 @@ class Fold:
         self.last: tuple[Floats, Floats] = (self.score, self.score)
         self.span = np.zeros((len(self.signals), 0), np.int64)
 
+    @property
+    def began(self) -> int:
+        """The first minute of all."""
+        return self._first or 0
+
     def step(self, block: Block) -> Bools:
         """Take a block in; (signals, series) what is odd at its end. Blocks do not reach over ``LEARN_EVERY``."""
-        self._grow()
         if self._first is None:
             self._first = block.minute
+        self._grow()
         end = block.minute + block.width
         self.minutes = end - self._first
         if not self.index.keys:
@@ -151,19 +159,22 @@ class Fold:
         times = np.where(least.sign > 0, share >= least.times * due, share <= due / least.times)
         enough = (self.whole >= least.least) & (beyond * self.whole >= least.least_part) & (beyond >= least.points)
         known = (least.kin > 0) | ((self._wholes >= OWN_LEAST) & (end - self._born >= OWN_MINUTES))
-        may = enough & fresh & times & known & (self.minutes > BEGIN_MINUTES)
+        may = enough & fresh & times & (self.minutes > BEGIN_MINUTES)
         rho = self.rho() + 1 / (self._wholes + least.kin + 1)
         scores = np.where(may, score_of(self.part, self.whole, due, rho), 0.0)
-        self.score, self.span = scores.max(axis=0), scores.argmax(axis=0)
-        return self._note(end)
+        self.span = scores.argmax(axis=0)
+        highest = scores.max(axis=0)
+        self.score = np.where(known, highest, 0.0)
+        return self._note(end, highest)
 
-    def _note(self, end: int) -> Bools:
-        """Remember what scores came before this episode; what is odd now beats them."""
-        raised = self.score >= self.bar / 2
+    def _note(self, end: int, highest: Floats) -> Bools:
+        """Remember what scores came before this episode, also of who is too young; what is odd now beats them."""
+        raised = highest >= self.bar / 2
         begins = raised & (end - self._last > GAP)
-        self._past = np.where(begins, np.maximum(self._past, np.minimum(self._peak, 2 * self.bar)), self._past)
+        limit = PAST_BARS * self.bar if self.minutes >= KNOWN_DAYS * DAY else np.inf
+        self._past = np.minimum(np.where(begins, np.maximum(self._past, self._peak), self._past), limit)
         self._peak = np.where(begins, 0, self._peak)
-        self._peak = np.where(raised, np.maximum(self._peak, self.score), self._peak).astype(np.float32)
+        self._peak = np.where(raised, np.maximum(self._peak, highest), self._peak).astype(np.float32)
         self._last = np.where(raised, end, self._last)
         return np.asarray(self.score >= np.maximum(self.bar, PAST_TIMES * self._past))
 
@@ -213,7 +224,7 @@ class Fold:
             setattr(self, name, grown(getattr(self, name), series))
         for speeds in self.speeds.values():
             speeds.grow(series)
-        self._born[known:] = (self._first or 0) + self.minutes
+        self._born[known:] = self.began + self.minutes
 
 
 class _Limits:

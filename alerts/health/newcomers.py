@@ -2,11 +2,12 @@
 
 A rule, no statistics: it needs a week of history and says each newcomer once. Models and principals of a new tenant are
 not told beside it, nor is a principal that asks a new model for the most part, nor what an open incident names already.
+Principals of a tenant that came on one day (keys that were changed) are one incident.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -16,10 +17,11 @@ import pyarrow as pa
 
 from alerts.amounts import dollars
 from alerts.calendar import Announced, is_announced
+from alerts.events import MICRODOLLAR, Signature, end_of, next_event
 from alerts.explain import explain
 from alerts.health.table import NEWCOMER
-from alerts.incidents import OPENED, Contributor, Event, Incident, Scope, hash_id, incident_id, latest_incidents
-from alerts.judge import WARNING, Signature, end_of
+from alerts.incidents import MAX_UPDATES, OPENED, UPDATED, WORSE, Event, Incident, Scope, latest_incidents
+from alerts.judge import DETECTED
 
 LEAST_HISTORY, NEW = timedelta(days=7), timedelta(days=2)
 KINDS: Mapping[str, tuple[str, ...]] = {
@@ -27,6 +29,8 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "model": ("tenant", "provider", "model"),
     "principal": ("tenant", "principal"),
 }
+COUNTS_AS_TOLD = {"tenant": (NEWCOMER,), "principal": DETECTED}
+"""Signals whose incidents tell of a newcomer already; of a model all do."""
 MOST = 0.8
 """Of a principal's spend that a new model explains."""
 ZERO = Decimal(0)
@@ -76,16 +80,15 @@ def draft_newcomer_events(
     announced: Sequence[Announced],
     signature: Signature,
 ) -> list[Event]:
-    """The events that are due: each newcomer once, its end when it is new no more."""
+    """The events that are due: each newcomer once, keys of a day again when they are twice as many, and the end."""
     latest = latest_incidents(one for one in incidents.values() if one.opened.signal == NEWCOMER)
-    known = {subject.scope for subject in latest}
-    drafts = [
-        _open(one, signature)
+    news = [
+        one
         for one in newcomers
-        if one.scope not in known
-        and not is_announced(announced, signature.recorded_at, {"signal": NEWCOMER, **_values(one.scope)})
+        if not is_announced(announced, signature.recorded_at, {"signal": NEWCOMER, **one.scope.as_dict()})
         and not any(_is_told(one, incident) for incident in incidents.values())
     ]
+    drafts = [event for group in _groups(news) for event in _follow(group, latest.values(), signature)]
     over = signature.recorded_at - NEW
     drafts += [
         end_of(one, f"{one.last.scope}: new no more", signature)
@@ -95,39 +98,63 @@ def draft_newcomer_events(
     return drafts
 
 
-def _open(one: Newcomer, signature: Signature) -> Event:
-    opened_at = signature.recorded_at.replace(second=0, microsecond=0)
-    identity = incident_id(one.scope, NEWCOMER, opened_at)
-    start = datetime.combine(one.first, time(), UTC)
-    named = one.scope.as_dict()
-    causes: tuple[Contributor, ...] = explain(
-        one.spent, one.spent, ZERO, [name for name in CAUSES if name not in named]
+def _groups(newcomers: Iterable[Newcomer]) -> Iterable[list[Newcomer]]:
+    """Keys of a tenant that came on one day have one cause; everything else is told by itself."""
+    groups: dict[tuple[object, ...], list[Newcomer]] = {}
+    for one in newcomers:
+        cause = (one.scope.as_dict()["tenant"], one.first) if one.kind == "principal" else (one.scope,)
+        groups.setdefault(cause, []).append(one)
+    return groups.values()
+
+
+def _follow(group: Sequence[Newcomer], told: Iterable[Incident], signature: Signature) -> Iterator[Event]:
+    """What is due of newcomers with one cause."""
+    known = next((one for one in told if _is_of(one.opened, group[0])), None)
+    if known is None:
+        yield _tell(OPENED, group, None, signature)
+    elif known.is_open and not known.is_acknowledged and known.updates < MAX_UPDATES and _has_grown(group, known):
+        yield _tell(UPDATED, group, known, signature)
+
+
+def _has_grown(group: Sequence[Newcomer], known: Incident) -> bool:
+    return len(group) >= WORSE * (known.last.affected or 1)
+
+
+def _is_of(opened: Event, one: Newcomer) -> bool:
+    """Whether an incident is about a newcomer: by its scope; of keys by tenant and day."""
+    named = opened.scope.as_dict()
+    if one.kind != "principal":
+        return opened.scope == one.scope
+    mine = one.scope.as_dict()
+    return opened.scope == one.scope or (
+        named["tenant"] == mine["tenant"] and "model" not in named and opened.window_start.date() == one.first
     )
-    hours = Decimal(max((opened_at - start) / timedelta(hours=1), 1.0))
-    return Event(
-        event_id=hash_id(identity, OPENED, 0),
-        incident_id=identity,
-        sequence=0,
-        event=OPENED,
-        recorded_at=signature.recorded_at,
-        opened_at=opened_at,
-        window_start=start,
-        window_end=max(opened_at, start),
-        tenant=named.get("tenant"),
-        feature=None,
-        provider=named.get("provider"),
-        model=named.get("model"),
-        principal=named.get("principal"),
-        scoped_by=tuple(named),
-        signal=NEWCOMER,
-        severity=WARNING,
-        observed_usd=one.spent_usd,
-        expected_usd=ZERO,
-        excess_usd=one.spent_usd,
-        excess_usd_per_hour=(one.spent_usd / hours).quantize(Decimal("0.000001")),
-        contributors=causes,
-        summary=f"{one.scope}: a new {one.kind}, first seen on {one.first}, has spent {dollars(one.spent_usd)}",
-        actor=signature.actor,
+
+
+def _tell(kind: str, group: Sequence[Newcomer], known: Incident | None, signature: Signature) -> Event:
+    first = group[0]
+    now = signature.recorded_at.replace(second=0, microsecond=0)
+    start = datetime.combine(first.first, time(), UTC)
+    several = len(group) > 1
+    scope = Scope.of({"tenant": first.scope.as_dict()["tenant"]}) if several else first.scope
+    spent, spent_usd = pa.concat_tables(one.spent for one in group), sum((one.spent_usd for one in group), ZERO)
+    who = f"{len(group)} new {first.kind}s" if several else f"a new {first.kind}"
+    have = f"{'have' if several else 'has'} spent {dollars(spent_usd)}"
+    hours = Decimal(max((now - start) / timedelta(hours=1), 1.0))
+    return next_event(
+        kind,
+        NEWCOMER,
+        known.opened.scope if known else scope,
+        signature,
+        window=(start, now),
+        known=known,
+        observed_usd=spent_usd,
+        excess_usd_per_hour=(spent_usd / hours).quantize(MICRODOLLAR),
+        more={
+            "contributors": explain(spent, spent, ZERO, [name for name in CAUSES if name not in scope.as_dict()]),
+            "summary": f"{scope}: {who}, first seen on {first.first}, {have}",
+            "affected": len(group),
+        },
     )
 
 
@@ -149,9 +176,5 @@ def _is_told(one: Newcomer, incident: Incident) -> bool:
         and one.kind in named
         and named[one.kind] == value
         and named.get("tenant", one.scope.as_dict()["tenant"]) == one.scope.as_dict()["tenant"]
-        and (one.kind != "tenant" or incident.opened.signal == NEWCOMER)
+        and incident.opened.signal in COUNTS_AS_TOLD.get(one.kind, (incident.opened.signal,))
     )
-
-
-def _values(scope: Scope) -> dict[str, str | None]:
-    return {**dict.fromkeys(("tenant", "feature", "model", "principal", "provider")), **scope.as_dict()}

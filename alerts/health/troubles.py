@@ -108,15 +108,15 @@ class Troubles:
         )
 
     def _is_announced(self, signal: str, scope: Scope, leaf: Key, minute: int) -> bool:
-        values: dict[str, str | None] = {"principal": None, **values_of(leaf)}
+        values = {**values_of(leaf), **scope}
         time = to_time(minute)
         if signal == SILENCE and any(
-            event.starts_at <= time and all(values[name] == value for name, value in event.values.items())
+            event.starts_at <= time and event.values.items() <= values.items()
             for event in self.calendar
             if isinstance(event, Entry) and event.kind in ENDS  # of which there is less
         ):
             return True
-        return is_announced(self.calendar, time, {"signal": signal, **values, **scope})
+        return is_announced(self.calendar, time, {"signal": signal, **values})
 
 
 def values_of(leaf: Key) -> dict[str, str | None]:

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from alerts.health.bars import bar_for
+from alerts.health.bars import SHARE, bar_for
 from alerts.health.counts import ALL, Block, Key, blocks_of
 from alerts.health.fold import LEARN_EVERY, STILL, Fold
 from alerts.health.places import Scope, is_within, place
@@ -27,6 +27,7 @@ from alerts.health.troubles import Trouble, Troubles
 from alerts.ledger import Ledger
 from alerts.minutes import DAY_MINUTES, MINUTE_S, day_start, minute_of, to_minute, to_time
 from alerts.signals.arrays import Bools, Floats
+from alerts.young import times_while_young
 
 MOST_DAYS = 10
 """Of history: more would be forgotten anyway."""
@@ -37,14 +38,22 @@ LATE_SHARE, LATE_LEAST = 0.05, 100
 class Body:
     """The state of all series: a fold a family, and who speaks."""
 
-    def __init__(self, bar: float) -> None:
-        self.folds = {name: Fold(family, bar) for name, family in FAMILIES.items()}
+    def __init__(self, budget: float) -> None:
+        self.folds = {name: Fold(family, bar_for(budget)) for name, family in FAMILIES.items()}
         self.silence = Silence()
+        self._budget = SHARE * budget
 
     @property
     def has_begun(self) -> bool:
         """Whether anything has come."""
         return self.folds[CALLS].minutes > 0
+
+    def times_while_young(self, troubles: Troubles) -> float:
+        """How many times its bar the next must score, by how many have been told since there is anything."""
+        calls = self.folds[CALLS]
+        tenants = {key[0] for key in calls.index.keys} - {ALL}
+        heard = sum(one.opened >= calls.began for one in troubles.all)
+        return times_while_young(heard, budget=self._budget, tenants=len(tenants), days=calls.minutes / DAY_MINUTES)
 
     def blocks(self, rows: pa.Table, first: int, end: int, width: int) -> Iterator[dict[str, Block]]:
         """What came, by family, block by block."""
@@ -91,9 +100,9 @@ class Vitals:
 
     def __init__(self, budget: float, *, days: int) -> None:
         self.until: int | None = None
-        self.body = Body(bar_for(budget))
+        self.body = Body(budget)
         self.is_anew = False
-        self._bar = bar_for(budget)
+        self._budget = budget
         self._horizon = timedelta(days=min(days, MOST_DAYS))
         self._calls: dict[date, float] = {}
 
@@ -102,7 +111,7 @@ class Vitals:
         until -= until % LEARN_EVERY
         self.is_anew = self._has_grown(ledger)
         if self.is_anew:
-            self.until, self.body, self._calls = None, Body(self._bar), {}
+            self.until, self.body, self._calls = None, Body(self._budget), {}
         if self.until is None:
             self.until = self._first_day(until)
         while self.until < until:
@@ -182,7 +191,8 @@ def _begin(body: Body, troubles: Troubles, minute: int, odd: Mapping[str, Bools]
         for series in found[np.argsort(-fold.score[row, found], kind="stable")]:
             scope, leaf = place(fold, row, int(series))
             signal = fold.signals[row].name
-            if fold.score[row, series] >= fold.bar * troubles.times(signal, leaf, minute):
+            times = max(troubles.times(signal, leaf, minute), body.times_while_young(troubles))
+            if fold.score[row, series] >= fold.bar * times:
                 span = fold.span[row, series]
                 share = fold.part[span, row, series] / fold.whole[span, row, series]
                 beyond = abs(float(share - fold.due(fold.whole)[span, row, series]))

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from alerts.calendar import Announced, hushed_by
+from alerts.events import Signature
 from alerts.health.drafts import draft_health_events
 from alerts.health.table import BY_NAME, WATCHED
 from alerts.health.troubles import Trouble, Troubles
 from alerts.health.vitals import Vitals
 from alerts.incidents import UNEXPECTED, Event, Incident
-from alerts.judge import Signature
 from alerts.ledger import Ledger
 from alerts.minutes import MINUTE_S, to_minute, to_time
 from alerts.people import heed
@@ -24,10 +24,9 @@ MOST_CALM = 60
 class Watch:
     """Health of one ledger; ``due`` says whether it is worth looking."""
 
-    def __init__(self, settings: AlertSettings, ledger: Ledger, calendar: Sequence[Announced]) -> None:
+    def __init__(self, settings: AlertSettings, ledger: Ledger) -> None:
         self._settings = settings
         self._ledger = ledger
-        self._calendar = calendar
         self._vitals = Vitals(settings.false_alerts_per_tenant_week, days=settings.history_days)
 
     def draft(
@@ -36,7 +35,9 @@ class Watch:
         watermark: datetime,
         incidents: Mapping[str, Incident],
         signature: Signature,
+        *,
         silences: Sequence[Announced] = (),
+        calendar: Sequence[Announced] = (),
     ) -> list[Event]:
         """The events that are due, given what has been told."""
         end = to_minute(watermark) + 1
@@ -46,7 +47,7 @@ class Watch:
         rows = self._ledger.health(to_time(first), to_time(max(end, first)), every_s=MINUTE_S)
         judged = self._vitals.judge(
             rows,
-            troubles_of(mine, first, (*self._calendar, *silences)),
+            troubles_of(mine, first, (*calendar, *silences)),
             end,
             open_from=end if self._vitals.is_anew else to_minute(now) - age,
             calm={name: self._calm(one.updates) for name, one in mine.items()} | {"": self._calm(0)},

@@ -95,7 +95,7 @@ def routed(events: Iterable[Event], route: Route, kinds: Collection[str] = TOLD)
     """
     heard: set[str] = set()
     found = []
-    for event in sorted((one for one in events if one.event in kinds), key=_order):
+    for event in sorted((one for one in events if one.event in kinds and not one.is_hushed), key=_order):
         if (event.event in TOLD and route.takes(event)) or (event.event != OPENED and event.incident_id in heard):
             heard.add(event.incident_id)
             found.append(event)

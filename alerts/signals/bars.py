@@ -32,6 +32,8 @@ TABLE: Mapping[tuple[str, int], tuple[float, float]] = {
     (TOKENS, 7): (4.49, 8.58),
     (TOKENS, 24): (4.49, 29),
 }
+SHARE = 0.8
+"""Of the budget; health (``alerts.health.bars``) has the rest."""
 PRICE_BAR = 0.05
 """A price is exact: whatever people want to be told of, they are told when it rises by a twentieth."""
 

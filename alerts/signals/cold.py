@@ -1,19 +1,27 @@
-"""The first two days, in which nothing is known of days: series are compared with the most that they have held so far.
+"""While little is known: the first two days, and the rest of the first week and a day.
 
-One that is too young for that is compared with what the others of its tenant and feature have held; where these are as
-young, with nothing. Bars are higher, so that a morning that follows a night is nothing odd.
+In the first two days nothing is known of days: series are compared with the most that they have held so far. One that
+is too young for that is compared with what the others of its tenant and feature have held; where these are as young,
+with nothing. Bars are higher, so that a morning that follows a night is nothing odd.
+
+Until a week and a day are known a series that is new in such hours is compared with the others of its tenant and
+feature as well, if there are any; and where a fifth of the tenants rise at once (the first Monday after an
+installation on a Friday), each must rise further than they do.
 """
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from alerts.signals.arrays import Floats, Numbers, summed
+from alerts.signals.arrays import TINY, Floats, Numbers, summed
 from alerts.signals.bars import OFTEN
 from alerts.signals.envelope import LEAST_DAYS
 from alerts.signals.kinds import CALLS, SPEND
 from alerts.signals.leaves import Leaves
 from alerts.signals.windows import MINUTES
+from alerts.young import KNOWN_DAYS
 
 NEVER = np.iinfo(np.int64).max // 2
 LEAST_AGE = 60
@@ -25,10 +33,10 @@ LEAST_BARS = {
 """Where 0.5 false alerts per tenant-week are bearable; six are 2.2 times the most at least."""
 STRICTER = 1.5
 """Power of the budget by which these bars grow."""
+ALIKE, LEAST_ALIKE = 0.2, 2
+"""Share of the tenants, and tenants, that have a cause in common if they rise at once."""
 TIMES = 10.0
 """As high are the bars of other signals."""
-KNOWN_DAYS = 8.0
-"""A job of every week is new until a week and a day are known."""
 
 
 def cold_edge(most: Floats, age: Numbers, leaves: Leaves) -> Floats:
@@ -37,6 +45,26 @@ def cold_edge(most: Floats, age: Numbers, leaves: Leaves) -> Floats:
     own = np.where(known, most, 0)
     others = np.stack([summed(row, leaves.parent, len(leaves.parents))[leaves.parent] for row in own])
     return np.where(known, most, np.where(others > 0, others, np.inf))
+
+
+def young_edge(edge: Floats, leaves: Leaves) -> Floats:
+    """(windows, leaves) likewise from the third day on: of what is new that of the others, 0 where there are none."""
+    others = np.stack([summed(row, leaves.parent, len(leaves.parents))[leaves.parent] for row in edge])
+    return np.where(edge > 0, edge, others)
+
+
+def common_rise(sums: Floats, edge: Floats, leaves: Leaves) -> Floats:
+    """(windows, 1) how many times its edge a fifth of the tenants, two at least, hold at once; never below one."""
+    known = np.isfinite(edge) & (edge > 0)
+    rank = max(LEAST_ALIKE, math.ceil(ALIKE * len(leaves.tenants)))
+    if rank > len(leaves.tenants):
+        return np.ones((len(edge), 1))
+    held, due = (
+        np.stack([summed(row, leaves.tenant, len(leaves.tenants)) for row in np.where(known, values, 0)])
+        for values in (sums, edge)
+    )
+    times = np.where(due > 0, held / np.maximum(due, TINY), 0)
+    return np.asarray(np.maximum(np.partition(times, -rank, axis=1)[:, -rank, None], 1.0))
 
 
 def raised(need: Floats, signal: str, window: int, days: float, budget: float) -> Floats:

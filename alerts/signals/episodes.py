@@ -17,7 +17,7 @@ import numpy as np
 from alerts.calendar import Announced, is_announced
 from alerts.minutes import to_time
 from alerts.signals.arrays import Floats
-from alerts.signals.bars import Bars, bars_for, kin_usd_for
+from alerts.signals.bars import SHARE, Bars, bars_for, kin_usd_for
 from alerts.signals.causes import Amounts, Scope, contributors_to, scope_around
 from alerts.signals.cold import raised
 from alerts.signals.episode import Episode, Followed, Known, Whose, keys_of, whose_is, window_start
@@ -25,6 +25,7 @@ from alerts.signals.fold import Odd
 from alerts.signals.kinds import PRICE
 from alerts.signals.leaves import DIMENSIONS, Leaf, Leaves
 from alerts.signals.tuning import Tuning, least_usd_for, times_for
+from alerts.young import times_while_young
 
 CALM = 60
 """Minutes without anything odd in the window that it was first seen in, or a shorter one, until it is resolved."""
@@ -89,7 +90,7 @@ class Episodes:
                 episode = _begin(found, history, self._least_usd)
                 if self._is_one_scope(found, episode, history):
                     continue
-                if self._is_too_little(episode) or self._is_unheard(found):
+                if self._is_too_little(episode) or self._is_unheard(found, history):
                     continue
                 self._open.setdefault(found.whose, []).append(episode)
                 opened.append(episode)
@@ -156,17 +157,22 @@ class Episodes:
         least = least_usd_for(self._tunings, episode.leaves[0])
         return episode.excess_usd < max(self._least_share * episode.expected_usd, least)
 
-    def _is_unheard(self, found: _Found) -> bool:
+    def _is_unheard(self, found: _Found, history: Known) -> bool:
         """Whether it is not odd enough for who has heard much lately, or said so; else it is counted as heard."""
         if found.times <= times_for(self._tunings, found.leaf, found.odd.minute):
             return True
         if found.odd.signal == PRICE:
             return False
         weary = self._weariness(found.whose, found.odd.minute)
-        if found.times <= 1 + WEARY * weary:
+        if found.times <= max(1 + WEARY * weary, self._times_while_young(found.odd.minute, history)):
             return True
         self._weary[found.whose] = (weary + 1, found.odd.minute)
         return False
+
+    def _times_while_young(self, minute: int, history: Known) -> float:
+        heard = sum(self._weariness(whose, minute) for whose in self._weary if whose[0] == "tenant")
+        budget = SHARE * self._budget
+        return times_while_young(heard, budget=budget, tenants=len(history.leaves.tenants), days=history.days)
 
     def _weariness(self, whose: Whose, minute: int) -> float:
         weary, since = self._weary.get(whose, (0.0, minute))

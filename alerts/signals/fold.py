@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from alerts.signals.arrays import Bools, Floats, Numbers, summed
-from alerts.signals.cold import NEVER, cold_edge
+from alerts.signals.cold import NEVER, cold_edge, common_rise, young_edge
 from alerts.signals.envelope import LEAST_DAYS, Envelope
 from alerts.signals.kinds import CALLS, FLOORS, PRICE, SPEND, TOKENS
 from alerts.signals.leaves import Leaves
@@ -21,6 +21,7 @@ from alerts.signals.per_call import HOURS, PerCall
 from alerts.signals.unit_prices import MILLION, UnitPrices
 from alerts.signals.usual import Usual
 from alerts.signals.windows import MINUTES, QUARTER
+from alerts.young import KNOWN_DAYS
 
 HOUR = 60
 DAY_HOURS = 24
@@ -174,9 +175,8 @@ class Fold:
     def _look(self, minute: int, hour: int) -> Iterator[Odd]:
         leaves = self.leaves
         more = [summed(one, leaves.parent, len(leaves.parents))[leaves.parent] for one in self._usual.beyond()]
-        cold = self.days < LEAST_DAYS
         for signal, envelope, worth in ((SPEND, self._spend, 1.0), (CALLS, self._calls, self._cost.usual)):
-            edge = cold_edge(envelope.edge, minute - self._began, leaves) if cold else envelope.edge
+            edge = self._edge(envelope, minute)
             scores = envelope.scores(edge, self.days)
             beyond = np.where(np.isfinite(edge), envelope.windows.sums - edge, 0) * worth
             for place, window in enumerate(MINUTES):
@@ -191,6 +191,16 @@ class Fold:
             rates = self._input_rates()
             for window, score, tokens in zip(HOURS, *self._input.look(hour), strict=True):
                 yield from self._odd(minute, TOKENS, window, score, tokens * rates)
+
+    def _edge(self, envelope: Envelope, minute: int) -> Floats:
+        """(windows, leaves) from which on windows are odd."""
+        if self.days >= KNOWN_DAYS or not self.leaves.keys:
+            return envelope.edge
+        if self.days < LEAST_DAYS:
+            edge = cold_edge(envelope.edge, minute - self._began, self.leaves)
+        else:
+            edge = young_edge(envelope.edge, self.leaves)
+        return edge * common_rise(envelope.windows.sums, edge, self.leaves)
 
     def _odd(self, minute: int, signal: str, window: int, score: Floats, excess: Floats) -> Iterator[Odd]:
         series = np.flatnonzero((score > FLOORS[signal, window]) & (excess > LEAST_USD))

@@ -36,18 +36,21 @@ Key = TypeVar("Key", bound=Hashable)
 class Leaves:
     """``keys`` by number, and what each belongs to; ``account_keys`` and ``model_keys`` likewise of those.
 
-    ``parent use account model``: (leaves,) numbers of tenant and feature; with model; of tenant and model; of model.
-    ``parents uses accounts models``: numbers by what they are of. ``model_of_account``: (accounts,) numbers of models.
+    ``tenant parent use account model``: (leaves,) numbers of tenant; with feature; with model too; of tenant and model;
+    of model. ``tenants parents uses accounts models``: numbers by what they are of. ``model_of_account``: (accounts,)
+    numbers of models.
     """
 
     def __init__(self) -> None:
         self.keys: list[Leaf] = []
         self.account_keys: list[Leaf] = []
         self.model_keys: list[Model] = []
+        self.tenants: dict[str | None, int] = {}
         self.parents: dict[tuple[str | None, str | None], int] = {}
         self.uses: dict[tuple[str | None, str | None, str | None], int] = {}
         self.accounts: dict[tuple[str | None, Model], int] = {}
         self.models: dict[Model, int] = {}
+        self.tenant: Numbers = np.zeros(0, np.int64)
         self.parent: Numbers = np.zeros(0, np.int64)
         self.use: Numbers = np.zeros(0, np.int64)
         self.account: Numbers = np.zeros(0, np.int64)
@@ -62,6 +65,7 @@ class Leaves:
         if new:
             self.keys += new
             models = [Model(leaf.model, leaf.provider) for leaf in new]
+            self.tenant = _longer(self.tenant, [_number(self.tenants, leaf.tenant) for leaf in new])
             self.parent = _longer(self.parent, [_number(self.parents, leaf[:2]) for leaf in new])
             self.use = _longer(self.use, [_number(self.uses, leaf[:3]) for leaf in new])
             self.model = _longer(self.model, [_number(self.models, model) for model in models])

@@ -75,7 +75,7 @@ def main() -> None:
 
 def troubles_of(world: World, budget: float) -> list[Trouble]:
     """What would be told, in order."""
-    body, troubles = Body(bar_for(budget)), Troubles(all=[])
+    body, troubles = Body(budget), Troubles(all=[])
     told: list[Trouble] = []
     for blocks in days_of(world, body):
         before = len(troubles.all)

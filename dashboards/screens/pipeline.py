@@ -13,6 +13,7 @@ from functools import partial
 
 import streamlit as st
 
+from alerts.health.words import amount
 from dashboards import figures, sentences
 from dashboards.answers import Answers, Source
 from dashboards.controls import Time
@@ -22,6 +23,7 @@ from dashboards.listing import draw_table
 from dashboards.period import Period
 from dashboards.view import View
 
+SCOPE_ORDER = ("tenant", "feature", "provider", "model", "principal")
 WAITING = """<div class="sl-empty"><h2>No worker has committed anything yet</h2>
 <p>The lake is there. Start a worker on it, and send spans; this page fills by itself:</p>
 <p><code>spanledger worker</code></p></div>"""
@@ -98,18 +100,18 @@ def _second_line(answers: Answers, now: datetime) -> str:
 def _draw_incidents(rows: Sequence[Row], now: datetime, zone: tzinfo) -> None:
     draw_table(
         "Open incidents",
-        [{**row, "scope": _scope(row), "cause": _cause(row)} for row in rows],
+        [{**row, **_amounts(row), "scope": _scope(row), "cause": _cause(row)} for row in rows],
         [
             Column(name="scope", title="Whose it is, or budget"),
             Column(name="opened_at", title="Since", shown=partial(figures.moment, now=now, zone=zone)),
-            Column(name="observed_usd", title="Observed", shown=figures.usd),
-            Column(name="expected_usd", title="Expected", shown=figures.usd),
+            Column(name="observed", title="Observed", shown=_as_is),
+            Column(name="expected", title="Expected", shown=_as_is),
             Column(name="excess_usd", title="Excess", shown=figures.usd),
             Column(name="excess_usd_per_hour", title="Excess per hour", shown=figures.usd),
             Column(name="cause", title="Most of it from"),
         ],
         name="open-incidents",
-        note="Spend far above what is usual or planned, worst first",
+        note="Spend far above what is usual or planned, worst first; then calls that fail or are slow",
         none="None is open.",
     )
 
@@ -118,7 +120,21 @@ def _scope(row: Row) -> str:
     if row["budget"] is not None:
         return f"Budget {row['budget']}"
     named = row["scoped_by"] or ("tenant", "feature")
-    return " · ".join(row[name] or UNATTRIBUTED for name in named if name != "provider")
+    return " · ".join(row[name] or UNATTRIBUTED for name in SCOPE_ORDER if name in named)
+
+
+def _amounts(row: Row) -> dict[str, figures.Figure]:
+    """What was observed and expected: USD, or of health shares, times and calls."""
+    if row["measured"] is None:
+        return {name: figures.usd(row[f"{name}_usd"]) for name in ("observed", "expected")}
+    return {
+        name: figures.Figure(text=amount(row["signal"], value), exact=f"{value:g}")
+        for name, value in (("observed", row["measured"]), ("expected", row["usual"]))
+    }
+
+
+def _as_is(figure: figures.Figure) -> figures.Figure:
+    return figure
 
 
 def _cause(row: Row) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pytest
 
 from alerts.evidence import Evidence, account_for, look_at
 from alerts.incidents import Scope
-from alerts.ledger import Ledger, MemoryLedger
+from alerts.ledger import Ledger, MemoryLedger, by_minute
 from alerts.minutes import to_time
 from tests.alerts.ledgers import Bench, lake_bench
 from tests.alerts.workload import DAY, FIRST, Spent, usage_table
@@ -43,7 +44,11 @@ def span(number: int, at: datetime, usd: str | None = "1", **more: object) -> di
 
 def account(ledger: Ledger, scope: Scope = CHAT, minutes: int = 15) -> dict[str, list[object]]:
     evidence = Evidence(
-        usage=ledger.usage_of, dearest=ledger.dearest, deploys=ledger.deploys, watermark=to_time(START + minutes)
+        usage=ledger.usage_of,
+        dearest=ledger.dearest,
+        deploys=ledger.deploys,
+        by_minute=partial(by_minute, ledger),
+        watermark=to_time(START + minutes),
     )
     window = look_at(scope, to_time(START), to_time(START + minutes), evidence)
     return dict(account_for(window, Decimal(0), None, evidence))
@@ -127,6 +132,19 @@ def test_samples_are_the_dearest_calls_of_the_scope_each_of_another_trace():
     found = account(ledger_of(usage(*OLD), spans=spans))["samples"]
 
     assert [(one.trace_id, one.cost_usd) for one in found] == [(f"{n:032x}", Decimal(n)) for n in (5, 4, 3)]
+
+
+def test_samples_are_of_who_causes_it_and_of_when_it_had_begun():
+    """Dear calls came before the loop, and beside it from another key."""
+    loop, before = to_time(START + 11), to_time(START + 3)
+    spent = [Spent(minute=START + at, usd=1, principal="key-1") for at in range(15)]
+    spent += [Spent(minute=START + at, usd=20, principal="key-7") for at in range(10, 15)]
+    spans = [span(1, before, "15", principal="key-7"), span(2, loop, "16", principal="key-1"),
+             span(3, loop, "2", principal="key-7")]  # fmt: skip
+
+    there = ledger_of(usage(*OLD, *spent), spans=spans)
+
+    assert [one.trace_id for one in account(there)["samples"]] == [f"{3:032x}"]
 
 
 def test_contributors_name_prompt_version_and_route_where_there_are_any():

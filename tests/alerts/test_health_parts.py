@@ -18,6 +18,7 @@ from alerts.health.speeds import STEP, Speeds, quantile_ms
 from alerts.health.table import CALLS, CHECKS, FAMILIES, SIGNALS
 from alerts.health.tails import score_of
 from alerts.health.troubles import Trouble, Troubles
+from alerts.health.vitals import Body, follow
 from alerts.health.words import duration, percent, whose
 from alerts.ledger import HEALTH
 from tests.alerts.calls import CHAT, minute_rows
@@ -218,3 +219,34 @@ def test_a_wider_trouble_begins_where_a_narrower_one_is_over():
 
     assert begun is not None
     assert (begun.scope, over.resolved) == ({"provider": "openai"}, FIRST + 1)
+
+
+def test_the_first_nights_of_a_job_are_no_incident_and_what_is_none_is():
+    """Each night a job asks without a cache for half an hour; on the third afternoon another feature loses its own."""
+    rng = np.random.default_rng(8)
+    mail = ("beta", "mail", "google", "flash")
+    rows = []
+    for at in range(600, 600 + 4 * 1440):
+        of_job = 24 if 120 <= at % 1440 < 150 else 0
+        cached = 0.6 if at < 3 * 1440 + 800 else 0.05
+        rows.append(minute_rows(FIRST + at, {"prompted": 16 + of_job, "cached": float(rng.binomial(16, 0.6))}))
+        rows.append(minute_rows(FIRST + at, {"prompted": 16, "cached": float(rng.binomial(16, cached))}, mail))
+    body = Body(0.5)
+    troubles = Troubles(all=[])
+    for blocks in body.blocks(table(*rows), FIRST + 600, FIRST + 600 + 4 * 1440, 5):
+        follow(body, troubles, blocks, {"": 10})
+
+    (found,) = troubles.all
+    assert (found.signal, found.scope["model"]) == ("cache_share", "flash")
+    assert 0 <= found.opened - FIRST - 3 * 1440 - 800 <= 15
+
+
+def test_while_young_the_next_must_be_odder_by_what_was_told():
+    rows = [minute_rows(FIRST + at, {"calls": 9}) for at in range(20)]
+    body = Body(0.5)
+    for blocks in body.blocks(table(*rows), FIRST, FIRST + 20, 5):
+        body.step(blocks)
+    told = [Trouble("errors_quota", {"tenant": "acme"}, FIRST + at, FIRST + at) for at in (-9, 1, 2)]
+
+    assert body.times_while_young(Troubles(all=told)) == 3  # one is allowed; the oldest is of another lake
+    assert body.times_while_young(Troubles(all=[])) == 1

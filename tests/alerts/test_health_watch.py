@@ -14,6 +14,7 @@ import pytest
 
 from alerts.calendar import Event as Announced
 from alerts.channels import MemoryChannel
+from alerts.events import Signature
 from alerts.health.drafts import LEFT
 from alerts.health.table import SILENCE
 from alerts.health.watch import Watch
@@ -29,7 +30,6 @@ from alerts.incidents import (
     incidents_of,
     to_table,
 )
-from alerts.judge import Signature
 from alerts.ledger import MemoryLedger, Total
 from alerts.lookout import Lookout, StepReport
 from alerts.minutes import to_time
@@ -162,7 +162,7 @@ def test_what_opens_as_a_warning_escalates_once_when_half_of_all_calls_fail():
 
 def test_what_is_silenced_does_not_escalate():
     ledger = ledger_of(day(), burst(3, 0.3, OVERLOADED), burst(15, 1.0, OVERLOADED, start=LIVE + 3))
-    one = Watch(AlertSettings(), ledger, ())
+    one = Watch(AlertSettings(), ledger)
     sign = Signature(actor="me", recorded_at=to_time(LIVE + 3), critical_usd=1)
     (opened, *_) = one.draft(to_time(LIVE + 3), to_time(LIVE + 3), {}, sign)
     known = incidents_of([opened])
@@ -309,32 +309,32 @@ def test_who_says_nothing_for_two_days_has_left_and_every_worker_comes_to_that()
         signature = Signature(actor="me", recorded_at=to_time(minute), critical_usd=1)
         return one.draft(to_time(minute), to_time(minute), incidents_of(told), signature)
 
-    old = Watch(AlertSettings(), ledger, ())
+    old = Watch(AlertSettings(), ledger)
     opened = draft(old, LIVE + 30, [])
     still = draft(old, LIVE + 2 * DAY - 60, opened)
-    by_old, by_new = (draft(one, LIVE + 2 * DAY + 50, opened) for one in (old, Watch(AlertSettings(), ledger, ())))
+    by_old, by_new = (draft(one, LIVE + 2 * DAY + 50, opened) for one in (old, Watch(AlertSettings(), ledger)))
 
     assert [event.signal for event in opened] == [SILENCE]
     assert still == []
     assert [(event.event, event.note) for event in by_old] == [(RESOLVED, LEFT)]
     assert by_new == by_old
-    for one in (old, Watch(AlertSettings(), ledger, ())):
+    for one in (old, Watch(AlertSettings(), ledger)):
         assert draft(one, LIVE + 2 * DAY + 55, [*opened, *by_old]) == []
 
 
 def test_what_was_announced_opens_nothing():
     ledger = ledger_of(day(), burst(10))
     announced = Announced(kind="launch", starts_at=to_time(LIVE), ends_at=to_time(LIVE + 60), values={"tenant": "acme"})
-    one = Watch(AlertSettings(), ledger, (announced,))
+    one = Watch(AlertSettings(), ledger)
     signature = Signature(actor="me", recorded_at=to_time(LIVE + 9), critical_usd=1)
 
-    assert one.draft(to_time(LIVE + 9), to_time(LIVE + 9), {}, signature) == []
-    assert Watch(AlertSettings(), ledger, ()).draft(to_time(LIVE + 9), to_time(LIVE + 9), {}, signature)
+    assert one.draft(to_time(LIVE + 9), to_time(LIVE + 9), {}, signature, calendar=(announced,)) == []
+    assert Watch(AlertSettings(), ledger).draft(to_time(LIVE + 9), to_time(LIVE + 9), {}, signature)
 
 
 def test_what_people_expect_of_a_signal_must_be_odder_the_next_time():
     ledger = ledger_of(day(), burst(3, 0.31))
-    one = Watch(AlertSettings(), ledger, ())
+    one = Watch(AlertSettings(), ledger)
     signature = Signature(actor="me", recorded_at=to_time(LIVE + 3), critical_usd=1)
     (opened, *_) = one.draft(to_time(LIVE + 3), to_time(LIVE + 3), {}, signature)
     ledger.incident_rows = to_table(

@@ -14,10 +14,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.channels import Channel, MemoryChannel
-from alerts.incidents import ESCALATED, NOTIFIED, OPENED, RESOLVED, TOLD, UPDATED, from_table
+from alerts.incidents import (
+    ACKNOWLEDGED,
+    ESCALATED,
+    NOTIFIED,
+    OPENED,
+    RESOLVED,
+    SILENCED,
+    TOLD,
+    UPDATED,
+    from_table,
+)
+from alerts.journal import Journal
 from alerts.ledger import MemoryLedger
 from alerts.lookout import Lookout, StepReport
 from alerts.outbox import HOLD
+from alerts.people import say
 from alerts.routing.routes import Route, Subscription, to_all
 from alerts.settings import AlertSettings
 from tests.alerts.workload import DAY, FIRST, START, Spent, diurnal, spend_of, usage_of, usage_table
@@ -129,7 +141,7 @@ def test_it_says_who_what_and_why_in_money() -> None:
 
 
 def test_a_warning_that_becomes_critical_escalates_once_and_stays_critical_to_its_end() -> None:
-    ledger, everybody, oncall = ledger_of(hours(), spike(LIVE_MINUTE, 3)), MemoryChannel(), MemoryChannel("oncall")
+    ledger, everybody, oncall = ledger_of(hours(), spike(LIVE_MINUTE, 2)), MemoryChannel(), MemoryChannel("oncall")
     critical = Subscription(channel=oncall, route=Route(severities=frozenset({"critical"})))
     one = Lookout(SETTINGS, ledger, (*to_all(everybody), critical))
 
@@ -148,7 +160,7 @@ def test_a_warning_that_becomes_critical_escalates_once_and_stays_critical_to_it
 
 
 def test_what_was_new_when_it_opened_is_told_of_its_escalation_too() -> None:
-    ledger, channel = ledger_of(hours(), spike(LIVE_MINUTE, 3)), MemoryChannel()
+    ledger, channel = ledger_of(hours(), spike(LIVE_MINUTE, 2)), MemoryChannel()
     one = lookout(ledger, channel)
 
     watch(one, LIVE + 20 * SECOND, 1)
@@ -359,3 +371,46 @@ def test_neither_the_order_of_rows_nor_the_cut_of_flushes_changes_what_is_told(s
     ]
     assert events[0] == events[1]
     assert len(events[0]) == 2
+
+
+def said(ledger: MemoryLedger, kind: str, at: datetime, **more: datetime) -> None:
+    """Somebody says something of the only incident."""
+    journal = Journal(ledger)
+    journal.refresh()
+    (incident,) = journal.incidents.values()
+    assert journal.commit([say(incident, kind, who="ada", now=at, **more)])
+
+
+@pytest.mark.parametrize("kind", [ACKNOWLEDGED, SILENCED])
+def test_who_has_it_or_silenced_it_is_not_told_that_it_goes_on_after_its_end(kind: str) -> None:
+    ledger, channel = ledger_of(hours(), spike(LIVE_MINUTE, 3)), MemoryChannel()
+    one = Lookout(AlertSettings(min_excess_usd=1), ledger, to_all(channel))
+    one.step(LIVE + 30 * SECOND, wait_s=WAIT_S)
+    until = LIVE + 120 * MINUTE
+    said(ledger, kind, LIVE + MINUTE, **({"until": until} if kind == SILENCED else {}))
+    reports = [one.step(LIVE + 22 * MINUTE, wait_s=WAIT_S)]
+
+    ledger.add_usage(spike(LIVE_MINUTE + 40, 3))
+    reports += [one.step(LIVE + (40.5 + after) * MINUTE, wait_s=WAIT_S) for after in (0, 1, 2)]
+
+    assert told(reports) == [RESOLVED, UPDATED]
+    assert one.step(LIVE + 44 * MINUTE, wait_s=WAIT_S).outbox == 0
+    assert [event.event for event in channel.events] == [OPENED, RESOLVED]
+    over = [one.step(LIVE + minutes * MINUTE, wait_s=WAIT_S) for minutes in (80, 81)]
+    assert told(over) == [RESOLVED]
+    assert [event.event for event in channel.events] == [OPENED, RESOLVED]
+
+
+def test_when_the_silence_ends_it_is_told_that_it_still_goes_on() -> None:
+    ledger, channel = ledger_of(hours(), spike(LIVE_MINUTE, 3)), MemoryChannel()
+    one = Lookout(AlertSettings(min_excess_usd=1), ledger, to_all(channel))
+    one.step(LIVE + 30 * SECOND, wait_s=WAIT_S)
+    said(ledger, SILENCED, LIVE + MINUTE, until=LIVE + 42 * MINUTE)
+    one.step(LIVE + 22 * MINUTE, wait_s=WAIT_S)
+    ledger.add_usage(spike(LIVE_MINUTE + 40, 3))
+    one.step(LIVE + 40.5 * MINUTE, wait_s=WAIT_S)
+
+    reports = [one.step(LIVE + minutes * MINUTE, wait_s=WAIT_S) for minutes in (42.5, 43.5, 44.5)]
+
+    assert told(reports) == [UPDATED]
+    assert [event.event for event in channel.events] == [OPENED, RESOLVED, UPDATED]

@@ -8,9 +8,9 @@ from decimal import Decimal
 
 from alerts.budgets import OVERRUN
 from alerts.calendar import Event as Announced
+from alerts.events import Signature
 from alerts.health.newcomers import NEWCOMER, draft_newcomer_events, find_newcomers
 from alerts.incidents import OPENED, RESOLVED, Incident, incidents_of
-from alerts.judge import Signature
 from alerts.ledger import MemoryLedger
 from alerts.minutes import to_time
 from tests.alerts.test_budgets import Watch, standing
@@ -100,3 +100,21 @@ def test_a_forecast_beyond_the_amount_is_told_until_it_is_exceeded():
     assert opened.summary == (
         "budget chat (owner ann): the forecast is $900 by the end of the month, of $720; 42 % used"
     )
+
+
+def test_keys_that_were_changed_on_one_day_are_one_incident():
+    def new(count: int):
+        spent = [Spent(minute=TODAY, usd=30, principal=f"new-{number}") for number in range(count)]
+        return find_newcomers(days(*spent), to_time(TODAY).date(), 25)
+
+    (opened,) = draft_newcomer_events(new(40), {}, (), sign())
+    assert (opened.scope.as_dict(), opened.affected, opened.observed_usd) == ({"tenant": "acme"}, 40, 1200)
+    assert opened.summary == "acme: 40 new principals, first seen on 2026-03-12, have spent $1,200"
+    assert draft_newcomer_events(new(60), incidents_of([opened]), (), sign(TODAY + 90)) == []
+
+    (alone,) = draft_newcomer_events(new(1), {}, (), sign())
+    (more,) = draft_newcomer_events(new(3), incidents_of([alone]), (), sign(TODAY + 90))
+    assert (more.event, more.incident_id, more.affected) == ("updated", alone.incident_id, 3)
+    assert draft_newcomer_events(new(5), incidents_of([alone, more]), (), sign(TODAY + 99)) == []
+    (over,) = draft_newcomer_events([], incidents_of([alone, more]), (), sign(TODAY + 2 * DAY + 60))
+    assert over.event == RESOLVED

@@ -14,6 +14,7 @@ import pytest
 
 from alerts.channels import Alertmanager
 from alerts.errors import ChannelDown
+from alerts.health.troubles import Troubles
 from alerts.incidents import OPENED, RESOLVED
 from alerts.lookout import Lookout
 from alerts.minutes import to_minute
@@ -78,6 +79,27 @@ def test_a_silence_of_spend_leaves_health_and_the_reverse(alert: str, signal: st
 
     assert found is not None
     assert found.explains(NOW, {**LEAF, "signal": signal}) == holds
+
+
+def test_what_was_odd_in_the_hour_before_a_silence_is_not_told_any_more() -> None:
+    found = read_silence(silence(matcher("tenant", "acme"), start=NOW))
+
+    assert found is not None
+    assert found.explains(NOW - 5 * MINUTE, LEAF)
+    assert not found.explains(NOW - 61 * MINUTE, LEAF)
+
+
+def test_health_has_no_principal_so_who_silences_a_key_silences_none_of_it() -> None:
+    keys = [read_silence(silence(matcher("tenant", "acme"), matcher("principal", ".+", regex=True)))]
+    others = [read_silence(silence(matcher("tenant", "acme"), matcher("principal", "key-7", equal=False)))]
+    leaf, minute = ("acme", "search", "openai", "gpt-4o"), to_minute(NOW)
+
+    begun = [
+        Troubles(all=[], calendar=[one for one in said if one]).take("pii", {"tenant": "acme"}, leaf, minute)
+        for said in (keys, others)
+    ]
+
+    assert [one is not None for one in begun] == [True, False]
 
 
 @pytest.mark.parametrize(

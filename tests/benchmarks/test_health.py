@@ -28,7 +28,7 @@ def test_a_world_is_the_same_for_the_same_seed_and_others_are_not(world: World):
 
 
 def test_minutes_hold_calls_and_what_is_wrong_with_some(world: World):
-    body = Body(8.0)
+    body = Body(0.5)
 
     blocks = list(islice(days_of(world, body), 600))
 

@@ -109,8 +109,17 @@ def make_ledger(directory: Path) -> LakeSettings:
             },
         )
     )
-    lake.append_once("incidents", rows("incidents", incident(now)), "alerts", 0)
+    lake.append_once("incidents", rows("incidents", incident(now), outage(now)), "alerts", 0)
     return settings(directory)
+
+
+def outage(now: datetime) -> dict[str, object]:
+    """One event: calls of all tenants to a provider's model fail."""
+    more = {"event_id": "e2", "incident_id": "i2", "tenant": None, "feature": None, "provider": "anthropic"}
+    health = {"signal": "errors_provider", "measured": 0.31, "usual": 0.004, "affected": 120}
+    amounts = dict.fromkeys(("observed_usd", "expected_usd", "excess_usd", "excess_usd_per_hour"), Decimal(0))
+    scope = {"model": "opus", "scoped_by": ["provider", "model"], "contributors": []}
+    return {**incident(now), **more, **health, **amounts, **scope}
 
 
 def incident(now: datetime) -> dict[str, object]:

@@ -135,9 +135,11 @@ def test_a_choice_goes_into_the_address(reader: Reader, pages: Dashboard):
 
 def test_the_pipeline_page_answers_whether_it_is_healthy_and_how_fresh(pipeline: Page):
     expect(pipeline.locator(".sl-lead")).to_contain_text("Needs attention")
-    expect(pipeline.locator(".sl-lead")).to_contain_text("drops for 1 reason so far, 1 open incident")
+    expect(pipeline.locator(".sl-lead")).to_contain_text("drops for 1 reason so far, 2 open incidents")
     expect(pipeline.get_by_role("table", name="Open incidents")).to_contain_text("globex · chat")
     expect(pipeline.get_by_role("table", name="Open incidents")).to_contain_text("model gpt-4o")
+    expect(pipeline.get_by_role("table", name="Open incidents")).to_contain_text("anthropic · opus")
+    expect(pipeline.get_by_role("table", name="Open incidents")).to_contain_text("31 %")
     expect(pipeline.get_by_role("table", name="Partitions").locator("tbody tr")).to_have_count(1)
     expect(pipeline.get_by_role("table", name="Dead letters and other drops")).to_contain_text("bad_payload")
     expect(pipeline.get_by_role("table", name="Calls without a price")).to_contain_text("in-house-7b")

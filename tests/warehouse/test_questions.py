@@ -396,6 +396,14 @@ def test_incidents_stand_as_their_last_event_left_them_the_worst_open_one_first(
     assert pick(ask("status"), "open_incidents") == [(2,)]
 
 
+def test_incidents_of_health_name_the_provider_and_what_was_measured(holding: Holding):
+    health = {"tenant": None, "provider": "openai", "measured": 0.31, "usual": 0.004, "affected": 120}
+
+    ask = holding(incidents=[event("h", 0, "opened", excess_usd=Decimal(0), **health)])
+
+    assert pick(ask("incidents"), "provider", "measured", "usual", "affected") == [("openai", 0.31, 0.004, 120)]
+
+
 def test_incident_events_are_all_events_in_order(holding: Holding):
     ask = holding(incidents=list(reversed(LIVES)))
 

@@ -15,6 +15,9 @@
 -- gives factors: what the excess is made of: volume, retries, tokens per call, mix, cache and prices; excess_usd adds up to it
 -- gives changes: values that were never seen in the week before, and since when
 -- gives samples: the most expensive calls as it opened, each of another trace
+-- gives measured: of signals of health, whose amounts are 0: the share or time (ms) that was odd; of silence 0
+-- gives usual: what it usually is; of silence the calls that are missing
+-- gives affected: calls or checks that were so
 -- table state, severity, tenant, feature, opened_at, resolved_at, observed_usd, expected_usd, excess_usd, summary
 WITH told AS (
     SELECT * FROM incidents WHERE event IN ('opened', 'updated', 'escalated', 'resolved')
@@ -52,12 +55,12 @@ notices AS (
 SELECT
     l.incident_id,
     if(l.event = 'resolved', 'resolved', 'open') AS state,
-    l.severity, l.signal, l.tenant, l.feature, l.model, l.principal, l.scoped_by, l.budget,
+    l.severity, l.signal, l.tenant, l.feature, l.provider, l.model, l.principal, l.scoped_by, l.budget,
     v.opened_at_ AS opened_at, if(l.event = 'resolved', v.resolved_at, NULL) AS resolved_at, l.recorded_at AS last_event_at, l.event AS last_event,
     l.window_start, l.window_end,
     l.observed_usd, l.expected_usd, l.excess_usd, l.excess_usd_per_hour,
     v.updates, coalesce(n.notified, []) AS notified, s.acknowledged_at, s.silenced_until, s.feedback, l.contributors, l.summary,
-    v.escalated_at, l.factors, l.changes, l.samples
+    v.escalated_at, l.factors, l.changes, l.samples, l.measured, l.usual, l.affected
 FROM last_ AS l
 JOIN lives AS v USING (incident_id)
 LEFT JOIN notices AS n USING (incident_id)
