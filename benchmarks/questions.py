@@ -5,9 +5,9 @@
 
 The rows of ``usage`` (and of ``safety``) are made here and not by the engine, in the real schema and through the real
 writer: every minute has a row for each series (tenant, feature, model), whose calls fall into as many buckets of its
-histograms. Then the lake is looked after as a worker does (files merged, sums made). Questions are asked as the pages ask
-them, with the default memory and threads, each of a new snapshot;
-medians of ``--rounds``. Questions that read ``spans`` are not here.
+histograms. Then the lake is looked after as a worker does (files merged, sums made). Questions are asked as the pages
+ask them, with the default memory and threads, each of a new snapshot; medians of ``--rounds``. Those that read
+``spans`` are not here.
 """
 
 from __future__ import annotations
