@@ -4,6 +4,7 @@ AlertsError
 ├── BadCalendar   the file of announced events says what it may not
 ├── BadChannels   the file of channels says what it may not
 ├── BadUsage      a backtest was given usage that it cannot read
+├── NotWritten    the journal of incidents took nothing: others were quicker each time
 └── ChannelDown   a channel did not take a notification: it stays in the outbox and is tried again
     └── EventRefused   … and never will: it is given up
 """
@@ -27,6 +28,10 @@ class BadChannels(AlertsError):
 
 class BadUsage(AlertsError):
     """A file of usage is none, lacks a column, or has values that a column may not have."""
+
+
+class NotWritten(AlertsError):
+    """The journal of incidents could not be written."""
 
 
 class EventRefused(ChannelDown):

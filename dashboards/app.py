@@ -1,4 +1,4 @@
-"""The script that Streamlit runs: settings from its argument, one frame around two pages.
+"""The script that Streamlit runs: settings from its argument, one frame and one row of controls around all pages.
 
 ``python -m streamlit run dashboards/app.py -- HANDOVER``; ``spanledger dashboard`` does it.
 """
@@ -6,16 +6,20 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from dashboards.answers import Source
-from dashboards.controls import choose_time, keep_choice
+from dashboards.controls import choose, keep_choice
 from dashboards.frame import dress
 from dashboards.handover import read
-from dashboards.screens import pipeline, spend
+from dashboards.names import names_in
+from dashboards.screens import PAGES, Screen
+from dashboards.view import View
 
 
 @st.cache_resource(show_spinner=False)
@@ -30,15 +34,15 @@ def main(path: Path) -> None:
     source = open_source(path)
     dress()
     page = st.navigation(
-        [
-            st.Page(lambda: spend.show(source, time), title="Spend", url_path="spend", default=True),
-            st.Page(lambda: pipeline.show(source, time), title="Pipeline", url_path="pipeline"),
-        ],
-        position="top",
+        {section: [_page(screen, lambda: (source, view)) for screen in screens] for section, screens in PAGES.items()}
     )
     keep_choice(page)
-    time = choose_time(datetime.now(UTC))
+    view = choose(datetime.now(UTC), lambda view: names_in(source, view))
     page.run()
+
+
+def _page(screen: Screen, arguments: Callable[[], tuple[Source, View]]) -> StreamlitPage:
+    return st.Page(lambda: screen.show(*arguments()), title=screen.title, url_path=screen.path, default=screen.first)
 
 
 main(Path(sys.argv[1]))

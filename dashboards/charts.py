@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -44,14 +44,7 @@ def over_time(
         "mark": {"type": "bar", "opacity": 0.92, "clip": True},
         "view": {"stroke": None},
         "encoding": {
-            "x": {
-                "field": "start",
-                "type": "temporal",
-                "timeUnit": TIME_UNITS[bucket],
-                "title": None,
-                "scale": {"type": "utc", "domain": _domain(bounds, bucket, zone)},
-                "axis": AXIS | {"format": TIME_FORMATS[bucket], "tickCount": 12, "labelOverlap": True, "grid": False},
-            },
+            "x": _times(bucket, bounds, zone, unit=True),
             "y": {
                 "field": "usd",
                 "type": "quantitative",
@@ -63,6 +56,101 @@ def over_time(
             "tooltip": [{"field": field, "title": title} for field, title in ({"value": dimension} | TOOLTIPS).items()],
         },
     }
+
+
+def lines(
+    rows: Sequence[Row], *, columns: Mapping[str, str], bucket: str, zone: ZoneInfo, bounds: tuple[datetime, datetime]
+) -> dict[str, Any]:
+    """A line for each of ``columns`` (milliseconds) under its name. Rows: ``bucket`` and the columns."""
+    points = [
+        {
+            "start": _clock(row["bucket"], zone),
+            "name": name,
+            "ms": row[column],
+            "told": figures.milliseconds(row[column]).text,
+            "when": f"{row['bucket'].astimezone(zone):%Y-%m-%d %H:%M}",
+        }
+        for row in rows
+        for column, name in columns.items()
+        if row[column] is not None
+    ]
+    return {
+        "data": {"values": points},
+        "height": HEIGHT_PX,
+        "mark": {"type": "line", "point": {"size": 18}, "clip": True, "strokeWidth": 1.8},
+        "view": {"stroke": None},
+        "encoding": {
+            "x": _times(bucket, bounds, zone),
+            "y": {
+                "field": "ms",
+                "type": "quantitative",
+                "title": "ms",
+                "axis": AXIS | {"format": ",.3~s", "tickCount": 4},
+            },
+            "color": _colours(list(columns.values())),
+            "tooltip": [
+                {"field": "name", "title": "of the calls"},
+                {"field": "when", "title": "from"},
+                {"field": "told", "title": "within"},
+            ],
+        },
+    }
+
+
+def counts(
+    rows: Sequence[Row],
+    *,
+    value: str,
+    name: str,
+    largest: Sequence[str],
+    bucket: str,
+    zone: ZoneInfo,
+    bounds: tuple[datetime, datetime],
+) -> dict[str, Any]:
+    """``value`` per bucket, stacked by ``name``, the ``largest`` in colours of their own. Rows: ``bucket`` and both."""
+    named = list(dict.fromkeys(largest))[: len(PALETTE)]
+    bars = [
+        {
+            "start": _clock(row["bucket"], zone),
+            "name": row[name] if row[name] in named else REST,
+            "said": row[name],
+            "count": row[value],
+            "when": f"{row['bucket'].astimezone(zone):%Y-%m-%d %H:%M}",
+        }
+        for row in rows
+    ]
+    return {
+        "data": {"values": bars},
+        "height": HEIGHT_PX,
+        "mark": {"type": "bar", "opacity": 0.92, "clip": True},
+        "view": {"stroke": None},
+        "encoding": {
+            "x": _times(bucket, bounds, zone, unit=True),
+            "y": {
+                "field": "count",
+                "type": "quantitative",
+                "title": f"{value} per {bucket}",
+                "axis": AXIS | {"tickCount": 4, "format": ",.3~s"},
+            },
+            "color": _colours([*named, *([REST] if len(set(largest)) > len(named) else [])]),
+            "tooltip": [
+                {"field": "said", "title": name},
+                {"field": "when", "title": "from"},
+                {"field": "count", "title": value},
+            ],
+        },
+    }
+
+
+def _times(bucket: str, bounds: tuple[datetime, datetime], zone: ZoneInfo, *, unit: bool = False) -> dict[str, Any]:
+    """The axis of time, from the first bar to the last; ``unit`` makes bars as wide as a bucket."""
+    return {
+        "field": "start",
+        "type": "temporal",
+        "title": None,
+        "scale": {"type": "utc", "domain": _domain(bounds, bucket, zone)},
+        "axis": AXIS | {"format": TIME_FORMATS[bucket], "tickCount": 12, "labelOverlap": True, "grid": False},
+    } | ({"timeUnit": TIME_UNITS[bucket]} if unit else {})
 
 
 def _colours(names: Sequence[str]) -> dict[str, Any]:

@@ -5,13 +5,12 @@ Any value is taken for a name, so a link to a tenant without spend shows no spen
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 from streamlit.navigation.page import StreamlitPage
 
 from dashboards.period import BETWEEN, NAMES
@@ -19,14 +18,6 @@ from dashboards.view import DIMENSIONS, View
 
 UTC_NAME = "UTC"
 KEPT = "kept choice"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Time:
-    """The controls that all pages share, as chosen; between them is room for those of one page."""
-
-    view: View
-    room: Sequence[DeltaGenerator]
 
 
 def keep_choice(page: StreamlitPage) -> None:
@@ -42,22 +33,21 @@ def keep_choice(page: StreamlitPage) -> None:
     st.session_state[KEPT] = page.url_path, {name: st.query_params.get_all(name) for name in st.query_params}
 
 
-def choose_time(now: datetime) -> Time:
-    """Draw the controls of period and time zone. Drawn outside of a page, they keep their values from page to page."""
+def choose(now: datetime, names: Callable[[View], Mapping[str, Sequence[str]]]) -> View:
+    """Draw the controls. Drawn outside of a page, they keep their values from page to page.
+
+    ``names`` gives the values of each dimension to choose from, in a period.
+    """
     left, *room, right = st.columns([1.1, 1.2, 1.2, 1.4, 1.1])
     with right:
         zone = _choose_zone()
     with left:
-        return Time(view=_choose_period(now, zone), room=room)
-
-
-def choose_names(time: Time, names: Mapping[str, Sequence[str]]) -> View:
-    """Draw a control for each dimension; ``names`` holds the values to choose from."""
-    chosen = {}
-    for dimension, column in zip(DIMENSIONS, time.room, strict=True):
+        view = _choose_period(now, zone)
+    offered, chosen = names(view), {}
+    for dimension, column in zip(DIMENSIONS, room, strict=True):
         with column:
-            chosen[dimension] = _choose_names(dimension, names[dimension])
-    return replace(time.view, chosen=chosen)
+            chosen[dimension] = _choose_names(dimension, offered[dimension])
+    return replace(view, chosen=chosen)
 
 
 def _choose_zone() -> ZoneInfo:

@@ -10,12 +10,22 @@ from pathlib import Path
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from dashboards.answers import Answers
 from dashboards.theme import STYLE
 from warehouse.errors import LakeMissing, WarehouseError
 
 MISSING = """<div class="sl-empty"><h2>There is no ledger here yet</h2>
 <p>{what}</p>
 <p>To see pages filled with made-up traffic: <code>spanledger demo</code>. This page fills by itself.</p></div>"""
+
+
+EMPTY_LEDGER = """<div class="sl-empty"><h2>Nothing has been billed yet</h2>
+<p>The ledger is there, but it holds no model call. Point an OpenTelemetry exporter at the gateway:</p>
+<p><code>OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318</code></p>
+<p>or send made-up traffic with <code>spanledger simulate</code>. This page fills by itself.</p></div>"""
+EMPTY_VIEW = """<div class="sl-empty"><h2>No calls in this view</h2>
+<p>There are calls in the ledger, but none that this period and these filters let through.</p>
+<p><a href="?period=All+time">Show everything</a></p></div>"""
 
 
 WORDMARK = Path(__file__).with_name("wordmark.svg")
@@ -27,6 +37,11 @@ def dress() -> None:
     st.set_page_config(page_icon=MARK, layout="wide")
     st.logo(WORDMARK, size="medium")
     st.html(STYLE)
+
+
+def nothing_yet(answers: Answers) -> str:
+    """What to do where the ledger holds no call at all; empty where it holds some."""
+    return "" if answers.ask("status")[0]["calls"] else EMPTY_LEDGER
 
 
 @contextmanager

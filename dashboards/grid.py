@@ -27,13 +27,15 @@ UNATTRIBUTED = "unattributed"
 class Column:
     """One column of a table: a measure where ``shown`` makes a Figure of its value, else a name.
 
-    ``link`` gives the address that a name leads to; ``bar`` draws a measure beside the largest of its column.
+    ``link`` gives the address that a value leads to, ``leads`` the one that a row leads to; ``bar`` draws a measure
+    beside the largest of its column.
     """
 
     name: str
     title: str
     shown: Callable[[Any], Figure] | None = None
     link: Callable[[Any], str] | None = None
+    leads: Callable[[Row], str] | None = None
     bar: bool = False
     unknown: str = UNATTRIBUTED
 
@@ -42,9 +44,7 @@ def table_html(rows: Sequence[Row], columns: Sequence[Column], *, label: str, sh
     """The first ``shown`` rows as an HTML table; below it how many more the export holds."""
     head = "".join(f'<th scope="col"{_numeric(column)}>{escape(column.title)}</th>' for column in columns)
     largest = {column.name: max((row[column.name] or 0 for row in rows), default=0) for column in columns if column.bar}
-    body = "".join(
-        f"<tr>{''.join(_cell(row[column.name], column, largest) for column in columns)}</tr>" for row in rows[:shown]
-    )
+    body = "".join(f"<tr>{''.join(_cell(row, column, largest) for column in columns)}</tr>" for row in rows[:shown])
     more = f'<p class="sl-note">{len(rows) - shown:,} more in the export</p>' if len(rows) > shown else ""
     return (
         f'<div class="sl-scroll"><table class="sl-grid" aria-label="{escape(label)}">'
@@ -70,12 +70,18 @@ def _numeric(column: Column) -> str:
     return ' class="n"' if column.shown else ""
 
 
-def _cell(value: Any, column: Column, largest: Mapping[str, Any]) -> str:
+def _cell(row: Row, column: Column, largest: Mapping[str, Any]) -> str:
+    value = row[column.name]
     if column.shown:
         bar = _bar(value, largest[column.name]) if column.bar else ""
-        return f'<td class="n">{figure_html(column.shown(value))}{bar}</td>'
+        return f'<td class="n">{_linked(figure_html(column.shown(value)), row, column)}{bar}</td>'
     text = f'<span class="sl-none">{escape(column.unknown)}</span>' if value is None else escape(str(value))
-    return f'<td><a href="{escape(column.link(value))}">{text}</a></td>' if column.link else f"<td>{text}</td>"
+    return f"<td>{_linked(text, row, column)}</td>"
+
+
+def _linked(html: str, row: Row, column: Column) -> str:
+    address = column.link(row[column.name]) if column.link else column.leads(row) if column.leads else ""
+    return f'<a href="{escape(address)}">{html}</a>' if address else html
 
 
 def _bar(value: Any, largest: Any) -> str:

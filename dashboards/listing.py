@@ -9,19 +9,26 @@ from html import escape
 import streamlit as st
 
 from dashboards.frame import part
-from dashboards.grid import Column, Row, csv_text, table_html
+from dashboards.grid import ROWS_SHOWN, Column, Row, csv_text, table_html
 
 
 def draw_table(
-    title: str, rows: Sequence[Row], columns: Sequence[Column], *, name: str, note: str = "", none: str = ""
+    title: str,
+    rows: Sequence[Row],
+    columns: Sequence[Column],
+    *,
+    name: str,
+    note: str = "",
+    none: str = "",
+    shown: int = ROWS_SHOWN,
 ) -> None:
     """Draw ``rows``, or the line ``none`` where there are none; ``name`` is that of the file of the export."""
     with part(title, note):
-        _draw_export(rows, name)
-    st.html(table_html(rows, columns, label=title) if rows else f'<p class="sl-sub">{escape(none)}</p>')
+        draw_export(rows, name)
+    st.html(table_html(rows, columns, label=title, shown=shown) if rows else f'<p class="sl-sub">{escape(none)}</p>')
 
 
-def _draw_export(rows: Sequence[Row], name: str) -> None:
+def draw_export(rows: Sequence[Row], name: str) -> None:
     """A button that hands over all rows and all columns, exactly; the file is made when it is clicked."""
     st.download_button(
         "CSV",

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from decimal import Decimal
 from html import escape
 
 from dashboards import figures
@@ -53,6 +54,89 @@ def spend(total: Row, *, phrase: str, tenants: int, freshness: Freshness) -> str
         freshness.words(),
     ]
     return _lead(", ".join(parts))
+
+
+def latency(total: Row, *, phrase: str, freshness: Freshness) -> str:
+    """``Half of 1,204 calls took 412 ms or less today, 95 % 2.3 s; the first token came within …``."""
+    half, most = (_bold(figures.milliseconds(total[name])) for name in ("latency_p50_ms", "latency_p95_ms"))
+    parts = [f"Half of {_bold(_counted(total['calls'], 'call'))} took {half} or less {escape(phrase)}, 95 % {most}"]
+    if total["ttft_p95_ms"] is not None:
+        parts.append(
+            f"the first token came within {_bold(figures.milliseconds(total['ttft_p95_ms']))} in 95 % of the streams"
+            f" ({_bold(figures.share(total['ttft_coverage']))} of them tell)"
+        )
+    return _lead("; ".join(parts) + f", {freshness.words()}")
+
+
+def errors(total: Row, classes: Sequence[Row], *, phrase: str, freshness: Freshness) -> str:
+    """``1.2 % of 1,204 calls failed today, most of them rate_limit, 31 calls were retries, data as of …``."""
+    failed = [row for row in classes if row["status"] == "error"]
+    whole = total["calls"]
+    share = figures.share(sum(row["errors"] for row in failed) / whole if whole else None)
+    parts = [f"{_bold(share)} of {_bold(_counted(whole, 'call'))} failed {escape(phrase)}"]
+    if failed:
+        first = failed[0]
+        parts.append(f"{_bold(figures.count(first['errors']))} of them with {escape(str(first['what']))}")
+    parts.append(f"{_bold(figures.count(total['retries']))} were retries")
+    return _lead(", ".join(parts) + f", {freshness.words()}")
+
+
+def safety(rows: Sequence[Row], calls: int, *, phrase: str, freshness: Freshness) -> str:
+    """``0.4 % of 1,204 checked calls triggered a guard or filter today, 3 injections (2 blocked), …``."""
+    by_category = {row["category"]: row for row in rows}
+    whole = by_category.get("any")
+    if whole is None:
+        return _lead(f"No guard or filter tells of any of {_bold(_counted(calls, 'call'))} {escape(phrase)}")
+    share, checks = figures.share(whole["trigger_rate"]), _counted(whole["checked_calls"], "check")
+    parts = [f"{_bold(share)} of {_bold(checks)} triggered {escape(phrase)}"]
+    injections, pii = by_category.get("prompt_injection"), by_category.get("pii")
+    if injections is not None and injections["triggered"]:
+        parts.append(
+            f"{_bold(_counted(injections['triggered'], 'injection'))}, "
+            f"{_bold(figures.share(injections['contained_rate']))} of them blocked"
+        )
+    if pii is not None and pii["triggered"]:
+        parts.append(f"{_bold(figures.count(pii['triggered']))} with personal data")
+    return _lead("; ".join(parts) + f", {freshness.words()}")
+
+
+def calls(total: Row, shown: int, status: str | None, *, phrase: str, freshness: Freshness) -> str:
+    """``The latest 200 of 1,204 calls today, $3.07 in all, data as of …``."""
+    of = f" of {_bold(_counted(total['calls'], 'call'))}, {_bold(figures.usd(total['cost_usd']))} in all,"
+    told = of if status is None else f" that ended with {escape(status)}"
+    return _lead(f"The latest {_bold(figures.count(shown))}{told} {escape(phrase)}, {freshness.words()}")
+
+
+def incidents(opened: Sequence[Row], resolved: int, *, phrase: str, freshness: Freshness) -> str:
+    """``2 open incidents, $12.40 above what is usual so far, $45.20 an hour, 3 opened today are over, …``."""
+    parts = [_bold(_counted(len(opened), "open incident")) if opened else "No open incident"]
+    if opened:
+        over, hourly = (
+            figures.usd(sum((row[name] for row in opened if row[name] is not None), Decimal(0)))
+            for name in ("excess_usd", "excess_usd_per_hour")
+        )
+        parts.append(f"{_bold(over)} above what is usual so far, {_bold(hourly)} an hour")
+    parts.append(f"{_bold(figures.count(resolved))} opened {escape(phrase)} {'is' if resolved == 1 else 'are'} over")
+    return _lead(", ".join(parts) + f", {freshness.words()}")
+
+
+def incident(row: Row) -> str:
+    """Its summary, and whether it is over."""
+    mood = ("over", "good", "It is over.") if row["state"] == "resolved" else ("open", "bad", "It goes on.")
+    return _lead(f"{badge(*mood)}&ensp;{escape(row['summary'] or row['signal'])}")
+
+
+def trace(rows: Sequence[Row], *, zone: tzinfo) -> str:
+    """``4 spans in 2.3 s cost $0.0042, began 14:03:12``."""
+    first, last = min(row["started_at"] for row in rows), max(row["ended_at"] for row in rows)
+    priced = [row["cost_usd"] for row in rows if row["billable"] and row["cost_usd"] is not None]
+    cost = figures.usd(sum(priced, Decimal(0)) if priced else None)
+    took = figures.milliseconds((last - first).total_seconds() * 1000)
+    began = figures.moment(first, last, zone)
+    return _lead(
+        f"{_bold(_counted(len(rows), 'span'))} in {_bold(took)} cost {_bold(cost)}, "
+        f"began on {first.astimezone(zone):%Y-%m-%d} at {_bold(began)}"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,6 +59,13 @@ STYLE = """<style>
 .sl-bar {height: 3px; margin-top: 3px; border-radius: 2px; background: #4C6FE7; margin-left: auto; opacity: .75;
   min-width: 1px; width: calc(var(--value) / var(--largest) * 100%);}
 [class*="st-key-tables"] .stColumn {min-width: min(100%, 340px);}
+.sl-grid td.sl-when {width: 38%; min-width: 180px;}
+.sl-grid td.sl-span {padding-left: calc(var(--depth) * 1rem); white-space: nowrap;}
+.sl-run {height: 9px; border-radius: 3px; background: #4C6FE7; min-width: 2px;}
+.sl-run.pale {opacity: .35;} .sl-run.bad {background: #D6486B;}
+.sl-facts {display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.2rem; font-size: .9rem;
+  margin: .2rem 0 .6rem; padding: 0;}
+.sl-facts dt {opacity: .66;} .sl-facts dd {margin: 0;} [data-testid="stHtml"] .sl-facts {margin-left: 0;}
 .sl-empty {border: 1px dashed rgba(128, 138, 155, .5); border-radius: 8px; padding: 1.6rem 1.8rem; max-width: 760px;}
 .sl-empty h2 {font-size: 1.2rem; margin: 0 0 .4rem; padding: 0; font-weight: 600;}
 .sl-empty a {color: inherit; text-underline-offset: 3px;}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
+from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -37,6 +39,21 @@ class View:
 
     def narrowed(self, dimension: str, value: str | None) -> str:
         """Address of this page with ``dimension`` narrowed to ``value``."""
-        chosen = {**self.chosen, dimension: [UNATTRIBUTED if value is None else value]}
+        return self.address("", **{dimension: value})
+
+    def address(self, page: str, /, **narrow: str | None) -> str:
+        """Address of a page (its path; nothing = this one) with each of ``narrow`` as the one value that it shows."""
+        chosen = {**self.chosen, **{name: [UNATTRIBUTED if value is None else value] for name, value in narrow.items()}}
         days = {"from": self.days[0].isoformat(), "to": self.days[1].isoformat()} if self.days else {}
-        return "?" + urlencode({"period": self.period, **days, **chosen, "zone": self.zone.key}, doseq=True)
+        return f"{page}?" + urlencode({"period": self.period, **days, **chosen, "zone": self.zone.key}, doseq=True)
+
+    def narrowing(self, dimension: str) -> Callable[[str | None], str] | None:
+        """What gives the address of this page narrowed to a value; None where the address has no such dimension."""
+        return partial(self.narrowed, dimension) if dimension in DIMENSIONS else None
+
+    def calls_of(self, by: Sequence[str], *, failed: bool = False) -> Callable[[Mapping[str, Any]], str] | None:
+        """What gives the address of the calls behind a row of a table ``by`` these dimensions; None as above."""
+        if not set(by) <= set(DIMENSIONS):
+            return None
+        tail = "&status=error" if failed else ""
+        return lambda row: self.address("calls", **{name: row[name] for name in by}) + tail

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 FEEDBACK = {"expected": "expected", "unexpected": "unexpected", "too-small": "too small", "planned": "planned"}
 UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 LONGEST = timedelta(days=90)
-ATTEMPTS = 5
 
 
 def add_people(actions: Any) -> None:
@@ -142,30 +141,34 @@ def _feedback(args: argparse.Namespace, settings: Settings) -> int:
 def _say(
     args: argparse.Namespace, settings: Settings, kind: str, *, note: str | None, lasts: timedelta | None = None
 ) -> int:
-    from alerts.people import say
+    from alerts.errors import NotWritten
+    from alerts.speaking import speak
     from spanledger.errors import CannotRun
 
     journal = _open(settings)
     now = datetime.now(UTC)
-    for _ in range(ATTEMPTS):
-        incident = _find(journal, args.incident)
-        until = None if lasts is None else now + lasts
-        event = say(incident, kind, who=args.who or getpass.getuser(), now=now, note=note, until=until)
-        if journal.commit([event]):
-            print(f"{kind}{_ending(event)}: {incident.last.summary}")
-            return 0
-    raise CannotRun("the journal of incidents could not be written; try again")
+    until = None if lasts is None else now + lasts
+    incident = _find(journal, args.incident)
+    try:
+        event = speak(
+            journal,
+            incident.opened.incident_id,
+            kind,
+            who=args.who or getpass.getuser(),
+            now=now,
+            note=note,
+            until=until,
+        )
+    except NotWritten as error:
+        raise CannotRun(str(error)) from error
+    print(f"{kind}{_ending(event)}: {incident.last.summary}")
+    return 0
 
 
 def _open(settings: Settings) -> Journal:
-    from alerts.journal import Journal
-    from alerts.lake_ledger import LakeLedger
-    from warehouse.lake import Lake
-    from warehouse.reader import Warehouse
+    from alerts.speaking import open_journal
 
-    journal = Journal(LakeLedger(Lake.open(settings.lake, create=False), Warehouse(settings.lake)))
-    journal.refresh()
-    return journal
+    return open_journal(settings.lake)
 
 
 def _find(journal: Journal, name: str) -> Incident:

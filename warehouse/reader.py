@@ -44,6 +44,11 @@ class WarehouseSnapshot:
         """When it was taken."""
         return self.snapshot.taken_at
 
+    @property
+    def version(self) -> tuple[tuple[str, int], ...]:
+        """Versions of the tables: where they are the same, so is every answer that does not ask for the time."""
+        return tuple(sorted(self.snapshot.versions.items()))
+
     def ask(self, question: str, scope: Scope, **params: object) -> pa.Table:
         """The answer to a question. Raises BadQuestion, LakeUnavailable, LakeDamaged."""
         asked = load_question(question).knowing(self.levels)

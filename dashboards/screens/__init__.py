@@ -1,1 +1,36 @@
-"""One module a page. The folder is not called ``pages``: Streamlit would serve those files as pages by themselves."""
+"""The pages by whom they are for, in the order in which they are listed; one module each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from dashboards.answers import Source
+from dashboards.screens import calls, errors, incidents, latency, pipeline, safety, spend, trace
+from dashboards.view import View
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """A page: its name, the path of its address, what draws it. The ``first`` is what an address without path shows."""
+
+    title: str
+    path: str
+    show: Callable[[Source, View], None]
+    first: bool = False
+
+
+PAGES: Mapping[str, tuple[Screen, ...]] = {
+    "Finance": (Screen(title="Spend", path="spend", show=spend.show, first=True),),
+    "SRE": (
+        Screen(title="Incidents", path="incidents", show=incidents.show),
+        Screen(title="Latency", path="latency", show=latency.show),
+        Screen(title="Errors", path="errors", show=errors.show),
+        Screen(title="Safety", path="safety", show=safety.show),
+        Screen(title="Pipeline", path="pipeline", show=pipeline.show),
+    ),
+    "Everyone": (
+        Screen(title="Calls", path="calls", show=calls.show),
+        Screen(title="Trace", path="trace", show=trace.show),
+    ),
+}

@@ -13,25 +13,23 @@ from functools import partial
 
 import streamlit as st
 
-from alerts.health.words import amount
 from dashboards import figures, sentences
 from dashboards.answers import Answers, Source
-from dashboards.controls import Time
 from dashboards.frame import readable, side_by_side
-from dashboards.grid import UNATTRIBUTED, Column, Row
+from dashboards.grid import Column, Row
+from dashboards.incidents import draw_incidents
 from dashboards.listing import draw_table
 from dashboards.period import Period
 from dashboards.view import View
 
-SCOPE_ORDER = ("tenant", "feature", "provider", "model", "principal")
 WAITING = """<div class="sl-empty"><h2>No worker has committed anything yet</h2>
 <p>The lake is there. Start a worker on it, and send spans; this page fills by itself:</p>
 <p><code>spanledger worker</code></p></div>"""
 
 
-def show(source: Source, time: Time) -> None:
+def show(source: Source, view: View) -> None:
     """Draw the page again and again."""
-    st.fragment(_live, run_every=source.refresh_s)(source, time.view)
+    st.fragment(_live, run_every=source.refresh_s)(source, view)
 
 
 def _live(source: Source, view: View) -> None:
@@ -47,7 +45,7 @@ def _live(source: Source, view: View) -> None:
         st.html(lead + (_second_line(answers, now) if freshness.as_of else WAITING))
         if not freshness.as_of:
             return
-        _draw_incidents(incidents, now, view.zone)
+        draw_incidents(incidents, view, now)
         if deployment is None:
             _draw_unpriced(unpriced, period.phrase)
         else:
@@ -95,56 +93,6 @@ def _second_line(answers: Answers, now: datetime) -> str:
             (figures.ago(status["last_record_at"], now), "the last record"),
         ]
     )
-
-
-def _draw_incidents(rows: Sequence[Row], now: datetime, zone: tzinfo) -> None:
-    draw_table(
-        "Open incidents",
-        [{**row, **_amounts(row), "scope": _scope(row), "cause": _cause(row)} for row in rows],
-        [
-            Column(name="scope", title="Whose it is, or budget"),
-            Column(name="opened_at", title="Since", shown=partial(figures.moment, now=now, zone=zone)),
-            Column(name="observed", title="Observed", shown=_as_is),
-            Column(name="expected", title="Expected", shown=_as_is),
-            Column(name="excess_usd", title="Excess", shown=figures.usd),
-            Column(name="excess_usd_per_hour", title="Excess per hour", shown=figures.usd),
-            Column(name="cause", title="Most of it from"),
-        ],
-        name="open-incidents",
-        note="Spend far above what is usual or planned, worst first; then calls that fail or are slow",
-        none="None is open.",
-    )
-
-
-def _scope(row: Row) -> str:
-    if row["budget"] is not None:
-        return f"Budget {row['budget']}"
-    named = row["scoped_by"] or ("tenant", "feature")
-    return " · ".join(row[name] or UNATTRIBUTED for name in SCOPE_ORDER if name in named)
-
-
-def _amounts(row: Row) -> dict[str, figures.Figure]:
-    """What was observed and expected: USD, or of health shares, times and calls."""
-    if row["measured"] is None:
-        return {name: figures.usd(row[f"{name}_usd"]) for name in ("observed", "expected")}
-    return {
-        name: figures.Figure(text=amount(row["signal"], value), exact=f"{value:g}")
-        for name, value in (("observed", row["measured"]), ("expected", row["usual"]))
-    }
-
-
-def _as_is(figure: figures.Figure) -> figures.Figure:
-    return figure
-
-
-def _cause(row: Row) -> str:
-    """What explains half of it or more, by dimension: ``model gpt-4o, principal svc-bot``."""
-    said = {"feature", *(row["scoped_by"] or ())}
-    first: dict[str, str] = {}
-    for contributor in row["contributors"] or ():
-        if 2 * (contributor["excess_usd"] or 0) >= (row["excess_usd"] or 0):
-            first.setdefault(contributor["dimension"].replace("_", " "), contributor["value"] or UNATTRIBUTED)
-    return ", ".join(f"{dimension} {value}" for dimension, value in first.items() if dimension not in said)
 
 
 def _draw_deployment(deployment: Deployment, unpriced: Sequence[Row], phrase: str, now: datetime, zone: tzinfo) -> None:

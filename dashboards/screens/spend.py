@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -12,13 +11,11 @@ import streamlit as st
 
 from dashboards import charts, figures, sentences
 from dashboards.answers import Answers, Source
-from dashboards.controls import Time, choose_names
-from dashboards.frame import part, readable, side_by_side
+from dashboards.frame import EMPTY_VIEW, nothing_yet, part, readable, side_by_side
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
 from dashboards.period import Period
 from dashboards.view import DIMENSIONS, View
-from warehouse.errors import WarehouseError
 
 CALLS = Column(name="calls", title="Calls", shown=figures.count)
 PRICED = Column(name="priced_share", title="Priced", shown=figures.share)
@@ -33,13 +30,6 @@ DETAILS = (
     Column(name="ttft_p95_ms", title="First token, 95 % within", shown=figures.milliseconds),
     Column(name="ttft_coverage", title="Streams timed", shown=figures.share),
 )
-EMPTY_LEDGER = """<div class="sl-empty"><h2>Nothing has been billed yet</h2>
-<p>The ledger is there, but it holds no model call. Point an OpenTelemetry exporter at the gateway:</p>
-<p><code>OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318</code></p>
-<p>or send made-up traffic with <code>spanledger simulate</code>. This page fills by itself.</p></div>"""
-EMPTY_VIEW = """<div class="sl-empty"><h2>No spend in this view</h2>
-<p>There are calls in the ledger, but none that this period and these filters let through.</p>
-<p><a href="?period=All+time">Show everything</a></p></div>"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +46,8 @@ class Look:
         return self.answers.spend(self.view, self.period, by=by, bucket=bucket)
 
 
-def show(source: Source, time: Time) -> None:
-    """Draw the controls once, and what they choose again and again."""
-    view = choose_names(time, _names(source, time.view))
+def show(source: Source, view: View) -> None:
+    """Draw the page again and again."""
     st.fragment(_live, run_every=source.refresh_s)(source, view)
 
 
@@ -67,20 +56,12 @@ def _look(source: Source, view: View) -> Look:
     return Look(answers=source.answers(), view=view, period=view.at(now), now=now)
 
 
-def _names(source: Source, view: View) -> dict[str, list[str]]:
-    """Values of each dimension in the period of the view, the dearest first."""
-    rows: list[Row] = []
-    with suppress(WarehouseError):  # the page itself says what is wrong
-        rows = _look(source, view).spend(by=DIMENSIONS)
-    return {name: list(dict.fromkeys(charts.name_of(row[name]) for row in rows)) for name in DIMENSIONS}
-
-
 def _live(source: Source, view: View) -> None:
     with readable():
         look = _look(source, view)
         total = look.spend()[0]
         if not total["calls"]:
-            st.html(EMPTY_VIEW if look.answers.ask("status")[0]["calls"] else EMPTY_LEDGER)
+            st.html(nothing_yet(look.answers) or EMPTY_VIEW)
             return
         tables = {dimension: look.spend(by=[dimension]) for dimension in DIMENSIONS}
         st.html(_first_lines(look, total, tables["tenant"]))

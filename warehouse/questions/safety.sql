@@ -1,6 +1,7 @@
 -- Guardrail and filter events by category and action, each rate beside what it is a rate of; first those of any category.
 -- reads safety in window by bucket
 -- takes by: dimensions of safety = tenant; what to group by, besides category and action
+-- takes where: filter of safety = ; only these values of these dimensions
 -- takes start: time = ; first minute
 -- takes end: time = ; first minute after
 -- gives category: what was found or, beside allowed, what was looked for; any = spans with an event, once each: the total
@@ -17,7 +18,7 @@
 WITH facts AS (
     SELECT {columns} category, action, events, checked_calls
     FROM safety
-    WHERE ($start IS NULL OR minute >= $start) AND ($end IS NULL OR minute < $end)
+    WHERE ($start IS NULL OR minute >= $start) AND ($end IS NULL OR minute < $end) AND {where}
 ),
 sums AS (
     SELECT {keys} category, action, sum(events)::BIGINT AS events, sum(checked_calls)::BIGINT AS checks

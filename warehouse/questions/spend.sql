@@ -39,23 +39,7 @@ WITH facts AS MATERIALIZED (
     FROM {usage}
     WHERE ($start IS NULL OR minute >= $start) AND ($end IS NULL OR minute < $end) AND {where}
 ),
-buckets AS (
-    SELECT {keys} 'latency' AS measure, unnest(latency_hist) AS bucket_ FROM facts
-    UNION ALL
-    SELECT {keys} 'ttft', unnest(ttft_hist) FROM facts
-    UNION ALL
-    SELECT {keys} 'tpot', unnest(tpot_hist) FROM facts
-),
-merged AS (
-    SELECT {keys} measure, bucket_.index AS index_, sum(bucket_.count) AS count_ FROM buckets GROUP BY ALL
-),
-ranked AS (
-    SELECT
-        {keys} measure, index_,
-        sum(count_) OVER (PARTITION BY {keys} measure ORDER BY index_) AS up_to,
-        sum(count_) OVER (PARTITION BY {keys} measure) AS total
-    FROM merged
-),
+{ranked.sql},
 rows_ AS (
     SELECT * EXCLUDE (latency_hist, ttft_hist, tpot_hist) FROM facts
     UNION ALL BY NAME
