@@ -42,7 +42,9 @@ def main(path: Path) -> None:
 
 
 def _page(screen: Screen, arguments: Callable[[], tuple[Source, View]]) -> StreamlitPage:
-    return st.Page(lambda: screen.show(*arguments()), title=screen.title, url_path=screen.path, default=screen.first)
+    return st.Page(
+        lambda: screen.show(*arguments()), title=screen.title, url_path=screen.path or None, default=not screen.path
+    )
 
 
 main(Path(sys.argv[1]))

@@ -12,16 +12,15 @@ from dashboards.view import View
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screen:
-    """A page: its name, the path of its address, what draws it. The ``first`` is what an address without path shows."""
+    """A page: its name, the path of its address (of the first one: nothing), what draws it."""
 
     title: str
     path: str
     show: Callable[[Source, View], None]
-    first: bool = False
 
 
 PAGES: Mapping[str, tuple[Screen, ...]] = {
-    "Finance": (Screen(title="Spend", path="spend", show=spend.show, first=True),),
+    "Finance": (Screen(title="Spend", path="", show=spend.show),),
     "SRE": (
         Screen(title="Incidents", path="incidents", show=incidents.show),
         Screen(title="Latency", path="latency", show=latency.show),

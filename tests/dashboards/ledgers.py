@@ -152,3 +152,70 @@ def incident(now: datetime) -> dict[str, object]:
         "contributors": [contributor],
         "summary": "globex / chat spends five times what it usually does",
     }
+
+
+TRACE = bytes(range(16))
+
+
+def make_busy_ledger(directory: Path) -> LakeSettings:
+    """A lake with calls that stream, fail and are guarded; a trace of an agent, its call and its tool; an incident."""
+    lake = Lake.open(settings(directory), create=True)
+    now = datetime.now(UTC)
+    minute = now.replace(second=0, microsecond=0)
+    part = stretch(0, 100)
+    plain = {"minute": minute, "tenant": "acme", "feature": "chat", "provider": "openai", "model": "gpt-4o"}
+    used = [
+        usage(**plain, calls=90, priced_calls=90, stream_calls=40, ttft_calls=20, cost_usd="9", route="primary",
+              latency_hist=[{"index": 300, "count": 81}, {"index": 400, "count": 9}],
+              ttft_hist=[{"index": 250, "count": 20}]),
+        usage(**plain, calls=10, priced_calls=0, cost_usd=None, status="error", error_class="rate_limit", retries=4),
+        usage(**plain | {"tenant": "globex"}, calls=5, priced_calls=0, cost_usd=None, status="cancelled"),
+    ]  # fmt: skip
+    checks = [
+        {"minute": minute, "tenant": "acme", "events": 0, "checked_calls": 100},
+        {"minute": minute, "tenant": "acme", "category": "prompt_injection", "events": 0, "checked_calls": 50},
+        {"minute": minute, "tenant": "acme", "category": "prompt_injection", "action": "blocked", "events": 3},
+        {"minute": minute, "tenant": "acme", "category": "any", "events": 0, "checked_calls": 50},
+        {"minute": minute, "tenant": "acme", "category": "any", "action": "blocked", "events": 3},
+    ]
+    began = now - timedelta(seconds=10)
+    spans = [_step(1, None, began, 3000, operation="invoke_agent", agent_name="planner"),
+             _step(2, 1, began + timedelta(seconds=1), 1200, operation="chat", request_model="gpt-4o", billable=True,
+                   cost_usd=Decimal("0.0042"), input_tokens=1240, output_tokens=17, ttft_ms=310.0, stream=True),
+             _step(3, 1, began + timedelta(seconds=2), 400, operation="execute_tool", tool_name="search",
+                   status="error", error_class="timeout")]  # fmt: skip
+    lake.commit(
+        Flush(
+            ranges=(part,),
+            tables={
+                "usage": {part.app_id: rows("usage", *used)},
+                "safety": {part.app_id: rows("safety", *({"checked_calls": 0} | one for one in checks))},
+                "spans": {part.app_id: rows("spans", *spans)},
+                "flushes": {part.app_id: rows("flushes", flush_record(part, flushed_at=now, last_record_at=now))},
+            },
+        )
+    )
+    known = {
+        "tenant": "acme",
+        "factors": [{"factor": "calls", "excess_usd": Decimal(6), "observed": 10.0, "expected": 2.0}],
+        "changes": [{"dimension": "prompt_version", "value": "v7", "first_seen_at": now, "calls": 3, "cost_usd": None}],
+        "samples": [{"trace_id": TRACE.hex(), "ended_at": now, "model": "gpt-4o", "cost_usd": Decimal("0.0042")}],
+    }
+    lake.append_once("incidents", rows("incidents", incident(now) | known), "alerts", 0)
+    return settings(directory)
+
+
+def _step(number: int, parent: int | None, began: datetime, took_ms: int, **values: object) -> dict[str, object]:
+    told: dict[str, object] = {
+        "trace_id": TRACE,
+        "span_id": number.to_bytes(8),
+        "parent_span_id": None if parent is None else parent.to_bytes(8),
+        "started_at": began,
+        "ended_at": began + timedelta(milliseconds=took_ms),
+        "duration_ms": float(took_ms),
+        "feature": "chat",
+        "billable": False,
+        "cost_usd": None,
+        "price_status": None,
+    }
+    return span(number, **told | values)

@@ -12,10 +12,11 @@ def _page() -> None:
 
     import streamlit as st
 
-    from dashboards.controls import choose_time, keep_choice
+    from dashboards.controls import choose, keep_choice
+    from dashboards.view import DIMENSIONS
 
     keep_choice(st.navigation([st.Page(lambda: None, title="Here", url_path="here")]))
-    st.write(choose_time(datetime(2026, 11, 22, tzinfo=UTC)).view.period)
+    st.write(choose(datetime(2026, 11, 22, tzinfo=UTC), lambda _: dict.fromkeys(DIMENSIONS, ())).period)
 
 
 def _opened(address: dict[str, str], kept: tuple[str, dict[str, list[str]]] | None) -> AppTest:

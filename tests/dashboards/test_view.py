@@ -30,3 +30,20 @@ def test_a_link_keeps_the_days():
     query = parse_qs(view.narrowed("model", None).removeprefix("?"))
 
     assert (query["from"], query["to"], query["model"]) == (["2026-03-01"], ["2026-03-02"], ["unattributed"])
+
+
+def test_calls_behind_a_row_are_found_where_the_address_can_say_which():
+    view = View(period="Today", zone=UTC, chosen={"tenant": [], "feature": ["chat"], "model": []})
+
+    leads = view.calls_of(("tenant",), failed=True)
+
+    assert leads is not None
+    assert view.calls_of(("provider",)) is None
+    address, _, query = leads({"tenant": None}).partition("?")
+    told = parse_qs(query)
+    assert (address, told["tenant"], told["feature"], told["status"]) == (
+        "calls",
+        ["unattributed"],
+        ["chat"],
+        ["error"],
+    )
