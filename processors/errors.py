@@ -36,14 +36,15 @@ import polars as pl
 
 from processors.conventions.rules import ErrorRule, error_rules, refinements
 
-_IN_BODY = r"""(?i)['"](?:code|type)['"]\s*:\s*['"]({})['"]"""
+_IN_BODY = r"""(?i)['"]code['"]\s*:\s*['"]({})['"]"""
 """A code in an error's text: in JSON or a dict."""
 _IN_MESSAGE = (
-    r"""(?i)['"](?:status|reason)['"]\s*:\s*['"]({})['"]""",
+    r"""(?i)['"](?:type|status|reason)['"]\s*:\s*['"]({})['"]""",
     r"(?i)an error occurred \(({})\)",
     r"""(?i)(?:^|[\s'"])[45]\d\d ({})\b""",
 )
-"""Likewise under keys that data has too, as botocore writes it, and behind the status as Google writes it."""
+"""Likewise, but no words of a language: under keys that data has too, as botocore writes it, and behind the status as
+Google writes it."""
 _STATUS_IN_MESSAGE = (
     r"""(?i)(?:error code|status(?:[_ ]?code)?|http(?:/[\d.]+)?|['"]code['"])['"]?\s*[:=]?\s*['"]?([1-5]\d\d)\b""",
     r"""(?:^|\n|: |['"])([45]\d\d)[ :-]+[A-Z]""",
@@ -53,6 +54,8 @@ STRENGTHS = ("strong", "weak", "vague")
 _LAST_NAME = r"""(?:^|[.:$'"])(?:AI_|GRPC_STATUS_)?(\w+)['">]*$"""
 _HEAD = r"^\W{{0,3}}(?:class\W{{1,3}})?(?:\w+(?:\.|::|\$)){}(?:AI_|GRPC_STATUS_)?({})\W{{0,2}}(?:[:(\[,;]|\s*(?:\n|$))"
 """A name at the start, behind the module it comes from, that a colon, a bracket or the end of the line follows."""
+_INPUT = r"(?s)\binput_value=.*?(?:, input_type=\w+\]|$)"
+"""What pydantic quotes of the value that it refuses."""
 _PLAIN_WORD = r"^[A-Z]?[a-z]+$"
 """Spelled as a word of a language is; ``UNAVAILABLE``, ``rate_limited`` and ``AccessDenied`` are not."""
 _IN_FRONT = r"(?m)^\W{{0,3}}(?:class\W{{1,3}})?{}(?:\w+\.)*\w+\W{{0,2}}(?:[:(\[]|\s*$)"
@@ -62,6 +65,11 @@ _WORDS = r"(?i)(?:\b|\\[nrt])(?:{})(?:s|d|ed|ing)?\b"
 """A pattern in a text, of whole words: no part of a longer name (``insufficient_quota_checker``)."""
 _CLASS = re.compile(r"\w*[a-z](?:Error|Exception|Timeout)")
 """A name that is no word of a language."""
+
+
+def without_input(text: pl.Expr) -> pl.Expr:
+    """An error's text without the data that it quotes, which is no evidence whatever it says."""
+    return text.str.replace_all(_INPUT, "")
 
 
 def http_status() -> pl.Expr:

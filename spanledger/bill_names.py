@@ -152,11 +152,11 @@ class BookMarkups:
         parts, since = take_apart(line["price_version"]), line["since"]
         if parts is None or parts.book is None or line["model"] is None:
             return Decimal(0)
-        if parts.book not in self._book.fingerprints:
+        known = self._book.file.count(parts.book)
+        if not known:
             return None
         names = {"provider": line["provider"], "model": line["model"]}
         asked = Asked(**names, tier=line["service_tier"], tenant=line["payer"])
-        known = 1 + self._book.fingerprints.index(parts.book)
         held = [entry for entry in self._book.holding(asked) if entry.number <= known]
         at_us = (since - _EPOCH) // timedelta(microseconds=1) if since else None
         markup = in_force(held, at_us).get(MARKUP)

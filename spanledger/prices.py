@@ -135,6 +135,8 @@ def _no_book() -> BookFile:
 
 
 def _findings(book: BookFile, args: argparse.Namespace, settings: Settings) -> list[Finding]:
+    from dataclasses import replace
+
     from processors.pricing.entries import read_book
     from processors.pricing.start import used_versions
     from processors.pricing.verdicts import Finding, check_entries, check_prefix, check_used
@@ -143,7 +145,7 @@ def _findings(book: BookFile, args: argparse.Namespace, settings: Settings) -> l
 
     findings = check_entries(book)
     if args.against and (old := read_book(Path(args.against).expanduser())).entries:
-        findings += check_prefix(book, old.fingerprints[-1], args.against)
+        findings += check_prefix(replace(book, earlier=()), old.fingerprints[-1], args.against)
     try:
         used = used_versions(Warehouse(settings.lake))
     except LakeMissing:

@@ -12,21 +12,23 @@ _PLAIN = (
     "ondemand",
     STANDARD,
     "standard_only",
+    "unspecified",
 )  # no special tier was used
-_ENUM = "service_tier_"  # as Google writes them: ``SERVICE_TIER_FLEX``
+ENUM = "service_tier_"
+"""What Google writes before them: ``SERVICE_TIER_FLEX``."""
 
 TIER_OF = f"""
 CREATE TEMP MACRO tier_of(said) AS
-    CASE WHEN regexp_full_match(lower(trim(coalesce(said, ''))), '({_ENUM})?({"|".join(_PLAIN)})')
+    CASE WHEN regexp_full_match(lower(trim(coalesce(said, ''))), '({ENUM})?({"|".join(_PLAIN)})')
     THEN '{STANDARD}'
-    ELSE regexp_replace(lower(trim(said)), '^{_ENUM}', '') END
+    ELSE regexp_replace(lower(trim(said)), '^{ENUM}', '') END
 """
 """``plain_tier`` in SQL."""
 
 
 def tier_word(said: str | None) -> str:
     """A tier as price lists name it, ``default`` too; empty = none."""
-    return (said or "").strip().lower().removeprefix(_ENUM)
+    return (said or "").strip().lower().removeprefix(ENUM)
 
 
 def plain_tier(said: str | None) -> str:

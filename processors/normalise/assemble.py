@@ -30,7 +30,7 @@ from processors.normalise.shapes import SHAPE, first_rows
 from processors.normalise.speed import measure_speed
 from processors.normalise.status import judge
 from processors.normalise.tellers import hide_tellers
-from processors.normalise.tiers import served_tiers
+from processors.normalise.tiers import served_tiers, tier_words
 from processors.normalise.times import place_in_time
 from processors.normalise.usage import settle_usage
 from warehouse.schemas import AMOUNTS, COST_KINDS, SPANS, TEXTS
@@ -133,7 +133,7 @@ def normalise(decoded: Decoded, rules: Rules) -> Normalised:
 def to_canonical(decoded: Decoded, rules: Rules) -> pl.DataFrame:
     """All steps: the canonical columns, and what the steps have noted on their way. It may hold content."""
     renamed = [pl.col(name).alias(column) for column, name in _WIRE.items()]
-    tier = to_polars(pa.table({"service_tier": served_tiers(decoded.spans)}))["service_tier"].str.to_lowercase()
+    tier = tier_words(to_polars(pa.table({"service_tier": served_tiers(decoded.spans)}))["service_tier"])
     return _judge(decoded).pipe(identify, rules).pipe(_finish).with_columns(*renamed, tier)
 
 

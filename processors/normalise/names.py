@@ -23,6 +23,7 @@ from processors.messages import Tally
 from processors.normalise.identity import place
 from processors.normalise.rules import Rules
 from processors.normalise.secrets import RULES, are_harmless, are_versions, hide_secrets, look_at
+from processors.normalise.tiers import tier_words
 from processors.users import hash_users, hide
 
 APART = ("session_id", "task_id", "response_id")
@@ -53,7 +54,7 @@ def settle_names(given: Mapping[str, pa.Array], decoded: Decoded, rules: Rules) 
     stamped = decoded.messages.select(_STAMPS).take(pa.array(message[alike.first]))
     placed = place(pl.DataFrame(texts).hstack(pl.DataFrame(stamped)), rules)
     shown = placed if _are_harmless(given, told) else hide_secrets(placed, rules.user_key)
-    shown = shown.with_columns(pl.col("service_tier").str.to_lowercase())
+    shown = shown.with_columns(tier_words(shown["service_tier"]))
     columns: dict[str, pa.Array] = {name: spread(shown[name], alike) for name in (*told, *_RANKS)}
     users = {"_user": _plain(given["user_id"]), "_other_user": _plain(given["other_user_id"])}
     columns |= users | {"user_id": pa.nulls(rows, pa.string())}

@@ -52,25 +52,34 @@ def hide_namesakes(rows: pa.Table, spans: pa.Table, key: bytes) -> pa.Table:
     for name in PERSONAL:
         if rows[name].null_count == rows.num_rows:
             continue
-        told = traces.with_columns(pl.Series("name", rows[name]))
-        pairs = told.drop_nulls().unique().join(users, on="trace")
+        names = pl.Series("name", rows[name])
+        pairs = _distinct(traces, names).join(users, on="trace")
         called = pairs.filter(are_called_after(pairs["name"], pairs["user"]))
         if len(called):
-            found = told.with_row_index("row").join(called, on=["trace", "name"], how="semi")["row"]
+            told = pl.DataFrame([traces, names]).with_row_index("row")
+            found = told.join(called, on=["trace", "name"], how="semi")["row"]
             is_called = pl.repeat(value=False, n=len(told), dtype=pl.Boolean, eager=True).scatter(found, True)
             at, field = rows.schema.get_field_index(name), rows.schema.field(name)
-            rows = rows.set_column(at, field, hide(told["name"], is_called, key).to_arrow().cast(field.type))
+            rows = rows.set_column(at, field, hide(names, is_called, key).to_arrow().cast(field.type))
     return rows
 
 
 def _users(spans: pa.Table) -> pl.DataFrame:
-    """Distinct ``trace`` and ``user``."""
-    told = [name for name in USERS if spans[name].null_count < spans.num_rows]
-    traces = _traces(spans) if told else pl.DataFrame()
-    each = [traces.with_columns(pl.Series("user", spans[name])).drop_nulls() for name in told]
-    return pl.concat(each).unique() if each else traces
+    """``trace`` and ``user``, each pair once; most spans that name a user name no other one."""
+    if all(spans[name].null_count == spans.num_rows for name in USERS):
+        return pl.DataFrame()
+    traces = _traces(spans)
+    user, other = (pl.Series("user", spans[name]) for name in USERS)
+    another = user.ne_missing(other)
+    return pl.concat([_distinct(traces, user), _distinct(traces.filter(another), other.filter(another))])
 
 
-def _traces(rows: pa.Table) -> pl.DataFrame:
+def _distinct(traces: pl.Series, texts: pl.Series) -> pl.DataFrame:
+    """The rows that have a text, each pair once."""
+    told = pl.DataFrame([traces, texts])
+    return told.filter(told.hash_rows().is_first_distinct() & texts.is_not_null())
+
+
+def _traces(rows: pa.Table) -> pl.Series:
     """``trace``: a number for ``LEDGER`` and ``trace_id`` of each row."""
-    return pl.DataFrame(rows.select([LEDGER, "trace_id"])).hash_rows().to_frame("trace")
+    return pl.DataFrame(rows.select([LEDGER, "trace_id"])).hash_rows().alias("trace")

@@ -40,6 +40,7 @@ def read_failures(frame: pl.DataFrame) -> pl.DataFrame:
     if not frame["failed"].any():
         return frame.with_columns(pl.lit(None, pl.String).alias("error_text"))
     text = pl.concat_str("error_message", "status_message", separator="\n", ignore_nulls=True)
+    text = errors.without_input(text)
     return frame.with_columns(pl.when("failed").then(text).alias("error_text"), _grpc_status().alias("grpc_status"))
 
 

@@ -7,8 +7,11 @@ what was served, and goes before what was asked for.
 
 from __future__ import annotations
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from warehouse.tiers import ENUM
 
 TIERS = {"flex_tokens": "flex", "priority_tokens": "priority"}
 """Count -> the tier whose name its keys have."""
@@ -22,3 +25,8 @@ def served_tiers(spans: pa.Table) -> pa.Array:
             used = pc.fill_null(pc.greater(spans[name], 0), False).combine_chunks()
             tier = pc.if_else(used, pa.scalar(word), tier.cast(pa.string()))
     return tier
+
+
+def tier_words(told: pl.Series) -> pl.Series:
+    """Tiers as ``warehouse.tiers.tier_word`` has them: ``SERVICE_TIER_FLEX`` is flex."""
+    return told.str.strip_chars().str.to_lowercase().str.strip_prefix(ENUM)

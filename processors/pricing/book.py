@@ -57,7 +57,7 @@ class PriceBook:
     def __init__(self, own: tuple[Entry, ...] = (), book: BookFile | None = None) -> None:
         book = book or BookFile()
         self.entries = (*own, *book.entries)
-        self.fingerprints = book.fingerprints
+        self.file = book
         self.tenants = frozenset(entry.tenant for entry in book.entries if entry.tenant is not None)
         self.takes_reported = any(REPORTED in entry.prices for entry in book.entries)
         self.version = CATALOGUE_VERSION
@@ -74,12 +74,11 @@ class PriceBook:
         """The book as rows have it in their version. Raises BadPriceBook where that is not at hand."""
         if f"genai-prices/{catalogue}" != CATALOGUE_VERSION:
             raise BadPriceBook(f"genai-prices {catalogue} is not installed; to compare with it, install it")
-        if fingerprint and fingerprint not in self.fingerprints:
+        known = self.file.count(fingerprint) if fingerprint else 0
+        if fingerprint and not known:
             raise BadPriceBook(f"the price book does not begin with the entries of {fingerprint}")
-        known = 1 + self.fingerprints.index(fingerprint) if fingerprint else 0
         ours = tuple(entry for entry in self.entries if not entry.number) if own else ()
-        entries = tuple(entry for entry in self.entries if 0 < entry.number <= known)
-        return PriceBook(ours, BookFile(entries=entries, fingerprints=self.fingerprints[:known]))
+        return PriceBook(ours, self.file.first(known))
 
     def standing(self, at_us: int) -> PriceBook:
         """The book whose prices at an instant hold at all times; of times of day each keeps its own."""

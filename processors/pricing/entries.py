@@ -33,9 +33,9 @@ import hashlib
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import Decimal, DecimalException
 from pathlib import Path
 from typing import Any
 
@@ -118,10 +118,25 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookFile:
-    """A price book as its file says it; ``fingerprints[n]`` names its first n + 1 entries, the last one all of it."""
+    """A price book as its file says it; ``fingerprints[n]`` names its first n + 1 entries, the last one all of it.
+
+    ``earlier``: likewise the names that the first versions gave, to which tenants of other case were one.
+    """
 
     entries: tuple[Entry, ...] = ()
     fingerprints: tuple[str, ...] = ()
+    earlier: tuple[str, ...] = ()
+
+    def count(self, fingerprint: str) -> int:
+        """How many entries from the first on have this name; 0 = the book does not begin with those."""
+        names = next((names for names in (self.fingerprints, self.earlier) if fingerprint in names), ())
+        return 1 + names.index(fingerprint) if names else 0
+
+    def first(self, count: int) -> BookFile:
+        """The book of the first entries."""
+        return BookFile(
+            entries=self.entries[:count], fingerprints=self.fingerprints[:count], earlier=self.earlier[:count]
+        )
 
 
 def read_book(path: Path) -> BookFile:
@@ -138,7 +153,8 @@ def read_book(path: Path) -> BookFile:
         raise BadPriceBook(f"price book {path}: it holds [[price]] entries, not {(unknown or ['price = …'])[0]!r}")
     try:
         entries = tuple(read_entry(number, table) for number, table in enumerate(tables, start=1))
-        return BookFile(entries=entries, fingerprints=_fingerprints(entries, tables))
+        named = (_fingerprints(entries, tables, read) for read in (_plain, _earlier))
+        return BookFile(entries=entries, fingerprints=next(named), earlier=next(named))
     except BadPriceBook as error:
         raise BadPriceBook(f"price book {path}: {error}") from error
 
@@ -220,11 +236,13 @@ def show_instant(micros: int) -> str:
     return f"{instant:%Y-%m-%d}" if instant.time() == dt.time() else f"{instant:%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _fingerprints(entries: Iterable[Entry], tables: Iterable[Mapping[str, object]]) -> tuple[str, ...]:
+def _fingerprints(
+    entries: Iterable[Entry], tables: Iterable[Mapping[str, object]], read: Callable[[str, object], object]
+) -> tuple[str, ...]:
     """Eight hex digits after every entry, that change with anything said so far, but not with how it is written."""
     chain, names = hashlib.sha256(), []
     for entry, table in zip(entries, tables, strict=True):
-        said = {name: _plain(name, value) for name, value in table.items() if name not in ("note", "from")}
+        said = {name: read(name, value) for name, value in table.items() if name not in ("note", "from")}
         said["from"] = entry.starts_us
         chain.update(json.dumps(said, sort_keys=True).encode() + b"\n")
         names.append(chain.hexdigest()[:8])
@@ -241,6 +259,19 @@ def _plain(name: str, value: object) -> object:
     if name in (*_NAMES, "like"):
         return text if name == "tenant" else text.lower()
     return f"{Decimal(text).normalize():f}"
+
+
+def _earlier(_: str, value: object) -> object:
+    """``_plain`` as it was: every text in lower case, and what reads like a number one."""
+    if isinstance(value, Mapping):
+        return {kind: _earlier(kind, each) for kind, each in value.items()}
+    if isinstance(value, bool):
+        return value
+    text = str(value).strip().lower()
+    try:
+        return f"{Decimal(text).normalize():f}" if re.fullmatch(r"[0-9.]+(?:e-?\d+)?", text) else text
+    except DecimalException:
+        return text
 
 
 def _matches(pattern: str, name: str) -> bool:

@@ -60,8 +60,8 @@ def hold_book(file: str | None, lake: LakeSettings) -> None:
 
 
 def _what_to_change(book: BookFile, broken: Sequence[UsedVersion], used: Sequence[UsedVersion]) -> str:
-    kept = {parts.book for one in used if (parts := take_apart(one.version))}.intersection(book.fingerprints)
-    same = max((1 + book.fingerprints.index(name) for name in kept if name), default=0)
+    named = [parts.book for one in used if (parts := take_apart(one.version)) and parts.book]
+    same = max(map(book.count, named), default=0)
     calls = sum(one.calls for one in broken)
     told = f"the first {same} of its entries stand, behind them" if same else "from its first entry on"
     return (

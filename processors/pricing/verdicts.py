@@ -97,7 +97,7 @@ def check_used(book: BookFile, used: Iterable[UsedVersion]) -> list[Finding]:
 def rewritten(book: BookFile, used: Iterable[UsedVersion]) -> list[UsedVersion]:
     """The versions whose entries are not the first of the book any more."""
     parts = [(one, take_apart(one.version)) for one in used]
-    return [one for one, part in parts if part is not None and part.book and part.book not in book.fingerprints]
+    return [one for one, part in parts if part is not None and part.book and not book.count(part.book)]
 
 
 def _check_catalogue(catalogue: str, one: UsedVersion) -> list[Finding]:
@@ -115,6 +115,11 @@ def check_prefix(book: BookFile, fingerprint: str, about: str) -> list[Finding]:
     """A problem where the book does not begin with the entries of a fingerprint."""
     if fingerprint in book.fingerprints:
         return []
+    if book.count(fingerprint):
+        text = (
+            "an earlier version named these entries so, to which tenants of other case were one: see that tenants are"
+        )
+        return [Finding(level="note", about=about, finding=f"{text} spelled as they were")]
     if not book.entries:
         text = f"here are no entries to hold it against ({fingerprint}): "
         text += "set worker.price_book to the file that has them, or restore them in it and append"
@@ -126,7 +131,7 @@ def check_prefix(book: BookFile, fingerprint: str, about: str) -> list[Finding]:
 
 def _check_late(book: BookFile, fingerprint: str | None, one: UsedVersion) -> list[Finding]:
     """Entries that came after a version was used, for a time when it was."""
-    known = 1 + book.fingerprints.index(fingerprint) if fingerprint in book.fingerprints else 0
+    known = book.count(fingerprint) if fingerprint else 0
     if fingerprint and not known:
         return []
     late = [entry for entry in book.entries[known:] if entry.starts_us is not None and entry.starts_us <= one.last_us]

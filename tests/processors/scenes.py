@@ -142,6 +142,40 @@ def a_gateway_that_tries_a_second_provider(world: World, draw: Draw) -> None:
     world.calls += [first, chat(draw)]
 
 
+def raw_copy(world: World, call: Call, parent: Told, id_: str, at: float) -> None:
+    """What LiteLLM hangs below the span that was active: the provider's answer as it came."""
+    used = call.usage or Usage(input=0)
+    counts = {"prompt_tokens": used.input, "completion_tokens": used.output, "total_tokens": used.input + used.output}
+    counts |= {"prompt_tokens_details": {"cached_tokens": used.cached}}
+    counts |= {"completion_tokens_details": {"reasoning_tokens": used.reasoning}}
+    given = {"llm.openai.id": id_, "llm.openai.model": call.model, "llm.openai.usage": repr(counts)}
+    world.plain(parent, given, name="raw_gen_ai_request", scope="litellm", at=at, ms=90)
+
+
+def litellm_with_its_raw_copies(world: World, draw: Draw) -> None:
+    root = web(world, draw) if draw.yes else None
+    for n in range(draw.count):
+        id_, start = world.response_id(), n * 200
+        if draw.maybe:  # the OpenAI client that LiteLLM asks through is watched too
+            world.tell("openinference", chat(draw), root, at=start + 1 + draw.lag, ms=80, id=id_)
+        outer = world.tell("litellm_v1", chat(draw), root, at=start, ms=100, id=id_)
+        raw_copy(world, chat(draw), outer, id_, start + 5)
+    world.calls += [chat(draw)] * draw.count
+
+
+def litellm_over_a_span_of_the_application(world: World, draw: Draw) -> None:
+    used = [replace(draw.used, input=draw.used.input + n) for n in range(draw.count)]
+    calls, ids = [chat(draw, usage=one) for one in used], [world.response_id() for _ in used]
+    overwritten = world.tell("litellm_v1", calls[-1], web(world, draw), ms=2000, id=ids[-1])
+    overwritten.scope, overwritten.name = "web", "POST /answer"
+    apart = 200 if draw.yes else 0
+    for n, (call, id_) in enumerate(zip(calls, ids, strict=True)):
+        raw_copy(world, call, overwritten, id_, 10 + n * apart)
+        if draw.maybe:
+            world.tell("openinference", call, overwritten, at=9 + n * apart, ms=92, id=id_)
+    world.calls += calls
+
+
 def hedged_requests(world: World, draw: Draw) -> None:
     root = world.tell(draw.one, chat(draw), web(world, draw), ms=1000)
     world.tell(draw.other, chat(draw), root, at=1, ms=900)
@@ -294,7 +328,7 @@ SCENES: tuple[Scene, ...] = (
     *(a_wrapper_that_adds_up, steps_of_the_vercel_sdk, attempts_in_a_framework, a_response_that_is_polled),
     *(a_proxy_with_one_id_for_all, ids_that_say_nothing, a_tool_that_asks_another_model, a_chat_that_embeds_first),
     *(two_agents_at_once, two_models_at_once, embeddings_told_by_two, calls_that_nobody_counted),
-    a_cheap_model_asked_inside_a_dear_one,
+    *(a_cheap_model_asked_inside_a_dear_one, litellm_with_its_raw_copies, litellm_over_a_span_of_the_application),
 )
 
 

@@ -120,6 +120,32 @@ def test_a_field_named_like_a_code_is_none():
     assert found == dict.fromkeys(texts, "parse_error")
 
 
+def test_a_word_is_a_code_where_it_stands_as_one_and_not_as_the_type_of_data():
+    texts = {
+        "bad arguments: {'type': 'timeout', 'seconds': 5}": "parse_error",
+        "bad arguments: {'code': 'timeout'}": "timeout",
+        "{'error': {'type': 'overloaded_error', 'message': 'x'}}": "overloaded",
+        '{"error": {"type": "UNAVAILABLE"}}': "overloaded",
+    }
+
+    assert _by_text(texts, exception_type="pydantic_core._pydantic_core.ValidationError") == texts
+
+
+def test_what_a_validation_error_quotes_of_its_input_is_no_evidence():
+    quoted = [
+        "{'type': 'timeout'}",
+        "{'code': 'not_found', 'status': 503}",
+        "'Error code: 429'",
+        "['rate_limit_exceeded']",
+    ]
+    told = [INVALID.format("order", one)[:-1] + f", input_type={kind}]" for one in quoted for kind in ("dict", "str")]
+    frame = pl.DataFrame({"text": [f"{one}\nFor further information" for one in told]})
+
+    left = frame.select(errors.without_input(pl.col("text")))["text"].to_list()
+
+    assert left == [INVALID.partition("input_value")[0].format("order") + "\nFor further information"] * len(told)
+
+
 def test_a_word_in_front_or_on_a_line_gives_way_to_status_and_class():
     ways: list[tuple[dict[str, Any], str]] = [
         ({"http_status": 400, "exception_type": "openai.BadRequestError"}, "invalid_request"),

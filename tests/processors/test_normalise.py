@@ -575,7 +575,7 @@ def test_the_rest_is_taken_over():
         {
             "http.request.resend_count": 2,
             "gen_ai.openai.api_base": "https://user:pass@api.example.com:8443/v1?key=k",
-            "openai.response.service_tier": "Flex",
+            "openai.response.service_tier": " SERVICE_TIER_FLEX",
             "spanledger.route": "fallback",
             "gen_ai.prompt.name": "greet",
             "gen_ai.prompt.version": 3,

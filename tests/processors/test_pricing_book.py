@@ -299,7 +299,7 @@ def test_the_fingerprint_of_a_book_is_found_again_in_a_longer_one(tmp_path: Path
 
     long = book_of(tmp_path, entry(model="a", gpu=True) + entry(model="b", gpu=True))
 
-    assert long.fingerprints[:1] == short.fingerprints != long.fingerprints[1:]
+    assert long.file.fingerprints[:1] == short.file.fingerprints != long.file.fingerprints[1:]
 
 
 def test_what_holds_is_listed_the_strongest_first(tmp_path: Path):

@@ -132,3 +132,22 @@ def test_a_lake_with_a_damaged_file_is_told_and_stops_nobody(
         hold_book(book(tmp_path, FIRST), lake)
 
     assert any("not held to what was used" in one for one in caplog.messages)
+
+
+BEFORE = {"Acme": ("049f46f1", "5a5c5858"), "0042": ("bcbcb0e1", "95ade862")}
+"""Tenant -> the names that the first versions gave a book of two entries, after each."""
+
+
+@pytest.mark.parametrize("tenant", BEFORE)
+def test_a_book_is_known_by_the_names_that_versions_before_gave_it(
+    tenant: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    first = f"[[price]]\nmodel = 'gpt-4o'\nprovider = 'openai'\ntenant = '{tenant}'\nfrom = 2026-01-01\n"
+    text = f"{first}discount_percent = 5\n\n[[price]]\nmodel = 'gpt-4o'\nfrom = 2026-02-01\ndiscount_percent = '6.50'\n"
+    lake = lake_of(tmp_path, *(f"genai-prices/0.0.1+book/{name}" for name in BEFORE[tenant]))
+
+    hold_book(book(tmp_path, text), lake)
+
+    assert caplog.text.count("an earlier version named these entries so") == 2
+    with pytest.raises(BadPriceBook, match="from its first entry on"):
+        hold_book(book(tmp_path, text.replace("discount_percent = 5", "discount_percent = 7")), lake)

@@ -197,7 +197,7 @@ def test_check_refuses_a_book_whose_used_entries_are_no_longer_its_first(
     assert all("append" in row["finding"] for row in problems)
 
 
-@pytest.mark.parametrize(("before", "after"), [("Acme", "acme"), ("0042", "42")])
+@pytest.mark.parametrize(("before", "after"), [("Acme", "acme"), ("acme", "Acme"), ("0042", "42"), ("42", "0042")])
 def test_check_refuses_another_tenant_however_alike_it_is_spelled(
     before: str, after: str, book: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -59,6 +59,9 @@ KNOWN = (
 )
 
 
+_EXACT = Context(prec=38)
+
+
 def nonsense(settings: LakeSettings, rows: int, seed: int = 0, number: int = 1) -> None:
     """Fill a new lake: ``rows`` rows in every table but ``settlements``; ``number``: counts those of one lake."""
     dice = random.Random(seed)
@@ -103,7 +106,8 @@ def _of(kind: pa.DataType, name: str, dice: random.Random) -> Any:
     if pa.types.is_struct(kind):
         return {field.name: _of(field.type, field.name, dice) for field in kind}
     roll = next((roll for is_kind, roll in PLAIN.items() if is_kind(kind)), _word)
-    return roll(name, dice)
+    told = roll(name, dice)
+    return _EXACT.quantize(told, Decimal(1).scaleb(-kind.scale)) if pa.types.is_decimal(kind) else told
 
 
 def _time(name: str, dice: random.Random) -> dt.datetime:

@@ -44,6 +44,7 @@ CASES: dict[str, tuple[list[dict[str, Any]], int | None]] = {
     "a picture elsewhere": (call(BUSY | {"server_address": "cdn.example"}, WORKED), None),
     "the host is told by none": (call(*({**one, "server_address": None} for one in (LIMITED, WORKED))), 2),
     "a later attempt of its own": (call(LIMITED, WORKED, attempt=3), 3),
+    "a request that says so": (call(WORKED | {"attempt": 3}), 3),
     "a request below no call": ([span("agent", operation="invoke_agent"), request(0, "agent", **LIMITED)], None),
     "a tool below a call": (call(LIMITED | {"operation": "execute_tool"}, WORKED), None),
 }

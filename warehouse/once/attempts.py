@@ -1,7 +1,8 @@
 """How often a call was tried: a client library that tries again by itself tells one call, HTTP clients each request.
 
 A request stands directly below the call and is no GenAI span. The one that failed as may pass (``PASSING``) and was
-followed by another one to the same host was tried again. A call that says itself that it is a later attempt is one.
+followed by another one to the same host was tried again. A call or a request that says itself that it is a later one is
+that (botocore's spans: ``retry_attempts``).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from warehouse.once.facts import is_word, known, spelled
+from warehouse.once.facts import holds, is_word, known, spelled
 from warehouse.once.kernels import Numbers
 from warehouse.schemas import BILLABLE_OPERATIONS
 
@@ -24,28 +25,30 @@ def count_attempts(spans: pa.Table, ledger: str) -> pa.Table:
     """The table with ``attempt`` of model calls below which requests were sent again; of a flush or of the lake."""
     asks = ~known(spans["operation"]) & known(spans["parent_span_id"])
     failed = asks & is_word(spans["error_class"], *PASSING)
-    if not failed.any():
+    if not (failed | (asks & holds(pc.greater(spans["attempt"], 1)))).any():
         return spans
     requests = np.flatnonzero(asks & (known(spans["http_status"]) | is_word(spans["error_class"], *_UNHEARD)))
     calls = np.flatnonzero(is_word(spans["operation"], *BILLABLE_OPERATIONS))
-    ids = [ledger, "trace_id"]
-    told = _rows(spans, requests, *ids, "span_id", "parent_span_id", "server_address", "started_at")
-    sent = told.with_columns(pl.Series("failed", failed[requests])).unique([*ids, "span_id"])
-    again = (pl.col("failed") & (pl.col("started_at") < pl.col("started_at").max())).sum()
-    tried = (
-        sent.group_by(*ids, "parent_span_id", "server_address")
-        .agg(again.alias("again"))
-        .group_by(*ids, pl.col("parent_span_id").alias("span_id"))
-        .agg(pl.col("again").sum())
-        .filter(pl.col("again") > 0)
+    ids = [ledger, "trace_id", "span_id"]
+    sent = _rows(spans, requests, *ids, "parent_span_id", "server_address", "started_at", "attempt").with_columns(
+        pl.Series("failed", failed[requests])
     )
-    known_calls = _rows(spans, calls, *ids, "span_id").with_columns(pl.Series("row", calls))
-    found = known_calls.join(tried, on=[*ids, "span_id"])
+    rows = _rows(spans, calls, *ids).with_columns(pl.Series("row", calls))
+    found = rows.join(_tried(sent.unique(ids), *ids), on=ids)
     attempt = np.zeros(spans.num_rows, np.int32)
-    attempt[found["row"].to_numpy()] = found["again"].to_numpy() + 1
+    attempt[found["row"].to_numpy()] = found["times"].to_numpy()
     index, field = spans.schema.get_field_index("attempt"), spans.field("attempt")
-    counted = pa.array(attempt, field.type, mask=attempt == 0)
+    counted = pa.array(attempt, field.type, mask=attempt < 2)  # noqa: PLR2004 - once is no repetition
     return spans.set_column(index, field, pc.max_element_wise(spans["attempt"], counted))
+
+
+def _tried(sent: pl.DataFrame, ledger: str, trace: str, span: str) -> pl.DataFrame:
+    """The spans below which these requests stand, and how many ``times`` one of them was sent."""
+    call = pl.col("parent_span_id").alias(span)
+    again = (pl.col("failed") & (pl.col("started_at") < pl.col("started_at").max())).sum()
+    to_host = sent.group_by(ledger, trace, call, "server_address").agg(again.alias("again"), pl.col("attempt").max())
+    times = pl.max_horizontal(pl.col("again").sum() + 1, pl.col("attempt").max())
+    return to_host.group_by(ledger, trace, span).agg(times.alias("times"))
 
 
 def _rows(spans: pa.Table, rows: Numbers, *names: str) -> pl.DataFrame:

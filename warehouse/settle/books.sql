@@ -2,7 +2,8 @@
 -- `user_days`, rows that read otherwise for `tasks`. An hour that is `alone` is too old to be made anew: what was read of it
 -- since the last settlement is added, and its tasks stay as they are.
 
--- Attempts that were followed by another one.
+-- Attempts that were followed by another one, where the first one is a span too: a client library that tries again by itself
+-- tells its last attempt only.
 CREATE TEMP TABLE retried AS
 SELECT trace_id FROM spans WHERE attempt > 1
 UNION
@@ -15,7 +16,7 @@ WHERE attempt IS NOT NULL
     AND trace_id IN (SELECT trace_id FROM retried)
     AND hour IN (SELECT hour FROM hours)
 GROUP BY ALL
-HAVING min(attempt) = 1;  -- a client library that tries again by itself tells its last attempt only
+HAVING min(attempt) = 1;
 
 -- Spans whose call another trace tells: alone they make no task.
 CREATE TEMP TABLE copies AS
