@@ -32,6 +32,8 @@ LEAST_BARS = {
     **{(CALLS, width): bar for width, bar in zip(MINUTES, (4.0, 8.0, 15.0, 40.0), strict=True)},
 }
 """Where 0.5 false alerts per tenant-week are bearable; six are 2.2 times the most at least."""
+NEW_MODEL = 0.5
+"""Part of what the others have held that a model new to their feature is compared with: not all have it at once."""
 STRICTER = 1.5
 """Power of the budget by which these bars grow."""
 ALIKE, LEAST_ALIKE = 0.2, 2
@@ -45,6 +47,7 @@ def cold_edge(most: Floats, age: Numbers, leaves: Leaves) -> Floats:
     known = _is_known(age)
     own = np.where(known, most, 0)
     others = np.stack([summed(row, leaves.parent, len(leaves.parents))[leaves.parent] for row in own])
+    others *= np.where(_is_used(known, leaves), 1.0, NEW_MODEL)
     return np.where(known, most, np.where(others > 0, others, np.inf))
 
 
@@ -53,10 +56,13 @@ def cold_sums(sums: Floats, age: Numbers, leaves: Leaves) -> Floats:
 
     Who steals a key may come under many names.
     """
-    known = _is_known(age)
-    used = np.stack([summed(row, leaves.use, len(leaves.uses))[leaves.use] for row in known.astype(np.float64)])
     together = np.stack([summed(row, leaves.use, len(leaves.uses))[leaves.use] for row in sums])
-    return np.where(used > 0, sums, together)
+    return np.where(_is_used(_is_known(age), leaves), sums, together)
+
+
+def _is_used(known: Bools, leaves: Leaves) -> Bools:
+    """(windows, leaves) whether somebody is known to use their model in their feature."""
+    return np.stack([summed(row, leaves.use, len(leaves.uses))[leaves.use] > 0 for row in known.astype(np.float64)])
 
 
 def _is_known(age: Numbers) -> Bools:

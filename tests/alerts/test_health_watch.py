@@ -171,7 +171,7 @@ def test_what_is_silenced_does_not_escalate():
     sign = Signature(actor="me", recorded_at=later, critical_usd=1)
 
     assert [event.event for event in one.draft(later, later, known, sign)] == [ESCALATED]
-    assert one.draft(later, later, known, sign, (hush,)) == []
+    assert one.draft(later, later, known, sign, silences=(hush,)) == []
 
 
 def test_a_providers_incident_takes_in_what_was_told_of_a_tenants_feature_before():
