@@ -14,6 +14,7 @@ from functools import partial
 import streamlit as st
 
 from alerts.health.words import amount
+from alerts.incidents import EVERYBODY
 from dashboards import figures, sentences
 from dashboards.answers import Answers, Source
 from dashboards.controls import Time
@@ -119,8 +120,8 @@ def _draw_incidents(rows: Sequence[Row], now: datetime, zone: tzinfo) -> None:
 def _scope(row: Row) -> str:
     if row["budget"] is not None:
         return f"Budget {row['budget']}"
-    named = row["scoped_by"] or ("tenant", "feature")
-    return " · ".join(row[name] or UNATTRIBUTED for name in SCOPE_ORDER if name in named)
+    named = ("tenant", "feature") if row["scoped_by"] is None else row["scoped_by"]
+    return " · ".join(row[name] or UNATTRIBUTED for name in SCOPE_ORDER if name in named) or EVERYBODY
 
 
 def _amounts(row: Row) -> dict[str, figures.Figure]:
