@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from alerts import metrics
+from alerts.channels.action import Action, as_asked
 from alerts.channels.channel import Channel
 from alerts.courier import Courier, Trip
 from alerts.incidents import BOOKS, CLAIMED, NOTIFIED, UNDELIVERED, Event
@@ -69,6 +70,8 @@ class Dispatch:
             mine = self._errands(courier.channel, route, now).mine
         active = self._active(route, now) if courier.wants_refresh(now) else ()
         mine = mine[: courier.allowance(now)]
+        if isinstance(courier.channel, Action):
+            mine = tuple(as_asked(event, self._journal.events) for event in mine)
         if mine or active:
             courier.leave(mine, active, now)
         return waiting

@@ -21,11 +21,12 @@ NOTHING: Mapping[str, Any] = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """Who decides, when, and from which excess on it is critical."""
+    """Who decides, when, from which excess on it is critical, and up to when everything had come by then."""
 
     actor: str
     recorded_at: datetime
     critical_usd: float
+    complete_until: datetime | None = None
 
 
 def next_event(
@@ -72,6 +73,7 @@ def next_event(
         excess_usd=observed_usd - expected_usd,
         excess_usd_per_hour=excess_usd_per_hour,
         actor=signature.actor,
+        complete_until=signature.complete_until,
         **more,
     )
 
@@ -89,6 +91,7 @@ def end_of(incident: Incident, said: str, signature: Signature, note: str | None
         summary=said,
         note=HUSHED if last.is_hushed else note,
         actor=signature.actor,
+        complete_until=signature.complete_until,
     )
 
 

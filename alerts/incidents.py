@@ -41,7 +41,7 @@ HUSHED = "goes on, nobody is told: somebody has it or silenced it"
 """Note of what was told as over and goes on, while it is acknowledged or silenced."""
 NOTIFIED, UNDELIVERED, CLAIMED = "notified", "undelivered", "claimed"
 BOOKS = (NOTIFIED, UNDELIVERED, CLAIMED)
-UNATTRIBUTED = "unattributed"
+UNATTRIBUTED, EVERYBODY = "unattributed", "all tenants"
 
 
 SCOPED_BY = ("tenant", "feature", "model", "principal", "provider")
@@ -56,6 +56,8 @@ class Scope:
     acme / unattributed, model gpt-4o
     >>> print(Scope.of({"provider": "openai"}))
     provider openai
+    >>> print(Scope())
+    all tenants
     """
 
     values: tuple[tuple[str, str | None], ...] = ()
@@ -75,7 +77,7 @@ class Scope:
         others = [
             f"{name} {found[name] or UNATTRIBUTED}" for name in ("provider", "model", "principal") if name in found
         ]
-        return ", ".join([owner, *others] if owner else others)
+        return ", ".join([owner, *others] if owner else others) or EVERYBODY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +108,7 @@ class Event:
     ``scoped_by``: the dimensions whose values make the scope. ``window_minutes``: how far the window reached back that
     was odd; ``series``: what was odd in it, as far as it is known, the first at least. Both are of detectors alone.
     ``measured usual affected``: of signals of health alone, whose amounts are 0.
+    ``complete_until``: up to when everything had reached the ledger as it was decided.
     ``factors`` add up to ``excess_usd``; ``changes`` and ``samples`` are as of the opening.
     """
 
@@ -144,6 +147,7 @@ class Event:
     factors: tuple[Factor, ...] = ()
     changes: tuple[Change, ...] = ()
     samples: tuple[Sample, ...] = ()
+    complete_until: datetime | None = None
 
     @property
     def scope(self) -> Scope:

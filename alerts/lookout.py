@@ -108,7 +108,7 @@ class Lookout:
         rests = self._health_at is not None and now < self._health_at + timedelta(seconds=HEALTH_EVERY_S)
         if watch is None or watermark is None or rests:
             return ()
-        signature = self._sign(now)
+        signature = self._sign(now, watermark)
         silences, calendar = self._silences.known(now), self._calendar.events()
         drafts = self._commit(
             lambda: watch.draft(
@@ -171,7 +171,7 @@ class Lookout:
             watermark=watermark,
             is_silenced=hushed_by(silences, now),
         )
-        return draft_events(judged, self._journal.incidents, evidence, self._sign(now))
+        return draft_events(judged, self._journal.incidents, evidence, self._sign(now, watermark))
 
     def _episodes(self) -> Episodes:
         settings = self._settings
@@ -182,9 +182,9 @@ class Lookout:
             calm=settings.calm_minutes,
         )
 
-    def _sign(self, now: datetime) -> Signature:
+    def _sign(self, now: datetime, watermark: datetime | None = None) -> Signature:
         critical_usd = CRITICAL_GATES * self._settings.min_excess_usd
-        return Signature(actor=self.actor, recorded_at=now, critical_usd=critical_usd)
+        return Signature(actor=self.actor, recorded_at=now, critical_usd=critical_usd, complete_until=watermark)
 
 
 def _report(events: Sequence[Event]) -> None:

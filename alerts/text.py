@@ -61,7 +61,16 @@ def _length(window: timedelta) -> str:
 def details(event: Event) -> dict[str, str]:
     """Amounts and cause by name, as services show them beside a summary."""
     why = {} if event.measured is not None else {name: said for name, said in reasons(event).items() if said}
-    return {**amounts(event), **why, "incident_id": event.incident_id, **advise(event.signal)}
+    data = {"data": how_complete(event)} if event.complete_until else {}
+    return {**amounts(event), **why, **data, "incident_id": event.incident_id, **advise(event.signal)}
+
+
+def how_complete(event: Event) -> str:
+    """``complete until 09:05:20 UTC, 12 s before it was judged``."""
+    if event.complete_until is None:
+        return ""
+    behind = max((event.recorded_at - event.complete_until) / timedelta(seconds=1), 0.0)
+    return f"complete until {event.complete_until.astimezone(UTC):%H:%M:%S} UTC, {behind:,.0f} s before it was judged"
 
 
 def amounts(event: Event) -> dict[str, str]:
@@ -103,6 +112,7 @@ def as_lines(event: Event) -> list[str]:
     return [
         event.summary or str(event.scope),
         f"{event.event}, {event.severity}, open since {event.opened_at.isoformat()}",
+        *([f"data: {how_complete(event)}"] if event.complete_until else []),
         *(f"{name}: {said}" for name, said in reasons(event).items() if said and name != "why"),  # the summary has it
         *(f"  {spaced(one.dimension)} {one.value or UNATTRIBUTED}: {_part(event, one)}" for one in beyond(event)),
         f"incident {event.incident_id}",

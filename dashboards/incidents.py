@@ -8,6 +8,7 @@ from functools import partial
 from urllib.parse import quote
 
 from alerts.health.words import amount
+from alerts.incidents import EVERYBODY
 from dashboards import figures
 from dashboards.grid import UNATTRIBUTED, Column, Row
 from dashboards.listing import draw_table
@@ -51,8 +52,8 @@ def scope_of(row: Row) -> str:
     """``acme · chat``, ``openai``, ``Budget chat``."""
     if row["budget"] is not None:
         return f"Budget {row['budget']}"
-    named = row["scoped_by"] or ("tenant", "feature")
-    return " · ".join(row[name] or UNATTRIBUTED for name in SCOPE_ORDER if name in named)
+    named = ("tenant", "feature") if row["scoped_by"] is None else row["scoped_by"]
+    return " · ".join(row[name] or UNATTRIBUTED for name in SCOPE_ORDER if name in named) or EVERYBODY
 
 
 def amounts_of(row: Row) -> dict[str, figures.Figure]:

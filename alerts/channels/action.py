@@ -10,12 +10,14 @@ gets a request with ``dry_run: true`` only says what it would do. The request is
 
 Of health only what another model would mend asks for something (``REROUTED``): ``route_to_fallback``.
 
-The end of the incident is ``spanledger.action.withdrawn`` with the same data.
+The end of the incident is ``spanledger.action.withdrawn`` with the action of the last request, which replaces earlier
+ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -61,6 +63,26 @@ class Action:
 
     def refresh(self, active: Sequence[Event], now: datetime) -> None:
         """See ``Channel``; what was asked for stays asked for."""
+
+
+def as_asked(event: Event, journal: Sequence[Event]) -> Event:
+    """The end of an incident with the causes that were last told of it: what is withdrawn is what was asked for."""
+    if event.event != RESOLVED:
+        return event
+    told = [one for one in journal if one.incident_id == event.incident_id and one.event in TOLD]
+    asked = [one for one in told if one.event != RESOLVED and not one.is_hushed and one.sequence < event.sequence]
+    if not asked:
+        return event
+    last = max(asked, key=lambda one: one.sequence)
+    return replace(
+        last,
+        event=RESOLVED,
+        event_id=event.event_id,
+        sequence=event.sequence,
+        recorded_at=event.recorded_at,
+        summary=event.summary,
+        note=event.note,
+    )
 
 
 def what_to_do(event: Event) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 A series is silent when nothing has come for ten minutes and twice as long as it ever was quiet before (half forgotten
 in a week), in which, by the emptier of the same hours of yesterday and of a week ago, 30 calls should have come. So it
 takes a week to know a series by. Who has said nothing for two days is taken to have left, and is silent no more: every
-worker has those days to learn from, and comes to the same.
+worker has those days to learn from, and comes to the same. Where half of the tenants that speak, two at least, stopped
+at once, the feed is silent (a gateway, a network), not each of them.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ LEAST_MINUTES, LEAST_CALLS = 10, 30.0
 LONGER = 2.0
 LEFT_MINUTES = 2 * 1440
 FORGET_DAYS = 7.0
+AT_ONCE_MINUTES = 5
+"""Between the last calls of tenants that stop for one cause."""
+LEAST_ALIKE, ALIKE = 2, 0.5
+"""Tenants, and their share of those that speak."""
 
 
 class Silence:
@@ -54,3 +59,10 @@ class Silence:
         long = self.quiet >= np.maximum(LEAST_MINUTES, LONGER * self._longest)
         here = self.quiet < LEFT_MINUTES
         return np.asarray(here & long & (self.missed >= LEAST_CALLS) & (hour - self._began >= WEEK_HOURS))
+
+    def stopped_with(self, place: int, among: Bools) -> Bools:
+        """(series,) which ``among`` them stopped with one and are missed; none where these are too few for a feed."""
+        alike = among & (np.abs(self.quiet - self.quiet[place]) <= AT_ONCE_MINUTES) & (self.missed > 0)
+        speaking = among & (self.quiet < LEAST_MINUTES)
+        enough = max(LEAST_ALIKE, ALIKE * (alike.sum() + speaking.sum()))
+        return np.asarray(alike & (alike.sum() >= enough))

@@ -14,11 +14,11 @@ from alerts.health.places import Scope as Values
 from alerts.health.places import is_within
 from alerts.health.silence import LEFT_MINUTES
 from alerts.health.speeds import quantile_ms
-from alerts.health.table import BY_NAME, CALLS, DIMENSIONS, SILENCE, Signal
+from alerts.health.table import BY_NAME, DIMENSIONS, SILENCE, Signal
 from alerts.health.troubles import Trouble
 from alerts.health.vitals import Judged
-from alerts.health.words import NAMED_SHARE, UNATTRIBUTED, percent, since, tell_share, tell_silence
-from alerts.incidents import Contributor
+from alerts.health.words import NAMED_SHARE, percent, since, tell_share, tell_silence
+from alerts.incidents import UNATTRIBUTED, Contributor
 from alerts.minutes import to_time
 from alerts.onset import onset
 from alerts.signals.arrays import Floats, Numbers
@@ -87,23 +87,31 @@ def _tell(one: Trouble, judged: Judged, after: int, *, find: bool) -> Told:
 
 
 def _tell_silence(one: Trouble, judged: Judged) -> Told:
-    silence, place = judged.body.silence, _speakers(judged).index(_as_key(one))
+    silence, speakers = judged.body.silence, judged.body.speakers()
+    mine = _silent_of(one, judged)
     end = silence.until
-    start = to_time(end - int(silence.quiet[place]))
-    missed = float(silence.missed[place])
+    start = to_time(end - int(silence.quiet[mine].min()))
+    missed = float(silence.missed[mine].sum())
     told = {"measured": 0.0, "usual": missed, "part": missed, "whole": missed}
-    return _told((start, to_time(end)), told, (), tell_silence(one.scope, missed, since(start, to_time(end))))
+    causes = _contributors([speakers[place] for place in mine], silence.missed[mine], one.scope)
+    return _told((start, to_time(end)), told, causes, tell_silence(one.scope, missed, since(start, to_time(end))))
 
 
 def has_left(one: Trouble, judged: Judged) -> bool:
     """Whether nothing has come for so long, or for longer than is known."""
-    speakers, key = _speakers(judged), _as_key(one)
-    return key not in speakers or judged.body.silence.quiet[speakers.index(key)] >= LEFT_MINUTES
+    speakers, quiet = judged.body.speakers(), judged.body.silence.quiet
+    mine = [place for place, key in enumerate(speakers) if not one.scope or key == _as_key(one)]
+    return bool(np.all(quiet[mine] >= LEFT_MINUTES))
 
 
-def _speakers(judged: Judged) -> list[Key]:
-    keys = judged.body.folds[CALLS].index.keys
-    return [key for key in keys if key[2] is ALL and key[0] is not ALL]
+def _silent_of(one: Trouble, judged: Judged) -> Numbers:
+    """Places of who is silent: of the feed the tenants with the longest quiet in which something is missed."""
+    silence, speakers = judged.body.silence, judged.body.speakers()
+    if one.scope:
+        return np.flatnonzero([key == _as_key(one) for key in speakers])
+    tenants = np.array([key[1] is ALL for key in speakers], np.bool_) & (silence.missed > 0)
+    groups = [silence.stopped_with(int(place), tenants) for place in np.flatnonzero(tenants)]
+    return np.flatnonzero(max(groups, key=np.sum)) if groups else np.zeros(0, np.int64)
 
 
 def _as_key(one: Trouble) -> Key:

@@ -22,13 +22,15 @@ from alerts.health.counts import ALL, Block, Key, blocks_of
 from alerts.health.fold import LEARN_EVERY, STILL, Fold
 from alerts.health.places import Scope, is_within, place
 from alerts.health.silence import Silence
-from alerts.health.table import BY_NAME, CALLS, FAMILIES, SILENCE
+from alerts.health.table import BY_NAME, CALLS, DIMENSIONS, FAMILIES, SILENCE
 from alerts.health.troubles import Trouble, Troubles
 from alerts.ledger import Ledger
 from alerts.minutes import DAY_MINUTES, MINUTE_S, day_start, minute_of, to_minute, to_time
-from alerts.signals.arrays import Bools, Floats
+from alerts.signals.arrays import Bools, Floats, grown
 from alerts.young import times_while_young
 
+EVERYBODY: Key = (ALL,) * len(DIMENSIONS)
+"""The feed."""
 MOST_DAYS = 10
 """Of history: more would be forgotten anyway."""
 LATE_SHARE, LATE_LEAST = 0.05, 100
@@ -66,13 +68,20 @@ class Body:
         odd = {name: fold.step(blocks[name]) for name, fold in self.folds.items()}
         return odd, self._hear(blocks[CALLS]) if is_full else []
 
+    def speakers(self) -> list[Key]:
+        """Whose silence is heard: tenants and their features, as ``silence`` has them."""
+        return [key for key in self.folds[CALLS].index.keys if key[2] is ALL and key[0] is not ALL]
+
     def _hear(self, block: Block) -> list[Key]:
-        keys = self.folds[CALLS].index.keys
-        speakers = [place for place, key in enumerate(keys) if key[2] is ALL and key[0] is not ALL]
-        calls = np.zeros(len(speakers))
-        known = [place for place in speakers if place < block.counts["calls"].size]
-        calls[: len(known)] = block.counts["calls"][known]
-        return [keys[speakers[place]] for place in np.flatnonzero(self.silence.step(block.minute, block.width, calls))]
+        """Who is silent; ``EVERYBODY`` in the place of those with whom the feed is."""
+        index, speakers = self.folds[CALLS].index, self.speakers()
+        counted = grown(block.counts["calls"], len(index.keys))
+        calls = counted[[place for place, key in enumerate(index.keys) if key[2] is ALL and key[0] is not ALL]]
+        silent = np.flatnonzero(self.silence.step(block.minute, block.width, calls))
+        tenants = np.array([key[1] is ALL for key in speakers], np.bool_)
+        shared = {int(one): bool(self.silence.stopped_with(int(one), tenants).any()) for one in silent}
+        alone = [speakers[one] for one in silent if not shared[int(one)]]
+        return [EVERYBODY, *alone] if any(shared.values()) else alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,9 +206,9 @@ def _begin(body: Body, troubles: Troubles, minute: int, odd: Mapping[str, Bools]
                 share = fold.part[span, row, series] / fold.whole[span, row, series]
                 beyond = abs(float(share - fold.due(fold.whole)[span, row, series]))
                 troubles.take(signal, scope, leaf, minute, beyond=beyond, is_still=lambda one: _is_still(body, one))
-    for key in sorted(silent, key=lambda one: one[1] is not ALL):  # tenants before their features
-        named = {"tenant": key[0]} if key[1] is ALL else {"tenant": key[0], "feature": key[1]}
-        troubles.take(SILENCE, named, key, minute)  # type: ignore[arg-type]
+    for key in sorted(silent, key=lambda one: (one[0] is not ALL, one[1] is not ALL)):  # tenants before their features
+        named = {name: value for name, value in zip(DIMENSIONS, key, strict=True) if value is not ALL}
+        troubles.take(SILENCE, named, key, minute, is_still=lambda one, named=named: bool(one.scope) == bool(named))  # type: ignore[misc]
 
 
 def _go_on(body: Body, troubles: Troubles, minute: int, silent: Sequence[Key], *, is_full: bool) -> None:
@@ -207,7 +216,9 @@ def _go_on(body: Body, troubles: Troubles, minute: int, silent: Sequence[Key], *
         if not one.is_open:
             continue
         if one.signal == SILENCE:
-            if not is_full or any(is_within(key, one.scope) for key in silent):
+            if not is_full or any(
+                is_within(key, one.scope) and bool(one.scope) == (key != EVERYBODY) for key in silent
+            ):
                 one.active = minute
         elif _is_still(body, one):
             one.active = minute

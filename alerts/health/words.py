@@ -7,9 +7,8 @@ from datetime import datetime
 
 from alerts.health.places import Scope
 from alerts.health.table import BY_NAME, SILENCE, Signal
+from alerts.incidents import EVERYBODY, UNATTRIBUTED
 
-UNATTRIBUTED = "unattributed"
-EVERYBODY = "all tenants"
 NAMED_SHARE = 0.5
 SECOND_MS = 1000.0
 

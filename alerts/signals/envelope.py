@@ -76,10 +76,10 @@ class Envelope:
             self._new += np.stack([five**2, five])
             self._five[:] = 0
 
-    def scores(self, edge: Floats, days: float) -> Floats:
-        """(windows, series) excess over an edge in standard deviations of what it holds; less by a short history."""
+    def scores(self, sums: Floats, edge: Floats, days: float) -> Floats:
+        """(windows, series) excess of sums over an edge in standard deviations of what it holds; less while young."""
         unit = self._squares / np.maximum(self._sum, TINY) if self._unit is None else self._unit
         known = min(1.0, days / COLD_DAYS) if days >= LEAST_DAYS else 1.0
         with np.errstate(invalid="ignore"):  # where the edge is infinite
             spread = np.sqrt(unit * edge + (COMMON_SHARE * edge) ** 2 + np.square(unit) + TINY)
-            return np.asarray(np.where(np.isfinite(edge), (self.windows.sums - edge) / spread * known, 0))
+            return np.asarray(np.where(np.isfinite(edge), (sums - edge) / spread * known, 0))

@@ -18,11 +18,11 @@ from alerts.calendar import Announced, is_announced
 from alerts.minutes import to_time
 from alerts.signals.arrays import Floats
 from alerts.signals.bars import SHARE, Bars, bars_for, kin_usd_for
-from alerts.signals.causes import Amounts, Scope, contributors_to, scope_around
+from alerts.signals.causes import Amounts, Scope, contributors_to, is_within, scope_around
 from alerts.signals.cold import raised
 from alerts.signals.episode import Episode, Followed, Known, Whose, keys_of, whose_is, window_start
 from alerts.signals.fold import Odd
-from alerts.signals.kinds import PRICE
+from alerts.signals.kinds import CALLS, PRICE, SPEND
 from alerts.signals.leaves import DIMENSIONS, Leaf, Leaves
 from alerts.signals.tuning import Tuning, least_usd_for, times_for
 from alerts.young import times_while_young
@@ -35,6 +35,9 @@ PAST_TIMES = 1.2
 """A score must be so many times what its series has scored before."""
 WEARY = 0.2
 WEARY_FORGET = 0.5 ** (1 / (7 * 1440))  # of minutes: a week
+RECENT = {SPEND: 60, CALLS: 60}
+RECENT_SHARE = 0.25
+"""What opens with a longer window must have held this part of its mean excess in so many minutes."""
 CRITICAL_TIMES = 10
 """An episode is critical if it opens with so many times the least excess that is told."""
 WARNING, CRITICAL = "warning", "critical"
@@ -90,7 +93,7 @@ class Episodes:
                 episode = _begin(found, history, self._least_usd)
                 if self._is_one_scope(found, episode, history):
                     continue
-                if self._is_too_little(episode) or self._is_unheard(found, history):
+                if self._is_too_little(episode) or _is_long_over(episode, history) or self._is_unheard(found, history):
                     continue
                 self._open.setdefault(found.whose, []).append(episode)
                 opened.append(episode)
@@ -177,6 +180,16 @@ class Episodes:
     def _weariness(self, whose: Whose, minute: int) -> float:
         weary, since = self._weary.get(whose, (0.0, minute))
         return float(weary * WEARY_FORGET ** max(minute - since, 0))
+
+
+def _is_long_over(episode: Episode, history: Known) -> bool:
+    """Whether it lies in hours that nobody judged in time, whose minutes train only: its last hour holds too little."""
+    recent = RECENT.get(episode.signal, episode.window)
+    if episode.window <= recent:
+        return False
+    observed, expected = history.amounts(episode.signal, recent)
+    mine = [place for place, key in enumerate(history.leaves.keys) if is_within(key, episode.scope)]
+    return float((observed - expected)[mine].sum()) < RECENT_SHARE * recent / episode.window * episode.excess_usd
 
 
 def _leaf_of(signal: str, number: int, leaves: Leaves) -> Leaf:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from alerts.signals.arrays import Bools, Floats, Numbers, summed
-from alerts.signals.cold import NEVER, cold_edge, common_rise, young_edge
+from alerts.signals.cold import NEVER, cold_edge, cold_sums, common_rise, young_edge
 from alerts.signals.envelope import LEAST_DAYS, Envelope
 from alerts.signals.kinds import CALLS, FLOORS, PRICE, SPEND, TOKENS
 from alerts.signals.leaves import Leaves
@@ -176,9 +176,9 @@ class Fold:
         leaves = self.leaves
         more = [summed(one, leaves.parent, len(leaves.parents))[leaves.parent] for one in self._usual.beyond()]
         for signal, envelope, worth in ((SPEND, self._spend, 1.0), (CALLS, self._calls, self._cost.usual)):
-            edge = self._edge(envelope, minute)
-            scores = envelope.scores(edge, self.days)
-            beyond = np.where(np.isfinite(edge), envelope.windows.sums - edge, 0) * worth
+            sums, edge = self._sums(envelope, minute), self._edge(envelope, minute)
+            scores = envelope.scores(sums, edge, self.days)
+            beyond = np.where(np.isfinite(edge), sums - edge, 0) * worth
             for place, window in enumerate(MINUTES):
                 real = more[place] > PARENTS_SHARE * beyond[place]
                 yield from self._odd(minute, signal, window, scores[place], np.where(real, beyond[place], 0))
@@ -191,6 +191,12 @@ class Fold:
             rates = self._input_rates()
             for window, score, tokens in zip(HOURS, *self._input.look(hour), strict=True):
                 yield from self._odd(minute, TOKENS, window, score, tokens * rates)
+
+    def _sums(self, envelope: Envelope, minute: int) -> Floats:
+        """(windows, leaves) what is compared with these."""
+        sums = envelope.windows.sums
+        cold = self.days < LEAST_DAYS and bool(self.leaves.keys)
+        return cold_sums(sums, minute - self._began, self.leaves) if cold else sums
 
     def _edge(self, envelope: Envelope, minute: int) -> Floats:
         """(windows, leaves) from which on windows are odd."""

@@ -100,6 +100,8 @@ def _facts(row: Row, view: View, now: datetime) -> str:
         "Taken": figure_html(moment(row["acknowledged_at"])) if row["acknowledged_at"] else "by nobody yet",
         "What to do": f"{escape(advice['action'])} <code>{escape(advice['runbook'])}</code>",
     }
+    if row["complete_until"] is not None:
+        facts["Data complete until"] = figure_html(moment(row["complete_until"]))
     if row["silenced_until"] and row["silenced_until"] > now:
         facts["Silenced until"] = figure_html(moment(row["silenced_until"]))
     if row["feedback"]:

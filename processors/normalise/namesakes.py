@@ -43,30 +43,60 @@ def are_called_after(names: pl.Series, users: pl.Series) -> pl.Series:
 def hide_namesakes(rows: pa.Table, spans: pa.Table, key: bytes) -> pa.Table:
     """The rows without ``PERSONAL`` names that tell a user of their trace; both have ``LEDGER`` and ``trace_id``.
 
-    ``spans``: has the columns of ``USERS``.
+    ``spans``: has the columns of ``USERS``; it may be the rows themselves.
     """
-    users = _users(spans)
-    if not len(users) or not rows.num_rows:
+    told = [name for name in USERS if spans[name].null_count < spans.num_rows]
+    if not told or not rows.num_rows:
         return rows
     traces = _traces(rows)
+    alone = _alone(traces, rows, spans)
+    users = _users(spans.filter(alone.not_().to_arrow()) if alone.any() else spans)
     for name in PERSONAL:
         if rows[name].null_count == rows.num_rows:
             continue
         names = pl.Series("name", rows[name])
-        pairs = _distinct(traces, names).join(users, on="trace")
-        called = pairs.filter(are_called_after(pairs["name"], pairs["user"]))
-        if len(called):
-            told = pl.DataFrame([traces, names]).with_row_index("row")
-            found = told.join(called, on=["trace", "name"], how="semi")["row"]
-            is_called = pl.repeat(value=False, n=len(told), dtype=pl.Boolean, eager=True).scatter(found, True)
+        is_called = _called_with_others(traces, names, users) | _called_alone(names, spans, alone)
+        if is_called.any():
             at, field = rows.schema.get_field_index(name), rows.schema.field(name)
             rows = rows.set_column(at, field, hide(names, is_called, key).to_arrow().cast(field.type))
     return rows
 
 
+def _alone(traces: pl.Series, rows: pa.Table, spans: pa.Table) -> pl.Series:
+    """Which rows are the only span of their trace: nobody but they can name its user."""
+    if rows is spans:
+        return traces.is_unique()
+    return pl.repeat(value=False, n=len(traces), dtype=pl.Boolean, eager=True)
+
+
+def _called_alone(names: pl.Series, spans: pa.Table, alone: pl.Series) -> pl.Series:
+    """Which of the rows that are ``alone`` are called after a user whom they name themselves."""
+    nobody = pl.repeat(value=False, n=len(names), dtype=pl.Boolean, eager=True)
+    if not alone.any():
+        return nobody
+    user, other = (pl.Series("user", spans[name]) for name in USERS)
+    called = are_called_after(names, user)
+    if (another := user.ne_missing(other)).any():
+        at = another.arg_true()
+        called = called.scatter(at, called.gather(at) | are_called_after(names.gather(at), other.gather(at)))
+    return called & alone
+
+
+def _called_with_others(traces: pl.Series, names: pl.Series, users: pl.DataFrame) -> pl.Series:
+    """Which rows are called after one of the ``users`` of their trace."""
+    told = pl.DataFrame([traces, names]).with_row_index("row")
+    is_called = pl.repeat(value=False, n=len(told), dtype=pl.Boolean, eager=True)
+    if not len(users):
+        return is_called
+    pairs = _distinct(traces, names).join(users, on="trace")
+    called = pairs.filter(are_called_after(pairs["name"], pairs["user"]))
+    found = told.join(called, on=["trace", "name"], how="semi")["row"]
+    return is_called.scatter(found, True)
+
+
 def _users(spans: pa.Table) -> pl.DataFrame:
     """``trace`` and ``user``, each pair once; most spans that name a user name no other one."""
-    if all(spans[name].null_count == spans.num_rows for name in USERS):
+    if not spans.num_rows:
         return pl.DataFrame()
     traces = _traces(spans)
     user, other = (pl.Series("user", spans[name]) for name in USERS)

@@ -70,3 +70,28 @@ def test_what_is_usual_on_the_first_day_is_the_mean_so_far() -> None:
     (found,) = told({APP: with_spike(12.2, 10)})
 
     assert found.expected_usd == pytest.approx(found.window * 6 * 0.005, rel=0.2)
+
+
+def test_a_key_that_is_stolen_by_many_at_once_is_told_by_what_they_spend_together() -> None:
+    """Twelve strangers ask a model that is new to the feature, each for no more than the feature does itself."""
+    thieves = {}
+    for number in range(12):
+        calls = np.zeros(HOURS * HOUR)
+        calls[12 * HOUR : 12 * HOUR + 3] = 12.0
+        thieves["acme", "search", "opus", f"anonymous-{number}"] = calls
+
+    (found,) = told({APP: steady(), **thieves})
+
+    assert (found.scope["tenant"], found.scope["model"]) == ("acme", "opus")
+    assert "principal" not in found.scope
+    assert found.opened % (24 * HOUR) - 12 * HOUR <= 3
+
+
+def test_a_model_that_is_new_to_its_feature_need_not_take_twice_what_all_others_ever_have() -> None:
+    calls = np.zeros(HOURS * HOUR)
+    calls[12 * HOUR : 12 * HOUR + 10] = 12.0
+
+    (found,) = told({APP: steady(), ("acme", "search", "opus", "stolen"): calls})
+
+    assert (found.scope["model"], found.opened % (24 * HOUR) - 12 * HOUR <= 4) == ("opus", True)
+    assert told({APP: steady(), ("acme", "search", "swift", "stolen"): calls * 0.8}) == []  # as others do

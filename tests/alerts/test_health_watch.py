@@ -171,7 +171,7 @@ def test_what_is_silenced_does_not_escalate():
     sign = Signature(actor="me", recorded_at=later, critical_usd=1)
 
     assert [event.event for event in one.draft(later, later, known, sign)] == [ESCALATED]
-    assert one.draft(later, later, known, sign, (hush,)) == []
+    assert one.draft(later, later, known, sign, silences=(hush,)) == []
 
 
 def test_a_providers_incident_takes_in_what_was_told_of_a_tenants_feature_before():
@@ -374,3 +374,23 @@ def test_a_history_that_is_still_being_loaded_is_learnt_anew_and_opens_nothing()
     assert (first, told) == ([], [])
     ledger.add_health(burst(8, start=LIVE + 60))
     assert (f"errors_{RATE_LIMIT.removeprefix('error ')}", OPENED) in watch(one, ledger, range(LIVE + 60, LIVE + 69))
+
+
+def test_a_feed_that_is_silent_is_one_incident_whose_end_comes_with_the_first_calls():
+    rng = np.random.default_rng(13)
+    start = LIVE - 9 * DAY
+    leaves = [(f"t{number}", "chat", "openai", "gpt-4o") for number in range(4)]
+    rates = (12, 6, 4, 3)
+    before = [steady(rng, range(start, LIVE), calls=rate, leaf=leaf) for leaf, rate in zip(leaves, rates, strict=True)]
+    after = [steady(rng, range(LIVE + 60, LIVE + 90), calls=6, leaf=leaf) for leaf in leaves]
+    ledger = ledger_of(*before, *after)
+
+    told = watch(lookout(ledger), ledger, range(LIVE, LIVE + 90, 2))
+
+    assert told == [(SILENCE, OPENED), (SILENCE, RESOLVED)]
+    opened, over = (one for one in events_of(ledger) if one.event in (OPENED, RESOLVED))
+    assert opened.scope.as_dict() == {}
+    assert opened.summary is not None
+    assert opened.summary.startswith("no calls of all tenants since ")
+    assert {one.value for one in opened.contributors} == {"t0", "t1", "t2"}
+    assert over.note is None

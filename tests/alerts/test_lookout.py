@@ -32,6 +32,7 @@ from alerts.outbox import HOLD
 from alerts.people import say
 from alerts.routing.routes import Route, Subscription, to_all
 from alerts.settings import AlertSettings
+from alerts.text import details
 from tests.alerts.workload import DAY, FIRST, START, Spent, diurnal, spend_of, usage_of, usage_table
 from warehouse.errors import LakeUnavailable
 
@@ -141,7 +142,7 @@ def test_it_says_who_what_and_why_in_money() -> None:
 
 
 def test_a_warning_that_becomes_critical_escalates_once_and_stays_critical_to_its_end() -> None:
-    ledger, everybody, oncall = ledger_of(hours(), spike(LIVE_MINUTE, 2)), MemoryChannel(), MemoryChannel("oncall")
+    ledger, everybody, oncall = ledger_of(hours(), spike(LIVE_MINUTE, 3)), MemoryChannel(), MemoryChannel("oncall")
     critical = Subscription(channel=oncall, route=Route(severities=frozenset({"critical"})))
     one = Lookout(SETTINGS, ledger, (*to_all(everybody), critical))
 
@@ -160,7 +161,7 @@ def test_a_warning_that_becomes_critical_escalates_once_and_stays_critical_to_it
 
 
 def test_what_was_new_when_it_opened_is_told_of_its_escalation_too() -> None:
-    ledger, channel = ledger_of(hours(), spike(LIVE_MINUTE, 2)), MemoryChannel()
+    ledger, channel = ledger_of(hours(), spike(LIVE_MINUTE, 3)), MemoryChannel()
     one = lookout(ledger, channel)
 
     watch(one, LIVE + 20 * SECOND, 1)
@@ -414,3 +415,27 @@ def test_when_the_silence_ends_it_is_told_that_it_still_goes_on() -> None:
 
     assert told(reports) == [UPDATED]
     assert [event.event for event in channel.events] == [OPENED, RESOLVED, UPDATED]
+
+
+def test_an_incident_says_how_complete_its_data_is() -> None:
+    ledger, channel = ledger_of(hours(), spike(LIVE_MINUTE, 9)), MemoryChannel()
+    ledger.committed_until = LIVE + 20 * SECOND
+    one = lookout(ledger, channel)
+
+    (event,) = one.step(LIVE + 50 * SECOND, wait_s=WAIT_S).events
+    one.step(LIVE + 51 * SECOND, wait_s=WAIT_S)
+
+    assert event["complete_until"] == "2026-03-03T00:00:20Z"
+    assert details(channel.events[0])["data"] == "complete until 00:00:20 UTC, 30 s before it was judged"
+    assert from_table(ledger.incident_rows)[0].complete_until == LIVE + 20 * SECOND
+
+
+def test_a_spike_while_no_worker_looked_opens_if_its_minutes_come_within_the_hour_and_trains_only_later() -> None:
+    later = LIVE + 3 * 60 * MINUTE
+    since = [usage_table([Spent(minute=LIVE_MINUTE + at, usd=0.2, principal="key-1")]) for at in range(180)]
+    for before, openings in ((30, 1), (150, 0)):
+        ledger = ledger_of(hours(), *since, spike(LIVE_MINUTE + 180 - before, 30))
+        one = lookout(ledger)
+        found = [event for minute in range(3) for event in one.step(later + (minute + 0.5) * MINUTE).events]
+        of_spike = [event for event in found if event["event"] == OPENED and event["signal"] == "spend"]
+        assert len(of_spike) == openings

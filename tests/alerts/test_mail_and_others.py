@@ -16,11 +16,12 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from alerts.channels import Action, Apprise, Email
-from alerts.channels.action import what_to_do
+from alerts.channels.action import as_asked, what_to_do
 from alerts.channels.email import Server
 from alerts.channels.signed import read_secret
 from alerts.errors import ChannelDown, EventRefused
-from alerts.incidents import RESOLVED, UPDATED
+from alerts.events import Signature, end_of
+from alerts.incidents import RESOLVED, UPDATED, Incident
 from tests.alerts.samples import CAUSE, follow, opened
 from tests.alerts.servers import Receiver, receive
 from tests.alerts.workload import START
@@ -144,6 +145,20 @@ def test_an_action_is_asked_for_when_it_is_critical_and_withdrawn_when_it_is_ove
     assert [body["type"] for body in receiver.bodies] == ["spanledger.action.requested", "spanledger.action.withdrawn"]
     assert all(body["data"]["dry_run"] for body in receiver.bodies)
     assert all("webhook-signature" in headers for headers in receiver.headers)
+
+
+def test_what_is_withdrawn_is_what_was_asked_for_also_where_nothing_more_is_known() -> None:
+    other = replace(CAUSE, dimension="principal", value="key-7")
+    asked = [CRITICAL, replace(follow(CRITICAL, UPDATED), contributors=(other,), excess_usd=Decimal("11.3"))]
+    signature = Signature(actor="me", recorded_at=START, critical_usd=1)
+    retracted = end_of(Incident(opened=asked[0], last=asked[1], updates=1), "nothing is odd", signature)
+
+    withdrawn = what_to_do(as_asked(retracted, [*asked, retracted]))
+
+    said = {name: what_to_do(asked[1])[name] for name in ("action", "principal", "model", "incident_id")}
+    assert said["principal"] == "key-7"
+    assert said.items() <= withdrawn.items()
+    assert as_asked(asked[1], asked) is asked[1]
 
 
 def test_an_action_is_signed_as_the_reference_library_expects_and_acts_only_where_told(receiver: Receiver) -> None:

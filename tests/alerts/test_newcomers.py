@@ -9,7 +9,7 @@ from decimal import Decimal
 from alerts.budgets import OVERRUN
 from alerts.calendar import Event as Announced
 from alerts.events import Signature
-from alerts.health.newcomers import NEWCOMER, draft_newcomer_events, find_newcomers
+from alerts.health.newcomers import NEWCOMER, Newcomer, draft_newcomer_events, find_newcomers
 from alerts.incidents import OPENED, RESOLVED, Incident, incidents_of
 from alerts.ledger import MemoryLedger
 from alerts.minutes import to_time
@@ -103,7 +103,7 @@ def test_a_forecast_beyond_the_amount_is_told_until_it_is_exceeded():
 
 
 def test_keys_that_were_changed_on_one_day_are_one_incident():
-    def new(count: int):
+    def new(count: int) -> list[Newcomer]:
         spent = [Spent(minute=TODAY, usd=30, principal=f"new-{number}") for number in range(count)]
         return find_newcomers(days(*spent), to_time(TODAY).date(), 25)
 

@@ -18,6 +18,7 @@
 -- gives measured: of signals of health, whose amounts are 0: the share or time (ms) that was odd; of silence 0
 -- gives usual: what it usually is; of silence the calls that are missing
 -- gives affected: calls or checks that were so
+-- gives complete_until: up to when everything had reached the lake as the last event was decided
 -- table state, severity, tenant, feature, opened_at, resolved_at, observed_usd, expected_usd, excess_usd, summary
 WITH told AS (
     SELECT * FROM incidents WHERE event IN ('opened', 'updated', 'escalated', 'resolved')
@@ -60,7 +61,7 @@ SELECT
     l.window_start, l.window_end,
     l.observed_usd, l.expected_usd, l.excess_usd, l.excess_usd_per_hour,
     v.updates, coalesce(n.notified, []) AS notified, s.acknowledged_at, s.silenced_until, s.feedback, l.contributors, l.summary,
-    v.escalated_at, l.factors, l.changes, l.samples, l.measured, l.usual, l.affected
+    v.escalated_at, l.factors, l.changes, l.samples, l.measured, l.usual, l.affected, l.complete_until
 FROM last_ AS l
 JOIN lives AS v USING (incident_id)
 LEFT JOIN notices AS n USING (incident_id)

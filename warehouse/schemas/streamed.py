@@ -254,6 +254,7 @@ INCIDENTS = pa.schema(
         pa.field("factors", pa.list_(FACTOR)),
         pa.field("changes", pa.list_(CHANGE)),
         pa.field("samples", pa.list_(SAMPLE)),
+        pa.field("complete_until", TIME),
     ]
 )
 """One event in an incident's life (``alerts.incidents`` names them); an incident is the fold of its events.
@@ -267,5 +268,6 @@ feature, model, principal and provider make its scope, where NULL is unattribute
 affected``: of signals of health alone, whose amounts are 0: a share, or milliseconds of a quantile, what it usually is,
 and how many calls or checks were like that. ``factors``: what the
 excess is made of, adding up to it; ``changes``: what was first seen near its onset; ``samples``: its most expensive
-calls as it opened, each of another trace.
+calls as it opened, each of another trace. ``complete_until``: up to when everything had reached the lake as it was
+decided; what came later may change it.
 """
