@@ -70,6 +70,7 @@ def test_it_is_resolved_when_it_has_been_quiet_for_hours(lines: list[Any]) -> No
     assert lines[1]["resolved_at"] is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("begins", [NOON + 2, NOON + 32])
 def test_a_stolen_key_is_not_over_before_it_is(begins: int) -> None:
     ends = begins + 5 * HOUR
@@ -81,6 +82,7 @@ def test_a_stolen_key_is_not_over_before_it_is(begins: int) -> None:
     assert _at(ends) <= line["resolved_at"] <= _at(ends + 2 * HOUR)
 
 
+@pytest.mark.long
 def test_what_was_told_does_not_depend_on_what_came_later(usage: pa.Table, lines: list[Any]) -> None:
     until = BEGINS + timedelta(minutes=NOON + 30)
     before = usage.filter(pc.less(usage["minute"], pa.scalar(until, usage.schema.field("minute").type)))
@@ -90,6 +92,7 @@ def test_what_was_told_does_not_depend_on_what_came_later(usage: pa.Table, lines
     assert {**again, "resolved_at": None} == {**lines[0], "resolved_at": None}
 
 
+@pytest.mark.long
 def test_rows_may_come_in_any_order_and_in_parts(usage: pa.Table, lines: list[Any]) -> None:
     order = np.random.default_rng(1).permutation(usage.num_rows)
     halves = pa.concat_tables([_halved(usage), _halved(usage)]).take(np.concatenate([order, order + usage.num_rows]))

@@ -298,6 +298,7 @@ def test_who_always_speaks_and_has_stopped_is_told_after_a_week_of_knowing():
     assert opened.summary.startswith("no calls of acme since 00:00 UTC; some ")
 
 
+@pytest.mark.long
 def test_who_says_nothing_for_two_days_has_left_and_every_worker_comes_to_that():
     rng = np.random.default_rng(12)
     start, end = LIVE - 9 * DAY, LIVE + 2 * DAY + 60

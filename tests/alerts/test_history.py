@@ -64,6 +64,7 @@ def test_an_empty_ledger_trains_nothing_and_says_nothing() -> None:
     assert (found.opened, found.known) == ([], [])
 
 
+@pytest.mark.long
 def test_training_step_by_step_is_training_at_once() -> None:
     ledger = ledger_of(BASE, SPIKE)
     steps, at_once = history(), history()
@@ -74,6 +75,7 @@ def test_training_step_by_step_is_training_at_once() -> None:
     assert len(judged(at_once, ledger).opened) == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ago", [1, 2 * DAY_MINUTES], ids=["today", "days ago"])
 def test_rows_that_come_late_are_trained_as_if_they_had_been_in_time(ago: int) -> None:
     late = usage_table([Spent(minute=NOW - 100 - ago, usd=40, calls=2000)])
@@ -86,6 +88,7 @@ def test_rows_that_come_late_are_trained_as_if_they_had_been_in_time(ago: int) -
     assert amounts(judged(one, ledger)) == amounts(judged(history(), ledger_of(BASE, late, SPIKE)))
 
 
+@pytest.mark.long
 def test_a_back_dated_day_before_all_that_is_known_is_trained() -> None:
     ledger, one = ledger_of(BASE), history()
     judged(one, ledger)

@@ -135,6 +135,7 @@ def test_a_price_that_rose_is_told_of_the_model_and_of_no_feature(odd: list[Odd]
     assert {name for key, whose in names.items() if key[1] == PRICE for name in whose} == {"quill"}
 
 
+@pytest.mark.long
 def test_what_is_odd_does_not_depend_on_what_comes_later(odd: list[Odd]):
     until = LAST + 30
     before = [one for one in odd if one.minute < until]
