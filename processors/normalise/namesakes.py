@@ -9,6 +9,7 @@ the trace is not known.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Sequence
 
 import polars as pl
 import pyarrow as pa
@@ -21,6 +22,8 @@ USERS = ("_user", "_other_user")
 """The user, and who else a span names: of all its user keys the best and the worst; one between them is not known."""
 HELD_CHARACTERS = 4
 """Fewest characters of a user's id that is looked for within a name."""
+CROWD = 32
+"""Users of a trace from which on names are not held against each of them: a trace of a night's job names thousands."""
 
 
 def is_called_after(name: str, user: str) -> bool:
@@ -88,10 +91,43 @@ def _called_with_others(traces: pl.Series, names: pl.Series, users: pl.DataFrame
     is_called = pl.repeat(value=False, n=len(told), dtype=pl.Boolean, eager=True)
     if not len(users):
         return is_called
-    pairs = _distinct(traces, names).join(users, on="trace")
-    called = pairs.filter(are_called_after(pairs["name"], pairs["user"]))
+    distinct = _distinct(traces, names)
+    crowds = users.group_by("trace").len().filter(pl.col("len") > CROWD)
+    few = distinct.join(crowds, on="trace", how="anti") if len(crowds) else distinct
+    pairs = few.join(users, on="trace")
+    called = pairs.filter(are_called_after(pairs["name"], pairs["user"])).select("trace", "name")
+    if len(crowds):
+        called = pl.concat([called, _called_in_crowds(distinct.join(crowds, on="trace", how="semi"), users)])
     found = told.join(called, on=["trace", "name"], how="semi")["row"]
     return is_called.scatter(found, True)
+
+
+def _called_in_crowds(names: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
+    """Of traces that name many users, the names called after one: looked up by what they hold, pairs are not made."""
+    crowds = users.join(names.select("trace").unique(), on="trace", how="semi")
+    known = {trace: set(of["user"].str.to_lowercase()) for (trace,), of in crowds.group_by("trace")}
+    sizes = {trace: sorted({len(user) for user in of}) for trace, of in known.items()}
+    told = [holds_one_of(name, known[trace], sizes[trace]) for trace, name in names.iter_rows()]
+    return names.filter(pl.Series(told, dtype=pl.Boolean))
+
+
+def holds_one_of(name: str, users: Collection[str], sizes: Sequence[int]) -> bool:
+    """``is_called_after`` for any of ``users``, which are in lower case; ``sizes``: how long they are, each once."""
+    text = name.lower()
+    ends = [at for at in range(len(text) + 1) if at == len(text) or not _is_word(text[at])]
+    begins = [0, *(at + 1 for at in range(len(text)) if not _is_word(text[at]))]
+    can_end = set(ends)
+    return text in users or any(
+        begin + size in can_end and text[begin : begin + size] in users
+        for begin in begins
+        for size in sizes
+        if size >= HELD_CHARACTERS
+    )
+
+
+def _is_word(letter: str) -> bool:
+    """Whether it is a letter or a digit."""
+    return re.match(r"[^\W_]", letter) is not None
 
 
 def _users(spans: pa.Table) -> pl.DataFrame:
