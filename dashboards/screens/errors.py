@@ -102,5 +102,5 @@ def _draw_routes(rows: Sequence[Row], view: View) -> None:
             Column(name="calls", title="Calls", shown=figures.count, bar=True, leads=view.calls_of(("route",))),
         ],
         name="errors-by-route",
-        note="Retries: attempts after the first. How much room a rate limit leaves stands in no span",
+        note="Spans do not tell what a rate limit leaves",
     )
