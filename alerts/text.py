@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from urllib.parse import quote
 
 from alerts.advice import advise
 from alerts.amounts import dollars, signed
@@ -24,6 +25,11 @@ SAID = {
 }
 MINUTE, HOURS_FROM = timedelta(minutes=1), timedelta(hours=2)
 NAMED_SHARE = 0.5
+
+
+def page_of(event: Event, dashboard_url: str) -> str:
+    """Address of the page of an incident."""
+    return f"{dashboard_url.rstrip('/')}/incidents?incident={quote(event.incident_id)}"
 
 
 def summarise(

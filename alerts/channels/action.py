@@ -25,7 +25,7 @@ from alerts.channels.signed import send
 from alerts.explain import share
 from alerts.health.table import HEALTH
 from alerts.incidents import RESOLVED, TOLD, Contributor, Event
-from alerts.text import NAMED_SHARE
+from alerts.text import NAMED_SHARE, page_of
 
 CRITICAL = "critical"
 BY_DIMENSION = {"principal": "throttle_principal", "model": "route_to_fallback"}
@@ -58,7 +58,7 @@ class Action:
             kind=WITHDRAWN if event.event == RESOLVED else REQUESTED,
             subject=event.incident_id,
             now=now,
-            data={**what_to_do(event), "dry_run": self._dry_run, "link": self._dashboard_url},
+            data={**what_to_do(event), "dry_run": self._dry_run, "link": page_of(event, self._dashboard_url)},
         )
 
     def refresh(self, active: Sequence[Event], now: datetime) -> None:

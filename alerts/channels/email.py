@@ -13,7 +13,7 @@ from email.utils import format_datetime
 from alerts.channels.http import TIMEOUT_S
 from alerts.errors import ChannelDown, EventRefused
 from alerts.incidents import OPENED, TOLD, Event
-from alerts.text import as_lines
+from alerts.text import as_lines, page_of
 
 DOMAIN = "spanledger.invalid"
 PERMANENT = 500
@@ -92,5 +92,5 @@ class Email:
         message["References"] = thread
         if event.event != OPENED:
             message["In-Reply-To"] = thread
-        message.set_content("\n".join([*as_lines(event), "", self._dashboard_url]))
+        message.set_content("\n".join([*as_lines(event), "", page_of(event, self._dashboard_url)]))
         return message

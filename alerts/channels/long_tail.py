@@ -8,7 +8,7 @@ from typing import Any
 
 from alerts.errors import ChannelDown
 from alerts.incidents import RESOLVED, TOLD, Event
-from alerts.text import as_lines
+from alerts.text import as_lines, page_of
 
 MISSING = "needs apprise: pip install 'spanledger[apprise]'"
 
@@ -35,7 +35,7 @@ class Apprise:
         """See ``Channel``."""
         kind = "success" if event.event == RESOLVED else "failure" if event.severity == "critical" else "warning"
         title = f"{event.signal} of {event.budget or event.scope}"
-        body = "\n".join([*as_lines(event), self._dashboard_url])
+        body = "\n".join([*as_lines(event), page_of(event, self._dashboard_url)])
         if not self._services.notify(title=title, body=body, notify_type=kind):
             raise ChannelDown("apprise: at least one service did not take it")
 

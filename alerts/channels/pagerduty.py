@@ -12,7 +12,7 @@ from typing import Any
 
 from alerts.channels.http import post_json
 from alerts.incidents import ACKNOWLEDGED, RESOLVED, TOLD, UNATTRIBUTED, Event
-from alerts.text import details
+from alerts.text import details, page_of
 
 URL = "https://events.pagerduty.com/v2/enqueue"
 MOST_SUMMARY = 1024
@@ -49,8 +49,8 @@ class PagerDuty:
             **known,
             "event_action": "trigger",
             "client": "SpanLedger",
-            "client_url": self._dashboard_url,
-            "links": [{"href": self._dashboard_url, "text": "Incident in SpanLedger"}],
+            "client_url": page_of(event, self._dashboard_url),
+            "links": [{"href": page_of(event, self._dashboard_url), "text": "Incident in SpanLedger"}],
             "payload": {
                 "summary": (event.summary or str(event.scope))[:MOST_SUMMARY],
                 "source": _first(event, SOURCE),

@@ -17,7 +17,7 @@ from alerts.channels.http import get_json, post_json
 from alerts.errors import ChannelDown
 from alerts.health.table import HEALTH
 from alerts.incidents import ESCALATED, RESOLVED, TOLD, UNATTRIBUTED, Event
-from alerts.text import details
+from alerts.text import details, page_of
 
 ALERT, BUDGET_ALERT, HEALTH_ALERT = "SpanLedgerSpend", "SpanLedgerBudget", "SpanLedgerHealth"
 WARNING = "warning"
@@ -67,7 +67,7 @@ class Alertmanager:
             "annotations": {"summary": event.summary or "", **details(event)},
             "startsAt": _rfc3339(event.opened_at),
             "endsAt": _rfc3339(ends_at),
-            "generatorURL": self._dashboard_url,
+            "generatorURL": page_of(event, self._dashboard_url),
         }
 
 

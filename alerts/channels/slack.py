@@ -11,7 +11,7 @@ from typing import Any
 
 from alerts.channels.http import post_json
 from alerts.incidents import ESCALATED, OPENED, RESOLVED, TOLD, UPDATED, Event
-from alerts.text import amounts, reasons, spaced
+from alerts.text import amounts, page_of, reasons, spaced
 
 MOST_HEADER = 150
 MOST_TEXT = 3000
@@ -42,7 +42,7 @@ class Slack:
         title = f"{TITLES[event.event]}: {event.signal} of {event.budget or event.scope}"
         shown = {**amounts(event), "severity": event.severity}
         time = int(event.opened_at.timestamp())
-        link = f"<{self._dashboard_url}|SpanLedger>"
+        link = f"<{page_of(event, self._dashboard_url)}|SpanLedger>"
         since = f"<!date^{time}^Open since {{date_short_pretty}} {{time}}|Open since {event.opened_at.isoformat()}>"
         return {
             "text": escaped(event.summary or title)[:MOST_TEXT],

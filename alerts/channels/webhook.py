@@ -12,6 +12,7 @@ from datetime import datetime
 
 from alerts.channels.signed import send
 from alerts.incidents import TOLD, Event, as_json
+from alerts.text import page_of
 
 PRIVATE = ("channel", "actor", "note", "recorded_at")
 
@@ -38,7 +39,7 @@ class Webhook:
             kind=f"spanledger.incident.{event.event}",
             subject=event.incident_id,
             now=now,
-            data={**said, "link": self._dashboard_url},
+            data={**said, "link": page_of(event, self._dashboard_url)},
         )
 
     def refresh(self, active: Sequence[Event], now: datetime) -> None:

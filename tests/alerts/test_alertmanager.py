@@ -59,7 +59,7 @@ def test_an_opening_appears_as_an_alert_whose_amounts_are_annotations(
     assert alert["annotations"]["excess"] == "$11.30"
     assert alert["annotations"]["cause"] == "97 % from model opus"
     assert datetime.fromisoformat(alert["startsAt"]) == event.opened_at
-    assert alert["generatorURL"] == "http://127.0.0.1:8501"
+    assert alert["generatorURL"] == f"http://127.0.0.1:8501/incidents?incident={event.incident_id}"
 
 
 def test_updates_and_refreshes_change_the_one_alert_there_is(running: RunningAlertmanager, now: datetime) -> None:

@@ -47,7 +47,7 @@ def test_it_posts_a_cloud_event_with_exact_amounts_and_a_link(receiver: Receiver
     }
     body = event["data"]
     assert (body["event"], body["tenant"], body["excess_usd"], body["link"]) == (
-        "opened", "acme", "11.3", "http://pages",
+        "opened", "acme", "11.3", f"http://pages/incidents?incident={EVENT.incident_id}",
     )  # fmt: skip
     assert body["contributors"][0]["value"] == "opus"
 
