@@ -11,7 +11,8 @@
 -- inside), else the first. A client around parts of its request (each choice that vLLM made, each with the whole prompt)
 -- wraps none of them: it alone tells what was used, and same_response knows them by its id.
 -- `repeats` = it is that leaf's own call seen from outside: then each may fill the other's gaps. It is none where the two name
--- providers of which one call cannot have both: what LiteLLM has written over a span of the application is of another call.
+-- providers of which one call cannot have both, or both count another input and another output: what LiteLLM has written over
+-- a span of the application is of another call.
 CREATE TEMP TABLE enclosed AS
 WITH RECURSIVE up AS (
     SELECT row AS inner_row, outer_call AS outer_row, outer_work AS apart, true AS direct FROM call WHERE outer_call IS NOT NULL
@@ -48,15 +49,17 @@ SELECT
         AND abs(o.some_input - i.some_input) NOT IN (i.cached_part, i.write_part, i.cached_part + i.write_part), false
     ) AS other_input,
     coalesce(
-        o.made_id <> i.made_id AND abs(o.some_output - i.some_output) > 1
+        abs(o.some_output - i.some_output) > 1
         AND abs(o.some_output - i.some_output) NOT IN (o.thought_part, i.thought_part), false
     ) AS other_output,
+    coalesce(o.made_id <> i.made_id, false) AS other_id,
     coalesce(o.input_tokens, o.output_tokens) IS NOT NULL AND o.status = 'ok'
         AND coalesce(i.input_tokens, i.output_tokens) IS NULL AND i.status = 'error' AS other_attempt,
     o.teller IS NOT DISTINCT FROM i.teller AND o.service IS NOT DISTINCT FROM i.service AS same_teller,
     coalesce(
-        o.asked_model <> i.asked_model AND o.asked_model <> i.given_model
-        AND o.given_model <> i.asked_model AND o.given_model <> i.given_model, false
+        o.given_model <> i.given_model AND o.given_model IS DISTINCT FROM i.asked_model
+        AND o.asked_model IS DISTINCT FROM i.given_model
+        AND coalesce(o.asked_model <> i.asked_model, true), false  -- a wire copy tells only what was given
     ) AS other_model,
     o.input_tokens AS outer_input, coalesce(o.output_tokens, 0) AS outer_output,
     i.input_tokens, coalesce(i.output_tokens, 0) AS output_tokens
@@ -92,16 +95,16 @@ JOIN summed USING (outer_row)
 WHERE same_kind AND (
     same_id OR is_sum OR (
         NOT apart AND NOT other_attempt AND NOT two_ids
-        AND (may_be_sum OR some_unknown OR NOT (differs AND same_teller OR other_model AND (differs OR other_input OR other_output)))
+        AND (may_be_sum OR some_unknown OR NOT (differs AND same_teller OR other_model AND (differs OR other_input OR other_output AND other_id)))
     )
 );
 
 CREATE TEMP TABLE wrapped AS
 SELECT
-    outer_row, leaf, leaves, same_id OR (one_provider AND (same_usage OR leaves = 1 OR (worked = 1 AND leaf_worked))) AS repeats
+    outer_row, leaf, leaves, same_id OR (one_provider AND NOT other_usage AND (same_usage OR leaves = 1 OR (worked = 1 AND leaf_worked))) AS repeats
 FROM (
     SELECT
-        e.outer_row, e.inner_row AS leaf, e.apart, e.same_id, e.same_usage, l.started_us, l.span_id,
+        e.outer_row, e.inner_row AS leaf, e.apart, e.same_id, e.same_usage, e.other_input AND e.other_output AS other_usage, l.started_us, l.span_id,
         may_be_said_of_one(
             o.provider, kind_of_word(o.provider, o.server_address), l.provider, kind_of_word(l.provider, l.server_address)
         ) AS one_provider,
