@@ -20,6 +20,7 @@ WORKED: dict[str, Any] = {"http_status": 200}
 LIMITED: dict[str, Any] = {"http_status": 429, "error_class": "rate_limit", "status": "error"}
 BUSY: dict[str, Any] = {"http_status": 503, "error_class": "overloaded", "status": "error"}
 UNHEARD: dict[str, Any] = {"error_class": "timeout", "status": "error"}
+CONFLICT: dict[str, Any] = {"http_status": 409, "error_class": "conflict", "status": "error"}
 REFUSED: dict[str, Any] = {"http_status": 400, "error_class": "invalid_request", "status": "error"}
 
 
@@ -39,6 +40,7 @@ CASES: dict[str, tuple[list[dict[str, Any]], int | None]] = {
     "tried again": (call(LIMITED, WORKED), 2),
     "tried again until it worked": (call(LIMITED, UNHEARD, BUSY, WORKED), 4),
     "tried again and given up": (call(BUSY, BUSY, BUSY, status="error"), 3),
+    "tried again after a conflict": (call(CONFLICT, WORKED), 2),
     "refused once": (call(REFUSED, status="error"), None),
     "a refusal is not tried again": (call(REFUSED, WORKED), None),
     "a picture elsewhere": (call(BUSY | {"server_address": "cdn.example"}, WORKED), None),

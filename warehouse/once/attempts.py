@@ -16,8 +16,8 @@ from warehouse.once.facts import holds, is_word, known, spelled
 from warehouse.once.kernels import Numbers
 from warehouse.schemas import BILLABLE_OPERATIONS
 
-PASSING = ("rate_limit", "overloaded", "server_error", "timeout", "network")
-"""Classes of errors after which client libraries ask again."""
+PASSING = ("rate_limit", "overloaded", "server_error", "timeout", "network", "conflict")
+"""Classes of errors after which client libraries ask again, as OpenAI's and Anthropic's do at 408, 409, 429 and 5xx."""
 _UNHEARD = ("timeout", "network")  # a request without a status
 
 
