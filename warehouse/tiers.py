@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 STANDARD = "standard"
 
 _PLAIN = (
@@ -16,19 +18,21 @@ _PLAIN = (
 )  # no special tier was used
 ENUM = "service_tier_"
 """What Google writes before them: ``SERVICE_TIER_FLEX``."""
+_GAPS = "[- ]+"
+"""What stands between two words of one where others write an underscore: ``on-demand``, ``On Demand``."""
 
 TIER_OF = f"""
+CREATE TEMP MACRO tier_word(said) AS
+    regexp_replace(regexp_replace(lower(trim(coalesce(said, ''))), '{_GAPS}', '_', 'g'), '^{ENUM}', '');
 CREATE TEMP MACRO tier_of(said) AS
-    CASE WHEN regexp_full_match(lower(trim(coalesce(said, ''))), '({ENUM})?({"|".join(_PLAIN)})')
-    THEN '{STANDARD}'
-    ELSE regexp_replace(lower(trim(said)), '^{ENUM}', '') END
+    CASE WHEN tier_word(said) IN {_PLAIN} THEN '{STANDARD}' ELSE tier_word(said) END
 """
-"""``plain_tier`` in SQL."""
+"""``tier_word`` and, as ``tier_of``, ``plain_tier`` in SQL."""
 
 
 def tier_word(said: str | None) -> str:
     """A tier as price lists name it, ``default`` too; empty = none."""
-    return (said or "").strip().lower().removeprefix(ENUM)
+    return re.sub(_GAPS, "_", (said or "").strip().lower()).removeprefix(ENUM)
 
 
 def plain_tier(said: str | None) -> str:

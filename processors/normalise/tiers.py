@@ -28,5 +28,5 @@ def served_tiers(spans: pa.Table) -> pa.Array:
 
 
 def tier_words(told: pl.Series) -> pl.Series:
-    """Tiers as ``warehouse.tiers.tier_word`` has them: ``SERVICE_TIER_FLEX`` is flex."""
+    """Tiers without what ``warehouse.tiers.tier_word`` takes off them: ``SERVICE_TIER_FLEX`` is flex."""
     return told.str.strip_chars().str.to_lowercase().str.strip_prefix(ENUM)

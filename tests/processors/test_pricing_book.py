@@ -222,7 +222,7 @@ def test_own_prices_of_the_settings_hold_until_the_book_says_otherwise(tmp_path:
     assert "+own/" in book.version
 
 
-PLAIN = [None, "", "default", "auto", "standard", "SERVICE_TIER_STANDARD", "on_demand", "standard_only"]
+PLAIN = [None, "", "default", "auto", "standard", "SERVICE_TIER_STANDARD", "on_demand", "on-demand", "standard_only"]
 
 
 @pytest.mark.parametrize(

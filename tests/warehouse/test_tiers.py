@@ -9,11 +9,14 @@ from warehouse.invoices.values import tier_name
 from warehouse.tiers import TIER_OF, plain_tier
 
 NAMES = {
-    **dict.fromkeys([None, "", " ", "default", "Auto", "standard", "ON_DEMAND"], "standard"),
+    **dict.fromkeys(
+        [None, "", " ", "default", "Auto", "standard", "ON_DEMAND", "on-demand", "On Demand", "standard-only"],
+        "standard",
+    ),
     **dict.fromkeys(["SERVICE_TIER_STANDARD", "SERVICE_TIER_UNSPECIFIED"], "standard"),
     **dict.fromkeys(["flex", " Flex ", "SERVICE_TIER_FLEX"], "flex"),
     "batch": "batch",
-    "provisioned throughput": "provisioned throughput",
+    **dict.fromkeys(["provisioned throughput", "Provisioned-Throughput"], "provisioned_throughput"),
     "o'hare": "o'hare",
 }
 

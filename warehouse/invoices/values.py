@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from functools import cache
 
 from warehouse.invoices.line import Row, Unreadable, buckets
-from warehouse.tiers import STANDARD, plain_tier
+from warehouse.tiers import plain_tier
 
 DAY = timedelta(days=1)
 _EXACT = Decimal("1e-12")
@@ -130,10 +130,7 @@ def tokens_described(words: str) -> Decimal | None:
 
 def tier_name(said: str | None) -> str | None:
     """A service tier in one word for all who have none; None stays None: nobody says."""
-    if said is None:
-        return None
-    plain = plain_tier(said.strip().replace(" ", "_"))
-    return STANDARD if plain == "on-demand" else plain
+    return None if said is None else plain_tier(said)
 
 
 def last_place(amounts: Iterable[Decimal]) -> Decimal:
