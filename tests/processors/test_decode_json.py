@@ -121,14 +121,24 @@ def _in_base64(*ids: bytes) -> list[str]:
 def test_gateway_and_worker_give_ids_the_same_verdict(names: tuple[str, str]):
     traces = [TRACE_ID, "AB" * 16, *_in_base64(b"\x01" * 16, b"\xff" * 16), "", "xyz", "01" * 15, "0" * 32, "\xe9" * 32]
     traces += [*_in_base64(b"\x01" * 15, b"\0" * 16), " ".join(["01"] * 16), TRACE_ID[:-1] + "g"]
-    parts = [SPAN_ID, "EF" * 8, *_in_base64(b"\x02" * 8, b"\xfb" * 8), "", "02" * 7, "0" * 16, "?" * 16]
+    parts = [
+        SPAN_ID,
+        "EF" * 8,
+        *_in_base64(b"\x02" * 8, b"\xfb" * 8),
+        "-_v7-_v7-_s",
+        "+_v7-/v7-_s=",
+        "",
+        "02" * 7,
+        "0" * 16,
+        "?" * 16,
+    ]
     sent = [dict(zip(names, pair, strict=True)) for pair in itertools.product(traces, parts)]
     bodies = [_json({"resourceSpans": [{"scopeSpans": [{"spans": [one]}]}]}) for one in sent]
 
     stand = [read_json(TRACES, body).rejected == 0 for body in bodies]
 
     assert [_decode(body).spans.num_rows == 1 for body in bodies] == stand
-    assert sum(stand) == 4 * 4
+    assert sum(stand) == 4 * 6
 
 
 def test_an_enum_by_a_name_that_nobody_knows_is_unspecified_as_the_gateway_has_it():

@@ -58,8 +58,16 @@ def test_a_span_without_valid_ids_is_rejected_and_its_request_is_not(trace_id: s
     assert (payload.items, payload.rejected) == (1, 1)
 
 
-def test_ids_in_json_may_be_base64_as_protobufs_own_mapping_has_them():
-    payload = read_json(TRACES, span_json(traceId="W47/95gDgQPSabYzgT/GDA==", spanId="7uGbfsPBsXQ="))
+@pytest.mark.parametrize(
+    ("trace_id", "span_id"),
+    [
+        ("W47/95gDgQPSabYzgT/GDA==", "7uGbfsPBsXQ="),
+        ("W47/95gDgQPSabYzgT/GDA", "7uGbfsPBsXQ"),
+        ("W47_95gDgQPSabYzgT_GDA==", "-uGbfsPBsXQ"),
+    ],
+)
+def test_ids_in_json_may_be_base64_as_protobufs_own_mapping_has_them(trace_id: str, span_id: str):
+    payload = read_json(TRACES, span_json(traceId=trace_id, spanId=span_id))
 
     assert (payload.items, payload.rejected) == (1, 0)
 
