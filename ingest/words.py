@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+_DIGIT = r"[ ().\u00a0\u202f/-]{0,2}[0-9]"  # of a telephone number, with what stands before it
+
 SECRETS: Mapping[str, str] = {
     "api_key": r"\b(?:sk|pk|rk)[-_](?:[a-z0-9]+[-_])*[a-z0-9]{16,}",
     "cloud_key": r"\b(?:akia|asia|agpa|aida|aroa)[a-z0-9]{16}\b|\baiza[a-z0-9_-]{35}",
@@ -16,7 +18,8 @@ SECRETS: Mapping[str, str] = {
     "jwt": r"\beyj[a-z0-9_-]{8,}\.[a-z0-9_-]{8,}\.[a-z0-9_-]*",
     "bearer": r"\bbearer\s+[a-z0-9._~+/=-]{16,}|\bbasic\s+[a-z0-9+/]{16,}={1,2}",
     "private_key": r"-----begin [a-z ]*private key",
-    "phone": r"(?:^|[^a-z0-9.])\+[1-9](?:[ ().-]{0,2}[0-9]){8,14}(?:$|[^a-z0-9.])",
+    "phone": rf"(?:^|[^a-z0-9.]|(?:^|[^a-z0-9.-])[a-z]+)\+[1-9](?:{_DIGIT}){{8,14}}(?:$|[^a-z0-9.])",
+    "dialled": rf"(?:^|[^a-z0-9.-])00[2-9][0-9]{{1,2}}[ (\u00a0\u202f/](?:{_DIGIT}){{6,13}}(?:$|[^a-z0-9.])",
     "email": r"[a-z0-9._%+-]{1,64}@[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,24}",
 }
 """What no name is; read in any case, by an engine without look-around."""

@@ -14,7 +14,8 @@ samples stand. What the gateway's key says is never touched.
 ``jwt``          three base64 parts of which the first is a JSON header
 ``bearer``       the value of an ``Authorization`` header
 ``private_key``  PEM
-``phone``        an international telephone number, which begins with ``+``
+``phone``        an international telephone number, which begins with ``+``; a word may stand before it, no version
+``dialled``      one that begins with ``00`` and sets its country apart: without that it is a number as any other
 ``email``        an e-mail address
 ===============  ====================================================================================================
 """
@@ -55,7 +56,8 @@ _BEGINNINGS = (
     *("akia", "asia", "agpa", "aida", "aroa", "aiza"),
     *(*(f"gh{letter}_" for letter in "pousr"), "github_pat_", "xox", "hf_", "eyj", "bearer", "basic", "-----begin"),
 )
-"""One of these, an @ or a + is in whatever ``SECRETS`` find."""
+_SIGNS = "@+ (/"
+"""One of these, or a sign of these or none of ASCII, is in whatever ``SECRETS`` find."""
 _VERSION = r"^[\w.+!-]*\d[\w.+!-]*$"
 _LINES = r"[\x00-\x1f\x7f-\x9f\u2028\u2029]"
 """What stands in no name: control characters and what else ends a line."""
@@ -90,7 +92,7 @@ def public(value: pl.Expr, most: int = ID_CHARACTERS) -> pl.Expr:
 
 def look_at(name: str, values: pa.Array) -> tuple[Rows, Rows]:
     """Rows, ascending, of a column in which most values differ that hold a secret; and those that are texts."""
-    doubtful = suspects(values, _most(name), _BEGINNINGS, "@+")
+    doubtful = suspects(values, _most(name), _BEGINNINGS, _SIGNS)
     if not len(doubtful):
         return doubtful, doubtful
     told = pl.DataFrame({"value": cast("pl.Series", pl.from_arrow(values.take(pa.array(doubtful))))})

@@ -23,8 +23,13 @@ EXAMPLES = {
     "bearer": "Bearer abcdefghijklmnop0123",
     "private_key": "-----BEGIN RSA PRIVATE KEY-----",
     "phone": "whatsapp:+4915123456789",
+    "dialled": "0049 151 23456789",
     "email": "jane.doe@example.com",
 }
+PHONES = [
+    *("+49/151/23456789", "+1\u00a0415\u00a0555\u00a02671", "+49\u202f151\u202f23456789", "wa+14155552671"),
+    *("chat_wa+14155552671", "0049/151/23456789", "call 0049 (151) 23456789", "0049\u00a0151\u00a023456789"),
+]
 COLUMNS = {
     "tenant.id": "tenant",
     "feature": "feature",
@@ -88,6 +93,18 @@ def test_a_secret_in_a_name_is_replaced_and_counted():
         assert EXAMPLES[kind].lower() not in text_of(made), kind
 
 
+def test_a_telephone_number_is_hidden_however_its_digits_are_set_apart():
+    alone = stored({phone: chat({"session.id": phone}) for phone in PHONES})
+    many = [
+        span(CHAT | {"session.id": PHONES[n] if n < 8 else f"s-{n}"}, span_id=n.to_bytes(8)) for n in range(1, 3000)
+    ]
+
+    [made] = processed({"many": message(request(*many))}).values()
+
+    assert {phone: row["session_id"][:7] for phone, row in alone.items()} == dict.fromkeys(PHONES, HIDDEN)
+    assert made.hidden == {"hidden_value": 7}
+
+
 def test_names_of_the_resource_are_replaced_too():
     keys = {"service": "service.name", "host": "host.name", "pod": "k8s.pod.name"}
 
@@ -114,6 +131,12 @@ def test_ordinary_names_stay_as_they_are():
             "app@1.2.3",
             "1.4.0+20261122",
             "+2026112 releases",
+            "1.4.0-rc+20261122101",
+            "1.4.0rc+20261122101",
+            "00491512345678",
+            "run 0012 20261122",
+            "run 001 2026/11/22",
+            "2026-11-22T10:00:00+01:00",
             "basic subscription-plan-of-2026",
             "bearer of news",
             "v1.2.3",
