@@ -103,7 +103,10 @@ def test_slack_gets_blocks_and_a_text_for_notifications(receiver: Receiver) -> N
     fields = [field["text"] for field in message["blocks"][2]["fields"]]
     assert "*Excess*\n$11.30" in fields
     assert len(fields) <= 10
-    assert f"<http://pages/incidents?incident={EVENT.incident_id}|SpanLedger>" in message["blocks"][3]["elements"][0]["text"]
+    assert (
+        f"<http://pages/incidents?incident={EVENT.incident_id}|SpanLedger>"
+        in message["blocks"][3]["elements"][0]["text"]
+    )
 
 
 def test_slack_says_what_is_new_and_where_to_look(receiver: Receiver) -> None:
