@@ -37,9 +37,6 @@ Helper columns of ``spans``, for the once rules and roll-ups; they are dropped b
 ``_output_tokens_reported``   int64    likewise
 ``_repair``                   string   named rules that repaired or refused the token counts, separated by ``+``, else
                                        NULL
-``_tenant_rank``              int8     0 header, 1 explicit key, 2 team or organisation, 3 ``service.namespace``; NULL:
-                                       none. An ancestor's smaller rank replaces a larger one, unless that is 0
-``_feature_rank``             int8     1 explicit key, 2 workflow, function or resource name, 3 agent name; likewise
 ``_user``                     string   raw end-user id: where tenant or user are inherited, hash again with
                                        ``processors.users.hash_users``
 ``_other_user``               string   another end user whom the span names: the last of its user keys by rank

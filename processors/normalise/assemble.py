@@ -53,8 +53,6 @@ HELPERS = pa.schema(
         pa.field("_input_tokens_reported", pa.int64()),
         pa.field("_output_tokens_reported", pa.int64()),
         pa.field("_repair", pa.string()),
-        pa.field("_tenant_rank", pa.int8()),
-        pa.field("_feature_rank", pa.int8()),
         pa.field("_user", pa.string()),
         pa.field("_other_user", pa.string()),
         pa.field("_safety", pa.string()),

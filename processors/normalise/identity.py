@@ -21,13 +21,13 @@ _CREDENTIAL = r"^(sk|pk)-"
 
 
 def identify(frame: pl.DataFrame, rules: Rules) -> pl.DataFrame:
-    """Replaces ``tenant service principal user_id``; adds ``_tenant_rank _feature_rank _user _other_user``."""
+    """Replaces ``tenant service principal user_id``; adds ``tenant_rank feature_rank _user _other_user``."""
     named = place(frame, rules).with_columns(_user="user_id", _other_user="other_user_id")
     return named.pipe(_hash, rules).pipe(hide_secrets, rules.user_key)
 
 
 def place(frame: pl.DataFrame, rules: Rules) -> pl.DataFrame:
-    """Replaces ``tenant service principal``; adds ``_tenant_rank _feature_rank``."""
+    """Replaces ``tenant service principal``; adds ``tenant_rank feature_rank``."""
     return frame.with_columns(_tenant(rules).alias("tenant"), _service()).with_columns(_ranks())
 
 
@@ -43,8 +43,8 @@ def _ranks() -> list[pl.Expr]:
         .then(pl.lit(_HEADER, dtype=pl.Int8))
         .when(pl.col("tenant").is_not_null())
         .then(pl.col("tenant_class"))
-        .alias("_tenant_rank"),
-        pl.col("feature_class").alias("_feature_rank"),
+        .alias("tenant_rank"),
+        pl.col("feature_class").alias("feature_rank"),
         pl.coalesce("header_principal", _alias(), "service").alias("principal"),
     ]
 

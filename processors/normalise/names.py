@@ -28,7 +28,7 @@ from processors.users import hash_users, hide
 
 APART = ("session_id", "task_id", "response_id")
 _STAMPS = ("topic", "header_tenant", "header_tenants", "header_principal")
-_RANKS = ("_tenant_rank", "_feature_rank")
+_RANKS = ("tenant_rank", "feature_rank")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Named:
 
 
 def settle_names(given: Mapping[str, pa.Array], decoded: Decoded, rules: Rules) -> Named:
-    """Names as they are stored, and ``user_id _user _other_user _tenant_rank _feature_rank``.
+    """Names as they are stored, and ``user_id _user _other_user tenant_rank feature_rank``.
 
     ``given``: names as they were told, (n,) each, with ``user_id other_user_id`` and ``tenant_class feature_class``.
     """

@@ -85,7 +85,7 @@ def test_dead_letters_and_bad_spans_are_counted_by_reason():
 def test_a_header_holds_for_every_span_of_its_message():
     row = _row({"tenant.id": "mallory"}, tenant="acme", resource={"service.namespace": "ns"})
 
-    assert (row["tenant"], row["_tenant_rank"]) == ("acme", 0)
+    assert (row["tenant"], row["tenant_rank"]) == ("acme", 0)
 
 
 def test_a_header_with_several_tenants_lets_a_span_name_one_of_them():
@@ -115,7 +115,7 @@ def test_an_explicit_tenant_wins_over_a_team_and_that_over_the_namespace():
         "namespace": {},
     }
 
-    assert _some({case: {**told, **around} for case, told in cases.items()}, "tenant", "_tenant_rank") == {
+    assert _some({case: {**told, **around} for case, told in cases.items()}, "tenant", "tenant_rank") == {
         "explicit": ("explicit", 1),
         "team": ("team", 2),
         "team of the key": ("team", 2),
@@ -132,7 +132,7 @@ def test_an_explicit_feature_wins_over_a_workflow_and_that_over_an_agent():
         "nothing": {},
     }
 
-    assert _some(cases, "feature", "_feature_rank") == {
+    assert _some(cases, "feature", "feature_rank") == {
         "explicit": ("search", 1),
         "workflow": ("flow", 2),
         "agent": ("bot", 3),

@@ -228,8 +228,8 @@ APART |= {
     )
 }
 APART["calls of two messages with API keys of two tenants"] = beside(
-    {"tenant": "acme", "_tenant_rank": 0, "principal": "acme-prod"},
-    {"tenant": "globex", "_tenant_rank": 0, "principal": "globex-prod", "source_offset": 8},
+    {"tenant": "acme", "tenant_rank": 0, "principal": "acme-prod"},
+    {"tenant": "globex", "tenant_rank": 0, "principal": "globex-prod", "source_offset": 8},
 )
 
 

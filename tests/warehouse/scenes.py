@@ -175,9 +175,9 @@ SCENES: dict[str, tuple[list[dict[str, Any]], dict[str, str]]] = {
     "two that do not contradict each other are one call, though one tells less or in another way": (
         [
             span("a", trace="a", at=1, ms=27, tenant="acme", user_id="ann", session_id="s1", **NATIVE, **USAGE),
-            span("b", trace="b", ms=35, tenant="shop", _tenant_rank=3, user_id="ann", **WRAPPED, **USAGE),
+            span("b", trace="b", ms=35, tenant="shop", tenant_rank=3, user_id="ann", **WRAPPED, **USAGE),
             span("c", trace="c", at=501, ms=27, feature="search", finish_reason="tool_calls", **NATIVE, **USAGE),
-            span("d", trace="d", at=500, ms=35, feature="planner", _feature_rank=3, finish_reason="stop", **WRAPPED),
+            span("d", trace="d", at=500, ms=35, feature="planner", feature_rank=3, finish_reason="stop", **WRAPPED),
             span("e", trace="e", at=901, ms=27, task_id="T-1", **NATIVE, **USAGE),
             span(
                 "f", trace="f", at=900, ms=35, prompt_name="greeting", **WRAPPED, **USAGE | {"cached_input_tokens": 0}

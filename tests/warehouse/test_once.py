@@ -79,7 +79,7 @@ def test_settling_two_flushes_bills_as_many_calls_as_one_flush_had_billed_howeve
 @pytest.mark.parametrize("name", ["tenant", "feature"])
 def test_names_of_one_rank_that_differ_are_of_two_calls_also_when_the_flush_is_settled(name: str):
     rows = in_ledgers(
-        [beside({name: "one"}, {name: "other"}), beside({name: "one"}, {name: "other", f"_{name}_rank": 3})]
+        [beside({name: "one"}, {name: "other"}), beside({name: "one"}, {name: "other", f"{name}_rank": 3})]
     )
 
     flush = once.apply(table(*rows))
@@ -112,7 +112,7 @@ def test_a_record_that_stands_twice_is_billed_where_it_came_first():
 
 
 def test_a_tenant_cannot_silence_a_span_of_another_by_its_ids():
-    stamped = {"_tenant_rank": 0, **USAGE}
+    stamped = {"tenant_rank": 0, **USAGE}
     rows = [
         span("a", source_offset=4, tenant="mallory", **stamped | {"input_tokens": 1}),
         span("a", source_offset=5, tenant="acme", **stamped),

@@ -83,7 +83,7 @@ def world(chance: random.Random) -> Rows:
                 source_offset=number,
                 _user=chance.choice([None, "ann", "bob"]),
                 **(
-                    {"_tenant_rank": chance.choice([0, 0, 1, 2, 3]), "_feature_rank": chance.choice([1, 2, 3])}
+                    {"tenant_rank": chance.choice([0, 0, 1, 2, 3]), "feature_rank": chance.choice([1, 2, 3])}
                     if named
                     else {}
                 ),

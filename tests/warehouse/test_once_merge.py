@@ -75,8 +75,8 @@ RANKS = {
 def test_an_ancestor_s_better_kind_of_name_goes_before_the_span_s_own():
     billed = merged_each({
         case: [
-            tool("root", tenant="ancestor", _tenant_rank=ancestor_rank),
-            span("call", "root", tenant="own", _tenant_rank=own_rank),
+            tool("root", tenant="ancestor", tenant_rank=ancestor_rank),
+            span("call", "root", tenant="own", tenant_rank=own_rank),
         ]
         for case, (ancestor_rank, own_rank, _) in RANKS.items()
     })  # fmt: skip
@@ -85,17 +85,17 @@ def test_an_ancestor_s_better_kind_of_name_goes_before_the_span_s_own():
 
 
 def test_a_tenant_of_a_header_is_inherited_where_a_span_has_none():
-    rows = [tool("root", tenant="stamped", _tenant_rank=0), span("call", "root")]
+    rows = [tool("root", tenant="stamped", tenant_rank=0), span("call", "root")]
 
     assert told_once(*rows)["call"]["tenant"] == "stamped"
 
 
 def test_nothing_is_handed_down_from_one_stamped_tenant_to_another():
     rows = [
-        tool("root", tenant="acme", _tenant_rank=0, session_id="S", feature="chat", user_id="u", task_id="T"),
+        tool("root", tenant="acme", tenant_rank=0, session_id="S", feature="chat", user_id="u", task_id="T"),
         tool("between", "root"),
-        span("own", "between", tenant="acme", _tenant_rank=0),
-        span("foreign", "between", tenant="globex", _tenant_rank=0),
+        span("own", "between", tenant="acme", tenant_rank=0),
+        span("foreign", "between", tenant="globex", tenant_rank=0),
     ]
 
     told = told_once(*rows)
@@ -106,7 +106,7 @@ def test_nothing_is_handed_down_from_one_stamped_tenant_to_another():
 
 
 def test_of_two_stamped_tenants_the_client_s_is_taken_with_all_that_it_says():
-    stamped = {"_tenant_rank": 0, "response_id": "chatcmpl-12345678"}
+    stamped = {"tenant_rank": 0, "response_id": "chatcmpl-12345678"}
     billed = merged(
         span("client", at=0, tenant="acme", session_id="S", **stamped),
         span(
@@ -318,7 +318,7 @@ def test_a_better_kind_of_tenant_is_taken_from_the_span_that_has_it():
             "gateway",
             trace="u",
             tenant="platform",
-            _tenant_rank=3,
+            tenant_rank=3,
             response_id="chatcmpl-12345678",
             input_tokens=5,
             output_tokens=1,

@@ -31,7 +31,7 @@ def span(
         "status": "ok",
     } | fields
     started = START + dt.timedelta(milliseconds=at)
-    ranks = {f"_{name}_rank": told.get(f"_{name}_rank", 1) for name in ("tenant", "feature") if told.get(name)}
+    ranks = {f"{name}_rank": told.get(f"{name}_rank", 1) for name in ("tenant", "feature") if told.get(name)}
     has_usage = told.get("input_tokens") is not None or told.get("output_tokens") is not None
     return {
         "trace_id": trace.encode().ljust(16, b"\0"),

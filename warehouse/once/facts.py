@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 from warehouse.once.kernels import NO_RANK, Bools, Bytes, Numbers, Offsets, Ranks
 from warehouse.schemas import BILLABLE_OPERATIONS
 
+LENT = 4
+"""So much more is the rank of a tenant or a feature that another span lent."""
+
 _WORK = ("execute_tool", "retrieval", "guardrail", "evaluation")
 _FLUSH_NAMES = {
     "ledger": "_ledger",
@@ -30,6 +33,7 @@ class Facts:
 
     ``source``: ``flush`` or ``lake``, whose columns ``spans`` has; ``names``: of those that are called otherwise.
     ``has_successor``: which rows name the span that tells of the same call, ``is_repeat`` which of these their parent.
+    ``is_stamped``: which have the tenant that a gateway stamped on their message.
     ``has_late_chunk``: which are streams whose first chunk came after the span's end.
     """
 
@@ -44,6 +48,7 @@ class Facts:
     is_fetch: Bools
     is_record: Bools
     has_late_chunk: Bools
+    is_stamped: Bools
     tenant_rank: Ranks
     feature_rank: Ranks
 
@@ -81,8 +86,9 @@ def state_facts(spans: pa.Table, ledger: Numbers) -> Facts:
         is_fetch=is_word(spans["_role"], "fetch"),
         is_record=is_word(spans["_role"], "usage_record"),
         has_late_chunk=known(spans["late_chunk_at"]),
-        tenant_rank=_ranks(spans["_tenant_rank"]),
-        feature_rank=_ranks(spans["_feature_rank"]),
+        is_stamped=_ranks(spans["tenant_rank"]) == 0,
+        tenant_rank=_ranks(spans["tenant_rank"]),
+        feature_rank=_ranks(spans["feature_rank"]),
     )
 
 
@@ -103,8 +109,9 @@ def state_stored_facts(spans: pa.Table) -> Facts:
         is_fetch=is_word(spans["operation"], "task") & known(spans["response_id"]),
         is_record=_is_stored_record(spans),
         has_late_chunk=known(spans["late_chunk_at"]),
-        tenant_rank=np.where(known(spans["tenant"]), 1, NO_RANK).astype(np.int8),
-        feature_rank=np.where(known(spans["feature"]), 1, NO_RANK).astype(np.int8),
+        is_stamped=_ranks(spans["tenant_rank"]) == 0,
+        tenant_rank=_ranks_as_told(spans, "tenant"),
+        feature_rank=_ranks_as_told(spans, "feature"),
     )
 
 
@@ -120,6 +127,13 @@ def _is_stored_record(spans: pa.Table) -> Bools:
 
 def _ranks(column: pa.ChunkedArray) -> Ranks:
     return np.asarray(pc.fill_null(column.cast(pa.int8()), NO_RANK).to_numpy(), np.int8)
+
+
+def _ranks_as_told(spans: pa.Table, name: str) -> Ranks:
+    """As ``rank_as_told`` of lake.sql."""
+    rank = _ranks(spans[f"{name}_rank"])
+    told = np.where(rank == NO_RANK, 2, 2 * (rank % LENT) + (rank > LENT))
+    return np.where(known(spans[name]), told, NO_RANK).astype(np.int8)
 
 
 def is_word(column: pa.ChunkedArray, *words: str) -> Bools:

@@ -23,8 +23,8 @@ SELECT
     usage_semantics, _usage_rank AS usage_rank,
     reported_cost_usd, service_tier, server_address, provider_account, route, attempt,
     safety_category, guardrail_action, pii_detected, injection_detected,
-    tenant, _tenant_rank AS tenant_rank, _tenant_rank::VARCHAR AS tenant_standing,
-    feature, _feature_rank AS feature_rank, _feature_rank::VARCHAR AS feature_standing,
+    tenant, tenant_rank, CASE WHEN tenant_rank = 0 THEN tenant END AS stamped_for, tenant_rank::VARCHAR AS tenant_standing,
+    feature, feature_rank, feature_rank::VARCHAR AS feature_standing,
     _user AS user_id, '' AS hashed_for, session_id, task_id, prompt_name, prompt_version,
     epoch_us(received_at) AS received_us, source_partition, source_offset
 FROM spans;

@@ -239,13 +239,13 @@ def walk_down(
             if never:
                 continue
             above = parent[row]
-            stamp[row] = tenant[row] if ranks[0][row] == 0 else (-1 if above < 0 else stamp[above])
+            stamp[row] = tenant[row] if tenant[row] >= 0 else (-1 if above < 0 else stamp[above])
             for name in range(6):
                 if has[name, row]:
                     source[name, row] = row
             if above < 0:
                 continue
-            foreign = ranks[0][row] == 0 and tenant[row] >= 0 and stamp[above] >= 0 and tenant[row] != stamp[above]
+            foreign = tenant[row] >= 0 and stamp[above] >= 0 and tenant[row] != stamp[above]
             outer[row] = above if is_call[above] else outer[above]
             work[row] = not is_call[above] and (work[above] or is_work[above])
             if not has[0, row] or 0 < tenant_rank[above] < ranks[0][row]:

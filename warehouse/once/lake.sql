@@ -1,6 +1,11 @@
 -- What the once rules read, from the columns that the lake keeps; `spans` also carries `row`, a number of its own per
 -- row, and `ledger`. A flush knew more (flush.sql) and has filled gaps from what it suppressed, so what it decided holds: of the
 -- spans that it looked at only those that it billed are judged again, together with those of other flushes (and `reopened`).
+--
+-- A tenant or feature that the flush took from another span (rank 4 and more) stands behind one of the same rank that a span
+-- tells itself: who lent it is here too, and what is nearer may have come since. Of rows without ranks all are explicit.
+CREATE TEMP MACRO rank_as_told(rank) AS coalesce(2 * (rank % 4) + (rank > 4)::INTEGER, 2);
+
 CREATE TEMP VIEW given AS
 SELECT
     ledger,  -- rules never look from one into another; a lake is one
@@ -30,11 +35,16 @@ SELECT
     NULL::TINYINT AS usage_rank,  -- 0 = the best counts; NULL: as its convention is known for
     reported_cost_usd, service_tier, server_address, provider_account, route, attempt,
     safety_category, guardrail_action, pii_detected, injection_detected,
-    tenant, CASE WHEN tenant IS NOT NULL THEN 1 END AS tenant_rank,
-    CASE WHEN principal <> service THEN 'API key' ELSE message END AS tenant_standing,  -- only equal ones are compared:
-    feature, CASE WHEN feature IS NOT NULL THEN 1 END AS feature_rank,
-    message AS feature_standing,  -- of what else tells them a flush has seen all of one message, and knew its rank
+    tenant, CASE WHEN tenant IS NOT NULL THEN rank_as_told(stored.tenant_rank) END AS tenant_rank,
+    CASE WHEN stored.tenant_rank = 0 THEN tenant END AS stamped_for,  -- a gateway's word for the span's own message
+    CASE
+        WHEN stored.tenant_rank = 0 OR (coalesce(stored.tenant_rank, 4) = 4 AND principal <> service) THEN 'API key'
+        WHEN stored.tenant_rank < 4 THEN stored.tenant_rank::VARCHAR
+        ELSE message
+    END AS tenant_standing,  -- only equal ones are compared: of what others lent a flush has seen all of one message
+    feature, CASE WHEN feature IS NOT NULL THEN rank_as_told(stored.feature_rank) END AS feature_rank,
+    CASE WHEN stored.feature_rank < 4 THEN stored.feature_rank::VARCHAR ELSE message END AS feature_standing,
     user_id, coalesce(tenant, '') AS hashed_for,  -- whose key the user's id is hashed with
     session_id, task_id, prompt_name, prompt_version,
     epoch_us(received_at) AS received_us, source_partition, source_offset
-FROM (SELECT *, concat_ws(' ', source_partition, source_offset, received_at) AS message FROM spans);
+FROM (SELECT *, concat_ws(' ', source_partition, source_offset, received_at) AS message FROM spans) AS stored;

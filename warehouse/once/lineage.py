@@ -89,11 +89,10 @@ def find_family(facts: Facts, alive: Bools) -> tuple[Numbers, Numbers]:
 
 def _stamps(facts: Facts) -> Numbers:
     """(n,) a number per tenant that a gateway has stamped: the first row that it stands in; -1 elsewhere."""
-    stamped = facts.tenant_rank == 0
-    if not stamped.any():
-        return np.full(len(stamped), -1, np.int64)
+    if not facts.is_stamped.any():
+        return np.full(len(facts.ledger), -1, np.int64)
     at, data, known = facts.texts("tenant")
-    return first_of(np.zeros(len(stamped), np.int64), at, data, known & stamped)
+    return first_of(np.zeros(len(facts.ledger), np.int64), at, data, known & facts.is_stamped)
 
 
 def _rows(rows: Numbers) -> pa.Array:

@@ -9,7 +9,7 @@ WITH RECURSIVE walk AS (
     SELECT
         s.ledger, s.trace_id, s.span_id, s.row, s.is_call, s.is_work,
         NULL::BIGINT AS outer_call, false AS outer_work,
-        CASE WHEN s.tenant_rank = 0 THEN s.tenant END AS stamp,
+        s.stamped_for AS stamp,
         CASE WHEN s.tenant IS NOT NULL THEN s.row END AS tenant_from, s.tenant_rank,
         CASE WHEN s.feature IS NOT NULL THEN s.row END AS feature_from, s.feature_rank,
         CASE WHEN s.user_id IS NOT NULL THEN s.row END AS user_from,
@@ -24,7 +24,7 @@ WITH RECURSIVE walk AS (
         s.ledger, s.trace_id, s.span_id, s.row, s.is_call, s.is_work,
         CASE WHEN w.is_call THEN w.row ELSE w.outer_call END,
         NOT w.is_call AND (w.outer_work OR w.is_work),
-        CASE WHEN s.tenant_rank = 0 THEN s.tenant ELSE w.stamp END,
+        coalesce(s.stamped_for, w.stamp),
         CASE WHEN s.tenant IS NULL OR (w.tenant_rank > 0 AND w.tenant_rank < s.tenant_rank)
              THEN w.tenant_from ELSE s.row END,
         CASE WHEN s.tenant IS NULL OR (w.tenant_rank > 0 AND w.tenant_rank < s.tenant_rank)
@@ -40,7 +40,7 @@ WITH RECURSIVE walk AS (
              WHEN NOT w.foreign_to THEN w.prompt_from END
     FROM span AS s
     JOIN (
-        SELECT walk.*, s.row AS inner_row, coalesce(s.tenant_rank = 0 AND s.tenant <> walk.stamp, false) AS foreign_to
+        SELECT walk.*, s.row AS inner_row, coalesce(s.stamped_for <> walk.stamp, false) AS foreign_to
         FROM walk
         JOIN span AS s ON s.ledger = walk.ledger AND s.trace_id = walk.trace_id AND s.parent_span_id = walk.span_id
     ) AS w ON w.inner_row = s.row

@@ -69,7 +69,7 @@ FROM (
         SELECT row, ledger, trace_id, span_id, tenant,
             min(row) OVER (PARTITION BY ledger, trace_id, span_id, tenant) AS began
         FROM given
-        WHERE tenant_rank = 0
+        WHERE stamped_for IS NOT NULL
     )
 )
 WHERE nth > 1;

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from warehouse.once.attempts import count_attempts
 from warehouse.once.doubt import find_doubt
-from warehouse.once.facts import Facts, holds, is_word, known, spelled, state_facts
+from warehouse.once.facts import LENT, Facts, holds, is_word, known, spelled, state_facts
 from warehouse.once.kernels import Bools, Numbers, is_shared
 from warehouse.once.lineage import find_family, trace_lineage
 from warehouse.once.overwritten import free_copies, free_stored_copies
@@ -25,14 +25,15 @@ LEDGER = "_ledger"
 """Optional column that numbers closed ledgers: no rule looks from one into another."""
 
 _TAKEN_WITH = {
-    "tenant": ("tenant", "_tenant_rank"),
-    "feature": ("feature", "_feature_rank"),
+    "tenant": ("tenant", "tenant_rank"),
+    "feature": ("feature", "feature_rank"),
     "user_id": ("user_id", "_user"),
     "prompt_name": ("prompt_name", "prompt_version"),
     "input_tokens": ("input_tokens", "usage_semantics"),
     "safety_category": ("safety_category", "_safety"),
 }
-"""Columns that come from one row together, as far as there are any: a lake keeps no helpers."""
+"""Columns that come from one row together, as far as there are any: a lake keeps no helpers but ranks."""
+_RANKS = ("tenant_rank", "feature_rank")
 
 _NOT_READ = ("units", "tags")  # map columns: no rule reads them
 _VERDICT = {"row": pl.Int64, "billable": pl.Boolean, "suppressed_by": pl.Binary, "why": pl.String}
@@ -183,8 +184,16 @@ def _take(spans: pa.Table, taken: pl.DataFrame) -> pa.Table:
             if column not in spans.column_names:
                 continue
             index = spans.schema.get_field_index(column)
-            spans = spans.set_column(index, spans.field(index), spans.column(index).take(_index(place)))
+            values = spans.column(index).take(_index(place))
+            values = _as_lent(values, place) if column in _RANKS else values
+            spans = spans.set_column(index, spans.field(index), values)
     return spans
+
+
+def _as_lent(ranks: pa.ChunkedArray, place: Numbers) -> pa.Array:
+    """The ranks, with ``LENT`` where they are those of another row."""
+    told = pl.Series(ranks)
+    return (told % LENT + LENT).zip_with(pl.Series(place != np.arange(len(place))), told).to_arrow()
 
 
 def _index(place: NDArray[np.int64]) -> pa.Array:
