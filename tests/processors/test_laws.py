@@ -112,9 +112,7 @@ def settled(flushes: list[pa.Table]) -> pa.Table:
     lake = pa.concat_tables(flushes)
     numbered = lake.append_column("row", pa.array(range(lake.num_rows), pa.int64()))
     decision = once.decide(numbered.append_column("ledger", pa.repeat(pa.scalar(0, pa.int64()), lake.num_rows)), "lake")
-    helpers = {name: pa.nulls(lake.num_rows) for name in ("tenant_rank", "feature_rank", "_user")}
-    for name, column in helpers.items():
-        lake = lake.append_column(name, column)
+    lake = lake.append_column("_user", pa.nulls(lake.num_rows))
     for taken in decision.taken:
         lake = _take(lake, taken)
     verdict = decision.verdict.sort("row")["billable"].to_arrow()
