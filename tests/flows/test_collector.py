@@ -151,9 +151,12 @@ def test_bytes_of_a_real_collector_come_to_the_calls_of_the_truth(landed: Landed
 
 def test_a_topic_that_is_not_trusted_names_no_tenant_and_loses_nothing_else(landed: Landed):
     def without_tenant(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        return sorted(({**row, "tenant": None} for row in rows), key=lambda row: (row["trace_id"], row["span_id"]))
+        told = ({**row, "tenant": None, "tenant_rank": None} for row in rows)
+        return sorted(told, key=lambda row: (row["trace_id"], row["span_id"]))
 
-    assert {row["tenant"] for rows in landed.doubted.values() for row in rows} == {None}
+    assert {row[name] for rows in landed.doubted.values() for row in rows for name in ("tenant", "tenant_rank")} == {
+        None
+    }
     for name in landed.sent:
         assert landed.doubted[name] != []
         assert without_tenant(landed.doubted[name]) == without_tenant(landed.rows[name])
