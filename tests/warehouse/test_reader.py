@@ -165,7 +165,7 @@ def tell(lake: Lake, app_id: str, tenant: str | None, spans: int) -> None:
     minute = {"minute": NOON, "tenant": tenant}
     sample = {"series": app_id, "tenant": tenant, "service": "meter", "model": "m", "token_type": "input"}
     told = {
-        "usage": [usage(tenant=tenant, feature="chat", calls=spans)],
+        "usage": [usage(tenant=tenant, feature="chat", calls=spans, status="error", error_class="timeout")],
         "spans": [
             *(BILL | {"span_id": bytes([n] * 8), "tenant": tenant} for n in range(1, spans)),
             PRICED | {"trace_id": bytes([spans] * 16), "tenant": tenant},
@@ -233,9 +233,10 @@ def shared_and_own(tmp_path_factory: pytest.TempPathFactory) -> tuple[WarehouseS
 
 def ask_at_noon(snapshot: WarehouseSnapshot, question: str, scope: Scope) -> list[dict[str, object]] | str:
     """The answer, or why there is none."""
-    now = {"now": NOON} if any(parameter.name == "now" for parameter in load_question(question).takes) else {}
+    given: dict[str, object] = {"now": NOON} if "now" in {one.name for one in load_question(question).takes} else {}
+    given |= {"trace_id": bytes(BILL["trace_id"]).hex()} if question == "trace" else {}
     try:
-        return snapshot.ask(question, scope, **now).to_pylist()
+        return snapshot.ask(question, scope, **given).to_pylist()
     except BadQuestion as error:
         return str(error)
 
