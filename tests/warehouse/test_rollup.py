@@ -182,6 +182,43 @@ def test_sums_that_save_nothing_are_not_made_and_not_tried_again(local: LakeSett
 
 
 @pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("memory_mib", [1, 4, 16])
+def test_a_file_whose_sums_need_too_much_memory_is_merged_without(
+    local: LakeSettings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, memory_mib: int
+):
+    monkeypatch.setattr(rollup, "MEMORY_MIB", memory_mib)
+    _fill(local, 3000, 1)
+    before = Warehouse(local).ask("spend", ALL, by="tenant")
+
+    Upkeep(local).step(later(hours=2))
+
+    there = [Path(path).relative_to(Path(local.url, "usage")) for path in active(local, "usage")]
+    rolled = [path for path in there if is_rolled(path.name)]
+    told = [line for line in caplog.messages if "rows of usage" in line]
+    assert (len(there), len(rolled) + len(told)) == (3, 3)
+    assert len(told) == 3 or memory_mib > 4
+    assert sorted(Path(local.url, "usage").rglob("_rollup/*/*/*.parquet")) == sorted(
+        Path(local.url, "usage", beside(str(path), grain)) for path in rolled for grain in ("hour", "day")
+    )
+    assert Warehouse(local).ask("spend", ALL, by="tenant").equals(before)
+    assert Upkeep(local).step(later(hours=4)).written == 0
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("pieces", [1, 7, 100_000])
+def test_sums_are_the_same_in_however_many_pieces(local: LakeSettings, monkeypatch: pytest.MonkeyPatch, pieces: int):
+    monkeypatch.setattr(rollup, "PIECE_ROWS", pieces)
+    _fill(local, 100, 1)
+    before = _answers(local)
+
+    Upkeep(local).step(later(hours=2))
+
+    after = _answers(local)
+    assert all(map(is_rolled, active(local, "usage")))
+    assert [name for name in before if not before[name].equals(after[name])] == []
+
+
+@pytest.mark.usefixtures("always")
 def test_a_day_of_one_file_is_summed_too(local: LakeSettings):
     made = rows("usage", *(usage(minute=FIRST + timedelta(minutes=at)) for at in range(500)))
     lake = open_lake(local)

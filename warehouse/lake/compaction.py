@@ -160,9 +160,8 @@ def rewrite(table: str, merge: Merge, files: fs.FileSystem, written_at: datetime
 
 
 def _roll_up(table: str, merge: Merge, files: fs.FileSystem, stem: str) -> str:
-    batches = (batch for rows in _groups(table, merge, files) for batch in rows.to_batches())
     rows = sum(file.rows or 0 for file in merge.files)
-    return roll_up(table, rows, pa.RecordBatchReader.from_batches(_read_schema(table), batches), stem, files)
+    return roll_up(table, rows, _groups(table, merge, files), stem, files)
 
 
 def _copy(table: str, merge: Merge, files: fs.FileSystem, path: str) -> pa.ChunkedArray:

@@ -10,6 +10,7 @@ late rows are in files of their own, and other engines see one table of minutes.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -24,6 +25,8 @@ from warehouse.schemas import HISTOGRAM, TABLES, USD
 from warehouse.scope import identifier
 from warehouse.settings import LakeSettings
 
+log = logging.getLogger(__name__)
+
 GRAINS: Mapping[str, timedelta] = {"minute": timedelta(), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 """What a question may ask for, the finest first, and how long a row of it is."""
 ROLLED = frozenset({"usage", "safety"})
@@ -34,9 +37,12 @@ WITHOUT = ".plain.parquet"
 """Ends of the names of merged files that have sums beside them, and of those that sums would not make much smaller."""
 FEWER = 4
 """An hour's sums are kept where so many rows become one or more."""
-MEMORY_MIB = 512
+MEMORY_MIB = 256
+"""What making sums may take beside all else that a worker does; where that is not enough a file has none."""
 FEWEST_ROWS = 10_000
 """Of a file with fewer rows no sums are made."""
+PIECE_ROWS = 16_384
+"""So many sums are added up to larger ones at a time."""
 BATCH_ROWS = 65_536
 
 
@@ -80,26 +86,56 @@ def _first(at: datetime, grain: str) -> datetime:
     return hour.replace(hour=0) if grain == "day" else hour
 
 
-def roll_up(table: str, rows: int, batches: pa.RecordBatchReader, stem: str, files: fs.FileSystem) -> str:
+def roll_up(table: str, rows: int, groups: Iterable[pa.Table], stem: str, files: fs.FileSystem) -> str:
     """Make the sums of a file before it is written; gives its path: ``stem`` and the end that says what was done.
 
-    ``batches``: what will be in it, ``rows`` rows. Raises OSError, ArrowException, duckdb.Error; then there are none.
+    ``groups``: what will be in it, ``rows`` rows; each is summed up alone first, so that memory grows with the sums
+    and not with the file. Raises OSError, ArrowException, duckdb.Error; then there are none.
     """
     if rows < FEWEST_ROWS:
         return stem + WITHOUT
     with connect(LakeSettings(query_memory_mib=MEMORY_MIB, query_threads=1)) as connection:
-        connection.register("minutes", batches)
-        connection.execute(_sums(table, "minutes", "hour"))
-        if connection.sql("SELECT count(*) FROM hour").fetchall()[0][0] * FEWER > rows:
-            return stem + WITHOUT
-        connection.execute(_sums(table, "hour", "day"))
         try:
+            if _sum_up(table, groups, connection) * FEWER > rows:
+                return stem + WITHOUT
             for grain in ("hour", "day"):
                 _write(table, connection, grain, beside(stem + WITH, grain), files)
-        except (OSError, pa.ArrowException, duckdb.Error):
+        except (OSError, pa.ArrowException, duckdb.Error) as error:
             discard(stem + WITH, files)
-            raise
+            if not isinstance(error, duckdb.OutOfMemoryException):
+                raise
+            why = str(error).partition("\n")[0]
+            log.warning("no sums beside the %d rows of %s %s, which are read as they are: %s", rows, table, stem, why)
+            return stem + WITHOUT
     return stem + WITH
+
+
+def _sum_up(table: str, groups: Iterable[pa.Table], connection: duckdb.DuckDBPyConnection) -> int:
+    """Make the tables ``hour`` and ``day``; gives how many rows ``hour`` has."""
+    sums = _sums(table, "minutes", "hour")
+    into = "CREATE TEMP TABLE parts AS"
+    for group in groups:
+        connection.register("minutes", group)
+        connection.execute(f"{into} {sums}")
+        connection.unregister("minutes")
+        into = "INSERT INTO parts"
+    _add_up(table, "parts", "hour", connection)
+    connection.execute("DROP TABLE parts")
+    _add_up(table, "hour", "day", connection)
+    return _count("hour", connection)
+
+
+def _add_up(table: str, source: str, grain: str, connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the table ``grain`` of the sums of another, a piece of the keys at a time: histograms do not spill."""
+    keys, pieces = ", ".join(_keys(table)), _count(source, connection) // PIECE_ROWS + 1
+    connection.execute(f"CREATE TEMP TABLE {grain} AS FROM {source} LIMIT 0")
+    for at in range(pieces):
+        piece = f"(FROM {source} WHERE hash({keys}) % {pieces} = {at})"
+        connection.execute(f"INSERT INTO {grain} {_sums(table, piece, grain)}")
+
+
+def _count(name: str, connection: duckdb.DuckDBPyConnection) -> int:
+    return int(connection.table(name).count("*").fetchall()[0][0])
 
 
 def discard(path: str, files: fs.FileSystem) -> None:
@@ -121,10 +157,9 @@ def tidy(files: fs.FileSystem, before: datetime) -> int:
 
 
 def _sums(table: str, source: str, grain: str) -> str:
-    """SQL that makes a table called ``grain`` of the sums of ``source``."""
-    time = TABLES[table].time
-    columns = [one for one in TABLES[table].schema if one.name not in (TABLES[table].partition_by, time)]
-    keys = ", ".join(identifier(one.name) for one in columns if one.type not in _ADDED)
+    """SQL of the sums of ``source`` by ``grain``."""
+    time, columns = TABLES[table].time, _columns(table)
+    keys = ", ".join(_keys(table))
     added = ", ".join(_ADDED[one.type].format(one.name) for one in columns if one.type in _ADDED)
     histograms = [one.name for one in columns if one.type == HISTOGRAM]
     merged = "".join(_MERGED.format(name) for name in histograms)
@@ -133,8 +168,17 @@ def _sums(table: str, source: str, grain: str) -> str:
     first = f"date_trunc('{grain}', {time}) AS first_"
     grouped = f"SELECT {first}, {keys}, {added} FROM {source} GROUP BY first_, {keys}"  # noqa: S608 - our own names
     sums = f"sums AS MATERIALIZED (SELECT row_number() OVER () AS id, * FROM ({grouped}))"  # noqa: S608
-    rows = f"SELECT first_ AS {time}, {told} FROM sums {joins} ORDER BY first_, tenant"  # noqa: S608
-    return f"CREATE TEMP TABLE {grain} AS WITH {sums}{merged} {rows}"
+    return f"WITH {sums}{merged} SELECT first_ AS {time}, {told} FROM sums {joins}"  # noqa: S608
+
+
+def _columns(table: str) -> list[pa.Field]:
+    """The columns of a table less its partition and its time."""
+    return [one for one in TABLES[table].schema if one.name not in (TABLES[table].partition_by, TABLES[table].time)]
+
+
+def _keys(table: str) -> list[str]:
+    """What tells the rows of an hour or a day apart."""
+    return [identifier(one.name) for one in _columns(table) if one.type not in _ADDED]
 
 
 _MERGED = (
@@ -152,7 +196,8 @@ _ADDED = {
 def _write(table: str, connection: duckdb.DuckDBPyConnection, grain: str, path: str, files: fs.FileSystem) -> None:
     spec = TABLES[table]
     schema = spec.schema.remove(spec.schema.get_field_index(spec.partition_by))
-    batches = _cast(connection.sql(f"FROM {grain}").to_arrow_reader(BATCH_ROWS), schema)
+    ordered = connection.sql(f"FROM {grain} ORDER BY {spec.time}, tenant")
+    batches = _cast(ordered.to_arrow_reader(BATCH_ROWS), schema)
     first = next(batches)
     _make_directories(path, files)
     with open_file(table, path, files, settle(layout(table), first), schema) as writer:
