@@ -16,7 +16,7 @@ OVERHEAD_BYTES = 4096
 """Memory of a message beside its payload: record, message, event, receipts."""
 
 REOPEN_AT = 0.75
-"""Share of the limit: a flush lets go of half of it, so that the next one is gathered while one runs."""
+"""Share of the limit: a flush lets go of two thirds of it, so that half of the next one is gathered while one runs."""
 
 
 class Held(Protocol):

@@ -56,7 +56,7 @@ INSTRUMENTS = (
     Instrument(name="spanledger_worker_held_bytes", kind="gauge", unit="By",
                help="Bytes of messages taken from Kafka and not acknowledged, 4 KiB added for each."),
     Instrument(name="spanledger_worker_pauses", kind="counter", unit="{pause}",
-               help="Times that the partitions were paused because twice `worker.flush_bytes` were in hand."),
+               help="Times that the partitions were paused because 1.5 times `worker.flush_bytes` were in hand."),
 )  # fmt: skip
 
 

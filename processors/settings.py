@@ -16,13 +16,13 @@ class WorkerSettings:
         default=2.0, metadata={"help": "Longest wait before a flush.", "min": 0.05, "max": 600}
     )
     flush_bytes: int = field(
-        default=64 * MIB,
+        default=80 * MIB,
         metadata={
-            "help": "Payload bytes that trigger a flush; with twice as many in hand a worker pauses its partitions.",
+            "help": "Payload bytes that trigger a flush; with 1.5 times those in hand a worker pauses its partitions.",
             "min": 1,
         },
     )
-    flush_spans: int = field(default=50_000, metadata={"help": "Spans that trigger a flush.", "min": 1})
+    flush_spans: int = field(default=65_536, metadata={"help": "Spans that trigger a flush.", "min": 1})
     session_seconds: float = field(
         default=6.0,
         metadata={
@@ -75,8 +75,8 @@ class WorkerSettings:
 
     @property
     def hold_bytes(self) -> int:
-        """Bytes of messages in hand at which the partitions are paused: one flush that runs, and the next."""
-        return 2 * self.flush_bytes
+        """Bytes of messages in hand at which the partitions are paused: a flush that runs, and half of the next."""
+        return self.flush_bytes * 3 // 2
 
     def __post_init__(self) -> None:
         """Refuse own prices that cannot be read, before anything starts."""

@@ -9,6 +9,7 @@ example:
 from __future__ import annotations
 
 import argparse
+import contextlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Run until SIGTERM; exit 1 after a crash, so that a supervisor restarts it."""
     del args
+    _save_memory()
     from processors.run import run_worker
     from spanledger.signals import hang_up_is_sigterm
     from spanledger.telemetry import serve_metrics
@@ -39,3 +41,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         metrics_port=port,
         settle=settings.settle,
     )
+
+
+def _save_memory() -> None:
+    """Arrow's usual allocator keeps some 50 MiB more of what flushes have let go, for no time saved."""
+    import pyarrow as pa
+
+    with contextlib.suppress(NotImplementedError):  # a build of Arrow without jemalloc
+        pa.set_memory_pool(pa.jemalloc_memory_pool())
