@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from processors.sums import place_in_order
+from warehouse.once.facts import one_piece
 
 Numbers: TypeAlias = NDArray[np.int64]
 Coded: TypeAlias = tuple[Numbers, int]
@@ -78,7 +79,7 @@ def encode(column: pa.ChunkedArray) -> Coded:
         return _ONE
     if pa.types.is_nested(column.type):
         return _encode_nested(column)
-    array = whole(column)
+    array = one_piece(column)
     if pa.types.is_dictionary(array.type):
         return _encode_dictionary(array)
     if is_constant(array):
@@ -140,19 +141,19 @@ def numbers(column: pa.Array) -> Numbers:
 
 def numbers_or(column: pa.ChunkedArray | pa.Array, missing: int) -> Numbers:
     """Whole numbers as int64, NULL as ``missing``."""
-    array = whole(column)
+    array = one_piece(column)
     return numbers(pc.fill_null(array, missing) if array.null_count else array)
 
 
 def words_in(column: pa.ChunkedArray) -> list[str | None]:
     """The words that a column of texts may have; of a dictionary column also those that no row has."""
-    array = whole(column)
+    array = one_piece(column)
     return list((array.dictionary if pa.types.is_dictionary(array.type) else array).unique().to_pylist())
 
 
 def count_words(column: pa.ChunkedArray) -> dict[str, int]:
     """How many rows have each word, in the order of the alphabet; of texts or a dictionary column of them."""
-    array = whole(column)
+    array = one_piece(column)
     encoded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
     rows = np.bincount(numbers(encoded.indices.drop_null()), minlength=len(encoded.dictionary))
     counted: Counter[str] = Counter()
@@ -160,13 +161,6 @@ def count_words(column: pa.ChunkedArray) -> dict[str, int]:
         if word is not None and count:
             counted[word] += count
     return dict(sorted(counted.items()))
-
-
-def whole(column: Any) -> pa.Array:
-    """A column in one piece."""
-    if not isinstance(column, pa.ChunkedArray):
-        return column
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def cast_to(table: pa.Table, schema: pa.Schema) -> pa.Table:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from processors.normalise.maps import to_map
 from processors.normalise.parts import MODALITIES
 from warehouse.once import LEDGER
+from warehouse.once.facts import one_piece
 from warehouse.schemas import AMOUNTS
 
 WIRE_COPY = "wire_copy"
@@ -46,10 +47,10 @@ def take_units(spans: pa.Table) -> pa.Table:
 
 def _units(column: pa.ChunkedArray) -> list[pl.Series]:
     """(n,) each: every key that any row has, and the parts of tokens."""
-    maps = column.combine_chunks()
+    maps = one_piece(column)
     names = dict.fromkeys((*pc.unique(maps.keys).to_pylist(), *MODALITIES))
     return [pl.Series(name, pc.map_lookup(maps, name, "first"), dtype=pl.Float64) for name in names]
 
 
 def _series(table: pa.Table, name: str) -> pl.Series:
-    return cast("pl.Series", pl.from_arrow(table[name].combine_chunks()))
+    return cast("pl.Series", pl.from_arrow(one_piece(table[name])))

@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from processors.codes import Coded, Groups, Numbers, cast_to, encode, encode_integers, number, numbers, whole
+from processors.codes import Coded, Groups, Numbers, cast_to, encode, encode_integers, number, numbers
 from processors.histograms import histograms
 from processors.sums import add_up
 from warehouse.once import LEDGER
+from warehouse.once.facts import one_piece
 from warehouse.schemas import COST_KINDS, TIME, TOKEN_KINDS, USAGE, USAGE_DIMENSIONS
 
 KNOWN_COSTS = ("priced", "free")
@@ -46,16 +47,16 @@ def roll_up_usage(spans: pa.Table) -> pa.Table:
     columns = {name: first[name] for name in (*ledger, *_TOLD)}
     columns |= {"minute": minute, "day": minute.cast(pa.date32()), "model": model_of(first), **_counts(calls, groups)}
     for name in (*TOKEN_KINDS, *_MONEY):
-        columns[name] = add_up(whole(calls[name]), groups.of_row, groups.count)
+        columns[name] = add_up(one_piece(calls[name]), groups.of_row, groups.count)
     for name, source in _HISTOGRAMS.items():
-        values = np.asarray(whole(calls[source]).to_numpy(zero_copy_only=False), np.float64)
+        values = np.asarray(one_piece(calls[source]).to_numpy(zero_copy_only=False), np.float64)
         columns[name] = histograms(values, groups.of_row, groups.count)
     return in_schema(pa.table(columns), USAGE)
 
 
 def to_minutes(times: pa.ChunkedArray) -> NDArray[np.int64]:
     """(n,) minutes since the epoch, of times that are all known."""
-    return np.asarray(numbers(whole(times.cast(pa.int64()))) // _MINUTE_US)
+    return np.asarray(numbers(one_piece(times.cast(pa.int64()))) // _MINUTE_US)
 
 
 def to_times(minutes: NDArray[np.int64]) -> pa.Array:
@@ -76,8 +77,8 @@ def encode_model(calls: pa.Table) -> Coded:
 
 
 def _counts(calls: pa.Table, groups: Groups) -> dict[str, pa.Array]:
-    priced = pc.is_in(whole(calls["price_status"]), pa.array(KNOWN_COSTS))
-    ttft = np.asarray(whole(calls["ttft_ms"]).to_numpy(zero_copy_only=False), np.float64)
+    priced = pc.is_in(one_piece(calls["price_status"]), pa.array(KNOWN_COSTS))
+    ttft = np.asarray(one_piece(calls["ttft_ms"]).to_numpy(zero_copy_only=False), np.float64)
     conditions = {
         "priced_calls": priced,
         "stream_calls": calls["stream"],
@@ -86,10 +87,10 @@ def _counts(calls: pa.Table, groups: Groups) -> dict[str, pa.Array]:
     }
     all_calls = np.bincount(groups.of_row, minlength=groups.count).astype(np.int64)
     counted = {"calls": pa.array(all_calls)}
-    counted |= {name: _count(whole(holds), groups, all_calls) for name, holds in conditions.items()}
+    counted |= {name: _count(one_piece(holds), groups, all_calls) for name, holds in conditions.items()}
     sides = (pc.fill_null(calls[name], 0) for name in ("input_tokens", "output_tokens"))
     tokens = pc.if_else(priced, pc.add(*sides), 0)
-    return counted | {"priced_tokens": add_up(whole(tokens), groups.of_row, groups.count)}
+    return counted | {"priced_tokens": add_up(one_piece(tokens), groups.of_row, groups.count)}
 
 
 def _count(holds: pa.Array, groups: Groups, all_calls: Numbers) -> pa.Array:

@@ -33,10 +33,11 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from processors.codes import Groups, Numbers, encode, encode_integers, number, numbers, whole
+from processors.codes import Groups, Numbers, encode, encode_integers, number, numbers
 from processors.decode.verdicts import ACTIONS
 from processors.rollups import MODELS, encode_model, in_schema, model_of, to_minutes, to_times
 from warehouse.once import LEDGER
+from warehouse.once.facts import one_piece
 from warehouse.schemas import SAFETY
 
 PII = "pii"
@@ -72,7 +73,7 @@ def roll_up_safety(spans: pa.Table) -> pa.Table:
     places = number(where, told.num_rows)
     parts = _count(places, number([encode(told[name]) for name in _TELLING], told.num_rows), told)
     place = np.concatenate([part.place for part in parts])
-    ledger = numbers(whole(told[LEDGER]))[places.first]
+    ledger = numbers(one_piece(told[LEDGER]))[places.first]
     order = np.argsort(ledger[place], kind="stable")
     at = places.first[place[order]]
     said = told.select([*_PLACE, *MODELS]).take(pa.array(at))

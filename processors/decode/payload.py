@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -38,9 +39,14 @@ def is_json(value: bytes, content_type: str | None) -> bool:
     It does begin with a line feed (field 1), which may be followed by a bracket (a length): blanks before JSON without
     a header may be of any other kind.
     """
-    if content_type is not None and content_type.partition(";")[0].strip().lower() == "application/json":
+    if content_type is not None and _says_json(content_type):
         return True
-    return value.removeprefix(_BYTE_ORDER_MARK).lstrip(b" \t\r")[:1] in (b"{", b"[")
+    return not value.startswith(b"\n") and value.removeprefix(_BYTE_ORDER_MARK).lstrip(b" \t\r")[:1] in (b"{", b"[")
+
+
+@lru_cache(maxsize=64)
+def _says_json(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() == "application/json"
 
 
 def parse_protobuf(value: bytes) -> Payload:

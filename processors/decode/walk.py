@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -64,6 +65,20 @@ def message_table(messages: Sequence[Message]) -> pa.Table:
     return to_table(rows, MESSAGES)
 
 
+@cache
+def _pointers(table: AliasTable) -> Mapping[str, tuple[Alias, ...]]:
+    return {key[1:]: aliases for key, aliases in table.span.items() if key.startswith("@")}
+
+
+@cache
+def _converters(table: AliasTable) -> Mapping[str, Callable[[Any], Any]]:
+    return {
+        field.name: verdicts.READERS.get(field.name)
+        or values.CONVERTERS["message" if field.name == "error_message" else field.kind]
+        for field in table.fields
+    }
+
+
 class Walk:
     """Fills columns message by message."""
 
@@ -71,12 +86,7 @@ class Walk:
         self.table = table
         self.columns = Columns(table)
         self.dropped: Counter[tuple[int, str]] = Counter()
-        self._pointers = {key[1:]: aliases for key, aliases in table.span.items() if key.startswith("@")}
-        self._converters = {
-            field.name: verdicts.READERS.get(field.name)
-            or values.CONVERTERS["message" if field.name == "error_message" else field.kind]
-            for field in table.fields
-        }
+        self._pointers, self._converters = _pointers(table), _converters(table)
 
     def message(self, index: int, payload: Payload) -> int:
         """Take all spans of one message; -> how many were seen, bad ones included."""

@@ -33,6 +33,7 @@ from processors.normalise.tellers import hide_tellers
 from processors.normalise.tiers import served_tiers, tier_words
 from processors.normalise.times import place_in_time
 from processors.normalise.usage import settle_usage
+from warehouse.once.facts import one_piece
 from warehouse.schemas import AMOUNTS, COST_KINDS, SPANS, TEXTS
 
 ADDED_LATER = frozenset({"billable", "suppressed_by", "cost_usd", "price_status", "price_version", *COST_KINDS})
@@ -153,7 +154,7 @@ def _judge(decoded: Decoded, without: Collection[str] = ()) -> pl.DataFrame:
 
 def _names(decoded: Decoded, frame: pl.DataFrame, carried: Collection[str]) -> dict[str, pa.Array]:
     """What ``settle_names`` is given: names on the wire, and those that steps have found."""
-    given = {name: decoded.spans[name].combine_chunks() for name in carried if name not in _NO_NAMES}
+    given = {name: one_piece(decoded.spans[name]) for name in carried if name not in _NO_NAMES}
     given |= _words(frame, _FOUND)
     given |= {name: frame[name].to_arrow() for name in ("tenant_class", "feature_class")}
     given["service_tier"] = served_tiers(decoded.spans)
@@ -182,7 +183,7 @@ def _alike(frame: pl.DataFrame) -> Groups:
 
 def _own_response_ids(decoded: Decoded, frame: pl.DataFrame) -> pa.Array:
     """Those of spans that may respond; not the client's own id, which litellm writes where the provider gave none."""
-    ids, of_client = (decoded.spans[name].combine_chunks() for name in ("response_id", "call_id"))
+    ids, of_client = (one_piece(decoded.spans[name]) for name in ("response_id", "call_id"))
     own = frame[RESPONDS].to_numpy().copy()
     if of_client.null_count < len(of_client):
         same = pc.equal(ids.cast(pa.string()), of_client.cast(pa.string()))

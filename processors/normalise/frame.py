@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from processors.conventions.rules import roles, scopes, usage_rules
 from processors.conventions.table import REST, Alias, AliasTable
 from processors.decode import Decoded
+from warehouse.once.facts import one_piece
 
 _CONVENTION_FROM = (
     "operation",
@@ -41,7 +42,7 @@ def to_polars(table: pa.Table) -> pl.DataFrame:
     """A table as a frame, without copying where that can be; columns of texts have a text in each row."""
     encoded = [name for name in table.column_names if pa.types.is_dictionary(table.schema.field(name).type)]
     frame = cast("pl.DataFrame", pl.from_arrow(table.drop_columns(encoded)))
-    return frame.hstack([_spread(name, table[name].combine_chunks()) for name in encoded])
+    return frame.hstack([_spread(name, one_piece(table[name])) for name in encoded])
 
 
 def _spread(name: str, column: pa.DictionaryArray) -> pl.Series:

@@ -9,6 +9,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from warehouse.once.facts import one_piece
+
 
 def to_map(columns: Mapping[str, pl.Series], kind: pa.MapType, rows: int) -> pa.MapArray:
     """One map per row of the columns that are not NULL there, keys in order; NULL where all are."""
@@ -20,7 +22,7 @@ def to_map(columns: Mapping[str, pl.Series], kind: pa.MapType, rows: int) -> pa.
     ends = np.cumsum(counts)
     offsets = np.concatenate([[0], ends]).astype(np.int32)
     row_of, column_of = np.nonzero(given)
-    stacked = pa.chunked_array([columns[name].to_arrow().cast(kind.item_type) for name in names]).combine_chunks()
+    stacked = one_piece(pa.chunked_array([columns[name].to_arrow().cast(kind.item_type) for name in names]))
     items = stacked.take(pa.array(column_of * rows + row_of))
     keys = pa.array(names).take(pa.array(column_of))
     empty = pa.array(np.concatenate([counts == 0, [False]]))

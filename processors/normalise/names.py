@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from processors.codes import Groups, Numbers, encode, number, numbers_or, whole, words_in
+from processors.codes import Groups, Numbers, encode, number, numbers_or, words_in
 from processors.decode import Decoded
 from processors.messages import Tally
 from processors.normalise.identity import place
@@ -25,6 +25,7 @@ from processors.normalise.rules import Rules
 from processors.normalise.secrets import RULES, are_harmless, are_versions, hide_secrets, look_at
 from processors.normalise.tiers import tier_words
 from processors.users import hash_users, hide
+from warehouse.once.facts import one_piece
 
 APART = ("session_id", "task_id", "response_id")
 _STAMPS = ("topic", "header_tenant", "header_tenants", "header_principal")
@@ -155,5 +156,5 @@ def _first(column: pa.Array, rows: pa.Array) -> pa.Array:
 
 
 def _plain(column: Any) -> pa.Array:
-    array = whole(column)
+    array = one_piece(column)
     return array.cast(array.type.value_type) if pa.types.is_dictionary(array.type) else array

@@ -34,6 +34,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from processors.codes import count_words, numbers_or, spell, words_in
+from warehouse.once.facts import one_piece
 from warehouse.schemas import BILLABLE_OPERATIONS, TOKEN_KINDS
 
 REFUSED = "refused"
@@ -218,7 +219,7 @@ def _unjudged() -> pl.Expr:
 
 def _modalities(units: pa.ChunkedArray) -> list[pl.Series]:
     """(n,) each: the amounts of the parts that any row has among its units; NULL where a row has none."""
-    maps = units.combine_chunks()
+    maps = one_piece(units)
     found = pc.unique(maps.keys).to_pylist() if len(maps) > units.null_count else []
     told = [(name, pc.map_lookup(maps, name, "first")) for name in MODALITIES if name in found]
     return [pl.Series(name, amounts.cast(pa.int64(), safe=False)) for name, amounts in told]

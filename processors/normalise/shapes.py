@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from processors.codes import is_constant
 from processors.decode import Decoded
+from warehouse.once.facts import one_piece
 
 WORDS = (
     *("name", "kind", "status_code", "scope_name", "scope_version", "operation", "operation_kind", "span_type"),
@@ -137,7 +138,7 @@ def _codes(column: Any) -> tuple[NDArray[np.int64], int]:
     """Number of each row's value, and how many there are; NULL is a value."""
     if column.null_count == len(column):
         return np.zeros(0, np.int64), 1
-    whole = _whole(column)
+    whole = one_piece(column)
     if pa.types.is_dictionary(whole.type):
         missing = len(whole.dictionary)
         return _numbers(pc.fill_null(whole.indices, missing)), missing + 1
@@ -150,16 +151,12 @@ def _codes(column: Any) -> tuple[NDArray[np.int64], int]:
 def _presence(column: Any) -> tuple[NDArray[np.int64], int]:
     if column.null_count in (0, len(column)):
         return np.zeros(0, np.int64), 1
-    return _numbers(pc.is_valid(_whole(column))), 2
+    return _numbers(pc.is_valid(one_piece(column))), 2
 
 
 def _renumber(shape: NDArray[np.int64]) -> tuple[NDArray[np.int64], int]:
     encoded = pc.dictionary_encode(pa.array(shape))
     return _numbers(encoded.indices), max(len(encoded.dictionary), 1)
-
-
-def _whole(column: Any) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
 def _numbers(column: pa.Array) -> NDArray[np.int64]:

@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from warehouse.once.facts import one_piece
 from warehouse.tiers import ENUM
 
 TIERS = {"flex_tokens": "flex", "priority_tokens": "priority"}
@@ -19,10 +20,10 @@ TIERS = {"flex_tokens": "flex", "priority_tokens": "priority"}
 
 def served_tiers(spans: pa.Table) -> pa.Array:
     """(n,) the column ``service_tier`` of decoded spans; a text or a dictionary column, as it came."""
-    tier = spans["service_tier"].combine_chunks()
+    tier = one_piece(spans["service_tier"])
     for name, word in TIERS.items():
         if spans[name].null_count < len(spans):
-            used = pc.fill_null(pc.greater(spans[name], 0), False).combine_chunks()
+            used = one_piece(pc.fill_null(pc.greater(spans[name], 0), False))
             tier = pc.if_else(used, pa.scalar(word), tier.cast(pa.string()))
     return tier
 

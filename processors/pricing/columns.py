@@ -41,6 +41,7 @@ from processors.pricing.kinds import KINDS, TOKENS, WHOLES, subject
 from processors.pricing.quantities import Quantities, read_quantities
 from processors.pricing.rates import Rates
 from processors.pricing.served import server_of
+from warehouse.once.facts import one_piece
 from warehouse.schemas import COST_KINDS, TOKEN_KINDS
 
 PRICED, FREE, USAGE_MISSING, UNPRICED_MODEL, REPORTED_ONLY = range(5)
@@ -221,13 +222,9 @@ def needed_kinds(rate: Rates, operation: str | None) -> list[int]:
     return [column for family in families for column in rate.families[family]]
 
 
-def _flat(column: Any) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-
-
 def _bools(column: Any) -> NDArray[np.bool_]:
-    return np.asarray(_flat(column).to_numpy(zero_copy_only=False), dtype=bool)
+    return np.asarray(one_piece(column).to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def _ints(column: Any) -> NDArray[np.int64]:
-    return np.asarray(_flat(column).to_numpy(zero_copy_only=False), dtype=np.int64)
+    return np.asarray(one_piece(column).to_numpy(zero_copy_only=False), dtype=np.int64)

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from processors.pricing.kinds import INDEX, REPORTED, REQUESTS, kinds_of_unit
+from warehouse.once.facts import one_piece
 from warehouse.schemas import TOKEN_KINDS
 
 _MOST = 2.0**53
@@ -92,7 +93,7 @@ def _units(calls: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArr
         return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0)
     rows, entries, units = _entries(calls["units"])
     names = units.keys.take(entries).dictionary_encode()
-    operations = pc.dictionary_encode(calls["operation"].cast(pa.string()).combine_chunks(), null_encoding="encode")
+    operations = pc.dictionary_encode(one_piece(calls["operation"].cast(pa.string())), null_encoding="encode")
     by_name = _ints(names.indices.cast(pa.int64()))
     by_operation = _ints(operations.indices.cast(pa.int64()))[rows]
     amounts = np.asarray(pc.fill_null(units.items.take(entries), np.nan).to_numpy(zero_copy_only=False), np.float64)
@@ -110,7 +111,7 @@ def _units(calls: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArr
 
 def _entries(column: pa.ChunkedArray) -> tuple[NDArray[np.int64], pa.Array, pa.MapArray]:
     """Row of every entry of a map column, the entry's place among its keys and items, and the map itself."""
-    units = _flat(column)
+    units = one_piece(column)
     offsets = np.asarray(units.offsets.to_numpy(zero_copy_only=False), np.int64)
     lengths = np.where(_bools(pc.is_valid(units)), np.diff(offsets), 0)
     before = np.cumsum(lengths) - lengths
@@ -147,12 +148,8 @@ def _exact(
 
 
 def _bools(column: Any) -> NDArray[np.bool_]:
-    return np.asarray(_flat(column).to_numpy(zero_copy_only=False), dtype=bool)
+    return np.asarray(one_piece(column).to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def _ints(column: Any) -> NDArray[np.int64]:
-    return np.asarray(_flat(column).to_numpy(zero_copy_only=False), dtype=np.int64)
-
-
-def _flat(column: Any) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    return np.asarray(one_piece(column).to_numpy(zero_copy_only=False), dtype=np.int64)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -136,9 +137,16 @@ def _ranks_as_told(spans: pa.Table, name: str) -> Ranks:
     return np.where(known(spans[name]), told, NO_RANK).astype(np.int8)
 
 
+def one_piece(column: Any) -> pa.Array:
+    """A column in one piece; one that is in one piece is not copied."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 def is_word(column: pa.ChunkedArray, *words: str) -> Bools:
     """(n,) whether the column holds one of the words; looked up once for each word of a dictionary column."""
-    array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    array = one_piece(column)
     if pa.types.is_dictionary(array.type):
         meant = [word in words for word in array.dictionary.to_pylist()]
         return np.asarray(np.append(meant, [False])[pc.fill_null(array.indices, len(meant)).to_numpy()], np.bool_)
@@ -164,7 +172,7 @@ def spelled(table: pa.Table) -> pa.Table:
 
 def texts(column: pa.ChunkedArray) -> tuple[Offsets, Bytes, Bools]:
     """Offsets, bytes and which are known, of a column of texts or ids of any Arrow type."""
-    array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    array = one_piece(column)
     if array.type not in (pa.binary(), pa.string()):
         array = array.cast(pa.string()) if pa.types.is_dictionary(array.type) else array.cast(pa.binary())
     _, offsets, data = array.buffers()

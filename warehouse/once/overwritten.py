@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from warehouse.once.facts import holds, is_word
+from warehouse.once.facts import holds, is_word, one_piece
 from warehouse.once.kernels import Bools
 from warehouse.schemas import BILLABLE_OPERATIONS
 
@@ -27,7 +27,7 @@ def free_copies(spans: pa.Table) -> pa.Table:
     )
     if not freed.any():
         return spans
-    role = spans["_role"].combine_chunks()
+    role = one_piece(spans["_role"])
     return _put(spans, "_role", pc.if_else(pa.array(freed), "call", role.cast(pa.string())))
 
 
@@ -41,7 +41,7 @@ def free_stored_copies(spans: pa.Table) -> pa.Table:
     freed = _below_others(spans, copies, "ledger")
     if not freed.any():
         return spans
-    by = spans["suppressed_by"].combine_chunks()
+    by = one_piece(spans["suppressed_by"])
     spans = _put(spans, "suppressed_by", pc.if_else(pa.array(freed), pa.scalar(None, by.type), by))
     return _put(spans, "billable", pa.array(freed | holds(spans["billable"])))
 
