@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from dashboards.answers import Source
+from dashboards.controls import CONTROLS
+from dashboards.period import Period
 from dashboards.screens import calls, errors, incidents, latency, pipeline, safety, spend, trace
-from dashboards.view import View
+from dashboards.view import DIMENSIONS, View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screen:
-    """A page: its name, the path of its address (of the first one: nothing), what draws it."""
+    """A page: its name, the path of its address (of the first one: nothing), what draws it.
+
+    ``reach``: of a page that shows the settled books, what of them it shows in a period at a moment; None = it shows
+    what the stream tells. ``filters``: the controls that bear on it.
+    """
 
     title: str
     path: str
     show: Callable[[Source, View], None]
+    reach: Callable[[Period, datetime], Period] | None = None
+    filters: Collection[str] = DIMENSIONS
 
 
 PAGES: Mapping[str, tuple[Screen, ...]] = {
-    "Finance": (Screen(title="Spend", path="", show=spend.show),),
+    "Finance": (Screen(title="Spend", path="", show=spend.show, filters=CONTROLS),),
     "SRE": (
         Screen(title="Incidents", path="incidents", show=incidents.show),
         Screen(title="Latency", path="latency", show=latency.show),

@@ -1,0 +1,158 @@
+"""The pages for finance in a real browser: their numbers are those of the command line."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from dashboards import figures
+from dashboards.waterfall import PARTS
+from tests.dashboards.books import Booked, make_booked_ledger
+from tests.dashboards.served import Dashboard, Reader, reading, serving
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finance:
+    """Pages, and the books that they show."""
+
+    pages: Dashboard
+    books: Booked
+
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A verb of the command line on these books."""
+        return subprocess.run(
+            [sys.executable, "-m", "spanledger", *words],
+            capture_output=True, text=True, check=False, cwd=ROOT,
+            env={"SPANLEDGER_LAKE": self.books.lake.url, "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
+            | self.books.variables,
+        )  # fmt: skip
+
+    def report(self, *words: str) -> list[dict[str, Any]]:
+        """Rows of a report."""
+        done = self.run("report", *words, "--format", "json")
+        assert done.returncode == 0, done.stderr
+        rows: list[dict[str, Any]] = json.loads(done.stdout)
+        return rows
+
+
+@pytest.fixture(scope="module")
+def finance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finance]:
+    """Pages of settled books."""
+    books = make_booked_ledger(tmp_path_factory.mktemp("booked"))
+    with serving(books.lake, **books.variables) as dashboard:
+        yield Finance(pages=dashboard, books=books)
+
+
+@pytest.fixture(scope="module")
+def someone(context: BrowserContext, finance: Finance) -> Iterator[Reader]:
+    """Who opens all pages, and closes them before they are served no more."""
+    del finance
+    with reading(context) as found:
+        yield found
+
+
+def cells(page: Page, table: str, row: int = 0) -> list[str]:
+    """Texts of a row of a table."""
+    found = page.get_by_role("table", name=table, exact=True).locator("tbody tr").nth(row).locator("td")
+    expect(found.first).to_be_visible()
+    return found.all_inner_texts()
+
+
+def money(text: object) -> str:
+    """An amount of the command line as people see it."""
+    return figures.usd(Decimal(str(text))).text
+
+
+def as_of(page: Page) -> str:
+    """The minute that a page's forecast is of, as a parameter."""
+    note = page.locator(".sl-note", has_text="As of").inner_text()
+    found = re.search(r"As of (\S+) (\S+) UTC", note)
+    assert found
+    return f"now={found[1]}T{found[2]}:00Z"
+
+
+def test_spend_says_how_the_month_goes_against_budget_and_forecast(someone: Reader, finance: Finance):
+    page = someone.open(f"{finance.pages.url}/?period=Month+to+date")
+    expect(page.get_by_role("table", name="This month: budgets and forecast")).to_be_visible()
+    now = as_of(page)
+    (spent,) = finance.report("spend", "--by", "", "--from", f"{now[4:11]}-01")
+    (told,) = finance.report("forecast", "--param", now)
+    whole, of_chat = finance.report("budgets", "--param", now)
+
+    lead = page.locator(".sl-lead")
+    expect(lead).to_contain_text(f"{money(spent['cost_usd'])} spent this month by 3 tenants")
+    expect(lead).to_contain_text(f"{figures.share(whole['used_share']).text} of its budget of $180.00")
+    expect(lead).to_contain_text(
+        f"{money(told['forecast_usd'])} expected by the end of the month "
+        f"({money(told['low_80_usd'])} to {money(told['high_80_usd'])} eight times in ten)"
+    )
+    exact = figures.usd(Decimal(told["forecast_usd"])).exact
+    expect(lead.get_by_title(exact)).to_have_text(money(told["forecast_usd"]))
+    assert cells(page, "This month: budgets and forecast", 2)[:7] == [
+        "Chat of acme",
+        "tenant=acme,feature=chat",
+        "chat@acme.example",
+        "$25.00",
+        money(of_chat["settled_usd"]),
+        money(of_chat["provisional_usd"]),
+        figures.share(of_chat["used_share"]).text,
+    ]
+
+
+def test_a_view_is_held_against_its_own_budget(someone: Reader, finance: Finance):
+    page = someone.open(f"{finance.pages.url}/?period=Last+24+hours&tenant=acme&feature=chat")
+    _, of_chat = finance.report("budgets", "--param", as_of(page))
+
+    expect(page.locator(".sl-lead")).to_contain_text(
+        f"{money(of_chat['spent_usd'])} this month, {figures.share(of_chat['used_share']).text} of its budget of $25.00"
+    )
+
+
+def test_spend_says_why_it_is_another_than_before(someone: Reader, finance: Finance):
+    page = someone.open(f"{finance.pages.url}/?period=Last+30+days")
+    note = page.locator(".sl-note", has_text="settled hours").inner_text()
+    start, end = re.findall(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d)", note)[:2]
+    (told,) = finance.report("variance", "--by", "", "--from", "T".join(start) + ":00Z", "--to", "T".join(end) + ":00Z")
+
+    rows = page.get_by_role("table", name="What made the difference").locator("tbody tr")
+    shown = {row[0]: row[2] for row in (one.locator("td").all_inner_texts() for one in rows.all())}
+    names = {column: name for column, (name, _) in PARTS.items() if Decimal(told[column])}
+    names |= {"difference_usd": "All together"}
+    assert len(names) > 2
+    assert shown == {name: figures.change(Decimal(told[column])).text for column, name in names.items()}
+    expect(page.locator("[aria-label*='Waterfall']").first).to_be_visible()
+
+
+def test_spend_stands_beside_that_of_the_period_before(someone: Reader, finance: Finance):
+    page = someone.open(f"{finance.pages.url}/?period=Last+month&compare=true")
+    expect(page.get_by_role("switch", name="Compare")).to_be_checked()
+    month = finance.books.closed_month
+    before = (month - timedelta(days=1)).replace(day=1)
+    rows = finance.report("spend", "--by", "tenant", "--from", before.isoformat(), "--to", month.isoformat())
+    spent = {row["tenant"]: row["cost_usd"] for row in rows}
+
+    first = cells(page, "By tenant")
+    assert (first[0], first[3]) == ("globex", money(spent["globex"]))
+    expect(page.locator(".sl-note", has_text=f"Before: from {before} 00:00 to {month} 00:00").first).to_be_visible()
+
+
+def test_who_compares_goes_on_comparing_on_the_way_to_a_part(someone: Reader, finance: Finance):
+    page = someone.open(f"{finance.pages.url}/?period=Last+month&compare=true")
+
+    page.get_by_role("table", name="By tenant", exact=True).get_by_role("link", name="globex").click()
+
+    expect(page).to_have_url(re.compile("tenant=globex.*compare=true"))
+    expect(page.get_by_role("switch", name="Compare")).to_be_checked()
