@@ -112,3 +112,18 @@ def choose_one(label: str, names: Mapping[str, str], *, key: str, default: str |
         label_visibility="collapsed",
     )
     return chosen
+
+
+def choose_some(label: str, names: Mapping[str, str], *, key: str, default: Sequence[str]) -> list[str]:
+    """Some of ``names`` by their words, in the order of ``names``; ``default`` where none is chosen."""
+    chosen = st.pills(
+        label,
+        list(names),
+        selection_mode="multi",
+        format_func=lambda name: names[name],
+        key=key,
+        bind="query-params",
+        default=list(default),
+        label_visibility="collapsed",
+    )
+    return [name for name in names if name in (chosen or default)]

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from dashboards.answers import Answers, Source
-from dashboards.frame import EMPTY_VIEW, nothing_yet, readable
+from dashboards.frame import EMPTY_VIEW, NOT_SETTLED, nothing_yet, readable
 from dashboards.grid import Row
 from dashboards.period import Period, whole_hours
 from dashboards.view import View
@@ -31,13 +31,14 @@ class Axis(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """All numbers of one refresh: one snapshot, one moment, one period."""
+    """All numbers of one refresh: one snapshot, one moment, one period. ``hourly``: nothing is kept by the minute."""
 
     source: Source
     answers: Answers
     view: View
     period: Period
     now: datetime
+    hourly: bool = False
 
     def of(self, question: str, *, by: Sequence[str] = (), bucket: str | None = None, **more: object) -> list[Row]:
         """What a question says of the view in the period: see ``Answers.of``."""
@@ -55,12 +56,14 @@ class Look:
     def books(self) -> Look:
         """The same look in whole hours, as the settled books are kept; days are those of UTC where a zone's are not."""
         zone = UTC_ZONE if begins_within_hours(self.view.zone.key) else self.view.zone
-        return replace(self, view=replace(self.view, zone=zone), period=whole_hours(self.period))
+        return replace(self, view=replace(self.view, zone=zone), period=whole_hours(self.period), hourly=True)
 
     def axis(self) -> Axis:
         """From the first call of the period to the last."""
         first = self.answers.ask("status")[0]["first_minute"]
         bucket, bounds = self.period.bucket(first, self.now), self.period.drawn(first, self.now)
+        if self.hourly and bucket == "minute":
+            bucket = "hour"
         return Axis(bucket=bucket, zone=self.view.zone, bounds=bounds)
 
 
@@ -82,6 +85,21 @@ def again(draw: Callable[[Look], None]) -> Callable[[Source, View], None]:
         st.fragment(live, run_every=source.refresh_s)(source, view)
 
     return show
+
+
+def of_books(draw: Callable[[Look, Row], None]) -> Callable[[Source, View], None]:
+    """Likewise a page about the settled books, in whole hours; ``draw`` gets what was spent by them in one row too."""
+
+    @functools.wraps(draw)
+    def drawn(look: Look) -> None:
+        booked = look.books()
+        total = booked.of("settled-spend")
+        if total and total[0]["calls"]:
+            draw(booked, total[0])
+        else:
+            st.html(nothing_yet(look.answers) or NOT_SETTLED)
+
+    return again(drawn)
 
 
 def of_calls(draw: Callable[[Look], None]) -> Callable[[Source, View], None]:

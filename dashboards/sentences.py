@@ -51,6 +51,23 @@ def spend(total: Row, *, phrase: str, tenants: int, month: str = "") -> str:
     return lead(spent + month)
 
 
+def successes(row: Row, *, phrase: str) -> str:
+    """``$0.61 for a successful task last month, at least $0.51; 388 of 546 tasks succeeded, 83.2 % have an outcome``.
+
+    The bound is what it cost if all tasks without an outcome had succeeded.
+    """
+    cost, low = (figures.usd(row[f"cost_per_successful_task_{name}usd"]) for name in ("", "low_"))
+    succeeded = f"{bold(figures.count(row['successful_tasks']))} of {bold(_counted(row['tasks'], 'task'))} succeeded"
+    if row["cost_per_successful_task_usd"] is None:
+        told = f"No successful task with a price {escape(phrase)}"
+    else:
+        told = f"{bold(cost)} for a successful task {escape(phrase)}"
+    parts = [told, succeeded, f"{bold(figures.share(row['outcome_coverage']))} have an outcome"]
+    if row["unknown_tasks"] and row["cost_per_successful_task_low_usd"] is not None:
+        parts[-1] += f": if all the others had succeeded too, {bold(low)}"
+    return lead("; ".join(parts[:2]) + f", {parts[2]}")
+
+
 def latency(total: Row, *, phrase: str) -> str:
     """``Half of 1,204 calls took 412 ms or less today, 95 % 2.3 s; the first token came within …``."""
     half, most = (bold(figures.milliseconds(total[name])) for name in ("latency_p50_ms", "latency_p95_ms"))

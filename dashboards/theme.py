@@ -59,6 +59,7 @@ STYLE = """<style>
 .sl-grid td [title], .sl-lead [title], .sl-sub [title] {cursor: help;}
 .sl-grid a {color: inherit; text-decoration: underline; text-decoration-color: rgba(128, 138, 155, .5);
   text-underline-offset: 3px;}
+.sl-grid td:not(.n):has(a) {min-width: 6rem;}
 .sl-grid a:hover {text-decoration-color: currentColor;}
 .sl-grid .sl-none {opacity: .6; font-style: italic;}
 .sl-bar {height: 3px; margin-top: 3px; border-radius: 2px; background: #4C6FE7; margin-left: auto; opacity: .75;

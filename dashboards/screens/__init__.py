@@ -8,8 +8,8 @@ from datetime import datetime
 
 from dashboards.answers import Source
 from dashboards.controls import CONTROLS
-from dashboards.period import Period
-from dashboards.screens import calls, errors, incidents, latency, pipeline, safety, spend, trace
+from dashboards.period import Period, whole_hours
+from dashboards.screens import calls, errors, incidents, latency, pipeline, safety, spend, successes, trace
 from dashboards.view import DIMENSIONS, View
 
 
@@ -28,8 +28,16 @@ class Screen:
     filters: Collection[str] = DIMENSIONS
 
 
+def hours(period: Period, _: datetime) -> Period:
+    """What pages of the books show: whole hours."""
+    return whole_hours(period)
+
+
 PAGES: Mapping[str, tuple[Screen, ...]] = {
-    "Finance": (Screen(title="Spend", path="", show=spend.show, filters=CONTROLS),),
+    "Finance": (
+        Screen(title="Spend", path="", show=spend.show, filters=CONTROLS),
+        Screen(title="Cost per successful task", path="successful-tasks", show=successes.show, reach=hours),
+    ),
     "SRE": (
         Screen(title="Incidents", path="incidents", show=incidents.show),
         Screen(title="Latency", path="latency", show=latency.show),

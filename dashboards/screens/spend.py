@@ -90,7 +90,7 @@ def _draw_table(look: Look, rows: Sequence[Row], by: Sequence[str]) -> None:
     if before:
         rows = beside(rows, look.answers.spend(look.view, before, by=by), by)
     names = [Column(name=name, title=name.capitalize(), link=partial(look.view.narrowed, name)) for name in by]
-    details = DETAILS if len(by) > 1 else ()
+    details = DETAILS if len(by) > 1 and not before else ()
     draw_table(
         f"By {', '.join(by)}",
         rows,

@@ -156,3 +156,72 @@ def test_who_compares_goes_on_comparing_on_the_way_to_a_part(someone: Reader, fi
 
     expect(page).to_have_url(re.compile("tenant=globex.*compare=true"))
     expect(page.get_by_role("switch", name="Compare")).to_be_checked()
+
+
+def test_cost_per_successful_task_is_that_of_the_report_with_its_bound(someone: Reader, finance: Finance):
+    page = someone.open(f"{finance.pages.url}/successful-tasks?period=All+time")
+    (told,) = finance.report("cost-per-successful-task", "--by", "")
+
+    lead = page.locator(".sl-lead")
+    expect(lead).to_contain_text(
+        f"{money(told['cost_per_successful_task_usd'])} for a successful task so far; "
+        f"{told['successful_tasks']} of {told['tasks']} tasks succeeded, "
+        f"{figures.share(told['outcome_coverage']).text} have an outcome: "
+        f"if all the others had succeeded too, {money(told['cost_per_successful_task_low_usd'])}"
+    )
+    exact = figures.usd(Decimal(told["cost_per_successful_task_usd"])).exact
+    expect(lead.get_by_title(exact)).to_have_text(money(told["cost_per_successful_task_usd"]))
+    expect(page.locator(".sl-state")).to_contain_text("settled up to")
+    share = figures.share(told["priced_share"])
+    expect(page.locator(".sl-state").get_by_text(share.text)).to_be_visible()
+
+
+def test_what_one_costs_and_what_was_wasted_are_those_of_the_reports(someone: Reader, finance: Finance):
+    page = someone.open(f"{finance.pages.url}/successful-tasks?period=All+time")
+    (units,) = finance.report("unit-economics", "--by", "", "--param", "bucket=")
+    (waste,) = finance.report("waste", "--by", "")
+
+    of = ("successful_task", "safe_successful_task", "task", "request", "active_user", "1k_tokens")
+    shown = [cells(page, "What one costs", place)[2] for place in range(len(of))]
+    assert shown == [money(units[f"cost_per_{one}_usd"]) for one in of]
+    parts = ("failed", "retried", "superseded", "failed_tasks", "waste")
+    assert [cells(page, "What was wasted", place)[2] for place in range(len(parts))] == [
+        money(waste[f"{part}_usd"]) for part in parts
+    ]
+
+
+def test_successes_are_split_by_what_the_reader_chooses(someone: Reader, finance: Finance):
+    page = someone.open(f"{finance.pages.url}/successful-tasks?period=All+time")
+    first = finance.report("cost-per-successful-task", "--by", "tenant,feature,prompt_version")[0]
+
+    page.get_by_role("button", name="prompt version").click()
+    expect(page.get_by_text("Tasks do not tell which models and prompt versions went together")).to_be_visible()
+    page.get_by_role("button", name="model", exact=True).click()
+
+    shown = cells(page, "By tenant, feature, prompt version")
+    assert shown[:5] == [
+        first["tenant"],
+        first["feature"],
+        first["prompt_version"],
+        str(first["calls"]),
+        str(first["tasks"]),
+    ]
+    assert shown[11] == money(first["cost_per_successful_task_usd"])
+    expect(page).to_have_url(re.compile("split=tenant&split=feature&split=prompt.version"))
+
+
+def test_filters_narrow_the_books_too(someone: Reader, finance: Finance):
+    page = someone.open(f"{finance.pages.url}/successful-tasks?period=All+time&tenant=acme&model=gpt-4o-mini")
+    where = ("--tenant", "acme", "--param", "where=model=gpt-4o-mini")
+    (told,) = finance.report("cost-per-successful-task", "--by", "", *where)
+
+    expect(page.locator(".sl-lead")).to_contain_text(
+        f"{money(told['cost_per_successful_task_usd'])} for a successful task so far; {told['successful_tasks']} of"
+    )
+
+
+def test_a_page_of_the_books_without_a_settled_call_says_what_to_do(someone: Reader, finance: Finance):
+    page = someone.open(f"{finance.pages.url}/successful-tasks?period=All+time&tenant=nobody")
+
+    expect(page.locator(".sl-empty")).to_contain_text("Nothing settled in this view")
+    expect(page.locator(".sl-empty")).to_contain_text("spanledger settle")
