@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from decimal import Decimal
 from functools import partial
+from typing import Any, TypeVar
 
 from dashboards.grid import Row
 from dashboards.period import Period
@@ -27,6 +28,7 @@ from warehouse.settings import LakeSettings, SettleSettings
 
 CHARGEBACK = "chargeback"
 
+Answer = TypeVar("Answer")
 MOST_KEPT = 256
 """Answers that are kept: some pages of some readers."""
 
@@ -36,15 +38,16 @@ class Kept:
 
     def __init__(self, most: int = MOST_KEPT) -> None:
         self._most = most
-        self._rows: OrderedDict[Hashable, list[Row]] = OrderedDict()
+        self._rows: OrderedDict[Hashable, Any] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, ask: Callable[[], list[Row]]) -> list[Row]:
-        """The rows that are kept under ``key``, or those that ``ask`` finds."""
+    def get(self, key: Hashable, ask: Callable[[], Answer]) -> Answer:
+        """What is kept under ``key``, or what ``ask`` finds."""
         with self._lock:
             if key in self._rows:
                 self._rows.move_to_end(key)
-                return self._rows[key]
+                kept: Answer = self._rows[key]
+                return kept
         rows = ask()
         with self._lock:
             self._rows[key] = rows

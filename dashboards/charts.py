@@ -42,7 +42,8 @@ def over_time(
 ) -> dict[str, Any]:
     """Spend per bucket, stacked by ``dimension``; the ``largest`` values have colours of their own.
 
-    Rows: ``bucket`` (start of the bar), the dimension, ``cost_usd``, ``calls``. Times are those of ``zone``.
+    Rows: ``bucket`` (start of the bar), the dimension, ``cost_usd``, ``calls`` where it is of calls. Times are those of
+    ``zone``.
     """
     named = [name_of(value) for value in largest[: len(PALETTE)]]
     return _drawn(
@@ -51,7 +52,8 @@ def over_time(
         x=_times(bucket, bounds, zone, unit=True),
         y=_amounts("usd", f"USD per {bucket}", USD_FORMAT),
         colours=_colours([*named, *([REST] if len(largest) > len(named) else [])]),
-        tooltip={"value": dimension, "when": "from", "spend": "spend", "exact": "exactly", "calls": "calls"},
+        tooltip={"value": dimension, "when": "from", "spend": "USD", "exact": "exactly"}
+        | ({"calls": "calls"} if any("calls" in row for row in rows) else {}),
     )
 
 
@@ -193,7 +195,7 @@ def _bar(row: Row, *, dimension: str, named: Sequence[str], zone: ZoneInfo) -> d
         "value": name,
         "spend": spend.text,
         "exact": spend.exact,
-        "calls": figures.count(row["calls"]).exact,
+        "calls": figures.count(row.get("calls")).exact,
     }
 
 

@@ -93,9 +93,8 @@ def _choose_names(dimension: str, options: Sequence[str], *, disabled: bool) -> 
         key=dimension,
         bind="query-params",
         accept_new_options=True,
-        placeholder=f"All {dimension}s",
+        placeholder="not on this page" if disabled else f"All {dimension}s",
         disabled=disabled,
-        help=f"This page is not about {dimension}s" if disabled else None,
     )
 
 

@@ -68,6 +68,21 @@ def successes(row: Row, *, phrase: str) -> str:
     return lead("; ".join(parts[:2]) + f", {parts[2]}")
 
 
+def invoice(total: Row, *, agrees: bool, phrase: str) -> str:
+    """``$34.21 billed in the last 30 days, $34.41 in the books: -$0.20, all of it explained``."""
+    difference, open_ = figures.change(total["difference_usd"]), figures.usd(total["unexplained_usd"])
+    verdict = (
+        badge("explained", "good", "Of no provider more than half a percent of the bill has no cause.")
+        if agrees
+        else badge("unexplained", "bad", "Of a provider more than half a percent of the bill has no cause.")
+    )
+    rest = f", {bold(open_)} of it without a cause" if total["unexplained_usd"] else ""
+    return lead(
+        f"{bold(figures.usd(total['theirs_usd']))} billed {escape(phrase)}, {bold(figures.usd(total['ours_usd']))} "
+        f"in the books: a difference of {bold(difference)}{rest}&ensp;{verdict}"
+    )
+
+
 def latency(total: Row, *, phrase: str) -> str:
     """``Half of 1,204 calls took 412 ms or less today, 95 % 2.3 s; the first token came within …``."""
     half, most = (bold(figures.milliseconds(total[name])) for name in ("latency_p50_ms", "latency_p95_ms"))

@@ -73,6 +73,7 @@ STYLE = """<style>
 .sl-facts {display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1.2rem; font-size: .9rem;
   margin: .2rem 0 .6rem; padding: 0;}
 .sl-facts dt {opacity: .66;} .sl-facts dd {margin: 0;} [data-testid="stHtml"] dl.sl-facts {padding: 0;}
+.sl-said {font-size: .86rem; margin: .4rem 0; padding-left: 1.1rem;} .sl-said li {margin: .15rem 0;}
 .sl-empty {border: 1px dashed rgba(128, 138, 155, .5); border-radius: 8px; padding: 1.6rem 1.8rem; max-width: 760px;}
 .sl-empty h2 {font-size: 1.2rem; margin: 0 0 .4rem; padding: 0; font-weight: 600;}
 .sl-empty a {color: inherit; text-underline-offset: 3px;}

@@ -9,7 +9,7 @@ from datetime import datetime
 from dashboards.answers import Source
 from dashboards.controls import CONTROLS
 from dashboards.period import Period, whole_hours
-from dashboards.screens import calls, errors, incidents, latency, pipeline, safety, spend, successes, trace
+from dashboards.screens import calls, errors, incidents, invoice, latency, pipeline, safety, spend, successes, trace
 from dashboards.view import DIMENSIONS, View
 
 
@@ -37,6 +37,7 @@ PAGES: Mapping[str, tuple[Screen, ...]] = {
     "Finance": (
         Screen(title="Spend", path="", show=spend.show, filters=CONTROLS),
         Screen(title="Cost per successful task", path="successful-tasks", show=successes.show, reach=hours),
+        Screen(title="Invoice", path="invoice", show=invoice.show, reach=hours, filters=()),
     ),
     "SRE": (
         Screen(title="Incidents", path="incidents", show=incidents.show),

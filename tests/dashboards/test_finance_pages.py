@@ -225,3 +225,76 @@ def test_a_page_of_the_books_without_a_settled_call_says_what_to_do(someone: Rea
 
     expect(page.locator(".sl-empty")).to_contain_text("Nothing settled in this view")
     expect(page.locator(".sl-empty")).to_contain_text("spanledger settle")
+
+
+def hand_in(page: Page, *files: Path) -> None:
+    """Upload bills."""
+    page.locator('input[type="file"]').set_input_files([str(file) for file in files])
+    for file in files:  # it can be taken away again once it has arrived
+        expect(page.get_by_role("button", name=f"Remove {file.name}")).to_be_visible()
+    page.get_by_role("button", name="Hand in").click()
+
+
+def test_a_file_that_is_no_bill_is_refused_with_what_to_change(someone: Reader, finance: Finance, tmp_path: Path):
+    page = someone.open(f"{finance.pages.url}/invoice?period=All+time")
+    expect(page.locator(".sl-empty")).to_contain_text("Nothing to compare")
+    scan, table = tmp_path / "scan.pdf", tmp_path / "table.csv"
+    scan.write_bytes(b"%PDF-1.7")
+    table.write_text("when,who\n1,2\n")
+
+    hand_in(page, scan, table)
+
+    said = page.get_by_role("status").filter(has=page.locator(".sl-said"))
+    expect(said).to_contain_text("Not all of it")
+    expect(said).to_contain_text("scan.pdf: it is a PDF: give it as CSV, Parquet or the JSON of the API")
+    expect(said).to_contain_text("table.csv: the columns are those of no bill; for generic it lacks day")
+
+
+def test_a_bill_is_held_against_the_books_by_day_and_cause(someone: Reader, finance: Finance):
+    page = someone.open(f"{finance.pages.url}/invoice?period=All+time")
+
+    hand_in(page, finance.books.bill)
+
+    expect(page.get_by_text("openai-bill.csv: 54 lines imported")).to_be_visible(timeout=60_000)
+    lead = page.locator(".sl-lead")
+    expect(lead).to_contain_text("billed so far")
+    (told,) = json.loads(finance.run("reconcile", "--by", "", "--format", "json").stdout)
+    expect(lead).to_contain_text(
+        f"{money(told['theirs_usd'])} billed so far, {money(told['ours_usd'])} in the books: "
+        f"a difference of {figures.change(Decimal(told['difference_usd'])).text}"
+    )
+    expect(page.locator(".sl-sub").first).to_contain_text(f"{figures.share(told['capture_rate']).text} of the billed")
+    for place, cause in enumerate(told["causes"]):
+        shown = cells(page, "By cause", place)
+        assert (shown[0], shown[2]) == (cause.replace("_", " "), figures.change(Decimal(told[f"{cause}_usd"])).text)
+    days = json.loads(finance.run("reconcile", "--by", "provider,day", "--format", "json").stdout)
+    rows = page.get_by_role("table", name="By day, provider").locator("tbody tr")
+    expect(rows).to_have_count(len(days))
+    for place, day in enumerate(days):
+        shown = cells(page, "By day, provider", place)
+        assert [shown[0], shown[5], shown[6]] == [day["day"], money(day["ours_usd"]), money(day["theirs_usd"])]
+
+
+def test_the_same_days_from_another_file_are_refused_until_somebody_says_what_it_is(
+    someone: Reader, finance: Finance, tmp_path: Path
+):
+    again, newer = tmp_path / "again.csv", tmp_path / "newer.csv"
+    for file in (again, newer):
+        file.write_text("".join(finance.books.bill.read_text().splitlines(keepends=True)[:-1]))
+    page = someone.open(f"{finance.pages.url}/invoice?period=All+time")
+
+    hand_in(page, again)
+    expect(page.get_by_text("again.csv tells of")).to_contain_text("--overlap replace")
+
+    page.get_by_role("combobox", name="If such days are imported already").click()
+    page.get_by_role("option", name="it is a newer export: it replaces them").click()
+    hand_in(page, newer)
+    expect(page.get_by_text("newer.csv: 53 lines imported")).to_be_visible(timeout=60_000)
+
+
+def test_an_invoice_can_be_looked_at_by_its_sides(someone: Reader, finance: Finance):
+    page = someone.open(f"{finance.pages.url}/invoice?period=All+time")
+
+    page.get_by_role("radio", name="ours and theirs").click()
+
+    expect(page.locator("[aria-label*='ours and theirs']").first).to_be_visible()
