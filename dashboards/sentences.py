@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from html import escape
 
@@ -81,6 +81,24 @@ def invoice(total: Row, *, agrees: bool, phrase: str) -> str:
         f"{bold(figures.usd(total['theirs_usd']))} billed {escape(phrase)}, {bold(figures.usd(total['ours_usd']))} "
         f"in the books: a difference of {bold(difference)}{rest}&ensp;{verdict}"
     )
+
+
+def chargeback(cost: Decimal | None, payers: int, by: str, months: str) -> str:
+    """``$109.98 on the statements of 3 tenants, November 2026``."""
+    return lead(f"{bold(figures.usd(cost))} on the statements of {bold(_counted(payers, by))}, {escape(months)}")
+
+
+def close(closed_to: Figure, hours: int, cost: Decimal | None, locked_to: date | None) -> str:
+    """``All hours before 17:00:00 are settled; $1.25 in 1 open hour; all months before November 2026 are locked``."""
+    locked = f"all months before {bold(_month(locked_to))} are locked" if locked_to else "no month is locked"
+    waiting = (
+        f"{bold(figures.usd(cost))} in {bold(_counted(hours, 'open hour'))}" if hours else "no call in an open one"
+    )
+    return lead(f"All hours before {bold(closed_to)} are settled; {waiting}; {locked}")
+
+
+def _month(day: date) -> Figure:
+    return Figure(text=f"{day:%B %Y}", exact=day.isoformat())
 
 
 def latency(total: Row, *, phrase: str) -> str:

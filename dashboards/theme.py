@@ -83,5 +83,6 @@ STYLE = """<style>
   .st-key-show-filters {display: block;}
   .stApp:not(:has(.st-key-show-filters input:checked)) .st-key-filters {display: none;}
   .sl-lead {font-size: 1.25rem;}
+  .sl-grid td:not(.n) {min-width: 4.8rem;}
 }
 </style>"""

@@ -8,8 +8,21 @@ from datetime import datetime
 
 from dashboards.answers import Source
 from dashboards.controls import CONTROLS
-from dashboards.period import Period, whole_hours
-from dashboards.screens import calls, errors, incidents, invoice, latency, pipeline, safety, spend, successes, trace
+from dashboards.period import Period, whole_hours, whole_months
+from dashboards.screens import (
+    calls,
+    chargeback,
+    close,
+    errors,
+    incidents,
+    invoice,
+    latency,
+    pipeline,
+    safety,
+    spend,
+    successes,
+    trace,
+)
 from dashboards.view import DIMENSIONS, View
 
 
@@ -38,6 +51,8 @@ PAGES: Mapping[str, tuple[Screen, ...]] = {
         Screen(title="Spend", path="", show=spend.show, filters=CONTROLS),
         Screen(title="Cost per successful task", path="successful-tasks", show=successes.show, reach=hours),
         Screen(title="Invoice", path="invoice", show=invoice.show, reach=hours, filters=()),
+        Screen(title="Chargeback", path="chargeback", show=chargeback.show, reach=whole_months, filters=("tenant",)),
+        Screen(title="Close", path="close", show=close.show, reach=hours, filters=("tenant",)),
     ),
     "SRE": (
         Screen(title="Incidents", path="incidents", show=incidents.show),

@@ -8,13 +8,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from dashboards import figures
 from dashboards.waterfall import PARTS
@@ -279,6 +279,7 @@ def test_the_same_days_from_another_file_are_refused_until_somebody_says_what_it
     someone: Reader, finance: Finance, tmp_path: Path
 ):
     again, newer = tmp_path / "again.csv", tmp_path / "newer.csv"
+    finance.run("reconcile", str(finance.books.bill))
     for file in (again, newer):
         file.write_text("".join(finance.books.bill.read_text().splitlines(keepends=True)[:-1]))
     page = someone.open(f"{finance.pages.url}/invoice?period=All+time")
@@ -298,3 +299,120 @@ def test_an_invoice_can_be_looked_at_by_its_sides(someone: Reader, finance: Fina
     page.get_by_role("radio", name="ours and theirs").click()
 
     expect(page.locator("[aria-label*='ours and theirs']").first).to_be_visible()
+
+
+def statements(finance: Finance, *words: str) -> dict[tuple[str, str | None], Decimal]:
+    """What each payer bears in each month, by the command line."""
+    found: dict[tuple[str, str | None], Decimal] = {}
+    for row in finance.report("chargeback", "--param", "detail=", *words):
+        key = row["period"], row[next(iter(row))]
+        found[key] = found.get(key, Decimal(0)) + Decimal(row["cost_usd"] or 0)
+    return found
+
+
+def test_chargeback_says_what_each_tenant_bears_in_a_month(someone: Reader, finance: Finance):
+    month = finance.books.closed_month
+    page = someone.open(f"{finance.pages.url}/chargeback?period=Last+month")
+    borne = statements(finance, "--from", month.isoformat(), "--to", f"{month + timedelta(days=31):%Y-%m}-01")
+
+    total = figures.usd(sum(borne.values(), Decimal(0)))
+    expect(page.locator(".sl-lead")).to_contain_text(f"{total.text} on the statements of 3 tenants, {month:%B %Y}")
+    expect(page.locator(".sl-lead").get_by_title(total.exact)).to_be_visible()
+    rows = page.get_by_role("table", name="By tenant and month").locator("tbody tr")
+    expect(rows).to_have_count(len(borne))
+    shown = {row[0]: row[7] for row in (one.locator("td").all_inner_texts() for one in rows.all())}
+    assert shown == {tenant or "unattributed": money(cost) for (_, tenant), cost in borne.items()}
+
+
+def test_a_statement_is_one_click_from_its_sum_and_shows_adjustments_and_shares(someone: Reader, finance: Finance):
+    page = someone.open(f"{finance.pages.url}/chargeback?period=All+time&by=cost+centre")
+
+    page.get_by_role("table", name="By cost centre and month").get_by_role("link", name="CC-100").first.click()
+
+    table = page.get_by_role("table", name="Statement of CC-100")
+    lines = [row for row in finance.report("chargeback", "--by", "cost_centre") if row["cost_centre"] == "CC-100"]
+    expect(table.locator("tbody tr")).to_have_count(len(lines))
+    expect(table).to_contain_text("platform overhead")
+    expect(table).to_contain_text("late")
+    expect(table).to_contain_text(f"{finance.books.closed_month:%Y-%m}")
+
+
+@pytest.mark.parametrize(("kind", "begins"), [("CSV", b"tenant,"), ("Parquet", b"PAR1"), ("PDF", b"%PDF")])
+def test_statements_are_files_as_the_command_line_writes_them(
+    someone: Reader, finance: Finance, tmp_path: Path, kind: str, begins: bytes
+):
+    page = someone.open(f"{finance.pages.url}/chargeback?period=All+time")
+
+    with page.expect_download(timeout=60_000) as download:
+        page.get_by_role("button", name=f"Statements, {kind}").click()
+
+    found = download.value.path().read_bytes()
+    assert found.startswith(begins)
+    if kind != "PDF":  # it says when it was made
+        to = f"{datetime.now(UTC).replace(day=1) + timedelta(days=32):%Y-%m}-01"
+        finance.run("report", "chargeback", "--format", kind.lower(), "--to", to, "--out", str(tmp_path / "file"))
+        assert found == (tmp_path / "file").read_bytes()
+
+
+def test_a_month_of_focus_is_the_file_of_the_command_line(someone: Reader, finance: Finance, tmp_path: Path):
+    page = someone.open(f"{finance.pages.url}/chargeback?period=Last+month")
+    month = f"{finance.books.closed_month:%Y-%m}"
+
+    with page.expect_download(timeout=60_000) as download:
+        page.get_by_role("button", name=f"FOCUS {month}, CSV").click()
+
+    finance.run("export", "focus", "--month", month, "--out", str(tmp_path / "focus.csv"))
+    assert download.value.suggested_filename == f"focus-{month}.csv"
+    assert download.value.path().read_bytes() == (tmp_path / "focus.csv").read_bytes()
+
+
+def test_close_says_what_is_open_what_was_changed_and_what_is_locked(someone: Reader, finance: Finance):
+    page = someone.open(f"{finance.pages.url}/close?period=All+time")
+    settlements = finance.report("settlements")
+    closed_to = settlements[0]["closed_to"]
+    (open_,) = finance.report("spend", "--by", "", "--from", closed_to)
+
+    lead = page.locator(".sl-lead")
+    expect(lead).to_contain_text(
+        f"All hours before {closed_to[11:19]} are settled; {money(open_['cost_usd'])} in 1 open"
+    )
+    expect(lead).to_contain_text(re.compile(r"all months before \w+ \d{4} are locked"))
+    expect(page.locator(".sl-sub").first).to_contain_text("spanledger settle --close-month")
+    months = page.get_by_role("table", name="Months", exact=True)
+    expect(months.locator("tbody tr", has_text=f"{finance.books.closed_month:%Y-%m}")).to_contain_text("locked")
+    expect(page.get_by_role("table", name="Settlements").locator("tbody tr")).to_have_count(len(settlements))
+    adjusted = [row for row in finance.report("chargeback", "--param", "detail=") if row["line"] == "adjustment"]
+    rows = page.get_by_role("table", name="Adjustments").locator("tbody tr")
+    expect(rows).to_have_count(len(adjusted))
+    assert [row.locator("td").last.inner_text() for row in rows.all()] == [
+        figures.change(Decimal(row["cost_usd"])).text for row in adjusted
+    ]
+
+
+@pytest.fixture(scope="module")
+def guests(finance: Finance) -> Iterator[Dashboard]:
+    """Pages of the same books for who may see acme alone."""
+    with serving(finance.books.lake, "--tenants", "acme", **finance.books.variables) as dashboard:
+        yield dashboard
+
+
+def test_who_sees_one_tenant_sees_no_other_and_no_bill(browser: Browser, guests: Dashboard):
+    context = browser.new_context(accept_downloads=True)
+    with reading(context) as guest:
+        for path in ("", "successful-tasks", "invoice", "chargeback", "close"):
+            page = guest.open(f"{guests.url}/{path}?period=All+time")
+            assert "globex" not in page.content()
+            assert "initech" not in page.content()
+            page.close()
+        page = guest.open(f"{guests.url}/invoice?period=All+time")
+        expect(page.locator(".sl-empty")).to_contain_text("Bills know no tenants")
+        expect(page.get_by_role("button", name="Hand in")).to_have_count(0)
+        page = guest.open(f"{guests.url}/chargeback?period=All+time")
+        expect(page.get_by_role("button", name=re.compile("FOCUS"))).to_have_count(0)
+        with page.expect_download(timeout=60_000) as download:
+            page.get_by_role("button", name="Statements, CSV").click()
+        assert "globex" not in download.value.path().read_text()
+        page = guest.open(f"{guests.url}/chargeback?period=All+time&tenant=globex")
+        expect(page.locator(".sl-empty")).to_be_visible()
+        expect(page.get_by_role("button", name=re.compile("Statements"))).to_have_count(0)
+    context.close()
