@@ -45,7 +45,7 @@ def look_at_month(look: Look) -> Month:
 
 
 def sentence(month: Month, *, is_lead: bool) -> str:
-    """What follows the first line: ``; $412.07 this month, 62 % of its budget of $660.00; $655.10 expected by …``.
+    """What follows the first line: ``; $412.07 this month, 62.0 % of its budget of $660.00; $655.10 expected by …``.
 
     ``is_lead``: the line is about this month already.
     """
