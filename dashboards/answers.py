@@ -39,21 +39,31 @@ class Kept:
     def __init__(self, most: int = MOST_KEPT) -> None:
         self._most = most
         self._rows: OrderedDict[Hashable, Any] = OrderedDict()
+        self._asking: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def get(self, key: Hashable, ask: Callable[[], Answer]) -> Answer:
-        """What is kept under ``key``, or what ``ask`` finds."""
+        """What is kept under ``key``, or what ``ask`` finds: of several readers who want it at once, one asks."""
         with self._lock:
-            if key in self._rows:
-                self._rows.move_to_end(key)
-                kept: Answer = self._rows[key]
-                return kept
-        rows = ask()
+            asking = self._asking.setdefault(key, threading.Lock())
+        with asking:
+            try:
+                with self._lock:
+                    if key in self._rows:
+                        self._rows.move_to_end(key)
+                        kept: Answer = self._rows[key]
+                        return kept
+                return self._keep(key, ask())
+            finally:
+                with self._lock:
+                    self._asking.pop(key, None)
+
+    def _keep(self, key: Hashable, answer: Answer) -> Answer:
         with self._lock:
-            self._rows[key] = rows
+            self._rows[key] = answer
             while len(self._rows) > self._most:
                 self._rows.popitem(last=False)
-        return rows
+        return answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
@@ -75,10 +76,13 @@ def _days(period: Period, now: datetime) -> tuple[str, ...]:
 
 
 def _compare(command: Sequence[str], period: Sequence[str]) -> Compared:
-    by_day = run_verb(command, "reconcile", "--by=provider,day", *period, "--format=json")
+    def ask(by: str) -> Said:
+        return run_verb(command, "reconcile", f"--by={by}", *period, "--format=json")
+
+    with ThreadPoolExecutor(2) as both:
+        by_day, total = both.map(ask, ("provider,day", ""))
     if by_day.code not in (0, 1):
         return Compared(days=(), total=None, agrees=False, notes=by_day.lines)
-    total = run_verb(command, "reconcile", "--by=", *period, "--format=json")
     return Compared(
         days=tuple(_rows(by_day.out)), total=_rows(total.out)[0], agrees=by_day.code == 0, notes=by_day.lines[:-1]
     )
