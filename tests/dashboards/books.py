@@ -64,7 +64,7 @@ class Booked:
             "SPANLEDGER_SETTLE_BUDGETS": str(self.budgets),
             "SPANLEDGER_SETTLE_DIMENSIONS": str(self.dimensions),
             "SPANLEDGER_SETTLE_REVIEW_USD_PER_HOUR": "60",
-            "SPANLEDGER_DASHBOARD_REFRESH_S": "60",
+            "SPANLEDGER_DASHBOARD_REFRESH_S": "600",
         }
 
 
@@ -72,7 +72,7 @@ def make_booked_ledger(directory: Path, now: datetime | None = None) -> Booked:
     """Settled up to the hour before this one; of the hours that are open there are calls too."""
     now = now or datetime.now(UTC)
     world = World(directory)
-    days = [now - number * DAY for number in range(55, 0, -1)]
+    days = [now - number * DAY for number in range(45, 0, -1)]
     calls = [one for day in days for one in _calls(day)]
     world.flush(calls, _outcomes(calls))
     world.settle(now=now)
