@@ -1,1 +1,1 @@
-"""Streamlit pages over warehouse questions and alerts incidents; no arithmetic."""
+"""Streamlit pages over warehouse questions, reports and alerts incidents; they add up and subtract, no more."""

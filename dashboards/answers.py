@@ -8,18 +8,27 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
+from decimal import Decimal
+from functools import partial
+from typing import Any, TypeVar
 
 from dashboards.grid import Row
 from dashboards.period import Period
 from dashboards.sentences import Freshness
 from dashboards.settings import DashboardSettings
 from dashboards.view import View
+from warehouse.allocation import Dimensions, charge_back, read_dimensions
+from warehouse.planning import REPORTS, Plans, read_plans
 from warehouse.reader import ALL, Scope, Warehouse, WarehouseSnapshot, is_whole
-from warehouse.settings import LakeSettings
+from warehouse.scope import Everything
+from warehouse.settings import LakeSettings, SettleSettings
 
+CHARGEBACK = "chargeback"
+
+Answer = TypeVar("Answer")
 MOST_KEPT = 256
 """Answers that are kept: some pages of some readers."""
 
@@ -29,21 +38,51 @@ class Kept:
 
     def __init__(self, most: int = MOST_KEPT) -> None:
         self._most = most
-        self._rows: OrderedDict[Hashable, list[Row]] = OrderedDict()
+        self._rows: OrderedDict[Hashable, Any] = OrderedDict()
+        self._asking: dict[Hashable, threading.Lock] = {}
         self._lock = threading.Lock()
 
-    def get(self, key: Hashable, ask: Callable[[], list[Row]]) -> list[Row]:
-        """The rows that are kept under ``key``, or those that ``ask`` finds."""
+    def get(self, key: Hashable, ask: Callable[[], Answer]) -> Answer:
+        """What is kept under ``key``, or what ``ask`` finds: of several readers who want it at once, one asks."""
         with self._lock:
-            if key in self._rows:
-                self._rows.move_to_end(key)
-                return self._rows[key]
-        rows = ask()
+            asking = self._asking.setdefault(key, threading.Lock())
+        with asking:
+            try:
+                with self._lock:
+                    if key in self._rows:
+                        self._rows.move_to_end(key)
+                        kept: Answer = self._rows[key]
+                        return kept
+                return self._keep(key, ask())
+            finally:
+                with self._lock:
+                    self._asking.pop(key, None)
+
+    def _keep(self, key: Hashable, answer: Answer) -> Answer:
         with self._lock:
-            self._rows[key] = rows
+            self._rows[key] = answer
             while len(self._rows) > self._most:
                 self._rows.popitem(last=False)
-        return rows
+        return answer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What is said beside the lake: levels and shared costs, budgets and launches, what review costs."""
+
+    dimensions: Dimensions
+    plans: Plans
+    review_usd_per_hour: str
+
+    @classmethod
+    def by(cls, settle: SettleSettings) -> Said:
+        """What the files of the settings say. Raises BadDimensions, BadPlans."""
+        dimensions = read_dimensions(settle.dimensions)
+        return cls(
+            dimensions=dimensions,
+            plans=read_plans(settle.budgets, dimensions.levels),
+            review_usd_per_hour=f"{Decimal(str(settle.review_usd_per_hour)):f}",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +92,7 @@ class Answers:
     snapshot: WarehouseSnapshot
     scope: Scope
     kept: Kept
+    said: Said
 
     @property
     def whole(self) -> bool:
@@ -64,22 +104,46 @@ class Answers:
         key = (self.snapshot.version, self.scope, question, repr(sorted(parameters.items())))
         return self.kept.get(key, lambda: self.snapshot.ask(question, self.scope, **parameters).to_pylist())
 
+    def report(self, name: str, **parameters: object) -> list[Row]:
+        """Rows of a report that is reckoned from what the lake says: budgets, forecast, variance or chargeback.
+
+        What depends on the time takes ``now``, or another answer is kept for every moment. Raises as ``ask``.
+        """
+        key = (self.snapshot.version, self.scope, "report", name, repr(sorted(parameters.items())))
+        if name == CHARGEBACK:
+            reckon = partial(charge_back, self.snapshot, self.scope, self.said.dimensions)
+        else:
+            reckon = partial(REPORTS[name], self.snapshot, self.scope, self.said.plans)
+        return self.kept.get(key, lambda: reckon(**parameters).to_pylist())
+
+    def within(self, tenants: Collection[str | None]) -> Answers:
+        """The same of these tenants alone, of those that the reader may see; of all where none is named."""
+        if not tenants:
+            return self
+        chosen = frozenset(tenants)
+        return replace(self, scope=chosen if isinstance(self.scope, Everything) else chosen & self.scope)
+
     def of(
-        self, question: str, view: View, period: Period, *, by: Sequence[str] = (), bucket: str | None = None
+        self,
+        question: str,
+        view: View,
+        period: Period,
+        *,
+        by: Sequence[str] = (),
+        bucket: str | None = None,
+        **more: object,
     ) -> list[Row]:
-        """What a question says of a view in a period: for each value of ``by`` and each bar of ``bucket``."""
-        zone = {"zone": view.zone.key} if bucket else {}
-        return self.ask(
-            question, by=tuple(by), bucket=bucket, start=period.start, end=period.end, where=view.where(), **zone
-        )
+        """What a question says of a view in a period: for each value of ``by`` and each bar of ``bucket``.
+
+        ``more``: what else the question takes.
+        """
+        over = {} if bucket is None else {"bucket": bucket, "zone": view.zone.key}
+        asked = {"by": tuple(by), "start": period.start, "end": period.end, "where": view.where()}
+        return self.ask(question, **asked, **over, **more)
 
     def spend(self, view: View, period: Period, *, by: Sequence[str] = (), bucket: str | None = None) -> list[Row]:
         """Spend of a view in a period: one row in all, or one for each value of ``by`` and each bar of ``bucket``."""
         return self.of("spend", view, period, by=by, bucket=bucket)
-
-    def safety(self, view: View, period: Period, *, by: Sequence[str]) -> list[Row]:
-        """What guards and filters found in a view in a period."""
-        return self.ask("safety", by=tuple(by), start=period.start, end=period.end, where=view.where())
 
     def freshness(self, now: datetime, zone: tzinfo) -> Freshness:
         """How fresh the ledger is."""
@@ -89,17 +153,28 @@ class Answers:
 class Source:
     """Opens the lake when it is first asked, so pages may be served before there is one."""
 
-    def __init__(self, lake: LakeSettings, dashboard: DashboardSettings) -> None:
+    def __init__(
+        self,
+        lake: LakeSettings,
+        dashboard: DashboardSettings,
+        settle: SettleSettings | None = None,
+        command: Sequence[str] = (),
+    ) -> None:
+        """``command``: the words that run a verb of the command line, as pages do for what only it knows."""
         self.refresh_s = dashboard.refresh_s
         self.lake = lake
+        self.command = tuple(command)
+        self._settle = settle or SettleSettings()
         self._scope: Scope = frozenset(dashboard.tenants) if dashboard.tenants else ALL
         self._lock = threading.Lock()
         self._kept = Kept()
-        self._warehouse: Warehouse | None = None
+        self._opened: tuple[Warehouse, Said] | None = None
 
     def answers(self) -> Answers:
-        """The lake as of now. Raises LakeMissing, LakeMismatch, LakeUnavailable."""
+        """The lake as of now. Raises LakeMissing, LakeMismatch, LakeUnavailable, BadDimensions, BadPlans."""
         with self._lock:
-            if self._warehouse is None:
-                self._warehouse = Warehouse(self.lake)
-        return Answers(snapshot=self._warehouse.snapshot(), scope=self._scope, kept=self._kept)
+            if self._opened is None:
+                said = Said.by(self._settle)
+                self._opened = Warehouse(self.lake, said.dimensions.levels), said
+        warehouse, said = self._opened
+        return Answers(snapshot=warehouse.snapshot(), scope=self._scope, kept=self._kept, said=said)

@@ -17,6 +17,7 @@ from dashboards.answers import Source
 from dashboards.controls import choose, keep_choice
 from dashboards.frame import dress
 from dashboards.handover import read
+from dashboards.header import draw_header
 from dashboards.names import names_in
 from dashboards.screens import PAGES, Screen
 from dashboards.view import View
@@ -26,18 +27,22 @@ from dashboards.view import View
 def open_source(path: Path) -> Source:
     """One reader of the lake for all sessions."""
     handover = read(path)
-    return Source(handover.lake, handover.dashboard)
+    return Source(handover.lake, handover.dashboard, handover.settle, handover.command)
 
 
 def main(path: Path) -> None:
-    """Draw the controls that all pages share, and below them the page that the address names."""
+    """Draw the header and the controls that all pages share, and below them the page that the address names."""
     source = open_source(path)
     dress()
     page = st.navigation(
         {section: [_page(screen, lambda: (source, view)) for screen in screens] for section, screens in PAGES.items()}
     )
     keep_choice(page)
-    view = choose(datetime.now(UTC), lambda view: names_in(source, view))
+    screen = next(one for screens in PAGES.values() for one in screens if one.path == page.url_path)
+    head = st.container()
+    view = choose(datetime.now(UTC), lambda view: names_in(source, view), screen.filters)
+    with head:
+        draw_header(source, view, screen)
     page.run()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -21,7 +21,14 @@ TIME_FORMATS = {"minute": "%H:%M", "hour": "%H:%M", "day": "%-d %b"}
 HEIGHT_PX = 300
 REST = "all others"
 AXIS = {"domain": False, "ticks": False, "labelFontSize": 11, "titleFontSize": 11, "titleFontWeight": "normal"}
-TOOLTIPS = {"when": "from", "spend": "spend", "exact": "exactly", "calls": "calls"}
+BARS = {"type": "bar", "opacity": 0.92, "clip": True}
+LINES = {"type": "line", "point": {"size": 18}, "clip": True, "strokeWidth": 1.8}
+USD_FORMAT = "$,.3~r"
+UNITS: Mapping[str, tuple[Callable[[Any], figures.Figure], str]] = {
+    "ms": (figures.milliseconds, ",.3~s"),
+    "USD": (figures.usd, USD_FORMAT),
+}
+"""How numbers of a unit are told, and how the axis writes them."""
 
 
 def over_time(
@@ -35,66 +42,52 @@ def over_time(
 ) -> dict[str, Any]:
     """Spend per bucket, stacked by ``dimension``; the ``largest`` values have colours of their own.
 
-    Rows: ``bucket`` (start of the bar), the dimension, ``cost_usd``, ``calls``. Times are those of ``zone``.
+    Rows: ``bucket`` (start of the bar), the dimension, ``cost_usd``, ``calls`` where it is of calls. Times are those of
+    ``zone``.
     """
     named = [name_of(value) for value in largest[: len(PALETTE)]]
-    return {
-        "data": {"values": [_bar(row, dimension=dimension, named=named, zone=zone) for row in rows]},
-        "height": HEIGHT_PX,
-        "mark": {"type": "bar", "opacity": 0.92, "clip": True},
-        "view": {"stroke": None},
-        "encoding": {
-            "x": _times(bucket, bounds, zone, unit=True),
-            "y": {
-                "field": "usd",
-                "type": "quantitative",
-                "title": f"USD per {bucket}",
-                "axis": AXIS | {"format": "$,.3~r", "tickCount": 4},
-            },
-            "color": _colours([*named, *([REST] if len(largest) > len(named) else [])]),
-            "order": {"field": "rank", "type": "quantitative"},
-            "tooltip": [{"field": field, "title": title} for field, title in ({"value": dimension} | TOOLTIPS).items()],
-        },
-    }
+    return _drawn(
+        [_bar(row, dimension=dimension, named=named, zone=zone) for row in rows],
+        mark=BARS,
+        x=_times(bucket, bounds, zone, unit=True),
+        y=_amounts("usd", f"USD per {bucket}", USD_FORMAT),
+        colours=_colours([*named, *([REST] if len(largest) > len(named) else [])]),
+        tooltip={"value": dimension, "when": "from", "spend": "USD", "exact": "exactly"}
+        | ({"calls": "calls"} if any("calls" in row for row in rows) else {}),
+    )
 
 
 def lines(
-    rows: Sequence[Row], *, columns: Mapping[str, str], bucket: str, zone: ZoneInfo, bounds: tuple[datetime, datetime]
+    rows: Sequence[Row],
+    *,
+    columns: Mapping[str, str],
+    bucket: str,
+    zone: ZoneInfo,
+    bounds: tuple[datetime, datetime],
+    unit: str = "ms",
 ) -> dict[str, Any]:
-    """A line for each of ``columns`` (milliseconds) under its name. Rows: ``bucket`` and the columns."""
+    """A line for each of ``columns`` under its name, in ``unit`` (one of UNITS). Rows: ``bucket`` and the columns."""
+    shown, format_ = UNITS[unit]
     points = [
         {
-            "start": _clock(row["bucket"], zone),
+            **_when(row, zone),
             "name": name,
-            "ms": row[column],
-            "told": figures.milliseconds(row[column]).text,
-            "when": f"{row['bucket'].astimezone(zone):%Y-%m-%d %H:%M}",
+            "amount": float(row[column]),
+            "told": shown(row[column]).text,
+            "exact": shown(row[column]).exact,
         }
         for row in rows
         for column, name in columns.items()
         if row[column] is not None
     ]
-    return {
-        "data": {"values": points},
-        "height": HEIGHT_PX,
-        "mark": {"type": "line", "point": {"size": 18}, "clip": True, "strokeWidth": 1.8},
-        "view": {"stroke": None},
-        "encoding": {
-            "x": _times(bucket, bounds, zone),
-            "y": {
-                "field": "ms",
-                "type": "quantitative",
-                "title": "ms",
-                "axis": AXIS | {"format": ",.3~s", "tickCount": 4},
-            },
-            "color": _colours(list(columns.values())),
-            "tooltip": [
-                {"field": "name", "title": "of the calls"},
-                {"field": "when", "title": "from"},
-                {"field": "told", "title": "within"},
-            ],
-        },
-    }
+    return _drawn(
+        points,
+        mark=LINES,
+        x=_times(bucket, bounds, zone),
+        y=_amounts("amount", unit, format_),
+        colours=_colours(list(columns.values())),
+        tooltip={"name": "what", "when": "from", "told": "value", "exact": "exactly"},
+    )
 
 
 def counts(
@@ -111,35 +104,58 @@ def counts(
     named = list(dict.fromkeys(largest))[: len(PALETTE)]
     bars = [
         {
-            "start": _clock(row["bucket"], zone),
+            **_when(row, zone),
             "name": row[name] if row[name] in named else REST,
+            "rank": named.index(row[name]) if row[name] in named else len(named),
             "said": row[name],
             "count": row[value],
-            "when": f"{row['bucket'].astimezone(zone):%Y-%m-%d %H:%M}",
         }
         for row in rows
     ]
+    return _drawn(
+        bars,
+        mark=BARS,
+        x=_times(bucket, bounds, zone, unit=True),
+        y=_amounts("count", f"{value} per {bucket}", ",.3~s"),
+        colours=_colours([*named, *([REST] if len(set(largest)) > len(named) else [])]),
+        tooltip={"said": name, "when": "from", "count": value},
+    )
+
+
+def _drawn(
+    values: Sequence[Mapping[str, Any]],
+    *,
+    mark: Mapping[str, Any],
+    x: Mapping[str, Any],
+    y: Mapping[str, Any],
+    colours: Mapping[str, Any],
+    tooltip: Mapping[str, str],
+) -> dict[str, Any]:
+    """What all charts over time have in common; ``tooltip``: fields and what they are called."""
     return {
-        "data": {"values": bars},
+        "data": {"values": values},
         "height": HEIGHT_PX,
-        "mark": {"type": "bar", "opacity": 0.92, "clip": True},
+        "mark": mark,
         "view": {"stroke": None},
         "encoding": {
-            "x": _times(bucket, bounds, zone, unit=True),
-            "y": {
-                "field": "count",
-                "type": "quantitative",
-                "title": f"{value} per {bucket}",
-                "axis": AXIS | {"tickCount": 4, "format": ",.3~s"},
-            },
-            "color": _colours([*named, *([REST] if len(set(largest)) > len(named) else [])]),
-            "tooltip": [
-                {"field": "said", "title": name},
-                {"field": "when", "title": "from"},
-                {"field": "count", "title": value},
-            ],
+            "x": x,
+            "y": y,
+            "color": colours,
+            **({"order": {"field": "rank", "type": "quantitative"}} if mark is BARS else {}),
+            "tooltip": [{"field": field, "title": title} for field, title in tooltip.items()],
         },
     }
+
+
+def _amounts(field: str, title: str, format_: str) -> dict[str, Any]:
+    """The axis of amounts."""
+    axis = AXIS | {"format": format_, "tickCount": 4}
+    return {"field": field, "type": "quantitative", "title": title, "axis": axis}
+
+
+def _when(row: Row, zone: ZoneInfo) -> dict[str, str]:
+    """Where on the axis of time a row stands, and the same in words."""
+    return {"start": _clock(row["bucket"], zone), "when": f"{row['bucket'].astimezone(zone):%Y-%m-%d %H:%M}"}
 
 
 def _times(bucket: str, bounds: tuple[datetime, datetime], zone: ZoneInfo, *, unit: bool = False) -> dict[str, Any]:
@@ -171,17 +187,15 @@ def name_of(value: str | None) -> str:
 
 def _bar(row: Row, *, dimension: str, named: Sequence[str], zone: ZoneInfo) -> dict[str, Any]:
     name, spend = name_of(row[dimension]), figures.usd(row["cost_usd"])
-    start = row["bucket"].astimezone(zone)
     return {
-        "start": _clock(start, zone),
+        **_when(row, zone),
         "name": name if name in named else REST,
         "rank": named.index(name) if name in named else len(named),
         "usd": float(row["cost_usd"] or 0),
         "value": name,
-        "when": f"{start:%Y-%m-%d %H:%M}",
         "spend": spend.text,
         "exact": spend.exact,
-        "calls": figures.count(row["calls"]).exact,
+        "calls": figures.count(row.get("calls")).exact,
     }
 
 

@@ -2,7 +2,8 @@
 
 DashboardError
 ├── PortTaken     somebody else listens there
-└── PagesFailed   Streamlit ended, or did not answer in time
+├── PagesFailed   Streamlit ended, or did not answer in time
+└── VerbFailed    a verb of the command line that a page needs did not do its work
 """
 
 
@@ -16,3 +17,7 @@ class PortTaken(DashboardError):
 
 class PagesFailed(DashboardError):
     """Streamlit ended, or did not answer in time."""
+
+
+class VerbFailed(DashboardError):
+    """A verb of the command line that a page needs did not do its work; the text is what it says."""

@@ -43,6 +43,12 @@ def usd(amount: Decimal | None) -> Figure:
     return Figure(text=f"{sign}${_dollars(size)}", exact=exact + "0" * (2 - len(fraction)) + " USD")
 
 
+def change(amount: Decimal | None) -> Figure:
+    """A difference of money, with its sign: ``+$3.07``, ``-$1.20``, ``$0.00``."""
+    told = usd(amount)
+    return Figure(text=f"+{told.text}", exact=f"+{told.exact}") if amount is not None and amount > 0 else told
+
+
 def _dollars(size: Decimal) -> str:
     if 0 < size < CENT:
         return f"{TWO_DIGITS.create_decimal(size):f}"

@@ -26,6 +26,10 @@ EMPTY_LEDGER = """<div class="sl-empty"><h2>Nothing has been billed yet</h2>
 EMPTY_VIEW = """<div class="sl-empty"><h2>No calls in this view</h2>
 <p>There are calls in the ledger, but none that this period and these filters let through.</p>
 <p><a href="?period=All+time">Show everything</a></p></div>"""
+NOT_SETTLED = """<div class="sl-empty"><h2>Nothing settled in this view</h2>
+<p>This page shows settled hours alone, and this period and these filters let through no call of one.</p>
+<p>A worker settles by itself; to close the hours that are over now: <code>spanledger settle</code>.
+<a href="?period=All+time">Show everything</a></p></div>"""
 
 
 WORDMARK = Path(__file__).with_name("wordmark.svg")

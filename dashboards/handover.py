@@ -9,20 +9,25 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from dashboards.settings import DashboardSettings
-from warehouse.settings import LakeSettings
+from warehouse.settings import LakeSettings, SettleSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handover:
-    """Everything the pages know of the outside."""
+    """Everything the pages know of the outside.
+
+    ``command``: the words that run a verb of the command line with the settings of this process.
+    """
 
     lake: LakeSettings
     dashboard: DashboardSettings
+    settle: SettleSettings = field(default_factory=SettleSettings)
+    command: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -39,4 +44,10 @@ def read(path: Path) -> Handover:
     """The handover that ``written`` wrote."""
     found = json.loads(path.read_text(encoding="utf-8"))
     dashboard = found["dashboard"] | {"tenants": tuple(found["dashboard"]["tenants"])}
-    return Handover(lake=LakeSettings(**found["lake"]), dashboard=DashboardSettings(**dashboard))
+    settle = found["settle"] | {"task_of": tuple(found["settle"]["task_of"])}
+    return Handover(
+        lake=LakeSettings(**found["lake"]),
+        dashboard=DashboardSettings(**dashboard),
+        settle=SettleSettings(**settle),
+        command=tuple(found["command"]),
+    )

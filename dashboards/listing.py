@@ -22,7 +22,11 @@ def draw_table(
     none: str = "",
     shown: int = ROWS_SHOWN,
 ) -> None:
-    """Draw ``rows``, or the line ``none`` where there are none; ``name`` is that of the file of the export."""
+    """Draw ``rows``, or the line ``none`` where there are none; ``name`` is that of the file of the export.
+
+    A column that says nothing where it is unknown is left out where it is unknown everywhere.
+    """
+    columns = [one for one in columns if one.unknown or any(row[one.name] is not None for row in rows)]
     with part(title, note):
         draw_export(rows, name)
     st.html(table_html(rows, columns, label=title, shown=shown) if rows else f'<p class="sl-sub">{escape(none)}</p>')

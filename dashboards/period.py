@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 ROLLING = {"Last hour": timedelta(hours=1), "Last 24 hours": timedelta(hours=24)}
-CALENDAR = ("Today", "Yesterday", "Last 7 days", "Month to date", "Last 30 days")
+CALENDAR = ("Today", "Yesterday", "Last 7 days", "Month to date", "Last month", "Last 30 days")
+MONTHS = ("Month to date", "Last month")
 ALL_TIME = "All time"
 BETWEEN = "Between two days"
 NAMES = (
@@ -17,6 +18,7 @@ NAMES = (
     "Yesterday",
     "Last 7 days",
     "Month to date",
+    "Last month",
     "Last 30 days",
     ALL_TIME,
     BETWEEN,
@@ -67,10 +69,50 @@ def resolve(name: str, now: datetime, zone: ZoneInfo, days: tuple[date, date] | 
     )
 
 
+def previous(period: Period, now: datetime, zone: ZoneInfo) -> Period | None:
+    """What a period is compared with: as long, just before; of months the month before. None where it is open.
+
+    Of a period that is not over, as much of the one before as is over of this one.
+    """
+    if period.start is None or period.end is None:
+        return None
+    over = min(period.end, now) - period.start
+    length = period.end - period.start
+    if period.name in ROLLING:
+        start = period.start - length
+    else:
+        first, after = (at.astimezone(zone).date() for at in (period.start, period.end))
+        days_back = (first - ONE_DAY).day if period.name in MONTHS else (after - first).days
+        start = _midnight(first - timedelta(days=days_back), zone)
+    end = min(period.start, start + over) if over < length else period.start
+    shown = [f"{at.astimezone(zone):%Y-%m-%d %H:%M}" for at in (start, end)]
+    return Period(name=period.name, phrase=f"from {shown[0]} to {shown[1]}", start=start, end=end)
+
+
+def whole_hours(period: Period) -> Period:
+    """The same from hour to hour, as the books are kept: both ends as their hours begin."""
+    start, end = (at and at.replace(minute=0, second=0, microsecond=0) for at in (period.start, period.end))
+    return replace(period, start=start, end=end)
+
+
+def whole_months(period: Period, now: datetime) -> Period:
+    """The months (UTC) that a period has days of, as statements are made; up to this month where it is open."""
+    first = period.start and _first_of_month(period.start)
+    last = _first_of_month(min(period.end or now, now) - timedelta(microseconds=1))
+    return replace(period, start=first, end=_first_of_month(last + timedelta(days=32)))
+
+
+def _first_of_month(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
 def _calendar(name: str, today: date) -> tuple[date, date]:
     """First and last day of a calendar period."""
     if name == "Yesterday":
         return today - ONE_DAY, today - ONE_DAY
+    if name == "Last month":
+        last = today.replace(day=1) - ONE_DAY
+        return last.replace(day=1), last
     back = {"Last 7 days": 6, "Last 30 days": 29, "Month to date": today.day - 1}.get(name, 0)
     return today - timedelta(days=back), today
 
@@ -78,7 +120,7 @@ def _calendar(name: str, today: date) -> tuple[date, date]:
 def _phrase(name: str, first: date, last: date) -> str:
     if name == BETWEEN:
         return f"from {first:%Y-%m-%d} to {last:%Y-%m-%d}" if first != last else f"on {first:%Y-%m-%d}"
-    if name in ("Today", "Yesterday"):
+    if name in ("Today", "Yesterday", "Last month"):
         return name.lower()
     return "this month" if name == "Month to date" else f"in the {name.lower()}"
 

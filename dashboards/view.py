@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from dashboards.grid import UNATTRIBUTED
-from dashboards.period import Period, resolve
+from dashboards.period import Period, previous, resolve
 
 DIMENSIONS = ("tenant", "feature", "model")
 
@@ -24,10 +24,15 @@ class View:
     zone: ZoneInfo
     days: tuple[date, date] | None = None
     chosen: Mapping[str, Sequence[str]]
+    compared: bool = False
 
     def at(self, now: datetime) -> Period:
         """The period at this moment: it moves on while a page stays open."""
         return resolve(self.period, now, self.zone, self.days)
+
+    def before(self, period: Period, now: datetime) -> Period | None:
+        """What the period is compared with, where the reader wants it to be."""
+        return previous(period, now, self.zone) if self.compared else None
 
     def where(self) -> dict[str, tuple[str | None, ...]]:
         """The chosen values by dimension as a question takes them: None = unattributed."""
@@ -45,7 +50,10 @@ class View:
         """Address of a page (its path; nothing = this one) with each of ``narrow`` as the one value that it shows."""
         chosen = {**self.chosen, **{name: [UNATTRIBUTED if value is None else value] for name, value in narrow.items()}}
         days = {"from": self.days[0].isoformat(), "to": self.days[1].isoformat()} if self.days else {}
-        return f"{page}?" + urlencode({"period": self.period, **days, **chosen, "zone": self.zone.key}, doseq=True)
+        more = {"compare": "true"} if self.compared else {}
+        return f"{page}?" + urlencode(
+            {"period": self.period, **days, **chosen, "zone": self.zone.key, **more}, doseq=True
+        )
 
     def narrowing(self, dimension: str) -> Callable[[str | None], str] | None:
         """What gives the address of this page narrowed to a value; None where the address has no such dimension."""

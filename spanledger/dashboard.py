@@ -14,6 +14,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dashboards.handover import Handover
     from spanledger.settings import Settings
 
 
@@ -26,9 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace, settings: Settings) -> int:
     """Serve until told to stop; 0 after SIGTERM."""
-    del args
     from dashboards.errors import DashboardError
-    from dashboards.handover import Handover
     from dashboards.serve import serving
     from ingest.leash import leash
     from spanledger.errors import CannotRun
@@ -37,9 +36,17 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     for number in ending():
         signal.signal(number, lambda *_: sys.exit(0))
     try:
-        with serving(Handover(lake=settings.lake, dashboard=settings.dashboard), leash=leash()) as pages:
+        with serving(_handover(args, settings), leash=leash()) as pages:
             print(f"The pages are at {pages.url}", flush=True)
             pages.wait()
     except DashboardError as error:
         raise CannotRun(str(error)) from error
     return 0
+
+
+def _handover(args: argparse.Namespace, settings: Settings) -> Handover:
+    from dashboards.handover import Handover
+
+    given = ("--settings", str(args.settings.absolute())) if args.settings else ()
+    command = (sys.executable, "-m", "spanledger", *given)
+    return Handover(lake=settings.lake, dashboard=settings.dashboard, settle=settings.settle, command=command)

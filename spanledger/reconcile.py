@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from processors.pricing.book import PriceBook
     from spanledger.settings import Settings
     from warehouse.invoices.answer import Compared
-    from warehouse.invoices.files import Bill
+    from warehouse.invoices.files import Asked, Bill
     from warehouse.invoices.gather import Sides
     from warehouse.invoices.replacing import Replacement
     from warehouse.invoices.twice import Twice
@@ -90,13 +90,13 @@ def _read(args: argparse.Namespace, rates: Mapping[str, Decimal]) -> list[Bill]:
     """The files; what cannot be read is counted by reason, and stops the run unless it may be skipped."""
     from spanledger.bill_names import bill_provider
     from spanledger.errors import CannotRun
-    from warehouse.invoices.files import Asked, read_file
+    from warehouse.invoices.files import Asked
     from warehouse.invoices.imports import check_currencies
 
     provider = None
     if args.provider:
         provider = bill_provider(args.provider) or args.provider.strip().lower()
-    bills = [read_file(path, Asked(provider=provider, name_provider=bill_provider)) for path in args.files]
+    bills = _open(args.files, Asked(provider=provider, name_provider=bill_provider))
     ended = {bill.reading.format for bill in bills if not bill.reading.goes_on}
     for bill in bills:
         if bill.reading.format not in ended:
@@ -121,6 +121,23 @@ def _read(args: argparse.Namespace, rates: Mapping[str, Decimal]) -> list[Bill]:
             "--skip-unreadable to go on without them"
         )
     return _each_once(bills)
+
+
+def _open(files: Sequence[Path], asked: Asked) -> list[Bill]:
+    """The bills in these files; of several that cannot be read, each is said with what to change."""
+    from warehouse.invoices.files import BadInvoice, read_file
+
+    bills, refused = [], []
+    for path in files:
+        try:
+            bills.append(read_file(path, asked))
+        except BadInvoice as error:
+            refused.append(error)
+    for one in refused[:-1]:
+        print(one, file=sys.stderr)
+    if refused:
+        raise refused[-1]
+    return bills
 
 
 def _each_once(bills: Sequence[Bill]) -> list[Bill]:

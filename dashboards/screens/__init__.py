@@ -2,25 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from dashboards.answers import Source
-from dashboards.screens import calls, errors, incidents, latency, pipeline, safety, spend, trace
-from dashboards.view import View
+from dashboards.controls import CONTROLS
+from dashboards.period import Period, whole_hours, whole_months
+from dashboards.screens import (
+    calls,
+    chargeback,
+    close,
+    errors,
+    incidents,
+    invoice,
+    latency,
+    pipeline,
+    safety,
+    spend,
+    successes,
+    trace,
+)
+from dashboards.view import DIMENSIONS, View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screen:
-    """A page: its name, the path of its address (of the first one: nothing), what draws it."""
+    """A page: its name, the path of its address (of the first one: nothing), what draws it.
+
+    ``reach``: of a page that shows the settled books, what of them it shows in a period at a moment; None = it shows
+    what the stream tells. ``filters``: the controls that bear on it.
+    """
 
     title: str
     path: str
     show: Callable[[Source, View], None]
+    reach: Callable[[Period, datetime], Period] | None = None
+    filters: Collection[str] = DIMENSIONS
+
+
+def hours(period: Period, _: datetime) -> Period:
+    """What pages of the books show: whole hours."""
+    return whole_hours(period)
 
 
 PAGES: Mapping[str, tuple[Screen, ...]] = {
-    "Finance": (Screen(title="Spend", path="", show=spend.show),),
+    "Finance": (
+        Screen(title="Spend", path="", show=spend.show, filters=CONTROLS),
+        Screen(title="Cost per successful task", path="successful-tasks", show=successes.show, reach=hours),
+        Screen(title="Invoice", path="invoice", show=invoice.show, reach=hours, filters=()),
+        Screen(title="Chargeback", path="chargeback", show=chargeback.show, reach=whole_months, filters=("tenant",)),
+        Screen(title="Close", path="close", show=close.show, reach=hours, filters=("tenant",)),
+    ),
     "SRE": (
         Screen(title="Incidents", path="incidents", show=incidents.show),
         Screen(title="Latency", path="latency", show=latency.show),

@@ -35,9 +35,7 @@ def _live(source: Source, view: View, status: str | None) -> None:
             st.html(nothing_yet(answers) or EMPTY_VIEW)
             return
         total = answers.spend(view, period)[0]
-        st.html(
-            sentences.calls(total, len(rows), status, phrase=period.phrase, freshness=answers.freshness(now, view.zone))
-        )
+        st.html(sentences.calls(total, len(rows), status, phrase=period.phrase))
         draw_table(
             "Latest calls",
             [{**row, "trace": row["trace_id"].hex()[:8]} for row in rows],

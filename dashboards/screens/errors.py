@@ -3,47 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import streamlit as st
 
 from dashboards import charts, figures, sentences
-from dashboards.answers import Answers, Source
-from dashboards.frame import EMPTY_VIEW, nothing_yet, part, readable, side_by_side
+from dashboards.frame import part, side_by_side
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
-from dashboards.period import Period
+from dashboards.look import Look, of_calls
 from dashboards.view import View
 
 NO_CLASS = "not told"
 CANCELLED = "cancelled"
 
 
-def show(source: Source, view: View) -> None:
-    """Draw the page again and again."""
-    st.fragment(_live, run_every=source.refresh_s)(source, view)
+def _draw(look: Look) -> None:
+    classes = look.of("errors")
+    st.html(sentences.errors(look.total, _named(classes), phrase=look.period.phrase))
+    _draw_chart(look, classes)
+    left, right = side_by_side(2)
+    with left:
+        _draw_table(classes, (), look.view)
+    with right:
+        _draw_routes(look.spend(by=("route",)), look.view)
+    for by in (("provider", "model"), ("tenant", "feature")):
+        _draw_table(look.of("errors", by=by), by, look.view)
 
 
-def _live(source: Source, view: View) -> None:
-    with readable():
-        answers, now = source.answers(), datetime.now(UTC)
-        period = view.at(now)
-        total = answers.spend(view, period)[0]
-        if not total["calls"]:
-            st.html(nothing_yet(answers) or EMPTY_VIEW)
-            return
-        classes = answers.of("errors", view, period, by=())
-        st.html(
-            sentences.errors(total, _named(classes), phrase=period.phrase, freshness=answers.freshness(now, view.zone))
-        )
-        _draw_chart(answers, view, period, now, classes)
-        left, right = side_by_side(2)
-        with left:
-            _draw_table(classes, (), view)
-        with right:
-            _draw_routes(answers.spend(view, period, by=("route",)), view)
-        for by in (("provider", "model"), ("tenant", "feature")):
-            _draw_table(answers.of("errors", view, period, by=by), by, view)
+show = of_calls(_draw)
 
 
 def _named(rows: Sequence[Row]) -> list[dict[str, object]]:
@@ -53,21 +40,19 @@ def _named(rows: Sequence[Row]) -> list[dict[str, object]]:
     ]
 
 
-def _draw_chart(answers: Answers, view: View, period: Period, now: datetime, classes: Sequence[Row]) -> None:
+def _draw_chart(look: Look, classes: Sequence[Row]) -> None:
     if not classes:
         return
-    first = answers.ask("status")[0]["first_minute"]
-    bucket = period.bucket(first, now)
-    with part(f"Calls that failed per {bucket}", f"By class, times in {view.zone.key}"):
+    axis = look.axis()
+    bucket = axis["bucket"]
+    with part(f"Calls that failed per {bucket}", f"By class, times in {look.view.zone.key}"):
         pass
     chart = charts.counts(
-        _named(answers.of("errors", view, period, by=(), bucket=bucket)),
+        _named(look.of("errors", bucket=bucket)),
         value="errors",
         name="what",
         largest=[str(row["what"]) for row in _named(classes)],
-        bucket=bucket,
-        zone=view.zone,
-        bounds=period.drawn(first, now),
+        **axis,
     )
     st.vega_lite_chart(chart, alt=f"Stacked bars: failed calls per {bucket} by class. The tables hold the numbers.")
 

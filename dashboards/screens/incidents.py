@@ -50,11 +50,7 @@ def _live(source: Source, view: View, named: str | None) -> None:
         opened = [row for row in answers.ask("incidents", state="open") if _is_shown(row, view)]
         told = answers.ask("incidents", state="resolved", start=period.start, end=period.end)
         resolved = [row for row in told if _is_shown(row, view)]
-        st.html(
-            sentences.incidents(
-                opened, len(resolved), phrase=period.phrase, freshness=answers.freshness(now, view.zone)
-            )
-        )
+        st.html(sentences.incidents(opened, len(resolved), phrase=period.phrase))
         draw_incidents(opened, view, now)
         draw_incidents(resolved, view, now, title="Over", note=f"Opened {period.phrase}", none="None.")
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import streamlit as st
 
 from dashboards import charts, figures, sentences
-from dashboards.answers import Answers, Source
-from dashboards.frame import EMPTY_VIEW, nothing_yet, part, readable
+from dashboards.controls import choose_one
+from dashboards.frame import part
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
-from dashboards.period import Period
+from dashboards.look import Look, of_calls
 from dashboards.view import View
 
 MEASURES = {"latency": "Whole call", "ttft": "First token", "tpot": "Each token after it"}
@@ -20,46 +19,23 @@ QUANTILES = ("p50", "p95", "p99")
 TABLES = (("provider", "model"), ("route",), ("tenant", "feature"))
 
 
-def show(source: Source, view: View) -> None:
-    """Draw the page again and again."""
-    st.fragment(_live, run_every=source.refresh_s)(source, view)
+def _draw(look: Look) -> None:
+    st.html(sentences.latency(look.of("latency")[0], phrase=look.period.phrase))
+    _draw_chart(look)
+    for by in TABLES:
+        _draw_table(look.of("latency", by=by), by, look.view)
 
 
-def _live(source: Source, view: View) -> None:
-    with readable():
-        answers, now = source.answers(), datetime.now(UTC)
-        period = view.at(now)
-        total = answers.of("latency", view, period, by=())[0]
-        if not total["calls"]:
-            st.html(nothing_yet(answers) or EMPTY_VIEW)
-            return
-        st.html(sentences.latency(total, phrase=period.phrase, freshness=answers.freshness(now, view.zone)))
-        _draw_chart(answers, view, period, now)
-        for by in TABLES:
-            _draw_table(answers.of("latency", view, period, by=by), by, view)
+show = of_calls(_draw)
 
 
-def _draw_chart(answers: Answers, view: View, period: Period, now: datetime) -> None:
-    first = answers.ask("status")[0]["first_minute"]
-    bucket = period.bucket(first, now)
-    with part(f"Per {bucket}", f"Median, 95 % and 99 % of the calls within, times in {view.zone.key}"):
-        measure = st.segmented_control(
-            "Which time",
-            list(MEASURES),
-            format_func=lambda name: MEASURES[name],
-            key="time",
-            bind="query-params",
-            default="latency",
-            required=True,
-            label_visibility="collapsed",
-        )
-    rows = answers.of("latency", view, period, by=(), bucket=bucket)
+def _draw_chart(look: Look) -> None:
+    axis = look.axis()
+    bucket = axis["bucket"]
+    with part(f"Per {bucket}", f"Median, 95 % and 99 % of the calls within, times in {look.view.zone.key}"):
+        measure = choose_one("Which time", MEASURES, key="time")
     chart = charts.lines(
-        rows,
-        columns={f"{measure}_{name}_ms": name for name in QUANTILES},
-        bucket=bucket,
-        zone=view.zone,
-        bounds=period.drawn(first, now),
+        look.of("latency", bucket=bucket), columns={f"{measure}_{name}_ms": name for name in QUANTILES}, **axis
     )
     st.vega_lite_chart(
         chart, alt=f"Lines: {MEASURES[measure]} per {bucket}, p50, p95 and p99. The tables hold the numbers."

@@ -3,38 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import streamlit as st
 
 from dashboards import figures, sentences
-from dashboards.answers import Source
-from dashboards.frame import EMPTY_VIEW, nothing_yet, readable
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
+from dashboards.look import Look, of_calls
 from dashboards.view import View
 
 ANY = "any"
+TABLES = ((), ("tenant", "feature"), ("model",))
 
 
-def show(source: Source, view: View) -> None:
-    """Draw the page again and again."""
-    st.fragment(_live, run_every=source.refresh_s)(source, view)
+def _draw(look: Look) -> None:
+    rows = look.of("safety")
+    st.html(sentences.safety(rows, look.total["calls"], phrase=look.period.phrase))
+    for by in TABLES:
+        _draw_table(look.of("safety", by=by), by, look.view)
 
 
-def _live(source: Source, view: View) -> None:
-    with readable():
-        answers, now = source.answers(), datetime.now(UTC)
-        period = view.at(now)
-        calls = answers.spend(view, period)[0]["calls"]
-        if not calls:
-            st.html(nothing_yet(answers) or EMPTY_VIEW)
-            return
-        rows = answers.safety(view, period, by=())
-        st.html(sentences.safety(rows, calls, phrase=period.phrase, freshness=answers.freshness(now, view.zone)))
-        _draw_table(rows, (), view)
-        _draw_table(answers.safety(view, period, by=("tenant", "feature")), ("tenant", "feature"), view)
-        _draw_table(answers.safety(view, period, by=("model",)), ("model",), view)
+show = of_calls(_draw)
 
 
 def _draw_table(rows: Sequence[Row], by: Sequence[str], view: View) -> None:

@@ -1,6 +1,11 @@
 """Answers that are kept."""
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import pytest
 
 from dashboards.answers import Kept, Source
 from dashboards.settings import DashboardSettings
@@ -17,6 +22,37 @@ def test_an_answer_is_asked_for_once_and_the_oldest_is_forgotten():
         kept.get(key, lambda key=key: asked.append(key) or [])
 
     assert asked == [1, 2, 3, 2]
+
+
+def test_of_several_readers_who_want_the_same_at_once_one_asks_for_it():
+    asked: list[int] = []
+    begun = threading.Barrier(4)
+    kept = Kept()
+
+    def slow() -> list[int]:
+        asked.append(1)
+        time.sleep(0.05)
+        return asked
+
+    def read(_: int) -> list[int]:
+        begun.wait()
+        return kept.get("what", slow)
+
+    with ThreadPoolExecutor(4) as readers:
+        answers = list(readers.map(read, range(4)))
+
+    assert answers == [[1]] * 4
+
+
+def test_what_could_not_be_found_is_asked_for_again():
+    def fail() -> list[int]:
+        raise ValueError("not now")
+
+    kept = Kept()
+    with pytest.raises(ValueError, match="not now"):
+        kept.get("what", fail)
+
+    assert kept.get("what", lambda: [1]) == [1]
 
 
 def test_what_is_kept_is_of_one_snapshot(tmp_path: Path):

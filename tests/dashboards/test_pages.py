@@ -55,10 +55,36 @@ def pipeline_of_acme(someone: Reader, pages_of_acme: Dashboard) -> Page:
 def test_the_first_line_is_the_exact_total(spend: Page):
     lead = spend.locator(".sl-lead")
 
-    expect(lead).to_contain_text("$21.60 spent so far by 3 tenants, 83.3 % priced, provisional, data as of")
+    expect(lead).to_contain_text("$21.60 spent so far by 3 tenants")
     expect(lead.locator("b").first).to_have_attribute("title", f"{total()} USD")
     expect(spend.locator(".sl-sub").first).to_contain_text("60 calls · 744 k input tokens")
     expect(spend).to_have_title("Spend")
+
+
+def test_the_header_says_whether_it_may_change_how_much_is_priced_and_how_fresh_it_is(spend: Page):
+    state = spend.locator(".sl-head .sl-state")
+
+    expect(spend.get_by_role("heading", name="Spend", exact=True)).to_be_visible()
+    expect(state).to_contain_text(re.compile(r"provisional · 83\.3 % priced · data as of \d\d:\d\d:\d\d \("))
+    expect(state.get_by_text("83.3 %")).to_have_attribute("title", re.compile(r"^50 of 60 calls, 83\.3333\d* %$"))
+
+
+def test_every_page_has_the_header(reader: Reader, pages: Dashboard):
+    for screen in (screen for screens in PAGES.values() for screen in screens):
+        page = reader.open(f"{pages.url}/{screen.path}{EVERYTHING}")
+        expect(page.locator(".sl-head h1")).to_have_text(screen.title)
+        expect(page.locator(".sl-head")).to_contain_text("data as of")
+        page.close()
+
+
+def test_a_narrow_window_has_its_filters_behind_a_switch(reader: Reader, pages: Dashboard):
+    page = reader.open(f"{pages.url}/{EVERYTHING}")
+    expect(page.get_by_role("combobox", name="Tenant")).to_be_visible()
+
+    page.set_viewport_size({"width": 480, "height": 900})
+    expect(page.get_by_role("combobox", name="Tenant")).to_be_hidden()
+    page.get_by_text("Filters", exact=True).click()
+    expect(page.get_by_role("combobox", name="Tenant")).to_be_visible()
 
 
 def test_a_table_holds_every_tenant_with_the_exact_amount_on_hover(spend: Page):

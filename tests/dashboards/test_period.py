@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from dashboards.period import ALL_TIME, BETWEEN, NAMES, resolve
+from dashboards.period import ALL_TIME, BETWEEN, NAMES, previous, resolve, whole_hours, whole_months
 
 BERLIN = ZoneInfo("Europe/Berlin")
 KOLKATA = ZoneInfo("Asia/Kolkata")
@@ -97,3 +97,41 @@ def test_a_chart_of_an_empty_lake_has_a_width():
     start, end = resolve(ALL_TIME, NOW, ZULU).drawn(None, NOW)
 
     assert start < end
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "end"),
+    [
+        ("Last hour", "2026-03-15T20:40", "2026-03-15T21:40"),
+        ("Today", "2026-03-14T00:00", "2026-03-14T22:40"),
+        ("Yesterday", "2026-03-13T00:00", "2026-03-14T00:00"),
+        ("Last 7 days", "2026-03-02T00:00", "2026-03-08T22:40"),
+        ("Month to date", "2026-02-01T00:00", "2026-02-15T22:40"),
+        ("Last month", "2026-01-01T00:00", "2026-02-01T00:00"),
+    ],
+)
+def test_a_period_is_compared_with_as_much_of_the_one_before(name: str, start: str, end: str):
+    before = previous(resolve(name, NOW, ZULU), NOW, ZULU)
+
+    assert before
+    assert (before.start, before.end) == tuple(datetime.fromisoformat(f"{at}+00:00") for at in (start, end))
+
+
+def test_all_time_is_compared_with_nothing():
+    assert previous(resolve(ALL_TIME, NOW, ZULU), NOW, ZULU) is None
+
+
+def test_a_short_month_before_ends_with_itself():
+    at = datetime(2026, 3, 31, 12, tzinfo=UTC)
+
+    before = previous(resolve("Month to date", at, ZULU), at, ZULU)
+
+    assert before
+    assert before.end == datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def test_books_have_whole_hours_and_statements_whole_months():
+    hour, month = whole_hours(resolve("Last hour", NOW, ZULU)), whole_months(resolve("Last 7 days", NOW, ZULU), NOW)
+
+    assert (hour.start, hour.end) == (datetime(2026, 3, 15, 21, tzinfo=UTC), datetime(2026, 3, 15, 22, tzinfo=UTC))
+    assert (month.start, month.end) == (datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))

@@ -14,11 +14,13 @@ from dashboards.serve import command, serving
 from dashboards.settings import DashboardSettings
 from tests.dashboards import served
 from tests.dashboards.ledgers import make_empty_ledger, settings
-from warehouse.settings import LakeSettings
+from warehouse.settings import LakeSettings, SettleSettings
 
 HANDOVER = Handover(
     lake=LakeSettings(url="s3://bucket/lake", storage_options={"secret": "s3cret"}),
     dashboard=DashboardSettings(port=0, tenants=("acme", "globex")),
+    settle=SettleSettings(budgets="budgets.toml", review_usd_per_hour=60.0),
+    command=("python", "-m", "spanledger"),
 )
 
 

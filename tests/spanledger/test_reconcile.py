@@ -74,6 +74,19 @@ def test_an_answer_that_goes_on_is_refused_until_its_last_page_is_there(
     assert len(asked(capsys, str(first), str(last))) == 4
 
 
+def test_each_file_that_cannot_be_read_is_said(bill: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    scan, table = tmp_path / "scan.pdf", tmp_path / "table.csv"
+    scan.write_bytes(b"%PDF-1.7")
+    table.write_text("when,who\n1,2\n")
+
+    assert main(["reconcile", str(scan), str(bill), str(table)]) == 2
+
+    said = capsys.readouterr().err
+    assert "scan.pdf: it is a PDF" in said
+    assert "table.csv: the columns are those of no bill" in said
+    assert "imported" not in said
+
+
 def test_files_and_rows_that_are_given_twice_are_told(bill: Path, capsys: pytest.CaptureFixture[str]):
     again, more = bill.with_name("again.csv"), bill.with_name("more.csv")
     shutil.copy(bill, again)

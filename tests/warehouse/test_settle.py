@@ -273,6 +273,18 @@ def test_what_comes_later_than_the_lookback_is_booked_alone_and_counted(world: W
     assert world.settle().number == 0
 
 
+def test_what_comes_later_than_the_lookback_takes_no_task_of_its_hour_back(world: World):
+    old = START - dt.timedelta(days=30)
+    past = {"started_at": old, "ended_at": old}
+    world.flush([span("a", trace="a", tenant="acme", task_id="a", **USED) | past])
+    world.settle()
+    world.flush([span("b", trace="b", tenant="acme", task_id="b", **USED) | past])
+
+    world.settle()
+
+    assert world.sql("SELECT task, spans FROM tasks", "tasks") == [("a", 1)]
+
+
 def close(world: World, month: dt.date) -> Settled:
     return world.close(month, LATER)
 

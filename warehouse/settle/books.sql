@@ -133,7 +133,7 @@ SELECT {task_columns}
 FROM (
     SELECT *
     FROM tasks
-    WHERE hour IN (SELECT hour FROM hours)
+    WHERE hour IN (SELECT hour FROM hours WHERE NOT alone)
     QUALIFY row_number() OVER (PARTITION BY hour, tenant, task, kind ORDER BY settlement DESC) = 1
 )
 WHERE spans > 0;

@@ -1,0 +1,115 @@
+"""One look of a page at the lake, and how a page is drawn: again and again, or it says what to do instead."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TypedDict
+from zoneinfo import ZoneInfo
+
+import streamlit as st
+
+from dashboards.answers import Answers, Source
+from dashboards.frame import EMPTY_VIEW, NOT_SETTLED, nothing_yet, readable
+from dashboards.grid import Row
+from dashboards.period import Period, whole_hours
+from dashboards.view import View
+from warehouse.questions.parameters import begins_within_hours
+
+UTC_ZONE = ZoneInfo("UTC")
+
+
+class Axis(TypedDict):
+    """The axis of time of a chart."""
+
+    bucket: str
+    zone: ZoneInfo
+    bounds: tuple[datetime, datetime]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """All numbers of one refresh: one snapshot, one moment, one period. ``hourly``: nothing is kept by the minute."""
+
+    source: Source
+    answers: Answers
+    view: View
+    period: Period
+    now: datetime
+    hourly: bool = False
+
+    def of(self, question: str, *, by: Sequence[str] = (), bucket: str | None = None, **more: object) -> list[Row]:
+        """What a question says of the view in the period: see ``Answers.of``."""
+        return self.answers.of(question, self.view, self.period, by=by, bucket=bucket, **more)
+
+    def spend(self, by: Sequence[str] = (), bucket: str | None = None) -> list[Row]:
+        """Spend in the view, of the stream."""
+        return self.of("spend", by=by, bucket=bucket)
+
+    @property
+    def total(self) -> Row:
+        """Spend of all of the view in one row."""
+        return self.spend()[0]
+
+    def books(self) -> Look:
+        """The same look in whole hours, as the settled books are kept; days are those of UTC where a zone's are not."""
+        zone = UTC_ZONE if begins_within_hours(self.view.zone.key) else self.view.zone
+        return replace(self, view=replace(self.view, zone=zone), period=whole_hours(self.period), hourly=True)
+
+    def axis(self) -> Axis:
+        """From the first call of the period to the last."""
+        first = self.answers.ask("status")[0]["first_minute"]
+        bucket, bounds = self.period.bucket(first, self.now), self.period.drawn(first, self.now)
+        if self.hourly and bucket == "minute":
+            bucket = "hour"
+        return Axis(bucket=bucket, zone=self.view.zone, bounds=bounds)
+
+
+def look_at(source: Source, view: View) -> Look:
+    """What there is now. Raises LakeMissing, LakeMismatch, LakeUnavailable."""
+    now = datetime.now(UTC)
+    return Look(source=source, answers=source.answers(), view=view, period=view.at(now), now=now)
+
+
+def again(draw: Callable[[Look], None]) -> Callable[[Source, View], None]:
+    """A page that ``draw`` draws every few seconds; what goes wrong at the lake is a line that says what to do."""
+
+    @functools.wraps(draw)
+    def live(source: Source, view: View) -> None:
+        with readable():
+            draw(look_at(source, view))
+
+    def show(source: Source, view: View) -> None:
+        st.fragment(live, run_every=source.refresh_s)(source, view)
+
+    return show
+
+
+def of_books(draw: Callable[[Look, Row], None]) -> Callable[[Source, View], None]:
+    """Likewise a page about the settled books, in whole hours; ``draw`` gets what was spent by them in one row too."""
+
+    @functools.wraps(draw)
+    def drawn(look: Look) -> None:
+        booked = look.books()
+        total = booked.of("settled-spend")
+        if total and total[0]["calls"]:
+            draw(booked, total[0])
+        else:
+            st.html(nothing_yet(look.answers) or NOT_SETTLED)
+
+    return again(drawn)
+
+
+def of_calls(draw: Callable[[Look], None]) -> Callable[[Source, View], None]:
+    """Likewise a page about calls: where the view has none, it says what to do instead."""
+
+    @functools.wraps(draw)
+    def drawn(look: Look) -> None:
+        if look.total["calls"]:
+            draw(look)
+        else:
+            st.html(nothing_yet(look.answers) or EMPTY_VIEW)
+
+    return again(drawn)
