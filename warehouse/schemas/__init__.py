@@ -73,7 +73,7 @@ TABLES: dict[str, TableSpec] = {
     "outcomes": TableSpec(schema=OUTCOMES.append(SOURCE_STREAM), time="observed_at"),
     "usage": TableSpec(schema=USAGE, time="minute"),
     "safety": TableSpec(schema=SAFETY, time="minute"),
-    "gpu_samples": TableSpec(schema=GPU_SAMPLES, time="sampled_at"),
+    "gpu_samples": TableSpec(schema=GPU_SAMPLES.append(SOURCE_STREAM), time="sampled_at"),
     "token_samples": TableSpec(schema=TOKEN_SAMPLES, time="sampled_at"),
     "spans": TableSpec(schema=SPANS.append(SOURCE_STREAM), time="ended_at"),
     "flushes": TableSpec(schema=FLUSHES, time="flushed_at"),
