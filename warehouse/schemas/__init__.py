@@ -25,7 +25,7 @@ from warehouse.schemas.kinds import (
     TOKEN_KINDS,
     USD,
 )
-from warehouse.schemas.settled import LEDGER, SETTLEMENTS, TASKS, USER_DAYS, corrections
+from warehouse.schemas.settled import GPU_MINUTES, LEDGER, SETTLEMENTS, TASKS, USER_DAYS, corrections
 from warehouse.schemas.streamed import (
     BILLABLE_OPERATIONS,
     CONTRIBUTOR,
@@ -83,6 +83,7 @@ TABLES: dict[str, TableSpec] = {
     "ledger": TableSpec(schema=LEDGER, time="hour"),
     "tasks": TableSpec(schema=TASKS, time="hour"),
     "user_days": TableSpec(schema=USER_DAYS, time="hour"),
+    "gpu_minutes": TableSpec(schema=GPU_MINUTES, time="minute"),
     "focus": TableSpec(schema=FOCUS, time="BillingPeriodStart"),
     "invoices": TableSpec(schema=INVOICES, time="charged_at"),
 }
@@ -100,6 +101,7 @@ __all__ = [
     "COUNTS",
     "FLUSHES",
     "FOCUS",
+    "GPU_MINUTES",
     "GPU_SAMPLES",
     "HISTOGRAM",
     "HISTOGRAM_GAMMA",
