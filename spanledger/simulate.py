@@ -11,6 +11,7 @@ Examples:
   spanledger simulate --rate 2 --for 60
   spanledger simulate --history 24 --rate 0.5 --for 90 --incident retry_loop:acme/support-chat@20+60 --truth truth.json
   spanledger simulate --history 48 --for 0 --incident prompt_bloat@-6h+30m --seed 7
+  spanledger simulate --history 3 --for 0 --gpus --truth truth.json
   spanledger simulate --for 60 --api-key acme=s3cret --api-key globex=t0psecret
 """
 
@@ -62,6 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KIND[:TENANT/FEATURE][@START[+DURATION]]",
         help="what goes wrong, where, when and how long (@10+60); repeatable",
     )
+    parser.add_argument(
+        "--gpus", action="store_true", help="send samples of four GPUs too, which some of the calls run on"
+    )
     parser.add_argument("--truth", type=Path, metavar="FILE", help="where to write the truth as JSON")
     parser.add_argument("--seed", help="same seed and start, same spans, ids included (default: a fresh one, printed)")
 
@@ -83,7 +87,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         line.show(f"{progress.part}: {progress.spans:,} spans, {progress.elapsed_s:,.0f} s", progress.done)
 
     with _stop_on_signals() as stop:
-        simulation = Simulation(workload, target.exporter, stop=stop, on_progress=show)
+        simulation = Simulation(workload, target.exporter, stop=stop, on_progress=show, metrics=target.metric_exporter)
         try:
             with line:
                 simulation.run()
@@ -124,6 +128,7 @@ def _workload(args: argparse.Namespace) -> Workload:
             history_s=args.history * 3600,
             live_s=args.live_s,
             incidents=tuple(IncidentSpec.parse(text) for text in args.incident),
+            gpus=args.gpus,
         )
     except ValueError as error:
         raise CannotRun(str(error)) from error
