@@ -55,6 +55,7 @@ BY = {
     "usage": "model,tags.k,stream",
     "ledger": "model,tags.k",
     "safety": "tenant,model",
+    "gpu_minutes": "line,tenant",
     "both": "feature,environment,tags.k",
 }
 BY |= {f"{table}_kinds": f"{BY[table]},token_kind" for table in ("usage", "ledger")}

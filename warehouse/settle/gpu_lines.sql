@@ -9,7 +9,7 @@ WITH hourly AS (
 ),
 priced AS (
     SELECT
-        h.gpu, h.minute, h.total_us::HUGEINT AS total_us, h.total_us * h.whole AS all_units, r.terms,
+        h.gpu, h.minute, h.total_us::HUGEINT AS total_us, h.total_us * h.whole * 1000000 AS all_units, r.terms,
         r.picos_per_hour IS NOT NULL AS has_rate,
         coalesce(
             whole(r.picos_per_hour::HUGEINT * h.us_to, 3600000000)

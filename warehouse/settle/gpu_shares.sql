@@ -1,7 +1,7 @@
 -- Each minute of each GPU of `hours`, divided: among the calls that overlap it by the weight of the tokens that fall into it, what
 -- was busy without a call, what was idle, and what nobody measured. Everything is cut in whole numbers by sums up to a line less
 -- the sum before it, so that parts add up exactly whatever they are parts of.
--- `time units`: a microsecond of the smallest part that a GPU can be divided into (`whole` of them are a microsecond of it all).
+-- `units`: a millionth of a microsecond of the smallest part that a GPU can be divided into; `whole` parts are all of it.
 
 -- A sample speaks of the time since the one before it: measured where that is 5 minutes at most, unmeasured where it is up to
 -- an hour; beyond that the GPU was not there.
@@ -31,7 +31,7 @@ GROUP BY gpu, mig, hour, minute;
 CREATE TEMP TABLE gpu_unit AS
 SELECT
     p.gpu, p.mig, p.hour, p.minute, p.covered_us, g.slices, g.whole,
-    p.busy_us * g.slices AS busy_units, p.unmeasured_us * g.slices AS unmeasured_units
+    p.busy_us * g.slices * 1000000 AS busy_units, p.unmeasured_us * g.slices * 1000000 AS unmeasured_units
 FROM gpu_part AS p
 JOIN gpu_of AS g ON g.hour = p.hour AND g.gpu = p.gpu AND g.mig = p.mig;
 
@@ -117,5 +117,5 @@ FROM gpu_unit
 UNION ALL
 SELECT
     gpu, '' AS mig, hour, minute, 4 AS nth, 'idle' AS line, NULL AS tenant, NULL AS feature, NULL AS model,
-    0 AS calls, 0 AS input_tokens, 0 AS output_tokens, total_us::HUGEINT * whole - told_units AS units
+    0 AS calls, 0 AS input_tokens, 0 AS output_tokens, total_us::HUGEINT * whole * 1000000 - told_units AS units
 FROM gpu_time;
