@@ -18,7 +18,7 @@ Examples:
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -79,14 +79,15 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from spanledger.progress import ProgressLine
 
     check_writable(args.truth, "the truth")
-    workload, target = _workload(args), _target(args, settings)
+    keys = dict(_tenant_and_key(text) for text in args.api_key)
+    workload, target = _workload(args), target_of(args.endpoint, keys, settings, grpc=args.grpc)
     print(f"simulate: seed {workload.seed}, to {target.endpoint}", file=sys.stderr)
     line = ProgressLine(sys.stderr)
 
     def show(progress: Progress) -> None:
         line.show(f"{progress.part}: {progress.spans:,} spans, {progress.elapsed_s:,.0f} s", progress.done)
 
-    with _stop_on_signals() as stop:
+    with stop_on_signals() as stop:
         simulation = Simulation(workload, target.exporter, stop=stop, on_progress=show, metrics=target.metric_exporter)
         try:
             with line:
@@ -99,7 +100,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 @contextmanager
-def _stop_on_signals() -> Iterator[threading.Event]:
+def stop_on_signals() -> Iterator[threading.Event]:
     """An event that SIGTERM, SIGHUP and SIGINT set, instead of what they did before."""
     import signal
     import threading
@@ -134,16 +135,17 @@ def _workload(args: argparse.Namespace) -> Workload:
         raise CannotRun(str(error)) from error
 
 
-def _target(args: argparse.Namespace, settings: Settings) -> Target:
+def target_of(endpoint: str | None, api_keys: Mapping[str, str], settings: Settings, *, grpc: bool) -> Target:
+    """The gateway of ``endpoint``, else of this machine; ``api_keys`` by tenant."""
     from ingest.simulator import Target
 
-    port = settings.gateway.grpc_port if args.grpc else settings.gateway.http_port
+    port = settings.gateway.grpc_port if grpc else settings.gateway.http_port
     host = f"[{settings.gateway.host}]" if ":" in settings.gateway.host else settings.gateway.host
     try:
         return Target(
-            endpoint=args.endpoint or f"http://{host}:{port}",
-            grpc=args.grpc,
-            api_keys=dict(_tenant_and_key(text) for text in args.api_key),
+            endpoint=endpoint or f"http://{host}:{port}",
+            grpc=grpc,
+            api_keys=api_keys,
         )
     except ValueError as error:
         raise CannotRun(f"--endpoint {error}") from error
