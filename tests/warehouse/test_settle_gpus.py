@@ -170,6 +170,18 @@ def test_models_that_take_turns_on_a_gpu_share_it_by_tokens_and_it_is_counted_on
     }  # fmt: skip
 
 
+def test_a_name_that_is_no_uuid_is_one_of_its_host_alone(world: World, tmp_path: Path):
+    unnamed = [
+        one for host in ("node-1", "node-2") for one in samples(0.0, last=60, gpu_uuid="0", host=host, source="hw")
+    ]
+    indexed = samples(0.0, last=60, gpu_uuid=None, host="node-3", gpu_index=1)
+
+    world.flush([call("a", 0, 1)], samples=[*unnamed, *indexed])
+
+    gpus = {row["gpu"] for row in minutes(settled(world, settings(tmp_path)))}
+    assert gpus == {"node-1/0", "node-2/0", "node-3/1"}
+
+
 def test_an_address_that_the_file_or_a_servers_metrics_name_leads_to_its_gpus(world: World, tmp_path: Path):
     text = f'{RATES}\n[[servers]]\naddress = "llm.internal"\nhosts = ["{NODE}"]\n'
     server = {

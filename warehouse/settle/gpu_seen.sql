@@ -1,9 +1,12 @@
 -- What samples say of `hours`, and of an hour before and after: the moments of each GPU, and how GPUs and model servers are called.
+-- A GPU is named by NVIDIA's id, which is its own everywhere; other names only say which one of its host it is.
 -- A GPU that two exporters or several pods tell of has one moment all the same. A GPU that is divided is told of by its parts.
 CREATE TEMP TABLE gpu_told AS
 SELECT
     hour_of(sampled_at) AS hour, epoch_us(sampled_at) AS at_us,
-    coalesce(gpu_uuid, coalesce(host, '') || '/' || coalesce(gpu_index, 0)::VARCHAR) AS gpu, coalesce(mig_id, '') AS mig,
+    CASE WHEN gpu_uuid LIKE 'GPU-%' THEN gpu_uuid
+        ELSE coalesce(host, '') || '/' || coalesce(gpu_uuid, coalesce(gpu_index, 0)::VARCHAR) END AS gpu,
+    coalesce(mig_id, '') AS mig,
     mig_profile, gpu_model, host, pod, engine_active, utilisation
 FROM gpu_samples
 WHERE source IN ('dcgm', 'hw') AND cumulative IS NULL
