@@ -2,7 +2,7 @@
 -- reads gpu_minutes in window, settlements, ledger in window, tasks
 -- takes start: hour = ; first hour
 -- takes end: hour = ; first hour after
--- takes against: text = ; a hosted model of the ledger: what the same tokens would have cost there, and where it breaks even
+-- takes against: text = ; a hosted model, as `model` names it here: what the same tokens would have cost there, and where it breaks even
 -- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
 -- gives hosting: self_hosted or hosted
 -- gives gpu_hours: of the GPUs that it ran on, with their idle time; several models of one GPU share that as they used it
@@ -16,7 +16,7 @@
 -- gives against_cost_usd: what these tokens cost at `against`, by its own average of input and of output
 -- gives break_even_tokens_per_gpu_hour: from so many of this mix on, self-hosting is cheaper than `against`
 -- gives provisional: false: hours that are not settled are not in it
--- table calls, input_tokens, output_tokens, gpu_hours, cost_usd, cost_per_1k_tokens_usd, used_cost_per_1k_tokens_usd, cost_per_successful_task_usd, tokens_per_gpu_hour, against_cost_usd, break_even_tokens_per_gpu_hour
+-- table hosting, model, calls, input_tokens, output_tokens, gpu_hours, cost_usd, cost_per_1k_tokens_usd, used_cost_per_1k_tokens_usd, cost_per_successful_task_usd, tokens_per_gpu_hour, against_cost_usd, break_even_tokens_per_gpu_hour
 WITH {gpu_booked.sql},
 {booked.sql},
 gpu_total AS (

@@ -15,7 +15,7 @@
 -- gives seen_tokens: those of calls; far less than served_tokens: there is use that sends no spans
 -- gives ttft_p50_ms: median time to first token of calls, within 1 %; likewise p95
 -- gives ttft_coverage: share of the streamed calls that carry one
--- table servers, running_mean, waiting_mean, waiting_max, waiting_share, kv_cache_mean, kv_cache_max, served_tokens, seen_tokens, ttft_p50_ms, ttft_p95_ms, ttft_coverage
+-- table model, servers, running_mean, waiting_mean, waiting_max, waiting_share, kv_cache_mean, kv_cache_max, served_tokens, seen_tokens, ttft_p50_ms, ttft_p95_ms, ttft_coverage
 WITH told AS (
     SELECT
         model, coalesce(model_server, pod, service, '') || ' ' || coalesce(engine, '') AS server, sampled_at, cumulative, counted_since,
