@@ -20,25 +20,14 @@ from warehouse.gpus.places import Asked, Gpu, ToldServer, call_servers, find, na
 from warehouse.schemas import TIME
 from warehouse.schemas.kinds import fields
 from warehouse.settle.books import state_spans
-from warehouse.settle.standing import FIRST, HOUR, Standing, offsets_table
+from warehouse.settle.standing import FIRST, HOUR, Standing
 from warehouse.settle.statements import read_sql
 
-GPU_TABLES = ("spans", "corrections", "gpu_samples", "gpu_minutes")
 REACH = HOUR
 """A sample, or a call, says something of so long before it."""
 _SLICES = 7
 _SLICES_OF_A30 = 4
 _MINUTES = 60
-
-_TOLD = """
-SELECT
-    hour_of(g.sampled_at) AS hour,
-    bool_or(g.sampled_at >= $closed_to OR coalesce(g.source_offset >= coalesce(r.next_offset, 0), false)) AS is_news
-FROM gpu_samples AS g
-LEFT JOIN read_to AS r ON r.app_id = g.source_app_id
-WHERE g.sampled_at >= $since AND g.sampled_at < $before
-GROUP BY hour_of(g.sampled_at)
-"""
 
 _OF = pa.schema(
     [
@@ -56,32 +45,6 @@ _PLACED = pa.schema(
     ]
 )
 _WEIGHTS = pa.schema([*fields("model", pa.string()), *fields("input cached_input output", pa.int64())])
-
-
-def hours_to_divide(
-    told: Mapping[datetime, bool], booked: Iterable[datetime], closed_to: datetime, since: datetime
-) -> list[datetime]:
-    """Closed hours from ``since`` on whose minutes may have become others, in order.
-
-    ``told``: hours with samples -> whether there is news among them; ``booked``: hours whose calls were just booked.
-    A sample speaks of the time since the one before it, and the next one of less then; a call may have begun an hour
-    before it ended.
-    """
-    near = (-REACH, timedelta(), REACH)
-    news = {hour + step for hour, is_news in told.items() if is_news for step in near}
-    calls = {hour - step for hour in booked if hour > FIRST for step in (timedelta(), REACH)}
-    there = {hour + step for hour in told for step in near}
-    return sorted(hour for hour in (news | calls) & there if since <= hour < closed_to)
-
-
-def read_told(connection: Connection, standing: Standing, since: datetime, before: datetime) -> dict[datetime, bool]:
-    """Hours with samples -> whether any is news: no settlement has read it, or its hour was not closed yet.
-
-    Needs the view ``gpu_samples``.
-    """
-    connection.register("read_to", offsets_table(standing.offsets))
-    given = {"since": since, "before": before, "closed_to": standing.closed_to}
-    return dict(connection.sql(_TOLD, params=given).fetchall())
 
 
 def find_gpu_lines(connection: Connection, fleet: Fleet, standing: Standing, hours: Sequence[datetime]) -> pa.Table:

@@ -3,7 +3,7 @@
 1. Take a snapshot; read how the last settlement left things, and up to when everything has arrived.
 2. Judge what it has not read (``corrections.py``), with all spans that tell of the same traces and responses.
 3. Make the books of the hours that are closed now, of those that a correction touches and of those whose tasks were
-   decided otherwise (``books.py``); append what they lack. Likewise of the GPUs (``gpus.py``).
+   decided otherwise (``books.py``); append what they lack. Likewise of the GPUs (``dividing.py``).
 4. Append the row of ``settlements`` (``closing.py``).
 
 Every step is a function of the lake alone, so settling twice adds nothing.
@@ -12,7 +12,7 @@ Every step is a function of the lake alone, so settling twice adds nothing.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pyarrow as pa
@@ -21,16 +21,14 @@ import pyarrow.compute as pc
 from warehouse.damage import FAILURES
 from warehouse.engine import Connection, DuckDB, Opener
 from warehouse.errors import LakeUnavailable
-from warehouse.gpus import read_fleet
 from warehouse.lake import Lake
 from warehouse.lake.place import one_line
 from warehouse.settings import LakeSettings, SettleSettings
 from warehouse.settle.closing import Closing, Scene, Settled
 from warehouse.settle.corrections import Pricing, find_corrections
+from warehouse.settle.dividing import divide_gpus
 from warehouse.settle.doubts import find_doubtful, share_out, take_part
-from warehouse.settle.gpus import GPU_TABLES, REACH, find_gpu_lines, hours_to_divide, read_told
 from warehouse.settle.standing import (
-    FIRST,
     HOUR,
     Hour,
     Standing,
@@ -96,7 +94,7 @@ def _settle(closing: Closing, now: datetime, until: datetime | None) -> Settled:
     closing.on_step("corrected")
     oldest = closing.oldest(standing)
     booked = closing.book(scene, done, oldest, [hour for hour in fresh if hour.start < done.closed_to])
-    _divide_gpus(closing, scene, done, booked)
+    divide_gpus(closing, scene, done, booked)
     closing.on_step("booked")
     has_read = {**standing.offsets, **scene.unread.offsets} != dict(standing.offsets)
     if not (has_read or done.closed_to > standing.closed_to or done.reopened):
@@ -175,25 +173,6 @@ def _judge(
         found = connection.sql("FROM found WHERE trace_id IN (FROM owned)").to_arrow_table().cast(found.schema)
     _state(closing, done, found)
     closing.on_step(f"judged {first:%Y-%m-%d %H}")
-
-
-def _divide_gpus(closing: Closing, scene: Scene, done: Settled, booked: Mapping[datetime, int]) -> None:
-    """Step 3, of the GPUs: whose the minutes of the hours were that samples or calls tell something new of."""
-    if not scene.snapshot.files["gpu_samples"].num_rows:
-        return
-    fleet, snapshot = read_fleet(closing.how.gpus), closing.corrected(scene)
-    window = (closing.oldest(scene.standing), done.closed_to + REACH)
-    with closing.desk.lay(snapshot, "gpu_samples", window=window) as connection:
-        told = read_told(connection, scene.standing, *window)
-    hours = hours_to_divide(told, booked, done.closed_to, window[0])
-    for some in chunk([Hour(start=hour, spans=booked.get(hour, 0)) for hour in hours], closing.how.chunk_spans):
-        around = (max(some[0].start, FIRST + REACH) - REACH, some[-1].start + HOUR + REACH)
-        with closing.desk.lay(snapshot, *GPU_TABLES, window=around) as connection:
-            lines = find_gpu_lines(connection, fleet, scene.standing, [hour.start for hour in some])
-        late = (minute for minute in lines["minute"].to_pylist() if minute < scene.standing.closed_to)
-        done.reopened |= {hour_of(minute) for minute in late}
-        closing.append("gpu_minutes", lines, done.number)
-        closing.on_step(f"divided {some[0].start:%Y-%m-%d %H}")
 
 
 def _state(closing: Closing, done: Settled, found: pa.Table) -> None:
