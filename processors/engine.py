@@ -38,7 +38,7 @@ from warehouse import once
 from warehouse.once import LEDGER
 from warehouse.schemas import OUTCOMES, SPANS, TABLES
 
-_EMPTY = {name: TABLES[name].schema.empty_table() for name in ("gpu_samples", "token_samples")}
+_EMPTY = {name: TABLES[name].flushed.empty_table() for name in ("gpu_samples", "token_samples")}
 """What spans never tell."""
 STORED = as_words(SPANS)
 """``SPANS`` as the engine makes it, with dictionary columns, which Parquet takes as they are."""

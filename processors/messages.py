@@ -20,7 +20,8 @@ class Drop(enum.StrEnum):
     UNPROCESSABLE = "unprocessable"  # can be read, and still stops the engine: a fault of ours, its neighbours stand
     EMPTY = "empty"  # parses, holds no spans: foreign bytes such as Jaeger
     BAD_OUTCOME = "bad_outcome"  # an evaluation or outcome event without a name, or that tells no outcome
-    BAD_POINT = "bad_point"  # a metric's data point that counts tokens, but not how many, of what kind or until when
+    BAD_POINT = "bad_point"  # a metric's data point that does not say how much, of what, of whom or until when
+    OUT_OF_RANGE = "out_of_range"  # a data point about a GPU whose value cannot be: a share above 1, less than nothing
     BAD_SPAN = "bad_span"  # a span without valid ids, or with a field of impossible type; the message's others stand
 
 
@@ -60,7 +61,7 @@ class Processed:
     dead: tuple[DeadLetter, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)  # by Drop value, dead letters included
     suppressed: Mapping[str, int] = field(default_factory=dict)  # spans not billed, by once rule
-    ignored: int = 0  # log records that tell no outcome, metrics that count no tokens
+    ignored: int = 0  # log records that tell no outcome, metrics that tell nothing of tokens or GPUs
     repaired: Mapping[str, int] = field(default_factory=dict)  # spans whose token counts were, by usage rule
     hidden: Mapping[str, int] = field(default_factory=dict)  # names replaced by their hash, by rule; their rows stand
 

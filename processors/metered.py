@@ -1,8 +1,9 @@
-"""Metrics of one partition's range to token samples: the engine of the metrics topic.
+"""Metrics of one partition's range to samples of tokens and of GPUs: the engine of the metrics topic.
 
-``read_metrics(messages, table, rules) -> Processed``: rows in ``token_samples`` alone. Metrics tell the same tokens
-as spans do, without the calls that they belong to, so they are never added to usage and never priced: they show which
-services count tokens and send no spans (question ``metered``). Pure, as the engine of the spans is.
+``read_metrics(messages, table, rules) -> Processed``: rows in ``token_samples`` and ``gpu_samples`` alone. Metrics tell
+the same tokens as spans do, without the calls that they belong to, so they are never added to usage and never priced:
+they show which services count tokens and send no spans (question ``metered``). What GPUs did is divided among calls
+when hours are settled (``docs/gpu.md``). Pure, as the engine of the spans is.
 """
 
 from __future__ import annotations
@@ -12,49 +13,94 @@ from collections.abc import Sequence
 import polars as pl
 import pyarrow as pa
 
+from processors.conventions.gpu import label_columns
 from processors.conventions.table import AliasTable
-from processors.decode.token_metrics import DecodedMetrics, decode_metrics
+from processors.decode.metrics import decode_metrics
+from processors.decode.points import Points
 from processors.messages import Message, Processed, Tally, tally, total
 from processors.normalise.calls import describe_calls
 from processors.normalise.frame import to_polars
 from processors.normalise.identity import identify
 from processors.normalise.rules import Rules
-from processors.normalise.secrets import count_hidden
+from processors.normalise.secrets import count_hidden, public
 from processors.normalise.times import microseconds, place_in_time
 from warehouse.schemas import COMMIT_ORDER, TABLES, TOKEN_SAMPLES
 
-_OWN = ("token_samples", "flushes")
+_OWN = ("token_samples", "gpu_samples", "flushes")
+_NAMES = {"host": "host", "pod": "pod", "server_address": "model_server", "request_model": "model"}
+"""Labels that are names of spans too, by the span's column: what is hidden there is hidden here."""
 
 
 def read_metrics(messages: Sequence[Message], table: AliasTable, rules: Rules) -> Processed:
-    """Token samples, dead letters and counts of one partition's range of metric messages."""
+    """Samples, dead letters and counts of one partition's range of metric messages."""
     found = decode_metrics(messages, table)
-    dropped = tally(found.decoded.dead)
-    dropped.update(found.decoded.dropped)
-    empty = {name: TABLES[name].flushed.empty_table() for name in COMMIT_ORDER if name not in _OWN}
-    samples, hidden = _samples(found, rules)
+    dropped = tally(found.dead)
+    dropped.update(found.dropped)
+    tokens, hidden = _token_samples(found.tokens, rules)
+    gpus, hidden_too = _gpu_samples(found.gpus, rules)
     return Processed(
-        tables={"token_samples": samples, **empty},
-        dead=found.decoded.dead,
+        tables={
+            "token_samples": tokens,
+            "gpu_samples": gpus,
+            **{name: TABLES[name].flushed.empty_table() for name in COMMIT_ORDER if name not in _OWN},
+        },
+        dead=found.dead,
         dropped=total(dropped),
         ignored=found.ignored,
-        hidden=total(hidden),
+        hidden=total(_add(hidden, hidden_too)),
     )
 
 
-def _samples(found: DecodedMetrics, rules: Rules) -> tuple[pa.Table, Tally]:
+def _token_samples(points: Points, rules: Rules) -> tuple[pa.Table, Tally]:
     """The rows, and how many names were hidden."""
-    if not found.decoded.spans.num_rows:
+    if not points.told.num_rows:
         return TOKEN_SAMPLES.empty_table(), {}
-    frame = describe_calls(found.decoded).pipe(place_in_time).pipe(identify, rules)
-    samples = frame.hstack(to_polars(found.points)).with_columns(
-        pl.coalesce("response_model", "request_model").alias("model"),
-        pl.when(microseconds("started_ns") <= microseconds("ended_ns"))
-        .then(microseconds("started_ns"))
-        .cast(pl.Datetime("us", "UTC"))
-        .alias("counted_since"),
-        pl.col("ended_at").alias("sampled_at"),
-        pl.col("partition").alias("source_partition"),
-        pl.col("offset").alias("source_offset"),
+    frame = describe_calls(points.decoded).pipe(place_in_time).pipe(identify, rules)
+    samples = frame.hstack(to_polars(points.told)).with_columns(
+        pl.coalesce("response_model", "request_model").alias("model")
     )
-    return samples.select(TOKEN_SAMPLES.names).to_arrow().cast(TOKEN_SAMPLES), count_hidden(frame)
+    return _placed(samples, TOKEN_SAMPLES), count_hidden(frame)
+
+
+def _gpu_samples(points: Points, rules: Rules) -> tuple[pa.Table, Tally]:
+    """Likewise; names of hardware that hold secrets are left out."""
+    schema = TABLES["gpu_samples"].flushed
+    if not points.told.num_rows:
+        return schema.empty_table(), {}
+    told = to_polars(points.told)
+    labels = [name for name in label_columns() if name not in _NAMES.values()]
+    frame = (
+        describe_calls(points.decoded)
+        .with_columns(told[f"_{name}"].alias(column) for column, name in _NAMES.items())
+        .pipe(place_in_time)
+        .pipe(identify, rules)
+    )
+    samples = frame.hstack(told).with_columns(
+        pl.col("server_address").alias("model_server"),
+        pl.col("request_model").alias("model"),
+        *(public(pl.col(f"_{name}")).alias(name) for name in labels),
+    )
+    samples = samples.with_columns(pl.col("gpu_index").cast(pl.Int32, strict=False))
+    return _placed(samples, schema), count_hidden(frame)
+
+
+def _placed(samples: pl.DataFrame, schema: pa.Schema) -> pa.Table:
+    """The columns of a table, with the interval and the record of each row."""
+    return (
+        samples.with_columns(
+            pl.when(microseconds("started_ns") <= microseconds("ended_ns"))
+            .then(microseconds("started_ns"))
+            .cast(pl.Datetime("us", "UTC"))
+            .alias("counted_since"),
+            pl.col("ended_at").alias("sampled_at"),
+            pl.col("partition").alias("source_partition"),
+            pl.col("offset").alias("source_offset"),
+        )
+        .select(schema.names)
+        .to_arrow()
+        .cast(schema)
+    )
+
+
+def _add(one: Tally, other: Tally) -> Tally:
+    return {key: one.get(key, 0) + other.get(key, 0) for key in {**one, **other}}

@@ -29,6 +29,7 @@ from processors.prepare import prepare
 from processors.pricing.start import hold_book
 from processors.users import fingerprint, load_user_key
 from warehouse.allocation import read_dimensions
+from warehouse.gpus import read_fleet
 from warehouse.lake import Lake
 from warehouse.planning import read_plans
 from warehouse.reader import Warehouse
@@ -68,6 +69,7 @@ def run_worker(
     """
     levels = read_dimensions(settle.dimensions).levels
     plans = read_plans(settle.budgets, levels)
+    read_fleet(settle.gpus)
     data.mkdir(parents=True, exist_ok=True)
     hold_book(worker.price_book, lake)
     made = _wait_for_broker(kafka)

@@ -31,6 +31,7 @@ VERBS = {
     "export": "write a month of the books as FOCUS",
     "alerts": "list incidents; run the detectors over history",
     "prices": "show, check and compare prices; list what has none",
+    "gpu-agent": "tell of the GPUs of this machine",
     "lake": "attach the lake to a DuckDB file",
 }
 
@@ -41,7 +42,7 @@ def build_parser(chosen: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--settings", type=Path, metavar="FILE", help="settings file (default: spanledger.toml)")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for verb, summary in VERBS.items():
-        module = importlib.import_module(f"spanledger.{verb}") if verb == chosen else None
+        module = importlib.import_module(f"spanledger.{verb.replace('-', '_')}") if verb == chosen else None
         sub = verbs.add_parser(
             verb,
             help=summary,

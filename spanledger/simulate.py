@@ -11,13 +11,14 @@ Examples:
   spanledger simulate --rate 2 --for 60
   spanledger simulate --history 24 --rate 0.5 --for 90 --incident retry_loop:acme/support-chat@20+60 --truth truth.json
   spanledger simulate --history 48 --for 0 --incident prompt_bloat@-6h+30m --seed 7
+  spanledger simulate --history 3 --for 0 --gpus --truth truth.json
   spanledger simulate --for 60 --api-key acme=s3cret --api-key globex=t0psecret
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,6 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KIND[:TENANT/FEATURE][@START[+DURATION]]",
         help="what goes wrong, where, when and how long (@10+60); repeatable",
     )
+    parser.add_argument(
+        "--gpus", action="store_true", help="send samples of four GPUs too, which some of the calls run on"
+    )
     parser.add_argument("--truth", type=Path, metavar="FILE", help="where to write the truth as JSON")
     parser.add_argument("--seed", help="same seed and start, same spans, ids included (default: a fresh one, printed)")
 
@@ -75,15 +79,16 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     from spanledger.progress import ProgressLine
 
     check_writable(args.truth, "the truth")
-    workload, target = _workload(args), _target(args, settings)
+    keys = dict(_tenant_and_key(text) for text in args.api_key)
+    workload, target = _workload(args), target_of(args.endpoint, keys, settings, grpc=args.grpc)
     print(f"simulate: seed {workload.seed}, to {target.endpoint}", file=sys.stderr)
     line = ProgressLine(sys.stderr)
 
     def show(progress: Progress) -> None:
         line.show(f"{progress.part}: {progress.spans:,} spans, {progress.elapsed_s:,.0f} s", progress.done)
 
-    with _stop_on_signals() as stop:
-        simulation = Simulation(workload, target.exporter, stop=stop, on_progress=show)
+    with stop_on_signals() as stop:
+        simulation = Simulation(workload, target.exporter, stop=stop, on_progress=show, metrics=target.metric_exporter)
         try:
             with line:
                 simulation.run()
@@ -95,7 +100,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
 
 @contextmanager
-def _stop_on_signals() -> Iterator[threading.Event]:
+def stop_on_signals() -> Iterator[threading.Event]:
     """An event that SIGTERM, SIGHUP and SIGINT set, instead of what they did before."""
     import signal
     import threading
@@ -124,21 +129,23 @@ def _workload(args: argparse.Namespace) -> Workload:
             history_s=args.history * 3600,
             live_s=args.live_s,
             incidents=tuple(IncidentSpec.parse(text) for text in args.incident),
+            gpus=args.gpus,
         )
     except ValueError as error:
         raise CannotRun(str(error)) from error
 
 
-def _target(args: argparse.Namespace, settings: Settings) -> Target:
+def target_of(endpoint: str | None, api_keys: Mapping[str, str], settings: Settings, *, grpc: bool) -> Target:
+    """The gateway of ``endpoint``, else of this machine; ``api_keys`` by tenant."""
     from ingest.simulator import Target
 
-    port = settings.gateway.grpc_port if args.grpc else settings.gateway.http_port
+    port = settings.gateway.grpc_port if grpc else settings.gateway.http_port
     host = f"[{settings.gateway.host}]" if ":" in settings.gateway.host else settings.gateway.host
     try:
         return Target(
-            endpoint=args.endpoint or f"http://{host}:{port}",
-            grpc=args.grpc,
-            api_keys=dict(_tenant_and_key(text) for text in args.api_key),
+            endpoint=endpoint or f"http://{host}:{port}",
+            grpc=grpc,
+            api_keys=api_keys,
         )
     except ValueError as error:
         raise CannotRun(f"--endpoint {error}") from error

@@ -142,6 +142,10 @@ class SettleSettings:
         default="", metadata={"help": "TOML file of budgets, and of launches that forecasts reckon with."}
     )
 
+    gpus: str = field(
+        default="", metadata={"help": "TOML file of what GPUs cost, which servers run on them and what tokens weigh."}
+    )
+
     def __post_init__(self) -> None:
         """Raises ValueError for words that make no task."""
         words = self.task_of

@@ -6,7 +6,7 @@ task of it does; its ``share`` is its part of all model calls. All models but Or
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +19,7 @@ class Model:
     context_tokens: int = 200_000
     output_tokens_per_s: float = 100.0
     reasoning: bool = False
+    address: str = ""  # of a server of one's own; "" = the provider's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +96,13 @@ GEMINI_PRO = Model(
 GEMINI_EMBEDDING = Model(
     provider="google", name="gemini-embedding-001", response_name="gemini-embedding-001", context_tokens=8_192
 )
-ORION = Model(provider="openai", name="orion-13b-instruct", response_name="orion-13b-instruct", context_tokens=32_000)
+ORION = Model(
+    provider="openai",
+    name="orion-13b-instruct",
+    response_name="orion-13b-instruct",
+    context_tokens=32_000,
+    address="orion-0.orion.serving.svc",
+)
 """Self-hosted behind an OpenAI-compatible server: nobody publishes a price for it."""
 
 CHAT_MODELS = (GPT_41, GPT_41_MINI, GPT_4O_MINI, GPT_5, GPT_5_MINI, HAIKU, SONNET, OPUS, FLASH_LITE, FLASH, GEMINI_PRO)
@@ -272,6 +279,15 @@ FEATURES: tuple[Feature, ...] = (
         output_tokens=0,
     ),
 )
+
+MOVED = (("globex", "meeting-notes"), ("initech", "fraud-explainer"))
+"""Features that call Orion too where there is a fleet of GPUs, so that tenants share it."""
+
+
+def features_on_gpus() -> tuple[Feature, ...]:
+    """All features, with some moved to the self-hosted model."""
+    return tuple(replace(one, model=ORION) if (one.tenant, one.name) in MOVED else one for one in FEATURES)
+
 
 UTC_OFFSET_H = {"acme": 1, "globex": -5, "initech": 0, "umbrella": 2, "hooli": -8}
 """Where each tenant's working day lies."""

@@ -10,12 +10,16 @@ import heapq
 import math
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
+from opentelemetry.sdk.metrics.export import MetricExporter
 from opentelemetry.sdk.trace import ReadableSpan
 
+from ingest.simulator.catalog import FEATURES, MOVED, features_on_gpus
 from ingest.simulator.dispatch import Dispatch, Exporters
+from ingest.simulator.exporting import SampleSender
+from ingest.simulator.fleet import Fleet
 from ingest.simulator.incidents import Incident, IncidentSpec
 from ingest.simulator.mechanisms import change, extra_tasks
 from ingest.simulator.playback import Clock, Playback, WallClock
@@ -37,6 +41,7 @@ class Workload:
     history_s: float = 0.0
     live_s: float | None = None
     incidents: tuple[IncidentSpec, ...] = ()
+    gpus: bool = False  # with a fleet of GPUs, which some features' calls run on
 
     def __post_init__(self) -> None:
         times_s = (self.history_s, 0.0 if self.live_s is None else self.live_s)
@@ -45,6 +50,8 @@ class Workload:
         for spec in self.incidents:
             if not -self.history_s <= spec.start_s < (FOREVER_S if self.live_s is None else self.live_s):
                 raise ValueError(f"{spec.kind}@{spec.start_s:g} lies outside of the history and the live part")
+            if self.gpus and (spec.feature.tenant, spec.feature.name) in MOVED:
+                raise ValueError(f"{spec.feature.tenant}/{spec.feature.name} runs on GPUs here: let another one fail")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,13 +76,18 @@ class Simulation:
         clock: Clock | None = None,
         on_progress: Callable[[Progress], None] = lambda _: None,
         patience_s: float = 60.0,
+        metrics: Callable[[], MetricExporter] | None = None,
     ) -> None:
+        """``metrics`` makes what sends samples of GPUs; without it there is no fleet."""
         self._workload = workload
         self._stop = stop
         self._clock = clock or WallClock(stop)
         self._on_progress = on_progress
         self._incidents: list[Incident] = []
         self._tally = Tally()
+        self._fleet = Fleet() if workload.gpus and metrics else None
+        self._samples = SampleSender(metrics, patience_s=patience_s) if self._fleet and metrics else None
+        self._seen_ns = 0
         self._dispatch = Dispatch(exporters, self._acknowledge, patience_s=patience_s)
         self._tracers = Tracers(Random(f"{workload.seed}/ids"), self._dispatch.hand_over)  # noqa: S311 - no secret
 
@@ -89,25 +101,32 @@ class Simulation:
             self._play("live", now_ns, now_ns + int(live_s * SECOND_NS), origin_ns=now_ns)
         finally:
             self._dispatch.close()
+            if self._samples:
+                self._samples.close()
         return self.truth()
 
     def truth(self) -> Truth:
         """What was acknowledged up to now."""
-        return self._tally.truth()
+        truth = self._tally.truth()
+        return replace(truth, gpus=self._fleet.truth()) if self._fleet else truth
 
     def _play(self, part: str, start_ns: int, end_ns: int, *, origin_ns: int) -> None:
         """Play one part and wait until it has arrived."""
         if start_ns == end_ns or self._stop.is_set():
             return
         self._schedule(part, origin_ns, end_ns)
+        self._seen_ns = start_ns
+        self._sample(start_ns)
         playback = Playback(
             self._tracers,
             self._tally,
             clock=self._clock if part == "live" else None,
             stopped=self._stop.is_set,
-            on_tick=lambda at_ns: self._on_progress(self._progress(part, start_ns, end_ns, at_ns)),
+            on_tick=lambda at_ns: self._tick(at_ns, self._progress(part, start_ns, end_ns, at_ns)),
         )
         playback.play(self._tasks(part, start_ns, end_ns), end_ns)
+        if not self._stop.is_set():
+            self._sample(end_ns)
         self._tracers.flush()
         self._dispatch.drain()
 
@@ -120,7 +139,9 @@ class Simulation:
 
     def _tasks(self, part: str, start_ns: int, end_ns: int) -> Iterator[Task]:
         """Ordinary tasks as the incidents change them, and those that the incidents add, by start."""
-        traffic = Traffic(calls_per_s=self._workload.calls_per_s, seed=f"{self._workload.seed}/{part}")
+        features = features_on_gpus() if self._fleet else FEATURES
+        seed = f"{self._workload.seed}/{part}"
+        traffic = Traffic(calls_per_s=self._workload.calls_per_s, seed=seed, features=features)
         incidents = [incident for incident in self._incidents if start_ns <= incident.started_at_ns < end_ns]
         extra = [extra_tasks(incident, traffic) for incident in incidents]
         for task in heapq.merge(traffic.tasks(start_ns, end_ns), *extra, key=lambda task: task.started_at_ns):
@@ -128,7 +149,21 @@ class Simulation:
             for incident in incidents:
                 changed = change(changed, incident)
             if changed.ended_at_ns < end_ns:
+                self._seen_ns = task.started_at_ns
+                if self._fleet:
+                    self._fleet.watch(changed)
                 yield changed
+
+    def _tick(self, at_ns: int, progress: Progress) -> None:
+        self._sample(min(at_ns, self._seen_ns))
+        self._on_progress(progress)
+
+    def _sample(self, at_ns: int) -> None:
+        """Let the fleet come to a time up to which all its tasks are known."""
+        if self._fleet and self._samples:
+            self._fleet.advance(at_ns)
+            if samples := self._fleet.take_samples():
+                self._samples.send(samples)
 
     def _acknowledge(self, spans: Sequence[ReadableSpan]) -> None:
         self._tally.acknowledge(span.context.span_id for span in spans if span.context)

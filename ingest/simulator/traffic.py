@@ -24,10 +24,11 @@ class Traffic:
 
     calls_per_s: float
     seed: str
+    features: tuple[Feature, ...] = FEATURES
 
     def tasks(self, start_ns: int, end_ns: int) -> Iterator[Task]:
         """Tasks that start and end within ``[start_ns, end_ns)``, by start."""
-        streams = [self._stream(feature, start_ns, end_ns) for feature in FEATURES]
+        streams = [self._stream(feature, start_ns, end_ns) for feature in self.features]
         return heapq.merge(*streams, key=lambda task: task.started_at_ns)
 
     def tasks_per_s(self, feature: Feature, at_ns: int) -> float:

@@ -49,6 +49,18 @@ class SafetyLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GpuLine:
+    """Time of one GPU: ``used`` by calls, ``unattributed`` (busy without a call) or ``idle``."""
+
+    gpu: str
+    line: str
+    seconds: float
+    tenant: str | None = None
+    feature: str | None = None
+    model: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentTruth:
     """What an incident cost: ``baseline_usd`` would have been spent in its time anyway, ``extra_usd`` came on top."""
 
@@ -80,6 +92,7 @@ class Truth:
     safety: tuple[SafetyLine, ...] = ()
     by: tuple[Line, ...] = ()
     incidents: tuple[IncidentTruth, ...] = ()
+    gpus: tuple[GpuLine, ...] = ()
     started_at: datetime | None = None  # of the first span
     ended_at: datetime | None = None  # of the last span
 
@@ -102,6 +115,7 @@ class Truth:
             safety=_merge_safety((*self.safety, *other.safety)),
             by=_merge_lines((*self.by, *other.by)),
             incidents=_merge_incidents((*self.incidents, *other.incidents)),
+            gpus=_merge_gpus((*self.gpus, *other.gpus)),
             started_at=min(filter(None, (self.started_at, other.started_at)), default=None),
             ended_at=max(filter(None, (self.ended_at, other.ended_at)), default=None),
         )
@@ -117,6 +131,7 @@ class Truth:
         read["cost_usd"] = _usd(read["cost_usd"])
         read["safety"] = tuple(SafetyLine(**line) for line in read["safety"])
         read["by"] = tuple(Line(**line | {"cost_usd": _usd(line["cost_usd"])}) for line in read["by"])
+        read["gpus"] = tuple(GpuLine(**line) for line in read.get("gpus", ()))
         read["incidents"] = tuple(_incident(line) for line in read["incidents"])
         return cls(**read | {name: _time(read[name]) for name in ("started_at", "ended_at")})
 
@@ -140,6 +155,15 @@ def _merge_safety(lines: Iterable[SafetyLine]) -> tuple[SafetyLine, ...]:
         key = (line.tenant, line.feature, line.category or "", line.action)
         before = merged.get(key)
         merged[key] = replace(line, events=line.events + before.events) if before else line
+    return tuple(merged[key] for key in sorted(merged))
+
+
+def _merge_gpus(lines: Iterable[GpuLine]) -> tuple[GpuLine, ...]:
+    merged: dict[tuple[str, ...], GpuLine] = {}
+    for line in lines:
+        key = (line.gpu, line.line, line.tenant or "", line.feature or "", line.model or "")
+        before = merged.get(key)
+        merged[key] = replace(line, seconds=line.seconds + before.seconds) if before else line
     return tuple(merged[key] for key in sorted(merged))
 
 

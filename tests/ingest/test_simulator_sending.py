@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.trace import ReadableSpan
@@ -164,3 +166,30 @@ def test_a_stopped_simulation_sends_what_has_ended_and_ends() -> None:
 def test_an_impossible_workload_is_refused(workload: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"must|outside"):
         Workload(**{"calls_per_s": 1.0, "seed": "s", **workload})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("grpc", [False, True])
+def test_samples_of_the_fleet_reach_the_gateway_in_history_and_live(grpc: bool) -> None:
+    outlet, clock = MemoryOutlet(), JumpingClock()
+    workload = Workload(calls_per_s=0.6, seed="gpus", history_s=300, live_s=120, gpus=True)
+    with serving(outlet=outlet) as gateway:
+        target = Target(endpoint=f"http://{gateway.grpc_target}" if grpc else gateway.url, grpc=grpc)
+        simulation = Simulation(
+            workload, target.exporter, stop=threading.Event(), clock=clock, metrics=target.metric_exporter
+        )
+        truth = simulation.run()
+
+    busy = [
+        point
+        for record in outlet.records
+        if record.topic == "otlp_metrics"
+        for resource in ExportMetricsServiceRequest.FromString(record.value).resource_metrics
+        for metric in resource.scope_metrics[0].metrics
+        if metric.name == "DCGM_FI_PROF_GR_ENGINE_ACTIVE"
+        for point in metric.gauge.data_points
+    ]
+    times = sorted({point.time_unix_nano for point in busy})
+    assert (times[0], len(busy)) == (NOON_NS - 300 * SECOND_NS, 4 * len(times))
+    assert {after - before for before, after in pairwise(times)} == {15 * SECOND_NS}
+    assert sum(line.seconds for line in truth.gpus) == pytest.approx(4 * (times[-1] - times[0]) / SECOND_NS)
+    assert times[-1] - times[0] == 420 * SECOND_NS

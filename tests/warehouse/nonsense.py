@@ -42,6 +42,8 @@ WORDS = {
     "charge": ("usage", "credit"),
     "format": ("focus", "generic"),
     "app_id": ("c/t/0", "c/t/1"),
+    "source": ("dcgm", "hw", "vllm"),
+    "line": ("used", "unattributed", "idle", "unmeasured"),
     "prompts": ("p@1", "p@2", "q", "q@", "a@b@3"),
 }
 ANY = ("a", "b", "it's", "Ä \\d $1", "")

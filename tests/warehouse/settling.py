@@ -57,9 +57,14 @@ class World:
         self.lake = open_lake(self.settings)
 
     def flush(
-        self, told: Sequence[dict[str, Any]], outcomes: Iterable[dict[str, Any]] = (), *, partition: int = 0
+        self,
+        told: Sequence[dict[str, Any]],
+        outcomes: Iterable[dict[str, Any]] = (),
+        *,
+        partition: int = 0,
+        samples: Iterable[dict[str, Any]] = (),
     ) -> None:
-        """Commit the spans as the next record of a partition, with outcomes of the same flush."""
+        """Commit the spans as the next record of a partition, with outcomes and samples of GPUs of the same flush."""
         first = self.next.get(partition, 0)
         self.next[partition] = first + 1
         numbered = [one | {"source_partition": partition, "source_offset": first} for one in told]
@@ -74,6 +79,7 @@ class World:
         spans = flushed(numbered, self.book)
         tables = {"spans": spans, "flushes": rows("flushes", record), "outcomes": rows("outcomes", *judged)}
         tables["usage"] = roll_up_usage(spans)
+        tables["gpu_samples"] = rows("gpu_samples", *({"source_offset": first} | one for one in samples))
         self.lake.commit(Flush(ranges=(part,), tables={name: {part.app_id: some} for name, some in tables.items()}))
 
     def make_topic_anew(self) -> None:

@@ -172,6 +172,16 @@ def tell(lake: Lake, app_id: str, tenant: str | None, spans: int) -> None:
         ],
         "safety": [minute | {"category": "pii", "action": "blocked", "events": spans, "checked_calls": 0}],
         "token_samples": [sample | {"sampled_at": NOON, "counted_since": NOON, "cumulative": True, "tokens": spans}],
+        "gpu_samples": [
+            {
+                "sampled_at": NOON,
+                "source": "vllm",
+                "tenant": tenant,
+                "model": "m",
+                "model_server": app_id,
+                "requests_running": spans,
+            }
+        ],
         "outcomes": [
             {"outcome_id": f"{app_id} {n}", "observed_at": NOON, "tenant": tenant, "name": "success", "score": 1.0}
             for n in range(spans)
@@ -203,6 +213,17 @@ def book(lake: Lake, app_id: str, tenant: str | None, calls: int) -> None:
     )
     task = closed | {"task": "T", "kind": "task", "spans": calls, "outcome": "success", "safe": "safe"}
     lake.append_once("ledger", rows("ledger", line), f"settle/{app_id}", 1)
+    minute = {name: value for name, value in closed.items() if name != "hour"} | {"minute": NOON, "line": "used"}
+    minute |= {
+        "gpu": "g",
+        "model": "m",
+        "period": line["period"],
+        "calls": calls,
+        "input_tokens": calls,
+        "output_tokens": 0,
+    }
+    minute |= {"time_us": calls, "priced_us": calls, "cost_usd": Decimal(calls)}
+    lake.append_once("gpu_minutes", rows("gpu_minutes", minute), f"settle/{app_id}", 3)
     lake.append_once("tasks", rows("tasks", task), f"settle/{app_id}", 2)
 
 

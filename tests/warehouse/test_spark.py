@@ -17,10 +17,11 @@ import pytest
 
 from spanledger.__main__ import main
 from spanledger.engines import find_full_java
+from tests.warehouse import gpu_world
 from tests.warehouse.earlier import forget, write_earlier
 from tests.warehouse.nonsense import nonsense
 from tests.warehouse.samples import flush_of, stretch
-from tests.warehouse.settling import World, outcome
+from tests.warehouse.settling import LATER, World, outcome
 from tests.warehouse.sparks import assert_alike, spark
 from tests.warehouse.steps import at
 from tests.warehouse.test_settle_scenario import A_MONTH, END, FLUSHES, GPT, on
@@ -54,6 +55,7 @@ BY = {
     "usage": "model,tags.k,stream",
     "ledger": "model,tags.k",
     "safety": "tenant,model",
+    "gpu_minutes": "line,tenant",
     "both": "feature,environment,tags.k",
 }
 BY |= {f"{table}_kinds": f"{BY[table]},token_kind" for table in ("usage", "ledger")}
@@ -287,6 +289,30 @@ def test_both_engines_settle_a_lake_alike(tmp_path: Path):
         ours, theirs = (told_by(one, table) for one in (world, twin))
         assert ours.num_rows > 0
         assert_alike(ours, theirs)
+
+
+def test_both_engines_divide_gpus_alike(tmp_path: Path):
+    how = gpu_world.settings(tmp_path)
+    parts = [{"pod": "pair-0"}, {"gpu_uuid": "GPU-2", "pod": "pair-0"}]
+    parts += [{"gpu_uuid": "GPU-3", "mig_id": f"{n}", "mig_profile": f"{n}g.5gb", "pod": f"mig-{n}"} for n in (1, 3)]
+    moments = [one for part in parts for one in gpu_world.samples(0.37, last=7300, step=50, **part)]
+    calls = [
+        gpu_world.call(f"c{n}", n * 301.7, 77.3, tenant, server_address=server, input_tokens=n * 37, output_tokens=n)
+        for n in range(24)
+        for tenant, server in [(("acme", None, "")[n % 3], ("pair-0", "mig-1", "mig-3", "elsewhere")[n % 4])]
+    ]
+    world = World(tmp_path)
+    world.flush(calls[::2], samples=moments[::2])
+    world.settle(LATER, how)
+    world.flush(calls[1::2], samples=moments[1::2], partition=1)
+    twin = World(Path(shutil.copytree(tmp_path / "lake", tmp_path / "twin" / "lake").parent))
+
+    world.settle(LATER, how)
+    twin.settle(LATER, how, engine=spark())
+
+    ours, theirs = (told_by(one, "gpu_minutes") for one in (world, twin))
+    assert set(ours["line"].to_pylist()) >= {"used", "unattributed", "idle"}
+    assert_alike(ours, theirs)
 
 
 def told_by(world: World, table: str) -> pa.Table:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from warehouse.questions.kinds import DIMENSION as TOKEN_KIND
 from warehouse.schemas import SAFETY, USAGE_DIMENSIONS
-from warehouse.schemas.settled import LEDGER_DIMENSIONS
+from warehouse.schemas.settled import GPU_DIMENSIONS, LEDGER_DIMENSIONS
 from warehouse.scope import identifier, literal, one_of
 
 SAFETY_DIMENSIONS = tuple(SAFETY.names[SAFETY.names.index("tenant") : SAFETY.names.index("category")])
@@ -20,6 +20,7 @@ DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "usage": USAGE_DIMENSIONS,
     "safety": SAFETY_DIMENSIONS,
     "ledger": LEDGER_DIMENSIONS,
+    "gpu_minutes": GPU_DIMENSIONS,
     "both": BOTH_DIMENSIONS,
     "usage_kinds": (*USAGE_DIMENSIONS, TOKEN_KIND),
     "ledger_kinds": (*LEDGER_DIMENSIONS, TOKEN_KIND),

@@ -25,7 +25,7 @@ from warehouse.schemas.kinds import (
     TOKEN_KINDS,
     USD,
 )
-from warehouse.schemas.settled import LEDGER, SETTLEMENTS, TASKS, USER_DAYS, corrections
+from warehouse.schemas.settled import GPU_MINUTES, LEDGER, SETTLEMENTS, TASKS, USER_DAYS, corrections
 from warehouse.schemas.streamed import (
     BILLABLE_OPERATIONS,
     CONTRIBUTOR,
@@ -73,7 +73,7 @@ TABLES: dict[str, TableSpec] = {
     "outcomes": TableSpec(schema=OUTCOMES.append(SOURCE_STREAM), time="observed_at"),
     "usage": TableSpec(schema=USAGE, time="minute"),
     "safety": TableSpec(schema=SAFETY, time="minute"),
-    "gpu_samples": TableSpec(schema=GPU_SAMPLES, time="sampled_at"),
+    "gpu_samples": TableSpec(schema=GPU_SAMPLES.append(SOURCE_STREAM), time="sampled_at"),
     "token_samples": TableSpec(schema=TOKEN_SAMPLES, time="sampled_at"),
     "spans": TableSpec(schema=SPANS.append(SOURCE_STREAM), time="ended_at"),
     "flushes": TableSpec(schema=FLUSHES, time="flushed_at"),
@@ -83,6 +83,7 @@ TABLES: dict[str, TableSpec] = {
     "ledger": TableSpec(schema=LEDGER, time="hour"),
     "tasks": TableSpec(schema=TASKS, time="hour"),
     "user_days": TableSpec(schema=USER_DAYS, time="hour"),
+    "gpu_minutes": TableSpec(schema=GPU_MINUTES, time="minute"),
     "focus": TableSpec(schema=FOCUS, time="BillingPeriodStart"),
     "invoices": TableSpec(schema=INVOICES, time="charged_at"),
 }
@@ -100,6 +101,7 @@ __all__ = [
     "COUNTS",
     "FLUSHES",
     "FOCUS",
+    "GPU_MINUTES",
     "GPU_SAMPLES",
     "HISTOGRAM",
     "HISTOGRAM_GAMMA",

@@ -121,6 +121,34 @@ USER_DAYS = pa.schema(
 )
 """What a user used: a difference, as in ``ledger``. ``user_id``: HMAC of the tenant's user."""
 
+GPU_DIMENSIONS = (
+    *("gpu", "mig_id", "mig_profile", "gpu_model", "host", "terms", "line"),
+    *("tenant", "feature", "model"),
+)
+GPU_COUNTS = ("time_us", "priced_us", "calls", "input_tokens", "output_tokens")
+
+GPU_MINUTES = pa.schema(
+    [
+        pa.field("day", pa.date32()),  # UTC day of minute
+        pa.field("minute", TIME),
+        pa.field("period", pa.date32()),
+        pa.field("entry", pa.string()),  # settled, late
+        *CLOSE,
+        *fields(" ".join(GPU_DIMENSIONS), pa.string()),
+        *fields(" ".join(GPU_COUNTS), pa.int64()),
+        pa.field("cost_usd", USD),
+    ]
+)
+"""Whose a minute of a GPU was: a difference, as in ``ledger``; the sum of a minute's lines is the minute.
+
+``line``: ``used`` by calls of ``tenant feature model``; ``unattributed``: busy, nobody knows with what; ``idle``;
+``unmeasured``: the GPU was there and nobody said how busy it was. ``time_us``: of the whole GPU, so an instance that is
+a seventh of it has a seventh of its time; of all lines together the time that the GPU was there. ``priced_us``: that of
+which the rate is known, ``terms`` by which; ``cost_usd``: of that time, exactly the hourly rate for whole hours.
+``calls``: those that ended in the minute, ``input_tokens output_tokens``: the part of them that fell into it; of calls
+that several GPUs work on together each GPU has its part, so all add up.
+"""
+
 SETTLEMENTS = pa.schema(
     [
         pa.field("day", pa.date32()),  # UTC day of closed_at

@@ -148,9 +148,22 @@ GPU_SAMPLES = pa.schema(
         pa.field("source_partition", pa.int32()),
         pa.field("source_offset", pa.int64()),
         pa.field("received_at", TIME),
+        *fields("source service model engine mig_id", pa.string()),
+        *fields("engine_active xid_code ecc_corrected_errors ecc_uncorrected_errors", pa.float64()),
+        *fields("prompt_tokens generation_tokens", pa.float64()),
+        pa.field("counted_since", TIME),
+        pa.field("cumulative", pa.bool_()),
     ]
 )
-"""One GPU at ``sampled_at``: ``utilisation`` and ``kv_cache_utilisation`` are 0..1; NULL where nobody says."""
+"""What one GPU or model server said of ``sampled_at``; NULL where it said nothing, so rows are parts that add up.
+
+``source``: dcgm, hw (OpenTelemetry's ``hw.gpu.*``) or vllm. A GPU is named by ``gpu_uuid``, else by ``host`` and
+``gpu_index``; ``mig_id mig_profile``: the part of it that is meant. ``pod``: who uses it, not who measured.
+``model_server``: its address; ``engine``: one of several in it. ``utilisation`` (a kernel ran), ``engine_active`` and
+``kv_cache_utilisation`` are 0..1; ``xid_code``: the last one, 0 = none.
+Counters (``energy_joules ecc_… prompt_tokens generation_tokens``) stand in rows of their own, with ``cumulative``:
+since ``counted_since`` (NULL: since ever), else between the two. ``cumulative`` is NULL in rows of gauges.
+"""
 
 TOKEN_SAMPLES = pa.schema(
     [

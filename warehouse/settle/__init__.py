@@ -13,6 +13,9 @@
 ``books.py``        ``ledger``, ``user_days`` and ``tasks``: ``effective.sql`` the spans as they stand, ``verdicts.sql``
                     what became of tasks, ``affected.sql`` which hours that touches, ``books.sql`` the missing lines
 ``deciding.py``     which spans outcomes are looked for among: those of these hours, else of months before
+``gpus.py``         ``gpu_minutes``: ``gpu_seen.sql`` what samples say, ``gpu_calls.sql`` which calls ran,
+                    ``gpu_shares.sql`` and ``gpu_lines.sql`` whose each minute was, and the missing lines
+``dividing.py``     which hours that is done for
 ``statements.py``   the files, with lists of columns in their places
 ==================  ==============================================================================================
 

@@ -116,20 +116,17 @@ class Closing:
         self.parts += 1
         self.lake.append_once(table, rows, f"{APP}/{self.close_id}", self.parts)
 
-    def book(self, scene: Scene, done: Settled, since: datetime, hours: Iterable[Hour] = (), entry: str = LATE) -> None:
+    def book(
+        self, scene: Scene, done: Settled, since: datetime, hours: Iterable[Hour] = (), entry: str = LATE
+    ) -> dict[datetime, int]:
         """Append the lines that are missing in closed hours: in ``hours``, and in those that turn out to be affected.
 
         Affected are hours after ``since`` that are closed now, that a correction of this settlement is in, or, where
         nothing but what came late reopens an hour, with tasks that were decided otherwise; by outcomes that have just
         come also hours before. ``entry``: what lines of
-        hours that were closed before are called.
+        hours that were closed before are called. -> those hours, and how many spans they have.
         """
-        snapshot = scene.snapshot
-        if self.parts:
-            ours = self.taker.take()
-            files = {**snapshot.files, "corrections": ours.files["corrections"]}
-            versions = {**snapshot.versions, "corrections": ours.versions["corrections"]}
-            snapshot = dataclasses.replace(snapshot, files=files, versions=versions)
+        snapshot = self.corrected(scene)
         was_closed_to = scene.standing.closed_to
         with self.desk.lay(snapshot, "spans", window=(since, None)) as connection:
             counts = count_hours(connection, since)
@@ -163,6 +160,17 @@ class Closing:
             for name, rows in lines.items():
                 self.append(name, rows, done.number)
             self.on_step(f"booked {some[0].start:%Y-%m-%d %H}")
+        return {hour.start: hour.spans for hour in known.values()}
+
+    def corrected(self, scene: Scene) -> Snapshot:
+        """The snapshot, with what this settlement has corrected by now."""
+        snapshot = scene.snapshot
+        if not self.parts:
+            return snapshot
+        ours = self.taker.take()
+        files = {**snapshot.files, "corrections": ours.files["corrections"]}
+        versions = {**snapshot.versions, "corrections": ours.versions["corrections"]}
+        return dataclasses.replace(snapshot, files=files, versions=versions)
 
     def close(self, kind: str, scene: Scene, done: Settled, now: datetime) -> None:
         """Make all that was appended count."""

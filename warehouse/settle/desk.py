@@ -25,6 +25,9 @@ from warehouse.settle.statements import add_macros
 FEW = 20_000
 """Rows of a table that is kept."""
 
+WINDOWED = ("ended_at", "sampled_at", "minute")
+"""Times of the tables that are laid out in parts; of the books all is."""
+
 _AS_SETTLED = """
 SET preserve_insertion_order = false;
 SET disabled_optimizers = 'projection_placement';  -- takes longer to plan some statements than to run them
@@ -43,7 +46,7 @@ class Layout(Protocol):
     def lay(
         self, snapshot: Snapshot, *tables: str, window: Window = EVER
     ) -> contextlib.AbstractContextManager[Connection]:
-        """A connection with the words of the rules and these tables, of spans and corrections those of ``window``.
+        """A connection with the words of the rules and these tables, of spans and samples those of ``window``.
 
         There may be rows of other times among them. One may be laid within another, and has what that one made.
         """
@@ -88,7 +91,7 @@ class EngineDesk:
 
     def _expose(self, engine: Engine, snapshot: Snapshot, tables: tuple[str, ...], window: Window) -> None:
         for table in tables:
-            within = window if TABLES[table].time == "ended_at" else EVER
+            within = window if TABLES[table].time in WINDOWED else EVER
             engine.expose(snapshot, table, ALL, within, close=self._close_id)
 
 
@@ -109,7 +112,7 @@ class Desk:
 
     @contextlib.contextmanager
     def lay(self, snapshot: Snapshot, *tables: str, window: Window = EVER) -> Iterator[Connection]:
-        """A connection with the words of the rules and these tables, of spans and corrections those of ``window``.
+        """A connection with the words of the rules and these tables, of spans and samples those of ``window``.
 
         There may be rows of other times among them. One may be laid within another, and has what that one made.
         """
@@ -117,7 +120,7 @@ class Desk:
         self._laid += 1
         try:
             for table in tables:
-                self._lay(snapshot, table, window if TABLES[table].time == "ended_at" else EVER)
+                self._lay(snapshot, table, window if TABLES[table].time in WINDOWED else EVER)
             yield self._connection
         finally:
             self._laid -= 1

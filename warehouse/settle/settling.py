@@ -3,7 +3,7 @@
 1. Take a snapshot; read how the last settlement left things, and up to when everything has arrived.
 2. Judge what it has not read (``corrections.py``), with all spans that tell of the same traces and responses.
 3. Make the books of the hours that are closed now, of those that a correction touches and of those whose tasks were
-   decided otherwise (``books.py``); append what they lack.
+   decided otherwise (``books.py``); append what they lack. Likewise of the GPUs (``dividing.py``).
 4. Append the row of ``settlements`` (``closing.py``).
 
 Every step is a function of the lake alone, so settling twice adds nothing.
@@ -26,6 +26,7 @@ from warehouse.lake.place import one_line
 from warehouse.settings import LakeSettings, SettleSettings
 from warehouse.settle.closing import Closing, Scene, Settled
 from warehouse.settle.corrections import Pricing, find_corrections
+from warehouse.settle.dividing import divide_gpus
 from warehouse.settle.doubts import find_doubtful, share_out, take_part
 from warehouse.settle.standing import (
     HOUR,
@@ -91,7 +92,9 @@ def _settle(closing: Closing, now: datetime, until: datetime | None) -> Settled:
     _correct(closing, scene, done, [hour for hour in fresh if not hour.alone])
     _drop_repeated(closing, scene, done, [hour for hour in fresh if hour.alone])
     closing.on_step("corrected")
-    closing.book(scene, done, closing.oldest(standing), [hour for hour in fresh if hour.start < done.closed_to])
+    oldest = closing.oldest(standing)
+    booked = closing.book(scene, done, oldest, [hour for hour in fresh if hour.start < done.closed_to])
+    divide_gpus(closing, scene, done, booked)
     closing.on_step("booked")
     has_read = {**standing.offsets, **scene.unread.offsets} != dict(standing.offsets)
     if not (has_read or done.closed_to > standing.closed_to or done.reopened):

@@ -11,7 +11,15 @@ import duckdb
 from warehouse.engine import Connection
 from warehouse.once.statements import read_sql as read_rule
 from warehouse.schemas import COST_KINDS, TASKS, TOKEN_KINDS
-from warehouse.schemas.settled import CORRECTED, LEDGER_AMOUNTS, LEDGER_COUNTS, LEDGER_DIMENSIONS, SPAN_IDENTITY
+from warehouse.schemas.settled import (
+    CORRECTED,
+    GPU_COUNTS,
+    GPU_DIMENSIONS,
+    LEDGER_AMOUNTS,
+    LEDGER_COUNTS,
+    LEDGER_DIMENSIONS,
+    SPAN_IDENTITY,
+)
 
 PRICES = ("cost_usd", *COST_KINDS, "price_status", "price_version")
 REFUSED = (*TOKEN_KINDS, "usage_semantics")
@@ -24,6 +32,7 @@ MADE_OF = (
 
 _COSTS = ("cost_usd", *COST_KINDS)
 _MEASURES = (*LEDGER_COUNTS, *LEDGER_AMOUNTS)
+_GPU_MEASURES = (*GPU_COUNTS, "cost_usd")
 _TASK_COLUMNS = tuple(name for name in TASKS.names if name not in ("day", "settlement", "close_id"))
 _TASK_KEY = ("hour", "tenant", "task", "kind")
 _LISTS = {
@@ -99,6 +108,11 @@ def _places() -> dict[str, str]:
         "taken_back": _each("-{0} AS {0}", _MEASURES),
         "sums": f"{sums}, {_each('coalesce(sum({0}), 0)::DECIMAL(38, 12) AS {0}', LEDGER_AMOUNTS)}",
         "changed": _each("coalesce(sum({0}), 0) <> 0", _MEASURES, " OR "),
+        "gpu_dimensions": ", ".join(GPU_DIMENSIONS),
+        "gpu_measures": ", ".join(_GPU_MEASURES),
+        "gpu_taken_back": _each("-{0} AS {0}", _GPU_MEASURES),
+        "gpu_sums": f"{_each('sum({0})::BIGINT AS {0}', GPU_COUNTS)}, sum(cost_usd)::DECIMAL(38, 12) AS cost_usd",
+        "gpu_changed": _each("sum({0}) <> 0", _GPU_MEASURES, " OR "),
         "task_columns": ", ".join(_TASK_COLUMNS),
         "task_columns_of_n": _each("n.{0}", _TASK_COLUMNS),
         "task_otherwise": _otherwise("n.", "b.", [name for name in _TASK_COLUMNS if name not in _TASK_KEY]),

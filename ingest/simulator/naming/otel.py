@@ -62,7 +62,7 @@ def _of_call(task: Task, index: int, call: Call) -> dict[str, AttributeValue]:
         "gen_ai.provider.name": PROVIDERS.get(provider, provider),
         "gen_ai.request.model": call.model.name,
         "gen_ai.prompt.name": task.feature.name,
-        "server.address": HOSTS[provider],
+        "server.address": call.model.address or HOSTS[provider],
         "server.port": 443,
     }
     if call.prompt_version:

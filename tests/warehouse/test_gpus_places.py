@@ -1,0 +1,108 @@
+"""On which GPUs a call ran: by the server that it names, else by the pod, else by the host of who tells."""
+
+from __future__ import annotations
+
+import pytest
+
+from warehouse.gpus.file import Server
+from warehouse.gpus.places import Asked, Gpu, ToldServer, call_servers, find, names
+from warehouse.settle.gpus import slices_of
+
+
+def gpu(name: str, host: str, *pods: str) -> Gpu:
+    return Gpu(gpu=name, mig="", hosts=set(names(host)), pods=set(pods))
+
+
+def fleet() -> list[Gpu]:
+    """Two GPUs of one pod, one of another on the same host, one on a host without pods."""
+    return [
+        gpu("a0", "node-a", "llama-0"),
+        gpu("a1", "node-a", "llama-0"),
+        gpu("a2", "node-a", "qwen-0"),
+        gpu("b0", "node-b.lan"),
+    ]
+
+
+def ran(gpus: list[Gpu] | None = None, **told: str) -> list[str]:
+    plain = {"address": "", "pod": "", "host": "", "provider": "vllm", "model": "m"}
+    return [one.gpu for one in find(Asked(**(plain | told)), gpus or fleet())]
+
+
+def test_names_are_without_port_and_case_and_also_up_to_the_first_dot_but_for_ip_addresses():
+    assert names("Llama-0.llama.svc:8000") == {"llama-0.llama.svc", "llama-0"}
+    assert names("10.0.0.5:8000") == {"10.0.0.5"}
+    assert names("fd00::1") == {"fd00::1"}
+    assert names(None) == names(" ") == set()
+
+
+@pytest.mark.parametrize(
+    ("told", "gpus"),
+    [
+        ({"address": "llama-0.llama.serving.svc"}, ["a0", "a1"]),  # a group that works together
+        ({"address": "node-a"}, ["a0", "a1", "a2"]),
+        ({"address": "NODE-B"}, ["b0"]),
+        ({"address": "api.openai.com", "host": "node-b", "provider": "openai"}, []),
+        ({"address": "somewhere", "host": "node-b"}, []),  # a server that is named is that one or none
+        ({"address": "localhost", "host": "node-b", "provider": "openai"}, ["b0"]),
+        ({"pod": "qwen-0", "host": "node-a"}, ["a2"]),  # the pod before the host
+        ({"pod": "job-7", "host": "node-b"}, ["b0"]),
+        ({"host": "node-b", "provider": "openai"}, []),  # a client that happens to run beside a GPU
+        ({"host": "node-b", "provider": ""}, ["b0"]),
+        ({}, []),
+    ],
+)
+def test_a_call_ran_where_it_says(told: dict[str, str], gpus: list[str]):
+    assert ran(**told) == gpus
+
+
+def test_a_servers_metrics_lead_from_its_address_to_the_gpus_of_its_pod_else_of_its_host():
+    gpus = fleet()
+
+    call_servers(
+        gpus,
+        [
+            ToldServer(address="10.0.0.5:8000", pod="llama-0", host=None, model="llama"),
+            ToldServer(address="10.0.0.6:8000", pod=None, host="node-b", model="small"),
+            ToldServer(address="node-b:8001", pod=None, host=None, model="tiny"),
+        ],
+        [],
+    )
+
+    assert [ran(gpus, address=address) for address in ("10.0.0.5", "10.0.0.6", "node-b")] == [
+        ["a0", "a1"],
+        ["b0"],
+        ["b0"],
+    ]
+    assert gpus[3].models == {"small", "tiny"}
+
+
+def test_the_file_leads_from_an_address_to_hosts_pods_or_gpus():
+    gpus = fleet()
+
+    given = [Server(address="llm.internal", pods=("llama-*",)), Server(address="one", gpus=("B0",), hosts=("node-z",))]
+    call_servers(gpus, [], given)
+
+    assert [ran(gpus, address=address) for address in ("llm.internal", "one")] == [["a0", "a1"], ["b0"]]
+
+
+def test_of_several_servers_on_a_host_those_that_serve_the_model_are_meant():
+    gpus = fleet()
+    call_servers(gpus, [ToldServer(address=None, pod="qwen-0", host=None, model="Qwen")], [])
+
+    assert ran(gpus, address="node-a", model="qwen") == ["a2"]
+    assert ran(gpus, address="node-a", model="an-adapter") == ["a0", "a1", "a2"]
+
+
+@pytest.mark.parametrize(
+    ("profile", "model", "slices"),
+    [
+        ("1g.5gb", "NVIDIA A100-SXM4-40GB", (1, 7)),
+        ("7g.80gb", "NVIDIA H100 80GB HBM3", (7, 7)),
+        ("1g.10gb+me", "NVIDIA H100 80GB HBM3", (1, 7)),
+        ("2g.12gb", "NVIDIA A30", (2, 4)),
+        ("", "NVIDIA A30", (1, 4)),
+        ("x", "", (1, 7)),
+    ],
+)
+def test_an_instance_is_so_many_slices_of_its_gpu(profile: str, model: str, slices: tuple[int, int]):
+    assert slices_of(profile, model) == slices

@@ -1,0 +1,64 @@
+-- Whose the time of GPUs was and what that cost, with what was idle, by any dimensions, in total or over time.
+-- reads gpu_minutes in window, settlements
+-- takes bucket: bucket of gpu_minutes = ; minute, hour, day or month: the column `bucket` says which one
+-- takes zone: zone = UTC; time zone in which hours, days and months of the bucket begin
+-- takes where: filter of gpu_minutes = ; only these values of these dimensions
+-- takes by: dimensions of gpu_minutes = line,tenant,feature,model; what to group by; nothing = one row
+-- takes start: time = ; first minute
+-- takes end: time = ; first minute after
+-- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
+-- gives gpu_hours: hours of whole GPUs: used, unattributed, idle and unmeasured ones
+-- gives time_share: gpu_hours / those of all rows of the bucket
+-- gives used_hours: busy with calls that are known
+-- gives unattributed_hours: busy with what no call tells of
+-- gives unmeasured_hours: the GPU was there and nobody said how busy it was
+-- gives utilisation: used and unattributed hours / all that were measured
+-- gives cost_usd: USD, exact; NULL where no rate is known
+-- gives idle_cost_usd: what of cost_usd was idle
+-- gives unattributed_cost_usd: what of cost_usd was busy without a call
+-- gives priced_share: share of the gpu_hours whose rate is known
+-- gives calls: calls that ran on GPUs
+-- gives input_tokens: of these calls, as far as they fell into the window
+-- gives cost_per_1k_tokens_usd: cost of the used time / thousand input and output tokens
+-- gives provisional: false: hours that are not settled are not in it
+-- whole time_share
+-- table gpu_hours, time_share, utilisation, cost_usd, idle_cost_usd, calls, input_tokens, output_tokens, cost_per_1k_tokens_usd
+WITH {gpu_booked.sql},
+sums AS (
+    SELECT {columns}
+        sum(time_us)::BIGINT AS time_us,
+        coalesce(sum(time_us) FILTER (line = 'used'), 0)::BIGINT AS used_us,
+        coalesce(sum(time_us) FILTER (line = 'unattributed'), 0)::BIGINT AS unattributed_us,
+        coalesce(sum(time_us) FILTER (line = 'idle'), 0)::BIGINT AS idle_us,
+        coalesce(sum(time_us) FILTER (line = 'unmeasured'), 0)::BIGINT AS unmeasured_us,
+        sum(priced_us)::BIGINT AS priced_us,
+        sum(cost_usd) AS cost_usd,
+        sum(cost_usd) FILTER (line = 'used') AS used_cost_usd,
+        coalesce(sum(cost_usd) FILTER (line = 'unattributed'), 0) AS unattributed_cost_usd,
+        coalesce(sum(cost_usd) FILTER (line = 'idle'), 0) AS idle_cost_usd,
+        coalesce(sum(calls), 0)::BIGINT AS calls,
+        coalesce(sum(input_tokens), 0)::BIGINT AS input_tokens,
+        coalesce(sum(output_tokens), 0)::BIGINT AS output_tokens
+    FROM gpu_booked
+    WHERE {where}
+    GROUP BY ALL
+)
+SELECT
+    {keys}
+    time_us / 3600000000.0::DOUBLE AS gpu_hours,
+    time_us::DOUBLE / nullif(sum(time_us) OVER (PARTITION BY {bucket} 1), 0)::DOUBLE AS time_share,
+    used_us / 3600000000.0::DOUBLE AS used_hours,
+    unattributed_us / 3600000000.0::DOUBLE AS unattributed_hours,
+    unmeasured_us / 3600000000.0::DOUBLE AS unmeasured_hours,
+    (used_us + unattributed_us)::DOUBLE / nullif(time_us - unmeasured_us, 0)::DOUBLE AS utilisation,
+    CASE WHEN priced_us <> 0 OR cost_usd <> 0 THEN cost_usd END AS cost_usd,
+    CASE WHEN priced_us <> 0 OR cost_usd <> 0 THEN idle_cost_usd END AS idle_cost_usd,
+    CASE WHEN priced_us <> 0 OR cost_usd <> 0 THEN unattributed_cost_usd END AS unattributed_cost_usd,
+    priced_us::DOUBLE / nullif(time_us, 0)::DOUBLE AS priced_share,
+    calls, input_tokens, output_tokens,
+    CASE WHEN priced_us <> 0 OR cost_usd <> 0
+        THEN usd_per(used_cost_usd * 1000, input_tokens + output_tokens) END AS cost_per_1k_tokens_usd,
+    false AS provisional
+FROM sums
+WHERE time_us <> 0 OR calls <> 0 OR cost_usd <> 0 OR input_tokens <> 0 OR output_tokens <> 0
+ORDER BY {bucket} cost_usd DESC NULLS LAST, gpu_hours DESC, {keys} provisional
