@@ -39,7 +39,14 @@ def overwritten(*calls: dict[str, Any]) -> Rows:
     return rows
 
 
-CALLS = {"another model": [DEAR, CHEAP], "the cheap one first": [CHEAP, DEAR], "the same model": [DEAR, LIKE]}
+AGAIN = DEAR | {"response_model": "gpt-4o-mini-2024-07-18"}
+CALLS = {
+    "another model": [DEAR, CHEAP],
+    "the cheap one first": [CHEAP, DEAR],
+    "the same model": [DEAR, LIKE],
+    "the same counts": [DEAR, AGAIN],
+    "the same model and counts": [DEAR, DEAR],
+}
 
 
 @pytest.mark.parametrize("case", CALLS)
@@ -56,6 +63,8 @@ def test_however_two_flushes_part_what_was_told_each_call_is_billed_once(case: s
     lake = lake.append_column("row", pa.array(range(lake.num_rows), pa.int64()))
     settled = once.rejudge(lake.append_column("ledger", stored[once.LEDGER]))
 
-    told = pl.DataFrame(settled.select(["ledger", "billable", "input_tokens"]))
-    billed = told.filter("billable").group_by("ledger").agg(pl.col("input_tokens").sort()).sort("ledger")
-    assert billed["input_tokens"].to_list() == [sorted(call["input_tokens"] for call in CALLS[case])] * len(cuts)
+    told = pl.DataFrame(settled.select(["ledger", "billable", "input_tokens", "response_model"]))
+    calls = pl.struct("response_model", "input_tokens").sort()
+    billed = told.filter("billable").group_by("ledger").agg(calls.alias("calls")).sort("ledger")
+    want = sorted((call["response_model"], call["input_tokens"]) for call in CALLS[case])
+    assert [[tuple(call.values()) for call in one] for one in billed["calls"].to_list()] == [want] * len(cuts)

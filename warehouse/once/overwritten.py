@@ -32,18 +32,41 @@ def free_copies(spans: pa.Table) -> pa.Table:
 
 
 def free_stored_copies(spans: pa.Table) -> pa.Table:
-    """Spans of the lake; such copies are ``billable`` and ``suppressed_by`` nothing.
+    """Spans of the lake; such copies, and the span above them, are ``billable`` and ``suppressed_by`` nothing.
 
-    A flush that had not seen the parent has told them its copies.
+    A flush that had not seen the parent has told them its copies. One that had not seen all copies may have put the
+    overwritten span to a call that it does not tell of, and lent that its id: an id that may be so is taken back, and
+    time, place, model and tokens say again of which call that one is.
     """
-    copies = holds(pc.equal(spans["suppressed_by"], spans["parent_span_id"])) & is_word(spans["convention"], *_WRITERS)
-    copies &= is_word(spans["operation"], *BILLABLE_OPERATIONS) & holds(pc.is_null(spans["request_model"]))
-    freed = _below_others(spans, copies, "ledger")
-    if not freed.any():
+    copies = is_word(spans["convention"], *_WRITERS) & is_word(spans["operation"], *BILLABLE_OPERATIONS)
+    if not copies.any():
         return spans
-    by = one_piece(spans["suppressed_by"])
-    spans = _put(spans, "suppressed_by", pc.if_else(pa.array(freed), pa.scalar(None, by.type), by))
+    copies &= holds(pc.is_null(spans["request_model"]))
+    raw = _below_others(spans, copies, "ledger")
+    if not raw.any():
+        return spans
+    over, lent = _overwritten(spans, raw)
+    freed = over | (raw & holds(pc.equal(spans["suppressed_by"], spans["parent_span_id"])))
+    for name, rows in (("suppressed_by", freed), ("response_id", lent)):
+        column = one_piece(spans[name])
+        spans = _put(spans, name, pc.if_else(pa.array(rows), pa.scalar(None, column.type), column))
     return _put(spans, "billable", pa.array(freed | holds(spans["billable"])))
+
+
+def _overwritten(spans: pa.Table, raw: Bools) -> tuple[Bools, Bools]:
+    """(n,) which suppressed calls have ``raw`` copies below them, and which spans may have an id that one lent."""
+    keys, names = ["ledger", "trace_id"], ("span_id", "parent_span_id", "suppressed_by")
+    response = pl.Series("response_id", spans["response_id"].cast(pa.string()))
+    told = pl.DataFrame([*(_series(spans, name) for name in (*keys, *names)), response]).with_row_index("row")
+    below = told.filter(pl.Series(raw)).select(*keys, pl.col("parent_span_id").alias("span_id")).unique()
+    is_call = pl.Series(is_word(spans["operation"], *BILLABLE_OPERATIONS))
+    outer = told.filter(is_call & pl.col("suppressed_by").is_not_null()).join(below, on=[*keys, "span_id"], how="semi")
+    given = outer.select(*keys, pl.col("suppressed_by").alias("span_id"), "response_id").unique()
+    lent = told.filter(~pl.Series(raw)).join(given, on=[*keys, "span_id", "response_id"], how="semi")
+    over, taken_back = np.zeros(spans.num_rows, np.bool_), np.zeros(spans.num_rows, np.bool_)
+    over[outer["row"].to_numpy()] = True
+    taken_back[lent["row"].to_numpy()] = True
+    return over, taken_back
 
 
 def _below_others(spans: pa.Table, copies: Bools, ledger: str) -> Bools:

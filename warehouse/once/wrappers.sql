@@ -12,7 +12,7 @@
 -- wraps none of them: it alone tells what was used, and same_response knows them by its id.
 -- `repeats` = it is that leaf's own call seen from outside: then each may fill the other's gaps. It is none where the two name
 -- providers of which one call cannot have both, or both count another input and another output: what LiteLLM has written over
--- a span of the application is of another call.
+-- a span of the application is of another call. Where LiteLLM's raw copies hang below that span their ids say of which.
 CREATE TEMP TABLE enclosed AS
 WITH RECURSIVE up AS (
     SELECT row AS inner_row, outer_call AS outer_row, outer_work AS apart, true AS direct FROM call WHERE outer_call IS NOT NULL
@@ -61,6 +61,7 @@ SELECT
         AND o.asked_model IS DISTINCT FROM i.given_model
         AND coalesce(o.asked_model <> i.asked_model, true), false  -- a wire copy tells only what was given
     ) AS other_model,
+    i.convention IN ('litellm_v1', 'litellm_v2') AND i.request_model IS NULL AND i.parent_span_id = o.span_id AS is_raw,
     o.input_tokens AS outer_input, coalesce(o.output_tokens, 0) AS outer_output,
     i.input_tokens, coalesce(i.output_tokens, 0) AS output_tokens
 FROM enclosed AS up
@@ -101,7 +102,7 @@ WHERE same_kind AND (
 
 CREATE TEMP TABLE wrapped AS
 SELECT
-    outer_row, leaf, leaves, same_id OR (one_provider AND NOT other_usage AND (same_usage OR leaves = 1 OR (worked = 1 AND leaf_worked))) AS repeats
+    outer_row, leaf, leaves, same_id OR (NOT is_overwritten AND one_provider AND NOT other_usage AND (same_usage OR leaves = 1 OR (worked = 1 AND leaf_worked))) AS repeats
 FROM (
     SELECT
         e.outer_row, e.inner_row AS leaf, e.apart, e.same_id, e.same_usage, e.other_input AND e.other_output AS other_usage, l.started_us, l.span_id,
@@ -109,6 +110,7 @@ FROM (
             o.provider, kind_of_word(o.provider, o.server_address), l.provider, kind_of_word(l.provider, l.server_address)
         ) AS one_provider,
         l.status IS DISTINCT FROM 'error' AS leaf_worked,
+        bool_or(e.is_raw AND e.other_id) OVER (PARTITION BY e.outer_row) AS is_overwritten,
         count(*) FILTER (NOT e.apart) OVER (PARTITION BY e.outer_row) AS leaves,
         count(*) FILTER (NOT e.apart AND l.status IS DISTINCT FROM 'error') OVER (PARTITION BY e.outer_row) AS worked
     FROM inside AS e
