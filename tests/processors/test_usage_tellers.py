@@ -91,6 +91,48 @@ def test_vercels_sdk_before_it_told_details_counts_as_anthropic_does():
     assert row["input_tokens"] == 276
 
 
+def test_vercels_sdk_over_bedrock_counts_the_cache_or_leaves_it_out_and_what_nothing_tells_is_not_guessed():
+    """Vercel 5.0.100 and 6.0.40 with @ai-sdk/amazon-bedrock 3.x and 4.x: 176 uncached, 924 read, 100 written."""
+    wrote = {"ai.response.providerMetadata": json.dumps({"bedrock": {"usage": {"cacheWriteInputTokens": 100}}})}
+    model = {"gen_ai.request.model": "us.amazon.nova-pro-v1:0"}
+    cases = {}
+    for counted in (176, 1200):
+        read = {"ai.usage.totalTokens": counted + 345, "ai.usage.cachedInputTokens": 924}
+        stream = _vercel(counted, "amazon-bedrock", streamed=True) | read
+        cases["streamed", counted] = _sent(stream | wrote, "ai")
+        cases["Nova", counted] = _sent(stream | wrote | model, "ai")
+        cases["whole", counted] = _sent(_vercel(counted, "amazon-bedrock") | wrote, "ai")
+    cases["no cache", 176] = _sent(_vercel(176, "amazon-bedrock"), "ai")
+
+    unsure = (None, "inclusive+input_unsure")
+    surely_without = (1200, "exclusive")
+    assert _inputs(cases) == {
+        ("streamed", 176): surely_without,
+        ("streamed", 1200): unsure,
+        ("Nova", 176): surely_without,
+        ("Nova", 1200): unsure,
+        ("whole", 176): unsure,
+        ("whole", 1200): unsure,
+        ("no cache", 176): (176, "inclusive"),
+    }
+
+
+def test_vercels_sdk_over_xai_does_not_say_what_a_model_thought():
+    """Vercel 5.0.100 and 6.0.40 with @ai-sdk/xai: generateText writes the output without reasoning, and tells none."""
+    cases = {
+        model: _sent(_vercel(1000, "xai.chat", out=50) | {"gen_ai.request.model": model}, "ai")
+        for model in ("grok-3-mini", "grok-4", "grok-4-fast-non-reasoning", "grok-3")
+    }
+
+    outputs = {case: (output, "output_unsure" in told) for case, (_, output, told) in _sides(cases).items()}
+    assert outputs == {
+        "grok-3-mini": (None, True),
+        "grok-4": (None, True),
+        "grok-4-fast-non-reasoning": (50, False),
+        "grok-3": (50, False),
+    }
+
+
 def test_vercels_sdk_over_gemini_tells_thoughts_in_the_providers_own_usage():
     usage = {"promptTokenCount": 1200, "thoughtsTokenCount": 128, "totalTokenCount": 1545}
     cases = {}
@@ -100,6 +142,23 @@ def test_vercels_sdk_over_gemini_tells_thoughts_in_the_providers_own_usage():
             cases[name, written] = _sent(_vercel(1200, "google.generative-ai", out=written) | own, "ai")
 
     assert _counts(cases) == dict.fromkeys(cases, (1200, None, None, None, 345, 128))
+
+
+def test_what_moonshot_and_deepseek_say_that_a_cache_gave_is_read_from_the_answer_that_openinference_keeps():
+    cases = {}
+    for name in ("cached_tokens", "prompt_cache_hit_tokens"):
+        answer = {"object": "chat.completion", "usage": {"prompt_tokens": 1000, "completion_tokens": 200, name: 256}}
+        told = {
+            "openinference.span.kind": "LLM",
+            "llm.model_name": "kimi-k2-0905-preview",
+            "llm.token_count.prompt": 1000,
+            "llm.token_count.completion": 200,
+            "output.value": json.dumps(answer),
+            "output.mime_type": "application/json",
+        }
+        cases[name] = _sent(told, "openinference.instrumentation.openai", "0.1.66")
+
+    assert _counts(cases) == dict.fromkeys(cases, (1000, 256, None, None, 200, None))
 
 
 def _logfire(usage: dict[str, Any], **attributes: int) -> dict[str, Any]:
