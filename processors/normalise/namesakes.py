@@ -107,8 +107,17 @@ def _called_in_crowds(names: pl.DataFrame, users: pl.DataFrame) -> pl.DataFrame:
     crowds = users.join(names.select("trace").unique(), on="trace", how="semi")
     known = {trace: set(of["user"].str.to_lowercase()) for (trace,), of in crowds.group_by("trace")}
     sizes = {trace: sorted({len(user) for user in of}) for trace, of in known.items()}
-    told = [holds_one_of(name, known[trace], sizes[trace]) for trace, name in names.iter_rows()]
-    return names.filter(pl.Series(told, dtype=pl.Boolean))
+    may = pl.concat([_may_hold(of, known[trace]) for (trace,), of in names.group_by("trace", maintain_order=True)])
+    told = [holds_one_of(name, known[trace], sizes[trace]) for trace, name in may.iter_rows()]
+    return may.filter(pl.Series(told, dtype=pl.Boolean))
+
+
+def _may_hold(names: pl.DataFrame, users: Collection[str]) -> pl.DataFrame:
+    """The names of one trace in which a user's id stands, as a word or not: all ids are looked for at once."""
+    texts = pl.Series([name.lower() for name in names["name"]], dtype=pl.String)
+    held = [user for user in users if len(user) >= HELD_CHARACTERS]
+    may = texts.is_in(list(users))
+    return names.filter(may | texts.str.contains_any(held) if held else may)
 
 
 def holds_one_of(name: str, users: Collection[str], sizes: Sequence[int]) -> bool:

@@ -25,6 +25,21 @@ def test_a_crowd_is_looked_through_as_one_by_one(before: str, after: str, users:
     assert held == any(is_called_after(name, user) for user in known)
 
 
+@given(
+    names=st.sets(TEXT.filter(bool), min_size=1, max_size=6),
+    users=st.sets(TEXT.filter(bool), min_size=1, max_size=4),
+    glue=st.sampled_from(["", "-", "x"]),
+)
+def test_the_names_of_a_crowd_are_looked_through_as_one_by_one(names: set[str], users: set[str], glue: str):
+    told = sorted(names | {name + glue + user for name, user in zip(names, users, strict=False)})
+    traces = pl.Series("trace", [at % 2 for at in range(len(told))])
+    of = pl.DataFrame([(trace, user) for trace in (0, 1) for user in sorted(users)], ["trace", "user"], orient="row")
+
+    called = namesakes._called_in_crowds(pl.DataFrame([traces, pl.Series("name", told)]), of)
+
+    assert sorted(called["name"]) == [name for name in told if any(is_called_after(name, user) for user in users)]
+
+
 def _night(users: int) -> pa.Table:
     """One trace in which each span names another user and a session; two sessions are called after users."""
     sessions = [f"s-{at:032x}" for at in range(users)]
