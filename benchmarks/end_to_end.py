@@ -148,7 +148,7 @@ def _waits(payloads: Sequence[bytes], answered: list[float], looks: list[tuple[f
 def _places(lake: Path) -> dict[bytes, tuple[int, int]]:
     """Partition and offset of every span of a lake, by its ids."""
     found: dict[bytes, tuple[int, int]] = {}
-    for file in (lake / "spans").rglob("*.parquet"):
+    for file in (lake / "spans").glob("day=*/*.parquet"):
         names = ["trace_id", "span_id", "source_partition", "source_offset"]
         rows = pq.ParquetFile(file).read(columns=names)
         columns = (rows[name].to_pylist() for name in names)
