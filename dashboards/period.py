@@ -27,16 +27,21 @@ MINUTES_UP_TO = timedelta(hours=4)
 HOURS_UP_TO = timedelta(days=3)
 ONE_MINUTE = timedelta(minutes=1)
 ONE_DAY = timedelta(days=1)
+UTC_ZONE = ZoneInfo("UTC")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Period:
-    """A range ``[start, end)`` of event time; None = open on that side. ``phrase`` completes "spent …"."""
+    """A range ``[start, end)`` of event time; None = open on that side. ``phrase`` completes "spent …".
+
+    ``zone``: where its days begin at midnight.
+    """
 
     name: str
     phrase: str
     start: datetime | None
     end: datetime | None
+    zone: ZoneInfo = UTC_ZONE
 
     def drawn(self, first: datetime | None, now: datetime) -> tuple[datetime, datetime]:
         """The part of it that a chart shows: from the ``first`` data where it is open, and not beyond ``now``."""
@@ -66,6 +71,7 @@ def resolve(name: str, now: datetime, zone: ZoneInfo, days: tuple[date, date] | 
         phrase=_phrase(name, first, last),
         start=_midnight(first, zone),
         end=_midnight(last + ONE_DAY, zone),
+        zone=zone,
     )
 
 
@@ -96,14 +102,18 @@ def whole_hours(period: Period) -> Period:
 
 
 def whole_months(period: Period, now: datetime) -> Period:
-    """The months (UTC) that a period has days of, as statements are made; up to this month where it is open."""
-    first = period.start and _first_of_month(period.start)
-    last = _first_of_month(min(period.end or now, now) - timedelta(microseconds=1))
-    return replace(period, start=first, end=_first_of_month(last + timedelta(days=32)))
+    """The months that a period has days of, as statements are made; up to this month where it is open.
+
+    Days are those of its zone, so October is October everywhere; its books begin and end with its hours in UTC.
+    """
+    first = period.start and _month_of(period.start.astimezone(period.zone))
+    last = _month_of((min(period.end or now, now) - timedelta(microseconds=1)).astimezone(period.zone))
+    return replace(period, start=first, end=_month_of(last + timedelta(days=32)), zone=UTC_ZONE)
 
 
-def _first_of_month(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+def _month_of(day: datetime) -> datetime:
+    """The first instant, in UTC, of the month that a day is called by."""
+    return day.replace(day=1, hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC)
 
 
 def _calendar(name: str, today: date) -> tuple[date, date]:

@@ -135,3 +135,12 @@ def test_books_have_whole_hours_and_statements_whole_months():
 
     assert (hour.start, hour.end) == (datetime(2026, 3, 15, 21, tzinfo=UTC), datetime(2026, 3, 15, 22, tzinfo=UTC))
     assert (month.start, month.end) == (datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo", "Asia/Kolkata", "UTC"])
+@pytest.mark.parametrize(("name", "month"), [("Last month", 2), ("Month to date", 3), ("Yesterday", 3)])
+def test_a_month_of_statements_is_the_month_of_its_name_in_any_zone(zone: str, name: str, month: int):
+    period = whole_months(resolve(name, NOW, ZoneInfo(zone)), NOW)
+
+    assert (period.start, period.end) == tuple(datetime(2026, at, 1, tzinfo=UTC) for at in (month, month + 1))
+    assert whole_months(period, NOW) == period

@@ -28,8 +28,8 @@ def ran(gpus: list[Gpu] | None = None, **told: str) -> list[str]:
     return [one.gpu for one in find(Asked(**(plain | told)), gpus or fleet())]
 
 
-def test_names_are_without_port_and_case_and_also_up_to_the_first_dot_but_for_ip_addresses():
-    assert names("Llama-0.llama.svc:8000") == {"llama-0.llama.svc", "llama-0"}
+def test_names_are_without_port_and_case():
+    assert names("Llama-0.llama.svc.:8000") == {"llama-0.llama.svc"}
     assert names("10.0.0.5:8000") == {"10.0.0.5"}
     assert names("fd00::1") == {"fd00::1"}
     assert names(None) == names(" ") == set()
@@ -41,6 +41,9 @@ def test_names_are_without_port_and_case_and_also_up_to_the_first_dot_but_for_ip
         ({"address": "llama-0.llama.serving.svc"}, ["a0", "a1"]),  # a group that works together
         ({"address": "node-a"}, ["a0", "a1", "a2"]),
         ({"address": "NODE-B"}, ["b0"]),
+        ({"address": "node-a.lan:8000"}, ["a0", "a1", "a2"]),
+        ({"address": "node-b.elsewhere"}, []),  # another domain is another machine
+        ({"address": "node"}, []),
         ({"address": "api.openai.com", "host": "node-b", "provider": "openai"}, []),
         ({"address": "somewhere", "host": "node-b"}, []),  # a server that is named is that one or none
         ({"address": "localhost", "host": "node-b", "provider": "openai"}, ["b0"]),
@@ -74,6 +77,16 @@ def test_a_servers_metrics_lead_from_its_address_to_the_gpus_of_its_pod_else_of_
         ["b0"],
     ]
     assert gpus[3].models == {"small", "tiny"}
+
+
+def test_a_label_that_two_names_share_makes_them_no_machine():
+    gpus = [gpu("eu", "node-1.eu.corp"), gpu("us", "node-1.us.corp"), gpu("own", "node-1")]
+    call_servers(gpus, [], [Server(address="api.llm.internal", gpus=("own",))])
+
+    assert ran(gpus, address="node-1.eu.corp") == ["eu"]
+    assert ran(gpus, address="node-1") == ["own"]
+    assert ran(gpus, address="api.openai.com", provider="openai") == []
+    assert ran(gpus, address="api.llm.internal") == ["own"]
 
 
 def test_the_file_leads_from_an_address_to_hosts_pods_or_gpus():

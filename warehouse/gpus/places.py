@@ -3,8 +3,9 @@
 A call that names a server ran there or nowhere that we know: the name is compared with the addresses of model servers
 (as their metrics tell them, or the file of GPUs), with pods, then with hosts. A call that names none was told by the
 model server itself, so its own pod, then its host decides; of a client on such a host that asks somebody else that
-would not be true, so it must be of a provider that people run themselves. Names are compared in lower case, as they are
-and up to their first dot (``llama-0.llama.serving.svc``), unless they are IP addresses.
+would not be true, so it must be of a provider that people run themselves. Names are compared in lower case. Where none
+is the same, one may be the other with a domain behind it (``llama-0`` and ``llama-0.llama.serving.svc``), unless it is
+an IP address; names in two domains are two machines (``node-1.eu.corp``, ``node-1.us.corp``).
 """
 
 from __future__ import annotations
@@ -57,11 +58,16 @@ class ToldServer:
 
 
 def names(text: str | None) -> frozenset[str]:
-    """A name of a machine, without its port, and its first label."""
-    name = _PORT.sub("", (text or "").strip().lower())
-    if not name:
-        return frozenset()
-    return frozenset({name} if _IP.fullmatch(name) else {name, name.partition(".")[0]})
+    """The name of a machine, without its port; nothing if there is none."""
+    return frozenset(filter(None, [_PORT.sub("", (text or "").strip().lower()).rstrip(".")]))
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two names mean one machine: the same, or one is the other in a domain."""
+    if one == other:
+        return True
+    short, long = sorted((one, other), key=len)
+    return long.startswith(f"{short}.") and not _IP.fullmatch(long)
 
 
 def call_servers(gpus: Sequence[Gpu], servers: Iterable[ToldServer], given: Iterable[Server]) -> None:
@@ -102,7 +108,8 @@ def _of_server(gpus: Sequence[Gpu], server: ToldServer, address: frozenset[str])
 
 
 def _with(gpus: Sequence[Gpu], kind: str, wanted: frozenset[str]) -> list[Gpu]:
-    return [gpu for gpu in gpus if wanted & getattr(gpu, kind)]
+    exact = [gpu for gpu in gpus if wanted & getattr(gpu, kind)]
+    return exact or [gpu for gpu in gpus if any(is_same(name, its) for name in wanted for its in getattr(gpu, kind))]
 
 
 def _first(found: Sequence[list[Gpu]]) -> list[Gpu]:
