@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from dashboards import figures
@@ -44,13 +45,16 @@ def look_at_month(look: Look) -> Month:
     )
 
 
-def sentence(month: Month, *, is_lead: bool) -> str:
+def sentence(month: Month, *, said_usd: Decimal | None = None) -> str:
     """What follows the first line: ``; $412.07 this month, 62.0 % of its budget of $660.00; $655.10 expected by …``.
 
-    ``is_lead``: the line is about this month already.
+    ``said_usd``: what the line has said of this month already, as the calls came. Where the books, of which budget and
+    forecast are, have another sum (what was told twice is taken out, late lines are in), it is said too.
     """
     told, parts = month.forecast, []
-    spent = "" if is_lead else f"{bold(figures.usd(told['spent_usd']))} this month"
+    booked = figures.usd(told["spent_usd"])
+    spent = f"{bold(booked)} this month" if said_usd is None else f"{bold(booked)} stands in the books"
+    spent = "" if said_usd is not None and figures.usd(said_usd).text == booked.text else spent
     if month.budget is not None:
         used, amount = figures.share(month.budget["used_share"]), figures.usd(month.budget["amount_usd"])
         spent += f"{', ' if spent else ''}{bold(used)} of its budget of {bold(amount)}"

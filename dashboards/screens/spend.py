@@ -38,7 +38,7 @@ def _draw(look: Look) -> None:
     month = look_at_month(look)
     tables = {dimension: look.spend(by=[dimension]) for dimension in DIMENSIONS}
     tenants = len([row for row in tables["tenant"] if row["tenant"] is not None])
-    ahead = sentence(month, is_lead=look.period.name == MONTH)
+    ahead = sentence(month, said_usd=look.total["cost_usd"] if look.period.name == MONTH else None)
     st.html(
         sentences.spend(look.total, phrase=look.period.phrase, tenants=tenants, month=ahead) + _second_line(look.total)
     )

@@ -102,7 +102,8 @@ def test_spend_says_how_the_month_goes_against_budget_and_forecast(someone: Read
 
     lead = page.locator(".sl-lead")
     expect(lead).to_contain_text(f"{money(spent['cost_usd'])} spent this month by 3 tenants")
-    expect(lead).to_contain_text(f"{figures.share(whole['used_share']).text} of its budget of $180.00")
+    used = figures.share(whole["used_share"]).text
+    expect(lead).to_contain_text(f"{money(told['spent_usd'])} stands in the books, {used} of its budget of $180.00")
     expect(lead).to_contain_text(
         f"{money(told['forecast_usd'])} expected by the end of the month "
         f"({money(told['low_80_usd'])} to {money(told['high_80_usd'])} eight times in ten)"

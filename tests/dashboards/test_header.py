@@ -52,15 +52,24 @@ def month(budget: dict[str, Any] | None = None, **forecast: object) -> Month:
 
 
 def test_the_month_follows_with_its_budget_and_forecast():
-    assert words(sentence(month(BUDGET), is_lead=False)) == (
+    assert words(sentence(month(BUDGET), said_usd=None)) == (
         "; $12.40 this month, 62.0 % of its budget of $20.00; "
         "$30.00 expected by the end of the month ($25.00 to $36.00 eight times in ten)"
     )
 
 
 def test_a_line_about_the_month_does_not_say_its_sum_twice():
-    assert words(sentence(month(BUDGET, forecast_usd=None), is_lead=True)) == "; 62.0 % of its budget of $20.00"
-    assert not sentence(month(forecast_usd=None), is_lead=True)
+    same = FORECAST["spent_usd"]
+    told = month(BUDGET, forecast_usd=None)
+
+    assert words(sentence(told, said_usd=same)) == "; 62.0 % of its budget of $20.00"
+    assert not sentence(month(forecast_usd=None), said_usd=same)
+
+
+def test_where_the_books_have_another_sum_the_line_says_of_which_its_shares_are():
+    assert words(sentence(month(BUDGET, forecast_usd=None), said_usd=Decimal("24.80"))) == (
+        "; $12.40 stands in the books, 62.0 % of its budget of $20.00"
+    )
 
 
 def test_where_there_is_no_forecast_it_says_what_is_missing():
