@@ -63,7 +63,7 @@ def compare(look: Look) -> Compared:
     """
     versions = dict(look.answers.snapshot.version)
     period = _days(look.period, look.now)
-    key = ("reconcile", versions["invoices"], versions["settlements"], *period)
+    key = ("reconcile", versions.get("invoices"), versions.get("settlements"), *period)
     return look.answers.kept.get(key, lambda: _compare(look.source.command, period))
 
 
