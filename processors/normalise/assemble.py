@@ -36,7 +36,7 @@ from processors.normalise.usage import settle_usage
 from warehouse.once.facts import one_piece
 from warehouse.schemas import AMOUNTS, COST_KINDS, SPANS, TEXTS
 
-ADDED_LATER = frozenset({"billable", "suppressed_by", "cost_usd", "price_status", "price_version", *COST_KINDS})
+ADDED_LATER = frozenset({"billable", "suppressed_by", "lent", "cost_usd", "price_status", "price_version", *COST_KINDS})
 """Columns of the spans table that pricing and the once rules add."""
 
 HELPERS = pa.schema(

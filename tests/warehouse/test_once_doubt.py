@@ -22,7 +22,7 @@ from tests.warehouse.told import START, in_ledgers, name, span, table, tool
 from warehouse import once
 from warehouse.once.facts import state_facts
 from warehouse.once.lineage import find_family, trace_lineage
-from warehouse.once.rules import _append, _take
+from warehouse.once.rules import _append, _take, find_lent
 from warehouse.once.statements import read_sql
 
 WORLDS = 24
@@ -37,7 +37,7 @@ def judged_in_full(spans: pa.Table) -> pa.Table:
     decision = once.decide(spans, "flush")
     for taken in decision.taken:
         spans = _take(spans, taken)
-    return _append(spans, decision.verdict)
+    return _append(spans, decision.verdict, find_lent(spans.num_rows, decision))
 
 
 def world(chance: random.Random) -> Rows:

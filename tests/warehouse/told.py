@@ -14,7 +14,7 @@ from processors.normalise import HELPERS
 from warehouse import once
 from warehouse.schemas import BILLABLE_OPERATIONS, COST_KINDS, SPANS
 
-ADDED = ("billable", "suppressed_by", "cost_usd", "price_status", "price_version", *COST_KINDS)
+ADDED = ("billable", "suppressed_by", "lent", "cost_usd", "price_status", "price_version", *COST_KINDS)
 SCHEMA = pa.schema([*(field for field in SPANS if field.name not in ADDED), *HELPERS])
 START = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 

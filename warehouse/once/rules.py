@@ -8,6 +8,7 @@ import duckdb
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from warehouse.once.attempts import count_attempts
@@ -35,6 +36,9 @@ _TAKEN_WITH = {
 """Columns that come from one row together, as far as there are any: a lake keeps no helpers but ranks."""
 _RANKS = ("tenant_rank", "feature_rank")
 
+_LENT = {"user_id": 1, "session_id": 2, "task_id": 4, "prompt_name": 8}
+"""What ``lent`` of spans adds up."""
+
 _NOT_READ = ("units", "tags")  # map columns: no rule reads them
 _VERDICT = {"row": pl.Int64, "billable": pl.Boolean, "suppressed_by": pl.Binary, "why": pl.String}
 
@@ -51,7 +55,7 @@ class Decision:
 
 
 def apply(spans: pa.Table) -> pa.Table:
-    """The table with ``billable``, ``suppressed_by`` and ``_why``, gaps filled from ancestors and duplicates.
+    """The table with ``billable``, ``suppressed_by``, ``lent`` and ``_why``, gaps filled from ancestors and duplicates.
 
     ``spans``: the columns that ``flush.sql`` reads, ``_row`` = 0, 1, … in the order of the table, and perhaps
     ``LEDGER``. ``_why`` names the rule for a span that is not billed.
@@ -60,6 +64,7 @@ def apply(spans: pa.Table) -> pa.Table:
         spans = spans.append_column(LEDGER, pa.repeat(0, spans.num_rows))
     spans = _prepare(spans)
     verdict = _verdict_alone(spans)
+    lent = np.zeros(spans.num_rows, np.int32)
     if spans.num_rows:
         decision = look(spans)
         place = np.arange(verdict.height)
@@ -68,7 +73,8 @@ def apply(spans: pa.Table) -> pa.Table:
             pl.concat([verdict, decision.verdict.cast(verdict.schema)])[place] if decision.verdict.height else verdict
         )
         spans = fill(spans, decision)
-    return _append(spans, verdict)
+        lent = find_lent(spans.num_rows, decision)
+    return _append(spans, verdict, lent)
 
 
 def look(spans: pa.Table) -> Decision:
@@ -98,7 +104,7 @@ def look_at(facts: Facts) -> Decision:
 
 def decide(spans: pa.Table, source: str) -> Decision:
     """Run all rules over all rows given. ``source``: ``flush`` or ``lake``, whose columns the table has."""
-    spans = _prepare(spans) if source == "flush" else prepare_stored(spans)
+    spans = _prepare(spans) if source == "flush" else as_told(prepare_stored(spans))
     with duckdb.connect() as connection:
         connection.execute("SET threads = 1; SET TimeZone = 'UTC'")
         connection.register("spans", spans.drop_columns([name for name in _NOT_READ if name in spans.column_names]))
@@ -112,6 +118,31 @@ def fill(spans: pa.Table, decision: Decision) -> pa.Table:
     """The table with the values that its rows take from others; ``row`` of the decision is the place in the table."""
     for taken in decision.taken:
         spans = _take(spans, taken)
+    return spans
+
+
+def find_lent(rows: int, decision: Decision) -> NDArray[np.int32]:
+    """(n,) ``lent`` of the rows that are filled so."""
+    lent = np.zeros(rows, np.int32)
+    for taken in decision.taken:
+        row = taken["row"].to_numpy()
+        for name, part in _LENT.items():
+            source = taken[name].fill_null(-1).to_numpy()
+            lent[row[(source >= 0) & (source != row)]] += part
+    return lent
+
+
+def as_told(spans: pa.Table) -> pa.Table:
+    """Spans of the lake without what others lent them: who lent it is judged with them."""
+    if spans["lent"].null_count == spans.num_rows:
+        return spans
+    lent = np.asarray(pc.fill_null(spans["lent"], 0).to_numpy(), np.int32)
+    for name, part in _LENT.items():
+        for column in _TAKEN_WITH.get(name, (name,)):
+            index = spans.schema.get_field_index(column)
+            if index >= 0:
+                told = pc.if_else(pa.array(lent & part == 0), spans.column(index), None)
+                spans = spans.set_column(index, spans.field(index), told)
     return spans
 
 
@@ -201,8 +232,8 @@ def _index(place: NDArray[np.int64]) -> pa.Array:
     return pa.array(place, mask=place < 0)
 
 
-def _append(spans: pa.Table, verdict: pl.DataFrame) -> pa.Table:
+def _append(spans: pa.Table, verdict: pl.DataFrame, lent: NDArray[np.int32]) -> pa.Table:
     columns = (verdict if verdict["row"].is_sorted() else verdict.sort("row")).to_arrow()
     for name, kind in (("billable", pa.bool_()), ("suppressed_by", pa.binary()), ("why", pa.string())):
         spans = spans.append_column(name if name != "why" else "_why", columns[name].cast(kind))
-    return spans
+    return spans.append_column("lent", pa.array(lent, mask=lent == 0))

@@ -98,6 +98,12 @@ SELECT best.* REPLACE (
 FROM best
 LEFT JOIN whole USING (billed);
 
+-- What nobody tells here stays as the billed span has it: a flush may have seen who lent it.
+CREATE TEMP MACRO whose(told_by) AS coalesce(
+    arg_min(told_by, (trace_began, nth)) FILTER (told_by IS NOT NULL AND at_home),
+    any_value(t.row) FILTER (nth = 0 AND at_home)
+);
+
 CREATE TEMP TABLE merged AS
 SELECT
     t.billed AS row,
@@ -133,10 +139,10 @@ SELECT
     arg_min(t.row, nth) FILTER (injection_detected IS NOT NULL) AS injection_detected,
     arg_min(tenant_from, (best_tenant, trace_began, nth)) FILTER (tenant_from IS NOT NULL) AS tenant,
     arg_min(feature_from, (best_feature, trace_began, nth)) FILTER (feature_from IS NOT NULL AND at_home) AS feature,
-    arg_min(user_from, (trace_began, nth)) FILTER (user_from IS NOT NULL AND at_home) AS user_id,
-    arg_min(session_from, (trace_began, nth)) FILTER (session_from IS NOT NULL AND at_home) AS session_id,
-    arg_min(task_from, (trace_began, nth)) FILTER (task_from IS NOT NULL AND at_home) AS task_id,
-    arg_min(prompt_from, (trace_began, nth)) FILTER (prompt_from IS NOT NULL AND at_home) AS prompt_name
+    whose(user_from) AS user_id,
+    whose(session_from) AS session_id,
+    whose(task_from) AS task_id,
+    whose(prompt_from) AS prompt_name
 FROM (
     SELECT
         told.*,

@@ -7,7 +7,7 @@ import polars as pl
 import pyarrow as pa
 
 from warehouse.once.facts import Facts, state_stored_facts
-from warehouse.once.rules import WHY_NO_CALL, Decision, fill, look_at, prepare_stored
+from warehouse.once.rules import WHY_NO_CALL, Decision, as_told, fill, look_at, prepare_stored
 from warehouse.schemas import SPANS
 
 
@@ -17,7 +17,7 @@ def rejudge(spans: pa.Table) -> pa.Table:
     ``spans``: columns of the lake and ``row`` = 0, 1, … in the order of the table, ``ledger`` = 0.
     """
     spans = prepare_stored(spans)
-    facts = state_stored_facts(spans)
+    facts = state_stored_facts(as_told(spans))
     decision = look_at(facts)
     verdict = _overlay(_verdict_alone(facts), decision)
     spans = fill(spans, decision)

@@ -36,7 +36,7 @@ SPANS = pa.schema(
         pa.field("suppressed_by", pa.binary()),  # span_id of the billed span; NULL where nothing replaces this one
         *fields("usage_semantics convention scope_name scope_version", pa.string()),
         pa.field("late_chunk_at", TIME),
-        *fields("tenant_rank feature_rank", pa.int32()),
+        *fields("tenant_rank feature_rank lent", pa.int32()),
         pa.field("clock_skew", pa.bool_()),
         pa.field("source_partition", pa.int32()),
         pa.field("source_offset", pa.int64()),
@@ -60,7 +60,8 @@ of a client library that tries again by itself the last one.
 over gave its first chunk, after the span's own end, by the producer's clock; else NULL.
 ``tenant_rank feature_rank``: how good the key was that told the name, as ``docs/attributes.md`` ranks them: 0 gateway
 header, 1 explicit key, 2 team, organisation; workflow, function, resource, 3 ``service.namespace``; agent; 4 more where
-another span lent it; NULL: no name, or written by a version that did not say.
+another span lent it; NULL: no name, or written by a version that did not say. ``lent``: what else another span lent:
+1 user, 2 session, 4 task, 8 prompt, added up; NULL: nothing, or likewise.
 ``source_partition source_offset received_at``: the record.
 """
 
