@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import random
 from itertools import product
 from typing import Any
 
-import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -53,18 +53,87 @@ CALLS = {
 def test_however_two_flushes_part_what_was_told_each_call_is_billed_once(case: str):
     rows = overwritten(*CALLS[case])
     cuts = list(product((0, 1), repeat=len(rows)))
-
     parts = [
         in_ledgers([row for row, here in zip(rows, cut, strict=True) if here == side] for cut in cuts)
         for side in (0, 1)
     ]
+    found = calls(settled(parts), "ledger")
+
+    want = sorted((call["response_model"], call["input_tokens"]) for call in CALLS[case])
+    assert [[told[:2] for told in found[n]] for n in range(len(cuts))] == [want] * len(cuts)
+
+
+MODELS = {
+    "gpt-4o": ("openai", "gpt-4o-2024-08-06"),
+    "gpt-4o-mini": ("openai", "gpt-4o-mini-2024-07-18"),
+    "gpt-4.1": ("openai", "gpt-4.1-2025-04-14"),
+    "claude-sonnet-4-5": ("anthropic", "claude-sonnet-4-5-20250929"),
+}
+COUNTS = ((1000, 100), (1000, 120), (700, 70))
+INSIDE: dict[str, dict[str, Any]] = {
+    "openinference": {"convention": "openinference", "scope_name": "openinference.instrumentation.openai"},
+    "traceloop": {"convention": "openllmetry", "scope_name": "opentelemetry.instrumentation.openai.v1"},
+    "opentelemetry": {"scope_name": "opentelemetry.instrumentation.openai_v2"},
+}
+
+
+def scene(chance: random.Random) -> Rows:
+    """Two or three calls below the application's span; LiteLLM tells all, another instrumentation perhaps OpenAI's."""
+    root: dict[str, Any] = {}
+    rows: Rows = []
+    inside = chance.choice([*INSIDE, None])
+    gap = chance.choice([600, 600, 50])
+    for n in range(chance.choice([2, 2, 3])):
+        model = chance.choice(list(MODELS))
+        provider, given = MODELS[model]
+        input_tokens, output_tokens = chance.choice(COUNTS)
+        called = {"provider": provider, "response_model": given}
+        called |= {"input_tokens": input_tokens, "output_tokens": output_tokens}
+        answer = {"response_id": f"chatcmpl-{chance.randbytes(9).hex()}", "finish_reason": "stop"}
+        raw = {"_role": "repeat", "convention": "litellm_v2", "scope_name": "litellm"} | called
+        rows.append(span(f"raw{n}", "root", at=gap * n + 1, ms=500, response_id=answer["response_id"], **raw))
+        root = called | answer | {"request_model": model}
+        if inside and provider == "openai":
+            told = INSIDE[inside] | root | ({"response_id": None} if inside == "openinference" else {})
+            rows.append(span(f"in{n}", "root", at=gap * n + 2, ms=490, **told))
+    return [span("root", ms=2500, scope_name="shop", **root), *rows]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("flushes", [2, 3, 4])
+def test_however_flushes_part_random_scenes_each_call_is_billed_as_in_one(flushes: int):
+    chance = random.Random(flushes)
+    scenes = [scene(chance) for _ in range(300)]
+    whole = in_ledgers(scenes)
+    parts: list[Rows] = [[] for _ in range(flushes)]
+    for row in chance.sample(whole, len(whole)):
+        chance.choice(parts).append(row)
+
+    expected = calls(once.apply(table(*whole)), once.LEDGER)
+    found = calls(settled(parts), "ledger")
+
+    assert [len(expected[n]) for n in range(len(scenes))] == [sum(_is_raw(row) for row in rows) for rows in scenes]
+    assert {n: (found[n], expected[n]) for n in expected if found[n] != expected[n]} == {}
+
+
+def _is_raw(row: dict[str, Any]) -> bool:
+    return row["_role"] == "repeat"
+
+
+def settled(parts: list[Rows]) -> pa.Table:
+    """What settlement makes of these flushes."""
     stored = pa.concat_tables([once.apply(table(*part)) for part in parts])
     lake = stored.select([field.name for field in SPANS if field.name in stored.column_names])
     lake = lake.append_column("row", pa.array(range(lake.num_rows), pa.int64()))
-    settled = once.rejudge(lake.append_column("ledger", stored[once.LEDGER]))
+    return once.rejudge(lake.append_column("ledger", stored[once.LEDGER]))
 
-    told = pl.DataFrame(settled.select(["ledger", "billable", "input_tokens", "response_model"]))
-    calls = pl.struct("response_model", "input_tokens").sort()
-    billed = told.filter("billable").group_by("ledger").agg(calls.alias("calls")).sort("ledger")
-    want = sorted((call["response_model"], call["input_tokens"]) for call in CALLS[case])
-    assert [[tuple(call.values()) for call in one] for one in billed["calls"].to_list()] == [want] * len(cuts)
+
+def calls(spans: pa.Table, ledger: str) -> dict[int, list[tuple[Any, ...]]]:
+    """By scene what is billed: model, tokens and provider, of which a cost is made."""
+    told: dict[int, list[tuple[Any, ...]]] = {}
+    for row in spans.to_pylist():
+        if row["billable"]:
+            model = row["response_model"] or row["request_model"]
+            of_it = (model, row["input_tokens"], row["output_tokens"], row["provider"])
+            told.setdefault(row[ledger], []).append(of_it)
+    return {n: sorted(some) for n, some in told.items()}
