@@ -12,6 +12,8 @@ WITH call AS (
             convention, teller, billable, stream, is_counted, is_fresh, duration_ms,
             may_stream(stream, scope_version, finish_reason, response_id) AS may_stream,
             is_record_of_usage(convention, duration_ms, started_at, ended_at) AS is_usage_record,
+            coalesce(convention = 'logfire' AND duration_ms * 1000 < epoch_us(ended_at) - epoch_us(started_at) - 1, false)
+                AS has_request,  -- as lake.sql says it
             epoch_us(started_at) AS started_us, epoch_us(ended_at) AS ended_us, epoch_us(late_chunk_at) AS late_chunk_us
         FROM kept
         WHERE (coalesce(service, '') IN (FROM spoken) OR '' IN (FROM spoken))
@@ -24,7 +26,7 @@ half AS (
         *, CASE WHEN is_usage_record THEN started_us ELSE ended_us END AS at_us
     FROM call
     WHERE convention = 'logfire' AND billable AND (is_usage_record OR (may_stream AND NOT is_counted))
-        AND parent_span_id IS NULL
+        AND parent_span_id IS NULL AND NOT has_request
 ),
 open AS (
     SELECT *, CASE WHEN is_usage_record THEN 1 ELSE 0 END + sum(CASE WHEN is_usage_record THEN -1 ELSE 1 END) OVER (
@@ -121,5 +123,5 @@ FROM (
         AND w.request_model IS NOT DISTINCT FROM r.request_model
         AND w.started_us <= r.at_us
         AND w.ended_us - CAST(w.duration_ms * 1000 AS BIGINT) >= c.at_us - 100_000
-    WHERE r.is_usage_record AND NOT c.is_usage_record AND (r.is_fresh OR c.is_fresh) AND w.is_counted
+    WHERE r.is_usage_record AND NOT c.is_usage_record AND (r.is_fresh OR c.is_fresh) AND w.has_request
 );
