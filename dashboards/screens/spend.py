@@ -94,7 +94,7 @@ def _draw_table(look: Look, rows: Sequence[Row], by: Sequence[str]) -> None:
     draw_table(
         f"By {', '.join(by)}",
         rows,
-        [*names, CALLS, *details, PRICED, *(BEFORE if before else ()), SPEND],
+        [*names, CALLS, PRICED, *(BEFORE if before else ()), SPEND, *details],
         name=f"spend-by-{'-'.join(by)}",
         note=f"Before: {before.phrase}" if before else "",
     )
