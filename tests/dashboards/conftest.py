@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -51,3 +52,11 @@ def pages_of_acme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboar
     lake = make_ledger(tmp_path_factory.mktemp("scoped") / "lake")
     with serving(lake, "--tenants", "acme", **CALM) as dashboard:
         yield dashboard
+
+
+@pytest.fixture(autouse=True)
+def main_stays() -> Iterator[None]:
+    """Streamlit's AppTest leaves its script as ``__main__``, which every process that is started later would run."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main

@@ -136,7 +136,6 @@ def test_a_total_that_has_more_than_both_sides_tells_what_they_leave_out():
 def test_vercels_sdk_leaves_the_cache_out_before_version_6():
     table = [
         ("anthropic", {"gen_ai.usage.input_tokens": 900, "ai.usage.cachedInputTokens": 300}, "exclusive"),
-        ("amazon-bedrock", {"ai.usage.inputTokens": 900, "ai.usage.cachedInputTokens": 300}, "exclusive"),
         ("vertex.anthropic.messages", {"ai.usage.inputTokens": 900, "ai.usage.cachedInputTokens": 300}, "exclusive"),
         (
             "anthropic.messages",
