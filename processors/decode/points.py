@@ -7,6 +7,7 @@ row.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -47,7 +48,7 @@ class Origin:
     scope: tuple[str | None, str | None]
 
 
-class PointReader(Walk):
+class PointReader(Walk, ABC):
     """Fills columns from the data points of the metrics that it knows."""
 
     def __init__(self, table: AliasTable, told: pa.Schema) -> None:
@@ -61,9 +62,9 @@ class PointReader(Walk):
         self._look_up(attributes, self.table.resource, found)
         return found
 
+    @abstractmethod
     def metric(self, metric: Metric, position: int, origin: Origin) -> bool:
         """Take the points of a metric; False where it is none of the reader's."""
-        raise NotImplementedError
 
     def end_resource(self) -> None:
         """All metrics of a resource have been taken."""
