@@ -49,7 +49,7 @@ class Feature:
     stream: bool = False
     guarded: bool = False
     failure_rate: float = 0.03
-    prompt_versions: tuple[str, ...] = ("1",)
+    prompt_versions: tuple[str, ...] = ("1",)  # of two, the next is rolled out week by week (seasons.py)
     tools: tuple[str, ...] = field(default=())
 
 

@@ -24,6 +24,8 @@ FACTOR = 15.0
 AGENT_FACTOR = 12.0
 """The same for a runaway agent, whose steps grow: the last ones go beyond what was aimed at."""
 BLOAT = 15
+BLOATED = "canary"
+"""The prompt version that is too long."""
 LOOP_ATTEMPTS = 40  # then a stuck task is given up and the next one sticks
 LOOP_PAUSE_S = 2.5
 RUNAWAY_CALLS = 200
@@ -64,13 +66,12 @@ def _change_step(step: Step, incident: Incident, changed: Callable[[Call, Featur
     )
 
 
-def _bloat(call: Call, feature: Feature) -> Call:
-    version = str(max(int(version) for version in feature.prompt_versions) + 1)
+def _bloat(call: Call, _: Feature) -> Call:
     if call.usage is None:
-        return replace(call, prompt_version=version)
+        return replace(call, prompt_version=BLOATED)
     room = call.model.context_tokens * 9 // 10
     usage = replace(call.usage, input_tokens=min(call.usage.input_tokens * BLOAT, room))
-    return replace(call, usage=usage, prompt_version=version)
+    return replace(call, usage=usage, prompt_version=BLOATED)
 
 
 def _swap(call: Call, feature: Feature) -> Call:

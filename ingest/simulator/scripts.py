@@ -25,7 +25,7 @@ NEW_QUESTION_SHARE = 0.5  # of retrievals, whose question has no embedding in th
 TOOL_SHARE = 0.35  # of grounded answers, that need a tool
 EVALUATED_SHARE = 0.25  # of answers, that an evaluator judges
 SIDE_SHARE = 0.3  # of an agent's turns, that go to its fast model
-GROUNDED_FROM = 0.5
+GOOD_FROM = 0.5
 VERDICTS = {
     Verdict(action="allowed"): 90.5,
     Verdict(action="redacted", category="pii"): 6.0,
@@ -69,7 +69,7 @@ def _index(stage: Stage) -> bool:
 def _grounded(stage: Stage) -> bool:
     root = stage.open("task", stage.feature.name)
     done = _pass_guardrail(stage, root, "input-filter") and _retrieve_and_answer(stage, root)
-    stage.finish(root, evaluations=_evaluate(stage.rng) if done else ())
+    stage.finish(root, evaluations=_evaluate(stage) if done else ())
     return done
 
 
@@ -101,13 +101,21 @@ def _pass_guardrail(stage: Stage, root: int, name: str) -> bool:
     return verdict.action != "blocked"
 
 
-def _evaluate(rng: Random) -> tuple[Evaluation, ...]:
-    """A share of the answers is judged by an evaluator."""
-    if rng.random() > EVALUATED_SHARE:
+def _evaluate(stage: Stage) -> tuple[Evaluation, ...]:
+    """A share of the answers is judged by an evaluator; later prompts are a little better grounded."""
+    if stage.rng.random() > EVALUATED_SHARE:
         return ()
-    score = round(min(1.0, max(0.0, rng.gauss(0.82, 0.15))), 3)
-    label = "grounded" if score >= GROUNDED_FROM else "ungrounded"
-    return (Evaluation(name="groundedness", score=score, label=label),)
+    better = 0.04 * (int(stage.prompt_version) % 3)
+    return (
+        _judged(stage.rng, "groundedness", 0.74 + better, "grounded", "ungrounded"),
+        _judged(stage.rng, "helpfulness", 0.70 + better, "helpful", "unhelpful"),
+    )
+
+
+def _judged(rng: Random, name: str, mean: float, good: str, bad: str) -> Evaluation:
+    """A score around ``mean``, and the word for it."""
+    score = round(min(1.0, max(0.0, rng.gauss(mean, 0.15))), 3)
+    return Evaluation(name=name, score=score, label=good if score >= GOOD_FROM else bad)
 
 
 def _agent(stage: Stage) -> bool:
@@ -121,7 +129,7 @@ def _agent(stage: Stage) -> bool:
             break
         if not last:
             stage.tool(parent=root)
-    stage.finish(root, evaluations=_evaluate(stage.rng) if done else ())
+    stage.finish(root, evaluations=_evaluate(stage) if done else ())
     return done
 
 

@@ -11,6 +11,7 @@ from random import Random
 
 from ingest.simulator import failures
 from ingest.simulator.catalog import Feature, Model, Service
+from ingest.simulator.seasons import draw_user, draw_version
 from ingest.simulator.tasks import SECOND_NS, Call, Evaluation, Failure, Step, Task, Usage, Verdict
 
 MAX_ATTEMPTS = 3
@@ -29,9 +30,9 @@ class Stage:
         self.rng = rng
         self.now_ns = started_at_ns
         self._steps: list[Step] = []
-        self._prompt_version = rng.choice(feature.prompt_versions)
+        self.prompt_version = draw_version(feature, rng, started_at_ns)
         self._task_id = f"task-{rng.getrandbits(64):016x}"
-        self._user = f"{feature.tenant}-user-{int(rng.paretovariate(1.1)) % 400:03d}"
+        self._user = draw_user(feature.tenant, rng, started_at_ns)
         self._session_id = f"{self._user}-{rng.randrange(3)}-{started_at_ns // (1800 * SECOND_NS)}"
 
     def wait(self, low_s: float, high_s: float) -> None:
@@ -118,7 +119,7 @@ class Stage:
             stream=feature.stream,
             ttft_ns=int(rng.lognormvariate(-0.9, 0.45) * SECOND_NS) if feature.stream else None,
             finish_reason="length" if rng.random() < TRUNCATED_RATE else finish_reason,
-            prompt_version=self._prompt_version,
+            prompt_version=self.prompt_version,
         )
 
     def close(self, *, outcome: str | None) -> Task:

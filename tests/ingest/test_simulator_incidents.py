@@ -88,7 +88,7 @@ def test_prompt_bloat_multiplies_the_input_by_15_under_a_new_prompt_version() ->
     for call, usual in bloated:
         assert call
         assert usual
-        assert call.prompt_version == "9"
+        assert call.prompt_version == "canary"
         if call.usage and usual.usage:
             assert call.usage.input_tokens == 15 * usual.usage.input_tokens
 
