@@ -8,7 +8,6 @@ the trace is not known.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Sequence
 
 import polars as pl
@@ -29,18 +28,39 @@ CROWD = 32
 def is_called_after(name: str, user: str) -> bool:
     """Whether the name tells the user's id."""
     name, user = name.lower(), user.lower()
-    held = rf"(?<![^\W_]){re.escape(user)}(?![^\W_])"
-    return name == user or (len(user) >= HELD_CHARACTERS and re.search(held, name) is not None)
+    may_hold = len(user) >= HELD_CHARACTERS
+    return name == user or (may_hold and any(_is_word_at(name, at, user) for at in range(len(name))))
+
+
+def _is_word_at(name: str, at: int, user: str) -> bool:
+    """Whether the user's id stands there, as a word of its own."""
+    end = at + len(user)
+    return name.startswith(user, at) and not (name[max(at - 1, 0) : at].isalnum() or name[end : end + 1].isalnum())
 
 
 def are_called_after(names: pl.Series, users: pl.Series) -> pl.Series:
     """``is_called_after``, row by row; nobody is called after nobody."""
-    pairs = pl.DataFrame([names.alias("name"), users.alias("user")])
-    name, user = (pl.col(side).str.to_lowercase() for side in ("name", "user"))
-    told = pairs.select(name.str.contains(user, literal=True).fill_null(value=False)).to_series()
-    rows = told.arg_true()
-    called = [is_called_after(*pair) for pair in pairs[rows].iter_rows()]
-    return told.scatter(rows, pl.Series(called, dtype=pl.Boolean)) if called else told
+    name, user = names.str.to_lowercase(), users.str.to_lowercase()
+    held = pl.DataFrame({"name": name, "user": user}).with_columns(at=_NAME.str.find(_USER, literal=True))
+    held = held.with_row_index("row").filter(pl.col("at").is_not_null()).select("row", "name", "user", told=_TOLD)
+    unsure = held["told"].is_null()
+    looked_at = [is_called_after(*pair) for pair in held.filter(unsure).select("name", "user").iter_rows()]
+    told = held["told"].scatter(unsure.arg_true(), looked_at) if looked_at else held["told"]
+    return pl.repeat(value=False, n=len(names), dtype=pl.Boolean, eager=True).scatter(held["row"].filter(told), True)
+
+
+_NAME, _USER = pl.col("name"), pl.col("user")
+_AT = pl.col("at").cast(pl.Int64)
+_BEFORE = pl.when(_AT > 0).then(_NAME.str.slice(_AT - 1, 1)).otherwise(pl.lit(""))
+_AFTER = _NAME.str.slice(_AT + _USER.str.len_bytes(), 1)
+_TOLD = (
+    pl.when(_NAME == _USER).then(pl.lit(value=True))
+    .when(_USER.str.len_chars() < HELD_CHARACTERS).then(pl.lit(value=False))
+    .when(_NAME.str.len_bytes() > _NAME.str.len_chars()).then(None)
+    .when(~_BEFORE.str.contains("[a-z0-9]") & ~_AFTER.str.contains("[a-z0-9]")).then(pl.lit(value=True))
+    .otherwise(None)
+)  # fmt: skip
+"""Whether it is told where it stands first; null where that says nothing: places are bytes, and it may stand again."""
 
 
 def hide_namesakes(rows: pa.Table, spans: pa.Table, key: bytes) -> pa.Table:
@@ -136,7 +156,7 @@ def holds_one_of(name: str, users: Collection[str], sizes: Sequence[int]) -> boo
 
 def _is_word(letter: str) -> bool:
     """Whether it is a letter or a digit."""
-    return re.match(r"[^\W_]", letter) is not None
+    return letter.isalnum()
 
 
 def _users(spans: pa.Table) -> pl.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -23,6 +25,31 @@ def test_a_crowd_is_looked_through_as_one_by_one(before: str, after: str, users:
     held = holds_one_of(name, known, sorted({len(user) for user in known}))
 
     assert held == any(is_called_after(name, user) for user in known)
+
+
+@given(pairs=st.lists(st.tuples(TEXT, TEXT, TEXT, TEXT.filter(bool)), min_size=1, max_size=8), is_held=st.booleans())
+def test_names_are_held_against_users_as_a_pattern_of_words_does(pairs: list[tuple[str, str, str, str]], is_held: bool):
+    names = [
+        before + (user.upper() if is_held else "") + between + user + after for before, between, after, user in pairs
+    ]
+    users = [user for *_, user in pairs]
+
+    called = namesakes.are_called_after(pl.Series(names), pl.Series(users)).to_list()
+
+    assert (
+        called == [is_called_after(*pair) for pair in zip(names, users, strict=True)] == list(map(_told, names, users))
+    )
+
+
+def _told(name: str, user: str) -> bool:
+    name, user = name.lower(), user.lower()
+    return name == user or (len(user) >= 4 and bool(re.search(rf"(?<![^\W_]){re.escape(user)}(?![^\W_])", name)))
+
+
+def test_nobody_is_called_after_nobody():
+    names, users = pl.Series(["ann-7", None, None], dtype=pl.String), pl.Series([None, "ann-7", None], dtype=pl.String)
+
+    assert namesakes.are_called_after(names, users).to_list() == [False, False, False]
 
 
 @given(
