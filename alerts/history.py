@@ -1,8 +1,9 @@
 """The detectors' memory of a whole lake: trained up to a minute, and what the minutes after it say.
 
 Training is a fold over history, so it can be repeated: at start it is read from the lake, and when a trained day turns
-out to have changed (spans that came late, a back-dated day) the fold goes back to the checkpoint before it. The minutes
-that may still open or change an incident are never trained on; a copy is folded over them at every look.
+out to have changed (spans that came late, a back-dated day) the fold goes back to the checkpoint before it. Where none
+is, all is learnt again, but not while the past still changes from look to look (weeks are filled in): see ``REST``.
+The minutes that may still open or change an incident are never trained on; a copy is folded over them at every look.
 
 What has been told is taken from the journal alone: training opens nothing, it goes on with what is known.
 """
@@ -10,6 +11,7 @@ What has been told is taken from the journal alone: training opens nothing, it g
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -29,6 +31,10 @@ from alerts.usage_file import minutes_of
 
 CHECKPOINTS = 3
 """Days back to which a late span only repeats those days; an older one repeats the whole history."""
+REST = 10
+"""Times what learning all took: for so long at most it is put off while days change that no checkpoint reaches."""
+MUCH = 0.05
+"""Part of the calls that were learnt: where more has come, nothing opens until that is learnt too."""
 NOTHING_SAID = Said()
 NEVER_SPENT = Total(calls=0, cost_usd=Decimal(0))
 
@@ -75,11 +81,20 @@ class State:
 
 
 class History:
-    """``until`` is the first minute that is not trained, None before the first training."""
+    """``until`` is the first minute that is not trained, None before the first training.
 
-    def __init__(self, episodes: Callable[[], Episodes], *, days: int) -> None:
+    ``is_behind``: much of the past has come since it was learnt, so that what is usual is not known.
+    """
+
+    def __init__(
+        self, episodes: Callable[[], Episodes], *, days: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self.until: int | None = None
+        self.is_behind = False
         self.leaves = Leaves()
+        self._clock = clock
+        self._learnt_at = self._took_s = 0.0
+        self._put_off: Mapping[date, Total] = {}
         self._episodes = episodes
         self._horizon = timedelta(days=days)
         self._state = self._unseen()
@@ -93,14 +108,23 @@ class History:
         """
         horizon = day_start(to_minute(to_time(until) - self._horizon))
         standing = dict(ledger.days(to_time(horizon), to_time(until if self.until is None else self.until)))
+        began = self._clock()
+        learns_all = self.until is None
         if self.until is None:
             self._begin(standing, until)
         else:
-            self._roll_back(self._first_change(standing, horizon), until)
+            changed = self._changes(standing, horizon)
+            self.is_behind = self._puts_off(changed) and self._is_much(changed)
+            if changed and not self._put_off:
+                self._roll_back(minute_of(min(changed)), until)
             if self.until is None:
+                learns_all = True
                 self._begin(ledger.days(to_time(horizon), to_time(until)), until)
         while self.until is not None and self.until < until:
             self._train_day(ledger, told, min(day_start(self.until) + DAY_MINUTES, until))
+        if learns_all:
+            self._learnt_at = self._clock()
+            self._took_s = self._learnt_at - began
         return until if self.until is None else self.until
 
     def judge(
@@ -137,17 +161,27 @@ class History:
     def _begin(self, standing: Mapping[date, Total], until: int) -> None:
         self.until = min((minute_of(day) for day in standing), default=until)
 
-    def _first_change(self, standing: Mapping[date, Total], horizon: int) -> int | None:
+    def _changes(self, standing: Mapping[date, Total], horizon: int) -> dict[date, Total]:
+        """The days that were learnt and hold something else by now, and what."""
         trained = {day: total for day, total in self._totals.items() if minute_of(day) >= horizon}
-        changed = [
-            day
-            for day in trained.keys() | standing.keys()
-            if trained.get(day, NEVER_SPENT) != standing.get(day, NEVER_SPENT)
-        ]
-        return minute_of(min(changed)) if changed else None
+        days = trained.keys() | standing.keys()
+        now = {day: standing.get(day, NEVER_SPENT) for day in days}
+        return {day: now[day] for day in days if trained.get(day, NEVER_SPENT) != now[day]}
 
-    def _roll_back(self, changed: int | None, until: int) -> None:
-        if self.until is None or changed is None or changed >= min(self.until, until):
+    def _puts_off(self, changed: Mapping[date, Total]) -> bool:
+        """Whether all is to be learnt again, but not yet: the past was another one at the last look."""
+        is_far = bool(changed) and minute_of(min(changed)) not in self._checkpoints
+        rests = changed == self._put_off or self._clock() - self._learnt_at > REST * self._took_s
+        self._put_off = changed if is_far and not rests else {}
+        return bool(self._put_off)
+
+    def _is_much(self, changed: Mapping[date, Total]) -> bool:
+        learnt = sum(total.calls for total in self._totals.values())
+        came = sum(abs(total.calls - self._totals.get(day, NEVER_SPENT).calls) for day, total in changed.items())
+        return came > MUCH * learnt
+
+    def _roll_back(self, changed: int, until: int) -> None:
+        if self.until is None or changed >= min(self.until, until):
             return
         day = day_start(changed)
         state = self._checkpoints.get(day)

@@ -160,7 +160,8 @@ class Lookout:
         silences = self._silences.known(now)
         known = self._journal.incidents.values()
         said = heed((one for one in known if one.opened.signal not in HEALTH), (*self._calendar.events(), *silences))
-        judged = self._history.judge(usage, told, end, open_from=to_minute(now) - age, said=said)
+        open_from = end if self._history.is_behind else to_minute(now) - age
+        judged = self._history.judge(usage, told, end, open_from=open_from, said=said)
         metrics.series.set(len(self._history.leaves.keys))
         ledger = self._ledger
         evidence = Evidence(

@@ -83,7 +83,11 @@ def minutes_of(usage: pa.Table, leaves: Leaves, first: int | None = None, end: i
         if not rows.height:
             return
         first, end = int(minutes[0]), int(minutes[-1]) + 1
-    numbers = leaves.numbers(map(Leaf._make, rows.select(Leaf._fields).iter_rows()))
+    known = rows.select(Leaf._fields).unique(maintain_order=True)
+    known = known.with_columns(number=pl.Series(leaves.numbers(map(Leaf._make, known.iter_rows())), dtype=pl.Int64))
+    numbers = rows.join(known, on=Leaf._fields, how="left", nulls_equal=True, maintain_order="left")[
+        "number"
+    ].to_numpy()
     columns = [rows[name].to_numpy() for name in COUNTS]
     cuts = np.searchsorted(minutes, np.arange(first, end + 1))
     for place, minute in enumerate(range(first, end)):

@@ -114,12 +114,17 @@ class Vitals:
         self._budget = budget
         self._horizon = timedelta(days=min(days, MOST_DAYS))
         self._calls: dict[date, float] = {}
+        self._standing = 0.0
 
     def train(self, ledger: Ledger, until: int) -> int:
-        """Up to the last block that ends by ``until``, which is returned; ``is_anew``: because much has come late."""
+        """Up to the last block that ends by ``until``, which is returned; ``is_anew``: because much has come late.
+
+        While more still comes from look to look (weeks that are filled in), that is not learnt yet.
+        """
         until -= until % LEARN_EVERY
+        before = self._standing
         self.is_anew = self._has_grown(ledger)
-        if self.is_anew:
+        if self.is_anew and self._standing == before:
             self.until, self.body, self._calls = None, Body(self._budget), {}
         if self.until is None:
             self.until = self._first_day(until)
@@ -145,9 +150,9 @@ class Vitals:
             return False
         first = self._first_day(self.until)
         self._calls = {day: calls for day, calls in self._calls.items() if minute_of(day) >= first}
-        standing = sum(total.calls for total in ledger.days(to_time(first), to_time(self.until)).values())
+        self._standing = sum(total.calls for total in ledger.days(to_time(first), to_time(self.until)).values())
         learnt = sum(self._calls.values())
-        return standing - learnt > max(LATE_SHARE * learnt, LATE_LEAST)
+        return self._standing - learnt > max(LATE_SHARE * learnt, LATE_LEAST)
 
     def _first_of(self, rows: pa.Table, end: int) -> int:
         """Where to go on; nothing is learnt of the time before anything came."""

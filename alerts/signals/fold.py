@@ -42,6 +42,9 @@ PAST_LIMITS = {
 """What a series has scored before counts up to this. A price is exact: it has no past."""
 
 
+_FLOORS = {signal: np.array([[FLOORS[signal, window]] for window in MINUTES]) for signal in (SPEND, CALLS)}
+
+
 @dataclass(frozen=True, slots=True)
 class Minute:
     """Usage of a minute, by leaf; arrays are (leaves,)."""
@@ -137,6 +140,8 @@ class Fold:
 
     def _grow(self) -> None:
         leaves = len(self.leaves.keys)
+        if leaves == self._began.size:
+            return
         for part in (self._spend, self._calls, self._usual, self._input, self._cost):
             part.grow(leaves)
         for past in self._past.values():
@@ -174,14 +179,16 @@ class Fold:
 
     def _look(self, minute: int, hour: int) -> Iterator[Odd]:
         leaves = self.leaves
-        more = [summed(one, leaves.parent, len(leaves.parents))[leaves.parent] for one in self._usual.beyond()]
+        more = self._usual.beyond()
         for signal, envelope, worth in ((SPEND, self._spend, 1.0), (CALLS, self._calls, self._cost.usual)):
             sums, edge = self._sums(envelope, minute), self._edge(envelope, minute)
             scores = envelope.scores(sums, edge, self.days)
             beyond = np.where(np.isfinite(edge), sums - edge, 0) * worth
-            for place, window in enumerate(MINUTES):
-                real = more[place] > PARENTS_SHARE * beyond[place]
-                yield from self._odd(minute, signal, window, scores[place], np.where(real, beyond[place], 0))
+            may_be_odd = (scores > _FLOORS[signal]) & (beyond > LEAST_USD)
+            for place in np.flatnonzero(may_be_odd.any(axis=1)).tolist():
+                of_parents = summed(more[place], leaves.parent, len(leaves.parents))[leaves.parent]
+                real = of_parents > PARENTS_SHARE * beyond[place]
+                yield from self._odd(minute, signal, MINUTES[place], scores[place], np.where(real, beyond[place], 0))
         models = len(leaves.models)
         paid, due = self._prices.amounts()
         beyond = summed(paid - due, leaves.model_of_account, models)

@@ -80,8 +80,9 @@ class UnitPrices:
         """(models,) by which share more than before is paid in the last quarter of an hour: prices are exact."""
         windows = (self._paid_windows, self._due_windows, self._first_windows)
         paid, due, first = (summed(one.sums[QUARTER], model_of, models) for one in windows)
-        for name in ("_levels", "_level", "_usual_level"):
-            setattr(self, name, grown(getattr(self, name), models))
+        if self._level.size < models:
+            for name in ("_levels", "_level", "_usual_level"):
+                setattr(self, name, grown(getattr(self, name), models))
         level = np.where(first > 0, paid / np.maximum(first, TINY), 0)
         self._level = np.maximum(self._level, level)
         more = np.where(due > 0, paid / np.maximum(due, TINY) - 1, 0)

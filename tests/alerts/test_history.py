@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -95,9 +96,45 @@ def test_a_back_dated_day_before_all_that_is_known_is_trained() -> None:
 
     ledger.add_usage(load(FIRST - 2 * DAY_MINUTES, FIRST, seed=6))
     ledger.add_usage(SPIKE)
+    judged(one, ledger)  # it may still change: it is learnt at the next look
 
     again = history()
     assert amounts(judged(one, ledger)) == amounts(judged(again, ledger))
+
+
+@pytest.mark.long
+def test_while_weeks_are_filled_in_nothing_opens_and_all_is_learnt_once_at_their_end() -> None:
+    now_s = itertools.count(1.0, 1.0)  # a look takes a second, learning all likewise
+    ledger = ledger_of(BASE)
+    one = History(lambda: Episodes(0.5, least_usd=0.5, calm=10), days=35, clock=lambda: next(now_s))
+    judged(one, ledger)
+    ledger.add_usage(SPIKE)
+
+    behind = []
+    for days_ago in (5, 4, 3, 2, None):
+        if days_ago:
+            ledger.add_usage(load(FIRST - days_ago * DAY_MINUTES, FIRST - (days_ago - 1) * DAY_MINUTES, seed=days_ago))
+        one.train(ledger, {}, NOW - 60)
+        behind.append(one.is_behind)
+
+    assert behind == [True, True, True, True, False]
+    assert amounts(judged(one, ledger)) == amounts(judged(history(), ledger))
+
+
+@pytest.mark.long
+def test_what_comes_late_all_the_time_is_learnt_too() -> None:
+    now_s = itertools.count(1.0, 1.0)
+    ledger = ledger_of(BASE)
+    one = History(lambda: Episodes(0.5, least_usd=0.5, calm=10), days=35, clock=lambda: next(now_s))
+    judged(one, ledger)
+
+    looks = 0
+    while one.is_behind or not looks:
+        ledger.add_usage(usage_table([Spent(minute=FIRST - DAY_MINUTES + looks, usd=600, calls=30_000)]))
+        one.train(ledger, {}, NOW - 60)
+        looks += 1
+
+    assert 5 < looks < 30
 
 
 def test_rows_older_than_the_history_are_not_read() -> None:
