@@ -17,7 +17,7 @@ help: ## show this help
 
 setup: .venv/.run-ready ## make .venv with the command `spanledger` in it
 
-demo: setup ## run everything: broker, gateway, worker, pages, a simulated day and one incident
+demo: setup ## run everything: broker, gateway, worker, pages, 30 simulated days and one incident
 	@$(BIN)/spanledger demo $(ARGS)
 
 test: .venv/.dev-ready ## run the tests (needs Chromium and Alertmanager; installs them where it may)

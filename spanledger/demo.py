@@ -1,4 +1,4 @@
-"""Run everything here: a real Kafka, gateway, worker and pages, a simulated day, then live calls and an incident.
+"""Run everything here: a real Kafka, gateway, worker and pages, simulated weeks, then live calls and an incident.
 
 Each run has fresh directories under SPANLEDGER_DATA/demo-<id> and free ports. With --for it ends by itself: it stops
 sending, waits until Kafka is drained, compares the lake with what the simulator knows it sent (spans, tokens by kind,
@@ -22,19 +22,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from spanledger.simulate import length_s
+
 if TYPE_CHECKING:
+    from ingest.simulator import Truth
     from spanledger.deployment import Deployment
     from spanledger.settings import Settings
     from spanledger.stack import Part, Stack
     from spanledger.verdict import Check
 
-HISTORY_HOURS = 24
+BACKFILL = "30d"
 INCIDENT_DELAY_S = 5
 INCIDENT_DURATION_S = 120  # as long as it takes where the demo has an end: it is cut there
 MIN_EXCESS_USD = "0.25"  # a demo's features spend cents a minute; the default gate is a dollar
 LOOK_EVERY_S = 2.0
-DRAIN_WITHIN_S = 240.0
-NOTICE_WITHIN_S = 30.0
+DRAIN_WITHIN_S = 600.0
+NOTICE_WITHIN_S = 60.0
 SHORTEST_S = {"runaway_agent": 120}  # at rate 1 the detector saw each in 24 of 24 runs over a day
 SHORTEST_OTHERS_S = 60
 
@@ -44,8 +47,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--for", dest="seconds", type=float, metavar="SECONDS", help="live part, then end by itself")
     parser.add_argument("--headless", action="store_true", help="do not offer to open the pages")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the verdict as JSON")
-    parser.add_argument("--rate", type=float, default=1.0, metavar="CALLS", help="model calls a second (default 1)")
+    parser.add_argument("--rate", type=float, default=0.5, metavar="CALLS", help="model calls a second (default 0.5)")
     parser.add_argument("--incident", default="retry_loop", help="what goes wrong (default retry_loop)")
+    parser.add_argument(
+        "--backfill",
+        type=length_s,
+        default=BACKFILL,
+        metavar="LENGTH",
+        help=f"history to begin with (default {BACKFILL})",
+    )
     parser.add_argument("--seed", type=int, default=7, help="seed of the simulated workload (default 7)")
 
 
@@ -65,9 +75,11 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         for name, url in demo.deployment.urls().items():
             _say(f"  {name:16s} {url}")
         demo.offer_browser()
-        first_spend_s = demo.follow(stack, demo.simulate(stack))
+        shown = Counters(began=demo.began, lake=demo.lake)
+        if not args.backfill or demo.fill(stack, shown):
+            demo.play(stack, shown)
         memory = stack.resident_mib()
-        return demo.conclude(demo.judge(stack), first_spend_s=first_spend_s, memory=memory)
+        return demo.conclude(demo.judge(stack), first_spend_s=shown.first_spend_s, memory=memory)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,54 +96,91 @@ class Demo:
         """The run's own lake."""
         return self.deployment.data / "lake"
 
-    @property
-    def truth_file(self) -> Path:
-        """Where the simulator writes what it sent."""
-        return self.deployment.data / "truth.json"
+    def fill(self, stack: Stack, shown: Counters) -> bool:
+        """Send what lies before now, and wait until the lake has it; False where somebody has interrupted it."""
+        shown.filled_to = time.monotonic()
+        days = self.args.backfill / 86_400
+        _say(f"simulator: {days:g} days before now, as fast as they go")
+        words = ["--backfill", f"{self.args.backfill / 3600}h", "--for", "0"]
+        if not self._follow(stack, self._start(stack, "history", words), shown):
+            return False
+        try:
+            self._wait_drained(stack, shown)
+        except KeyboardInterrupt:
+            return False
+        return True
 
-    def simulate(self, stack: Stack) -> Part:
-        """Start the simulator."""
-        from spanledger.stack import Part
-
+    def play(self, stack: Stack, shown: Counters) -> bool:
+        """Send live calls with the incident, and what lies between the weeks before and now."""
+        _say(f"simulator: live calls with the incident {self.args.incident}")
         words = [
-            "simulate", "--endpoint", self.deployment.gateway_url, "--seed", str(self.args.seed),
-            "--rate", str(self.args.rate), "--history", str(HISTORY_HOURS), "--truth", str(self.truth_file),
+            "--history", str((time.monotonic() - shown.filled_to) / 3600 if self.args.backfill else 0),
             "--incident", f"{self.args.incident}@{INCIDENT_DELAY_S}+{INCIDENT_DURATION_S}",
             *(["--for", str(self.args.seconds)] if self.args.seconds else []),
         ]  # fmt: skip
-        log = self.deployment.data / "logs" / "simulate.log"
-        part = stack.start(
-            Part(name="simulate", words=words, environment=self.deployment.environment, log=log, ends=True)
-        )
-        _say(f"simulator: {HISTORY_HOURS} h of back-dated spans, then live ones with the incident {self.args.incident}")
-        return part
+        return self._follow(stack, self._start(stack, "live", words), shown)
 
-    def follow(self, stack: Stack, simulator: Part) -> float | None:
-        """Show counters until the simulator has sent everything; seconds from the start to the first visible spend."""
+    def _start(self, stack: Stack, name: str, words: list[str]) -> Part:
+        """Start a simulator that writes its truth to the file of that name."""
+        from spanledger.stack import Part
+
+        common = [
+            "simulate", "--endpoint", self.deployment.gateway_url, "--seed", f"{self.args.seed}-{name}",
+            "--rate", str(self.args.rate), "--truth", str(self._truth_file(name)),
+        ]  # fmt: skip
+        log = self.deployment.data / "logs" / f"simulate-{name}.log"
+        environment = self.deployment.environment
+        return stack.start(Part(name="simulate", words=[*common, *words], environment=environment, log=log, ends=True))
+
+    def _follow(self, stack: Stack, simulator: Part, shown: Counters) -> bool:
+        """Show counters until the simulator has sent everything; False where somebody has interrupted it."""
         from spanledger.errors import CannotRun
 
-        shown = Counters(began=self.began)
+        is_whole = True
         try:
             while simulator.pid:
                 stack.look_after(LOOK_EVERY_S)
-                shown.show(self.lake)
+                shown.show()
         except KeyboardInterrupt:
             _say("stopping the simulator")
             simulator.stop()
+            is_whole = False
         if simulator.process is None or simulator.process.returncode:
             raise CannotRun(f"the simulator failed; see {simulator.log}")
-        return shown.first_spend_s
+        return is_whole
+
+    def _wait_drained(self, stack: Stack, shown: Counters | None = None) -> None:
+        from spanledger.measure import wait_drained
+
+        def check() -> None:
+            stack.check()
+            if shown:
+                shown.show()
+
+        _say("sending is over: waiting until Kafka is drained")
+        kafka = replace(self.settings.kafka, bootstrap=f"127.0.0.1:{self.deployment.ports.broker}")
+        wait_drained(kafka, self.lake, within_s=DRAIN_WITHIN_S, check=check)
+
+    def _truth_file(self, name: str) -> Path:
+        return self.deployment.data / f"truth-{name}.json"
+
+    def _truth(self) -> Truth:
+        """What the simulators have sent."""
+        from ingest.simulator import Truth
+
+        found = Truth()
+        for file in map(self._truth_file, ("history", "live")):
+            if file.exists():
+                found = found.merge(Truth.from_json(file.read_text(encoding="utf-8")))
+        return found
 
     def judge(self, stack: Stack) -> list[Check]:
         """Drain Kafka and compare; incidents get a little time, because they are judged after the commit."""
-        from ingest.simulator import Truth
-        from spanledger.measure import measure, wait_drained
+        from spanledger.measure import measure
         from spanledger.verdict import compare
 
-        truth = Truth.from_json(self.truth_file.read_text(encoding="utf-8"))
-        _say("sending is over: waiting until Kafka is drained")
-        kafka = replace(self.settings.kafka, bootstrap=f"127.0.0.1:{self.deployment.ports.broker}")
-        wait_drained(kafka, self.lake, within_s=DRAIN_WITHIN_S, check=stack.check)
+        truth = self._truth()
+        self._wait_drained(stack)
         until = time.monotonic() + NOTICE_WITHIN_S
         while True:
             checks = compare(truth, measure(self.lake))
@@ -176,14 +225,16 @@ class Counters:
     """The live line: printed when it changes, in place on a terminal."""
 
     began: float
+    lake: Path
+    filled_to: float = 0.0  # when the weeks before ended
     last: str = ""
     first_spend_s: float | None = None
 
-    def show(self, lake: Path) -> None:
+    def show(self) -> None:
         """Ask the lake and print one line on stderr."""
         from spanledger.measure import ask_status
 
-        row = ask_status(lake)
+        row = ask_status(self.lake)
         if row is None:
             return
         if row["cost_usd"] is not None and self.first_spend_s is None:
@@ -226,7 +277,7 @@ def _check(args: argparse.Namespace) -> None:
         raise CannotRun(f"--incident {args.incident}: the demo sets the time; give a kind, or kind:tenant/feature")
     try:
         spec = IncidentSpec.parse(f"{args.incident}@{INCIDENT_DELAY_S}+{INCIDENT_DURATION_S}")
-        Workload(calls_per_s=args.rate, seed=str(args.seed), live_s=args.seconds)
+        Workload(calls_per_s=args.rate, seed=str(args.seed), backfill_s=args.backfill, live_s=args.seconds)
     except ValueError as error:
         raise CannotRun(str(error)) from error
     shortest_s = SHORTEST_S.get(spec.kind, SHORTEST_OTHERS_S)

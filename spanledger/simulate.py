@@ -5,12 +5,13 @@ spans, as fast as possible), then the live part at the pace of the clock; withou
 stopped. The truth counts what the gateway acknowledged: spans, calls, tokens, cost to the picodollar, incidents.
 
 Incidents: retry_loop, prompt_bloat, runaway_agent, key_leak, model_swap, traffic_surge; each makes one feature spend
-twelve to fifteen times the usual. Times count from the start of the live part; negative ones lie in the history.
+10 to 15 times what its busiest hour does. Times count from the start of the live part; negative ones lie before it.
 
 Examples:
   spanledger simulate --rate 2 --for 60
   spanledger simulate --history 24 --rate 0.5 --for 90 --incident retry_loop:acme/support-chat@20+60 --truth truth.json
   spanledger simulate --history 48 --for 0 --incident prompt_bloat@-6h+30m --seed 7
+  spanledger simulate --backfill 30d --for 0 --truth truth.json
   spanledger simulate --history 3 --for 0 --gpus --truth truth.json
   spanledger simulate --for 60 --api-key acme=s3cret --api-key globex=t0psecret
 """
@@ -54,7 +55,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="length of the live part; 0 = none (default: until stopped)",
     )
     parser.add_argument(
-        "--history", type=float, default=0.0, metavar="HOURS", help="back-dated hours to send first (0)"
+        "--history", type=float, default=0.0, metavar="HOURS", help="back-dated hours to play first (0)"
+    )
+    parser.add_argument(
+        "--backfill",
+        type=length_s,
+        default=0.0,
+        metavar="LENGTH",
+        help="weeks before that as fast as they go, like 30d or 12h: copies of some played tasks (0)",
     )
     parser.add_argument(
         "--incident",
@@ -81,6 +89,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     check_writable(args.truth, "the truth")
     keys = dict(_tenant_and_key(text) for text in args.api_key)
     workload, target = _workload(args), target_of(args.endpoint, keys, settings, grpc=args.grpc)
+    if args.backfill and args.grpc:
+        raise CannotRun("--backfill goes over OTLP/HTTP: leave --grpc")
     print(f"simulate: seed {workload.seed}, to {target.endpoint}", file=sys.stderr)
     line = ProgressLine(sys.stderr)
 
@@ -88,7 +98,14 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         line.show(f"{progress.part}: {progress.spans:,} spans, {progress.elapsed_s:,.0f} s", progress.done)
 
     with stop_on_signals() as stop:
-        simulation = Simulation(workload, target.exporter, stop=stop, on_progress=show, metrics=target.metric_exporter)
+        simulation = Simulation(
+            workload,
+            target.exporter,
+            stop=stop,
+            on_progress=show,
+            metrics=target.metric_exporter,
+            batches=target.batch_exporter,
+        )
         try:
             with line:
                 simulation.run()
@@ -97,6 +114,15 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         if not stop.is_set() and not simulation.truth().spans:
             raise CannotRun("nothing was sent: no task fits into that time; raise --for, --history or --rate")
     return 0
+
+
+def length_s(text: str) -> float:
+    """Seconds of 30d, 12h or 90m; hours where no unit stands. Raises ArgumentTypeError."""
+    unit_s = {"m": 60.0, "h": 3600.0, "d": 86_400.0}.get(text[-1:])
+    try:
+        return float(text[:-1]) * unit_s if unit_s else float(text) * 3600.0
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no length; write it like 30d or 12h") from error
 
 
 @contextmanager
@@ -126,6 +152,7 @@ def _workload(args: argparse.Namespace) -> Workload:
         return Workload(
             calls_per_s=args.rate,
             seed=args.seed or secrets.token_hex(4),
+            backfill_s=args.backfill,
             history_s=args.history * 3600,
             live_s=args.live_s,
             incidents=tuple(IncidentSpec.parse(text) for text in args.incident),

@@ -1,4 +1,4 @@
-"""Batches to the gateway by the stock OTLP exporter, and the proof that they arrived.
+"""Batches to the gateway by the stock OTLP exporter (or of encoded copies), and the proof that they arrived.
 
 A batch counts when its export returned success. One that failed is sent again, the same spans, until the gateway takes
 it or ``patience_s`` has passed: then GatewayUnreachable ends the simulation. At most ``QUEUED_BATCHES`` wait; who hands
@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from time import monotonic
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
-from opentelemetry.sdk.trace import ReadableSpan
-from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.export import SpanExportResult
 
 from ingest.errors import GatewayUnreachable
 
@@ -26,20 +25,34 @@ LONGEST_PAUSE_S = 2.0
 EXPORTER_LOGGER = "opentelemetry.exporter"
 
 
-class Exporters(Protocol):
-    """Makes the stock exporter that sends as one tenant."""
+Batch = TypeVar("Batch")
+Batch_contra = TypeVar("Batch_contra", contravariant=True)
 
-    def __call__(self, tenant: str) -> SpanExporter:
+
+class Exporter(Protocol[Batch_contra]):
+    """A stock ``SpanExporter``, or what behaves like one."""
+
+    def export(self, batch: Batch_contra, /) -> SpanExportResult:
+        """Whether it has arrived."""
+
+    def shutdown(self) -> None:
+        """Give the connection back."""
+
+
+class Exporters(Protocol[Batch_contra]):
+    """Makes the exporter that sends as one tenant."""
+
+    def __call__(self, tenant: str) -> Exporter[Batch_contra]:
         """A new exporter; each sender uses its own."""
 
 
-class Dispatch:
-    """Sends batches from a few threads; ``acknowledged(spans)`` is called for each that arrived."""
+class Dispatch(Generic[Batch]):
+    """Sends batches from a few threads; ``acknowledged(batch)`` is called for each that arrived."""
 
     def __init__(
         self,
-        exporters: Exporters,
-        acknowledged: Callable[[Sequence[ReadableSpan]], None],
+        exporters: Exporters[Batch],
+        acknowledged: Callable[[Batch], None],
         *,
         patience_s: float = 60.0,
     ) -> None:
@@ -50,15 +63,15 @@ class Dispatch:
         self._pool = ThreadPoolExecutor(SENDERS, thread_name_prefix="sender")
         self._pending: set[Future[None]] = set()
         self._own = threading.local()
-        self._open: list[SpanExporter] = []
+        self._open: list[Exporter[Batch]] = []
         self._closing = threading.Event()
         self._reason = LastReason()
 
-    def hand_over(self, tenant: str, spans: Sequence[ReadableSpan]) -> None:
+    def hand_over(self, tenant: str, batch: Batch) -> None:
         """Queue a batch; waits for room. Raises GatewayUnreachable when an earlier batch was given up."""
         self._settle()
         self._room.acquire()
-        self._pending.add(self._pool.submit(self._deliver, tenant, spans))
+        self._pending.add(self._pool.submit(self._deliver, tenant, batch))
 
     def drain(self) -> None:
         """Wait until everything handed over has arrived. Raises GatewayUnreachable."""
@@ -81,17 +94,17 @@ class Dispatch:
         for future in done:
             future.result()
 
-    def _deliver(self, tenant: str, spans: Sequence[ReadableSpan]) -> None:
+    def _deliver(self, tenant: str, batch: Batch) -> None:
         try:
-            self._insist(self._exporter(tenant), spans)
+            self._insist(self._exporter(tenant), batch)
         finally:
             self._room.release()
-        self._acknowledged(spans)
+        self._acknowledged(batch)
 
-    def _insist(self, exporter: SpanExporter, spans: Sequence[ReadableSpan]) -> None:
+    def _insist(self, exporter: Exporter[Batch], batch: Batch) -> None:
         deadline = monotonic() + self._patience_s
         pause_s = FIRST_PAUSE_S
-        while exporter.export(spans) is not SpanExportResult.SUCCESS:
+        while exporter.export(batch) is not SpanExportResult.SUCCESS:
             if monotonic() + pause_s > deadline or self._closing.wait(pause_s):
                 raise GatewayUnreachable(
                     f"the gateway took no spans for {self._patience_s:g} s: {self._reason.text}; "
@@ -99,8 +112,8 @@ class Dispatch:
                 )
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    def _exporter(self, tenant: str) -> SpanExporter:
-        own: dict[str, SpanExporter] = self._own.__dict__
+    def _exporter(self, tenant: str) -> Exporter[Batch]:
+        own: dict[str, Exporter[Batch]] = self._own.__dict__
         if tenant not in own:
             own[tenant] = self._exporters(tenant)
             self._open.append(own[tenant])

@@ -1,4 +1,4 @@
-"""Incidents: what makes one feature's spend jump to twelve to fifteen times the usual, and how that comes about.
+"""Incidents: what makes one feature's spend jump to 10 to 15 times that of its busiest hour, and how that comes about.
 
 =============  =================================================================================================
 retry_loop     answers that do not parse are asked for again and again; every attempt is paid for
@@ -6,11 +6,11 @@ prompt_bloat   a new prompt version carries fifteen times the input
 runaway_agent  one agent task turns in circles for hundreds of steps
 key_leak       a stranger's process and new users spray expensive calls with the feature's key
 model_swap     the feature is switched to a much dearer model
-traffic_surge  fifteen times the usual tasks
+traffic_surge  fifteen times the tasks of the busiest hour
 =============  =================================================================================================
 
-Loops, leaks and surges are paced against the feature's expected spend, so they show at any ``--rate``; bloat and swap
-change the ordinary calls and need some to change.
+Loops, leaks and surges are paced against what the feature is expected to spend in its busiest hour, so they show at any
+``--rate`` and time; bloat and swap change the ordinary calls, fifteen times as dear, and need some to change.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How an incident comes about: it changes ordinary calls, or adds tasks that spend about FACTOR - 1 times the usual."""
+"""How an incident comes about: it changes ordinary calls, or adds tasks worth FACTOR - 1 times the usual peak."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from ingest.simulator.tasks import MILLISECOND_NS, SECOND_NS, Call, Step, Task, 
 from ingest.simulator.traffic import Traffic
 
 FACTOR = 15.0
-"""Spend during an incident over the usual, as aimed at; a detector may count on 8 to 20."""
-AGENT_FACTOR = 12.0
+"""Spend during an incident over that of the feature's busiest hour, as aimed at; a detector may count on 8 to 20."""
+AGENT_FACTOR = 10.0
 """The same for a runaway agent, whose steps grow: the last ones go beyond what was aimed at."""
 BLOAT = 15
 BLOATED = "canary"
@@ -144,22 +144,21 @@ def _leak(incident: Incident, traffic: Traffic, rng: Random) -> Iterator[Task]:
 
 def _surge(incident: Incident, traffic: Traffic, rng: Random) -> Iterator[Task]:
     at_ns = incident.started_at_ns
+    more_per_s = traffic.peak_tasks_per_s(incident.feature) * (_factor(incident) - 1)
     while at_ns < incident.ended_at_ns:
         yield play(incident.feature, rng, at_ns)
-        at_ns += int(
-            rng.expovariate(traffic.tasks_per_s(incident.feature, at_ns) * (_factor(incident) - 1)) * SECOND_NS
-        )
+        at_ns += int(rng.expovariate(more_per_s) * SECOND_NS)
 
 
 def _pace(incident: Incident, traffic: Traffic, rng: Random, draw: Callable[[], Call]) -> Iterator[tuple[int, Call]]:
-    """Calls and their starts, spaced so that the feature spends FACTOR - 1 times its expectation on top of it."""
+    """Calls and their starts, spaced so that FACTOR - 1 times what the busiest hour spends comes on top."""
     at_ns = incident.started_at_ns
     while at_ns < incident.ended_at_ns - LAST_TURN_S * SECOND_NS:
         call = draw()
         yield at_ns, call
         cost_usd = float(cost_of(call, at_ns) or 0)
         pause_s = (
-            cost_usd / (traffic.usd_per_s(incident.feature, at_ns) * (_factor(incident) - 1)) * rng.uniform(0.8, 1.2)
+            cost_usd / (traffic.peak_usd_per_s(incident.feature) * (_factor(incident) - 1)) * rng.uniform(0.8, 1.2)
         )
         at_ns += max(int(pause_s * SECOND_NS), MILLISECOND_NS)
 
@@ -170,9 +169,7 @@ def _factor(incident: Incident) -> float:
 
 def _scale(incident: Incident, traffic: Traffic, feature: Feature, calls: int) -> float:
     """How much smaller than ``feature``'s usual ones ``calls`` calls must be to fit the budget; never larger."""
-    budget_usd = (
-        traffic.usd_per_s(incident.feature, incident.started_at_ns) * (_factor(incident) - 1) * incident.duration_s
-    )
+    budget_usd = traffic.peak_usd_per_s(incident.feature) * (_factor(incident) - 1) * incident.duration_s
     usage = Usage(input_tokens=feature.input_tokens, output_tokens=feature.output_tokens)
     return min(1.0, max(0.01, budget_usd / calls / price_usd(feature.model, usage)))
 

@@ -1,4 +1,4 @@
-"""A whole simulation: a back-dated part as fast as it goes, then a live part at the pace of the clock.
+"""A whole simulation: back-dated parts (copied, played) as fast as they go, then a live part at the pace of the clock.
 
 The same seed and the same start give the same spans, ids included. Where no time is set, the live part lasts until it
 is stopped. Spans leave when they have ended: at once in the history, within a second in the live part.
@@ -16,6 +16,7 @@ from random import Random
 from opentelemetry.sdk.metrics.export import MetricExporter
 from opentelemetry.sdk.trace import ReadableSpan
 
+from ingest.simulator.backfill import Batch, fill
 from ingest.simulator.catalog import FEATURES, MOVED, features_on_gpus
 from ingest.simulator.dispatch import Dispatch, Exporters
 from ingest.simulator.exporting import SampleSender
@@ -34,17 +35,21 @@ FOREVER_S = 10 * 365 * 86_400.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """What to play. ``live_s`` None = until stopped; ``history_s`` lies before the start. Raises ValueError."""
+    """What to play. ``live_s`` None = until stopped; ``history_s`` lies before the start, ``backfill_s`` before that.
+
+    Raises ValueError.
+    """
 
     calls_per_s: float
     seed: str
+    backfill_s: float = 0.0
     history_s: float = 0.0
     live_s: float | None = None
     incidents: tuple[IncidentSpec, ...] = ()
     gpus: bool = False  # with a fleet of GPUs, which some features' calls run on
 
     def __post_init__(self) -> None:
-        times_s = (self.history_s, 0.0 if self.live_s is None else self.live_s)
+        times_s = (self.backfill_s, self.history_s, 0.0 if self.live_s is None else self.live_s)
         if not all(map(math.isfinite, (self.calls_per_s, *times_s))) or self.calls_per_s <= 0 or min(times_s) < 0:
             raise ValueError("the rate must be more than 0, times must not be negative, and all of them finite")
         for spec in self.incidents:
@@ -70,15 +75,16 @@ class Simulation:
     def __init__(
         self,
         workload: Workload,
-        exporters: Exporters,
+        exporters: Exporters[Sequence[ReadableSpan]],
         *,
         stop: threading.Event,
         clock: Clock | None = None,
         on_progress: Callable[[Progress], None] = lambda _: None,
         patience_s: float = 60.0,
         metrics: Callable[[], MetricExporter] | None = None,
+        batches: Exporters[Batch] | None = None,
     ) -> None:
-        """``metrics`` makes what sends samples of GPUs; without it there is no fleet."""
+        """``metrics`` makes what sends samples of GPUs, ``batches`` what sends a backfill; without, there is none."""
         self._workload = workload
         self._stop = stop
         self._clock = clock or WallClock(stop)
@@ -88,14 +94,17 @@ class Simulation:
         self._fleet = Fleet() if workload.gpus and metrics else None
         self._samples = SampleSender(metrics, patience_s=patience_s) if self._fleet and metrics else None
         self._seen_ns = 0
+        self._batches, self._patience_s = batches, patience_s
         self._dispatch = Dispatch(exporters, self._acknowledge, patience_s=patience_s)
         self._tracers = Tracers(Random(f"{workload.seed}/ids"), self._dispatch.hand_over)  # noqa: S311 - no secret
 
     def run(self) -> Truth:
         """Play both parts and wait until everything has arrived. Raises GatewayUnreachable."""
         try:
+            history_ns = self._clock.now_ns() - int(self._workload.history_s * SECOND_NS)
+            self._fill(history_ns)
             now_ns = self._clock.now_ns()
-            self._play("history", now_ns - int(self._workload.history_s * SECOND_NS), now_ns, origin_ns=now_ns)
+            self._play("history", history_ns, now_ns, origin_ns=now_ns)
             now_ns = self._clock.now_ns()
             live_s = FOREVER_S if self._workload.live_s is None else self._workload.live_s
             self._play("live", now_ns, now_ns + int(live_s * SECOND_NS), origin_ns=now_ns)
@@ -109,6 +118,23 @@ class Simulation:
         """What was acknowledged up to now."""
         truth = self._tally.truth()
         return replace(truth, gpus=self._fleet.truth()) if self._fleet else truth
+
+    def _fill(self, end_ns: int) -> None:
+        """Send the part before the history, up to ``end_ns``, and wait until it has arrived."""
+        start_ns = end_ns - int(self._workload.backfill_s * SECOND_NS)
+        if start_ns == end_ns or self._batches is None:
+            return
+
+        def goes_on(at_ns: int) -> bool:
+            self._on_progress(self._progress("backfill", start_ns, end_ns, at_ns))
+            return not self._stop.is_set()
+
+        dispatch = Dispatch(self._batches, self._acknowledge_copies, patience_s=self._patience_s)
+        try:
+            fill(self._traffic("backfill"), start_ns, end_ns, dispatch.hand_over, goes_on=goes_on)
+            dispatch.drain()
+        finally:
+            dispatch.close()
 
     def _play(self, part: str, start_ns: int, end_ns: int, *, origin_ns: int) -> None:
         """Play one part and wait until it has arrived."""
@@ -139,9 +165,7 @@ class Simulation:
 
     def _tasks(self, part: str, start_ns: int, end_ns: int) -> Iterator[Task]:
         """Ordinary tasks as the incidents change them, and those that the incidents add, by start."""
-        features = features_on_gpus() if self._fleet else FEATURES
-        seed = f"{self._workload.seed}/{part}"
-        traffic = Traffic(calls_per_s=self._workload.calls_per_s, seed=seed, features=features)
+        traffic = self._traffic(part)
         incidents = [incident for incident in self._incidents if start_ns <= incident.started_at_ns < end_ns]
         extra = [extra_tasks(incident, traffic) for incident in incidents]
         for task in heapq.merge(traffic.tasks(start_ns, end_ns), *extra, key=lambda task: task.started_at_ns):
@@ -153,6 +177,11 @@ class Simulation:
                 if self._fleet:
                     self._fleet.watch(changed)
                 yield changed
+
+    def _traffic(self, part: str) -> Traffic:
+        features = features_on_gpus() if self._fleet else FEATURES
+        seed = f"{self._workload.seed}/{part}"
+        return Traffic(calls_per_s=self._workload.calls_per_s, seed=seed, features=features)
 
     def _tick(self, at_ns: int, progress: Progress) -> None:
         self._sample(min(at_ns, self._seen_ns))
@@ -167,6 +196,10 @@ class Simulation:
 
     def _acknowledge(self, spans: Sequence[ReadableSpan]) -> None:
         self._tally.acknowledge(span.context.span_id for span in spans if span.context)
+
+    def _acknowledge_copies(self, batch: Batch) -> None:
+        for task, starts_ns in batch.copies:
+            self._tally.acknowledge_copies(task, starts_ns.tolist())
 
     def _progress(self, part: str, start_ns: int, end_ns: int, at_ns: int) -> Progress:
         endless = part == "live" and self._workload.live_s is None

@@ -20,6 +20,7 @@ BREAK_RATE = 0.01  # of streams, that their caller leaves
 WARM_SHARE = 0.8  # of calls, that find their prompt's head in the provider's cache
 TRUNCATED_RATE = 0.02
 CACHE_BLOCK_TOKENS = 128
+HALF_HOUR_NS = 1800 * SECOND_NS
 
 
 class Stage:
@@ -33,7 +34,7 @@ class Stage:
         self.prompt_version = draw_version(feature, rng, started_at_ns)
         self._task_id = f"task-{rng.getrandbits(64):016x}"
         self._user = draw_user(feature.tenant, rng, started_at_ns)
-        self._session_id = f"{self._user}-{rng.randrange(3)}-{started_at_ns // (1800 * SECOND_NS)}"
+        self._session_id = f"{self._user}-{rng.randrange(3)}-{started_at_ns // HALF_HOUR_NS}"
 
     def wait(self, low_s: float, high_s: float) -> None:
         """Let between ``low_s`` and ``high_s`` pass."""

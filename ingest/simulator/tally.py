@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,6 +15,7 @@ from ingest.simulator.tasks import SECOND_NS, Call, Step, Task
 from ingest.simulator.truth import TOKEN_KINDS, IncidentTruth, Line, SafetyLine, Truth
 
 NOTHING = Decimal(0)
+DAY_NS = 24 * 3600 * SECOND_NS
 
 
 @dataclass(slots=True)
@@ -27,15 +28,15 @@ class _Sum:
     cost_usd: Decimal = NOTHING
     tokens: Counter[str] = field(default_factory=Counter)
 
-    def add(self, step: Step, call: Call, cost_usd: Decimal | None) -> None:
-        self.calls += 1
-        self.retries += step.attempt > 1
+    def add(self, step: Step, call: Call, cost_usd: Decimal | None, times: int = 1) -> None:
+        self.calls += times
+        self.retries += (step.attempt > 1) * times
         if cost_usd is not None:
-            self.priced_calls += 1
-            self.cost_usd += cost_usd
+            self.priced_calls += times
+            self.cost_usd += cost_usd * times
         if call.usage:
             for kind in TOKEN_KINDS:
-                self.tokens[kind] += getattr(call.usage, kind)
+                self.tokens[kind] += getattr(call.usage, kind) * times
 
 
 class Tally:
@@ -77,6 +78,20 @@ class Tally:
             for span_id in span_ids:
                 self._count(*self._expected.pop(span_id))
 
+    def acknowledge_copies(self, task: Task, starts_ns: Sequence[int]) -> None:
+        """Count copies of ``task`` that start then; no incident holds there, and prices change between days at most."""
+        with self._lock:
+            for index, step in enumerate(task.steps):
+                self._count_step(task, index, times=len(starts_ns))
+                since_ns = step.started_at_ns - task.started_at_ns
+                self._reach(
+                    min(starts_ns) + since_ns, max(starts_ns) + since_ns + step.ended_at_ns - step.started_at_ns
+                )
+                if step.call:
+                    line = self._lines[task.feature.tenant, task.feature.name, step.call.billed_model]
+                    for day, times in Counter((at_ns + since_ns) // DAY_NS for at_ns in starts_ns).items():
+                        line.add(step, step.call, cost_of(step.call, day * DAY_NS), times)
+
     def truth(self) -> Truth:
         """What was acknowledged up to now."""
         with self._lock:
@@ -84,20 +99,28 @@ class Tally:
 
     def _count(self, task: Task, index: int) -> None:
         step = task.steps[index]
-        self._spans += 1
-        self._first_ns = min(self._first_ns or step.started_at_ns, step.started_at_ns)
-        self._last_ns = max(self._last_ns or step.ended_at_ns, step.ended_at_ns)
-        if step.failure:
-            self._counts["errors" if step.call else "other_errors"][step.failure.error_class] += 1
-        if index == 0:
-            self._tasks += 1
-            self._counts["outcomes"][task.outcome or "unknown"] += 1
-        if step.verdict:
-            self._safety[task.feature.tenant, task.feature.name, step.verdict.category, step.verdict.action] += 1
-        for evaluation in step.evaluations:
-            self._counts["evaluations"][evaluation.name] += 1
+        self._count_step(task, index)
+        self._reach(step.started_at_ns, step.ended_at_ns)
         if step.call:
             self._count_call(task, step, step.call)
+
+    def _count_step(self, task: Task, index: int, times: int = 1) -> None:
+        """All but calls and times."""
+        step = task.steps[index]
+        self._spans += times
+        if step.failure:
+            self._counts["errors" if step.call else "other_errors"][step.failure.error_class] += times
+        if index == 0:
+            self._tasks += times
+            self._counts["outcomes"][task.outcome or "unknown"] += times
+        if step.verdict:
+            self._safety[task.feature.tenant, task.feature.name, step.verdict.category, step.verdict.action] += times
+        for evaluation in step.evaluations:
+            self._counts["evaluations"][evaluation.name] += times
+
+    def _reach(self, first_ns: int, last_ns: int) -> None:
+        self._first_ns = first_ns if self._first_ns is None else min(self._first_ns, first_ns)
+        self._last_ns = last_ns if self._last_ns is None else max(self._last_ns, last_ns)
 
     def _count_call(self, task: Task, step: Step, call: Call) -> None:
         cost_usd = cost_of(call, step.started_at_ns)

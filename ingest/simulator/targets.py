@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 from opentelemetry.sdk.metrics.export import MetricExporter
 from opentelemetry.sdk.trace.export import SpanExporter
 
+from ingest.simulator.backfill import BatchExporter
+
 EVERY_TENANT = ""
 TIMEOUT_S = 10.0
 
@@ -31,14 +33,16 @@ class Target:
 
     def exporter(self, tenant: str) -> SpanExporter:
         """A new stock exporter that sends as ``tenant``."""
-        key = self.api_keys.get(tenant, self.api_keys.get(EVERY_TENANT))
-        headers = {"x-api-key": key} if key else {}
+        headers = self._headers(tenant)
         return self._over_grpc(headers) if self.grpc else self._over_http(headers)
+
+    def batch_exporter(self, tenant: str) -> BatchExporter:
+        """What sends encoded batches as ``tenant``; ``endpoint`` is one of OTLP/HTTP."""
+        return BatchExporter(self.endpoint, self._headers(tenant))
 
     def metric_exporter(self) -> MetricExporter:
         """A new stock exporter of metrics, with the key of all tenants; they are nobody's alone."""
-        key = self.api_keys.get(EVERY_TENANT)
-        headers = {"x-api-key": key} if key else {}
+        headers = self._headers(EVERY_TENANT)
         if self.grpc:
             from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import (  # noqa: PLC0415 - likewise
                 OTLPMetricExporter as OverGrpc,
@@ -61,6 +65,10 @@ class Target:
             timeout=TIMEOUT_S,
             compression=Compression.Gzip,
         )
+
+    def _headers(self, tenant: str) -> dict[str, str]:
+        key = self.api_keys.get(tenant, self.api_keys.get(EVERY_TENANT))
+        return {"x-api-key": key} if key else {}
 
     def _over_grpc(self, headers: Mapping[str, str]) -> SpanExporter:
         from grpc import Compression  # noqa: PLC0415 - only the chosen transport

@@ -36,13 +36,17 @@ class Traffic:
         mean = self.calls_per_s * feature.share / calls_per_task(feature)
         return mean * busyness(at_ns, UTC_OFFSET_H[feature.tenant])
 
-    def usd_per_s(self, feature: Feature, at_ns: int) -> float:
-        """Expected spend of one feature at that time; paces incidents, is no truth."""
-        return self.tasks_per_s(feature, at_ns) * usd_per_task(feature)
+    def peak_tasks_per_s(self, feature: Feature) -> float:
+        """The same in its busiest hour; incidents are paced by it: a loop does not know what time it is."""
+        return self.calls_per_s * feature.share / calls_per_task(feature) * busiest()
+
+    def peak_usd_per_s(self, feature: Feature) -> float:
+        """Expected spend of one feature in its busiest hour."""
+        return self.peak_tasks_per_s(feature) * usd_per_task(feature)
 
     def _stream(self, feature: Feature, start_ns: int, end_ns: int) -> Iterator[Task]:
         rng = Random(f"{self.seed}/{feature.tenant}/{feature.name}")  # noqa: S311 - a workload, no secret
-        peak = self.calls_per_s * feature.share / calls_per_task(feature) * busiest()
+        peak = self.peak_tasks_per_s(feature)
         at_ns = float(start_ns)
         while (at_ns := at_ns + rng.expovariate(peak) * SECOND_NS) < end_ns:
             if rng.random() * peak >= self.tasks_per_s(feature, int(at_ns)):

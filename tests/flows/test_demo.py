@@ -85,6 +85,7 @@ def test_however_it_is_ended_no_process_stays_behind(
         (["--incident", "foo"], "there is no incident 'foo'; choose one of retry_loop, prompt_bloat, runaway_agent, "),
         (["--incident", "retry_loop@20"], "--incident retry_loop@20: the demo sets the time"),
         (["--rate", "0"], "the rate must be more than 0"),
+        (["--backfill=-3d"], "times must not be negative"),
     ],
 )
 def test_what_could_only_fail_later_is_refused_before_anything_starts(

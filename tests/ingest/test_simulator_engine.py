@@ -24,6 +24,7 @@ from tests.ingest.simulated import NOON_NS, JumpingClock
 WORKLOAD = Workload(
     calls_per_s=1.0,
     seed="engine",
+    backfill_s=1800,
     history_s=1200,
     live_s=0,
     incidents=(IncidentSpec.parse("retry_loop@-10m+1m"), IncidentSpec.parse("key_leak@-15m+1m")),
@@ -36,7 +37,10 @@ def both() -> tuple[Truth, Processed]:
     outlet = MemoryOutlet()
     with serving(outlet=outlet) as gateway:
         target = Target(endpoint=gateway.url)
-        truth = Simulation(WORKLOAD, target.exporter, stop=threading.Event(), clock=JumpingClock()).run()
+        simulation = Simulation(
+            WORKLOAD, target.exporter, stop=threading.Event(), clock=JumpingClock(), batches=target.batch_exporter
+        )
+        truth = simulation.run()
     messages = [
         Message(topic="otlp_spans", partition=0, offset=offset, received_at_us=NOON_NS // 1000, value=record.value)
         for offset, record in enumerate(outlet.records)

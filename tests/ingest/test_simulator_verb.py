@@ -61,6 +61,8 @@ def test_a_key_with_an_equals_sign_is_a_key_and_a_tenant_before_one_is_a_tenant(
         (["--for", "3", "--endpoint", "127.0.0.1:4318"], "is no URL of a gateway"),
         (["--for", "3", "--endpoint", "http://:4318"], "is no URL of a gateway"),
         (["--for", "3", "--endpoint", "http://127.0.0.1:many", "--grpc"], "is no URL of a gateway"),
+        (["--for", "3", "--backfill", "nan"], "all of them finite"),
+        (["--for", "3", "--backfill", "1h", "--grpc"], "--backfill goes over OTLP/HTTP: leave --grpc"),
         (["--for", "3", "--truth", "/nope/x"], "cannot write the truth to /nope/x: No such file or directory"),
     ],
 )
