@@ -35,6 +35,7 @@ BACKFILL = "30d"
 INCIDENT_DELAY_S = 5
 INCIDENT_DURATION_S = 120  # as long as it takes where the demo has an end: it is cut there
 MIN_EXCESS_USD = "0.25"  # a demo's features spend cents a minute; the default gate is a dollar
+SETTLE_MIB = "1024"
 LOOK_EVERY_S = 2.0
 DRAIN_WITHIN_S = 600.0
 NOTICE_WITHIN_S = 60.0
@@ -112,6 +113,8 @@ class Demo:
 
     def play(self, stack: Stack, shown: Counters) -> bool:
         """Send live calls with the incident, and what lies between the weeks before and now."""
+        if self.args.backfill and not self.args.seconds:
+            self._settle(stack)
         _say(f"simulator: live calls with the incident {self.args.incident}")
         words = [
             "--history", str((time.monotonic() - shown.filled_to) / 3600 if self.args.backfill else 0),
@@ -119,6 +122,15 @@ class Demo:
             *(["--for", str(self.args.seconds)] if self.args.seconds else []),
         ]  # fmt: skip
         return self._follow(stack, self._start(stack, "live", words), shown)
+
+    def _settle(self, stack: Stack) -> None:
+        """Close the hours before now beside the live part, so that finance has books; the worker does so hourly."""
+        from spanledger.stack import Part
+
+        _say("closing the books of these days beside it, in a minute or two")
+        environment = {**self.deployment.environment, "SPANLEDGER_SETTLE_MEMORY_MIB": SETTLE_MIB}
+        log = self.deployment.data / "logs" / "settle.log"
+        stack.start(Part(name="settle", words=("settle",), environment=environment, log=log, ends=True))
 
     def _start(self, stack: Stack, name: str, words: list[str]) -> Part:
         """Start a simulator that writes its truth to the file of that name."""
