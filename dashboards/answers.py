@@ -107,7 +107,7 @@ class Answers:
         return self.kept.get(key, lambda: self.snapshot.ask(question, self.scope, **parameters).to_pylist())
 
     def report(self, name: str, **parameters: object) -> list[Row]:
-        """Rows of a report that is reckoned from what the lake says: budgets, forecast, variance, chargeback, experiment.
+        """Rows of a report that is reckoned from what the lake says: budgets, a forecast, budgets, an experiment.
 
         What depends on the time takes ``now``, or another answer is kept for every moment. Raises as ``ask``.
         """

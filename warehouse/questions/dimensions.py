@@ -22,7 +22,7 @@ DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "ledger": LEDGER_DIMENSIONS,
     "gpu_minutes": GPU_DIMENSIONS,
     "user_days": ("tenant", "feature"),
-    "arms": ("tenant", "feature", "environment", "model", "prompt_version", "route"),
+    "arms": ("tenant", "feature", "environment", "model", "prompt_name", "prompt_version", "route"),
     "tools": ("tenant", "feature", "environment", "service", "operation", "tool_name"),
     "both": BOTH_DIMENSIONS,
     "usage_kinds": (*USAGE_DIMENSIONS, TOKEN_KIND),

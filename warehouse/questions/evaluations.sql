@@ -29,11 +29,11 @@ named AS (
 ),
 abouts AS (
     SELECT {keys} tenant_, unit_, concat('task ', task_id) AS about_ FROM named WHERE task_id IS NOT NULL
-    UNION
+    UNION ALL
     SELECT {keys} tenant_, unit_, concat('trace ', hex(trace_id)) FROM named
-    UNION
+    UNION ALL
     SELECT {keys} tenant_, unit_, concat('response ', response_id) FROM named WHERE response_id IS NOT NULL
-    UNION
+    UNION ALL
     SELECT {keys} tenant_, unit_, concat('session ', session_id) FROM named WHERE session_id IS NOT NULL
 ),
 told AS (
