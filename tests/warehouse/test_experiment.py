@@ -199,6 +199,14 @@ def test_what_cannot_be_compared_is_refused(lake: WarehouseSnapshot, asked: dict
         told(lake, **asked)
 
 
+def test_what_others_did_is_compared_for_nobody_else(lake: WarehouseSnapshot):
+    asked = {"by": "prompt_version"}
+
+    assert compare(lake, frozenset({"beta"}), **asked).num_rows == 0
+    named = compare(lake, frozenset({"beta"}), **asked, baseline="7", candidate="8").to_pylist()
+    assert {(row["baseline_n"], row["candidate_n"]) for row in named} == {(0, 0), (None, None)}
+
+
 def test_without_two_of_them_there_is_nothing_to_compare(lake: WarehouseSnapshot):
     assert told(lake, by="route", baseline=None, candidate=None) == {}
     missing = told(lake, candidate="9")

@@ -199,6 +199,15 @@ def test_judgements_count_with_the_calls_that_they_are_about(holding: Callable[.
     assert (whole["judged"], whole["judgements"], whole["tasks"]) == ("any", 5, 4)
 
 
+def test_a_task_over_midnight_is_judged_once_on_the_day_of_its_last_call(holding: Callable[..., Ask]):
+    spans = [span(1, task_id="T1"), span(2, task_id="T1", ended_at=NOON + DAY), span(3, task_id="T2")]
+    ask = holding(spans=spans, outcomes=[verdict(1, "groundedness", label="grounded", task_id="T1")])
+
+    told = [row for row in ask("evaluations", bucket="day", by=()) if row["judged"] == "groundedness"]
+
+    assert [(row["bucket"].date(), row["good"], row["tasks"]) for row in told] == [((NOON + DAY).date(), 1, 1)]
+
+
 def test_tools_and_retrievals_are_told_by_how_often_they_fail(holding: Callable[..., Ask]):
     run = {
         "billable": False,

@@ -16,16 +16,17 @@
 -- gives score_mean: on the scale of who judged
 -- gives score_deviation: standard deviation of that
 -- gives judged_tasks: tasks with a judgement; a call's task is its task id, else its trace
--- gives tasks: all tasks of the group
+-- gives tasks: all tasks of the group; in the bucket of their last call
 -- gives coverage: judged_tasks / tasks
 -- table judged, judgements, good, bad, good_rate, scored, score_mean, judged_tasks, tasks, coverage
 WITH calls_ AS (
-    SELECT * FROM (SELECT *, coalesce(response_model, request_model) AS model FROM spans WHERE billable)
+    SELECT *, coalesce(task_id, hex(trace_id)) AS unit_
+    FROM (SELECT *, coalesce(response_model, request_model) AS model FROM spans WHERE billable)
     WHERE {where} AND ($start IS NULL OR ended_at >= $start) AND ($end IS NULL OR ended_at < $end)
 ),
-named AS (
-    SELECT {columns} tenant AS tenant_, coalesce(task_id, hex(trace_id)) AS unit_, trace_id, task_id, response_id, session_id
-    FROM calls_
+named AS (  -- a task is in the bucket of its last call
+    SELECT {columns} tenant AS tenant_, unit_, trace_id, task_id, response_id, session_id
+    FROM (SELECT * REPLACE (max(ended_at) OVER (PARTITION BY tenant, unit_) AS ended_at) FROM calls_)
 ),
 abouts AS (
     SELECT {keys} tenant_, unit_, concat('task ', task_id) AS about_ FROM named WHERE task_id IS NOT NULL
