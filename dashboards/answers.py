@@ -21,6 +21,8 @@ from dashboards.sentences import Freshness
 from dashboards.settings import DashboardSettings
 from dashboards.view import View
 from warehouse.allocation import Dimensions, charge_back, read_dimensions
+from warehouse.experiments import NAME as EXPERIMENT
+from warehouse.experiments import compare
 from warehouse.planning import REPORTS, Plans, read_plans
 from warehouse.reader import ALL, Scope, Warehouse, WarehouseSnapshot, is_whole
 from warehouse.scope import Everything
@@ -105,13 +107,15 @@ class Answers:
         return self.kept.get(key, lambda: self.snapshot.ask(question, self.scope, **parameters).to_pylist())
 
     def report(self, name: str, **parameters: object) -> list[Row]:
-        """Rows of a report that is reckoned from what the lake says: budgets, forecast, variance or chargeback.
+        """Rows of a report that is reckoned from what the lake says: budgets, a forecast, budgets, an experiment.
 
         What depends on the time takes ``now``, or another answer is kept for every moment. Raises as ``ask``.
         """
         key = (self.snapshot.version, self.scope, "report", name, repr(sorted(parameters.items())))
         if name == CHARGEBACK:
             reckon = partial(charge_back, self.snapshot, self.scope, self.said.dimensions)
+        elif name == EXPERIMENT:
+            reckon = partial(compare, self.snapshot, self.scope)
         else:
             reckon = partial(REPORTS[name], self.snapshot, self.scope, self.said.plans)
         return self.kept.get(key, lambda: reckon(**parameters).to_pylist())

@@ -27,6 +27,8 @@ USD_FORMAT = "$,.3~r"
 UNITS: Mapping[str, tuple[Callable[[Any], figures.Figure], str]] = {
     "ms": (figures.milliseconds, ",.3~s"),
     "USD": (figures.usd, USD_FORMAT),
+    "people": (figures.count, ",.3~s"),
+    "share": (figures.share, ".0%"),
 }
 """How numbers of a unit are told, and how the axis writes them."""
 
@@ -120,6 +122,14 @@ def counts(
         colours=_colours([*named, *([REST] if len(set(largest)) > len(named) else [])]),
         tooltip={"said": name, "when": "from", "count": value},
     )
+
+
+def shares(rows: Sequence[Row], *, value: str, name: str, largest: Sequence[str], **axis: Any) -> dict[str, Any]:
+    """As ``counts``, each bar as high as the others: what each ``name`` has of it."""
+    drawn = counts(rows, value=value, name=name, largest=largest, **axis)
+    y = drawn["encoding"]["y"]
+    y |= {"stack": "normalize", "title": f"share of {value}", "axis": y["axis"] | {"format": ".0%"}}
+    return drawn
 
 
 def _drawn(

@@ -43,6 +43,15 @@ def usd(amount: Decimal | None) -> Figure:
     return Figure(text=f"{sign}${_dollars(size)}", exact=exact + "0" * (2 - len(fraction)) + " USD")
 
 
+def mean_usd(amount: float | None) -> Figure:
+    """A mean of money, which is no exact sum: ``$0.048``; six digits on hover."""
+    if amount is None:
+        return UNKNOWN
+    exact = Decimal(f"{amount:.6g}")
+    text = f"${THREE_DIGITS.create_decimal(exact):f}" if 0 < exact < 1 else usd(exact).text
+    return Figure(text=text, exact=f"{exact:f} USD")
+
+
 def change(amount: Decimal | None) -> Figure:
     """A difference of money, with its sign: ``+$3.07``, ``-$1.20``, ``$0.00``."""
     told = usd(amount)
@@ -84,6 +93,20 @@ def share(part: Decimal | float | None) -> Figure:
     if 0 < percent < Decimal("0.1"):
         return Figure(text="<0.1 %", exact=exact)
     return Figure(text=f"{int(shown) if shown in (0, 100) else shown} %", exact=exact)
+
+
+def share_change(part: float | None) -> Figure:
+    """A difference of shares or a relative one, with its sign: ``+1.2 %``, ``-0.4 %``."""
+    if part is None:
+        return UNKNOWN
+    told = f"{abs(part) * 100:.1f}"
+    sign = "" if float(told) == 0 else "+" if part > 0 else "-"
+    return Figure(text=f"{sign}{told} %", exact=f"{part * 100:+.6g} %")
+
+
+def decimal(number: float | None) -> Figure:
+    """A number on a scale of its own: ``0.74``."""
+    return UNKNOWN if number is None else Figure(text=f"{number:.2f}", exact=f"{number:.6g}")
 
 
 def rate(per_second: float | None, unit: str) -> Figure:

@@ -21,14 +21,17 @@ def draw_table(
     note: str = "",
     none: str = "",
     shown: int = ROWS_SHOWN,
+    exported: Sequence[Row] | None = None,
 ) -> None:
     """Draw ``rows``, or the line ``none`` where there are none; ``name`` is that of the file of the export.
+
+    ``exported``: what the export holds, where the cells of ``rows`` are made of several values.
 
     A column that says nothing where it is unknown is left out where it is unknown everywhere.
     """
     columns = [one for one in columns if one.unknown or any(row[one.name] is not None for row in rows)]
     with part(title, note):
-        draw_export(rows, name)
+        draw_export(rows if exported is None else exported, name)
     st.html(table_html(rows, columns, label=title, shown=shown) if rows else f'<p class="sl-sub">{escape(none)}</p>')
 
 

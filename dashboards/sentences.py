@@ -47,7 +47,7 @@ BEHIND_AFTER_S = 60
 
 def spend(total: Row, *, phrase: str, tenants: int, month: str = "") -> str:
     """``$412.07 spent today by 4 tenants``; ``month`` follows: how it is with the month, its budget and forecast."""
-    spent = f"{bold(figures.usd(total['cost_usd']))} spent {escape(phrase)} by {bold(_counted(tenants, 'tenant'))}"
+    spent = f"{bold(figures.usd(total['cost_usd']))} spent {escape(phrase)} by {bold(counted(tenants, 'tenant'))}"
     return lead(spent + month)
 
 
@@ -57,7 +57,7 @@ def successes(row: Row, *, phrase: str) -> str:
     The bound is what it cost if all tasks without an outcome had succeeded.
     """
     cost, low = (figures.usd(row[f"cost_per_successful_task_{name}usd"]) for name in ("", "low_"))
-    succeeded = f"{bold(figures.count(row['successful_tasks']))} of {bold(_counted(row['tasks'], 'task'))} succeeded"
+    succeeded = f"{bold(figures.count(row['successful_tasks']))} of {bold(counted(row['tasks'], 'task'))} succeeded"
     if row["cost_per_successful_task_usd"] is None:
         told = f"No successful task with a price {escape(phrase)}"
     else:
@@ -85,15 +85,13 @@ def invoice(total: Row, *, agrees: bool, phrase: str) -> str:
 
 def chargeback(cost: Decimal | None, payers: int, by: str, months: str) -> str:
     """``$109.98 on the statements of 3 tenants, November 2026``."""
-    return lead(f"{bold(figures.usd(cost))} on the statements of {bold(_counted(payers, by))}, {escape(months)}")
+    return lead(f"{bold(figures.usd(cost))} on the statements of {bold(counted(payers, by))}, {escape(months)}")
 
 
 def close(closed_to: Figure, hours: int, cost: Decimal | None, locked_to: date | None) -> str:
     """``All hours before 17:00:00 are settled; $1.25 in 1 open hour; all months before November 2026 are locked``."""
     locked = f"all months before {bold(_month(locked_to))} are locked" if locked_to else "no month is locked"
-    waiting = (
-        f"{bold(figures.usd(cost))} in {bold(_counted(hours, 'open hour'))}" if hours else "no call in an open one"
-    )
+    waiting = f"{bold(figures.usd(cost))} in {bold(counted(hours, 'open hour'))}" if hours else "no call in an open one"
     return lead(f"All hours before {bold(closed_to)} are settled; {waiting}; {locked}")
 
 
@@ -104,7 +102,7 @@ def _month(day: date) -> Figure:
 def latency(total: Row, *, phrase: str) -> str:
     """``Half of 1,204 calls took 412 ms or less today, 95 % 2.3 s; the first token came within …``."""
     half, most = (bold(figures.milliseconds(total[name])) for name in ("latency_p50_ms", "latency_p95_ms"))
-    parts = [f"Half of {bold(_counted(total['calls'], 'call'))} took {half} or less {escape(phrase)}, 95 % {most}"]
+    parts = [f"Half of {bold(counted(total['calls'], 'call'))} took {half} or less {escape(phrase)}, 95 % {most}"]
     if total["ttft_p95_ms"] is not None:
         parts.append(
             f"the first token came within {bold(figures.milliseconds(total['ttft_p95_ms']))} in 95 % of the streams"
@@ -118,7 +116,7 @@ def errors(total: Row, classes: Sequence[Row], *, phrase: str) -> str:
     failed = [row for row in classes if row["status"] == "error"]
     whole = total["calls"]
     share = figures.share(sum(row["errors"] for row in failed) / whole if whole else None)
-    parts = [f"{bold(share)} of {bold(_counted(whole, 'call'))} failed {escape(phrase)}"]
+    parts = [f"{bold(share)} of {bold(counted(whole, 'call'))} failed {escape(phrase)}"]
     if failed:
         first = failed[0]
         parts.append(f"{bold(figures.count(first['errors']))} of them with {escape(str(first['what']))}")
@@ -131,13 +129,13 @@ def safety(rows: Sequence[Row], calls: int, *, phrase: str) -> str:
     by_category = {row["category"]: row for row in rows}
     whole = by_category.get("any")
     if whole is None:
-        return lead(f"No guard or filter tells of any of {bold(_counted(calls, 'call'))} {escape(phrase)}")
-    share, checks = figures.share(whole["trigger_rate"]), _counted(whole["checked_calls"], "check")
+        return lead(f"No guard or filter tells of any of {bold(counted(calls, 'call'))} {escape(phrase)}")
+    share, checks = figures.share(whole["trigger_rate"]), counted(whole["checked_calls"], "check")
     parts = [f"{bold(share)} of {bold(checks)} triggered {escape(phrase)}"]
     injections, pii = by_category.get("prompt_injection"), by_category.get("pii")
     if injections is not None and injections["triggered"]:
         parts.append(
-            f"{bold(_counted(injections['triggered'], 'injection'))}, "
+            f"{bold(counted(injections['triggered'], 'injection'))}, "
             f"{bold(figures.share(injections['contained_rate']))} of them blocked"
         )
     if pii is not None and pii["triggered"]:
@@ -147,14 +145,14 @@ def safety(rows: Sequence[Row], calls: int, *, phrase: str) -> str:
 
 def calls(total: Row, shown: int, status: str | None, *, phrase: str) -> str:
     """``The latest 200 of 1,204 calls today, $3.07 in all``."""
-    of = f" of {bold(_counted(total['calls'], 'call'))}, {bold(figures.usd(total['cost_usd']))} in all,"
+    of = f" of {bold(counted(total['calls'], 'call'))}, {bold(figures.usd(total['cost_usd']))} in all,"
     told = of if status is None else f" that ended with {escape(status)}"
     return lead(f"The latest {bold(figures.count(shown))}{told} {escape(phrase)}")
 
 
 def incidents(opened: Sequence[Row], resolved: int, *, phrase: str) -> str:
     """``2 open incidents, $12.40 above what is usual so far, $45.20 an hour, 3 opened today are over``."""
-    parts = [bold(_counted(len(opened), "open incident")) if opened else "No open incident"]
+    parts = [bold(counted(len(opened), "open incident")) if opened else "No open incident"]
     if opened:
         over, hourly = (
             figures.usd(sum((row[name] for row in opened if row[name] is not None), Decimal(0)))
@@ -179,7 +177,7 @@ def trace(rows: Sequence[Row], *, zone: tzinfo) -> str:
     took = figures.milliseconds((last - first).total_seconds() * 1000)
     began = figures.moment(first, last, zone)
     return lead(
-        f"{bold(_counted(len(rows), 'span'))} in {bold(took)} cost {bold(cost)}, "
+        f"{bold(counted(len(rows), 'span'))} in {bold(took)} cost {bold(cost)}, "
         f"began on {first.astimezone(zone):%Y-%m-%d} at {bold(began)}"
     )
 
@@ -199,15 +197,13 @@ def pipeline(health: Health, *, phrase: str, freshness: Freshness) -> str:
     judged = verdict(health, freshness)
     if freshness.as_of is None:
         return lead(f"{judged}&ensp;{freshness.words()}")
-    reasons = f"drops for {bold(_counted(health.drop_reasons, 'reason'))}" if health.drop_reasons else "nothing dropped"
+    reasons = f"drops for {bold(counted(health.drop_reasons, 'reason'))}" if health.drop_reasons else "nothing dropped"
     parts = [freshness.words()]
     if health.lag_messages is not None:
-        parts.append(f"{bold(_counted(health.lag_messages, 'message'))} waiting in Kafka")
+        parts.append(f"{bold(counted(health.lag_messages, 'message'))} waiting in Kafka")
     if health.drop_reasons is not None:
         parts.append(f"{reasons} {escape(phrase)}")
-    parts.append(
-        bold(_counted(health.open_incidents, "open incident")) if health.open_incidents else "no open incident"
-    )
+    parts.append(bold(counted(health.open_incidents, "open incident")) if health.open_incidents else "no open incident")
     return lead(f"{judged}&ensp;{', '.join(parts)}")
 
 
@@ -244,7 +240,8 @@ def bold(figure: Figure) -> str:
     return f'<b title="{escape(figure.exact)}">{escape(figure.text)}</b>'
 
 
-def _counted(number: int | None, noun: str) -> Figure:
+def counted(number: int | None, noun: str) -> Figure:
+    """``1 tenant``, ``3 tenants``."""
     figure = figures.count(number)
     tail = f" {noun}" if number == 1 else f" {noun}s"
     return Figure(text=figure.text + tail, exact=figure.exact + tail)

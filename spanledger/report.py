@@ -123,11 +123,15 @@ class Asking:
     def answer(self, asked: Asked, params: dict[str, str]) -> pa.Table:
         """The answer to a question; some are reckoned from what the lake says."""
         from warehouse.allocation import charge_back
+        from warehouse.experiments import NAME as EXPERIMENT
+        from warehouse.experiments import compare
         from warehouse.planning import REPORTS
 
         name, scope = asked.question.name, asked.scope
         if name == CHARGEBACK:
             return charge_back(self.snapshot, scope, self.said, **params)
+        if name == EXPERIMENT:
+            return compare(self.snapshot, scope, **params)
         if name in REPORTS:
             return REPORTS[name](self.snapshot, scope, self.plans, **params)
         return self.snapshot.ask(name, scope, **params)

@@ -10,14 +10,18 @@ from dashboards.answers import Source
 from dashboards.controls import CONTROLS
 from dashboards.period import Period, whole_hours, whole_months
 from dashboards.screens import (
+    adoption,
     calls,
+    change,
     chargeback,
     close,
     errors,
+    experiments,
     incidents,
     invoice,
     latency,
     pipeline,
+    quality,
     safety,
     spend,
     successes,
@@ -46,6 +50,9 @@ def hours(period: Period, _: datetime) -> Period:
     return whole_hours(period)
 
 
+WHOSE = ("tenant", "feature")
+"""The filters that people and tasks know."""
+
 PAGES: Mapping[str, tuple[Screen, ...]] = {
     "Finance": (
         Screen(title="Spend", path="", show=spend.show, filters=CONTROLS),
@@ -60,6 +67,12 @@ PAGES: Mapping[str, tuple[Screen, ...]] = {
         Screen(title="Errors", path="errors", show=errors.show),
         Screen(title="Safety", path="safety", show=safety.show),
         Screen(title="Pipeline", path="pipeline", show=pipeline.show),
+    ),
+    "Product": (
+        Screen(title="Adoption", path="adoption", show=adoption.show, reach=hours, filters=WHOSE),
+        Screen(title="Experiments", path="experiments", show=experiments.show, reach=hours, filters=WHOSE),
+        Screen(title="Quality", path="quality", show=quality.show, reach=hours, filters=WHOSE),
+        Screen(title="Change", path="change", show=change.show, filters=WHOSE),
     ),
     "Everyone": (
         Screen(title="Calls", path="calls", show=calls.show),

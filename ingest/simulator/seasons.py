@@ -59,7 +59,7 @@ def draw_user(tenant: str, rng: Random, at_ns: int) -> str:
     """Who comes at that time: mostly one of a few hundred who stay, some of them often, else one who came lately."""
     if rng.random() >= NEWCOMERS:
         return f"{tenant}-user-{int(rng.paretovariate(1.1)) % 400:03d}"
-    came_in = max(0, at_ns // WEEK_NS - int(rng.expovariate(1 / STAY_WEEKS)))
+    came_in = max(0, (at_ns // HOUR_NS + _EPOCH_WEEKDAY_H) // WEEK_H - int(rng.expovariate(1 / STAY_WEEKS)))
     return f"{tenant}-user-{came_in}-{rng.randrange(NEW_USERS_PER_WEEK):02d}"
 
 

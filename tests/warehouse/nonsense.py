@@ -43,6 +43,7 @@ WORDS = {
     "format": ("focus", "generic"),
     "app_id": ("c/t/0", "c/t/1"),
     "source": ("dcgm", "hw", "vllm"),
+    "operation": ("chat", "execute_tool", "retrieval", "embeddings", ""),
     "line": ("used", "unattributed", "idle", "unmeasured"),
     "prompts": ("p@1", "p@2", "q", "q@", "a@b@3"),
 }

@@ -165,10 +165,14 @@ def tell(lake: Lake, app_id: str, tenant: str | None, spans: int) -> None:
     minute = {"minute": NOON, "tenant": tenant}
     sample = {"series": app_id, "tenant": tenant, "service": "meter", "model": "m", "token_type": "input"}
     told = {
-        "usage": [usage(tenant=tenant, feature="chat", calls=spans, status="error", error_class="timeout")],
+        "usage": [
+            usage(tenant=tenant, feature="chat", calls=spans, status="error", error_class="timeout"),
+            usage(tenant=tenant, feature="chat", model="m"),
+        ],
         "spans": [
             *(BILL | {"span_id": bytes([n] * 8), "tenant": tenant} for n in range(1, spans)),
             PRICED | {"trace_id": bytes([spans] * 16), "tenant": tenant},
+            BILL | {"span_id": b"12345678", "tenant": tenant, "operation": "execute_tool", "billable": False},
         ],
         "safety": [minute | {"category": "pii", "action": "blocked", "events": spans, "checked_calls": 0}],
         "token_samples": [sample | {"sampled_at": NOON, "counted_since": NOON, "cumulative": True, "tokens": spans}],
@@ -184,6 +188,7 @@ def tell(lake: Lake, app_id: str, tenant: str | None, spans: int) -> None:
         ],
         "outcomes": [
             {"outcome_id": f"{app_id} {n}", "observed_at": NOON, "tenant": tenant, "name": "success", "score": 1.0}
+            | {"trace_id": BILL["trace_id"]}
             for n in range(spans)
         ],
         "flushes": [
@@ -225,6 +230,8 @@ def book(lake: Lake, app_id: str, tenant: str | None, calls: int) -> None:
     minute |= {"time_us": calls, "priced_us": calls, "cost_usd": Decimal(calls)}
     lake.append_once("gpu_minutes", rows("gpu_minutes", minute), f"settle/{app_id}", 3)
     lake.append_once("tasks", rows("tasks", task), f"settle/{app_id}", 2)
+    person = closed | {"user_id": "u", "calls": calls, "cost_usd": Decimal(calls)}
+    lake.append_once("user_days", rows("user_days", person), f"settle/{app_id}", 4)
 
 
 def close(lake: Lake, settled_usd: int) -> None:
@@ -300,7 +307,7 @@ def test_the_status_counts_the_spans_of_a_scope(shared_and_own: tuple[WarehouseS
 
     counted = [shared_and_own[0].ask("status", scope)["spans"].to_pylist() for scope in scopes]
 
-    assert counted == [[18], [2], [13], [0]]
+    assert counted == [[18], [3], [15], [0]]
 
 
 def test_a_tenant_that_is_no_text_is_refused(local: LakeSettings):
@@ -377,7 +384,8 @@ def test_any_value_of_any_parameter_is_answered_or_refused_in_one_line(
     answered, refused = 0, []
     for parameter in load_question(question).takes:
         for value in EDGES[parameter.kind]:
-            bucket = {"bucket": "day"} if parameter.kind == "zone" else {}
+            names = {one.name for one in load_question(question).takes}
+            bucket = {"bucket": "day"} if parameter.kind == "zone" and "bucket" in names else {}
             try:
                 answered += shared_and_own[0].ask(question, scope, **{parameter.name: value}, **bucket).num_columns > 0
             except BadQuestion as error:

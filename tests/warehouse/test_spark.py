@@ -57,6 +57,9 @@ BY = {
     "safety": "tenant,model",
     "gpu_minutes": "line,tenant",
     "both": "feature,environment,tags.k",
+    "user_days": "feature",
+    "arms": "feature,model",
+    "tools": "tenant,operation,tool_name",
 }
 BY |= {f"{table}_kinds": f"{BY[table]},token_kind" for table in ("usage", "ledger")}
 """What is grouped by, by table."""
@@ -84,6 +87,8 @@ def asked(name: str) -> dict[str, Any]:
     given = {one.name: ASKED[one.name] for one in question.takes if one.name in ASKED}
     given |= {one.name: WHOLE_HOURS[one.name] for one in question.takes if one.kind == "hour" and one.name in given}
     given |= {one.name: BY[one.table] for one in question.takes if one.name == "by"}
+    if name == "retention":
+        given["start"] = "2026-10-18T22:00:00Z"  # weeks begin before the window, on a Monday in Berlin
     if question.books:
         del given["as_of_settlement"]
     return given

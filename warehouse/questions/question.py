@@ -79,11 +79,12 @@ class Question:
         """What is kept by the hour has no sums of days that begin within one."""
         zone = str(values.get("zone") or "UTC")
         for one in self.takes:
-            is_hourly = one.kind == "bucket" and values[one.name] and TABLES[one.table].time == "hour"
+            is_hourly = one.table in TABLES and values[one.name] and TABLES[one.table].time == "hour"
+            is_hourly = is_hourly and one.kind in ("bucket", "zone")
             if is_hourly and begins_within_hours(zone):
                 raise BadQuestion(
                     f"{named('zone')} = {zone!r}: the books are kept by the hour of UTC, days there begin within one; "
-                    f"leave out {named(one.name)} or {named('zone')}, "
+                    f"leave out {' or '.join(dict.fromkeys((named(one.name), named('zone'))))}, "
                     f"or ask `spend` without {named('as_of_settlement')}, which is kept by the minute"
                 )
 

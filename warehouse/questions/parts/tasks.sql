@@ -48,6 +48,8 @@ placed AS (
             nullif(arg_max(if(spans > 0, coalesce(principal, ''), NULL), hour), '') AS principal,
             flatten(list(if(spans > 0, users, NULL)) FILTER (if(spans > 0, users, NULL) IS NOT NULL)) AS users,
             {lists_of_several}
+            sum(cost_usd) FILTER (spans > 0) AS cost_usd,
+            coalesce(sum(guardrail_blocks) FILTER (spans > 0), 0) AS guardrail_blocks,
             sum(priced_calls) FILTER (spans > 0) > 0 OR sum(calls) FILTER (spans > 0) = 0 AS is_priced,
             arg_max(if(spans > 0, outcome, NULL), settlement) AS outcome,
             arg_max(if(spans > 0, safe, NULL), settlement) AS safe,

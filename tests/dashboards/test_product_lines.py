@@ -1,0 +1,112 @@
+"""The first lines of the pages for product managers, and how their numbers and charts are made."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from dashboards import charts, figures, product_lines
+from dashboards.figures import Figure
+from dashboards.intervals import intervals
+
+NAMES = {"success": "Task success", "task_cost": "Cost per task", "latency_p95": "95 % latency"}
+DAY = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def text(html: str) -> str:
+    """What people read."""
+    return re.sub(r"<[^>]+>", "", html)
+
+
+def measured(measure: str, verdict: str, *, n: int = 100, change: float | None = 0.1) -> dict[str, Any]:
+    """A row of the report ``experiment``."""
+    ends = {
+        "difference": change,
+        "difference_low": change and change - 0.05,
+        "difference_high": change and change + 0.05,
+    }
+    sides = {"baseline": "7", "candidate": "<8>", "baseline_n": n, "candidate_n": 200}
+    return {"measure": measure, "verdict": verdict} | sides | ends
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        ("better", "&lt;8&gt; is better than 7 by a score of +10.0 % (+5.0 % to +15.0 %); better: task success"),
+        ("worse", "&lt;8&gt; is worse than 7 by a score of +10.0 %"),
+        ("no difference shown", "No difference shown between &lt;8&gt; and 7: a score of +10.0 %"),
+    ],
+)
+def test_the_verdict_of_an_experiment_is_one_sentence(verdict: str, said: str):
+    rows = [measured("success", "better"), measured("task_cost", "no difference shown"), measured("score", verdict)]
+
+    assert text(product_lines.experiment(rows, NAMES)).startswith(said)
+
+
+def test_what_does_not_suffice_says_what_is_missing():
+    rows = [
+        measured("success", "not enough", n=12),
+        measured("task_cost", "better", n=40),
+        measured("score", "not enough"),
+    ]
+
+    assert text(product_lines.experiment(rows, NAMES)) == (
+        "Not enough calls to tell &lt;8&gt; from 7: task success is known of 12 of 7, 30 are needed"
+    )
+
+
+def test_without_outcomes_quality_says_so():
+    line = product_lines.quality({"success_rate": None}, {}, {}, phrase="today")
+
+    assert text(line) == "No task has an outcome today; 0 % of tasks were evaluated"
+
+
+def test_one_person_is_a_person():
+    day = dict.fromkeys(("monthly_users", "weekly_users", "daily_users", "new_users"), 1) | {
+        "left_users": 0,
+        "stickiness": 1.0,
+    }
+
+    assert text(product_lines.adoption(day, Figure(text="1 Mar", exact="2026-03-01"))).startswith(
+        "1 person in the 30 days"
+    )
+
+
+def test_without_changes_there_is_nothing_new():
+    assert text(product_lines.changes([], None, phrase="today")) == "No new model or prompt version today"
+
+
+@pytest.mark.parametrize(("part", "shown"), [(0.0123, "+1.2 %"), (-0.4, "-40.0 %"), (0.0001, "0.0 %"), (None, "—")])
+def test_a_change_of_a_share_has_a_sign(part: float | None, shown: str):
+    assert figures.share_change(part).text == shown
+
+
+@pytest.mark.parametrize(
+    ("amount", "shown"),
+    [(0.04791, "$0.0479"), (0.0000983, "$0.0000983"), (12.5, "$12.50"), (0.0, "$0.00"), (None, "—")],
+)
+def test_a_mean_of_money_has_three_digits_where_it_is_small(amount: float | None, shown: str):
+    assert figures.mean_usd(amount).text == shown
+
+
+def test_shares_fill_each_bar():
+    rows = [{"bucket": DAY, "version": name, "calls": calls} for name, calls in (("7", 30), ("8", 10))]
+    axis = {"bucket": "day", "zone": ZoneInfo("UTC"), "bounds": (DAY, DAY + timedelta(days=1))}
+
+    drawn = charts.shares(rows, value="calls", name="version", largest=["7", "8"], **axis)
+
+    assert drawn["encoding"]["y"]["stack"] == "normalize"
+    assert [bar["count"] for bar in drawn["data"]["values"]] == [30, 10]
+
+
+def test_an_interval_is_a_line_with_a_dot():
+    row = {"name": "Task success", "change": 0.1, "low": 0.05, "high": 0.15, "told": "+10 %", "verdict": "better"}
+
+    drawn = intervals([row])
+
+    assert drawn["data"]["values"] == [row]
+    assert [layer["mark"]["type"] for layer in drawn["layer"]] == ["rule", "rule", "point"]
