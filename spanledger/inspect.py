@@ -48,7 +48,7 @@ KEYS = (
     *("status", "error_class", "http_status", "finish_reason"),
     *("safety_category", "guardrail_action", "pii_detected", "injection_detected"),
     *("response_id", "prompt_name", "prompt_version", "route", "attempt", "tool_name", "agent_name"),
-    *("service_version", "service_tier", "server_address", "host", "pod", "provider_account", "units", "tags"),
+    *("service_version", "service_tier", "server_address", "server_port", "host", "pod", "namespace", "provider_account", "units", "tags"),
     *("billable", "suppressed_by", "usage_semantics", "convention", "scope_version", "clock_skew"),
     *("source_partition", "source_offset", "received_at"),
 )
