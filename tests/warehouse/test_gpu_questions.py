@@ -148,6 +148,47 @@ def test_against_a_hosted_model_it_is_said_from_which_load_on_self_hosting_pays(
     assert own["break_even_tokens_per_gpu_hour"] == pytest.approx(3000 * 3.6 / float(hosted))
 
 
+def test_a_model_that_is_served_here_and_elsewhere_has_a_line_of_each(tmp_path: Path):
+    world = World(tmp_path / "world")
+    own = [call("a", 0, 60, request_model="gpt-4o"), call("b", 0, 60, "globex")]
+    world.flush([*own, call("c", 0, 60, "globex", **HOSTED), call("d", 0, 60, **HOSTED)], samples=samples(1.0, last=60))
+    world.settle(how=settings(tmp_path))
+
+    rows = ask(world, "gpu-models")
+
+    assert sorted(pick(rows, "hosting", "model", "calls", "input_tokens", "cost_usd")) == [
+        ("hosted", "gpt-4o", 2, 2000, USD("0.007")),
+        ("self_hosted", "gpt-4o", 1, 1000, USD("0.03")),
+        ("self_hosted", "llama", 1, 1000, USD("0.03")),
+    ]
+
+
+def test_what_tokens_cost_is_of_those_on_gpus_with_a_rate_and_says_how_many_these_are(tmp_path: Path):
+    world = World(tmp_path / "world")
+    unpriced = samples(0.5, gpu_uuid="GPU-2", gpu_model="A100")
+    world.flush([call("a", 0, 3600, input_tokens=12_000, output_tokens=0)], samples=[*samples(0.5), *unpriced])
+    world.settle(how=settings(tmp_path))
+
+    (model,), (gpus,) = ask(world, "gpu-models"), ask(world, "gpu", by="")
+
+    assert (model["gpu_hours"], model["priced_share"], model["measured_share"]) == (2.0, 0.5, 1.0)
+    assert (model["cost_per_1k_tokens_usd"], model["used_cost_per_1k_tokens_usd"]) == (USD("0.6"), USD("0.3"))
+    assert (gpus["cost_per_1k_tokens_usd"], gpus["costed_share"]) == (USD("0.3"), 0.5)
+
+
+def test_a_gpu_of_the_group_that_nobody_measured_costs_its_model_all_the_same(tmp_path: Path):
+    world = World(tmp_path / "world")
+    silent = samples(None, gpu_uuid="GPU-2", memory_used_bytes=1.0)
+    world.flush([call("a", 0, 3600, input_tokens=12_000, output_tokens=0)], samples=[*samples(0.5), *silent])
+    world.settle(how=settings(tmp_path))
+
+    (model,), (gpus,) = ask(world, "gpu-models"), ask(world, "gpu", by="")
+
+    assert (model["gpu_hours"], model["cost_usd"], model["measured_share"]) == (2.0, USD("7.2"), 0.5)
+    assert (model["cost_per_1k_tokens_usd"], model["used_cost_per_1k_tokens_usd"]) == (USD("0.6"), USD("0.3"))
+    assert (gpus["cost_per_1k_tokens_usd"], gpus["costed_share"]) == (USD("0.3"), 0.5)
+
+
 def test_models_of_one_gpu_share_its_idle_time_as_they_used_it(tmp_path: Path):
     world = World(tmp_path / "world")
     some = [

@@ -299,6 +299,43 @@ def test_an_address_that_the_file_or_a_servers_metrics_name_leads_to_its_gpus(wo
     assert set(sums(minutes(settled(world, settings(tmp_path, text))), "tenant")) == {"acme", "globex"}
 
 
+def test_a_server_behind_a_proxy_ran_its_call_where_it_is_itself(world: World, tmp_path: Path):
+    asked = call("a", 0, 60, "acme", server_address="litellm.internal", provider="openai", service="app")
+    done = call("b", 1, 58, None, server_address=None, host=NODE, service="vllm", feature=None)
+    done |= {"trace_id": asked["trace_id"], "parent_span_id": asked["span_id"]}
+    world.flush([asked, done], samples=samples(1.0, last=60))
+
+    rows = minutes(settled(world, settings(tmp_path)))
+
+    assert {row["tenant"] for row in rows if row["line"] == "used"} == {"acme"}
+
+
+def test_servers_of_one_host_are_told_apart_by_the_ports_that_calls_name(world: World, tmp_path: Path):
+    servers = "".join(
+        f'[[servers]]\naddress = "{NODE}:{port}"\ngpus = ["{gpu}"]\n' for port, gpu in ((8000, "GPU-1"), (8001, "GPU-2"))
+    )
+    calls = [call("a", 0, 60, "acme", server_port=8000), call("b", 0, 60, "globex", server_port=8001)]
+    world.flush(calls, samples=[*samples(1.0, last=60), *samples(0.1, last=60, gpu_uuid="GPU-2")])
+
+    rows = minutes(settled(world, settings(tmp_path, RATES + servers)))
+
+    assert {tenant: time for tenant, (time, _) in sums(rows, "tenant").items()} == {"acme": 60, "globex": 6, None: 54}
+
+
+def test_pods_of_one_name_are_told_apart_by_their_namespaces(world: World, tmp_path: Path):
+    told = [
+        *samples(1.0, last=60, pod="vllm-0", namespace="prod"),
+        *samples(0.1, last=60, gpu_uuid="GPU-2", host="node-2", pod="vllm-0", namespace="staging"),
+    ]
+    named = call("a", 0, 60, "acme", server_address="vllm-0.vllm.prod.svc.cluster.local")
+    own = call("b", 0, 60, "globex", server_address=None, pod="vllm-0", namespace="staging")
+    world.flush([named, own, call("c", 0, 60, "initech", server_address="vllm-0")], samples=told)
+
+    rows = minutes(settled(world, settings(tmp_path)))
+
+    assert {tenant: time for tenant, (time, _) in sums(rows, "tenant").items()} == {"acme": 60, "globex": 6, None: 54}
+
+
 def test_late_calls_and_samples_are_booked_as_differences_and_nothing_is_settled_twice(world: World, tmp_path: Path):
     how = settings(tmp_path)
     early, late = call("a", 0, 60, "acme"), call("b", 0, 60, "globex")

@@ -19,10 +19,11 @@
 -- gives priced_share: share of the gpu_hours whose rate is known
 -- gives calls: calls that ran on GPUs
 -- gives input_tokens: of these calls, as far as they fell into the window
--- gives cost_per_1k_tokens_usd: cost of the used time / thousand input and output tokens
+-- gives costed_share: share of the input and output tokens that fell into time that was measured and has a rate
+-- gives cost_per_1k_tokens_usd: cost of the used time / thousand of these tokens; NULL where there are none
 -- gives provisional: false: hours that are not settled are not in it
 -- whole time_share
--- table gpu_hours, time_share, utilisation, cost_usd, idle_cost_usd, calls, input_tokens, output_tokens, cost_per_1k_tokens_usd
+-- table gpu_hours, time_share, utilisation, cost_usd, idle_cost_usd, calls, input_tokens, output_tokens, cost_per_1k_tokens_usd, costed_share
 WITH {gpu_booked.sql},
 sums AS (
     SELECT {columns}
@@ -38,7 +39,8 @@ sums AS (
         coalesce(sum(cost_usd) FILTER (line = 'idle'), 0) AS idle_cost_usd,
         coalesce(sum(calls), 0)::BIGINT AS calls,
         coalesce(sum(input_tokens), 0)::BIGINT AS input_tokens,
-        coalesce(sum(output_tokens), 0)::BIGINT AS output_tokens
+        coalesce(sum(output_tokens), 0)::BIGINT AS output_tokens,
+        coalesce(sum(costed_tokens), 0)::BIGINT AS costed_tokens
     FROM gpu_booked
     WHERE {where}
     GROUP BY ALL
@@ -56,8 +58,8 @@ SELECT
     CASE WHEN priced_us <> 0 OR cost_usd <> 0 THEN unattributed_cost_usd END AS unattributed_cost_usd,
     priced_us::DOUBLE / nullif(time_us, 0)::DOUBLE AS priced_share,
     calls, input_tokens, output_tokens,
-    CASE WHEN priced_us <> 0 OR cost_usd <> 0
-        THEN usd_per(used_cost_usd * 1000, input_tokens + output_tokens) END AS cost_per_1k_tokens_usd,
+    costed_tokens::DOUBLE / nullif(input_tokens + output_tokens, 0)::DOUBLE AS costed_share,
+    usd_per(used_cost_usd * 1000, costed_tokens) AS cost_per_1k_tokens_usd,
     false AS provisional
 FROM sums
 WHERE time_us <> 0 OR calls <> 0 OR cost_usd <> 0 OR input_tokens <> 0 OR output_tokens <> 0
