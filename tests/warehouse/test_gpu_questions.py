@@ -258,8 +258,17 @@ def test_saturation_says_how_full_servers_are_beside_the_first_tokens_of_calls(t
         ),  # each says what was since
         ([counted(0, 100, 10), counted(0, 30, 3, engine="1"), counted(15, 101, 10), counted(15, 31, 3, engine="1")], 2),
         ([counted(0, 100, 10)], 0),  # since when nobody knows
+        ([counted(0, 100, 10), counted(15, 140, 12, since=-59.9)], 42),  # a start that drifts is none
+        (
+            [
+                server(seconds, cumulative=True, counted_since=at(since), **{name: seconds + 100.0})
+                for seconds in (0, 15)
+                for name, since in (("prompt_tokens", -60), ("generation_tokens", -59.9))
+            ],
+            30,
+        ),
     ],
-    ids=["on", "reset", "restarted", "delta", "engines", "first"],
+    ids=["on", "reset", "restarted", "delta", "engines", "first", "drift", "apart"],
 )
 def test_tokens_that_servers_count_are_differences_and_a_counter_may_begin_anew(
     tmp_path: Path, counters: list[dict[str, Any]], tokens: int

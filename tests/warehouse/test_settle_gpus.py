@@ -336,6 +336,12 @@ def test_pods_of_one_name_are_told_apart_by_their_namespaces(world: World, tmp_p
     assert {tenant: time for tenant, (time, _) in sums(rows, "tenant").items()} == {"acme": 60, "globex": 6, None: 54}
 
 
+def test_a_fleet_without_any_call_is_idle(world: World, tmp_path: Path):
+    world.flush([], samples=samples(0.0))
+
+    assert sums(minutes(settled(world, settings(tmp_path)))) == {"idle": (3600, Decimal("3.60"))}
+
+
 def test_late_calls_and_samples_are_booked_as_differences_and_nothing_is_settled_twice(world: World, tmp_path: Path):
     how = settings(tmp_path)
     early, late = call("a", 0, 60, "acme"), call("b", 0, 60, "globex")
