@@ -12,6 +12,7 @@ import pytest
 from tests.warehouse.gpu_world import RATES, at, call, samples, settings
 from tests.warehouse.settling import World, outcome
 from tests.warehouse.told import START
+from warehouse.errors import BadQuestion
 from warehouse.reader import ALL, Warehouse
 from warehouse.scope import Scope
 
@@ -78,6 +79,23 @@ def test_gpu_in_one_row_is_the_bill_with_utilisation_and_idle_cost(world: World)
     )
     assert row["utilisation"] == pytest.approx((1800 + 60) / (7200 + 60))
     assert row["priced_share"] == 1.0
+
+
+def test_what_nobody_used_may_be_spread_over_who_used_the_gpu_in_sight_and_the_bill_stays(world: World):
+    rows = ask(world, "gpu", by="line,tenant", spread="idle, unattributed")
+    (used,) = ask(world, "gpu", by="", spread="idle", where="line=used,tenant=acme")
+
+    assert {(row["line"], row["tenant"]): round(row["spread_cost_usd"], 6) for row in rows} == {
+        ("used", "acme"): USD("1.35"),
+        ("used", "globex"): USD("0.45"),
+        ("idle", None): USD("-1.80"),  # GPU-2 was used by nobody, so its 3.60 stay
+        ("unattributed", None): 0,
+    }
+    assert sum(row["spread_cost_usd"] for row in rows) == 0
+    assert round(used["spread_cost_usd"], 6) == USD("1.35")
+    assert ask(world, "gpu", by="")[0]["spread_cost_usd"] is None
+    with pytest.raises(BadQuestion, match="must be one of idle, unattributed, unmeasured"):
+        ask(world, "gpu", spread="used")
 
 
 def test_gpu_over_time_and_of_some(world: World):
