@@ -7,8 +7,9 @@ The settings hold the SHA-256 of each key, never the key::
     reseller = {sha256 = "60303…", tenants = ["north", "south"]}
     nodes = {sha256 = "fcde2…", tenant = "platform", gpus = true}  # may tell of GPUs, which all tenants pay for
 
-In an environment variable: ``acme-prod=acme:9f86…,reseller=north|south:60303…,nodes=platform:fcde2…+gpus``. No keys = open mode: everybody on this
-machine may write, and spans are believed about their tenant; so it is for loopback addresses only.
+In an environment variable: ``acme-prod=acme:9f86…,reseller=north|south:60303…,nodes=platform:fcde2…+gpus``. No keys =
+open mode: everybody on this machine may write, and spans are believed about their tenant; so it is for loopback
+addresses only.
 """
 
 from __future__ import annotations
@@ -118,7 +119,9 @@ def _read_entry(key_id: str, entry: Any) -> tuple[bytes, Client]:
     if not isinstance(entry, Mapping):
         raise CannotStart(f"{SETTING}.{key_id}: must be a table with sha256 and tenant or tenants")
     if unknown := sorted(set(entry) - {"sha256", "tenant", "tenants", "gpus"}):
-        raise CannotStart(f"{SETTING}.{key_id}: unknown {', '.join(unknown)}; allowed are sha256, tenant, tenants, gpus")
+        raise CannotStart(
+            f"{SETTING}.{key_id}: unknown {', '.join(unknown)}; allowed are sha256, tenant, tenants, gpus"
+        )
     if not SHA256_HEX.fullmatch(str(entry.get("sha256", ""))):
         raise CannotStart(f"{SETTING}.{key_id}: sha256 must be the 64 hex digits of the key's SHA-256")
     if not isinstance(gpus := entry.get("gpus", False), bool):

@@ -8,7 +8,8 @@ import pytest
 
 from warehouse.gpus.file import Server
 from warehouse.gpus.places import Address, Asked, Gpu, Pod, ToldServer, call_servers, find, names, read_address
-from warehouse.settle.gpus import slices_of, split_minutes
+from warehouse.settle.gpus import slices_of
+from warehouse.settle.placing import split_minutes
 
 
 def gpu(name: str, host: str, *pods: str) -> Gpu:
@@ -69,7 +70,12 @@ def test_pods_of_one_name_are_told_apart_by_namespace_and_else_nobody_knows_whic
 
     assert ran(gpus, address="vllm-0.vllm.prod.svc.cluster.local") == ["p"]
     assert ran(gpus, address="vllm-0.vllm.staging") == ["s"]
-    assert ran(gpus, address="vllm-0.vllm.third.svc") == ran(gpus, address="vllm-0.vllm") == ran(gpus, address="vllm-0") == []
+    assert (
+        ran(gpus, address="vllm-0.vllm.third.svc")
+        == ran(gpus, address="vllm-0.vllm")
+        == ran(gpus, address="vllm-0")
+        == []
+    )
     assert ran(gpus, address="10.0.0.1") == ["s"]
     assert ran(gpus, pod="vllm-0", namespace="prod") == ["p"]
     assert ran(gpus, pod="vllm-0", host="node-b") == ["s"]  # the only one of its host

@@ -23,7 +23,12 @@ FEW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthChec
 
 RATE = st.integers(1, 10**14)
 """Picodollars an hour."""
-WHOLE = ({"pod": "large", "namespace": "prod"}, {"pod": "large", "namespace": "test"}, {"pod": "small"}, {"host": "node-2"})
+WHOLE = (
+    {"pod": "large", "namespace": "prod"},
+    {"pod": "large", "namespace": "test"},
+    {"pod": "small"},
+    {"host": "node-2"},
+)
 INSTANCES = (
     {"mig_id": "1", "mig_profile": "1g.10gb", "pod": "small"},
     {"mig_id": "2", "mig_profile": "4g.40gb", "pod": "large"},
@@ -44,9 +49,14 @@ def told(draw: st.DrawFn) -> list[dict[str, Any]]:
         moment = draw(st.floats(0, 3000))
         for gap in gaps:
             moment = round(moment + gap, 6)
-            parts = draw(st.sampled_from([WHOLE[:1], *((one,) for one in WHOLE), INSTANCES, INSTANCES[:2], INSTANCES[2:]]))
+            parts = draw(
+                st.sampled_from([WHOLE[:1], *((one,) for one in WHOLE), INSTANCES, INSTANCES[:2], INSTANCES[2:]])
+            )
             for part in parts:
-                values = {"utilisation": draw(st.none() | st.floats(0, 1)), "engine_active": draw(st.none() | st.floats(0, 1))}
+                values = {
+                    "utilisation": draw(st.none() | st.floats(0, 1)),
+                    "engine_active": draw(st.none() | st.floats(0, 1)),
+                }
                 if moment < 3 * LONGEST - 1:
                     found.append(sample(moment, None, gpu_uuid=gpu, **(values | part)))
     return found
@@ -62,7 +72,7 @@ CALL = st.builds(
     st.floats(0, LONGEST - 1),
     st.sampled_from(["acme", "globex", None]),
     st.sampled_from(
-        [(name, port) for name in (gpu_world.NODE, "small", "large.x.prod.svc", "elsewhere") for port in (None, 8000, 8001)]
+        list(itertools.product((gpu_world.NODE, "small", "large.x.prod.svc", "elsewhere"), (None, 8000, 8001)))
     ),
     st.tuples(st.integers(0, 10**6), st.integers(0, 10**5)),
 )  # fmt: skip

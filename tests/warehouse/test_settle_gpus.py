@@ -312,7 +312,8 @@ def test_a_server_behind_a_proxy_ran_its_call_where_it_is_itself(world: World, t
 
 def test_servers_of_one_host_are_told_apart_by_the_ports_that_calls_name(world: World, tmp_path: Path):
     servers = "".join(
-        f'[[servers]]\naddress = "{NODE}:{port}"\ngpus = ["{gpu}"]\n' for port, gpu in ((8000, "GPU-1"), (8001, "GPU-2"))
+        f'[[servers]]\naddress = "{NODE}:{port}"\ngpus = ["{gpu}"]\n'
+        for port, gpu in ((8000, "GPU-1"), (8001, "GPU-2"))
     )
     calls = [call("a", 0, 60, "acme", server_port=8000), call("b", 0, 60, "globex", server_port=8001)]
     world.flush(calls, samples=[*samples(1.0, last=60), *samples(0.1, last=60, gpu_uuid="GPU-2")])
@@ -334,6 +335,19 @@ def test_pods_of_one_name_are_told_apart_by_their_namespaces(world: World, tmp_p
     rows = minutes(settled(world, settings(tmp_path)))
 
     assert {tenant: time for tenant, (time, _) in sums(rows, "tenant").items()} == {"acme": 60, "globex": 6, None: 54}
+
+
+def test_samples_that_come_too_late_to_divide_anything_are_counted(world: World, tmp_path: Path):
+    how = settings(tmp_path)
+    days, now = 9 * 86_400, LATER + dt.timedelta(days=9)
+    world.flush([call("a", 0, 60), call("z", days, 1)], samples=samples(1.0, last=60))
+    world.settle(now=now, how=how)
+    world.flush([], samples=samples(1.0, first=75, last=600, step=75), partition=1)
+
+    done, again = (world.settle(now=now, how=how) for _ in range(2))
+
+    assert (done.number, done.late_samples, again.number) == (2, 8, 0)
+    assert total(minutes(world)) == (60, Decimal("0.06"))
 
 
 def test_a_fleet_without_any_call_is_idle(world: World, tmp_path: Path):

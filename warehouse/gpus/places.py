@@ -124,7 +124,9 @@ def call_servers(gpus: Sequence[Gpu], servers: Iterable[ToldServer], given: Sequ
         for gpu in gpus:
             if (
                 matches(gpu.gpu, one.gpus)
-                or any(matches(name, one.pods) for pod in gpu.pods for name in (pod.name, f"{pod.namespace}/{pod.name}"))
+                or any(
+                    matches(name, one.pods) for pod in gpu.pods for name in (pod.name, f"{pod.namespace}/{pod.name}")
+                )
                 or any(matches(host, one.hosts) for host in gpu.hosts)
             ):
                 address = read_address(one.address)
@@ -159,7 +161,9 @@ def _of_server(gpus: Sequence[Gpu], server: ToldServer, address: Address | None)
 
 def _at(gpus: Sequence[Gpu], wanted: Address) -> list[Gpu]:
     """Those that a server of this address runs on: of this port where that is told."""
-    fits = [(gpu, one) for gpu in gpus for one in gpu.addresses if not one.port * wanted.port or one.port == wanted.port]
+    fits = [
+        (gpu, one) for gpu in gpus for one in gpu.addresses if not one.port * wanted.port or one.port == wanted.port
+    ]
     exact = [(gpu, one) for gpu, one in fits if one.name == wanted.name]
     found = exact or [(gpu, one) for gpu, one in fits if is_same(one.name, wanted.name)]
     if any(one.port == wanted.port for _, one in found):
@@ -169,7 +173,12 @@ def _at(gpus: Sequence[Gpu], wanted: Address) -> list[Gpu]:
 
 def _in_pods(gpus: Sequence[Gpu], name: str, namespace: str) -> list[Gpu]:
     """Those that a pod of this name uses, in this namespace where both sides tell one; none where there are several."""
-    fits = [(gpu, pod) for gpu in gpus for pod in gpu.pods if not (namespace and pod.namespace) or pod.namespace == namespace]
+    fits = [
+        (gpu, pod)
+        for gpu in gpus
+        for pod in gpu.pods
+        if not (namespace and pod.namespace) or pod.namespace == namespace
+    ]
     exact = [(gpu, pod) for gpu, pod in fits if pod.name == name]
     found = exact or [(gpu, pod) for gpu, pod in fits if is_same(pod.name, name)]
     labelled = [(gpu, pod) for gpu, pod in found if pod.namespace in name.split(".")[1:]]

@@ -146,8 +146,8 @@ GPU_MINUTES = pa.schema(
 a seventh of it has a seventh of its time; of all lines together the time that the GPU was there. ``priced_us``: that of
 which the rate is known, ``terms`` by which; ``cost_usd``: of that time, exactly the hourly rate for whole hours.
 ``calls``: those that ended in the minute, ``input_tokens output_tokens``: the part of them that fell into it; of calls
-that several GPUs work on together each GPU has its part, so all add up. ``costed_tokens``: those, input and output, that
-fell into time that was measured and whose rate is known: the tokens that ``cost_usd`` is of.
+that several GPUs work on together each GPU has its part, so all add up. ``costed_tokens``: those, input and output,
+that fell into time that was measured and whose rate is known: the tokens that ``cost_usd`` is of.
 """
 
 SETTLEMENTS = pa.schema(
@@ -165,7 +165,7 @@ SETTLEMENTS = pa.schema(
         *fields("settled_usd adjusted_usd", USD),
         pa.field("price_version", pa.string()),
         pa.field("actor", pa.string()),
-        pa.field("homeless_outcomes", pa.int64()),
+        *fields("homeless_outcomes late_samples", pa.int64()),
     ]
 )
 """One close; the last row says how things stand.
@@ -173,7 +173,7 @@ SETTLEMENTS = pa.schema(
 ``closed_to``: all hours before it are settled; ``months_closed_to``: all months before it are closed for bookings.
 ``offsets``: by stream the next one that was not read; ``versions``: of the tables that were. ``reopened``: settled
 hours with new lines. ``late_spans``: read after their hour was closed; ``late_alone``: those of them older than the
-look-back, booked without the spans that may belong to them. ``homeless_outcomes``: come since hours were closed before,
-about no task that there is. ``settled_usd``: of the hours closed here;
-``adjusted_usd``: of others.
+look-back, booked without the spans that may belong to them. ``late_samples``: of GPUs, that old, which divide nothing.
+``homeless_outcomes``: come since hours were closed before, about no task that there is. ``settled_usd``: of the hours
+closed here; ``adjusted_usd``: of others.
 """

@@ -1,8 +1,8 @@
 """The lines of ``gpu_minutes`` that some hours lack: whose the minutes of the GPUs were, and what they cost.
 
 1. ``gpu_seen.sql``: what samples say: the moments of each GPU, and how GPUs and model servers are called.
-2. ``gpu_calls.sql``: the calls that were under way, and where they say that they ran; ``warehouse.gpus.places`` says on
-   which GPUs that was, the file of GPUs what these cost and what tokens weigh.
+2. ``gpu_calls.sql``: the calls that were under way, and where they say that they ran; ``placing.py`` says on which
+   GPUs that was, the file of GPUs what these cost and what tokens weigh.
 3. ``gpu_shares.sql``: each minute divided among calls, what nobody knows, and idle time.
 4. ``gpu_lines.sql``: the same in time and money, less what the books say.
 """
@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,10 +18,10 @@ import pyarrow as pa
 
 from warehouse.engine import Connection
 from warehouse.gpus import Fleet
-from warehouse.gpus.places import Asked, Gpu, ToldServer, call_servers, find, names, read_pod
 from warehouse.schemas import TIME
 from warehouse.schemas.kinds import fields
 from warehouse.settle.books import state_spans
+from warehouse.settle.placing import MINUTES, Row, place
 from warehouse.settle.standing import FIRST, HOUR, Standing
 from warehouse.settle.statements import read_sql
 
@@ -33,7 +33,6 @@ _OF_FEWER = re.compile(r"\bA30\b|\bRTX PRO\b")
 """GPUs that are divided into 4."""
 _INSTANCE = re.compile(r"(?:(\d+)c\.)?(\d+)g\.")
 """``3g.40gb``, or a part of one: ``1c.3g.40gb``."""
-_MINUTES = 60
 
 _OF = pa.schema(
     [
@@ -43,19 +42,8 @@ _OF = pa.schema(
     ]
 )
 _RATES = pa.schema([pa.field("hour", TIME), *fields("gpu terms", pa.string()), pa.field("picos_per_hour", pa.int64())])
-_SCENES = pa.schema([pa.field("minute", TIME), pa.field("scene", pa.int64())])
-_ASKED = ("address", "port", "pod", "namespace", "host", "provider", "model")
-_PLACED = pa.schema(
-    [
-        pa.field("scene", pa.int64()),
-        *(pa.field(name, pa.int64() if name == "port" else pa.string()) for name in _ASKED),
-        *fields("gpu part", pa.string()),
-        *fields("nth among", pa.int64()),
-    ]
-)
 _WEIGHTS = pa.schema([*fields("model", pa.string()), *fields("input cached_input output", pa.int64())])
 
-Row = Mapping[str, Any]
 Called = dict[tuple[datetime, str], tuple[set[str | None], set[str | None]]]
 """(hour, GPU) -> models, hosts."""
 
@@ -80,7 +68,7 @@ def find_gpu_lines(connection: Connection, fleet: Fleet, standing: Standing, hou
     connection.execute(read_sql("gpu_calls"))
     asked = connection.sql("FROM gpu_asked ORDER BY ALL").to_arrow_table().to_pylist()
     servers = connection.sql("FROM server_named ORDER BY ALL").to_arrow_table().to_pylist()
-    scenes, placed = _place(asked, named, servers, fleet)
+    scenes, placed = place(asked, named, servers, fleet)
     connection.register("gpu_scene", scenes)
     connection.register("gpu_placed", placed)
     connection.register("weight_of", _weights(asked, fleet))
@@ -94,7 +82,7 @@ def find_gpu_lines(connection: Connection, fleet: Fleet, standing: Standing, hou
 
 def _minutes(hours: Iterable[datetime]) -> pa.Table:
     """Every minute of the hours: (hour, minute, hour_number, minute_us, bit = 1 << its number within the hour)."""
-    starts = [(hour, number, hour + timedelta(minutes=number)) for hour in sorted(hours) for number in range(_MINUTES)]
+    starts = [(hour, number, hour + timedelta(minutes=number)) for hour in sorted(hours) for number in range(MINUTES)]
     return pa.table(
         {
             "hour": pa.array([hour for hour, _, _ in starts], TIME),
@@ -147,70 +135,6 @@ def _rates(called: Called, fleet: Fleet) -> pa.Table:
         if (rate := fleet.rate(hosts, models, hour.date()))
     ]
     return pa.Table.from_pylist(rows, schema=_RATES)
-
-
-def _place(
-    asked: Iterable[Row], named: Sequence[Row], servers: Sequence[Row], fleet: Fleet
-) -> tuple[pa.Table, pa.Table]:
-    """The scene of each minute, and by scene what calls say of where they ran -> each GPU that is, ``nth`` of ``among``.
-
-    A scene: minutes of an hour in which the same GPUs are there and called the same.
-    """
-    scenes: list[dict[str, Any]] = []
-    placed: list[dict[str, Any]] = []
-    asked_in, gpus_in, servers_in = (_by_hour(rows) for rows in (asked, named, servers))
-    for hour, gpus in gpus_in.items():
-        told = servers_in.get(hour, [])
-        for bits in split_minutes([row["bits"] for row in (*gpus, *told)]):
-            number = len(scenes)
-            minutes = [hour + timedelta(minutes=minute) for minute in range(_MINUTES) if bits >> minute & 1]
-            scenes += [{"minute": minute, "scene": number} for minute in minutes]
-            here = _scene(*([row for row in rows if row["bits"] & bits] for rows in (gpus, told)), fleet)
-            for row in asked_in.get(hour, ()):
-                call = {name: row[name] for name in _ASKED}
-                found = find(Asked(**call), here)
-                for nth, gpu in enumerate(found):
-                    of = {"scene": number, "gpu": gpu.gpu, "part": gpu.part, "nth": nth, "among": len(found)}
-                    placed.append(call | of)
-    return pa.Table.from_pylist(scenes, schema=_SCENES), pa.Table.from_pylist(placed, schema=_PLACED)
-
-
-def split_minutes(bits: Iterable[int]) -> list[int]:
-    """The minutes of an hour in groups, each of which is wholly within or without each of these; in order."""
-    groups = {(1 << _MINUTES) - 1}
-    for one in set(bits):
-        groups = {part for group in groups for part in (group & one, group & ~one) if part}
-    return sorted(groups)
-
-
-def _scene(named: Iterable[Row], servers: Iterable[Row], fleet: Fleet) -> list[Gpu]:
-    """The GPUs that calls may have run on, in order of their names; of one that is divided its parts."""
-    found: dict[tuple[str, str], Gpu] = {}
-    for row in named:
-        if row["is_meant"]:
-            gpu = found.setdefault((row["gpu"], row["part"]), Gpu(gpu=row["gpu"], part=row["part"]))
-            gpu.hosts |= names(row["host"])
-            gpu.pods |= read_pod(row["pod"], row["namespace"])
-    gpus = [gpu for _, gpu in sorted(found.items())]
-    told = [
-        ToldServer(
-            address=row["model_server"],
-            pod=row["pod"],
-            namespace=row["namespace"],
-            host=row["host"],
-            model=row["model"],
-        )
-        for row in servers
-    ]
-    call_servers(gpus, told, fleet.servers)
-    return gpus
-
-
-def _by_hour(rows: Iterable[Row]) -> dict[datetime, list[Row]]:
-    hours: dict[datetime, list[Row]] = {}
-    for row in rows:
-        hours.setdefault(row["hour"], []).append(row)
-    return hours
 
 
 def _weights(asked: Iterable[Row], fleet: Fleet) -> pa.Table:
