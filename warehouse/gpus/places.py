@@ -15,7 +15,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from warehouse.gpus.file import Server, matches
@@ -106,10 +106,10 @@ def read_pod(name: str | None, namespace: str | None) -> frozenset[Pod]:
 
 def is_same(one: str, other: str) -> bool:
     """Whether two names mean one machine: the same, or one is the other in a domain."""
-    if one == other:
-        return True
-    short, long = sorted((one, other), key=len)
-    return long.startswith(f"{short}.") and not _is_ip(long)
+    short, long = (one, other) if len(one) < len(other) else (other, one)
+    if not long.startswith(short):
+        return False
+    return one == other or (long[len(short)] == "." and not _is_ip(long))
 
 
 def call_servers(gpus: Sequence[Gpu], servers: Iterable[ToldServer], given: Sequence[Server]) -> None:
@@ -131,6 +131,13 @@ def call_servers(gpus: Sequence[Gpu], servers: Iterable[ToldServer], given: Sequ
             ):
                 address = read_address(one.address)
                 gpu.addresses |= {address} if address else set()
+
+
+def reduce(call: Asked) -> Asked:
+    """The call without what does not count: where it names a server, all clients of that ran at one place."""
+    if not call.address or names(call.address) <= HERE:
+        return call
+    return replace(call, pod="", namespace="", host="", provider="")
 
 
 def find(call: Asked, gpus: Sequence[Gpu]) -> list[Gpu]:
@@ -168,7 +175,7 @@ def _at(gpus: Sequence[Gpu], wanted: Address) -> list[Gpu]:
     found = exact or [(gpu, one) for gpu, one in fits if is_same(one.name, wanted.name)]
     if any(one.port == wanted.port for _, one in found):
         found = [(gpu, one) for gpu, one in found if not wanted.port or one.port == wanted.port]
-    return [gpu for gpu in gpus if any(gpu is one for one, _ in found)]
+    return _each(gpu for gpu, _ in found)
 
 
 def _in_pods(gpus: Sequence[Gpu], name: str, namespace: str) -> list[Gpu]:
@@ -183,7 +190,7 @@ def _in_pods(gpus: Sequence[Gpu], name: str, namespace: str) -> list[Gpu]:
     found = exact or [(gpu, pod) for gpu, pod in fits if is_same(pod.name, name)]
     labelled = [(gpu, pod) for gpu, pod in found if pod.namespace in name.split(".")[1:]]
     found = found if len(_namespaces(found)) <= 1 else labelled
-    return [gpu for gpu in gpus if any(gpu is one for one, _ in found)] if len(_namespaces(found)) <= 1 else []
+    return _each(gpu for gpu, _ in found) if len(_namespaces(found)) <= 1 else []
 
 
 def _in_own_pod(gpus: Sequence[Gpu], call: Asked) -> list[Gpu]:
@@ -201,6 +208,11 @@ def _of_names(gpus: Sequence[Gpu], text: str | None) -> list[Gpu]:
 def _on(gpus: Sequence[Gpu], name: str) -> list[Gpu]:
     exact = [gpu for gpu in gpus if name in gpu.hosts]
     return exact or [gpu for gpu in gpus if any(is_same(name, host) for host in gpu.hosts)]
+
+
+def _each(found: Iterable[Gpu]) -> list[Gpu]:
+    """Each GPU once, in the order in which they came."""
+    return list({id(gpu): gpu for gpu in found}.values())
 
 
 def _namespaces(found: Iterable[tuple[Gpu, Pod]]) -> set[str]:

@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from warehouse.gpus import Fleet
-from warehouse.gpus.places import Asked, Gpu, ToldServer, call_servers, find, names, read_pod
+from warehouse.gpus.places import Asked, Gpu, ToldServer, call_servers, find, names, read_pod, reduce
 from warehouse.schemas import TIME
 from warehouse.schemas.kinds import fields
 
@@ -51,9 +51,13 @@ def place(
             minutes = [hour + timedelta(minutes=minute) for minute in range(MINUTES) if bits >> minute & 1]
             scenes += [{"minute": minute, "scene": number} for minute in minutes]
             here = _scene(_within(bits, gpus), _within(bits, told), fleet)
+            known: dict[Asked, list[Gpu]] = {}
             for row in asked_in.get(hour, ()):
                 call = {name: row[name] for name in _ASKED}
-                found = find(Asked(**call), here)
+                reduced = reduce(Asked(**call))
+                if reduced not in known:
+                    known[reduced] = find(reduced, here)
+                found = known[reduced]
                 for nth, gpu in enumerate(found):
                     of = {"scene": number, "gpu": gpu.gpu, "part": gpu.part, "nth": nth, "among": len(found)}
                     placed.append(call | of)
