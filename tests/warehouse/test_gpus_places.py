@@ -176,6 +176,7 @@ def test_of_several_servers_on_a_host_those_that_serve_the_model_are_meant():
         ("", "NVIDIA A30", (1, 4)),
         ("x", "", (1, 7)),
         ("4g.96gb", "NVIDIA RTX PRO 6000 Blackwell Server Edition", (4, 4)),
+        ("1g.24gb", "NVIDIA RTX PRO 5000 Blackwell", (1, 2)),
         ("1c.3g.20gb", "NVIDIA A100-SXM4-40GB", (1, 7)),  # a third of 3 slices
     ],
 )

@@ -28,9 +28,8 @@ from warehouse.settle.statements import read_sql
 REACH = HOUR
 """A sample, or a call, says something of so long before it."""
 _SLICES = 7
-_FEWER_SLICES = 4
-_OF_FEWER = re.compile(r"\bA30\b|\bRTX PRO\b")
-"""GPUs that are divided into 4."""
+_FEWER_SLICES = {re.compile(r"\bA30\b|\bRTX PRO 6000\b"): 4, re.compile(r"\bRTX PRO [45][05]00\b"): 2}
+"""GPUs that are divided into fewer: NVIDIA's MIG User Guide, "Supported GPUs", read 2026-11-22."""
 _INSTANCE = re.compile(r"(?:(\d+)c\.)?(\d+)g\.")
 """``3g.40gb``, or a part of one: ``1c.3g.40gb``."""
 
@@ -123,7 +122,7 @@ def _parts(named: Iterable[Row], called: Called) -> pa.Table:
 
 def slices_of(profile: str, gpu_model: str) -> tuple[int, int]:
     """How many of how many slices an instance has: ``3g.20gb`` has 3 of 7, on an A30 of 4; one where nobody says."""
-    whole = _FEWER_SLICES if _OF_FEWER.search(gpu_model) else _SLICES
+    whole = next((slices for name, slices in _FEWER_SLICES.items() if name.search(gpu_model)), _SLICES)
     found = _INSTANCE.match(profile)
     return min(int(found[1] or found[2]), whole) if found else 1, whole
 
