@@ -125,8 +125,9 @@ class GatewaySettings:
     api_keys: Mapping[str, object] = field(
         default_factory=dict,
         metadata={
-            "help": "Table key id -> {sha256 = hex of the key's hash, tenant = name | tenants = [names]}; as text "
-            "id=tenant|tenant:sha256,…; empty = open mode.",
+            "help": "Table key id -> {sha256 = hex of the key's hash, tenant = name | tenants = [names], "
+            "gpus = true where it may tell of GPUs}; as text id=tenant|tenant:sha256,… with +gpus behind; "
+            "empty = open mode.",
             "default": "",
             "secret": True,
         },

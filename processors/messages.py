@@ -22,6 +22,7 @@ class Drop(enum.StrEnum):
     BAD_OUTCOME = "bad_outcome"  # an evaluation or outcome event without a name, or that tells no outcome
     BAD_POINT = "bad_point"  # a metric's data point that does not say how much, of what, of whom or until when
     OUT_OF_RANGE = "out_of_range"  # a data point about a GPU whose value cannot be: a share above 1, less than nothing
+    GPUS_NOT_ALLOWED = "gpus_not_allowed"  # a data point about a GPU or its server, of an API key without `gpus = true`
     BAD_SPAN = "bad_span"  # a span without valid ids, or with a field of impossible type; the message's others stand
 
 
@@ -38,6 +39,12 @@ class Message:
     principal: str | None = None  # header spanledger-principal
     tenants: tuple[str, ...] | None = None  # header spanledger-tenants: a span's tenant outside this list is dropped
     content_type: str | None = None  # header content-type, if any
+    gpus: bool = False  # header spanledger-gpus: its API key may tell of GPUs
+
+    @property
+    def may_tell_of_gpus(self) -> bool:
+        """Whether GPUs may be told of: by such a key, or without any, which is the operator's own way in."""
+        return self.gpus or (self.principal is None and self.tenant is None and self.tenants is None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,13 @@ from processors.normalise.times import microseconds, place_in_time
 from warehouse.schemas import COMMIT_ORDER, TABLES, TOKEN_SAMPLES
 
 _OWN = ("token_samples", "gpu_samples", "flushes")
-_NAMES = {"host": "host", "pod": "pod", "server_address": "model_server", "request_model": "model"}
+_NAMES = {
+    "host": "host",
+    "pod": "pod",
+    "namespace": "namespace",
+    "server_address": "model_server",
+    "request_model": "model",
+}
 """Labels that are names of spans too, by the span's column: what is hidden there is hidden here."""
 
 

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the verb."""
     parser.add_argument("--endpoint", metavar="URL", help="base URL of the gateway (default: this machine's)")
     parser.add_argument("--grpc", action="store_true", help="send OTLP/gRPC instead of OTLP/HTTP")
-    parser.add_argument("--api-key", metavar="KEY", help="key of the gateway")
+    parser.add_argument("--api-key", metavar="KEY", help="key of the gateway, one with gpus = true")
     parser.add_argument("--host", metavar="NAME", help="name of this machine (default: its own)")
     parser.add_argument("--every", type=float, default=15.0, metavar="SECONDS", help="time between exports (15)")
     parser.add_argument("--once", action="store_true", help="ask for a second, export once and end")

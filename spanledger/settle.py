@@ -134,6 +134,8 @@ def _say(done: Settled) -> str:
         said += f"; {done.late_spans} spans came late"
     if done.late_alone:
         said += f", {done.late_alone} of them so late that they were booked without the spans they may belong to"
+    if done.late_samples:
+        said += f"; {done.late_samples} samples of GPUs came too late to divide anything"
     if done.homeless_outcomes:
         said += f"; {done.homeless_outcomes} outcomes are about no task that there is"
     return said

@@ -5,9 +5,11 @@ The settings hold the SHA-256 of each key, never the key::
     [gateway.api_keys]
     acme-prod = {sha256 = "9f86…", tenant = "acme"}            # printf %s "$KEY" | sha256sum
     reseller = {sha256 = "60303…", tenants = ["north", "south"]}
+    nodes = {sha256 = "fcde2…", tenant = "platform", gpus = true}  # may tell of GPUs, which all tenants pay for
 
-In an environment variable: ``acme-prod=acme:9f86…,reseller=north|south:60303…``. No keys = open mode: everybody on this
-machine may write, and spans are believed about their tenant; so it is for loopback addresses only.
+In an environment variable: ``acme-prod=acme:9f86…,reseller=north|south:60303…,nodes=platform:fcde2…+gpus``. No keys =
+open mode: everybody on this machine may write, and spans are believed about their tenant; so it is for loopback
+addresses only.
 """
 
 from __future__ import annotations
@@ -26,21 +28,28 @@ from ingest.gateway.refusals import Reason, Refused
 SHA256_HEX = re.compile(r"[0-9a-fA-F]{64}")
 CREDENTIAL_HEADERS = ("x-api-key", "spanledger-api-key")
 SETTING = "gateway.api_keys"
+GPUS_HEADER = "spanledger-gpus"
+_WITH_GPUS = "+gpus"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """Who sends, and what is stamped on their records; a client of open mode has no tenants and no principal."""
+    """Who sends, and what is stamped on their records; a client of open mode has no tenants and no principal.
+
+    ``gpus``: whether what they tell of GPUs and model servers is believed, for it moves what every tenant pays.
+    """
 
     principal: str | None = None
     tenants: tuple[str, ...] = ()
+    gpus: bool = False
 
     def headers(self) -> list[tuple[str, bytes]]:
         """Kafka headers of this client: one tenant is stamped, several are the list that spans must keep to."""
         if self.principal is None:
             return []
         tenants = "spanledger-tenant" if len(self.tenants) == 1 else "spanledger-tenants"
-        return [(tenants, ",".join(self.tenants).encode()), ("spanledger-principal", self.principal.encode())]
+        told = [(tenants, ",".join(self.tenants).encode()), ("spanledger-principal", self.principal.encode())]
+        return [*told, (GPUS_HEADER, b"1")] if self.gpus else told
 
 
 ANYBODY = Client()
@@ -88,10 +97,10 @@ def load_keys(table: Mapping[str, Any], *, host: str) -> KeyRing:
         )
     clients: dict[bytes, Client] = {}
     for key_id, entry in table.items():
-        digest, tenants = _read_entry(key_id, entry)
+        digest, client = _read_entry(key_id, entry)
         if digest in clients:
             raise CannotStart(f"{SETTING}.{key_id}: the same key stands under {clients[digest].principal!r} already")
-        clients[digest] = Client(principal=key_id, tenants=tenants)
+        clients[digest] = client
     return KeyRing(clients=clients)
 
 
@@ -103,17 +112,22 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _read_entry(key_id: str, entry: Any) -> tuple[bytes, tuple[str, ...]]:
+def _read_entry(key_id: str, entry: Any) -> tuple[bytes, Client]:
     if isinstance(entry, str):
-        names, _, sha256 = entry.rpartition(":")
-        entry = {"sha256": sha256, "tenants": names.split("|")}
+        names, _, sha256 = entry.removesuffix(_WITH_GPUS).rpartition(":")
+        entry = {"sha256": sha256, "tenants": names.split("|"), "gpus": entry.endswith(_WITH_GPUS)}
     if not isinstance(entry, Mapping):
         raise CannotStart(f"{SETTING}.{key_id}: must be a table with sha256 and tenant or tenants")
-    if unknown := sorted(set(entry) - {"sha256", "tenant", "tenants"}):
-        raise CannotStart(f"{SETTING}.{key_id}: unknown {', '.join(unknown)}; allowed are sha256, tenant, tenants")
+    if unknown := sorted(set(entry) - {"sha256", "tenant", "tenants", "gpus"}):
+        raise CannotStart(
+            f"{SETTING}.{key_id}: unknown {', '.join(unknown)}; allowed are sha256, tenant, tenants, gpus"
+        )
     if not SHA256_HEX.fullmatch(str(entry.get("sha256", ""))):
         raise CannotStart(f"{SETTING}.{key_id}: sha256 must be the 64 hex digits of the key's SHA-256")
-    return bytes.fromhex(entry["sha256"]), _read_tenants(key_id, entry)
+    if not isinstance(gpus := entry.get("gpus", False), bool):
+        raise CannotStart(f"{SETTING}.{key_id}: gpus must be true or false")
+    client = Client(principal=key_id, tenants=_read_tenants(key_id, entry), gpus=gpus)
+    return bytes.fromhex(entry["sha256"]), client
 
 
 def _read_tenants(key_id: str, entry: Mapping[str, Any]) -> tuple[str, ...]:

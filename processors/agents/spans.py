@@ -53,6 +53,7 @@ def as_message(event: faust.EventT[Any]) -> Message:
         principal=_text(headers.get("spanledger-principal")),
         tenants=tuple(tenants.split(",")) if tenants is not None else None,
         content_type=_text(headers.get("content-type")),
+        gpus="spanledger-gpus" in headers,
     )
 
 

@@ -55,7 +55,9 @@ class GpuReader(PointReader):
             if reading is None:
                 continue
             known = True
-            if not point.flags & NO_VALUE and (value := self._worth(reading, data, point, origin)) is not None:
+            if not origin.may_tell_of_gpus:
+                self.drop(origin, Drop.GPUS_NOT_ALLOWED)
+            elif not point.flags & NO_VALUE and (value := self._worth(reading, data, point, origin)) is not None:
                 self._tell(reading, (value, point, _cumulative(reading, data)), attributes, (origin, position))
         return known
 

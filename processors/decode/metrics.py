@@ -46,7 +46,7 @@ def decode_metrics(messages: Sequence[Message], table: AliasTable) -> DecodedMet
 
     def take(index: int, message: Message) -> int:
         nonlocal ignored
-        seen, unknown = _take(index, _parse(message), (tokens, gpus))
+        seen, unknown = _take(index, message, (tokens, gpus))
         ignored += unknown
         return seen
 
@@ -58,15 +58,16 @@ def decode_metrics(messages: Sequence[Message], table: AliasTable) -> DecodedMet
     )
 
 
-def _take(index: int, request: Any, readers: Sequence[PointReader]) -> tuple[int, int]:
+def _take(index: int, message: Message, readers: Sequence[PointReader]) -> tuple[int, int]:
     """-> how many metrics a message has, and how many of them no reader knows."""
+    allowed = message.may_tell_of_gpus
     seen = unknown = 0
-    for resource_metrics in request.resource_metrics:
+    for resource_metrics in _parse(message).resource_metrics:
         attributes = tuple(resource_metrics.resource.attributes)
         found = readers[0].resource(attributes)
         for scope_metrics in resource_metrics.scope_metrics:
             scope = (scope_metrics.scope.name or None, scope_metrics.scope.version or None)
-            origin = Origin(message=index, attributes=attributes, found=found, scope=scope)
+            origin = Origin(message=index, attributes=attributes, found=found, scope=scope, may_tell_of_gpus=allowed)
             for metric in scope_metrics.metrics:
                 seen += 1
                 known = [reader.metric(metric, seen, origin) for reader in readers]

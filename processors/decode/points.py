@@ -40,12 +40,16 @@ class Points:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where metrics come from: the message, the resource as attributes and as fields, the scope."""
+    """Where metrics come from: the message, the resource as attributes and as fields, the scope.
+
+    ``may_tell_of_gpus``: as of the message.
+    """
 
     message: int
     attributes: tuple[Any, ...]
     found: Found
     scope: tuple[str | None, str | None]
+    may_tell_of_gpus: bool
 
 
 class PointReader(Walk, ABC):

@@ -46,7 +46,15 @@ COLUMNS = (
     *("duration_ms", "ttft_ms", "tpot_ms", "reported_cost_usd", "http_status", "attempt", "service_tier"),
     *("tenant", "feature", "principal", "environment", "service", "service_version", "user_id", "session_id"),
     *("task_id", "prompt_name", "prompt_version", "route", "tool_name", "agent_name", "server_address", "host", "pod"),
-    *("provider_account", "safety_category", "guardrail_action", "pii_detected", "injection_detected"),
+    *(
+        "namespace",
+        "server_port",
+        "provider_account",
+        "safety_category",
+        "guardrail_action",
+        "pii_detected",
+        "injection_detected",
+    ),
 )
 
 _WORDS = {"operation": "values.csv", "provider": "providers.csv", "finish_reason": "values.csv"}

@@ -16,7 +16,7 @@ from processors.codes import Groups
 from processors.conventions.table import TAG
 from processors.decode import Decoded
 from processors.messages import DeadLetter, Tally, tally
-from processors.normalise.calls import OF_SHAPES, RESPONDS, describe_calls
+from processors.normalise.calls import OF_SHAPES, PORT_IN_ADDRESS, RESPONDS, describe_calls
 from processors.normalise.frame import to_polars, told_in
 from processors.normalise.guardrails import note_safety
 from processors.normalise.identity import identify
@@ -83,7 +83,7 @@ CARRIED = frozenset(
     {
         *("trace_id", "span_id", "parent_span_id", "name", "scope_name", "scope_version", "response_id", "call_id"),
         *("tenant", "feature", "principal", "environment", "service", "service_version", "service_tier", "host", "pod"),
-        *("provider_account", "prompt_name", "prompt_version", "route", "tool_name", "agent_name"),
+        *("namespace", "provider_account", "prompt_name", "prompt_version", "route", "tool_name", "agent_name"),
         *("user_id", "other_user_id", "session_id", "task_id"),
     }
 )
@@ -95,6 +95,7 @@ _FOUND = ("provider", "request_model", "response_model", "server_address")
 _RARE = ("reported_cost", "attempt", "resend_count")
 _MOST_USD = 1e9
 _MOST_ATTEMPTS = 2**31 - 1
+_LAST_PORT = 2**16 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +211,9 @@ def _remaining(told: frozenset[str]) -> list[pl.Expr]:
     sent_again = pl.when(pl.col("resend_count").is_between(0, _MOST_ATTEMPTS - 1)).then(pl.col("resend_count") + 1)
     number = pl.coalesce(pl.when(pl.col("attempt") > 0).then(pl.col("attempt")), sent_again)
     attempt = pl.when(number <= _MOST_ATTEMPTS).then(number).cast(pl.Int32)
+    port = pl.coalesce(PORT_IN_ADDRESS, "server_port")
     return [
+        pl.when(port.is_between(1, _LAST_PORT)).then(port).cast(pl.Int32).alias("server_port"),
         (usd if "reported_cost" in told else pl.lit(None, pl.Decimal(38, 12))).alias("reported_cost_usd"),
         (attempt if told & {"attempt", "resend_count"} else pl.lit(None, pl.Int32)).alias("attempt"),
         pl.col("partition").alias("source_partition"),

@@ -22,7 +22,10 @@ from processors.normalise.words import closed, opened
 from warehouse.schemas import BILLABLE_OPERATIONS
 
 _AGGREGATES = ("invoke_agent", "task")
-_HOST = r"^(?:\w+://)?(?:[^/@]*@)?(\[[^\]]+\]|[^/:?#]+)"
+_SERVER = r"^(?:\w+://)?(?:[^/@]*@)?"
+_IPV6 = r"[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*"
+_HOST = rf"{_SERVER}(\[[^\]]+\]|{_IPV6}|[^/:?#]+)"
+_PORT = rf"{_SERVER}(?:\[[^\]]+\]|[^/:?#]+):(\d{{1,5}})(?:[/?#]|$)"
 _MEMBER = r"^\s*(?:\w+\.)*[A-Z]\w*\.([A-Z][A-Z0-9_]*)\s*$"
 """``GenAiOperationNameValues.CHAT``: what Python writes of an enum that was never asked for its value."""
 _LAST_WORD = r"^\s*(?:\w+\.)*(?i:(?:FINISH_|STOP_)?REASON_)?(.*?)\s*$"
@@ -31,13 +34,15 @@ _CLIENT_OF_A_MODEL = (pl.col("kind") == SPAN_KINDS["CLIENT"]) & pl.col("usage_ra
 _HAS_TOKENS = pl.col("input_tokens").is_not_null() | pl.col("output_tokens").is_not_null()
 
 
+PORT_IN_ADDRESS = "_port_in_address"
+"""Column of shapes: the port in what told the server's address."""
 RESPONDS = "_responds"
 """Column of shapes: whether a span's response id names a response."""
 
 
 _DESCRIBED = (
     *("_role", "role_operation", "role_stream", "operation", "provider", "request_model", "response_model", "stream"),
-    *("finish_reason", "finish_word", "server_address", "_model_call", "_genai", *RULED.values()),
+    *("finish_reason", "finish_word", "server_address", PORT_IN_ADDRESS, "_model_call", "_genai", *RULED.values()),
     *("failed", COUNTS_WHOLE, ENDS_WELL, FINISH_SPEAKS, RESPONDS),
 )
 
@@ -111,6 +116,7 @@ def _steps(scopes: Scopes) -> tuple[tuple[tuple[pl.Expr, ...], ...], tuple[tuple
                 _first_role(there, lambda role: role.stream, pl.Boolean).alias("role_stream"),
                 pl.col("finish_reason").str.extract(_LAST_WORD).str.to_lowercase().alias("finish_word"),
                 pl.col("server_address").str.extract(_HOST).alias("server_address"),
+                pl.col("server_address").str.extract(_PORT).cast(pl.Int32).alias(PORT_IN_ADDRESS),
             ),
             (_operation().alias("operation"),),
             (

@@ -69,7 +69,7 @@ _GIVEN = (
 )
 _MADE = (
     *("tenant", "session_id", "task_id", "request_model", "response_model", "response_id"),
-    *("server_address", "host", "pod", "provider_account"),
+    *("server_address", "host", "pod", "namespace", "provider_account"),
 )
 _NAMES = (*_GIVEN, *_MADE)
 _STAMPED = {"tenant": "header_tenant", "principal": "header_principal"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
@@ -138,6 +139,14 @@ def test_every_spelling_of_a_metric_fills_its_field(name: str):
         (f"DCGM_FI_DEV_GPU_UTIL{GPU} 101", "out_of_range"),
         (f"DCGM_FI_DEV_GPU_UTIL{GPU} -1", "out_of_range"),
         (f"DCGM_FI_DEV_GPU_UTIL{GPU} 2147483632", "out_of_range"),  # what DCGM says where it knows nothing
+        (f"DCGM_FI_DEV_FB_USED{GPU} 2147483632", "out_of_range"),
+        (f"DCGM_FI_DEV_FB_TOTAL{GPU} 9223372036854775794", "out_of_range"),
+        (f"DCGM_FI_DEV_POWER_USAGE{GPU} 140737488355328", "out_of_range"),
+        (f"DCGM_FI_DEV_XID_ERRORS{GPU} 2147483635", "out_of_range"),
+        (f"DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION{GPU} 9223372036854775792", "out_of_range"),
+        (f"DCGM_FI_DEV_ECC_DBE_VOL_TOTAL{GPU} 2147483634", "out_of_range"),
+        (f"vllm:num_requests_running{SERVER} 1e300", "out_of_range"),
+        (f"vllm:prompt_tokens_total{SERVER} 1e300", "out_of_range"),
         (f"DCGM_FI_PROF_GR_ENGINE_ACTIVE{GPU} 64", "out_of_range"),
         (f"vllm:kv_cache_usage_perc{SERVER} 81.25", "out_of_range"),
         (f"DCGM_FI_DEV_FB_USED{GPU} -5", "out_of_range"),
@@ -203,11 +212,27 @@ def test_the_exporters_own_pod_is_nobodys():
     assert told(samples(request), "pod") == [(None,)]
 
 
+@pytest.mark.parametrize("stamp", [{"tenant": "acme"}, {"tenants": ("acme", "globex")}, {"principal": "key-1"}])
+def test_a_tenants_own_key_says_nothing_of_gpus_and_servers_which_is_counted(stamp: dict[str, Any]):
+    refused = read(scrape("dcgm.prom"), scrape("vllm.prom"), **stamp)
+    allowed = read(scrape("dcgm.prom"), scrape("vllm.prom"), gpus=True, **stamp)
+
+    told = allowed.tables["gpu_samples"]
+    assert (refused.tables["gpu_samples"].num_rows, told.num_rows) == (0, 5)
+    assert refused.dropped == {"gpus_not_allowed": sum(_values(told))}
+    assert allowed.dropped == {}
+    assert refused.tables["token_samples"].equals(allowed.tables["token_samples"])  # what a service counts is its own
+
+
+def _values(rows: pa.Table) -> list[int]:
+    return [len(rows) - rows[name].null_count for name in value_columns()]
+
+
 def test_the_tenant_of_the_key_holds_and_a_secret_in_a_label_is_not_kept():
     secret = "sk-proj-AbCdEf0123456789AbCdEf"
     text = f'DCGM_FI_DEV_GPU_UTIL{{UUID="GPU-1",modelName="{secret}",pod="{secret}",Hostname="node-1"}} 50\n'
 
-    made = read(scraped(text), tenant="acme")
+    made = read(scraped(text), tenant="acme", gpus=True)
 
     (row,) = made.tables["gpu_samples"].to_pylist()
     assert (row["tenant"], row["gpu_model"], row["host"]) == ("acme", None, "node-1")

@@ -580,12 +580,27 @@ def test_the_rest_is_taken_over():
             "gen_ai.prompt.name": "greet",
             "gen_ai.prompt.version": 3,
         },
-        resource={"deployment.environment": "prod", "host.name": "h", "k8s.pod.name": "p", "service.version": "1"},
+        resource={"deployment.environment": "prod", "host.name": "h", "k8s.pod.name": "p", "service.version": "1"}
+        | {"k8s.namespace.name": "prod"},
     )
 
     assert (row["attempt"], row["server_address"], row["service_tier"]) == (3, "api.example.com", "flex")
     assert (row["route"], row["prompt_name"], row["prompt_version"]) == ("fallback", "greet", "3")
     assert (row["environment"], row["host"], row["pod"], row["service_version"]) == ("prod", "h", "p", "1")
+    assert (row["server_port"], row["namespace"]) == (8443, "prod")
+
+
+def test_a_server_is_its_name_and_its_port():
+    addresses = {
+        "llm:8000": ("llm", 8000),
+        "http://llm/v1": ("llm", 443),
+        "http://[fd00::5]:8000/v1": ("[fd00::5]", 8000),
+        "2001:db8::370:7334": ("2001:db8::370:7334", 443),  # no port 7334
+        "10.0.0.5:99999": ("10.0.0.5", None),
+    }
+    cases = {one: {"given": {"server.address": one, "server.port": 443}} for one in addresses}
+
+    assert _some(cases, "server_address", "server_port") == addresses
 
 
 # ---- outcomes

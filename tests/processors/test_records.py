@@ -29,6 +29,18 @@ def test_our_headers_are_read_as_text():
     assert (message.offset, message.received_at_us, message.tenants) == (7, 1_500_000, None)
 
 
+def test_the_right_to_tell_of_gpus_is_a_header_or_nobodys_key():
+    assert [
+        told(headers).may_tell_of_gpus
+        for headers in (
+            {},
+            {"spanledger-principal": b"key-1"},
+            {"spanledger-tenant": b"acme"},
+            {"spanledger-tenant": b"acme", "spanledger-gpus": b"1"},
+        )
+    ] == [True, False, False, True]
+
+
 def test_a_list_of_tenants_is_split():
     assert told({"spanledger-tenants": b"acme,globex"}).tenants == ("acme", "globex")
 

@@ -12,6 +12,7 @@ import pytest
 from tests.warehouse.gpu_world import RATES, at, call, samples, settings
 from tests.warehouse.settling import World, outcome
 from tests.warehouse.told import START
+from warehouse.errors import BadQuestion
 from warehouse.reader import ALL, Warehouse
 from warehouse.scope import Scope
 
@@ -80,6 +81,23 @@ def test_gpu_in_one_row_is_the_bill_with_utilisation_and_idle_cost(world: World)
     assert row["priced_share"] == 1.0
 
 
+def test_what_nobody_used_may_be_spread_over_who_used_the_gpu_in_sight_and_the_bill_stays(world: World):
+    rows = ask(world, "gpu", by="line,tenant", spread="idle, unattributed")
+    (used,) = ask(world, "gpu", by="", spread="idle", where="line=used,tenant=acme")
+
+    assert {(row["line"], row["tenant"]): round(row["spread_cost_usd"], 6) for row in rows} == {
+        ("used", "acme"): USD("1.35"),
+        ("used", "globex"): USD("0.45"),
+        ("idle", None): USD("-1.80"),  # GPU-2 was used by nobody, so its 3.60 stay
+        ("unattributed", None): 0,
+    }
+    assert sum(row["spread_cost_usd"] for row in rows) == 0
+    assert round(used["spread_cost_usd"], 6) == USD("1.35")
+    assert ask(world, "gpu", by="")[0]["spread_cost_usd"] is None
+    with pytest.raises(BadQuestion, match="must be one of idle, unattributed, unmeasured"):
+        ask(world, "gpu", spread="used")
+
+
 def test_gpu_over_time_and_of_some(world: World):
     rows = ask(world, "gpu", by="gpu", bucket="hour", where="gpu=GPU-1")
     minutes = ask(world, "gpu", by="", bucket="minute", start=at(60), end=at(180), where="line=used")
@@ -146,6 +164,47 @@ def test_against_a_hosted_model_it_is_said_from_which_load_on_self_hosting_pays(
     hosted = USD("2.5") * 2500 / 10**6 + USD(10) * 500 / 10**6
     assert own["against_cost_usd"] == hosted
     assert own["break_even_tokens_per_gpu_hour"] == pytest.approx(3000 * 3.6 / float(hosted))
+
+
+def test_a_model_that_is_served_here_and_elsewhere_has_a_line_of_each(tmp_path: Path):
+    world = World(tmp_path / "world")
+    own = [call("a", 0, 60, request_model="gpt-4o"), call("b", 0, 60, "globex")]
+    world.flush([*own, call("c", 0, 60, "globex", **HOSTED), call("d", 0, 60, **HOSTED)], samples=samples(1.0, last=60))
+    world.settle(how=settings(tmp_path))
+
+    rows = ask(world, "gpu-models")
+
+    assert sorted(pick(rows, "hosting", "model", "calls", "input_tokens", "cost_usd")) == [
+        ("hosted", "gpt-4o", 2, 2000, USD("0.007")),
+        ("self_hosted", "gpt-4o", 1, 1000, USD("0.03")),
+        ("self_hosted", "llama", 1, 1000, USD("0.03")),
+    ]
+
+
+def test_what_tokens_cost_is_of_those_on_gpus_with_a_rate_and_says_how_many_these_are(tmp_path: Path):
+    world = World(tmp_path / "world")
+    unpriced = samples(0.5, gpu_uuid="GPU-2", gpu_model="A100")
+    world.flush([call("a", 0, 3600, input_tokens=12_000, output_tokens=0)], samples=[*samples(0.5), *unpriced])
+    world.settle(how=settings(tmp_path))
+
+    (model,), (gpus,) = ask(world, "gpu-models"), ask(world, "gpu", by="")
+
+    assert (model["gpu_hours"], model["priced_share"], model["measured_share"]) == (2.0, 0.5, 1.0)
+    assert (model["cost_per_1k_tokens_usd"], model["used_cost_per_1k_tokens_usd"]) == (USD("0.6"), USD("0.3"))
+    assert (gpus["cost_per_1k_tokens_usd"], gpus["costed_share"]) == (USD("0.3"), 0.5)
+
+
+def test_a_gpu_of_the_group_that_nobody_measured_costs_its_model_all_the_same(tmp_path: Path):
+    world = World(tmp_path / "world")
+    silent = samples(None, gpu_uuid="GPU-2", memory_used_bytes=1.0)
+    world.flush([call("a", 0, 3600, input_tokens=12_000, output_tokens=0)], samples=[*samples(0.5), *silent])
+    world.settle(how=settings(tmp_path))
+
+    (model,), (gpus,) = ask(world, "gpu-models"), ask(world, "gpu", by="")
+
+    assert (model["gpu_hours"], model["cost_usd"], model["measured_share"]) == (2.0, USD("7.2"), 0.5)
+    assert (model["cost_per_1k_tokens_usd"], model["used_cost_per_1k_tokens_usd"]) == (USD("0.6"), USD("0.3"))
+    assert (gpus["cost_per_1k_tokens_usd"], gpus["costed_share"]) == (USD("0.3"), 0.5)
 
 
 def test_models_of_one_gpu_share_its_idle_time_as_they_used_it(tmp_path: Path):
@@ -217,8 +276,17 @@ def test_saturation_says_how_full_servers_are_beside_the_first_tokens_of_calls(t
         ),  # each says what was since
         ([counted(0, 100, 10), counted(0, 30, 3, engine="1"), counted(15, 101, 10), counted(15, 31, 3, engine="1")], 2),
         ([counted(0, 100, 10)], 0),  # since when nobody knows
+        ([counted(0, 100, 10), counted(15, 140, 12, since=-59.9)], 42),  # a start that drifts is none
+        (
+            [
+                server(seconds, cumulative=True, counted_since=at(since), **{name: seconds + 100.0})
+                for seconds in (0, 15)
+                for name, since in (("prompt_tokens", -60), ("generation_tokens", -59.9))
+            ],
+            30,
+        ),
     ],
-    ids=["on", "reset", "restarted", "delta", "engines", "first"],
+    ids=["on", "reset", "restarted", "delta", "engines", "first", "drift", "apart"],
 )
 def test_tokens_that_servers_count_are_differences_and_a_counter_may_begin_anew(
     tmp_path: Path, counters: list[dict[str, Any]], tokens: int

@@ -28,7 +28,7 @@ def rate(usd: str, **fields: str) -> str:
 
 
 def cost(fleet: Fleet, host: str | None, model: str | None, day: dt.date = DAY) -> tuple[str, float] | None:
-    found = fleet.rate(host, model, day)
+    found = fleet.rate([host], [model], day)
     return (found.terms, found.picos_per_hour / 1e12) if found else None
 
 
@@ -44,6 +44,15 @@ def test_a_rate_of_the_node_goes_before_one_of_the_model_in_any_case_of_letters(
     assert cost(fleet, "node-1", "NVIDIA H100 80GB HBM3") == ("on_demand", 3.0)
     assert cost(fleet, "node-1", "NVIDIA L40S") is None
     assert cost(fleet, None, None) is None
+
+
+def test_a_gpu_that_is_called_by_two_names_has_the_rate_of_either(tmp_path: Path):
+    fleet = read(tmp_path, rate("1", node="node-1", terms="spot") + rate("3", gpu_model="*"))
+
+    found = fleet.rate([None, "node-1.dc.internal", "node-1"], [None, "NVIDIA H100"], DAY)
+
+    assert found
+    assert found.terms == "spot"
 
 
 def test_of_rates_of_one_kind_the_one_holds_that_began_last_until_it_ends(tmp_path: Path):

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from warehouse.gpus.file import Server
-from warehouse.gpus.places import Asked, Gpu, ToldServer, call_servers, find, names
+from warehouse.gpus.places import Address, Asked, Gpu, Pod, ToldServer, call_servers, find, names, read_address
 from warehouse.settle.gpus import slices_of
+from warehouse.settle.placing import split_minutes
 
 
 def gpu(name: str, host: str, *pods: str) -> Gpu:
-    return Gpu(gpu=name, mig="", hosts=set(names(host)), pods=set(pods))
+    return Gpu(gpu=name, hosts=set(names(host)), pods={Pod(*reversed(pod.split("/"))) for pod in pods})
 
 
 def fleet() -> list[Gpu]:
@@ -23,16 +26,73 @@ def fleet() -> list[Gpu]:
     ]
 
 
-def ran(gpus: list[Gpu] | None = None, **told: str) -> list[str]:
-    plain = {"address": "", "pod": "", "host": "", "provider": "vllm", "model": "m"}
+def ran(gpus: list[Gpu] | None = None, **told: Any) -> list[str]:
+    plain: dict[str, Any] = {"address": "", "pod": "", "host": "", "provider": "vllm", "model": "m"}
     return [one.gpu for one in find(Asked(**(plain | told)), gpus or fleet())]
 
 
-def test_names_are_without_port_and_case():
-    assert names("Llama-0.llama.svc.:8000") == {"llama-0.llama.svc"}
-    assert names("10.0.0.5:8000") == {"10.0.0.5"}
-    assert names("fd00::1") == {"fd00::1"}
-    assert names(None) == names(" ") == set()
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("Llama-0.llama.svc.:8000", ("llama-0.llama.svc", 8000)),
+        ("10.0.0.5:8000", ("10.0.0.5", 8000)),
+        ("2001:db8::370:7334", ("2001:db8::370:7334", 0)),  # no port 7334
+        ("2001:DB8:0::5", ("2001:db8::5", 0)),
+        ("[fd00::1]:8000", ("fd00::1", 8000)),
+        ("[fd00::1]", ("fd00::1", 0)),
+    ],
+)
+def test_an_address_is_a_name_without_case_and_its_port(text: str, address: tuple[str, int]):
+    assert read_address(text) == Address(*address)
+
+
+def test_the_port_in_an_address_goes_before_the_one_beside_it_and_no_text_is_no_address():
+    assert read_address("a:1", 2) == Address("a", 1)
+    assert read_address("a", 2) == Address("a", 2)
+    assert read_address(None) is read_address(" ") is None
+
+
+def test_servers_of_one_host_are_told_apart_by_their_ports():
+    gpus = [gpu("one", "node-a"), gpu("two", "node-a"), gpu("three", "node-b")]
+    given = [Server(address="node-a:8000", gpus=("one",)), Server(address="node-a:8001", gpus=("two",))]
+    metrics = ToldServer(address="node-a:8000", pod=None, host="node-a", model="m")  # the file knows better
+    call_servers(gpus, [metrics, ToldServer(address="node-b:8000", pod=None, host="node-b", model="n")], given)
+
+    assert ran(gpus, address="node-a", port=8000) == ran(gpus, address="node-a:8000") == ["one"]
+    assert ran(gpus, address="node-a", port=8001) == ["two"]
+    assert ran(gpus, address="node-a", port=8002) == ["one", "two"]  # of its host, as nobody knows more
+    assert ran(gpus, address="node-a") == ["one", "two"]
+
+
+def test_pods_of_one_name_are_told_apart_by_namespace_and_else_nobody_knows_which():
+    gpus = [gpu("p", "node-a", "prod/vllm-0"), gpu("s", "node-b", "staging/vllm-0"), gpu("o", "node-b", "prod/other")]
+    call_servers(gpus, [ToldServer(address="10.0.0.1", pod="vllm-0", namespace="staging", host=None, model="m")], [])
+
+    assert ran(gpus, address="vllm-0.vllm.prod.svc.cluster.local") == ["p"]
+    assert ran(gpus, address="vllm-0.vllm.staging") == ["s"]
+    assert (
+        ran(gpus, address="vllm-0.vllm.third.svc")
+        == ran(gpus, address="vllm-0.vllm")
+        == ran(gpus, address="vllm-0")
+        == []
+    )
+    assert ran(gpus, address="10.0.0.1") == ["s"]
+    assert ran(gpus, pod="vllm-0", namespace="prod") == ["p"]
+    assert ran(gpus, pod="vllm-0", host="node-b") == ["s"]  # the only one of its host
+    assert ran(gpus, pod="vllm-0") == []
+    assert ran(gpus, pod="other") == ["o"]
+
+
+def test_the_file_may_name_the_namespace_of_pods():
+    gpus = [gpu("p", "node-a", "prod/vllm-0"), gpu("s", "node-b", "staging/vllm-0")]
+    call_servers(gpus, [], [Server(address="llm.internal", pods=("prod/*",))])
+
+    assert ran(gpus, address="llm.internal") == ["p"]
+
+
+def test_minutes_are_split_where_anything_changes():
+    assert split_minutes([]) == [2**60 - 1]
+    assert split_minutes([2**60 - 1, 0b1110, 0b1110, 0b0100]) == [0b0100, 0b1010, 2**60 - 1 - 0b1110]
 
 
 @pytest.mark.parametrize(
@@ -115,6 +175,9 @@ def test_of_several_servers_on_a_host_those_that_serve_the_model_are_meant():
         ("2g.12gb", "NVIDIA A30", (2, 4)),
         ("", "NVIDIA A30", (1, 4)),
         ("x", "", (1, 7)),
+        ("4g.96gb", "NVIDIA RTX PRO 6000 Blackwell Server Edition", (4, 4)),
+        ("1g.24gb", "NVIDIA RTX PRO 5000 Blackwell", (1, 2)),
+        ("1c.3g.20gb", "NVIDIA A100-SXM4-40GB", (1, 7)),  # a third of 3 slices
     ],
 )
 def test_an_instance_is_so_many_slices_of_its_gpu(profile: str, model: str, slices: tuple[int, int]):

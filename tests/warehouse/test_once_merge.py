@@ -285,6 +285,17 @@ def test_sound_counts_of_a_wire_copy_go_before_all_others():
     }
 
 
+def test_a_server_and_its_port_are_told_within_a_service_and_not_by_who_asked_a_proxy():
+    outer = span("outer", server_address="litellm.internal", server_port=4000, input_tokens=9, output_tokens=3)
+    inner = {"parent": "outer", "at": 10, "ms": 80, "input_tokens": 9, "output_tokens": 3}
+
+    within = merged(outer, span("inner", **inner))
+    behind = merged(outer, span("inner", **inner, service="vllm"))
+
+    assert (within["server_address"], within["server_port"]) == ("litellm.internal", 4000)
+    assert (behind["server_address"], behind["server_port"]) == (None, None)
+
+
 def test_a_wrapper_of_several_calls_lends_them_no_tokens():
     told = told_once(span("outer", input_tokens=9), span("a", "outer"), span("b", "outer", at=50))
 

@@ -157,6 +157,106 @@ def test_of_a_divided_gpu_each_instance_is_its_slices_and_the_rest_is_idle(world
     assert total(rows) == (420, Decimal("0.42"))
 
 
+def test_pods_that_change_gpus_within_an_hour_are_followed_by_the_minute(world: World, tmp_path: Path):
+    moved = [
+        *samples(1.0, 0, 1800, pod="a-0"),
+        *samples(0.1, 0, 1800, pod="b-0", gpu_uuid="GPU-2"),
+        *samples(0.1, 1815, 3600, pod="b-0"),
+        *samples(1.0, 1815, 3600, pod="a-0", gpu_uuid="GPU-2"),
+    ]
+    world.flush(
+        [call("a", 0, 3600, "acme", server_address="a-0"), call("b", 0, 3600, "globex", server_address="b-0")],
+        samples=moved,
+    )
+
+    rows = minutes(settled(world, settings(tmp_path)))
+
+    assert sums(rows, "line", "tenant") == {
+        ("used", "acme"): (3600, Decimal("3.60")),
+        ("used", "globex"): (360, Decimal("0.36")),
+        ("idle", None): (3240, Decimal("3.24")),
+    }
+
+
+def test_a_gpu_that_comes_within_an_hour_takes_no_part_in_calls_before_it(world: World, tmp_path: Path):
+    both = [*samples(0.5), *samples(0.5, first=3000, gpu_uuid="GPU-2")]
+    world.flush([call(f"c{n}", n * 60, 60) for n in range(50)], samples=both)
+
+    rows = minutes(settled(world, settings(tmp_path)))
+
+    assert [sum(row[name] for row in rows) for name in ("calls", "input_tokens", "output_tokens")] == [50, 50_000, 5000]
+    assert {row["gpu"] for row in rows if row["line"] == "used"} == {"GPU-1"}
+
+
+def test_a_gpu_that_is_divided_within_an_hour_was_whole_before(world: World, tmp_path: Path):
+    cut = [*samples(1.0, 0, 2400), *samples(1.0, 2415, 3600, mig_id="1", mig_profile="7g.80gb")]
+    world.flush([call("a", 0, 3600)], samples=cut)
+
+    rows = minutes(settled(world, settings(tmp_path)))
+
+    assert sums(rows, "line", "mig_id") == {
+        ("used", None): (2400, Decimal("2.40")),
+        ("used", "1"): (1185, Decimal("1.185")),
+        ("unmeasured", None): (15, Decimal("0.015")),
+    }
+
+
+def test_an_instance_that_is_made_anew_has_the_slices_of_its_profile_and_counts_while_it_is_there(
+    world: World, tmp_path: Path
+):
+    made_anew = [
+        *samples(1.0, 0, 60, mig_id="1", mig_profile="3g.40gb", pod="a-0"),
+        *samples(1.0, 0, 30, mig_id="2", mig_profile="4g.40gb", pod="b-0"),
+        *samples(1.0, 30, 60, mig_id="2", mig_profile="2g.20gb", pod="c-0"),
+    ]
+    calls = [call(name, 0, 60, name, server_address=f"{name}-0") for name in "abc"]
+    world.flush(calls, samples=made_anew)
+
+    found = sums(minutes(settled(world, settings(tmp_path))), "line", "tenant")
+
+    assert {key: round(seconds * 7) for key, (seconds, _) in found.items()} == {
+        ("used", "a"): 3 * 60, ("used", "b"): 4 * 30, ("used", "c"): 2 * 30, ("idle", None): 2 * 30,
+    }  # fmt: skip
+
+
+def test_two_exporters_of_one_gpu_are_one_and_each_is_asked_what_it_tells(world: World, tmp_path: Path):
+    dcgm = samples(None, last=600, engine_active=0.3)
+    agent = samples(1.0, first=7, last=600, source="hw", host=f"{NODE}.dc.internal")
+    node = f'[[rates]]\nnode = "{NODE}"\nterms = "spot"\nusd_per_hour = "1.80"\n'
+    world.flush([call("a", 0, 600)], samples=[*dcgm, *agent])
+
+    rows = minutes(settled(world, settings(tmp_path, RATES + node)))
+
+    assert sums(rows, "line", "terms") == {
+        ("used", "spot"): (180, Decimal("0.09")),
+        ("idle", "spot"): (420, Decimal("0.21")),
+    }
+
+
+def test_a_sample_of_memory_alone_ends_no_stretch_of_activity(world: World, tmp_path: Path):
+    told = [*samples(0.5, step=60), *samples(None, first=30, step=60, power_watts=300.0)]
+    world.flush([call("a", 0, 3600)], samples=told)
+
+    rows = minutes(settled(world, settings(tmp_path)))
+
+    assert sums(rows) == {"used": (1800, Decimal("1.80")), "idle": (1800, Decimal("1.80"))}
+
+
+def test_tokens_that_a_cost_is_of_are_those_of_measured_time_with_a_rate(world: World, tmp_path: Path):
+    told = [
+        *samples(0.5, last=90, pod="a-0"), sample(120, None, pod="a-0"), sample(150, None, pod="a-0"),
+        *samples(0.5, last=120, gpu_uuid="GPU-2", gpu_model="A100", pod="a-0"),
+    ]  # fmt: skip
+    world.flush([call("a", 0, 120, server_address="a-0", input_tokens=800, output_tokens=0)], samples=told)
+
+    settled(world, settings(tmp_path))
+
+    found = world.sql(
+        "SELECT gpu, sum(input_tokens), sum(costed_tokens) FROM gpu_minutes GROUP BY ALL ORDER BY ALL", "gpu_minutes"
+    )
+    assert found == [("GPU-1", 400, 300), ("GPU-2", 400, 0)]
+
+
 def test_models_that_take_turns_on_a_gpu_share_it_by_tokens_and_it_is_counted_once(world: World, tmp_path: Path):
     turns = [one for pod in ("small-0", "large-0") for one in samples(0.5, last=60, pod=pod)]
     small = call("a", 0, 60, "acme", server_address="small-0", input_tokens=100, output_tokens=0)
@@ -197,6 +297,63 @@ def test_an_address_that_the_file_or_a_servers_metrics_name_leads_to_its_gpus(wo
     world.flush([by_file, by_metrics, elsewhere], samples=[*samples(1.0, last=60, pod="llama-0"), server])
 
     assert set(sums(minutes(settled(world, settings(tmp_path, text))), "tenant")) == {"acme", "globex"}
+
+
+def test_a_server_behind_a_proxy_ran_its_call_where_it_is_itself(world: World, tmp_path: Path):
+    asked = call("a", 0, 60, "acme", server_address="litellm.internal", provider="openai", service="app")
+    done = call("b", 1, 58, None, server_address=None, host=NODE, service="vllm", feature=None)
+    done |= {"trace_id": asked["trace_id"], "parent_span_id": asked["span_id"]}
+    world.flush([asked, done], samples=samples(1.0, last=60))
+
+    rows = minutes(settled(world, settings(tmp_path)))
+
+    assert {row["tenant"] for row in rows if row["line"] == "used"} == {"acme"}
+
+
+def test_servers_of_one_host_are_told_apart_by_the_ports_that_calls_name(world: World, tmp_path: Path):
+    servers = "".join(
+        f'[[servers]]\naddress = "{NODE}:{port}"\ngpus = ["{gpu}"]\n'
+        for port, gpu in ((8000, "GPU-1"), (8001, "GPU-2"))
+    )
+    calls = [call("a", 0, 60, "acme", server_port=8000), call("b", 0, 60, "globex", server_port=8001)]
+    world.flush(calls, samples=[*samples(1.0, last=60), *samples(0.1, last=60, gpu_uuid="GPU-2")])
+
+    rows = minutes(settled(world, settings(tmp_path, RATES + servers)))
+
+    assert {tenant: time for tenant, (time, _) in sums(rows, "tenant").items()} == {"acme": 60, "globex": 6, None: 54}
+
+
+def test_pods_of_one_name_are_told_apart_by_their_namespaces(world: World, tmp_path: Path):
+    told = [
+        *samples(1.0, last=60, pod="vllm-0", namespace="prod"),
+        *samples(0.1, last=60, gpu_uuid="GPU-2", host="node-2", pod="vllm-0", namespace="staging"),
+    ]
+    named = call("a", 0, 60, "acme", server_address="vllm-0.vllm.prod.svc.cluster.local")
+    own = call("b", 0, 60, "globex", server_address=None, pod="vllm-0", namespace="staging")
+    world.flush([named, own, call("c", 0, 60, "initech", server_address="vllm-0")], samples=told)
+
+    rows = minutes(settled(world, settings(tmp_path)))
+
+    assert {tenant: time for tenant, (time, _) in sums(rows, "tenant").items()} == {"acme": 60, "globex": 6, None: 54}
+
+
+def test_samples_that_come_too_late_to_divide_anything_are_counted(world: World, tmp_path: Path):
+    how = settings(tmp_path)
+    days, now = 9 * 86_400, LATER + dt.timedelta(days=9)
+    world.flush([call("a", 0, 60), call("z", days, 1)], samples=samples(1.0, last=60))
+    world.settle(now=now, how=how)
+    world.flush([], samples=samples(1.0, first=75, last=600, step=75), partition=1)
+
+    done, again = (world.settle(now=now, how=how) for _ in range(2))
+
+    assert (done.number, done.late_samples, again.number) == (2, 8, 0)
+    assert total(minutes(world)) == (60, Decimal("0.06"))
+
+
+def test_a_fleet_without_any_call_is_idle(world: World, tmp_path: Path):
+    world.flush([], samples=samples(0.0))
+
+    assert sums(minutes(settled(world, settings(tmp_path)))) == {"idle": (3600, Decimal("3.60"))}
 
 
 def test_late_calls_and_samples_are_booked_as_differences_and_nothing_is_settled_twice(world: World, tmp_path: Path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -73,9 +73,13 @@ class Fleet:
     weights: Weights = field(default_factory=Weights)
     models: tuple[tuple[str, Weights], ...] = ()
 
-    def rate(self, host: str | None, gpu_model: str | None, day: date) -> Rate | None:
-        """The rate of a GPU: one of its node before one of its model, then the one that began last, then the last."""
-        held = [(number, one) for number, one in enumerate(self.rates) if one.holds(host, gpu_model, day)]
+    def rate(self, hosts: Collection[str | None], models: Collection[str | None], day: date) -> Rate | None:
+        """The rate of a GPU by what it is called: of its node before its model, then what began last, then the last."""
+        held = [
+            (number, one)
+            for number, one in enumerate(self.rates)
+            if any(one.holds(host, model, day) for host in hosts for model in models)
+        ]
         best = max(held, key=lambda item: (item[1].node is not None, item[1].since, item[0]), default=None)
         return best[1] if best else None
 

@@ -21,7 +21,7 @@ SELECT
     input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens, audio_input_tokens,
     output_tokens, reasoning_tokens, audio_output_tokens,
     usage_semantics, _usage_rank AS usage_rank,
-    reported_cost_usd, service_tier, server_address, provider_account, route, attempt,
+    reported_cost_usd, service_tier, server_address, server_port, provider_account, route, attempt,
     safety_category, guardrail_action, pii_detected, injection_detected,
     tenant, tenant_rank, CASE WHEN tenant_rank = 0 THEN tenant END AS stamped_for, tenant_rank::VARCHAR AS tenant_standing,
     feature, feature_rank, feature_rank::VARCHAR AS feature_standing,

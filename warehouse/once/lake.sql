@@ -33,7 +33,7 @@ SELECT
     output_tokens, reasoning_tokens, audio_output_tokens,
     usage_semantics,  -- whether the input is believed to hold the cache
     NULL::TINYINT AS usage_rank,  -- 0 = the best counts; NULL: as its convention is known for
-    reported_cost_usd, service_tier, server_address, provider_account, route, attempt,
+    reported_cost_usd, service_tier, server_address, server_port, provider_account, route, attempt,
     safety_category, guardrail_action, pii_detected, injection_detected,
     tenant, CASE WHEN tenant IS NOT NULL THEN rank_as_told(stored.tenant_rank) END AS tenant_rank,
     CASE WHEN stored.tenant_rank = 0 THEN tenant END AS stamped_for,  -- a gateway's word for the span's own message

@@ -31,6 +31,7 @@ _TAKEN_WITH = {
     "user_id": ("user_id", "_user"),
     "prompt_name": ("prompt_name", "prompt_version"),
     "input_tokens": ("input_tokens", "usage_semantics"),
+    "server_address": ("server_address", "server_port"),
     "safety_category": ("safety_category", "_safety"),
 }
 """Columns that come from one row together, as far as there are any: a lake keeps no helpers but ranks."""

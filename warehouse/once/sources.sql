@@ -3,6 +3,7 @@
 -- told by spans that failed alike; a stream that looks given up, as one who watched its start saw neither usage nor end,
 -- worked where another saw both. The provider is named by who says most (providers.sql), but not by a wrapper of several
 -- attempts, which may name the one that it asked first, nor by what a flush has suppressed: it has lent its word then.
+-- The server is told by spans of the same service alone: that which another service asked is the billed one itself, or a proxy.
 -- A token count of 0 gives way to a positive one, an input without any cache to one that
 -- is the same and its cache: botocore's instrumentation tells of Claude's and Nova's cache nothing. All counts give way to
 -- those of a wire copy that no rule had to repair: they are the provider's own. What a rule has left unknown, since what
@@ -23,6 +24,7 @@ WHERE u.repeats;
 CREATE TEMP TABLE told AS
 SELECT
     m.billed, m.nth, s.*,
+    s.service IS NOT DISTINCT FROM b.service AS asks_alike,
     CASE
         WHEN s.is_copy AND s.successor_why = 'wire_copy'
             AND s.input_tokens + s.output_tokens > 0 AND NOT contains(s.usage_semantics, '+')
@@ -129,7 +131,7 @@ SELECT
     arg_min(t.row, nth) FILTER (finish_reason IS NOT NULL AND alike) AS finish_reason,
     arg_min(t.row, nth) FILTER (reported_cost_usd IS NOT NULL) AS reported_cost_usd,
     arg_min(t.row, nth) FILTER (service_tier IS NOT NULL) AS service_tier,
-    arg_min(t.row, nth) FILTER (server_address IS NOT NULL) AS server_address,
+    arg_min(t.row, nth) FILTER (server_address IS NOT NULL AND asks_alike) AS server_address,
     arg_min(t.row, nth) FILTER (provider_account IS NOT NULL) AS provider_account,
     arg_min(t.row, nth) FILTER (route IS NOT NULL) AS route,
     arg_min(t.row, nth) FILTER (attempt IS NOT NULL) AS attempt,

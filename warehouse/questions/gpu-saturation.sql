@@ -35,14 +35,19 @@ full_ AS (
     WHERE ($start IS NULL OR sampled_at >= $start) AND ($end IS NULL OR sampled_at < $end)
     GROUP BY ALL
 ),
+counter AS (
+    SELECT model, server, sampled_at, cumulative, counted_since, 'prompt' AS kind, prompt_tokens AS tokens FROM told WHERE prompt_tokens IS NOT NULL
+    UNION ALL
+    SELECT model, server, sampled_at, cumulative, counted_since, 'generation' AS kind, generation_tokens AS tokens
+    FROM told
+    WHERE generation_tokens IS NOT NULL
+),
 step AS (
     SELECT
-        *,
-        lag(prompt_tokens) OVER earlier AS last_prompt, lag(generation_tokens) OVER earlier AS last_generation,
-        counted_since IS NOT DISTINCT FROM lag(counted_since) OVER earlier AS goes_on, lag(sampled_at) OVER earlier AS last_at
-    FROM told
+        *, lag(tokens) OVER earlier AS last_tokens, lag(sampled_at) OVER earlier AS last_at
+    FROM counter
     WHERE cumulative IS NOT NULL
-    WINDOW earlier AS (PARTITION BY model, server, cumulative ORDER BY sampled_at, counted_since)
+    WINDOW earlier AS (PARTITION BY model, server, kind, cumulative ORDER BY sampled_at, counted_since)
 ),
 served AS (
     SELECT {columns} model, sum(tokens)::BIGINT AS served_tokens
@@ -50,12 +55,10 @@ served AS (
         SELECT
             model, sampled_at,
             CASE
-                WHEN NOT cumulative THEN coalesce(prompt_tokens, 0) + coalesce(generation_tokens, 0)
+                WHEN NOT cumulative THEN tokens
                 WHEN last_at IS NULL THEN 0
-                ELSE coalesce(prompt_tokens - CASE WHEN goes_on AND prompt_tokens >= last_prompt THEN last_prompt ELSE 0 END, 0)
-                    + coalesce(
-                        generation_tokens - CASE WHEN goes_on AND generation_tokens >= last_generation THEN last_generation ELSE 0 END, 0
-                    )
+                WHEN tokens < last_tokens OR counted_since >= last_at THEN tokens
+                ELSE tokens - last_tokens
             END AS tokens
         FROM step
         WHERE ($start IS NULL OR sampled_at >= $start) AND ($end IS NULL OR sampled_at < $end)

@@ -11,6 +11,7 @@
                 like ``tenant=acme,tenant=,feature=chat`` (an empty value = NULL)
 ``rate``        USD per unit, at most 6 decimals
 ``state``       ``open``, ``resolved`` or ``all``
+``lines``       lines of GPU time that nobody used, ``idle``, ``unattributed`` and ``unmeasured``, comma-separated
 ``text``        any text
 ``whole``       a whole number from 0 to 2^63 - 1
 ``seconds``     a length of time: a whole number from 1 to 31,622,400 (366 days)
@@ -33,6 +34,7 @@ from warehouse.scope import identifier, literal
 
 BUCKETS = ("minute", "hour", "day", "month")
 STATES = ("open", "resolved", "all")
+UNUSED = ("idle", "unattributed", "unmeasured")
 LARGEST = 2**63 - 1
 LONGEST_S = 366 * 86_400
 MICRO = Decimal("0.000001")
@@ -120,6 +122,11 @@ def parse_state(given: object) -> str:
     return _one_of(given, STATES)
 
 
+def parse_lines(given: object) -> str:
+    """Which lines of GPU time, comma-separated."""
+    return ",".join(_one_of(one.strip(), UNUSED) for one in str(given).split(","))
+
+
 def _one_of(given: object, allowed: Sequence[str]) -> str:
     if given not in allowed:
         raise ValueError(f"must be one of {', '.join(allowed)}")
@@ -183,6 +190,7 @@ PARSERS: Mapping[str, Callable[[object], Value]] = {
     "whole": parse_whole,
     "seconds": parse_seconds,
     "state": parse_state,
+    "lines": parse_lines,
     "text": parse_text,
 }
 """What reads the kinds that belong to no table."""

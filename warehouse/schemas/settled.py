@@ -20,7 +20,7 @@ CORRECTED = (
     *("prompt_name", "prompt_version", "started_at", "provider", "request_model", "response_model", "stream"),
     *TOKEN_KINDS,
     *("usage_semantics", "status", "error_class", "http_status", "finish_reason", "ttft_ms", "tpot_ms", "response_id"),
-    *("reported_cost_usd", "service_tier", "server_address", "provider_account", "route", "attempt"),
+    *("reported_cost_usd", "service_tier", "server_address", "server_port", "provider_account", "route", "attempt"),
     *("safety_category", "guardrail_action", "pii_detected", "injection_detected"),
     *("cost_usd", *COST_KINDS, "price_status", "price_version"),
 )
@@ -123,9 +123,9 @@ USER_DAYS = pa.schema(
 
 GPU_DIMENSIONS = (
     *("gpu", "mig_id", "mig_profile", "gpu_model", "host", "terms", "line"),
-    *("tenant", "feature", "model"),
+    *("tenant", "feature", "model", "provider"),
 )
-GPU_COUNTS = ("time_us", "priced_us", "calls", "input_tokens", "output_tokens")
+GPU_COUNTS = ("time_us", "priced_us", "calls", "input_tokens", "output_tokens", "costed_tokens")
 
 GPU_MINUTES = pa.schema(
     [
@@ -146,7 +146,8 @@ GPU_MINUTES = pa.schema(
 a seventh of it has a seventh of its time; of all lines together the time that the GPU was there. ``priced_us``: that of
 which the rate is known, ``terms`` by which; ``cost_usd``: of that time, exactly the hourly rate for whole hours.
 ``calls``: those that ended in the minute, ``input_tokens output_tokens``: the part of them that fell into it; of calls
-that several GPUs work on together each GPU has its part, so all add up.
+that several GPUs work on together each GPU has its part, so all add up. ``costed_tokens``: those, input and output,
+that fell into time that was measured and whose rate is known: the tokens that ``cost_usd`` is of.
 """
 
 SETTLEMENTS = pa.schema(
@@ -164,7 +165,7 @@ SETTLEMENTS = pa.schema(
         *fields("settled_usd adjusted_usd", USD),
         pa.field("price_version", pa.string()),
         pa.field("actor", pa.string()),
-        pa.field("homeless_outcomes", pa.int64()),
+        *fields("homeless_outcomes late_samples", pa.int64()),
     ]
 )
 """One close; the last row says how things stand.
@@ -172,7 +173,7 @@ SETTLEMENTS = pa.schema(
 ``closed_to``: all hours before it are settled; ``months_closed_to``: all months before it are closed for bookings.
 ``offsets``: by stream the next one that was not read; ``versions``: of the tables that were. ``reopened``: settled
 hours with new lines. ``late_spans``: read after their hour was closed; ``late_alone``: those of them older than the
-look-back, booked without the spans that may belong to them. ``homeless_outcomes``: come since hours were closed before,
-about no task that there is. ``settled_usd``: of the hours closed here;
-``adjusted_usd``: of others.
+look-back, booked without the spans that may belong to them. ``late_samples``: of GPUs, that old, which divide nothing.
+``homeless_outcomes``: come since hours were closed before, about no task that there is. ``settled_usd``: of the hours
+closed here; ``adjusted_usd``: of others.
 """

@@ -30,6 +30,8 @@ SPANS = pa.schema(
         pa.field("attempt", pa.int32()),
         *fields("tool_name agent_name service_version service_tier server_address host pod", pa.string()),
         pa.field("provider_account", pa.string()),
+        pa.field("namespace", pa.string()),
+        pa.field("server_port", pa.int32()),
         pa.field("units", AMOUNTS),
         pa.field("tags", TEXTS),
         pa.field("billable", pa.bool_()),
@@ -149,7 +151,7 @@ GPU_SAMPLES = pa.schema(
         pa.field("source_partition", pa.int32()),
         pa.field("source_offset", pa.int64()),
         pa.field("received_at", TIME),
-        *fields("source service model engine mig_id", pa.string()),
+        *fields("source service model engine mig_id namespace", pa.string()),
         *fields("engine_active xid_code ecc_corrected_errors ecc_uncorrected_errors", pa.float64()),
         *fields("prompt_tokens generation_tokens", pa.float64()),
         pa.field("counted_since", TIME),
@@ -159,7 +161,8 @@ GPU_SAMPLES = pa.schema(
 """What one GPU or model server said of ``sampled_at``; NULL where it said nothing, so rows are parts that add up.
 
 ``source``: dcgm, hw (OpenTelemetry's ``hw.gpu.*``) or vllm. A GPU is named by ``gpu_uuid``, else by ``host`` and
-``gpu_index``; ``mig_id mig_profile``: the part of it that is meant. ``pod``: who uses it, not who measured.
+``gpu_index``; ``mig_id mig_profile``: the part of it that is meant. ``pod`` in ``namespace``: who uses it, not who
+measured.
 ``model_server``: its address; ``engine``: one of several in it. ``utilisation`` (a kernel ran), ``engine_active`` and
 ``kv_cache_utilisation`` are 0..1; ``xid_code``: the last one, 0 = none.
 Counters (``energy_joules ecc_… prompt_tokens generation_tokens``) stand in rows of their own, with ``cumulative``:

@@ -15,6 +15,7 @@
 ``deciding.py``     which spans outcomes are looked for among: those of these hours, else of months before
 ``gpus.py``         ``gpu_minutes``: ``gpu_seen.sql`` what samples say, ``gpu_calls.sql`` which calls ran,
                     ``gpu_shares.sql`` and ``gpu_lines.sql`` whose each minute was, and the missing lines
+``placing.py``      on which GPUs the calls ran, minute by minute
 ``dividing.py``     which hours that is done for
 ``statements.py``   the files, with lists of columns in their places
 ==================  ==============================================================================================

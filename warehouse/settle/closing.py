@@ -62,6 +62,7 @@ class Settled:
     repriced: int = 0
     late_spans: int = 0
     late_alone: int = 0
+    late_samples: int = 0
     homeless_outcomes: int = 0
     settled_usd: Decimal = Decimal(0)
     adjusted_usd: Decimal = Decimal(0)
@@ -175,7 +176,7 @@ class Closing:
     def close(self, kind: str, scene: Scene, done: Settled, now: datetime) -> None:
         """Make all that was appended count."""
         counted = (
-            *("late_spans", "late_alone", "homeless_outcomes", "corrected", "suppressed", "repriced"),
+            *("late_spans", "late_alone", "late_samples", "homeless_outcomes", "corrected", "suppressed", "repriced"),
             *("settled_usd", "adjusted_usd"),
         )
         row = {

@@ -28,7 +28,8 @@ _JUDGED = [name for name in CORRECTED if name not in PRICES]
 _AS_FLUSHED = list(dict.fromkeys(["row", "ended_at", *SPAN_IDENTITY, *CORRECTED]))
 
 _ROWS = """
-SELECT 0 AS ledger, * EXCLUDE (day, environment, tool_name, agent_name, service_version, host, pod, tags, source_app_id)
+SELECT 0 AS ledger, * EXCLUDE (day, environment, tool_name, agent_name, service_version, host, pod, namespace, tags,
+    source_app_id)
 FROM spans
 WHERE trace_id IN (SELECT trace_id FROM looked_at)
     AND ended_at >= getvariable('since') AND ended_at < getvariable('before')

@@ -11,6 +11,8 @@ from warehouse.settle.closing import Closing, Scene, Settled
 from warehouse.settle.gpus import REACH, find_gpu_lines
 from warehouse.settle.standing import FIRST, HOUR, Hour, Standing, chunk, hour_of, offsets_table
 
+FURTHEST = 10
+"""How many look-backs before the oldest hour late samples are still counted in."""
 GPU_TABLES = ("spans", "corrections", "gpu_samples", "gpu_minutes")
 
 _TOLD = """
@@ -23,13 +25,22 @@ WHERE g.sampled_at >= $since AND g.sampled_at < $before
 GROUP BY hour_of(g.sampled_at)
 """
 
+_LATE = """
+SELECT count(*)
+FROM gpu_samples AS g
+LEFT JOIN read_to AS r ON r.app_id = g.source_app_id
+WHERE g.sampled_at >= $since AND g.sampled_at < $before AND g.source_offset >= coalesce(r.next_offset, 0)
+"""
+
 
 def divide_gpus(closing: Closing, scene: Scene, done: Settled, booked: Mapping[datetime, int]) -> None:
     """Append the lines of ``gpu_minutes`` that hours lack of which samples or calls tell something new."""
     if not scene.snapshot.files["gpu_samples"].num_rows:
         return
     fleet, snapshot = read_fleet(closing.how.gpus), closing.corrected(scene)
-    window = (closing.oldest(scene.standing), done.closed_to + REACH)
+    oldest = closing.oldest(scene.standing)
+    done.late_samples = _count_late(closing, scene, oldest)
+    window = (oldest, done.closed_to + REACH)
     with closing.desk.lay(snapshot, "gpu_samples", window=window) as connection:
         told = read_told(connection, scene.standing, *window)
     hours = hours_to_divide(told, booked, done.closed_to, window[0])
@@ -41,6 +52,17 @@ def divide_gpus(closing: Closing, scene: Scene, done: Settled, booked: Mapping[d
         done.reopened |= {hour_of(minute) for minute in late}
         closing.append("gpu_minutes", lines, done.number)
         closing.on_step(f"divided {some[0].start:%Y-%m-%d %H}")
+
+
+def _count_late(closing: Closing, scene: Scene, oldest: datetime) -> int:
+    """Samples that no settlement has read and that are too old to divide anything, up to ten look-backs."""
+    if oldest == FIRST:
+        return 0
+    since = max(oldest - FURTHEST * timedelta(days=closing.how.lookback_days), FIRST)
+    with closing.desk.lay(scene.snapshot, "gpu_samples", window=(since, oldest)) as connection:
+        connection.register("read_to", offsets_table(scene.standing.offsets))
+        found = connection.sql(_LATE, params={"since": since, "before": oldest}).fetchall()
+    return int(found[0][0])
 
 
 def hours_to_divide(

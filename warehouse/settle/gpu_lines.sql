@@ -9,7 +9,7 @@ WITH hourly AS (
 ),
 priced AS (
     SELECT
-        h.gpu, h.minute, h.total_us::HUGEINT AS total_us, h.total_us * h.whole * 1000000 AS all_units, r.terms,
+        h.gpu, h.minute, h.total_us, h.all_units, r.terms,
         r.picos_per_hour IS NOT NULL AS has_rate,
         coalesce(
             whole(r.picos_per_hour::HUGEINT * h.us_to, 3600000000)
@@ -22,24 +22,24 @@ priced AS (
 cut AS (
     SELECT *, sum(units) OVER (
         PARTITION BY gpu, minute
-        ORDER BY nth, mig, coalesce(tenant, ''), tenant IS NULL, coalesce(feature, ''), feature IS NULL,
-            coalesce(model, ''), model IS NULL
+        ORDER BY nth, part, coalesce(tenant, ''), tenant IS NULL, coalesce(feature, ''), feature IS NULL,
+            coalesce(provider, ''), provider IS NULL, coalesce(model, ''), model IS NULL
         ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ) AS units_to
     FROM gpu_line
 )
 SELECT
-    c.hour, c.minute, c.gpu, nullif(c.mig, '') AS mig_id, g.mig_profile, g.gpu_model, g.host, p.terms, c.line,
-    c.tenant, c.feature, c.model,
+    c.hour, c.minute, c.gpu, g.mig_id, g.mig_profile, g.gpu_model, g.host, p.terms, c.line,
+    c.tenant, c.feature, c.provider, c.model,
     (whole(p.total_us * c.units_to, p.all_units) - whole(p.total_us * (c.units_to - c.units), p.all_units))::BIGINT AS time_us,
     CASE WHEN p.has_rate
         THEN whole(p.total_us * c.units_to, p.all_units) - whole(p.total_us * (c.units_to - c.units), p.all_units)
         ELSE 0::HUGEINT END::BIGINT AS priced_us,
-    c.calls, c.input_tokens, c.output_tokens,
+    c.calls, c.input_tokens, c.output_tokens, CASE WHEN p.has_rate THEN c.measured_tokens ELSE 0 END::BIGINT AS costed_tokens,
     as_usd(whole(p.picos * c.units_to, p.all_units) - whole(p.picos * (c.units_to - c.units), p.all_units)) AS cost_usd
 FROM cut AS c
 JOIN priced AS p ON p.gpu = c.gpu AND p.minute = c.minute
-LEFT JOIN gpu_of AS g ON g.hour = c.hour AND g.gpu = c.gpu AND g.mig = c.mig;
+LEFT JOIN gpu_of AS g ON g.hour = c.hour AND g.gpu = c.gpu AND g.part = c.part;
 
 CREATE TEMP TABLE gpu_lines AS
 WITH line AS (

@@ -109,7 +109,7 @@ def _look(closing: Closing, now: datetime) -> tuple[Scene, list[Hour], datetime 
     with closing.desk.lay(snapshot, "settlements", "flushes", "spans") as connection:
         standing = read_standing(connection)
         unread = read_unread(connection, standing)
-        watermark = read_watermark(connection, now)
+        watermark = read_watermark(connection, now, without_spans=snapshot.files["gpu_samples"].num_rows > 0)
         connection.register("unread", unread.first)
         counted = connection.sql(_FRESH).fetchall() if unread.has_spans else []
     oldest = closing.oldest(standing)

@@ -110,13 +110,16 @@ def offsets_table(offsets: Mapping[str, int]) -> pa.Table:
     return pa.table({"app_id": names, "next_offset": following})
 
 
-def read_watermark(connection: Connection, now: datetime) -> datetime | None:
-    """Up to when all spans have arrived, from the view ``flushes``; None where nothing was ever flushed."""
+def read_watermark(connection: Connection, now: datetime, *, without_spans: bool) -> datetime | None:
+    """Up to when all spans have arrived, from the view ``flushes``; None where none was ever flushed.
+
+    ``without_spans``: of a lake to which nobody ever sent any, up to when all else has.
+    """
     asked = load_question("watermark")
     values = asked.parse({"now": now})
     answer = connection.sql(asked.render(values), params=asked.bound(values, whole=True)).to_arrow_table()
     found: datetime | None = answer["spans_watermark"][0].as_py()
-    return found
+    return found or (answer["watermark"][0].as_py() if without_spans else None)
 
 
 def hour_of(moment: datetime) -> datetime:

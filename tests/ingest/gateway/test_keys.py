@@ -32,13 +32,20 @@ def test_a_key_of_several_tenants_stamps_the_list_and_no_tenant():
     assert client.headers() == [("spanledger-tenants", "north,süd".encode()), ("spanledger-principal", b"hub")]
 
 
+def test_a_key_that_may_tell_of_gpus_says_so():
+    keys = load_keys({"nodes": {"sha256": digest("k"), "tenant": "platform", "gpus": True}}, host=ANYWHERE)
+
+    assert keys.identify("k").headers()[2:] == [("spanledger-gpus", b"1")]
+
+
 def test_keys_can_be_written_as_text_for_environment_variables():
-    table = {"a": f"acme:{digest('1')}", "b": f"north|south:{digest('2')}"}
+    table = {"a": f"acme:{digest('1')}", "b": f"north|south:{digest('2')}", "c": f"platform:{digest('3')}+gpus"}
 
     keys = load_keys(table, host=ANYWHERE)
 
     assert keys.identify("1") == Client(principal="a", tenants=("acme",))
     assert keys.identify("2") == Client(principal="b", tenants=("north", "south"))
+    assert keys.identify("3") == Client(principal="c", tenants=("platform",), gpus=True)
 
 
 @pytest.mark.parametrize("presented", ["wrong", "", None, "\udcff"])
