@@ -33,7 +33,7 @@ def _live(source: Source, view: View, screen: Screen) -> None:
 def _state(look: Look, screen: Screen) -> str:
     freshness = look.answers.freshness(look.now, look.view.zone)
     if screen.reach is None:
-        return state(look.total, None, freshness)
+        return state((look.final() if screen.is_final else look).total, None, freshness)
     settlements = look.answers.ask("settlements", limit=1)
     booked = look.answers.of("settled-spend", look.view, screen.reach(look.period, look.now))
     return state(booked[0] if booked else None, settlements[0]["closed_to"] if settlements else None, freshness)

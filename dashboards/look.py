@@ -31,7 +31,10 @@ class Axis(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """All numbers of one refresh: one snapshot, one moment, one period. ``hourly``: nothing is kept by the minute."""
+    """All numbers of one refresh: one snapshot, one moment, one period.
+
+    ``hourly``: nothing is kept by the minute; ``is_final``: spend is that of the settled books.
+    """
 
     source: Source
     answers: Answers
@@ -39,19 +42,34 @@ class Look:
     period: Period
     now: datetime
     hourly: bool = False
+    is_final: bool = False
 
     def of(self, question: str, *, by: Sequence[str] = (), bucket: str | None = None, **more: object) -> list[Row]:
         """What a question says of the view in the period: see ``Answers.of``."""
         return self.answers.of(question, self.view, self.period, by=by, bucket=bucket, **more)
 
     def spend(self, by: Sequence[str] = (), bucket: str | None = None) -> list[Row]:
-        """Spend in the view, of the stream."""
-        return self.of("spend", by=by, bucket=bucket)
+        """Spend in the view, of the stream, or of the books where that is final."""
+        return self.spend_in(self.period, by=by, bucket=bucket)
+
+    def spend_in(self, period: Period, by: Sequence[str] = (), bucket: str | None = None) -> list[Row]:
+        """The same of another period, which lies before this one."""
+        question = "settled-spend" if self.is_final else "spend"
+        return self.answers.of(question, self.view, period, by=by, bucket=bucket)
 
     @property
     def total(self) -> Row:
         """Spend of all of the view in one row."""
         return self.spend()[0]
+
+    def final(self) -> Look:
+        """The same look with spend of the books, where these have all of the period: what no longer changes."""
+        settled = self.answers.ask("settlements", limit=1)
+        end = self.period.end
+        is_over = bool(settled) and end is not None and end <= settled[0]["closed_to"]
+        return (
+            replace(self, is_final=True, hourly=True) if is_over and whole_hours(self.period) == self.period else self
+        )
 
     def books(self) -> Look:
         """The same look in whole hours, as the settled books are kept; days are those of UTC where a zone's are not."""

@@ -35,13 +35,15 @@ class Screen:
     """A page: its name, the path of its address (of the first one: nothing), what draws it.
 
     ``reach``: of a page that shows the settled books, what of them it shows in a period at a moment; None = it shows
-    what the stream tells. ``filters``: the controls that bear on it.
+    what the stream tells, ``is_final``: but the books where these have all of it. ``filters``: the controls that bear
+    on it.
     """
 
     title: str
     path: str
     show: Callable[[Source, View], None]
     reach: Callable[[Period, datetime], Period] | None = None
+    is_final: bool = False
     filters: Collection[str] = DIMENSIONS
 
 
@@ -55,7 +57,7 @@ WHOSE = ("tenant", "feature")
 
 PAGES: Mapping[str, tuple[Screen, ...]] = {
     "Finance": (
-        Screen(title="Spend", path="", show=spend.show, filters=CONTROLS),
+        Screen(title="Spend", path="", show=spend.show, is_final=True, filters=CONTROLS),
         Screen(title="Cost per successful task", path="successful-tasks", show=successes.show, reach=hours),
         Screen(title="Invoice", path="invoice", show=invoice.show, reach=hours, filters=()),
         Screen(title="Chargeback", path="chargeback", show=chargeback.show, reach=whole_months, filters=("tenant",)),

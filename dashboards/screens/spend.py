@@ -1,4 +1,7 @@
-"""Spend: what was spent in a period, by whom and on what, how the month will end, and why it is another than before."""
+"""Spend: what was spent in a period, by whom and on what, how the month will end, and why it is another than before.
+
+Of hours that are all settled it is what the books say (``report settled-spend``), else what the stream does.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,8 @@ DETAILS = (
     Column(name="input_tokens", title="Input tokens", shown=figures.count),
     Column(name="cached_input_tokens", title="Of them cached", shown=figures.count),
     Column(name="output_tokens", title="Output tokens", shown=figures.count),
+)
+SPEEDS = (
     Column(name="latency_p50_ms", title="Median", shown=figures.milliseconds),
     Column(name="latency_p95_ms", title="95 % within", shown=figures.milliseconds),
     Column(name="latency_coverage", title="Timed", shown=figures.share),
@@ -34,35 +39,44 @@ DETAILS = (
 MONTH = "Month to date"
 
 
-def _draw(look: Look) -> None:
-    month = look_at_month(look)
+def _draw(seen: Look) -> None:
+    month, look = look_at_month(seen), seen.final()
     tables = {dimension: look.spend(by=[dimension]) for dimension in DIMENSIONS}
     tenants = len([row for row in tables["tenant"] if row["tenant"] is not None])
     ahead = sentence(month, said_usd=look.total["cost_usd"] if look.period.name == MONTH else None)
     st.html(
-        sentences.spend(look.total, phrase=look.period.phrase, tenants=tenants, month=ahead) + _second_line(look.total)
+        sentences.spend(look.total, phrase=look.period.phrase, tenants=tenants, month=ahead)
+        + _second_line(look.total, is_final=look.is_final)
     )
     _draw_chart(look, tables)
     for place, dimension in zip(side_by_side(1 if look.view.compared else 3) * 3, DIMENSIONS, strict=False):
         with place:
             _draw_table(look, tables[dimension], [dimension])
     draw_month(month)
-    draw_variance(look)
+    draw_variance(seen)
     _draw_table(look, look.spend(by=DIMENSIONS), DIMENSIONS)
 
 
 show = of_calls(_draw)
 
 
-def _second_line(total: Row) -> str:
+def _second_line(total: Row, *, is_final: bool) -> str:
+    """How much it was spent on; the books do not know how long calls took."""
+    speed = (
+        ()
+        if is_final
+        else (
+            (figures.milliseconds(total["latency_p50_ms"]), "median call"),
+            (figures.share(total["latency_coverage"]), "of the calls timed"),
+        )
+    )
     return sentences.sub(
         [
             (figures.count(total["calls"]), "calls"),
             (figures.count(total["input_tokens"]), "input tokens"),
             (figures.count(total["cached_input_tokens"]), "of them cached"),
             (figures.count(total["output_tokens"]), "output tokens"),
-            (figures.milliseconds(total["latency_p50_ms"]), "median call"),
-            (figures.share(total["latency_coverage"]), "of the calls timed"),
+            *speed,
             (figures.count(total["errors"]), "failed calls"),
         ]
     )
@@ -88,9 +102,10 @@ def _draw_table(look: Look, rows: Sequence[Row], by: Sequence[str]) -> None:
     """By these dimensions; beside it what was spent before, where the reader wants to compare."""
     before = look.view.before(look.period, look.now)
     if before:
-        rows = beside(rows, look.answers.spend(look.view, before, by=by), by)
+        rows = beside(rows, look.spend_in(before, by=by), by)
     names = [Column(name=name, title=name.capitalize(), link=partial(look.view.narrowed, name)) for name in by]
-    details = DETAILS if len(by) > 1 and not before else ()
+    speeds = () if look.is_final else SPEEDS
+    details = (*DETAILS, *speeds) if len(by) > 1 and not before else ()
     draw_table(
         f"By {', '.join(by)}",
         rows,

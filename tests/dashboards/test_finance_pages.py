@@ -150,12 +150,27 @@ def test_spend_stands_beside_that_of_the_period_before(someone: Reader, finance:
     expect(page.get_by_role("switch", name="Compare")).to_be_checked()
     month = finance.books.closed_month
     before = (month - timedelta(days=1)).replace(day=1)
-    rows = finance.report("spend", "--by", "tenant", "--from", before.isoformat(), "--to", month.isoformat())
+    rows = finance.report("settled-spend", "--by", "tenant", "--from", before.isoformat(), "--to", month.isoformat())
     spent = {row["tenant"]: row["cost_usd"] for row in rows}
 
     first = cells(page, "By tenant")
     assert (first[0], first[3]) == ("globex", money(spent.get("globex", 0)))
     expect(page.locator(".sl-note", has_text=f"Before: from {before} 00:00 to {month} 00:00").first).to_be_visible()
+
+
+def test_spend_of_a_settled_month_is_what_the_books_say(someone: Reader, finance: Finance):
+    page = someone.open(f"{finance.pages.url}/?period=Last+month")
+    month = finance.books.closed_month
+    days = ("--from", month.isoformat(), "--to", (month + timedelta(days=32)).replace(day=1).isoformat())
+    (told,) = finance.report("settled-spend", "--by", "", *days)
+    rows = finance.report("settled-spend", "--by", "tenant,feature,model", *days)
+
+    expect(page.locator(".sl-lead")).to_contain_text(f"{money(told['cost_usd'])} spent last month")
+    expect(page.locator(".sl-state")).to_contain_text("settled · ")
+    expect(page.locator(".sl-sub").first).not_to_contain_text("median call")
+    table = page.get_by_role("table", name="By tenant, feature, model", exact=True)
+    expect(table.locator("tbody tr")).to_have_count(len(rows))
+    assert money(max(Decimal(row["cost_usd"] or 0) for row in rows)) in cells(page, "By tenant, feature, model")
 
 
 def test_who_compares_goes_on_comparing_on_the_way_to_a_part(someone: Reader, finance: Finance):
