@@ -6,6 +6,8 @@ refresh agree. Rows are dictionaries under the columns of the questions (``wareh
 
 from __future__ import annotations
 
+import copy
+import getpass
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Hashable, Sequence
@@ -16,6 +18,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from dashboards.grid import Row
+from dashboards.people import Person
 from dashboards.period import Period
 from dashboards.sentences import Freshness
 from dashboards.settings import DashboardSettings
@@ -165,20 +168,39 @@ class Source:
         command: Sequence[str] = (),
     ) -> None:
         """``command``: the words that run a verb of the command line, as pages do for what only it knows."""
+        self.dashboard = dashboard
         self.refresh_s = dashboard.refresh_s
         self.lake = lake
         self.command = tuple(command)
         self._settle = settle or SettleSettings()
-        self._scope: Scope = frozenset(dashboard.tenants) if dashboard.tenants else ALL
+        self.scope: Scope = frozenset(dashboard.tenants) if dashboard.tenants else ALL
         self._lock = threading.Lock()
         self._kept = Kept()
-        self._opened: tuple[Warehouse, Said] | None = None
+        self._opened: list[tuple[Warehouse, Said]] = []
+        self.person: Person | None = None
+
+    def seen_by(self, person: Person) -> Source:
+        """The same lake as somebody sees it who has signed in."""
+        source = copy.copy(self)  # what was opened and kept is shared
+        source.person = person
+        if person.tenants is not None:
+            source.scope = person.tenants if isinstance(self.scope, Everything) else person.tenants & self.scope
+        return source
+
+    def may(self, what: str) -> bool:
+        """Whether the reader may do that; who needs not sign in may all."""
+        return self.person is None or self.person.may(what)
+
+    @property
+    def reader(self) -> str:
+        """Who takes incidents here."""
+        return self.person.name if self.person else getpass.getuser()
 
     def answers(self) -> Answers:
         """The lake as of now. Raises LakeMissing, LakeMismatch, LakeUnavailable, BadDimensions, BadPlans."""
         with self._lock:
-            if self._opened is None:
+            if not self._opened:
                 said = Said.by(self._settle)
-                self._opened = Warehouse(self.lake, said.dimensions.levels), said
-        warehouse, said = self._opened
-        return Answers(snapshot=warehouse.snapshot(), scope=self._scope, kept=self._kept, said=said)
+                self._opened.append((Warehouse(self.lake, said.dimensions.levels), said))
+        warehouse, said = self._opened[0]
+        return Answers(snapshot=warehouse.snapshot(), scope=self.scope, kept=self._kept, said=said)

@@ -3,7 +3,9 @@
 DashboardError
 ├── PortTaken     somebody else listens there
 ├── PagesFailed   Streamlit ended, or did not answer in time
-└── VerbFailed    a verb of the command line that a page needs did not do its work
+├── VerbFailed    a verb of the command line that a page needs did not do its work
+├── BadPeople     the file that says who may see what cannot be read
+└── OpenToAll     pages that others could reach, without anybody signing in
 """
 
 
@@ -21,3 +23,11 @@ class PagesFailed(DashboardError):
 
 class VerbFailed(DashboardError):
     """A verb of the command line that a page needs did not do its work; the text is what it says."""
+
+
+class BadPeople(DashboardError):
+    """The file that says who may see what cannot be read."""
+
+
+class OpenToAll(DashboardError):
+    """Pages that others could reach, without anybody signing in."""

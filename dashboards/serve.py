@@ -2,7 +2,7 @@
 
 Telemetry, file watching, the welcome banner (it asks the internet for this machine's address) and Streamlit's
 developer menu are off. On a loopback address only loopback names are accepted as ``Host``, so no other site's name
-can be bound to the pages.
+can be bound to the pages; a proxy that signs people in proves itself by a secret instead.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 
-from dashboards.errors import PagesFailed, PortTaken
+from dashboards.errors import OpenToAll, PagesFailed, PortTaken
 from dashboards.handover import Handover, written
+from dashboards.people import read_people
 from dashboards.settings import DashboardSettings
 from dashboards.theme import FLAGS
 
@@ -59,17 +60,19 @@ def command(settings: DashboardSettings, handover: Path) -> list[str]:
         **FLAGS,
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
-    if _is_loopback(settings.host):
+    if _is_loopback(settings.host) and not settings.people:
         flags += [f"--server.allowedHosts={name}" for name in LOOPBACK_NAMES]
     return [sys.executable, "-m", "streamlit", "run", str(APP), *flags, "--", str(handover)]
 
 
 @contextmanager
 def serving(handover: Handover, *, leash: Sequence[str] = ()) -> Iterator[Serving]:
-    """Start the pages and wait until they answer; stop them at the end. Raises PortTaken and PagesFailed.
+    """Start the pages and wait until they answer; stop them at the end.
 
-    ``leash``: words before Streamlit's command that tie its life to this process.
+    ``leash``: words before Streamlit's command that tie its life to this process. Raises PortTaken, PagesFailed,
+    OpenToAll, BadPeople.
     """
+    _check_people(handover.dashboard)
     settings = replace(handover.dashboard, port=_claim_port(handover.dashboard.host, handover.dashboard.port))
     with written(replace(handover, dashboard=settings)) as path:
         process = subprocess.Popen([*leash, *command(settings, path)], stdin=subprocess.DEVNULL, stdout=sys.stderr)
@@ -78,6 +81,17 @@ def serving(handover: Handover, *, leash: Sequence[str] = ()) -> Iterator[Servin
             yield Serving(url=f"http://{_bracketed(settings.host)}:{settings.port}", process=process)
         finally:
             _stop(process)
+
+
+def _check_people(settings: DashboardSettings) -> None:
+    """Whether people sign in, or nobody but this machine can reach the pages."""
+    if settings.people:
+        read_people(Path(settings.people))
+    elif not _is_loopback(settings.host):
+        raise OpenToAll(
+            f"{settings.host} is not this machine alone, and nobody signs in: set dashboard.people (docs/sign-in.md), "
+            "or leave dashboard.host at 127.0.0.1"
+        )
 
 
 def _claim_port(host: str, port: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -20,6 +19,7 @@ from dashboards.frame import readable, side_by_side
 from dashboards.grid import Column, Row, figure_html
 from dashboards.incidents import amounts_of, draw_incidents, scope_of
 from dashboards.listing import draw_table
+from dashboards.people import INCIDENTS
 from dashboards.view import View
 from warehouse.errors import WarehouseError
 
@@ -69,7 +69,7 @@ def _draw_one(source: Source, answers: Answers, view: View, named: str, now: dat
     row = found[0]
     st.html(f'<p class="sl-sub"><a href="{escape(back)}">All incidents</a></p>')
     st.html(sentences.incident(row) + _facts(row, view, now))
-    if answers.whole:
+    if answers.whole and source.may(INCIDENTS):
         _draw_actions(source, row, now)
     left, right = side_by_side(2)
     with left:
@@ -122,7 +122,7 @@ def _say(
 ) -> None:
     try:
         journal = open_journal(source.lake)
-        speak(journal, row["incident_id"], kind, who=getpass.getuser(), now=now, note=note, until=until)
+        speak(journal, row["incident_id"], kind, who=source.reader, now=now, note=note, until=until)
     except (WarehouseError, AlertsError, KeyError) as error:
         st.error(f"{error}. Nothing was said.", icon=":material/error:")
         return

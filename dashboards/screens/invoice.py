@@ -17,6 +17,7 @@ from dashboards.frame import part, readable
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
 from dashboards.look import UTC_ZONE, Axis, Look, again
+from dashboards.people import BILLS
 from dashboards.verbs import Said
 from dashboards.view import View
 
@@ -39,7 +40,7 @@ def show(source: Source, view: View) -> None:
     """Draw the page again and again above the form, which is worked off first: what it brings is shown at once."""
     above = st.container()
     with readable():
-        if source.answers().whole:
+        if source.answers().whole and source.may(BILLS):
             _draw_form(source)
     with above:
         live(source, view)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from dashboards.errors import PortTaken
+from dashboards.errors import OpenToAll, PortTaken
 from dashboards.handover import Handover, read, written
 from dashboards.serve import command, serving
 from dashboards.settings import DashboardSettings
@@ -75,8 +75,21 @@ def test_a_taken_port_is_refused_before_anything_starts():
             pass
 
 
-def test_an_address_of_another_machine_is_refused_in_one_line():
-    elsewhere = Handover(lake=HANDOVER.lake, dashboard=DashboardSettings(host="192.0.2.1", port=0))
+def test_an_address_that_others_reach_is_refused_where_nobody_signs_in():
+    open_to_all = Handover(lake=HANDOVER.lake, dashboard=DashboardSettings(host="0.0.0.0", port=0))
+
+    with (
+        pytest.raises(OpenToAll, match=r"0\.0\.0\.0 is not this machine alone, and nobody signs in"),
+        serving(open_to_all),
+    ):
+        pass
+
+
+def test_an_address_of_another_machine_is_refused_in_one_line(tmp_path: Path):
+    people = tmp_path / "people.toml"
+    people.write_text('[[people]]\nuser = "*"\nrole = "admin"\n')
+    settings = DashboardSettings(host="192.0.2.1", port=0, people=str(people), proxy_secret="s" * 16)
+    elsewhere = Handover(lake=HANDOVER.lake, dashboard=settings)
 
     with pytest.raises(PortTaken, match=r"cannot listen on 192\.0\.2\.1:0"), serving(elsewhere):
         pass
