@@ -5,7 +5,7 @@ import os
 import pytest
 from hypothesis import settings
 
-settings.register_profile("fixed", derandomize=True, database=None)
+settings.register_profile("fixed", derandomize=True, database=None, deadline=None)
 settings.register_profile("search", print_blob=True)
 settings.load_profile("fixed")  # the same examples in every run; --hypothesis-profile=search looks for others
 
@@ -17,6 +17,7 @@ LONGEST_FIRST = (
     *("warehouse/test_spark", "flows/test_torture", "warehouse/test_settle_laws", "spanledger/test_focus_validator"),
     *("flows/test_crashes", "warehouse/test_reader", "flows/test_redelivery", "processors/test_wire"),
     *("flows/test_faults", "dashboards/test_pages", "flows/test_outcomes", "warehouse/test_reconcile"),
+    *("dashboards/test_finance_pages", "dashboards/test_sign_in", "dashboards/test_sre_pages"),
     *("flows/test_privacy", "flows/test_demo", "ingest/test_broker_verb", "warehouse/test_settle"),
     *("flows/test_freshness", "warehouse/test_once_doubt", "ingest/gateway/test_faults", "warehouse/test_commit"),
     *("ingest/test_delivery", "processors/test_explain", "flows/test_backpressure", "warehouse/test_once_providers"),
