@@ -17,6 +17,7 @@ from dashboards.screens import (
     close,
     errors,
     experiments,
+    gpu,
     incidents,
     invoice,
     latency,
@@ -68,6 +69,7 @@ PAGES: Mapping[str, tuple[Screen, ...]] = {
         Screen(title="Latency", path="latency", show=latency.show),
         Screen(title="Errors", path="errors", show=errors.show),
         Screen(title="Safety", path="safety", show=safety.show),
+        Screen(title="GPU", path="gpu", show=gpu.show, reach=hours),
         Screen(title="Pipeline", path="pipeline", show=pipeline.show),
     ),
     "Product": (

@@ -56,6 +56,7 @@ BY = {
     "ledger": "model,tags.k",
     "safety": "tenant,model",
     "gpu_minutes": "line,tenant",
+    "gpus": "gpu,host",
     "both": "feature,environment,tags.k",
     "user_days": "feature",
     "arms": "feature,model",
