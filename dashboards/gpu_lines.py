@@ -14,8 +14,7 @@ def hours(number: float | None) -> Figure:
     """Hours of whole GPUs: ``412.5 h``, ``0.25 h``."""
     if number is None:
         return figures.UNKNOWN
-    tenths = abs(number) >= 1 or not number
-    return Figure(text=f"{number:,.1f} h" if tenths else f"{number:.2g} h", exact=f"{number:,.6f} GPU-hours")
+    return Figure(text=f"{number:,.1f} h" if abs(number) >= 1 else f"{number:.2g} h", exact=f"{number:,.6f} GPU-hours")
 
 
 def fleet(total: Row, gpus: int, *, phrase: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from math import ceil
 
 from dashboards import figures
 from dashboards.figures import Figure
@@ -38,8 +39,9 @@ def objectives(rows: Sequence[Row]) -> str:
 def _least(row: Row) -> str:
     name = f"{escape(row['objective'])} has least of its error budget left"
     if row["left_share"] <= 0:
-        over = Figure(text=f"{-row['left_calls']:,.0f}", exact=f"{-row['left_calls']:g} calls")
-        return f"{name}: none, {bold(over)} calls too many were bad"
+        over = ceil(-row["left_calls"])
+        told = f", {bold(counted(over, 'call'))} too many {'was' if over == 1 else 'were'} bad" if over else ""
+        return f"{name}: none{told}"
     told = f"{name}: {bold(figures.share(row['left_share']))}"
     if row["lasts_hours"] is not None:
         told += f", for {bold(lasts(row['lasts_hours']))} at the pace of the last 6 hours"
@@ -47,7 +49,9 @@ def _least(row: Row) -> str:
 
 
 def lasts(hours: float | None) -> Figure:
-    """``3 d 4 h``; a dash where it lasts for longer than the window."""
+    """``3 d 4 h``, ``used up``; a dash where it lasts for longer than the window."""
+    if hours == 0:
+        return Figure(text="used up", exact="0 hours")
     return figures.milliseconds(None if hours is None else hours * MS_PER_HOUR)
 
 

@@ -96,6 +96,7 @@ def _draw_chart(look: Look) -> None:
     else:
         rows = [{**row, "GPU-hours": round(row["gpu_hours"], 3)} for row in by_line]
         chart = charts.counts(rows, value="GPU-hours", name="line", largest=LINES, **axis)
+        chart["encoding"]["y"]["axis"] |= {"format": ",~g"}  # half an hour is 0.5, not 500m
     st.vega_lite_chart(chart, alt=f"{VIEWS[chosen]} of GPUs per {bucket}. The tables hold the numbers.")
 
 
@@ -203,8 +204,7 @@ def _draw_saturation(look: Look) -> None:
         chart = charts.lines(told, columns=FULL, unit="share", **axis)
         st.vega_lite_chart(chart, alt="Lines: KV cache and queue. The table holds the numbers.")
     with right:
-        chart = charts.lines(told, columns=FIRST_TOKEN, **axis)
-        st.vega_lite_chart(chart, alt="Lines: time to first token. The table holds the numbers.")
+        _draw_first_tokens(told, axis)
     draw_table(
         "Model servers",
         rows,
@@ -224,3 +224,11 @@ def _draw_saturation(look: Look) -> None:
         name="gpu-saturation",
         note="By samples as they came, settled or not",
     )
+
+
+def _draw_first_tokens(rows: Sequence[Row], axis: Axis) -> None:
+    if all(row["ttft_p50_ms"] is None for row in rows):
+        st.html('<p class="sl-sub">No call of it tells when its first token came.</p>')
+        return
+    chart = charts.lines(rows, columns=FIRST_TOKEN, **axis)
+    st.vega_lite_chart(chart, alt="Lines: time to first token. The table holds the numbers.")

@@ -95,10 +95,13 @@ def _draw_table(rows: Sequence[Row], said: Mapping[str, Filter], view: View) -> 
                 title="Objective",
                 link=lambda name: f"{view.address('')}&{urlencode({'objective': name})}",
             ),
-            Column(name="of", title="Of"),
+            Column(name="left_share", title="Budget left", shown=slo_lines.left, bar=True),
+            Column(name="attained", title="Attained", shown=figures.share),
             Column(name="promised", title="Target"),
             Column(name="window", title="In"),
-            Column(name="attained", title="Attained", shown=figures.share),
+            Column(name="lasts_hours", title="Lasts", shown=slo_lines.lasts),
+            *(Column(name=name, title=f"Burn {title}", shown=slo_lines.times) for name, title in BURNS.items()),
+            Column(name="state", title="Burns"),
             Column(name="calls", title="Calls", shown=figures.count),
             Column(
                 name="bad_calls",
@@ -106,11 +109,8 @@ def _draw_table(rows: Sequence[Row], said: Mapping[str, Filter], view: View) -> 
                 shown=figures.count,
                 leads=lambda row: calls_of(said[row["objective"]], row, view),
             ),
-            Column(name="left_calls", title="May be bad yet", shown=_whole),
-            Column(name="left_share", title="Budget left", shown=slo_lines.left, bar=True),
-            *(Column(name=name, title=f"Burn {title}", shown=slo_lines.times) for name, title in BURNS.items()),
-            Column(name="lasts_hours", title="Lasts", shown=slo_lines.lasts),
-            Column(name="state", title="Burns"),
+            Column(name="left_calls", title="May be yet", shown=_whole),
+            Column(name="of", title="Of"),
         ],
         name="slo",
         exported=rows,
@@ -137,8 +137,14 @@ def _draw_trend(rows: Sequence[Row], look: Look, now: datetime) -> None:
     bucket = "hour" if row["window_end"] - row["window_start"] <= HOURS_UP_TO else "day"
     told = look.answers.report("slo", now=now, bucket=bucket, zone=look.view.zone.key)
     axis = Axis(bucket=bucket, zone=look.view.zone, bounds=(row["window_start"], now))
+    begin = {"bucket": row["window_start"], "left_share": 1.0}  # before its first call nothing is used up
+    ends = [
+        {**one, "bucket": min(one["bucket"] + charts.WIDTHS[bucket], now)}  # what is left then
+        for one in told
+        if one["objective"] == row["objective"]
+    ]
     chart = charts.lines(
-        [one for one in told if one["objective"] == row["objective"]],
+        [begin, *ends],
         columns={"left_share": "error budget left"},
         unit="share",
         **axis,

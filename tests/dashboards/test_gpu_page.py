@@ -115,7 +115,7 @@ def test_without_gpus_the_page_says_how_to_send_samples(reader: Reader, pages: D
 
 def test_hours_of_gpus_are_told_for_people():
     assert [gpu_lines.hours(one).text for one in (None, 0, 0.004, 0.375, 1.5, 1234.56)] == [
-        "—", "0.0 h", "0.004 h", "0.38 h", "1.5 h", "1,234.6 h",
+        "—", "0 h", "0.004 h", "0.38 h", "1.5 h", "1,234.6 h",
     ]  # fmt: skip
 
 
