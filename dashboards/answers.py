@@ -73,7 +73,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said:
-    """What is said beside the lake: levels and shared costs, budgets and launches, what review costs."""
+    """What is said beside the lake: levels and shared costs, budgets, launches and objectives, what review costs."""
 
     dimensions: Dimensions
     plans: Plans
@@ -85,7 +85,7 @@ class Said:
         dimensions = read_dimensions(settle.dimensions)
         return cls(
             dimensions=dimensions,
-            plans=read_plans(settle.budgets, dimensions.levels),
+            plans=read_plans(settle.budgets, dimensions.levels, settle.slos),
             review_usd_per_hour=f"{Decimal(str(settle.review_usd_per_hour)):f}",
         )
 
@@ -110,7 +110,7 @@ class Answers:
         return self.kept.get(key, lambda: self.snapshot.ask(question, self.scope, **parameters).to_pylist())
 
     def report(self, name: str, **parameters: object) -> list[Row]:
-        """Rows of a report that is reckoned from what the lake says: budgets, a forecast, budgets, an experiment.
+        """Rows of a report that is reckoned from what the lake says: budgets, a forecast, objectives, an experiment.
 
         What depends on the time takes ``now``, or another answer is kept for every moment. Raises as ``ask``.
         """

@@ -175,7 +175,13 @@ def _times(bucket: str, bounds: tuple[datetime, datetime], zone: ZoneInfo, *, un
         "type": "temporal",
         "title": None,
         "scale": {"type": "utc", "domain": _domain(bounds, bucket, zone)},
-        "axis": AXIS | {"format": TIME_FORMATS[bucket], "tickCount": 12, "labelOverlap": True, "grid": False},
+        "axis": AXIS
+        | {
+            "format": TIME_FORMATS[bucket],
+            "tickCount": "day" if bucket == "day" else 12,
+            "labelOverlap": True,
+            "grid": False,
+        },
     } | ({"timeUnit": TIME_UNITS[bucket]} if unit else {})
 
 

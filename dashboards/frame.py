@@ -57,9 +57,9 @@ def part(title: str, note: str = "") -> Iterator[None]:
         yield
 
 
-def side_by_side(number: int) -> list[DeltaGenerator]:
-    """Columns for tables; a narrow window sets them below each other."""
-    with st.container(key=f"tables-{number}"):
+def side_by_side(number: int, name: str = "") -> list[DeltaGenerator]:
+    """Columns for tables; a narrow window sets them below each other. ``name``: of all but the first of a page."""
+    with st.container(key=f"tables-{number}{name}"):
         return list(st.columns(number, gap="large"))
 
 

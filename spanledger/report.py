@@ -50,6 +50,7 @@ FLAGS = {
 """Parameters that have a flag of their own."""
 CHARGEBACK = "chargeback"
 BUDGETS = "budgets"
+SLO = "slo"
 STATEMENTS = ("markdown", "pdf")
 """Formats of statements alone."""
 FORMATS = ("table", "json", "csv", "parquet", *STATEMENTS)
@@ -74,7 +75,6 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     """Print one answer; 0 whatever it says."""
     from spanledger.answers import open_out, scope_of
     from warehouse.allocation import check_months, read_dimensions
-    from warehouse.planning import REPORTS, read_plans
     from warehouse.questions import load_question
     from warehouse.reader import Warehouse
 
@@ -84,20 +84,33 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     said = read_dimensions(settings.settle.dimensions)
     question = load_question(args.question).knowing(said.levels)
     asked = Asked(question=question, scope=scope_of(args.tenant), params=_parameters(args, question, settings))
-    plans = read_plans(settings.settle.budgets if question.name in REPORTS else "", said.levels)
+    plans = _plans_for(question.name, settings, said)
     values = asked.question.parse(asked.params, _flag)
     if question.name == CHARGEBACK:
         check_months(values, _flag)
     if args.format in STATEMENTS and question.name != CHARGEBACK:
         raise CannotRun(f"--format {args.format} is for {CHARGEBACK}; {question.name} is no statement")
-    if question.name == BUDGETS and not settings.settle.budgets:
-        print("settle.budgets names no file: there are no budgets", file=sys.stderr)
     engine = opener_of(settings)
     with open_out(args.out, args.format) as out:
         lake = Asking(snapshot=Warehouse(settings.lake, said.levels, engine).snapshot(), said=said, plans=plans)
         _check_settlement(values.get("as_of_settlement"), lake.snapshot)
         _write(asked, lake, args.format, out)
     return 0
+
+
+def _plans_for(name: str, settings: Settings, said: Dimensions) -> Plans:
+    """What files say of it; of those that it cannot do without it is said that there are none."""
+    from warehouse.planning import REPORTS, read_plans
+
+    settle = settings.settle
+    if name not in REPORTS:
+        return read_plans("")
+    for report, file, what in ((BUDGETS, settle.budgets, "budgets"), (SLO, settle.slos, "slos")):
+        if name == report and not file:
+            print(f"settle.{what} names no file: there are no {what}", file=sys.stderr)
+    if name == SLO:
+        return read_plans("", slos=settle.slos)
+    return read_plans(settle.budgets, said.levels)
 
 
 def _check_settlement(number: object, snapshot: WarehouseSnapshot) -> None:
@@ -142,7 +155,7 @@ def _write(asked: Asked, lake: Asking, kind: str, out: Out) -> None:
     from spanledger.hints import why_empty
 
     answer, snapshot = lake.answer(asked, asked.params), lake.snapshot
-    if not answer.num_rows and asked.question.name != BUDGETS:
+    if not answer.num_rows and asked.question.name not in (BUDGETS, SLO):
         values = asked.question.parse(asked.params, _flag)
         if hint := why_empty(asked.question, values, asked.scope, snapshot.snapshot):
             print(hint, file=sys.stderr)

@@ -7,7 +7,7 @@ WarehouseError
 ├── LakeMismatch      the lake belongs to another key or version than this process
 ├── BadQuestion       no such question, or a parameter it does not take
 ├── BadDimensions     the file of hierarchies and shared costs says what cannot be
-├── BadPlans          the file of budgets and launches says what cannot be
+├── BadPlans          the file of budgets and launches, or that of objectives, says what cannot be
 └── BadFleet          the file of GPUs says what cannot be
 """
 
@@ -41,7 +41,7 @@ class BadDimensions(WarehouseError):
 
 
 class BadPlans(WarehouseError):
-    """The file of budgets and launches cannot be used; the text names the entry and what is allowed."""
+    """The file of plans or of objectives cannot be used; the text names the entry and what is allowed."""
 
 
 class BadFleet(WarehouseError):

@@ -142,6 +142,10 @@ class SettleSettings:
         default="", metadata={"help": "TOML file of budgets, and of launches that forecasts reckon with."}
     )
 
+    slos: str = field(
+        default="", metadata={"help": "TOML file of service-level objectives: targets of availability and speed."}
+    )
+
     gpus: str = field(
         default="", metadata={"help": "TOML file of what GPUs cost, which servers run on them and what tokens weigh."}
     )

@@ -184,7 +184,15 @@ def tell(lake: Lake, app_id: str, tenant: str | None, spans: int) -> None:
                 "model": "m",
                 "model_server": app_id,
                 "requests_running": spans,
-            }
+            },
+            {
+                "sampled_at": NOON,
+                "source": "dcgm",
+                "tenant": tenant,
+                "gpu_uuid": f"GPU-{app_id}",
+                "memory_used_bytes": spans,
+                "memory_total_bytes": 100,
+            },
         ],
         "outcomes": [
             {"outcome_id": f"{app_id} {n}", "observed_at": NOON, "tenant": tenant, "name": "success", "score": 1.0}

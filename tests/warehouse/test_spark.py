@@ -48,6 +48,7 @@ ASKED: dict[str, Any] = {
     "review_usd_per_hour": "49.99",
     "as_of_settlement": 2,
     "limit": 7,
+    "limit_ms": 500,
     "now": "2026-10-25T02:00:00.000001Z",
     **WINDOW,
 }
@@ -56,6 +57,7 @@ BY = {
     "ledger": "model,tags.k",
     "safety": "tenant,model",
     "gpu_minutes": "line,tenant",
+    "gpus": "gpu,host",
     "both": "feature,environment,tags.k",
     "user_days": "feature",
     "arms": "feature,model",

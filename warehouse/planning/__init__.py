@@ -1,4 +1,4 @@
-"""What was planned and what will be: budgets, forecasts, and why spend came otherwise.
+"""What was planned and what will be: budgets, forecasts, why spend came otherwise, and service-level objectives.
 
 ================  ==================================================================================================
 ``file.py``       the TOML file of budgets and launches; what is wrong in it is refused by name
@@ -16,9 +16,11 @@
 ``budgets.py``    the report ``budgets``
 ``causes.py``     a difference in parts that add up to it: volume, mix, price
 ``variance.py``   the report ``variance``
+``objectives.py`` the TOML file of service-level objectives
+``slo.py``        the report ``slo``: what they attain, error budgets and how fast they burn
 ================  ==================================================================================================
 
-``docs/finance.md`` shows such a file and says what each number means.
+``docs/finance.md`` and ``docs/slo.md`` show such files and say what each number means.
 """
 
 from __future__ import annotations
@@ -30,9 +32,15 @@ import pyarrow as pa
 from warehouse.planning.budgets import hold
 from warehouse.planning.file import Plans, read_plans
 from warehouse.planning.forecast import forecast
+from warehouse.planning.slo import attain
 from warehouse.planning.variance import vary
 
 __all__ = ["REPORTS", "Plans", "read_plans"]
 
-REPORTS: Mapping[str, Callable[..., pa.Table]] = {"variance": vary, "forecast": forecast, "budgets": hold}
+REPORTS: Mapping[str, Callable[..., pa.Table]] = {
+    "variance": vary,
+    "forecast": forecast,
+    "budgets": hold,
+    "slo": attain,
+}
 """By the name of the question: what answers ``(snapshot, scope, plans, **params)``."""

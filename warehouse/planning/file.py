@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 from warehouse.errors import BadPlans
 from warehouse.planning.entries import day, known, number, one_of, table, tables, text, usd, values_of
+from warehouse.planning.objectives import Objective, read_objectives
 from warehouse.planning.periods import PERIODS
 from warehouse.questions.dimensions import Filter, Level
 
@@ -63,16 +64,22 @@ class Launch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plans:
-    """What a file says."""
+    """What the files of budgets and launches, and of objectives, say."""
 
     budgets: tuple[Budget, ...] = ()
     launches: tuple[Launch, ...] = ()
+    objectives: tuple[Objective, ...] = ()
 
 
-def read_plans(path: str, levels: Sequence[Level] = ()) -> Plans:
-    """The file at ``path``; an empty path says nothing. ``levels``: of the file of dimensions. Raises BadPlans."""
-    if not path:
-        return Plans()
+def read_plans(path: str, levels: Sequence[Level] = (), slos: str = "") -> Plans:
+    """The files at ``path`` and ``slos``; an empty path says nothing. ``levels``: of the file of dimensions.
+
+    Raises BadPlans.
+    """
+    return replace(_read(path, levels) if path else Plans(), objectives=read_objectives(slos))
+
+
+def _read(path: str, levels: Sequence[Level]) -> Plans:
     try:
         content = tomllib.loads(Path(path).expanduser().read_text(encoding="utf-8"))
     except OSError as error:

@@ -21,6 +21,7 @@ DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "safety": SAFETY_DIMENSIONS,
     "ledger": LEDGER_DIMENSIONS,
     "gpu_minutes": GPU_DIMENSIONS,
+    "gpus": ("gpu", "gpu_model", "host"),
     "user_days": ("tenant", "feature"),
     "arms": ("tenant", "feature", "environment", "model", "prompt_name", "prompt_version", "route"),
     "tools": ("tenant", "feature", "environment", "service", "operation", "tool_name"),
