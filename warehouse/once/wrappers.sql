@@ -128,6 +128,14 @@ QUALIFY row_number() OVER (
 -- not all of a call may have put its inner span to another trace's (same_call) without what stands around it, which may be
 -- told by the other one's instrumentation. So what was put together across traces without a common id holds no longer where
 -- another message has brought a call around or inside one of the two: these are judged again.
+-- The halves of a stream (splits.sql) that are both here are put together anew, whatever a flush has made of them: it may have had
+-- the half of another stream, and not its own. `parted`: a record that a flush has put to a request, and that request.
+CREATE TEMP TABLE parted AS
+SELECT c.row AS request, r.row AS record
+FROM call AS c
+JOIN call AS r ON r.ledger = c.ledger AND r.span_id = c.successor_id AND r.convention = c.convention
+WHERE c.successor_why = 'told_before' AND r.has_request;
+
 CREATE TEMP TABLE reopened AS
 WITH grown AS (
     SELECT unnest([outer_row, inner_row]) AS row FROM enclosed WHERE came_apart
@@ -137,7 +145,16 @@ FROM call AS s
 JOIN span AS b ON b.ledger = s.ledger AND b.span_id = s.successor_id
 WHERE s.successor_why = 'told_before' AND (s.row IN (SELECT row FROM grown) OR b.row IN (SELECT row FROM grown))
 GROUP BY s.row
-HAVING bool_and(b.trace_id <> s.trace_id AND b.teller <> s.teller AND coalesce(b.made_id <> s.made_id, true));
+HAVING bool_and(b.trace_id <> s.trace_id AND b.teller <> s.teller AND coalesce(b.made_id <> s.made_id, true))
+UNION
+SELECT request FROM parted
+UNION
+SELECT r.row  -- a record that tells of what stands inside a request
+FROM call AS r
+JOIN call AS b ON b.ledger = r.ledger AND b.span_id = r.successor_id AND b.convention <> r.convention
+JOIN wrapped AS w ON w.leaf = b.row
+JOIN call AS c ON c.row = w.outer_row AND c.teller = r.teller AND NOT c.is_usage_record
+WHERE r.successor_why = 'told_before' AND r.is_usage_record;
 
 CREATE TEMP TABLE decided AS
 SELECT row, ledger, trace_id, successor_id, successor_why
@@ -156,7 +173,10 @@ WHERE s.row NOT IN (SELECT outer_row FROM wrapped)
 GROUP BY s.row;
 
 CREATE TEMP TABLE leaf AS
-SELECT *
+SELECT * REPLACE (
+    is_usage_record OR row IN (SELECT record FROM parted) AS is_usage_record,
+    has_request AND row NOT IN (SELECT record FROM parted) AS has_request
+)
 FROM call
 WHERE row NOT IN (SELECT row FROM decided) AND row NOT IN (SELECT outer_row FROM wrapped);
 
