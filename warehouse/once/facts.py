@@ -117,7 +117,7 @@ def state_stored_facts(spans: pa.Table) -> Facts:
 
 
 def _is_stored_record(spans: pa.Table) -> Bools:
-    """Records of usage took longer than from their start to their end, or less where a flush has put them to a request."""
+    """Records of usage took longer than from their start to their end; less where a flush has put them to a request."""
     found = is_word(spans["convention"], "logfire")
     if not found.any():
         return found

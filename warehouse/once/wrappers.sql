@@ -12,7 +12,8 @@
 -- wraps none of them: it alone tells what was used, and same_response knows them by its id.
 -- `repeats` = it is that leaf's own call seen from outside: then each may fill the other's gaps. It is none where the two name
 -- providers of which one call cannot have both, or both count another input and another output: what LiteLLM has written over
--- a span of the application is of another call. Where LiteLLM's raw copies hang below that span their ids say of which.
+-- a span of the application is of another call. Where LiteLLM's raw copies hang below that span their ids say of which; those of
+-- streams have neither id nor counts (`is_mute`): a stream told there is the last of them, of its own model before one without.
 CREATE TEMP TABLE enclosed AS
 WITH RECURSIVE up AS (
     SELECT row AS inner_row, outer_call AS outer_row, outer_work AS apart, true AS direct FROM call WHERE outer_call IS NOT NULL
@@ -62,6 +63,10 @@ SELECT
         AND coalesce(o.asked_model <> i.asked_model, true), false  -- a wire copy tells only what was given
     ) AS other_model,
     i.convention IN ('litellm_v1', 'litellm_v2') AND i.request_model IS NULL AND i.parent_span_id = o.span_id AS is_raw,
+    is_raw AND NOT other_model AND i.status IS DISTINCT FROM 'error' AND coalesce(o.stream, false)
+        AND coalesce(o.input_tokens, o.output_tokens) IS NOT NULL
+        AND i.response_id IS NULL AND coalesce(i.input_tokens, i.output_tokens) IS NULL AS is_mute,
+    coalesce(i.given_model IN (o.given_model, o.asked_model), false) AS same_model,
     o.input_tokens AS outer_input, coalesce(o.output_tokens, 0) AS outer_output,
     i.input_tokens, coalesce(i.output_tokens, 0) AS output_tokens
 FROM enclosed AS up
@@ -102,10 +107,11 @@ WHERE same_kind AND (
 
 CREATE TEMP TABLE wrapped AS
 SELECT
-    outer_row, leaf, leaves, same_id OR (NOT is_overwritten AND one_provider AND NOT other_usage AND (same_usage OR leaves = 1 OR (worked = 1 AND leaf_worked))) AS repeats
+    outer_row, leaf, leaves, same_id OR (is_mute AND one_provider) OR (NOT is_overwritten AND one_provider AND NOT other_usage AND (same_usage OR leaves = 1 OR (worked = 1 AND leaf_worked))) AS repeats
 FROM (
     SELECT
         e.outer_row, e.inner_row AS leaf, e.apart, e.same_id, e.same_usage, e.other_input AND e.other_output AS other_usage, l.started_us, l.span_id,
+        coalesce(o.stream, false) AND e.same_usage AND NOT e.other_id AND NOT e.other_model AS may_be_it, e.is_mute, e.is_mute AND e.same_model AS is_mute_alike, CASE WHEN e.is_mute THEN -l.ended_us END AS latest_first,
         may_be_said_of_one(
             o.provider, kind_of_word(o.provider, o.server_address), l.provider, kind_of_word(l.provider, l.server_address)
         ) AS one_provider,
@@ -121,7 +127,8 @@ FROM (
         AND e.inner_row NOT IN (SELECT outer_row FROM wrapper)
 )
 QUALIFY row_number() OVER (
-    PARTITION BY outer_row ORDER BY same_id DESC, apart, same_usage DESC, leaf_worked DESC, started_us, span_id, leaf
+    PARTITION BY outer_row
+    ORDER BY same_id DESC, apart, may_be_it DESC, is_mute DESC, is_mute_alike DESC, latest_first, same_usage DESC, leaf_worked DESC, started_us, span_id, leaf
 ) = 1;
 
 -- What was decided of a span before: the wire copy's parent, or at settlement what its flush has put it to. A flush that had
