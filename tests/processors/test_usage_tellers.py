@@ -145,7 +145,10 @@ def test_the_total_of_a_stream_says_whether_vercels_sdk_over_xai_counted_what_wa
         for counted, total in ((345, 1545), (217, 1545), (217, 1417)):
             told = {"ai.usage.totalTokens": total, "ai.usage.reasoningTokens": 128, "gen_ai.request.model": model}
             cases[model, counted, total] = _sent(_vercel(1200, "xai.chat", streamed=True, out=counted) | told, "ai")
-    responses = _vercel(1200, "xai.responses") | {"ai.model.provider": "xai.responses", "gen_ai.request.model": "grok-4"}
+    responses = _vercel(1200, "xai.responses") | {
+        "ai.model.provider": "xai.responses",
+        "gen_ai.request.model": "grok-4",
+    }
     streamed = {"ai.usage.totalTokens": 1545, "ai.usage.reasoningTokens": 128}
     cases["responses", 345, None] = _sent(responses, "ai")
     cases["responses", 345, 1545] = _sent(responses | streamed, "ai")
