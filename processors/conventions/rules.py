@@ -72,8 +72,9 @@ class UsageRule:
     ``inclusive_of_read`` in the input: it may have what was read from a cache without what was written to it.
     ``inclusive_of_tools``: it has what tools gave, which others tell beside it.
     ``or_guessed``: inclusive; of a stream it may be a guess from the length of the text.
-    ``by_total``: exclusive, but where a total of just both sides says that somebody else counted; ``either``: it may be
-    written so or so, and where neither the total nor the counts can tell, nobody knows it.
+    ``by_total``: exclusive, but where a total of just both sides says that somebody else counted (in the output it is
+    unknown without a total); ``either``: it may be written so or so, and where neither the total nor the counts can
+    tell, nobody knows it.
     ``bare`` in the output: it has no reasoning, which may be told nowhere; ``twice``: it has the reasoning twice;
     ``by_api``: it has the reasoning if the Responses API answered, which the id of the answer may tell.
 

@@ -26,7 +26,10 @@ OF_TOOLS = "inclusive_of_tools"
 OR_GUESSED = "or_guessed"
 """Of the input: it has what was cached; but where a stream told no usage, it is guessed from the length of the text."""
 BY_TOTAL = "by_total"
-"""Of the input: it lacks what was cached, but where the total is just both sides: the provider's own has all four."""
+"""Of a side: its own parts are in it where the total is just both sides, and else are not, or (output) it is not known.
+
+An input's total is the provider's own, an output's perhaps what its writer added up: that is flagged.
+"""
 EITHER = "either"
 """Of the input: two who write there count it each in a way of his own; their total is both sides, whichever way."""
 BARE = "bare"
@@ -58,7 +61,7 @@ def told(side: str) -> pl.Expr:
     """As a rule or the total says; NULL where neither does. Needs ``RULED`` and ``pieces``; for input, output's."""
     as_written = pl.when("_as_written").then(pl.lit("inclusive"))
     own = [_beside(), _between(), _by_total(), _surely_without()] if side == "input" else []
-    says = ~pl.col(RULED[side]).is_in([OF_READ, UNKNOWN, BY_API, EITHER])
+    says = ~pl.col(RULED[side]).is_in([OF_READ, UNKNOWN, BY_API, BY_TOTAL, EITHER])
     rule = pl.when(says).then(pl.col(RULED[side]).replace(MEANS))
     return pl.coalesce(as_written, *own, rule, _witness(side))
 

@@ -13,6 +13,7 @@ from processors.normalise.parts import FIVE_MINUTES, UNANSWERED, apply_rules, ex
 from processors.normalise.semantics import (
     BARE,
     BY_API,
+    BY_TOTAL,
     EITHER,
     EXCLUSIVE,
     OF_READ,
@@ -114,7 +115,7 @@ def _is_called(part: str) -> pl.Expr:
 
 
 def flag_doubts(frame: pl.DataFrame) -> pl.DataFrame:
-    """``cached_kind_untold usage_cut lifetimes_beyond_write write_unsure guess_possible total_disagrees``."""
+    """The rules of ``usage`` that flag what is billed as it stands."""
     kept = pl.col("cache_write_1h_tokens").fill_null(0) + pl.col(FIVE_MINUTES)
     lifetimes = (kept > pl.col("cache_write_tokens")) & ~pl.col("_refused")
     summed = _TOTAL.is_null() | (_BEYOND == 0)
@@ -127,10 +128,16 @@ def flag_doubts(frame: pl.DataFrame) -> pl.DataFrame:
         "usage_cut": cut,
         "lifetimes_beyond_write": lifetimes,
         "write_unsure": unsure & ~mended,
+        "reasoning_unsure": (pl.col(RULED["output"]) == BY_TOTAL) & (_REASONING > 0) & (_BEYOND == 0) & _is_inside(),
         "guess_possible": (pl.col(RULED["input"]) == OR_GUESSED) & pl.col("stream") & uncounted,
         "total_disagrees": _disagrees(),
     }
     return apply_rules(frame, rules, lambda found: found)
+
+
+def _is_inside() -> pl.Expr:
+    """Whether the output was taken to have the reasoning."""
+    return pl.col("output_includes") != EXCLUSIVE
 
 
 def doubt_sides(frame: pl.DataFrame) -> pl.DataFrame:
@@ -150,8 +157,10 @@ def _doubt_input(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _doubt_output(frame: pl.DataFrame) -> pl.DataFrame:
     rule, reported = pl.col(RULED["output"]), pl.col("_output_tokens_reported")
-    untold = (rule == BARE) & pl.col("reasoning_tokens").is_null() & _TOTAL.is_null() & _OUTPUT.is_not_null()
-    either = rule.is_in([UNKNOWN, BY_API]) & (pl.col(RULED["input"]) != UNKNOWN) & (_REASONING > 0)
+    no_total = _TOTAL.is_null()
+    untold = rule.is_in([BARE, BY_TOTAL]) & pl.col("reasoning_tokens").is_null() & no_total & _OUTPUT.is_not_null()
+    unsaid = rule.is_in([UNKNOWN, BY_API]) | ((rule == BY_TOTAL) & no_total)
+    either = unsaid & (pl.col(RULED["input"]) != UNKNOWN) & (_REASONING > 0)
     two_ways = either & (pl.col("output_includes") != EXCLUSIVE) & (reported == _OUTPUT)
     unknown = pl.when(~pl.col("output_unsure")).then(_OUTPUT).alias("output_tokens")
     return apply_rules(frame, {"output_unsure": untold | two_ways}, lambda found: found.with_columns(unknown))

@@ -33,6 +33,8 @@ Flagged, and billed as it stands, because nobody can say which count is wrong:
 * ``lifetimes_beyond_write``: cache writes by how long they are kept come to more than all of them; the sum stands;
 * ``write_unsure``: what was written to a cache may be missing in the input, and a total that LiteLLM added up itself,
   as it does for streams, cannot tell;
+* ``reasoning_unsure``: an output has its reasoning where the total is just both sides, unless its writer added them up
+  (``by_total`` in ``conventions/usage.csv``; xAI's chats through the AI SDK 6 with an early @ai-sdk/xai 3);
 * ``guess_possible``: OpenLIT guesses the counts of a stream that tells no usage from the length of its text, and writes
   them where it writes what was counted; only where it tells what was cached it was told the rest too;
 * ``total_disagrees``: a call whose total is told, and is not what its two sides come to, as written or as understood.

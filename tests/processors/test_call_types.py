@@ -55,6 +55,25 @@ def test_litellms_asynchronous_calls_are_calls():
     }
 
 
+def test_speech_and_transcripts_of_vercels_sdk_7_are_calls_whose_usage_is_missing():
+    """Recorded: @ai-sdk/otel 1.0.173 tells no counts of them, and nothing below them."""
+    expected = {
+        "ai.transcribe": ("gpt-4o-transcribe", "transcription"),
+        "ai.streamTranscribe": ("gpt-4o-transcribe", "transcription"),
+        "ai.generateSpeech": ("gpt-4o-mini-tts", "speech"),
+    }
+    cases = {}
+    for name, (model, _) in expected.items():
+        told = {"gen_ai.operation.name": name, "gen_ai.provider.name": "openai", "gen_ai.request.model": model}
+        cases[name] = _sent(told, "gen_ai", name=f"{name} {model}", kind=3)
+
+    rows = bill_of(cases, ENGINE)
+
+    assert {case: (row["operation"], row["price_status"], row["cost_usd"]) for case, row in rows.items()} == {
+        name: (operation, "usage_missing", None) for name, (_, operation) in expected.items()
+    }
+
+
 def test_litellms_other_work_is_no_call():
     call_types = ("amoderation", "call_mcp_tool", "avector_store_search", "asend_message")
     told = {"gen_ai.request.model": "m"}

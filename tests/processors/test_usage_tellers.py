@@ -133,6 +133,39 @@ def test_vercels_sdk_over_xai_does_not_say_what_a_model_thought():
     }
 
 
+def test_the_total_of_a_stream_says_whether_vercels_sdk_over_xai_counted_what_was_thought():
+    """Recorded: 345 out, 128 of it thought, 1,200 in.
+
+    ai 5.0.277 with @ai-sdk/xai 2.0.98 and 6.0.40 with 3.0.60 count it in, 5.0.60 with 2.0.40 does not, and tells xAI's
+    total; its Responses API always counts it in. 6.0.0 with 3.0.0 writes 217 and 1,417: what nothing tells from the
+    first is flagged.
+    """
+    cases = {}
+    for model in ("grok-3-mini", "grok-4"):
+        for counted, total in ((345, 1545), (217, 1545), (217, 1417)):
+            told = {"ai.usage.totalTokens": total, "ai.usage.reasoningTokens": 128, "gen_ai.request.model": model}
+            cases[model, counted, total] = _sent(_vercel(1200, "xai.chat", streamed=True, out=counted) | told, "ai")
+    responses = _vercel(1200, "xai.responses") | {
+        "ai.model.provider": "xai.responses",
+        "gen_ai.request.model": "grok-4",
+    }
+    streamed = {"ai.usage.totalTokens": 1545, "ai.usage.reasoningTokens": 128}
+    cases["responses", 345, None] = _sent(responses, "ai")
+    cases["responses", 345, 1545] = _sent(responses | streamed, "ai")
+
+    flagged = "inclusive+reasoning_unsure"
+    assert {case: row[1:] for case, row in _sides(cases).items()} == {
+        ("grok-3-mini", 345, 1545): (345, flagged),
+        ("grok-3-mini", 217, 1545): (345, "inclusive"),
+        ("grok-3-mini", 217, 1417): (217, flagged),
+        ("grok-4", 345, 1545): (345, flagged),
+        ("grok-4", 217, 1545): (345, "inclusive"),
+        ("grok-4", 217, 1417): (217, flagged),
+        ("responses", 345, None): (345, "inclusive"),
+        ("responses", 345, 1545): (345, "inclusive"),
+    }
+
+
 def test_vercels_sdk_over_gemini_tells_thoughts_in_the_providers_own_usage():
     usage = {"promptTokenCount": 1200, "thoughtsTokenCount": 128, "totalTokenCount": 1545}
     cases = {}

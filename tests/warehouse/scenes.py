@@ -19,6 +19,9 @@ NATIVE = {"convention": "anthropic_sdk_native", "request_model": "claude-sonnet-
 WRAPPED = {"convention": "openllmetry", "request_model": "claude-sonnet-4-5"}
 REQUEST = {"convention": "logfire", "request_model": "gpt-4o-mini", "stream": True, "ms": 2}
 RECORD = {"convention": "logfire", "request_model": "gpt-4o-mini", "stream": True, "_role": "usage_record", "ms": 0}
+QUICK = {"convention": "logfire", "scope_name": "logfire.anthropic", "scope_version": "5.2.0"} | {
+    "request_model": "claude-sonnet-4-5"
+}
 
 
 def record(
@@ -248,6 +251,22 @@ SCENES: dict[str, tuple[list[dict[str, Any]], dict[str, str]]] = {
             record("usage", 245, 242, **USAGE | {"request_model": "claude-sonnet-4-5", "service": None}),
         ],
         {"request": "wraps_call>native", "native": "billed", "usage": "split_stream>native"},
+    ),
+    # logfire 5.2.0 around anthropic 2.12.0; the second request begins a millisecond after the first stream was read
+    "of streams one after the other a record takes the one that was asked for before it was read": (
+        [
+            tool("web", operation=None, _role="other", ms=1320),
+            span("q1", "web", at=1, **QUICK | {"ms": 55}),
+            span("n1", "q1", at=1.2, ms=657, response_id="msg_0100081c302646Qq", **NATIVE | USAGE),
+            record("r1", 659.4, 1.9, "web", trace="t", **USAGE | QUICK),
+            span("q2", "web", at=659.9, **QUICK | {"ms": 56}),
+            span("n2", "q2", at=660.1, ms=658, response_id="msg_0100084d9f029dQq", **NATIVE | USAGE),
+            record("r2", 1319.3, 1.9, "web", trace="t", **USAGE | QUICK),
+        ],
+        {"web": "no_model_call"}
+        | {f"q{n}": f"wraps_call>n{n}" for n in (1, 2)}
+        | {f"n{n}": "billed" for n in (1, 2)}
+        | {f"r{n}": f"split_stream>n{n}" for n in (1, 2)},
     ),
     "streams at the same time are matched by when they began": (
         [

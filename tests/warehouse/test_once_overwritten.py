@@ -63,6 +63,66 @@ def test_however_two_flushes_part_what_was_told_each_call_is_billed_once(case: s
     assert [[told[:2] for told in found[n]] for n in range(len(cuts))] == [want] * len(cuts)
 
 
+MUTE: dict[str, Any] = {"_role": "repeat", "convention": "litellm_v1", "scope_name": "litellm"}
+"""A raw copy of a stream: it has neither id nor counts; of Claude's (litellm 1.106.2) not even a model."""
+CLAUDE = {"response_model": "claude-sonnet-4-5-20250929", "input_tokens": 1300, "output_tokens": 345}
+
+
+def streams(*calls: dict[str, Any], last: int = -1) -> Rows:
+    """The application's span, which outlives the answers; below it, of each stream, LiteLLM's raw copy."""
+    told = asked(calls[last]) | {"response_id": IDS[0], "finish_reason": "stop", "stream": True}
+    rows = [span("root", ms=2000, scope_name="shop", provider="openai", **told)]
+    for n, call in enumerate(calls):
+        model = asked(call)["request_model"]
+        own = {} if model.startswith("claude") else {"response_model": model}
+        rows.append(span(f"raw{n}", "root", at=300 * n, ms=200, **MUTE | own))
+    return rows
+
+
+STREAMS = {
+    "one after the other": (streams(DEAR, CHEAP), "raw1", CHEAP),
+    "the first ended last": (streams(DEAR, CHEAP, last=0), "raw0", DEAR),
+    "the same model": (streams(DEAR, DEAR), "raw1", DEAR),
+    "Claude's without a word": (streams(DEAR, CLAUDE), "raw1", CLAUDE),
+    "Claude's before": (streams(CLAUDE, DEAR), "raw1", DEAR),
+    "three": (streams(DEAR, CHEAP, DEAR), "raw2", DEAR),
+    "behind one that was told whole": (
+        [
+            *streams(DEAR, CHEAP),
+            span("whole", "root", at=100, ms=50, **MUTE | DEAR | {"response_id": IDS[1], "provider": "openai"}),
+        ],
+        "raw1",
+        CHEAP,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", STREAMS)
+def test_of_streams_below_one_span_the_last_has_what_that_span_tells_however_flushes_part_them(case: str):
+    rows, last, told = STREAMS[case]
+    cuts = list(product((0, 1), repeat=len(rows)))
+    parts = [
+        in_ledgers([[row for row, here in zip(rows, cut, strict=True) if here == side] for cut in cuts])
+        for side in (0, 1)
+    ]
+    alone = once.apply(table(*rows)).to_pylist()
+    found = settled(parts).to_pylist()
+
+    assert counted(alone)[last] == (told["input_tokens"], told["output_tokens"])
+    assert [counted([row for row in found if row["ledger"] == n]) for n in range(len(cuts))] == [counted(alone)] * len(
+        cuts
+    )
+
+
+def counted(rows: Rows) -> dict[str, tuple[int | None, int | None]]:
+    """By span what a billed one tells."""
+    return {
+        row["span_id"].rstrip(b"\0").decode(): (row["input_tokens"], row["output_tokens"])
+        for row in rows
+        if row["billable"]
+    }
+
+
 MODELS = {
     "gpt-4o": ("openai", "gpt-4o-2024-08-06"),
     "gpt-4o-mini": ("openai", "gpt-4o-mini-2024-07-18"),
@@ -78,7 +138,11 @@ INSIDE: dict[str, dict[str, Any]] = {
 
 
 def scene(chance: random.Random) -> Rows:
-    """Two or three calls below the application's span; LiteLLM tells all, another instrumentation perhaps OpenAI's."""
+    """Two or three calls below the application's span; LiteLLM tells all, another instrumentation perhaps OpenAI's.
+
+    Some are streams, whose raw copies have neither id nor counts.
+    """
+    streamed = chance.choice([0, 0, 0.5, 1])
     root: dict[str, Any] = {}
     rows: Rows = []
     inside = chance.choice([*INSIDE, None])
@@ -90,9 +154,14 @@ def scene(chance: random.Random) -> Rows:
         called = {"provider": provider, "response_model": given}
         called |= {"input_tokens": input_tokens, "output_tokens": output_tokens}
         answer = {"response_id": f"chatcmpl-{chance.randbytes(9).hex()}", "finish_reason": "stop"}
-        raw = {"_role": "repeat", "convention": "litellm_v2", "scope_name": "litellm"} | called
-        rows.append(span(f"raw{n}", "root", at=gap * n + 1, ms=500, response_id=answer["response_id"], **raw))
-        root = called | answer | {"request_model": model}
+        raw = {"_role": "repeat", "convention": "litellm_v2", "scope_name": "litellm"}
+        root = called | answer | {"request_model": model, "stream": chance.random() < streamed}
+        if root["stream"]:
+            own = {"response_model": model} if provider == "openai" else {}
+            rows.append(span(f"raw{n}", "root", at=gap * n + 1, ms=500, **raw | own))
+        else:
+            told_whole = raw | called | {"response_id": answer["response_id"]}
+            rows.append(span(f"raw{n}", "root", at=gap * n + 1, ms=500, **told_whole))
         if inside and provider == "openai":
             told = INSIDE[inside] | root | ({"response_id": None} if inside == "openinference" else {})
             rows.append(span(f"in{n}", "root", at=gap * n + 2, ms=490, **told))
@@ -136,4 +205,8 @@ def calls(spans: pa.Table, ledger: str) -> dict[int, list[tuple[Any, ...]]]:
             model = row["response_model"] or row["request_model"]
             of_it = (model, row["input_tokens"], row["output_tokens"], row["provider"])
             told.setdefault(row[ledger], []).append(of_it)
-    return {n: sorted(some) for n, some in told.items()}
+    return {n: sorted(some, key=_known_first) for n, some in told.items()}
+
+
+def _known_first(told: tuple[Any, ...]) -> list[tuple[bool, Any]]:
+    return [(value is None, value) for value in told]

@@ -117,13 +117,13 @@ def state_stored_facts(spans: pa.Table) -> Facts:
 
 
 def _is_stored_record(spans: pa.Table) -> Bools:
-    """Records of usage took longer than from their start to their end."""
+    """Records of usage took longer than from their start to their end; less where a flush has put them to a request."""
     found = is_word(spans["convention"], "logfire")
     if not found.any():
         return found
     began, ended = (spans[name].cast(pa.timestamp("us", "UTC")).cast(pa.int64()) for name in ("started_at", "ended_at"))
-    seen_us = pc.add(pc.subtract(ended, began), 1).cast(pa.float64())
-    return found & holds(pc.greater(pc.multiply(spans["duration_ms"], 1000.0), seen_us))
+    seen_us = pc.subtract(ended, began).cast(pa.float64())
+    return found & holds(pc.greater(pc.abs(pc.subtract(pc.multiply(spans["duration_ms"], 1000.0), seen_us)), 1.0))
 
 
 def _ranks(column: pa.ChunkedArray) -> Ranks:

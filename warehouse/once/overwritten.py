@@ -11,12 +11,35 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from warehouse.once.facts import holds, is_word, one_piece
 from warehouse.once.kernels import Bools
 from warehouse.schemas import BILLABLE_OPERATIONS
 
 _WRITERS = ("litellm_v1", "litellm_v2")
+
+_TOLD_OF_LAST = {
+    16: (
+        *("input_tokens", "cached_input_tokens", "cache_write_tokens", "cache_write_1h_tokens", "audio_input_tokens"),
+        *("output_tokens", "reasoning_tokens", "audio_output_tokens", "usage_semantics"),
+        *(
+            "request_model",
+            "response_id",
+            "stream",
+            "ttft_ms",
+            "tpot_ms",
+            "finish_reason",
+            "reported_cost_usd",
+            "service_tier",
+            "server_address",
+        ),
+        *("provider_account", "route"),
+    ),
+    32: ("response_model",),
+    64: ("provider",),
+}
+"""What ``lent`` of spans adds up: what the overwritten span lent to the raw copy of a stream, which had none of it."""
 
 
 def free_copies(spans: pa.Table) -> pa.Table:
@@ -36,11 +59,13 @@ def free_stored_copies(spans: pa.Table) -> pa.Table:
 
     A flush that had not seen the parent has told them its copies. One that had not seen all copies may have put the
     overwritten span to a call that it does not tell of, and lent that its id: an id that may be so is taken back, and
-    time, place, model and tokens say again of which call that one is.
+    time, place, model and tokens say again of which call that one is. What a stream's copy was lent is taken back too:
+    another one may be the last.
     """
     copies = is_word(spans["convention"], *_WRITERS) & is_word(spans["operation"], *BILLABLE_OPERATIONS)
     if not copies.any():
         return spans
+    spans = _take_back(spans, copies)
     copies &= holds(pc.is_null(spans["request_model"]))
     raw = _below_others(spans, copies, "ledger")
     if not raw.any():
@@ -51,6 +76,29 @@ def free_stored_copies(spans: pa.Table) -> pa.Table:
         column = one_piece(spans[name])
         spans = _put(spans, name, pc.if_else(pa.array(rows), pa.scalar(None, column.type), column))
     return _put(spans, "billable", pa.array(freed | holds(spans["billable"])))
+
+
+def lent_to_copies(spans: pa.Table, filled: pa.Table) -> NDArray[np.int32]:
+    """(n,) what ``lent`` adds up of freed copies that had no counts and no id: ``spans`` before, ``filled`` after."""
+    lent = np.zeros(spans.num_rows, np.int32)
+    mute = is_word(spans["convention"], *_WRITERS) & is_word(spans["_role"], "call")
+    for name in ("request_model", "response_id", "input_tokens", "output_tokens"):
+        mute &= holds(pc.is_null(spans[name]))
+    mute &= holds(pc.is_valid(filled["request_model"]))
+    for part, names in _TOLD_OF_LAST.items():
+        lent[mute & holds(pc.is_null(spans[names[0]]))] += part
+    return lent
+
+
+def _take_back(spans: pa.Table, copies: Bools) -> pa.Table:
+    """Spans of the lake without what overwritten spans have lent to copies."""
+    lent = np.where(copies, pc.fill_null(spans["lent"], 0).to_numpy(), 0)
+    for part, names in _TOLD_OF_LAST.items():
+        rows = (lent & part) != 0
+        for name in names if rows.any() else ():
+            column = one_piece(spans[name])
+            spans = _put(spans, name, pc.if_else(pa.array(rows), pa.scalar(None, column.type), column))
+    return spans
 
 
 def _overwritten(spans: pa.Table, raw: Bools) -> tuple[Bools, Bools]:

@@ -16,7 +16,7 @@ from warehouse.once.doubt import find_doubt
 from warehouse.once.facts import LENT, Facts, holds, is_word, known, spelled, state_facts
 from warehouse.once.kernels import Bools, Numbers, is_shared
 from warehouse.once.lineage import find_family, trace_lineage
-from warehouse.once.overwritten import free_copies, free_stored_copies
+from warehouse.once.overwritten import free_copies, free_stored_copies, lent_to_copies
 from warehouse.once.statements import RULES, read_columns, read_sql, with_book
 
 WHY_NO_CALL = "no_model_call"
@@ -73,8 +73,9 @@ def apply(spans: pa.Table) -> pa.Table:
         verdict = (
             pl.concat([verdict, decision.verdict.cast(verdict.schema)])[place] if decision.verdict.height else verdict
         )
-        spans = fill(spans, decision)
-        lent = find_lent(spans.num_rows, decision)
+        filled = fill(spans, decision)
+        lent = find_lent(spans.num_rows, decision) + lent_to_copies(spans, filled)
+        spans = filled
     return _append(spans, verdict, lent)
 
 

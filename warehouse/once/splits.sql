@@ -23,9 +23,7 @@ asked AS (
     ), f.last AS inner_call
     FROM stands_for AS f
     JOIN span AS s ON s.row = f.row
-    WHERE s.is_call AND (s.usage_rank IS NULL OR s.stream OR s.is_usage_record) AND NOT EXISTS (  -- else a flush has given it its record
-        FROM span AS r WHERE r.ledger = s.ledger AND r.span_id = s.successor_id AND r.convention = s.convention
-    )
+    WHERE s.is_call AND (s.usage_rank IS NULL OR s.stream OR s.is_usage_record)
     WINDOW of_call AS (PARTITION BY f.last, s.teller)
     QUALIFY NOT (bool_or(s.is_usage_record) OVER of_call AND bool_or(NOT s.is_usage_record) OVER of_call)
 ),
@@ -55,6 +53,7 @@ edge AS (
         AND c.service IS NOT DISTINCT FROM r.service
         AND c.request_model IS NOT DISTINCT FROM r.request_model
         AND NOT c.is_usage_record
+        AND r.started_us >= c.started_us AND r.ended_us >= c.ended_us  -- a stream is asked for, handed over, then read to its end
         AND (c.inner_call IS NULL OR r.inner_call IS NULL)
         AND (c.usage_rank IS NULL OR (c.stream AND c.input_tokens = r.input_tokens AND c.output_tokens = r.output_tokens))
         AND CASE WHEN r.parent_span_id IS NOT NULL AND c.parent_span_id IS NOT NULL
@@ -127,12 +126,6 @@ FROM (
     SELECT request, record, inner_call FROM pick WHERE chosen
     UNION ALL
     SELECT last, row, last_inner FROM closed WHERE closes AND at_us <= last_us + 30_000_000
-    UNION ALL
-    SELECT s.row, r.row, f.last  -- a flush has put them together, and had not what is told inside the request
-    FROM stands_for AS f
-    JOIN span AS s ON s.row = f.row
-    JOIN told_once AS r ON r.ledger = s.ledger AND r.span_id = s.successor_id AND r.convention = s.convention
-    WHERE r.has_request AND f.last <> r.row
     UNION ALL
     SELECT c.row, r.row, c.inner_call
     FROM spare AS r

@@ -29,6 +29,7 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "summed": ("inside",),
     "wrapper": ("inside",),
     "wrapped": ("wrapper",),
+    "parted": ("copied",),
     "reopened": ("copied",),
     "known_step": ("wrapped", "copied"),
     "leaf": ("known_step", "shared", "split", "twins"),

@@ -12,7 +12,8 @@
 -- wraps none of them: it alone tells what was used, and same_response knows them by its id.
 -- `repeats` = it is that leaf's own call seen from outside: then each may fill the other's gaps. It is none where the two name
 -- providers of which one call cannot have both, or both count another input and another output: what LiteLLM has written over
--- a span of the application is of another call. Where LiteLLM's raw copies hang below that span their ids say of which.
+-- a span of the application is of another call. Where LiteLLM's raw copies hang below that span their ids say of which; those of
+-- streams have neither id nor counts (`is_mute`): a stream told there is the last of them, of its own model before one without.
 CREATE TEMP TABLE enclosed AS
 WITH RECURSIVE up AS (
     SELECT row AS inner_row, outer_call AS outer_row, outer_work AS apart, true AS direct FROM call WHERE outer_call IS NOT NULL
@@ -62,6 +63,10 @@ SELECT
         AND coalesce(o.asked_model <> i.asked_model, true), false  -- a wire copy tells only what was given
     ) AS other_model,
     i.convention IN ('litellm_v1', 'litellm_v2') AND i.request_model IS NULL AND i.parent_span_id = o.span_id AS is_raw,
+    is_raw AND NOT other_model AND i.status IS DISTINCT FROM 'error' AND coalesce(o.stream, false)
+        AND coalesce(o.input_tokens, o.output_tokens) IS NOT NULL
+        AND i.response_id IS NULL AND coalesce(i.input_tokens, i.output_tokens) IS NULL AS is_mute,
+    coalesce(i.given_model IN (o.given_model, o.asked_model), false) AS same_model,
     o.input_tokens AS outer_input, coalesce(o.output_tokens, 0) AS outer_output,
     i.input_tokens, coalesce(i.output_tokens, 0) AS output_tokens
 FROM enclosed AS up
@@ -102,10 +107,11 @@ WHERE same_kind AND (
 
 CREATE TEMP TABLE wrapped AS
 SELECT
-    outer_row, leaf, leaves, same_id OR (NOT is_overwritten AND one_provider AND NOT other_usage AND (same_usage OR leaves = 1 OR (worked = 1 AND leaf_worked))) AS repeats
+    outer_row, leaf, leaves, same_id OR (is_mute AND one_provider) OR (NOT is_overwritten AND one_provider AND NOT other_usage AND (same_usage OR leaves = 1 OR (worked = 1 AND leaf_worked))) AS repeats
 FROM (
     SELECT
         e.outer_row, e.inner_row AS leaf, e.apart, e.same_id, e.same_usage, e.other_input AND e.other_output AS other_usage, l.started_us, l.span_id,
+        coalesce(o.stream, false) AND e.same_usage AND NOT e.other_id AND NOT e.other_model AS may_be_it, e.is_mute, e.is_mute AND e.same_model AS is_mute_alike, CASE WHEN e.is_mute THEN -l.ended_us END AS latest_first,
         may_be_said_of_one(
             o.provider, kind_of_word(o.provider, o.server_address), l.provider, kind_of_word(l.provider, l.server_address)
         ) AS one_provider,
@@ -121,13 +127,22 @@ FROM (
         AND e.inner_row NOT IN (SELECT outer_row FROM wrapper)
 )
 QUALIFY row_number() OVER (
-    PARTITION BY outer_row ORDER BY same_id DESC, apart, same_usage DESC, leaf_worked DESC, started_us, span_id, leaf
+    PARTITION BY outer_row
+    ORDER BY same_id DESC, apart, may_be_it DESC, is_mute DESC, is_mute_alike DESC, latest_first, same_usage DESC, leaf_worked DESC, started_us, span_id, leaf
 ) = 1;
 
 -- What was decided of a span before: the wire copy's parent, or at settlement what its flush has put it to. A flush that had
 -- not all of a call may have put its inner span to another trace's (same_call) without what stands around it, which may be
 -- told by the other one's instrumentation. So what was put together across traces without a common id holds no longer where
 -- another message has brought a call around or inside one of the two: these are judged again.
+-- The halves of a stream (splits.sql) that are both here are put together anew, whatever a flush has made of them: it may have had
+-- the half of another stream, and not its own. `parted`: a record that a flush has put to a request, and that request.
+CREATE TEMP TABLE parted AS
+SELECT c.row AS request, r.row AS record
+FROM call AS c
+JOIN call AS r ON r.ledger = c.ledger AND r.span_id = c.successor_id AND r.convention = c.convention
+WHERE c.successor_why = 'told_before' AND r.has_request;
+
 CREATE TEMP TABLE reopened AS
 WITH grown AS (
     SELECT unnest([outer_row, inner_row]) AS row FROM enclosed WHERE came_apart
@@ -137,7 +152,16 @@ FROM call AS s
 JOIN span AS b ON b.ledger = s.ledger AND b.span_id = s.successor_id
 WHERE s.successor_why = 'told_before' AND (s.row IN (SELECT row FROM grown) OR b.row IN (SELECT row FROM grown))
 GROUP BY s.row
-HAVING bool_and(b.trace_id <> s.trace_id AND b.teller <> s.teller AND coalesce(b.made_id <> s.made_id, true));
+HAVING bool_and(b.trace_id <> s.trace_id AND b.teller <> s.teller AND coalesce(b.made_id <> s.made_id, true))
+UNION
+SELECT request FROM parted
+UNION
+SELECT r.row  -- a record that tells of what stands inside a request
+FROM call AS r
+JOIN call AS b ON b.ledger = r.ledger AND b.span_id = r.successor_id AND b.convention <> r.convention
+JOIN wrapped AS w ON w.leaf = b.row
+JOIN call AS c ON c.row = w.outer_row AND c.teller = r.teller AND NOT c.is_usage_record
+WHERE r.successor_why = 'told_before' AND r.is_usage_record;
 
 CREATE TEMP TABLE decided AS
 SELECT row, ledger, trace_id, successor_id, successor_why
@@ -156,7 +180,10 @@ WHERE s.row NOT IN (SELECT outer_row FROM wrapped)
 GROUP BY s.row;
 
 CREATE TEMP TABLE leaf AS
-SELECT *
+SELECT * REPLACE (
+    is_usage_record OR row IN (SELECT record FROM parted) AS is_usage_record,
+    has_request AND row NOT IN (SELECT record FROM parted) AS has_request
+)
 FROM call
 WHERE row NOT IN (SELECT row FROM decided) AND row NOT IN (SELECT outer_row FROM wrapped);
 

@@ -63,7 +63,8 @@ over gave its first chunk, after the span's own end, by the producer's clock; el
 ``tenant_rank feature_rank``: how good the key was that told the name, as ``docs/attributes.md`` ranks them: 0 gateway
 header, 1 explicit key, 2 team, organisation; workflow, function, resource, 3 ``service.namespace``; agent; 4 more where
 another span lent it; NULL: no name, or written by a version that did not say. ``lent``: what else another span lent:
-1 user, 2 session, 4 task, 8 prompt, added up; NULL: nothing, or likewise.
+1 user, 2 session, 4 task, 8 prompt, to the raw copy of a stream also 16 usage, id and model asked for, 32 model, 64
+provider, added up; NULL: nothing, or likewise.
 ``source_partition source_offset received_at``: the record.
 """
 
