@@ -26,7 +26,7 @@ NO_FILE = """<div class="sl-empty"><h2>There are no objectives yet</h2>
 <pre><code>[[slos]]
 name = "chat answers"
 signal = "availability"    # or ttft, duration: with limit_ms
-of = {tenant = "acme", feature = "chat"}
+of = {tenant = "a-tenant", feature = "a-feature"}
 target = "99.5"            # percent
 window = "28d"
 
