@@ -33,7 +33,7 @@ said AS (
     JOIN looked AS l
         ON l.tenant IS NOT DISTINCT FROM s.tenant AND l.kind = s.kind AND l.task = s.task AND l.open_from <= s.open_from
     QUALIFY row_number() OVER (
-        PARTITION BY s.open_from, l.hour, l.tenant, l.task, l.kind ORDER BY l.settlement DESC
+        PARTITION BY s.open_from, l.hour, l.tenant, l.task, l.kind ORDER BY l.settlement DESC, coalesce(l.feature, '')
     ) = 1
 ),
 placed AS (
