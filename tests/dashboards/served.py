@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from warehouse.settings import LakeSettings
 
@@ -119,3 +119,10 @@ def reading(context: BrowserContext) -> Iterator[Reader]:
     for page in someone.pages:
         page.close()
     assert someone.complaints == [], someone.complaints
+
+
+def cells(page: Page, table: str, row: int = 0) -> list[str]:
+    """Texts of a row of a table."""
+    found = page.get_by_role("table", name=table, exact=True).locator("tbody tr").nth(row).locator("td")
+    expect(found.first).to_be_visible()
+    return found.all_inner_texts()

@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from dashboards import figures
 from dashboards.waterfall import PARTS
 from tests.dashboards.books import Booked, make_booked_ledger
-from tests.dashboards.served import Dashboard, Reader, reading, serving
+from tests.dashboards.served import Dashboard, Reader, cells, reading, serving
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,13 +70,6 @@ def closed(someone: Reader) -> Iterator[None]:
     yield
     while someone.pages:
         someone.pages.pop().close()
-
-
-def cells(page: Page, table: str, row: int = 0) -> list[str]:
-    """Texts of a row of a table."""
-    found = page.get_by_role("table", name=table, exact=True).locator("tbody tr").nth(row).locator("td")
-    expect(found.first).to_be_visible()
-    return found.all_inner_texts()
 
 
 def money(text: object) -> str:

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, expect
 
 from dashboards import figures
 from tests.dashboards.people import CHANGED, make_product_ledger
-from tests.dashboards.served import Dashboard, Reader, reading, serving
+from tests.dashboards.served import Dashboard, Reader, cells, reading, serving
 from warehouse.settings import LakeSettings
 
 ROOT = Path(__file__).parents[2]
@@ -65,13 +65,6 @@ def closed(someone: Reader) -> Iterator[None]:
     yield
     while someone.pages:
         someone.pages.pop().close()
-
-
-def cells(page: Page, table: str, row: int = 0) -> list[str]:
-    """Texts of a row of a table."""
-    found = page.get_by_role("table", name=table, exact=True).locator("tbody tr").nth(row).locator("td")
-    expect(found.first).to_be_visible()
-    return found.all_inner_texts()
 
 
 def test_adoption_says_how_many_people_there_are_and_who_stays(someone: Reader, product: Product):
