@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from dashboards.screens import PAGES
 from tests.dashboards.ledgers import TRACE, make_busy_ledger
-from tests.dashboards.served import Dashboard, Reader, reading, serving
+from tests.dashboards.served import Dashboard, Reader, cells, reading, serving
 from warehouse.reader import ALL, Warehouse
 from warehouse.settings import LakeSettings
 
@@ -56,13 +56,6 @@ def report(lake: LakeSettings, *words: str) -> list[dict[str, object]]:
     )  # fmt: skip
     rows: list[dict[str, object]] = json.loads(done.stdout)
     return rows
-
-
-def cells(page: Page, table: str, row: int = 0) -> list[str]:
-    """Texts of a row of a table."""
-    found = page.get_by_role("table", name=table, exact=True).locator("tbody tr").nth(row).locator("td")
-    expect(found.first).to_be_visible()
-    return found.all_inner_texts()
 
 
 def test_latency_says_what_the_report_says(someone: Reader, busy: Busy):
