@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
+from tests.patience import PATIENCE_S
+
 BINARY = "prometheus-alertmanager"
-PATIENCE_S = 20.0
 
 
 @dataclass(slots=True, kw_only=True)

@@ -15,13 +15,13 @@ from pathlib import Path
 from ingest.leash import leash
 from ingest.settings import KafkaSettings
 from spanledger.stack import free_ports
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONFIG = ROOT / "deploy" / "otel-collector.yaml"
 FOLDER = Path(os.environ.get("SPANLEDGER_TEST_COLLECTOR", Path.home() / ".cache" / "spanledger-collector"))
 PROGRAM = FOLDER / "build" / "otelcol-spanledger"
 TOKEN = "of-the-trusted-front"
-READY_WITHIN_S = 60.0
 
 
 @dataclass(slots=True)
@@ -52,7 +52,7 @@ class Collector:
             self.process = subprocess.Popen(
                 [*leash(), str(PROGRAM), f"--config={self.config}", *self.flags], env=variables, stderr=out
             )
-        until = time.monotonic() + READY_WITHIN_S
+        until = time.monotonic() + PATIENCE_S
         while "Everything is ready" not in self.log.read_text(errors="replace"):
             assert self.process.poll() is None, self.log.read_text(errors="replace")
             assert time.monotonic() < until, f"the Collector is not ready, see {self.log}"

@@ -21,6 +21,7 @@ from ingest.settings import KafkaSettings
 from ingest.topics import ensure_topics
 from tests.flows.nursery import Forked, start
 from tests.flows.payloads import COST_USD, Payload
+from tests.patience import PATIENCE_S
 from warehouse.schemas import COMMIT_ORDER
 
 
@@ -101,14 +102,14 @@ class Deployment:
         """Rows of ``spans``."""
         return self.table("spans", ["span_id"]).num_rows
 
-    def wait_for_rows(self, count: int, *, within_s: float = 60.0) -> None:
+    def wait_for_rows(self, count: int, *, within_s: float = PATIENCE_S) -> None:
         """Return when ``spans`` has at least so many rows and ``flushes`` has caught up with it."""
         self.wait(lambda: self.rows() >= count and self._flushed() >= count, f"{count} rows", within_s=within_s)
 
     def _flushed(self) -> int:
         return sum(self.table("flushes", ["spans"])["spans"].to_pylist())
 
-    def wait(self, reached: Callable[[], bool], what: str, *, within_s: float = 60.0) -> None:
+    def wait(self, reached: Callable[[], bool], what: str, *, within_s: float = PATIENCE_S) -> None:
         """Poll until something is reached; fails with the end of the workers' log."""
         until = time.monotonic() + within_s
         while not reached():

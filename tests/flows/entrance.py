@@ -20,9 +20,7 @@ from ingest.settings import KafkaSettings
 from spanledger.measure import wait_drained
 from tests.flows.deployment import Deployment
 from tests.ingest.gateway.serving import GatewayProcess, gateway_process
-
-REPLAY_TIMEOUT_S = 60
-DRAIN_WITHIN_S = 60.0
+from tests.patience import PATIENCE_S
 
 
 @contextmanager
@@ -38,7 +36,7 @@ def replay(files: Sequence[Path], gateway: GatewayProcess) -> list[dict[str, Any
     command = [sys.executable, "-m", "spanledger", "replay", *map(str, files)]
     words = ["--endpoint", f"http://127.0.0.1:{gateway.http_port}", "--format", "json"]
     done = subprocess.run(
-        [*command, *words], env=os.environ, capture_output=True, text=True, timeout=REPLAY_TIMEOUT_S, check=True
+        [*command, *words], env=os.environ, capture_output=True, text=True, timeout=PATIENCE_S, check=True
     )
     return list(json.loads(done.stdout))
 
@@ -72,4 +70,4 @@ async def _put(kafka: KafkaSettings, records: list[Raw]) -> list[tuple[int, int]
 
 def drain(deployment: Deployment) -> None:
     """Return when the lake has everything that Kafka has."""
-    wait_drained(deployment.kafka, deployment.lake, within_s=DRAIN_WITHIN_S, check=lambda: None)
+    wait_drained(deployment.kafka, deployment.lake, within_s=PATIENCE_S, check=lambda: None)

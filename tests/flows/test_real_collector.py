@@ -23,6 +23,7 @@ from tests.flows.collector import PROGRAM, ROOT, Collector, running
 from tests.flows.deployment import Deployment
 from tests.flows.payloads import COST_USD, Payload, payload, text
 from tests.kafka import prefixed
+from tests.patience import PATIENCE_S
 
 pytestmark = [pytest.mark.extra, pytest.mark.timeout(400)]
 
@@ -65,7 +66,7 @@ def land(deployment: Deployment) -> collections.Counter[tuple[bytes, bytes]]:
     """Run a worker until every accepted span has landed; rows by span."""
     wanted = set(deployment.acknowledged)
     deployment.start_worker()
-    deployment.wait(lambda: wanted <= set(rows(deployment)), f"{len(wanted)} different spans", within_s=120)
+    deployment.wait(lambda: wanted <= set(rows(deployment)), f"{len(wanted)} different spans")
     deployment.stop()
     return rows(deployment)
 
@@ -235,7 +236,7 @@ def test_captures_land_by_every_way_as_sent_directly_also_when_the_gateway_is_ki
     assert "verdict: everything agrees" in done.stdout
 
 
-def wait_for(reached: Callable[[], bool], what: str, within_s: float = 60.0) -> None:
+def wait_for(reached: Callable[[], bool], what: str, within_s: float = PATIENCE_S) -> None:
     """Poll."""
     until = time.monotonic() + within_s
     while not reached():

@@ -122,6 +122,6 @@ def test_partitions_that_are_added_are_read_within_seconds(deployment: Deploymen
     add_partitions(deployment.kafka, deployment.kafka.spans_topic, before + 1)
     deployment.send([payload(2)], partition=before)
 
-    deployment.wait_for_rows(40, within_s=30)
+    deployment.wait_for_rows(40)
     deployment.stop()
     deployment.verify()

@@ -22,6 +22,7 @@ from tests.flows.test_demo import processes_of
 from tests.ingest.gateway.serving import PROTOBUF, request
 from tests.ingest.promptness import BACK_WITHIN_S, FACTOR
 from tests.kafka import jars_cache
+from tests.patience import PATIENCE_S
 
 PROMPT_S = 5
 
@@ -48,7 +49,7 @@ class Running:
     def send(self, number: int) -> int:
         """Send some spans until the gateway has taken them; how many they were."""
         sent = payload(number, spans=3)
-        wait_until(lambda: self._taken(sent.value), within_s=30)
+        wait_until(lambda: self._taken(sent.value))
         return 3
 
     def _taken(self, body: bytes) -> bool:
@@ -59,7 +60,7 @@ class Running:
         return answer.status == 200
 
 
-def wait_until(reached: Callable[[], object], *, within_s: float) -> float:
+def wait_until(reached: Callable[[], object], *, within_s: float = PATIENCE_S) -> float:
     """Seconds until something is reached."""
     began = time.monotonic()
     while not reached():
@@ -91,8 +92,8 @@ def running(tmp_path: Path) -> Iterator[Running]:
     with log.open("wb") as out:
         process = subprocess.Popen([sys.executable, "-m", "spanledger", "up"], env=environment, stdout=out, stderr=out)
     try:
-        start_s = wait_until(lambda: "starting gateway" in log.read_text() or process.poll() is not None, within_s=90)
-        wait_until(lambda: "worker metrics" in log.read_text() or process.poll() is not None, within_s=90)
+        start_s = wait_until(lambda: "starting gateway" in log.read_text() or process.poll() is not None)
+        wait_until(lambda: "worker metrics" in log.read_text() or process.poll() is not None)
         assert process.poll() is None, log.read_text()
         ports = (broker, http, dashboard)
         yield Running(process=process, data=data, ports=ports, log=log, broker_start_s=start_s)
@@ -107,12 +108,12 @@ def test_what_is_killed_comes_back_loses_nothing_and_nothing_outlives_up(running
 
     pids = running.pids()
     os.kill(pids["broker"], signal.SIGKILL)
-    back_s = wait_until(lambda: running.starts("broker") == 2, within_s=60)
+    back_s = wait_until(lambda: running.starts("broker") == 2)
     os.kill(pids["gateway"], signal.SIGKILL)
     os.kill(pids["dashboard"], signal.SIGKILL)
-    wait_until(lambda: running.starts("gateway") == running.starts("dashboard") == 2, within_s=60)
+    wait_until(lambda: running.starts("gateway") == running.starts("dashboard") == 2)
     sent += running.send(2)
-    wait_until(lambda: (ask_status(running.data / "lake") or {"spans": 0})["spans"] >= sent, within_s=60)
+    wait_until(lambda: (ask_status(running.data / "lake") or {"spans": 0})["spans"] >= sent)
     distinct = measure(running.data / "lake").integrity["distinct_spans"]
     told = running.log.read_text().splitlines()
     running.process.kill()
