@@ -281,6 +281,7 @@ def test_injections_and_tools_are_judged_by_their_checks_and_calls():
     assert sorted(told) == [("injections", OPENED), ("tool_failures", OPENED)]
 
 
+@pytest.mark.long
 def test_who_always_speaks_and_has_stopped_is_told_after_a_week_of_knowing():
     rng = np.random.default_rng(12)
     start = LIVE - 9 * DAY
@@ -362,6 +363,7 @@ def test_health_can_be_switched_off():
     assert watch(lookout(ledger, health=False), ledger, range(LIVE, LIVE + 10)) == []
 
 
+@pytest.mark.long
 def test_a_history_that_is_still_being_loaded_is_learnt_anew_and_opens_nothing():
     ledger, odd = Filling(), {"unpriced": 1.0}
     ledger.add_health(steady(np.random.default_rng(5), range(FIRST, FIRST + 60), calls=20))

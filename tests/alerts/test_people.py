@@ -71,6 +71,7 @@ def test_who_has_it_hears_of_its_end_alone() -> None:
     assert looks(ledger, LIVE + MINUTE, 25) == [RESOLVED]
 
 
+@pytest.mark.long
 def test_who_has_a_warning_hears_that_it_is_critical_now_and_who_silenced_it_does_not() -> None:
     for kind, lasts, heard in ((ACKNOWLEDGED, None, [ESCALATED, RESOLVED]), (SILENCED, timedelta(hours=6), [RESOLVED])):
         ledger = ledger_of(hours(), spike(LIVE_MINUTE, 3), spike(LIVE_MINUTE + 1, 30))
@@ -96,6 +97,7 @@ def test_a_channel_that_hears_who_has_it_is_told_once_and_others_are_not() -> No
     assert deaf.events == []
 
 
+@pytest.mark.long
 def test_without_a_word_the_same_is_updated() -> None:
     ledger = with_spike(spike(LIVE_MINUTE + 1, 30))
 
@@ -123,6 +125,7 @@ def test_a_silence_is_of_its_scope_alone() -> None:
     assert OPENED in looks(ledger, LIVE + 30 * MINUTE, 1)
 
 
+@pytest.mark.long
 def test_of_what_is_too_small_only_more_is_told() -> None:
     for usd, heard in ((8.5, []), (200, [OPENED])):
         ledger = with_spike()

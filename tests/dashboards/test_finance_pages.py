@@ -252,6 +252,7 @@ def hand_in(page: Page, *files: Path) -> None:
     page.get_by_role("button", name="Hand in").click()
 
 
+@pytest.mark.long
 def test_a_file_that_is_no_bill_is_refused_with_what_to_change(someone: Reader, finance: Finance, tmp_path: Path):
     page = someone.open(f"{finance.pages.url}/invoice?period=All+time")
     expect(page.locator(".sl-empty")).to_contain_text("Nothing to compare")
@@ -267,6 +268,7 @@ def test_a_file_that_is_no_bill_is_refused_with_what_to_change(someone: Reader, 
     expect(said).to_contain_text("table.csv: the columns are those of no bill; for generic it lacks day")
 
 
+@pytest.mark.long
 def test_a_bill_is_held_against_the_books_by_day_and_cause(someone: Reader, finance: Finance):
     page = someone.open(f"{finance.pages.url}/invoice?period=All+time")
 
@@ -292,6 +294,7 @@ def test_a_bill_is_held_against_the_books_by_day_and_cause(someone: Reader, fina
         assert [shown[0], shown[5], shown[6]] == [day["day"], money(day["ours_usd"]), money(day["theirs_usd"])]
 
 
+@pytest.mark.long
 def test_the_same_days_from_another_file_are_refused_until_somebody_says_what_it_is(
     someone: Reader, finance: Finance, tmp_path: Path
 ):
@@ -354,6 +357,7 @@ def test_a_statement_is_one_click_from_its_sum_and_shows_adjustments_and_shares(
     expect(table).to_contain_text(f"{finance.books.closed_month:%Y-%m}")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "begins"), [("CSV", b"tenant,"), ("Parquet", b"PAR1"), ("PDF", b"%PDF")])
 def test_statements_are_files_as_the_command_line_writes_them(
     someone: Reader, finance: Finance, tmp_path: Path, kind: str, begins: bytes
@@ -413,6 +417,7 @@ def guests(finance: Finance) -> Iterator[Dashboard]:
         yield dashboard
 
 
+@pytest.mark.long
 def test_who_sees_one_tenant_sees_no_other_and_no_bill(browser: Browser, guests: Dashboard):
     context = browser.new_context(accept_downloads=True)
     with reading(context) as guest:

@@ -69,6 +69,7 @@ def test_the_header_says_whether_it_may_change_how_much_is_priced_and_how_fresh_
     expect(state.get_by_text("83.3 %")).to_have_attribute("title", re.compile(r"^50 of 60 calls, 83\.3333\d* %$"))
 
 
+@pytest.mark.long
 def test_every_page_has_the_header(reader: Reader, pages: Dashboard):
     for screen in (screen for screens in PAGES.values() for screen in screens):
         page = reader.open(f"{pages.url}/{screen.path}{EVERYTHING}")

@@ -152,6 +152,7 @@ def test_an_incident_can_be_silenced_and_judged(someone: Reader, busy: Busy):
     assert (told["feedback"], told["silenced_until"] is not None) == ("expected", True)
 
 
+@pytest.mark.long
 def test_who_sees_one_tenant_sees_no_other_on_any_page_and_decides_nothing(browser: Browser, tmp_path: Path):
     lake = make_busy_ledger(tmp_path / "lake")
     context = browser.new_context()

@@ -45,6 +45,7 @@ def measured(port: int, name: str) -> float:
     return float(found[1]) if found else 0.0
 
 
+@pytest.mark.long
 def test_large_messages_stay_in_kafka_while_the_lake_is_away_and_all_arrive_once_it_is_back(deployment: Deployment):
     (port,) = free_ports(1)
     deployment.environment |= {

@@ -115,6 +115,7 @@ def test_a_read_only_lake_is_waited_out(deployment: Deployment, small_disk: Path
     deployment.verify()
 
 
+@pytest.mark.long
 def test_two_workers_share_a_topic_while_one_joins_and_leaves(deployment: Deployment):
     deployment.send([payload(n) for n in range(5)])
     deployment.start_worker()

@@ -81,6 +81,7 @@ def test_a_lake_restored_from_a_backup_reads_again_what_it_lacks(deployment: Dep
     deployment.verify()
 
 
+@pytest.mark.long
 def test_a_topic_made_again_is_a_new_stream(deployment: Deployment):
     deployment.send([payload(n) for n in range(4)])
     run_to(deployment, 80)
@@ -94,6 +95,7 @@ def test_a_topic_made_again_is_a_new_stream(deployment: Deployment):
     deployment.verify()
 
 
+@pytest.mark.long
 def test_a_wiped_broker_beside_a_kept_lake_is_a_new_stream(own_broker: LocalBroker, tmp_path: Path):
     own_broker.start()
     kafka = prefixed(KafkaSettings(bootstrap=own_broker.bootstrap, partitions=2), "wiped")

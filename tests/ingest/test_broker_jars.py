@@ -52,6 +52,7 @@ def test_a_changed_jar_refuses_the_start_and_is_named(tmp_path: Path, cache: Pat
     assert not (tmp_path / "broker").exists()
 
 
+@pytest.mark.long
 def test_later_starts_need_no_network(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{free_port()}")
 

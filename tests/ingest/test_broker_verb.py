@@ -85,6 +85,7 @@ def test_a_second_one_on_the_same_data_is_refused_in_one_line(
     assert broker.pid is not None
 
 
+@pytest.mark.long
 def test_one_that_is_killed_takes_its_kafka_along_and_is_back_within_ten_seconds(start: Start, tmp_path: Path) -> None:
     running = [start()]
     lines_until_started(running[-1])

@@ -32,6 +32,7 @@ def test_what_was_published_is_stored_in_order(kafka_settings: KafkaSettings):
     assert stored(kafka_settings, kafka_settings.dlq_topic) == [(b"k", b"0"), (b"k", b"1"), (b"k", b"2")]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("swept")
 def test_a_broker_that_is_away_is_an_error_and_its_return_is_noticed(own_broker: LocalBroker):
     own_broker.start()

@@ -19,6 +19,7 @@ from processors.settings import WorkerSettings
 from tests.processors.flushes import Case, processed_of
 from tests.processors.otlp import RECEIVED_US, TOPIC, message
 from tests.processors.test_laws import rows_of, settled
+from tests.quick import few
 from warehouse.schemas import SPANS
 
 HERE = Path(__file__).parent.parent / "data" / "twice"
@@ -124,7 +125,9 @@ def test_streams_and_calls_at_once_are_billed_once_each():
     assert {name: [tuple(row[count] for count in counts) for row in rows] for name, rows in billed.items()} == STREAMS
 
 
-@pytest.mark.parametrize("name", ["logfire-around-anthropic", "logfire-between-anthropic-bedrock"])
+@pytest.mark.parametrize(
+    "name", few(["logfire-around-anthropic", "logfire-between-anthropic-bedrock"], "logfire-around-anthropic")
+)
 def test_the_sdk_s_own_span_inside_a_request_is_its_call_also_where_a_flush_gave_the_request_its_record(name: str):
     each = parted(name)
     ways = itertools.product((0, 1), repeat=len(each))
@@ -163,7 +166,7 @@ def test_raw_copies_below_a_span_that_litellm_has_overwritten_are_the_calls():
     assert overwritten["suppressed_by"] == billed["litellm-overwrites"][-1]["span_id"]
 
 
-@pytest.mark.parametrize("name", OVERWRITTEN)
+@pytest.mark.parametrize("name", few(OVERWRITTEN, "litellm-overwrites"))
 def test_flushes_that_part_raw_copies_from_what_litellm_has_overwritten_lose_none(name: str):
     counted = [sorted((row["input_tokens"], row["output_tokens"]) for row in cut(name, seed)) for seed in range(4)]
 
@@ -218,10 +221,7 @@ CUT = {
 """Input and output tokens of each call."""
 
 
-@pytest.mark.parametrize(
-    "name",
-    [name if name == "langchain-beside-anthropic" else pytest.param(name, marks=pytest.mark.long) for name in CUT],
-)
+@pytest.mark.parametrize("name", few(CUT, "langchain-beside-anthropic"))
 def test_however_flushes_cut_what_is_told_each_call_is_billed_once(name: str):
     counted = [[(row["input_tokens"], row["output_tokens"]) for row in cut(name, seed)] for seed in range(4)]
 

@@ -15,6 +15,7 @@ import pytest
 
 from spanledger.__main__ import main
 from spanledger.answers import cell
+from tests.quick import few
 from tests.warehouse.fresh import open_lake
 from tests.warehouse.samples import APP, NOON, flush_record, rows, span, stretch, usage
 from warehouse.lake import Flush
@@ -192,7 +193,7 @@ def test_tenants_and_times_limit_the_answer(flags: list[str], calls: list[int], 
 
 @pytest.mark.usefixtures("lake")
 @pytest.mark.parametrize("question", question_names())
-@pytest.mark.parametrize("how", ["table", *(pytest.param(how, marks=pytest.mark.long) for how in ("json", "csv"))])
+@pytest.mark.parametrize("how", few(("table", "json", "csv"), "table"))
 def test_every_question_prints_in_every_format(question: str, how: str, capsys: pytest.CaptureFixture[str]):
     code = main(["report", question, "--format", how])
 

@@ -221,6 +221,7 @@ def test_offsets_that_kafka_no_longer_has_may_be_left_out(local: LakeSettings):
     assert_exactly_once(local, before, after)
 
 
+@pytest.mark.long
 def test_what_a_writer_knows_of_the_offsets_is_what_deltalake_says(anywhere: LakeSettings):
     settings = replace(anywhere, checkpoint_commits=3)
     ours, theirs = open_lake(settings), open_lake(settings)

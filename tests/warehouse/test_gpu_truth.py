@@ -27,6 +27,8 @@ from tests.warehouse.samples import flush_record, rows
 from tests.warehouse.settling import World
 from warehouse.lake import Flush, Range
 
+pytestmark = pytest.mark.long
+
 HOURS = 2
 END = dt.datetime.fromtimestamp(NOON_NS / 1e9, tz=dt.UTC)
 RATE = Decimal("2.99")

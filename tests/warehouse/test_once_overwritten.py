@@ -49,6 +49,7 @@ CALLS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", CALLS)
 def test_however_two_flushes_part_what_was_told_each_call_is_billed_once(case: str):
     rows = overwritten(*CALLS[case])
@@ -97,6 +98,7 @@ STREAMS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", STREAMS)
 def test_of_streams_below_one_span_the_last_has_what_that_span_tells_however_flushes_part_them(case: str):
     rows, last, told = STREAMS[case]

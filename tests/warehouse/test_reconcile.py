@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.quick import few
 from tests.warehouse.billing import DAY, NOON, Books, Charge, billed, call, charges, total
 from tests.warehouse.settling import World
 from warehouse.invoices.files import BadInvoice
@@ -279,7 +280,7 @@ def test_calls_that_name_no_provider_are_whose_model_it_is(books: Books, tmp_pat
     assert books.causes(billed_, tmp_path / "bill.csv") == {}
 
 
-@pytest.mark.parametrize("kind", [pytest.param("cache_write", marks=pytest.mark.long), "cache_write_1h"])
+@pytest.mark.parametrize("kind", few(("cache_write", "cache_write_1h"), "cache_write_1h"))
 def test_cache_writes_of_both_lifetimes_have_their_own_cells(books: Books, tmp_path: Path, kind: str):
     used: dict[str, Any] = {"input_tokens": 5000, "cache_write_tokens": 3000, "cache_write_1h_tokens": 1000}
     calls = [call("w", provider="anthropic", request_model="claude-sonnet-4-5", **used)]

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from tests.quick import few
 from tests.warehouse.fresh import open_lake
 from tests.warehouse.samples import APP, NOON, rows, stretch, usage
 from tests.warehouse.upkept import active, age, later
@@ -95,7 +96,7 @@ def _answers(settings: LakeSettings) -> dict[str, pa.Table]:
 
 
 @pytest.mark.usefixtures("always")
-@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.long), pytest.param(3, marks=pytest.mark.long)])
+@pytest.mark.parametrize("seed", few((1, 2, 3), 1))
 def test_answers_are_the_same_with_sums_as_without(local: LakeSettings, seed: int):
     _fill(local, 400, seed)
     before = _answers(local)
@@ -205,7 +206,7 @@ def test_a_file_whose_sums_need_too_much_memory_is_merged_without(
 
 
 @pytest.mark.usefixtures("always")
-@pytest.mark.parametrize("pieces", [1, 7, 100_000])
+@pytest.mark.parametrize("pieces", few((1, 7, 100_000), 7))
 def test_sums_are_the_same_in_however_many_pieces(local: LakeSettings, monkeypatch: pytest.MonkeyPatch, pieces: int):
     monkeypatch.setattr(rollup, "PIECE_ROWS", pieces)
     _fill(local, 100, 1)

@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from tests.quick import few
 from tests.warehouse import settling
 from tests.warehouse.earlier import forget
 from tests.warehouse.look_alikes import APART
@@ -58,12 +59,7 @@ def in_flushes(rows: list[dict[str, object]], chance: random.Random, flushes: in
     return [once.apply(table(*part)) for part in parts if part]
 
 
-def few(seeds: int, *quick: int) -> list[Any]:
-    """Seeds, of which all but the quick ones are tried with the long tests."""
-    return [seed if seed in quick else pytest.param(seed, marks=pytest.mark.long) for seed in range(seeds)]
-
-
-@pytest.mark.parametrize("seed", few(6, 1, 2))
+@pytest.mark.parametrize("seed", few(range(6), 1, 2))
 def test_what_is_looked_at_changes_nothing(seed: int):
     chance = random.Random(seed)
     rows = in_ledgers([world(chance) for _ in range(WORLDS)])
@@ -72,7 +68,7 @@ def test_what_is_looked_at_changes_nothing(seed: int):
     assert compared(once.rejudge(spans)) == compared(judged_in_full(spans))
 
 
-@pytest.mark.parametrize("seed", few(3, 0))
+@pytest.mark.parametrize("seed", few(range(3), 0))
 def test_what_is_looked_at_changes_nothing_of_any_scene(seed: int):
     chance = random.Random(seed)
     spans = stored(*in_flushes(in_ledgers(ROWS), chance, 3))

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings, target
 from hypothesis import strategies as st
 
@@ -96,6 +97,7 @@ def _overlap(pair: tuple[int, int], minute: int) -> int:
     return max(0, min(pair[1], (minute + 1) * 60_000_000) - max(pair[0], minute * 60_000_000))
 
 
+@pytest.mark.long
 @FEW
 @given(told(), st.lists(CALL, min_size=1, max_size=8, unique_by=lambda one: one["span_id"]), RATE, st.data())
 def test_all_lines_are_the_bill_and_the_order_of_arrival_changes_nothing(

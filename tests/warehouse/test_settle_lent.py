@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from tests.quick import few
 from tests.warehouse.test_settle_ranks import ID, SHAPES, Rows, request, settled
 from tests.warehouse.told import span, table
 from warehouse import once
@@ -47,7 +48,7 @@ def whose(spans: pa.Table, ledger: str) -> dict[tuple[Any, ...], tuple[Any, ...]
     }
 
 
-@pytest.mark.parametrize("shape", SOME)
+@pytest.mark.parametrize("shape", few(SOME, "a wrapper around a call"))
 def test_whose_a_call_is_does_not_depend_on_the_cut(shape: str):
     chance = random.Random(shape)
     scenes = [SOME[shape](*(names(chance, place) for place in range(3))) for _ in range(SCENES)]

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 
 from processors.pricing.book import PriceBook
+from tests.quick import few
 from tests.warehouse.settling import World
 from tests.warehouse.told import span, table, tool
 from warehouse import once
@@ -94,7 +95,7 @@ def whose(spans: pa.Table, ledger: str) -> dict[tuple[Any, ...], tuple[Any, ...]
     }
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", few(SHAPES, "a call of an agent"))
 def test_whose_a_call_is_does_not_depend_on_the_cut(shape: str):
     told = [row | {once.LEDGER: number} for number, rows in enumerate(scenes(shape)) for row in rows]
     expected = whose(once.apply(table(*told)), once.LEDGER)

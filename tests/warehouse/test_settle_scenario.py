@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from processors.pricing.book import PriceBook
+from tests.quick import few
 from tests.warehouse.settling import HOW, World, outcome
 from tests.warehouse.told import span, tool
 
@@ -149,7 +150,7 @@ def tasks(world: World) -> list[tuple[Any, ...]]:
     )
 
 
-@pytest.mark.parametrize("seed", [*(pytest.param(seed, marks=pytest.mark.long) for seed in (0, 1)), 8])
+@pytest.mark.parametrize("seed", few((0, 1, 8), 8))
 def test_the_month_settles_to_the_same_ledger_in_any_order_and_however_often(seed: int, make: Callable[[str], World]):
     world = make(str(seed))
     order = random.Random(seed)

@@ -51,6 +51,7 @@ STEPS = st.lists(
 OLD, NEW = ("flush", 0, 20), ("flush", 0, 0)
 
 
+@pytest.mark.long
 @given(steps=STEPS)
 @example(steps=[OLD, OLD, ("settle",), ("anew",), NEW, ("settle",), NEW, ("settle",)])
 @example(steps=[OLD, ("settle",), ("anew",), OLD, ("anew",), NEW, ("settle",), ("flush", 1, 20), ("anew",), OLD])
