@@ -120,10 +120,10 @@ def merge(one: str, other: str) -> str:
 
 
 def total(value: Any) -> int | None:
-    """A whole number, or the sum of a map of counts by kind (litellm: ``{"CREDIT_CARD": 2}``)."""
+    """A whole number within 64 bits, or such a sum of a map of counts by kind (litellm: ``{"CREDIT_CARD": 2}``)."""
     parsed = structure(value)
     if isinstance(parsed, dict):
-        return sum(count for count in map(to_integer, parsed.values()) if count)
+        return to_integer(sum(count for count in map(to_integer, parsed.values()) if count))
     return to_integer(value)
 
 

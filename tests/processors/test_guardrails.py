@@ -415,6 +415,10 @@ def test_guards_of_every_kind_tell_what_they_did():
             ("pii", "redacted", True, None),
         ),
         (
+            {"guardrail_status": "success", "masked_entity_count": '{"A": 9223372036854775807, "B": 1}'},  # no count
+            (None, "allowed", None, None),
+        ),
+        (
             {"guardrail_status": "guardrail_intervened", "guardrail_violation_categories": '["VIOLENCE", "INSULTS"]'},
             ("harassment", "blocked", None, None),
         ),
