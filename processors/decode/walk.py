@@ -108,7 +108,7 @@ class Walk:
         self._look_up(scope.attributes, self.table.scope, found)
         return found
 
-    def inside(self, aliases: Iterable[Alias], value: Any) -> Found:
+    def inside(self, aliases: Sequence[Alias], value: Any) -> Found:
         """What aliases find in a structured value by their paths."""
         found: Found = {}
         told = worth(aliases, value)
@@ -219,19 +219,25 @@ MENTIONS: Mapping[str, Callable[[Any], bool]] = {
 """Fields that stand in long texts if they stand anywhere: what says quickly that they do not."""
 
 
-def worth(aliases: Iterable[Alias], value: Any) -> list[Alias]:
+def worth(aliases: Sequence[Alias], value: Any) -> list[Alias]:
     """The aliases that may find something in a structured value."""
-    return [a for a in aliases if a.path and (a.field not in MENTIONS or MENTIONS[a.field](value))]
+    asked = {a.field for a in aliases if a.field in MENTIONS}
+    silent = {field for field in asked if not MENTIONS[field](value)}
+    return [a for a in aliases if a.path and a.field not in silent]
 
 
 def _members(aliases: Iterable[Alias], value: Any) -> Iterator[tuple[Alias, Any]]:
     """What aliases with a path find in a structured value; of one that does not end, that it is cut."""
     parsed = values.structure(value)
+    if parsed is None:
+        cut = [alias for alias in aliases if alias.path[-1] == values.CUT]
+        yield from ((alias, True) for alias in cut if values.is_cut(value, alias.path[:-1]))
+        return
+    is_map = isinstance(parsed, dict)
     for alias in aliases:
-        if parsed is not None:
-            yield alias, values.follow(parsed, alias.path)
-        elif alias.path[-1] == values.CUT and values.is_cut(value, alias.path[:-1]):
-            yield alias, True
+        if is_map and alias.begins and alias.begins not in parsed and alias.field not in MANY:
+            continue  # most are not there: `follow` would find it out, more slowly
+        yield alias, values.follow(parsed, alias.path)
 
 
 def name_by_event(groups: dict[str, Found], event: str) -> None:

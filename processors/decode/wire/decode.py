@@ -7,7 +7,6 @@ from functools import cache
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
@@ -92,15 +91,16 @@ def _join(
     if left or not slow.walk.columns.is_empty:
         rest = slow.walk.columns.finish(messages=message_table([]), dead=(), dropped={})
         evaluations = rest.evaluations
-        kept = np.setdiff1d(np.arange(fast.num_rows), np.fromiter(left, np.int64, len(left)))
-        spans = pa.concat_tables([fast.take(pa.array(kept)), encode_texts(rest.spans, fast.schema)])
-        spans = spans.unify_dictionaries().combine_chunks()
-        winners = pa.concat_tables([winners.take(pa.array(kept)), rest.winners])
-        order = pc.sort_indices(spans, sort_keys=[("message_index", "ascending"), ("span_index", "ascending")])
-        spans, winners = spans.take(order).combine_chunks(), winners.take(order).combine_chunks()
-        place = np.empty(len(order), np.int64)
-        place[order.to_numpy()] = np.arange(len(order))
-        moved = pa.array(place[evaluations["row"].to_numpy() + len(kept)])
+        spans = pa.concat_tables([fast, encode_texts(rest.spans, fast.schema)]).unify_dictionaries().combine_chunks()
+        winners = pa.concat_tables([winners, rest.winners]).combine_chunks()
+        is_read = np.ones(spans.num_rows, np.bool_)
+        is_read[list(left)] = False
+        order = np.lexsort((spans["span_index"].to_numpy(), spans["message_index"].to_numpy()))
+        order = order[is_read[order]]
+        place = np.empty(spans.num_rows, np.int64)
+        place[order] = np.arange(len(order))
+        spans, winners = spans.take(pa.array(order)), winners.take(pa.array(order))
+        moved = pa.array(place[evaluations["row"].to_numpy() + fast.num_rows])
         evaluations = evaluations.set_column(0, evaluations.schema.field(0), moved).sort_by("row")
     dead = dict(slow.dead)
     for index in np.flatnonzero(seen == 0).tolist():
