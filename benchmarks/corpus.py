@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 
 from benchmarks.payloads import Shape, payloads
+from ingest.simulator.backfill import DAY_NS, fill
+from ingest.simulator.traffic import Traffic
 from processors.conventions.table import load_table
 from processors.decode import decode
 from processors.messages import Message
@@ -15,6 +18,7 @@ from processors.settings import WorkerSettings
 
 CHUNK = 256  # messages that are decoded at once to be counted
 LATER_US = 1_000  # a record's time after the record before it
+SIMULATED_FROM_NS = 20_700 * DAY_NS  # a Thursday of September 2026
 
 
 class NoPayloads(Exception):
@@ -50,6 +54,21 @@ def make(shape: Shape, spans: int, kb_per_span: float | None = None) -> list[byt
         empty = len(bare) / max(shape.spans_per_message, 1)
         shape = replace(shape, content_bytes=max(0, round(kb_per_span * 1024 - empty)))
     return list(payloads(shape, spans))
+
+
+def simulate(spans: int) -> list[bytes]:
+    """Whole days of the simulator's applications until there are so many spans; the same ones in every run.
+
+    Agents, tools, guards, retrievals and evaluations stand beside chats, as different instrumentations write them.
+    """
+    made: list[bytes] = []
+    day_ns = SIMULATED_FROM_NS
+    while sum(map(spans_at_most, made)) < spans:
+        days = (day_ns, day_ns + DAY_NS)
+        fill(Traffic(calls_per_s=1.0, seed="benchmark"), *days, lambda _, batch: made.append(batch.body), goes_on=bool)
+        day_ns += DAY_NS
+    Random(SIMULATED_FROM_NS).shuffle(made)  # features come one after the other
+    return made
 
 
 def corpus(values: Sequence[bytes], settings: WorkerSettings) -> Corpus:

@@ -2,6 +2,7 @@
 
     python -m benchmarks.engine                                   # payloads of its own, a table for people
     python -m benchmarks.engine --payloads DIR --format json      # every DIR/*.pb is one message; one JSON object
+    python -m benchmarks.engine --shape simulated                 # applications, not chats alone: no targets
     python -m benchmarks.engine --matrix                          # 1, 50, 500 spans a message × 1, 1.5, 8.6 KB a span
 
 Ours does all that a worker does between Kafka and the Delta commit: decode, normalise, once, price, roll-ups, Parquet
@@ -31,7 +32,7 @@ from pathlib import Path
 
 from benchmarks import ours
 from benchmarks.clock import Cost, cost_of, machine, median
-from benchmarks.corpus import Corpus, NoPayloads, corpus, make, read_folder
+from benchmarks.corpus import Corpus, NoPayloads, corpus, make, read_folder, simulate
 from benchmarks.payloads import Shape
 from benchmarks.report import Result, table
 from benchmarks.rivals import pivot, rows
@@ -47,6 +48,7 @@ TARGETS = {
 """Of a 2-core machine at 1.5 KB a span and 25 attributes; below half of one the verdict is no."""
 
 MATRIX = tuple((per_message, kb) for kb in (1.0, 1.5, 8.6) for per_message in (1, 50, 500))
+SIMULATED = "simulated"
 NO_PTARS = "rival (b) is missing: ptars is not installed (it comes with the extra `dev`, requirements-dev.lock)"
 
 
@@ -148,7 +150,12 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--spans", type=int, default=100_000, help="spans to make (100,000)")
     parser.add_argument("--per-message", type=int, default=50, help="spans in a message that is made (50)")
     parser.add_argument("--kb", type=float, default=1.5, help="KB a span that is made (1.5)")
-    parser.add_argument("--shape", choices=("chat", "traces"), default="chat", help="what is made: see payloads.py")
+    parser.add_argument(
+        "--shape",
+        choices=("chat", "traces", SIMULATED),
+        default="chat",
+        help="what is made: see payloads.py; the simulator's has sizes of its own",
+    )
     parser.add_argument("--matrix", action="store_true", help="a line for each size of message and span instead")
     return parser.parse_args(words)
 
@@ -180,6 +187,8 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def _made(arguments: argparse.Namespace) -> list[bytes]:
+    if arguments.shape == SIMULATED:
+        return simulate(arguments.spans)
     shape = Shape(kind=arguments.shape, spans_per_message=arguments.per_message)
     return make(shape, arguments.spans, arguments.kb)
 

@@ -11,7 +11,6 @@ Everything that decodes OTLP, the protobuf path and any wire kernel, shares this
 from __future__ import annotations
 
 import csv
-import dataclasses
 import functools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -66,13 +65,6 @@ class Alias:
     includes: str
     group: str = ""
     map_rank: int = 0
-    begins: str = dataclasses.field(init=False, compare=False)
-    """The member that the path leads through first; empty where there is none, or where it is a sum or an item."""
-
-    def __post_init__(self) -> None:
-        """Say once what every structure is asked for."""
-        first = self.path[0] if self.path else ""
-        object.__setattr__(self, "begins", "" if first.isdigit() or set(first) & set("/+*") else first)
 
     @property
     def factor(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -13,10 +13,11 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
 
 from processors.conventions.rules import words
 from processors.conventions.table import MANY, Alias, AliasTable, Keys
-from processors.decode import content, refusals, values, verdicts
+from processors.decode import content, values, verdicts
 from processors.decode.columns import Columns, Found, to_table
 from processors.decode.decoded import MESSAGES, Decoded
 from processors.decode.otlp_json import parse_json
+from processors.decode.paths import Paths
 from processors.decode.payload import BadPayload, Payload, is_json, parse_protobuf, strip_mark
 from processors.messages import DeadLetter, Drop, Message
 
@@ -79,6 +80,12 @@ def _converters(table: AliasTable) -> Mapping[str, Callable[[Any], Any]]:
     }
 
 
+@cache
+def _known_paths(_: AliasTable) -> dict[int, Paths]:
+    """Of aliases that stand in the table, by their place in memory; filled as they are asked for."""
+    return {}
+
+
 class Walk:
     """Fills columns message by message."""
 
@@ -87,6 +94,7 @@ class Walk:
         self.columns = Columns(table)
         self.dropped: Counter[tuple[int, str]] = Counter()
         self._pointers, self._converters = _pointers(table), _converters(table)
+        self._paths = _known_paths(table)
 
     def message(self, index: int, payload: Payload) -> int:
         """Take all spans of one message; -> how many were seen, bad ones included."""
@@ -108,11 +116,10 @@ class Walk:
         self._look_up(scope.attributes, self.table.scope, found)
         return found
 
-    def inside(self, aliases: Sequence[Alias], value: Any) -> Found:
+    def inside(self, paths: Paths, value: Any) -> Found:
         """What aliases find in a structured value by their paths."""
         found: Found = {}
-        told = worth(aliases, value)
-        for alias, member in _members(told, value) if told else ():
+        for alias, member in paths.find(value, paths.silent(value)):
             self._offer(alias, member, found, None)
         return found
 
@@ -184,14 +191,18 @@ class Walk:
             if aliases[-1].path or aliases[0].path:
                 structured.append((aliases, value))
         for aliases, value in structured:
-            self._offer_members(worth(aliases, value), value, found, groups)
+            self._offer_members(self._paths_of(aliases), value, found, groups)
 
-    def _offer_members(
-        self, aliases: Sequence[Alias], value: Any, found: Found, groups: dict[str, Found] | None
-    ) -> None:
-        if not any(_may_win(alias, found) for alias in aliases):
+    def _paths_of(self, aliases: tuple[Alias, ...]) -> Paths:
+        if id(aliases) not in self._paths:
+            self._paths[id(aliases)] = Paths.of(aliases)
+        return self._paths[id(aliases)]
+
+    def _offer_members(self, paths: Paths, value: Any, found: Found, groups: dict[str, Found] | None) -> None:
+        silent = paths.silent(value)
+        if not any(_may_win(alias, found) for alias in paths.aliases if alias.field not in silent):
             return
-        for alias, member in _members(aliases, value):
+        for alias, member in paths.find(value, silent):
             self._offer(alias, member, found, groups)
 
     def _offer(self, alias: Alias, value: Any, found: Found, groups: dict[str, Found] | None) -> None:
@@ -210,34 +221,6 @@ class Walk:
 
     def _converter(self, alias: Alias) -> Callable[[Any], Any]:
         return verdicts.read_words if alias.unit == verdicts.WORDS else self._converters[alias.field]
-
-
-MENTIONS: Mapping[str, Callable[[Any], bool]] = {
-    verdicts.FIELD: verdicts.mentioned,
-    refusals.FIELD: refusals.mentioned,
-}
-"""Fields that stand in long texts if they stand anywhere: what says quickly that they do not."""
-
-
-def worth(aliases: Sequence[Alias], value: Any) -> list[Alias]:
-    """The aliases that may find something in a structured value."""
-    asked = {a.field for a in aliases if a.field in MENTIONS}
-    silent = {field for field in asked if not MENTIONS[field](value)}
-    return [a for a in aliases if a.path and a.field not in silent]
-
-
-def _members(aliases: Iterable[Alias], value: Any) -> Iterator[tuple[Alias, Any]]:
-    """What aliases with a path find in a structured value; of one that does not end, that it is cut."""
-    parsed = values.structure(value)
-    if parsed is None:
-        cut = [alias for alias in aliases if alias.path[-1] == values.CUT]
-        yield from ((alias, True) for alias in cut if values.is_cut(value, alias.path[:-1]))
-        return
-    is_map = isinstance(parsed, dict)
-    for alias in aliases:
-        if is_map and alias.begins and alias.begins not in parsed and alias.field not in MANY:
-            continue  # most are not there: `follow` would find it out, more slowly
-        yield alias, values.follow(parsed, alias.path)
 
 
 def name_by_event(groups: dict[str, Found], event: str) -> None:

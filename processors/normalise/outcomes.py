@@ -46,7 +46,7 @@ _KEPT = (
     *("trace_id", "span_id", "response_id", "task_id", "session_id", "tenant", "feature"),
     *("topic", "partition", "offset", "received_at", "ended_at", "ended_ns", "message_index"),
 )
-_SAID = (  # what tells outcomes apart
+_SAID = (  # what tells outcomes apart; the tenant first
     *("tenant", "trace_id", "span_id", "response_id", "task_id", "session_id"),
     *("name", "label", "score", "source", "review_minutes", "observed_ns"),
 )
@@ -216,16 +216,16 @@ def _in_schema(found: pl.DataFrame) -> pa.Table:
         pl.col("offset").alias("source_offset"),
     )
     ordinal = pl.int_range(pl.len()).over("_row", *_SAID).alias("ordinal")
-    identity = numbered.with_columns(ordinal).select("tenant", "given_id", pl.struct(*_SAID, "ordinal").alias("said"))
+    identity = numbered.with_columns(ordinal).select("given_id", *_SAID, "ordinal")
     named = numbered.with_columns(
-        pl.Series("outcome_id", [_id(*row) for row in identity.iter_rows()], dtype=pl.String),
+        pl.Series("outcome_id", [_id(*row) for row in identity.rows()], dtype=pl.String),
         pl.col("observed_at").dt.date().alias("day"),
     )
     rows = named.select(OUTCOMES.names).to_arrow().cast(OUTCOMES)
     return rows.append_column("_message_index", named["message_index"].cast(pl.Int32).to_arrow())
 
 
-def _id(tenant: str | None, given: str | None, said: dict[str, object]) -> str:
+def _id(given: str | None, tenant: str | None, *said: object) -> str:
     """Two outcomes are the same where their producer says so, or where all that they say is the same."""
-    told = ("given", tenant, given) if given is not None else ("said", *said.values())
+    told = ("given", tenant, given) if given is not None else ("said", tenant, *said)
     return hashlib.sha256("\0".join(map(repr, told)).encode()).hexdigest()[:32]

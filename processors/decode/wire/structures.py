@@ -12,6 +12,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from processors.conventions.table import AliasTable
 from processors.decode import values, verdicts
+from processors.decode.paths import Paths
 from processors.decode.walk import Walk
 from processors.decode.wire.columns import Offer
 from processors.decode.wire.values import ARRAY, STRING
@@ -31,7 +32,7 @@ class Structures:
     def __init__(self, table: AliasTable) -> None:
         self._walk = Walk(table)
         self._numbers = {field.name: number for number, field in enumerate(table.fields)}
-        self._aliases = [tuple(alias for alias in aliases if alias.path) for aliases in table.span.values()]
+        self._paths = [Paths.of(aliases) for aliases in table.span.values()]
         self._kept: OrderedDict[tuple[int, int, bytes], Told | None] = OrderedDict()
 
     def read(
@@ -65,7 +66,7 @@ class Structures:
         return told
 
     def _tell(self, slot: int, value: Any) -> Told | None:
-        found = self._walk.inside(self._aliases[slot], value)
+        found = self._walk.inside(self._paths[slot], value)
         return None if verdicts.FIELD in found else tuple(self._words(found.items()))
 
     def _words(self, found: Iterable[tuple[str, tuple[int, Any]]]) -> Iterable[tuple[int, int, Any]]:
