@@ -71,7 +71,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     check_writable(args.report, "the report")
     for number in ending():
         signal.signal(number, _interrupt)
-    demo = Demo(args=args, settings=settings, deployment=_plan(settings), began=time.monotonic())
+    demo = Demo(args=args, settings=settings, deployment=_plan(settings, args.rate), began=time.monotonic())
     with Stack() as stack:
         demo.deployment.start(stack, _say)
         for name, url in demo.deployment.urls().items():
@@ -233,7 +233,8 @@ class Demo:
             webbrowser.open(self.deployment.dashboard_url)
 
 
-def _plan(settings: Settings) -> Deployment:
+def _plan(settings: Settings, rate: float) -> Deployment:
+    from spanledger.demo_plans import write_plans
     from spanledger.deployment import Deployment, Ports, environment
     from spanledger.stack import free_ports
 
@@ -243,7 +244,7 @@ def _plan(settings: Settings) -> Deployment:
     jars = Path(settings.broker.jars or settings.data / "jars")
     kafka = f"127.0.0.1:{ports.broker}"
     variables = environment(ports, data=data, jars=jars, kafka=kafka, lake=str(data / "lake"))
-    variables["SPANLEDGER_ALERTS_MIN_EXCESS_USD"] = MIN_EXCESS_USD
+    variables |= {"SPANLEDGER_ALERTS_MIN_EXCESS_USD": MIN_EXCESS_USD} | write_plans(data, rate)
     return Deployment(data=data, jars=jars, ports=ports, environment=variables, own_broker=True)
 
 
