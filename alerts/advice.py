@@ -34,6 +34,7 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     "safety_triggers": ("Look at what guards find, and whether they were changed.", "safety.md"),
     "tool_failures": ("See which tool fails and why; agents pay for trying it again.", "tools.md"),
     "retrieval_failures": ("See whether the vector store is up; answers lack their sources meanwhile.", "tools.md"),
+    "agent_steps": ("Find the tasks with the most steps and stop them; limit the steps of a task.", "agent-steps.md"),
     "silence": ("See whether the application is up and still sends spans.", "silence.md"),
     "newcomer": ("Find out whether it is meant to be there; announce it in the calendar.", "newcomer.md"),
     "forecast_overrun": ("Ask the owner whether the amount or the plan is wrong; see who spends most.", "budgets.md"),

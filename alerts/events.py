@@ -89,12 +89,12 @@ def end_of(incident: Incident, said: str, signature: Signature, note: str | None
         recorded_at=signature.recorded_at,
         **BARE,
         summary=said,
-        note=HUSHED if last.is_hushed else note,
+        note=last.note if last.is_hushed else note,
         actor=signature.actor,
         complete_until=signature.complete_until,
     )
 
 
-def hushed(event: Event) -> Event:
+def hushed(event: Event, note: str = HUSHED) -> Event:
     """The event as it is kept from people: written down, sent to nobody."""
-    return replace(event, note=HUSHED)
+    return replace(event, note=note)

@@ -36,7 +36,7 @@ class Evidence:
     """``usage``, ``dearest`` and ``deploys`` as a ``Ledger`` has them; ``watermark``: until when there can be any.
 
     ``by_minute``: as ``ledger.by_minute`` has it. ``is_silenced``: whether somebody wants to hear nothing of a scope's
-    signal now.
+    signal now, ``is_part``: whether a loop that was told has it.
     """
 
     usage: Read
@@ -45,6 +45,7 @@ class Evidence:
     by_minute: Read
     watermark: datetime
     is_silenced: Callable[[Mapping[str, str | None], str], bool] = lambda _scope, _signal: False
+    is_part: Callable[[Scope], bool] = lambda _scope: False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

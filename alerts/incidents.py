@@ -39,6 +39,8 @@ VERDICTS = (EXPECTED, UNEXPECTED, TOO_SMALL, PLANNED)
 """What people say of an incident; the first and the last two are of alerts that nobody wanted."""
 HUSHED = "goes on, nobody is told: somebody has it or silenced it"
 """Note of what was told as over and goes on, while it is acknowledged or silenced."""
+PART = "nobody is told: part of a loop that was told"
+"""Note of spend that comes with a loop."""
 NOTIFIED, UNDELIVERED, CLAIMED = "notified", "undelivered", "claimed"
 BOOKS = (NOTIFIED, UNDELIVERED, CLAIMED)
 UNATTRIBUTED, EVERYBODY = "unattributed", "all tenants"
@@ -157,7 +159,7 @@ class Event:
     @property
     def is_hushed(self) -> bool:
         """Whether it is kept from people."""
-        return self.note == HUSHED
+        return self.note in (HUSHED, PART)
 
     @property
     def subject(self) -> Subject:

@@ -14,11 +14,14 @@ from decimal import Decimal
 from alerts.events import CRITICAL, MICRODOLLAR, WARNING, Signature, end_of, hushed, next_event
 from alerts.evidence import Evidence, account_for, look_at
 from alerts.explain import total_usd
+from alerts.health.table import MONEY
 from alerts.history import Judged
 from alerts.incidents import (
     ESCALATED,
+    HUSHED,
     MAX_UPDATES,
     OPENED,
+    PART,
     RESOLVED,
     UNEXPECTED,
     UPDATED,
@@ -60,16 +63,36 @@ def draft_events(
     """The events that are due."""
     drafts: list[Event] = []
     for episode in judged.opened:
-        opened = _draft(episode, OPENED, None, evidence, signature)
+        opened = _open(episode, evidence, signature)
         drafts.append(opened)
         if episode.resolved is not None:
             alone = Incident(opened=opened, last=opened, updates=0)
-            drafts.append(_draft(episode, RESOLVED, alone, evidence, signature))
+            drafts.append(_resolve(episode, alone, evidence, signature))
     known = {episode.known_as: episode for episode in judged.known}
     for name, incident in incidents.items():
         if incident.opened.signal in DETECTED:
             drafts += _follow(known.get(name), incident, judged, evidence, signature)
     return drafts
+
+
+def _open(episode: Episode, evidence: Evidence, signature: Signature) -> Event:
+    """Kept from people where a loop that was told has it, unless it is critical or comes from somebody new."""
+    opened = _draft(episode, OPENED, None, evidence, signature)
+    is_new = any(change.dimension in ("principal", "model") for change in opened.changes)
+    return hushed(opened, PART) if _is_part(opened, evidence) and not is_new else opened
+
+
+def _is_part(opened: Event, evidence: Evidence) -> bool:
+    return opened.signal in MONEY and opened.severity == WARNING and evidence.is_part(opened.scope)
+
+
+def _stays_part(incident: Incident, evidence: Evidence) -> bool:
+    return incident.last.note == PART and _is_part(incident.last, evidence)
+
+
+def _resolve(episode: Episode, incident: Incident, evidence: Evidence, signature: Signature) -> Event:
+    over = _draft(episode, RESOLVED, incident, evidence, signature)
+    return hushed(over, incident.last.note or HUSHED) if incident.last.is_hushed else over
 
 
 def _follow(
@@ -82,11 +105,13 @@ def _follow(
     elif incident.is_open and not episode.seen and episode.opened >= judged.first:
         yield end_of(incident, f"{incident.last.scope}: {RETRACTED}", signature, RETRACTED)
     elif incident.is_open and episode.resolved is not None:
-        over = _draft(episode, RESOLVED, incident, evidence, signature)
-        yield hushed(over) if incident.last.is_hushed else over
+        yield _resolve(episode, incident, evidence, signature)
     elif incident.is_open != (episode.resolved is None):
         again = _draft(episode, UPDATED, incident, evidence, signature)
-        yield hushed(again) if _is_quiet(incident, evidence, signature.recorded_at) else again
+        if _stays_part(incident, evidence):
+            yield hushed(again, PART)
+        else:
+            yield hushed(again) if _is_quiet(incident, evidence, signature.recorded_at) else again
     elif incident.is_open and not _is_silenced(incident, evidence, signature.recorded_at):
         yield from _follow_open(episode, incident, evidence, signature)
 
@@ -98,6 +123,8 @@ def _follow_open(episode: Episode, incident: Incident, evidence: Evidence, signa
         if escalated.severity == CRITICAL:  # to the last digit of the ledger
             yield escalated
             return
+    if _stays_part(incident, evidence):
+        return
     worse = incident.last.is_hushed or episode.excess_usd >= WORSE * float(incident.last.excess_usd)
     if worse and not incident.is_acknowledged and incident.updates < MAX_UPDATES:
         yield _draft(episode, UPDATED, incident, evidence, signature)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -21,6 +21,8 @@ from warehouse.reader import ALL, Warehouse
 
 TABLE = "incidents"
 NO_PLANS = Plans()
+TASK = timedelta(hours=1)
+"""So long the steps of a task are counted together."""
 
 
 class LakeLedger:
@@ -80,7 +82,8 @@ class LakeLedger:
         """See ``Ledger``."""
         if start >= end:
             return HEALTH.empty_table()
-        return self._warehouse.ask("health", ALL, every=every_s, start=start, end=end)
+        steps = self._warehouse.ask("steps", ALL, every=every_s, start=start - TASK, end=end, since=start)
+        return pa.concat_tables([self._warehouse.ask("health", ALL, every=every_s, start=start, end=end), steps])
 
     def budgets(self, now: datetime) -> Sequence[Standing]:
         """See ``Ledger``."""

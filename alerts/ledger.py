@@ -82,7 +82,10 @@ class Ledger(Protocol):
         """Totals of the usage in [start, end) by UTC day; days without usage are left out."""
 
     def health(self, start: datetime, end: datetime, *, every_s: int) -> pa.Table:
-        """Counts of [start, end) in slots of so many seconds at most: ``HEALTH``, as the question ``health`` has it."""
+        """Counts of [start, end) in slots of so many seconds at most: ``HEALTH``.
+
+        As the questions ``health`` and ``steps`` have them.
+        """
 
     def budgets(self, now: datetime) -> Sequence[Standing]:
         """How budgets stand; none where no file names any."""

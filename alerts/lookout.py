@@ -37,6 +37,7 @@ from alerts.incidents import Event, as_json
 from alerts.journal import Journal
 from alerts.judge import CRITICAL_GATES, draft_events, episodes_told
 from alerts.ledger import LEAF, Ledger, by_minute
+from alerts.loops import part_of_loops
 from alerts.minutes import MINUTE_S, to_minute, to_time
 from alerts.people import heed
 from alerts.routing.routes import Subscription
@@ -171,6 +172,7 @@ class Lookout:
             by_minute=partial(by_minute, ledger),
             watermark=watermark,
             is_silenced=hushed_by(silences, now),
+            is_part=part_of_loops(known, now),
         )
         return draft_events(judged, self._journal.incidents, evidence, self._sign(now, watermark))
 

@@ -58,7 +58,7 @@ class Fold:
         self.bar = bar
         self.minutes = 0
         self.part, self.whole = (np.zeros((len(SPANS), len(self.signals), 0), np.float32) for _ in range(2))
-        self.speeds = {one.quantile: Speeds() for one in self.signals if one.quantile}
+        self.speeds = {one.quantile: Speeds(one.ahead, one.least_bin) for one in self.signals if one.quantile}
         blank = np.zeros((len(self.signals), 0), np.float32)
         self._parts, self._wholes = blank.copy(), blank.copy()
         self._squares, self._weights = self.part.copy(), self.part.copy()

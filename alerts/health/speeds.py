@@ -1,4 +1,4 @@
-"""How long calls usually take, in coarse bins, and which edge nine in ten stay below."""
+"""How long calls usually take, or how many steps tasks have, in coarse bins, and which edge nine in ten stay below."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ STEP = HISTOGRAM_GAMMA**20
 
 
 class Speeds:
-    """Usual histogram (BINS, series) and its edge (series,), a bin; 150 bytes a series."""
+    """Usual histogram (BINS, series) and its edge (series,), a bin; 150 bytes a series.
 
-    def __init__(self) -> None:
+    Slow is what is ``ahead`` bins beyond the edge, and beyond the bin ``least``.
+    """
+
+    def __init__(self, ahead: int = 0, least: int = 0) -> None:
+        self._ahead, self._least = ahead, least
         self.usual: Floats = np.zeros((BINS, 0))
         self.edge: Numbers = np.zeros(0, np.int64)
 
@@ -29,8 +33,8 @@ class Speeds:
         self.edge[known:] = BINS - 1
 
     def slow(self, bins: Floats) -> Floats:
-        """(series,) how many of the calls are beyond the edge."""
-        beyond = np.arange(BINS)[:, None] > self.edge
+        """(series,) how many of the calls are slow."""
+        beyond = np.arange(BINS)[:, None] > np.maximum(self.edge + self._ahead, self._least)
         return np.asarray((bins * beyond).sum(axis=0))
 
     def learn(self, bins: Floats, weight: Floats, keep: float) -> None:

@@ -2,15 +2,18 @@
 
 ``parts`` of ``whole`` are its share, of a ``quantile`` the calls that are slower than nine in ten usually are. It must
 hold ``least`` of the whole and ``least_part`` more (of what falls: fewer) parts than usual, differ by ``points`` from
-the usual share and be ``times`` as high (or low). ``kin``: so many calls of a new series are taken to be like
-everybody's; 0 = a series is compared with itself alone, from the second day on. From ``critical_at`` on it is critical.
-It is not told where one of ``yields_to`` is: that is its cause.
+the usual share and be ``times`` as high (or low). What counts as slow is ``ahead`` bins beyond the one that nine in ten
+stay below, and beyond ``least_bin``; its ``unit`` is ms, or none. ``kin``: so many calls of a new series are taken to
+be like everybody's; 0 = a series is compared with itself alone, from the second day on. From ``critical_at`` on it is
+critical. It is not told where one of ``yields_to`` is: that is its cause.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from alerts.signals import kinds
 
 DIMENSIONS = ("tenant", "feature", "provider", "model")
 """Of a leaf; checks have no provider, tools no model either."""
@@ -36,6 +39,9 @@ class Signal:
     parts: tuple[str, ...] = ()
     whole: str = "calls"
     quantile: str | None = None
+    ahead: int = 0
+    least_bin: int = 0
+    unit: str = "ms"
     falls: bool = False
     least: float = 15
     least_part: float = 5
@@ -47,6 +53,9 @@ class Signal:
 
 
 CALLS, CHECKS, TOOLS = "calls", "checks", "tools"
+STEPS = "agent_steps"
+MONEY = (kinds.SPEND, kinds.CALLS, kinds.TOKENS)
+"""Signals of spend that a loop of an agent raises as well: whichever is told first is told alone."""
 FAMILIES: Mapping[str, Family] = {
     one.name: one
     for one in (
@@ -153,6 +162,19 @@ SIGNALS: tuple[Signal, ...] = (
         parts=("retrieval_failures",),
         whole="retrievals",
         points=0.05,
+    ),
+    Signal(
+        name=STEPS,
+        family=TOOLS,
+        said="steps of a task",
+        of="steps",
+        quantile="steps",
+        ahead=2,
+        least_bin=6,
+        unit="",
+        kin=0,
+        points=0.05,
+        yields_to=(*_FAILED, "retry_share", "tool_failures", "retrieval_failures", *MONEY),
     ),
 )
 """The first is told first: others may yield to it."""

@@ -52,9 +52,13 @@ class Trouble:
 
 @dataclass(slots=True)
 class Troubles:
-    """All that matter now; ``said``: tunings by signal, what was announced, and at which minutes a tenant was told."""
+    """All that matter now; ``told_at``: minutes in which a tenant was told of something.
+
+    ``causes``: what is told of spend, to which signals of health may yield.
+    """
 
     all: list[Trouble]
+    causes: Sequence[Trouble] = ()
     calendar: Sequence[Announced] = ()
     tunings: Mapping[str, Sequence[Tuning]] = field(default_factory=dict)
     told_at: Mapping[str | None, Sequence[int]] = field(default_factory=dict)
@@ -104,7 +108,7 @@ class Troubles:
         causes = BY_NAME[signal].yields_to if signal in BY_NAME else ()
         return any(
             one.signal in causes and (one.is_open or minute < (one.resolved or 0) + GAP) and _touches(leaf, one.scope)
-            for one in self.all
+            for one in (*self.all, *self.causes)
         )
 
     def _is_announced(self, signal: str, scope: Scope, leaf: Key, minute: int) -> bool:

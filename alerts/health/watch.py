@@ -8,7 +8,7 @@ from datetime import datetime
 from alerts.calendar import Announced, hushed_by
 from alerts.events import Signature
 from alerts.health.drafts import draft_health_events
-from alerts.health.table import BY_NAME, WATCHED
+from alerts.health.table import BY_NAME, MONEY, WATCHED
 from alerts.health.troubles import Trouble, Troubles
 from alerts.health.vitals import Vitals
 from alerts.incidents import UNEXPECTED, Event, Incident
@@ -47,7 +47,7 @@ class Watch:
         rows = self._ledger.health(to_time(first), to_time(max(end, first)), every_s=MINUTE_S)
         judged = self._vitals.judge(
             rows,
-            troubles_of(mine, first, (*calendar, *silences)),
+            troubles_of(mine, first, (*calendar, *silences), _spending(incidents, first)),
             end,
             open_from=end if self._vitals.is_anew else to_minute(now) - age,
             calm={name: self._calm(one.updates) for name, one in mine.items()} | {"": self._calm(0)},
@@ -59,7 +59,15 @@ class Watch:
         return min(calm, max(MOST_CALM, self._settings.calm_minutes))
 
 
-def troubles_of(incidents: Mapping[str, Incident], first: int, calendar: Sequence[Announced]) -> Troubles:
+def _spending(incidents: Mapping[str, Incident], first: int) -> list[Trouble]:
+    """What was told of spend; not what was kept from people."""
+    told = {name: one for name, one in incidents.items() if one.opened.signal in MONEY and not one.last.is_hushed}
+    return [_as_trouble(name, one, first) for name, one in told.items()]
+
+
+def troubles_of(
+    incidents: Mapping[str, Incident], first: int, calendar: Sequence[Announced], causes: Sequence[Trouble] = ()
+) -> Troubles:
     """What was told, and what people have said of it, as judged minutes from ``first`` on take it."""
     tunings = {
         signal: heed(one for one in incidents.values() if one.opened.signal == signal).tunings for signal in WATCHED
@@ -71,6 +79,7 @@ def troubles_of(incidents: Mapping[str, Incident], first: int, calendar: Sequenc
     said = heed(incidents.values())
     return Troubles(
         all=[_as_trouble(name, one, first) for name, one in incidents.items()],
+        causes=causes,
         calendar=(*calendar, *said.announced),
         tunings=tunings,
         told_at=told_at,

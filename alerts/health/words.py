@@ -25,11 +25,15 @@ def duration(ms: float) -> str:
 
 
 def amount(signal: str, measured: float) -> str:
-    """A share, or a time of a quantile."""
+    """A share, or a time or number of a quantile."""
     row = BY_NAME.get(signal)
     if signal == SILENCE:
         return f"{measured:.0f} calls"
-    return duration(measured) if row is not None and row.quantile else percent(measured)
+    return _quantile(row, measured) if row is not None and row.quantile else percent(measured)
+
+
+def _quantile(row: Signal, measured: float) -> str:
+    return duration(measured) if row.unit else f"{measured:,.0f}"
 
 
 def whose(scope: Scope) -> str:
@@ -50,8 +54,8 @@ def tell_share(signal: Signal, scope: Scope, told: Mapping[str, float], kinds: S
     how = f"{signal.said} with {', '.join(kinds)}" if kinds else signal.said
     usually = f"(usually {percent(told['usual'])})"
     if signal.quantile:
-        times = f"{duration(told['measured'])} (usually {duration(told['usual'])})"
-        return f"p95 of the {signal.said} of {whose(scope)} is {times} {when}; {told['whole']:,.0f} calls"
+        times = f"{_quantile(signal, told['measured'])} (usually {_quantile(signal, told['usual'])})"
+        return f"p95 of the {signal.said} of {whose(scope)} is {times} {when}; {told['whole']:,.0f} {signal.of}"
     of = f"{percent(told['measured'])} of {signal.of} of {whose(scope)} {how} {usually} {when}"
     if signal.falls:
         return f"only {of}; {told['whole']:,.0f} calls"

@@ -125,6 +125,7 @@ def test_checks_and_tools_are_counted_beside_them(writer: Writer):
         ("tool_failures", None): 1,
         ("retrievals", None): 1,
         ("retrieval_failures", None): 1,
+        ("steps", 0): 3,
     }
 
 
