@@ -36,6 +36,8 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     "retrieval_failures": ("See whether the vector store is up; answers lack their sources meanwhile.", "tools.md"),
     "agent_steps": ("Find the tasks with the most steps and stop them; limit the steps of a task.", "agent-steps.md"),
     "silence": ("See whether the application is up and still sends spans.", "silence.md"),
+    "slo_fast_burn": ("See what fails, and stop the change that came with it; the page says how.", "slo.md"),
+    "slo_slow_burn": ("See what fails in these hours; the budget will not last for the window.", "slo.md"),
     "newcomer": ("Find out whether it is meant to be there; announce it in the calendar.", "newcomer.md"),
     "forecast_overrun": ("Ask the owner whether the amount or the plan is wrong; see who spends most.", "budgets.md"),
     **dict.fromkeys(("budget_threshold", "budget_exceeded", "budget_slow_burn", "budget_fast_burn"), _BUDGET),

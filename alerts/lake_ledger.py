@@ -13,6 +13,7 @@ from alerts.ledger import CAUSES, EXPLAINED_BY, HEALTH, JOURNAL, NEWCOMERS, SAMP
 from warehouse.lake import Lake
 from warehouse.planning import Plans
 from warehouse.planning.budgets import hold
+from warehouse.planning.burning import Pace, paces
 from warehouse.planning.periods import Stretch
 from warehouse.planning.series import Asked
 from warehouse.planning.standing import Outlook, Standing, spend_by, stand
@@ -99,6 +100,12 @@ class LakeLedger:
             for row in rows
             if row["forecast_usd"] is not None and row["low_80_usd"] is not None
         }
+
+    def paces(self, now: datetime) -> Sequence[Pace]:
+        """See ``Ledger``."""
+        if not self._plans.objectives:
+            return ()
+        return paces(self._warehouse.snapshot(), self._plans, self.watermark(now) or now)
 
     def first_days(self, start: datetime, end: datetime) -> pa.Table:
         """See ``Ledger``."""

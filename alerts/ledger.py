@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from alerts.factors import SUMS as FACTOR_SUMS
 from alerts.incidents import Scope
+from warehouse.planning.burning import Pace
 from warehouse.planning.periods import Stretch
 from warehouse.planning.standing import Outlook, Standing
 from warehouse.questions.dimensions import Filter
@@ -93,6 +94,9 @@ class Ledger(Protocol):
     def outlooks(self, now: datetime) -> Mapping[str, Outlook]:
         """How the periods of budgets will end, by name; none where there is too little history. It takes a while."""
 
+    def paces(self, now: datetime) -> Sequence[Pace]:
+        """How fast the error budgets of objectives burn; none where no file names any."""
+
     def first_days(self, start: datetime, end: datetime) -> pa.Table:
         """Sums of [start, end) by UTC day: columns ``day``, tenant, provider, model, principal, and ``SUMS``."""
 
@@ -123,6 +127,7 @@ class MemoryLedger:
         self.committed_until: datetime | None = None
         self.standings: Sequence[Standing] = ()
         self.ahead: Mapping[str, Outlook] = {}
+        self.burning: Sequence[Pace] = ()
         self._version: int | None = None
 
     def add_usage(self, rows: pa.Table) -> None:
@@ -186,6 +191,10 @@ class MemoryLedger:
     def outlooks(self, now: datetime) -> Mapping[str, Outlook]:  # noqa: ARG002 - the seam's
         """See ``Ledger``; what a test has put there."""
         return self.ahead
+
+    def paces(self, now: datetime) -> Sequence[Pace]:  # noqa: ARG002 - the seam's
+        """See ``Ledger``; what a test has put there."""
+        return self.burning
 
     def first_days(self, start: datetime, end: datetime) -> pa.Table:
         """See ``Ledger``."""

@@ -2,9 +2,9 @@
 
 1. Note what couriers have delivered since the last look.
 2. Where usage, journal or the minute have changed: train up to the minutes that may still change, judge those, commit
-   the events that are due. If another worker has committed first, judge again with what it has told. Budgets and
-   newcomers are looked at every ``budgets_every_s``, forecasts every hour, health (``alerts.health``) at most every
-   ``HEALTH_EVERY_S``.
+   the events that are due. If another worker has committed first, judge again with what it has told. Health
+   (``alerts.health``) is looked at every ``HEALTH_EVERY_S`` at most, objectives every minute, budgets and newcomers
+   every ``budgets_every_s``, forecasts every hour.
 3. Give every free courier what its channel has not taken.
 
 Only step 2 costs anything, and only when something has changed. Nothing is sent that has not been committed.
@@ -22,15 +22,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from alerts import metrics
+from alerts import burns, metrics
 from alerts.budgets import draft_budget_events
-from alerts.calendar import CalendarFile, hushed_by
+from alerts.calendar import Announced, CalendarFile, hushed_by
 from alerts.channels.prometheus import Alertmanager
 from alerts.dispatch import Dispatch
 from alerts.events import Signature
 from alerts.evidence import Evidence
 from alerts.health.newcomers import draft_newcomer_events, find_newcomers
-from alerts.health.table import HEALTH
+from alerts.health.table import FAST_BURN, HEALTH, SLOW_BURN
 from alerts.health.watch import Watch
 from alerts.history import History
 from alerts.incidents import Event, as_json
@@ -41,6 +41,7 @@ from alerts.loops import part_of_loops
 from alerts.minutes import MINUTE_S, to_minute, to_time
 from alerts.people import heed
 from alerts.routing.routes import Subscription
+from alerts.rules import draft_rule_events
 from alerts.settings import AlertSettings
 from alerts.signals.episodes import Episodes
 from alerts.silences import Silences
@@ -51,6 +52,7 @@ log = logging.getLogger("spanledger.alerts")
 ATTEMPTS = 5
 HEALTH_EVERY_S = 10
 OUTLOOKS_EVERY = timedelta(hours=1)
+RULES = (FAST_BURN, SLOW_BURN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,7 @@ class Lookout:
         self._budgets_at: datetime | None = None
         self._outlooks: Mapping[str, Outlook] = {}
         self._outlooks_at: datetime | None = None
+        self._rules_minute: int | None = None
         self._health = Watch(settings, ledger) if settings.health else None
         self._health_at: datetime | None = None
 
@@ -90,7 +93,7 @@ class Lookout:
         watermark = self._ledger.watermark(now) if news or seen != self._seen else None
         events = self._judge(now, watermark) if watermark is not None else ()  # 2
         self._seen = seen
-        others = (*self._look_after_health(now, watermark), *self._hold_budgets(now))
+        others = (*self._look_after_health(now, watermark), *self._hold_rules(now), *self._hold_budgets(now))
         return StepReport(
             events=tuple(as_json(event) for event in (*events, *others)),
             judged_until=watermark,
@@ -118,6 +121,23 @@ class Lookout:
         )
         self._health_at = now
         return drafts
+
+    def _hold_rules(self, now: datetime) -> Sequence[Event]:
+        """Objectives, by the minute."""
+        if to_minute(now) == self._rules_minute:
+            return ()
+        cases = [*burns.cases_of(self._ledger.paces(now))]
+        signature = self._sign(now)
+        drafts = self._commit(
+            lambda: draft_rule_events(cases, RULES, self._journal.latest, self._said_of_rules(now), signature)
+        )
+        self._rules_minute = to_minute(now)
+        return drafts
+
+    def _said_of_rules(self, now: datetime) -> Sequence[Announced]:
+        """Silences of rules; no calendar explains what they find."""
+        known = self._journal.incidents.values()
+        return heed((one for one in known if one.opened.signal in RULES), self._silences.known(now)).announced
 
     def _hold_budgets(self, now: datetime) -> Sequence[Event]:
         if self._budgets_at is not None and now < self._budgets_at + timedelta(seconds=self._settings.budgets_every_s):

@@ -68,7 +68,7 @@ def run_worker(
     Raises IngestError, WarehouseError or BadPriceBook before the start.
     """
     levels = read_dimensions(settle.dimensions).levels
-    plans = read_plans(settle.budgets, levels)
+    plans = read_plans(settle.budgets, levels, settle.slos)
     read_fleet(settle.gpus)
     data.mkdir(parents=True, exist_ok=True)
     hold_book(worker.price_book, lake)

@@ -182,7 +182,9 @@ SILENCE, NEWCOMER = "silence", "newcomer"
 BY_NAME: Mapping[str, Signal] = {one.name: one for one in SIGNALS}
 WATCHED = (*BY_NAME, SILENCE)
 """Signals that are judged by the minute."""
-HEALTH = frozenset((*WATCHED, NEWCOMER))
+FAST_BURN, SLOW_BURN = "slo_fast_burn", "slo_slow_burn"
+"""Of objectives (``alerts.burns``)."""
+HEALTH = frozenset((*WATCHED, NEWCOMER, FAST_BURN, SLOW_BURN))
 """All signals of health: what people say of them changes nothing of spend."""
 
 

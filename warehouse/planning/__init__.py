@@ -17,6 +17,7 @@
 ``causes.py``     a difference in parts that add up to it: volume, mix, price
 ``variance.py``   the report ``variance``
 ``objectives.py`` the TOML file of service-level objectives
+``burning.py``    how fast their error budgets burn now, as alerts watch them
 ``slo.py``        the report ``slo``: what they attain, error budgets and how fast they burn
 ================  ==================================================================================================
 

@@ -9,7 +9,7 @@
 -- gives acknowledged_at: when somebody first had it
 -- gives feedback: expected, unexpected, too small or planned, the last that was given
 -- gives notified: channels that took the opening
--- gives budget: of signals of budgets, its name; tenant and feature are NULL unless it is of one alone
+-- gives budget: of signals of budgets and objectives, its name; tenant and feature are NULL unless it is of one alone
 -- gives scoped_by: which of tenant, feature, model, principal, provider make the scope; of the others it is all values
 -- gives contributors: what explains the excess, by dimension and value
 -- gives factors: what the excess is made of: volume, retries, tokens per call, mix, cache and prices; excess_usd adds up to it
