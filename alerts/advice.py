@@ -38,6 +38,11 @@ ADVICE: Mapping[str, tuple[str, str]] = {
     "silence": ("See whether the application is up and still sends spans.", "silence.md"),
     "slo_fast_burn": ("See what fails, and stop the change that came with it; the page says how.", "slo.md"),
     "slo_slow_burn": ("See what fails in these hours; the budget will not last for the window.", "slo.md"),
+    "gpu_saturated": (
+        "Add servers of the model, or send part of its calls elsewhere.",
+        "gpus.md",
+    ),
+    "gpu_idle": ("Stop the servers, or give their GPUs to another model; they are paid for.", "gpus.md"),
     "newcomer": ("Find out whether it is meant to be there; announce it in the calendar.", "newcomer.md"),
     "forecast_overrun": ("Ask the owner whether the amount or the plan is wrong; see who spends most.", "budgets.md"),
     **dict.fromkeys(("budget_threshold", "budget_exceeded", "budget_slow_burn", "budget_fast_burn"), _BUDGET),

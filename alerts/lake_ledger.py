@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -106,6 +107,13 @@ class LakeLedger:
         if not self._plans.objectives:
             return ()
         return paces(self._warehouse.snapshot(), self._plans, self.watermark(now) or now)
+
+    def gpu_load(self, start: datetime, recent: datetime, end: datetime) -> Sequence[Mapping[str, Any]]:
+        """See ``Ledger``."""
+        rows: list[dict[str, Any]] = self._warehouse.ask(
+            "gpu-load", ALL, start=start, recent=recent, end=end
+        ).to_pylist()
+        return rows
 
     def first_days(self, start: datetime, end: datetime) -> pa.Table:
         """See ``Ledger``."""

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -97,6 +97,9 @@ class Ledger(Protocol):
     def paces(self, now: datetime) -> Sequence[Pace]:
         """How fast the error budgets of objectives burn; none where no file names any."""
 
+    def gpu_load(self, start: datetime, recent: datetime, end: datetime) -> Sequence[Mapping[str, Any]]:
+        """How full and busy model servers were in [start, end), and of late: rows of the question ``gpu-load``."""
+
     def first_days(self, start: datetime, end: datetime) -> pa.Table:
         """Sums of [start, end) by UTC day: columns ``day``, tenant, provider, model, principal, and ``SUMS``."""
 
@@ -128,6 +131,7 @@ class MemoryLedger:
         self.standings: Sequence[Standing] = ()
         self.ahead: Mapping[str, Outlook] = {}
         self.burning: Sequence[Pace] = ()
+        self.loads: Sequence[Mapping[str, Any]] = ()
         self._version: int | None = None
 
     def add_usage(self, rows: pa.Table) -> None:
@@ -195,6 +199,15 @@ class MemoryLedger:
     def paces(self, now: datetime) -> Sequence[Pace]:  # noqa: ARG002 - the seam's
         """See ``Ledger``; what a test has put there."""
         return self.burning
+
+    def gpu_load(
+        self,
+        start: datetime,  # noqa: ARG002 - the seam's
+        recent: datetime,  # noqa: ARG002
+        end: datetime,  # noqa: ARG002
+    ) -> Sequence[Mapping[str, Any]]:
+        """See ``Ledger``; what a test has put there."""
+        return self.loads
 
     def first_days(self, start: datetime, end: datetime) -> pa.Table:
         """See ``Ledger``."""

@@ -3,8 +3,8 @@
 1. Note what couriers have delivered since the last look.
 2. Where usage, journal or the minute have changed: train up to the minutes that may still change, judge those, commit
    the events that are due. If another worker has committed first, judge again with what it has told. Health
-   (``alerts.health``) is looked at every ``HEALTH_EVERY_S`` at most, objectives every minute, budgets and newcomers
-   every ``budgets_every_s``, forecasts every hour.
+   (``alerts.health``) is looked at every ``HEALTH_EVERY_S`` at most, objectives every minute, budgets, newcomers and
+   model servers every ``budgets_every_s``, forecasts every hour.
 3. Give every free courier what its channel has not taken.
 
 Only step 2 costs anything, and only when something has changed. Nothing is sent that has not been committed.
@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from alerts import burns, metrics
+from alerts import burns, gpus, metrics
 from alerts.budgets import draft_budget_events
 from alerts.calendar import Announced, CalendarFile, hushed_by
 from alerts.channels.prometheus import Alertmanager
@@ -30,7 +30,7 @@ from alerts.dispatch import Dispatch
 from alerts.events import Signature
 from alerts.evidence import Evidence
 from alerts.health.newcomers import draft_newcomer_events, find_newcomers
-from alerts.health.table import FAST_BURN, HEALTH, SLOW_BURN
+from alerts.health.table import FAST_BURN, HEALTH, IDLE, SATURATED, SLOW_BURN
 from alerts.health.watch import Watch
 from alerts.history import History
 from alerts.incidents import Event, as_json
@@ -41,7 +41,7 @@ from alerts.loops import part_of_loops
 from alerts.minutes import MINUTE_S, to_minute, to_time
 from alerts.people import heed
 from alerts.routing.routes import Subscription
-from alerts.rules import draft_rule_events
+from alerts.rules import Case, draft_rule_events
 from alerts.settings import AlertSettings
 from alerts.signals.episodes import Episodes
 from alerts.silences import Silences
@@ -52,7 +52,7 @@ log = logging.getLogger("spanledger.alerts")
 ATTEMPTS = 5
 HEALTH_EVERY_S = 10
 OUTLOOKS_EVERY = timedelta(hours=1)
-RULES = (FAST_BURN, SLOW_BURN)
+BURNS, GPUS = (FAST_BURN, SLOW_BURN), (SATURATED, IDLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,17 +127,23 @@ class Lookout:
         if to_minute(now) == self._rules_minute:
             return ()
         cases = [*burns.cases_of(self._ledger.paces(now))]
-        signature = self._sign(now)
-        drafts = self._commit(
-            lambda: draft_rule_events(cases, RULES, self._journal.latest, self._said_of_rules(now), signature)
-        )
         self._rules_minute = to_minute(now)
-        return drafts
+        return self._tell_rules(cases, BURNS, now)
+
+    def _see_gpus(self, now: datetime) -> Sequence[Event]:
+        loads = self._ledger.gpu_load(now - gpus.DAY, now - gpus.RECENT, now)
+        return self._tell_rules([*gpus.cases_of(loads, now)], GPUS, now)
+
+    def _tell_rules(self, cases: Sequence[Case], signals: Sequence[str], now: datetime) -> Sequence[Event]:
+        signature = self._sign(now)
+        return self._commit(
+            lambda: draft_rule_events(cases, signals, self._journal.latest, self._said_of_rules(now), signature)
+        )
 
     def _said_of_rules(self, now: datetime) -> Sequence[Announced]:
         """Silences of rules; no calendar explains what they find."""
         known = self._journal.incidents.values()
-        return heed((one for one in known if one.opened.signal in RULES), self._silences.known(now)).announced
+        return heed((one for one in known if one.opened.signal in (*BURNS, *GPUS)), self._silences.known(now)).announced
 
     def _hold_budgets(self, now: datetime) -> Sequence[Event]:
         if self._budgets_at is not None and now < self._budgets_at + timedelta(seconds=self._settings.budgets_every_s):
@@ -150,7 +156,7 @@ class Lookout:
             lambda: draft_budget_events(standings, self._journal.latest, self._ledger.spend_of, signature, outlooks)
         )
         self._budgets_at = now
-        return (*drafts, *self._see_newcomers(now))
+        return (*drafts, *self._see_newcomers(now), *self._see_gpus(now))
 
     def _see_newcomers(self, now: datetime) -> Sequence[Event]:
         settings = self._settings

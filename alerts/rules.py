@@ -87,7 +87,7 @@ def _follow(case: Case, known: Incident | None, signature: Signature, *, quiet: 
 
 
 def _is_worse(case: Case, last: Event) -> bool:
-    return last.is_hushed or case.measured >= WORSE * (last.measured or 0.0)
+    return last.is_hushed or case.measured >= WORSE * (last.measured or 0.0) > 0
 
 
 def _event(case: Case, kind: str, known: Incident | None, signature: Signature) -> Event:

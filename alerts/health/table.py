@@ -184,7 +184,9 @@ WATCHED = (*BY_NAME, SILENCE)
 """Signals that are judged by the minute."""
 FAST_BURN, SLOW_BURN = "slo_fast_burn", "slo_slow_burn"
 """Of objectives (``alerts.burns``)."""
-HEALTH = frozenset((*WATCHED, NEWCOMER, FAST_BURN, SLOW_BURN))
+SATURATED, IDLE = "gpu_saturated", "gpu_idle"
+"""Of model servers (``alerts.gpus``)."""
+HEALTH = frozenset((*WATCHED, NEWCOMER, FAST_BURN, SLOW_BURN, SATURATED, IDLE))
 """All signals of health: what people say of them changes nothing of spend."""
 
 
