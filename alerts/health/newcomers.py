@@ -2,7 +2,8 @@
 
 A rule, no statistics: it needs a week of history and says each newcomer once. Models and principals of a new tenant are
 not told beside it, nor is a principal that asks a new model for the most part, nor what an open incident names already.
-Principals of a tenant that came on one day (keys that were changed) are one incident.
+Principals of a tenant that came on one day (keys that were changed) are one incident, as are tenants: those that are
+found at once (an onboarding, or a name that is spelt anew); it names none of them, so none sees what the others spend.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from alerts.calendar import Announced, is_announced
 from alerts.events import MICRODOLLAR, Signature, end_of, next_event
 from alerts.explain import explain
 from alerts.health.table import NEWCOMER
-from alerts.incidents import MAX_UPDATES, OPENED, UPDATED, WORSE, Event, Incident, Scope, latest_incidents
+from alerts.incidents import MAX_UPDATES, OPENED, UPDATED, WORSE, Event, Incident, Scope
 from alerts.judge import DETECTED
 
 LEAST_HISTORY, NEW = timedelta(days=7), timedelta(days=2)
@@ -34,7 +35,7 @@ COUNTS_AS_TOLD = {"tenant": (NEWCOMER,), "principal": DETECTED}
 MOST = 0.8
 """Of a principal's spend that a new model explains."""
 ZERO = Decimal(0)
-CAUSES = ("model", "principal")
+CAUSES = ("tenant", "model", "principal")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,28 +82,29 @@ def draft_newcomer_events(
     signature: Signature,
 ) -> list[Event]:
     """The events that are due: each newcomer once, keys of a day again when they are twice as many, and the end."""
-    latest = latest_incidents(one for one in incidents.values() if one.opened.signal == NEWCOMER)
+    told = [one for one in reversed([*incidents.values()]) if one.opened.signal == NEWCOMER]
     news = [
         one
         for one in newcomers
         if not is_announced(announced, signature.recorded_at, {"signal": NEWCOMER, **one.scope.as_dict()})
         and not any(_is_told(one, incident) for incident in incidents.values())
     ]
-    drafts = [event for group in _groups(news) for event in _follow(group, latest.values(), signature)]
+    drafts = [event for group in _groups(news) for event in _follow(group, told, signature)]
     over = signature.recorded_at - NEW
     drafts += [
         end_of(one, f"{one.last.scope}: new no more", signature)
-        for one in latest.values()
+        for one in told
         if one.is_open and one.opened.window_start <= over
     ]
     return drafts
 
 
 def _groups(newcomers: Iterable[Newcomer]) -> Iterable[list[Newcomer]]:
-    """Keys of a tenant that came on one day have one cause; everything else is told by itself."""
+    """Tenants that came on one day have one cause, keys of a tenant too; models are told by themselves."""
     groups: dict[tuple[object, ...], list[Newcomer]] = {}
     for one in newcomers:
-        cause = (one.scope.as_dict()["tenant"], one.first) if one.kind == "principal" else (one.scope,)
+        owner = one.scope.as_dict()["tenant"] if one.kind == "principal" else None
+        cause = (one.scope,) if one.kind == "model" else (one.kind, owner, one.first)
         groups.setdefault(cause, []).append(one)
     return groups.values()
 
@@ -121,14 +123,15 @@ def _has_grown(group: Sequence[Newcomer], known: Incident) -> bool:
 
 
 def _is_of(opened: Event, one: Newcomer) -> bool:
-    """Whether an incident is about a newcomer: by its scope; of keys by tenant and day."""
-    named = opened.scope.as_dict()
-    if one.kind != "principal":
-        return opened.scope == one.scope
-    mine = one.scope.as_dict()
-    return opened.scope == one.scope or (
-        named["tenant"] == mine["tenant"] and "model" not in named and opened.window_start.date() == one.first
-    )
+    """Whether an incident is about a newcomer: by its scope; of several tenants by day, of keys by tenant and day."""
+    named, mine = opened.scope.as_dict(), one.scope.as_dict()
+    if opened.scope == one.scope:
+        return True
+    if one.kind == "tenant":
+        of_several = not named
+    else:
+        of_several = one.kind == "principal" and "model" not in named and named == {**named, "tenant": mine["tenant"]}
+    return of_several and opened.window_start.date() == one.first
 
 
 def _tell(kind: str, group: Sequence[Newcomer], known: Incident | None, signature: Signature) -> Event:
@@ -136,7 +139,8 @@ def _tell(kind: str, group: Sequence[Newcomer], known: Incident | None, signatur
     now = signature.recorded_at.replace(second=0, microsecond=0)
     start = datetime.combine(first.first, time(), UTC)
     several = len(group) > 1
-    scope = Scope.of({"tenant": first.scope.as_dict()["tenant"]}) if several else first.scope
+    owner = {} if first.kind == "tenant" else {"tenant": first.scope.as_dict()["tenant"]}
+    scope = Scope.of(owner) if several else first.scope
     spent, spent_usd = pa.concat_tables(one.spent for one in group), sum((one.spent_usd for one in group), ZERO)
     who = f"{len(group)} new {first.kind}s" if several else f"a new {first.kind}"
     have = f"{'have' if several else 'has'} spent {dollars(spent_usd)}"

@@ -1,8 +1,9 @@
 """What is wrong, and since when: told incidents go on, what belongs to none begins another.
 
 One trouble of a signal and scope is open at a time. What is odd within a trouble's scope belongs to it, as does what
-is odd of the same tenant's feature or model; within three hours of its end it goes on with it. A wider scope takes the
-narrower troubles in, for good. Nothing begins where a signal that it yields to is on, or where it was announced.
+is odd of the same tenant's feature or model; within three hours of its end it goes on with it. Who is silent still when
+the feed is back is told of by itself. A wider scope takes the narrower troubles in, for good. Nothing begins where a
+signal that it yields to is on, or where it was announced.
 """
 
 from __future__ import annotations
@@ -87,7 +88,10 @@ class Troubles:
         near = [
             one
             for one in reversed(self.all)
-            if one.signal == signal and one.part_of is None and _belongs(leaf, scope, one.scope)
+            if one.signal == signal
+            and one.part_of is None
+            and _belongs(leaf, scope, one.scope)
+            and (one.is_open or signal != SILENCE or bool(one.scope) == bool(scope))
         ]
         narrower = [one for one in near if _is_wider(scope, one.scope)]
         if any((one.is_open and one not in narrower) or minute < (one.resolved or 0) for one in near):

@@ -397,3 +397,19 @@ def test_a_feed_that_is_silent_is_one_incident_whose_end_comes_with_the_first_ca
     assert opened.summary.startswith("no calls of all tenants since ")
     assert {one.value for one in opened.contributors} == {"t0", "t1", "t2"}
     assert over.note is None
+
+
+def test_who_is_silent_still_when_the_feed_is_back_is_told_of():
+    rng = np.random.default_rng(13)
+    start = LIVE - 9 * DAY
+    leaves = [(f"t{number}", "chat", "openai", "gpt-4o") for number in range(4)]
+    before = [steady(rng, range(start, LIVE), calls=6, leaf=leaf) for leaf in leaves]
+    after = [steady(rng, range(LIVE + 30, LIVE + 80), calls=6, leaf=leaf) for leaf in leaves[1:]]
+    ledger = ledger_of(*before, *after)
+
+    told = watch(lookout(ledger), ledger, range(LIVE, LIVE + 80, 2))
+
+    assert told == [(SILENCE, OPENED), (SILENCE, RESOLVED), (SILENCE, OPENED)]
+    feed, alone = (one for one in events_of(ledger) if one.event == OPENED)
+    assert (feed.scope.as_dict(), alone.scope.as_dict()) == ({}, {"tenant": "t0"})
+    assert alone.opened_at < to_time(LIVE + 60)

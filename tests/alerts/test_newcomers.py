@@ -51,6 +51,48 @@ def test_a_new_tenant_is_told_without_its_models_and_keys():
     assert names(Spent(minute=TODAY, usd=30, tenant="beta", model="opus", principal="key-9")) == [("tenant", "beta")]
 
 
+def test_tenants_that_come_at_once_are_one_incident_that_names_none_of_them():
+    def new(*tenants: str) -> list[Newcomer]:
+        spent = [Spent(minute=TODAY, usd=30, tenant=tenant) for tenant in tenants]
+        return find_newcomers(days(*spent), to_time(TODAY).date(), 25)
+
+    (opened,) = draft_newcomer_events(new("beta", "gamma", "delta"), {}, (), sign())
+    known = incidents_of([opened])
+
+    assert (opened.scope.as_dict(), opened.affected, opened.observed_usd) == ({}, 3, 90)
+    assert opened.summary == "all tenants: 3 new tenants, first seen on 2026-03-12, have spent $90.00"
+    causes = {one.value for one in opened.contributors if one.dimension == "tenant"}
+    assert causes == {"beta", "gamma", "delta"}
+    assert draft_newcomer_events(new("beta", "gamma", "delta", "eta"), known, (), sign(TODAY + 90)) == []
+    many = new("beta", "gamma", "delta", *(f"t{n}" for n in range(3)))
+    assert [(one.event, one.affected) for one in draft_newcomer_events(many, known, (), sign(TODAY + 90))] == [
+        ("updated", 6)
+    ]
+
+
+def test_a_tenant_that_comes_after_another_of_that_day_is_told_by_itself():
+    def new(*tenants: str) -> list[Newcomer]:
+        spent = [Spent(minute=TODAY, usd=30, tenant=tenant) for tenant in tenants]
+        return find_newcomers(days(*spent), to_time(TODAY).date(), 25)
+
+    (first,) = draft_newcomer_events(new("beta"), {}, (), sign())
+    (second,) = draft_newcomer_events(new("beta", "gamma"), incidents_of([first]), (), sign(TODAY + 90))
+
+    assert [one.scope.as_dict() for one in (first, second)] == [{"tenant": "beta"}, {"tenant": "gamma"}]
+
+
+def test_the_keys_of_two_days_each_have_an_end():
+    def new(day: int) -> list[Newcomer]:
+        spent = [Spent(minute=TODAY + day * DAY, usd=30, principal=f"new-{day}-{number}") for number in range(3)]
+        return find_newcomers(days(*spent), to_time(TODAY + day * DAY).date(), 25)
+
+    (one,) = draft_newcomer_events(new(-1), {}, (), sign(TODAY - DAY))
+    (other,) = draft_newcomer_events(new(0), incidents_of([one]), (), sign())
+    over = draft_newcomer_events([], incidents_of([one, other]), (), sign(TODAY + 2 * DAY + 60))
+
+    assert {event.incident_id for event in over} == {one.incident_id, other.incident_id}
+
+
 def test_a_key_that_asks_a_new_model_is_told_as_the_model():
     assert names(Spent(minute=TODAY, usd=30, model="opus", principal="key-9")) == [("model", "opus")]
 
