@@ -120,6 +120,21 @@ def is_announced(events: Sequence[Announced], time: datetime, scope: Mapping[str
     return any(event.explains(time, scope) for event in events)
 
 
+def explains_opening(
+    events: Sequence[Announced],
+    time: datetime,
+    *,
+    leaf: Mapping[str, str | None] | None = None,
+    scope: Mapping[str, str | None] | None = None,
+) -> bool:
+    """Whether an incident must not open: by an entry, of the leaf that is odd; by a silence, of what it would name.
+
+    A silence is of an alert, whose labels are the scope: what a leaf has besides, the Alertmanager is not told.
+    """
+    judged = ((event, leaf if isinstance(event, Event) else scope) for event in events)
+    return any(values is not None and event.explains(time, values) for event, values in judged)
+
+
 def hushed_by(events: Sequence[Announced], time: datetime) -> Callable[[Mapping[str, str | None], str], bool]:
     """Whether any event explains a scope's signal at this time."""
     return lambda scope, signal: is_announced(events, time, {**scope, "signal": signal})

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from alerts.calendar import ENDS, Announced, is_announced
+from alerts.calendar import ENDS, Announced, explains_opening
 from alerts.calendar import Event as Entry
 from alerts.health.counts import ALL, Key
 from alerts.health.places import Scope, is_within
@@ -124,7 +124,8 @@ class Troubles:
             if isinstance(event, Entry) and event.kind in ENDS  # of which there is less
         ):
             return True
-        return is_announced(self.calendar, time, {"signal": signal, **values})
+        named = {"signal": signal}
+        return explains_opening(self.calendar, time, leaf={**named, **values}, scope={**named, **scope})
 
 
 def values_of(leaf: Key) -> dict[str, str | None]:

@@ -14,7 +14,7 @@ from itertools import chain
 
 import numpy as np
 
-from alerts.calendar import Announced, is_announced
+from alerts.calendar import Announced, explains_opening
 from alerts.minutes import to_time
 from alerts.signals.arrays import Floats
 from alerts.signals.bars import SHARE, Bars, bars_for, kin_usd_for
@@ -77,6 +77,7 @@ class Episodes:
         self._open: dict[Whose, list[Episode]] = {}
         self._weary: dict[Whose, tuple[float, int]] = {}
         self._tunings: Sequence[Tuning] = ()
+        self._said: Sequence[Announced] = ()
 
     @property
     def open(self) -> Iterator[Episode]:
@@ -91,6 +92,8 @@ class Episodes:
                 if self._joins(found, history) or not may_open or self._is_announced(found):
                     continue
                 episode = _begin(found, history, self._least_usd)
+                if self._is_silenced(episode, found):
+                    continue
                 if self._is_one_scope(found, episode, history):
                     continue
                 if self._is_too_little(episode) or _is_long_over(episode, history) or self._is_unheard(found, history):
@@ -101,7 +104,7 @@ class Episodes:
 
     def tune(self, tunings: Sequence[Tuning], announced: Sequence[Announced]) -> None:
         """Heed what people said: from now on these apply, beside the calendar."""
-        self._tunings, self._calendar = tunings, (*self._calendar, *announced)
+        self._tunings, self._said = tunings, announced
 
     def tell(self, episode: Episode) -> None:
         """Take in what has been told."""
@@ -145,8 +148,14 @@ class Episodes:
         return bool(mine)
 
     def _is_announced(self, found: _Found) -> bool:
-        scope = {**found.leaf._asdict(), "signal": found.odd.signal}
-        return is_announced(self._calendar, to_time(found.odd.minute), scope)
+        """Entries are of the leaf that is odd."""
+        leaf = {**found.leaf._asdict(), "signal": found.odd.signal}
+        return explains_opening((*self._calendar, *self._said), to_time(found.odd.minute), leaf=leaf)
+
+    def _is_silenced(self, episode: Episode, found: _Found) -> bool:
+        """Silences are of the alert that it would be."""
+        scope = {**episode.scope, "signal": episode.signal}
+        return explains_opening(self._said, to_time(found.odd.minute), scope=scope)
 
     def _is_one_scope(self, found: _Found, episode: Episode, history: Known) -> bool:
         """Whether one of this very scope is open: it goes on."""

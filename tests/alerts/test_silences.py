@@ -81,6 +81,45 @@ def test_a_silence_of_spend_leaves_health_and_the_reverse(alert: str, signal: st
     assert found.explains(NOW, {**LEAF, "signal": signal}) == holds
 
 
+@pytest.mark.parametrize(
+    ("matchers", "opens"),
+    [
+        ([matcher("tenant", "acme"), matcher("model", "gpt-4o")], True),  # the alert has no such label
+        ([matcher("tenant", "acme"), matcher("feature", "search")], True),
+        ([matcher("tenant", "acme"), matcher("model", "")], False),  # it has none: so the matcher says
+        ([matcher("tenant", "acme")], False),
+    ],
+)
+def test_a_silence_is_of_what_an_incident_names_and_not_of_the_leaf_in_it(
+    matchers: list[dict[str, Any]], opens: bool
+) -> None:
+    said = read_silence(silence(*matchers))
+    leaf = ("acme", "search", "openai", "gpt-4o")
+
+    assert said is not None
+    begun = Troubles(all=[], calendar=[said]).take("pii", {"tenant": "acme"}, leaf, to_minute(NOW))
+    assert (begun is not None) == opens
+
+
+@pytest.mark.parametrize(("matched", "events"), [("opus", [OPENED]), ("", [])])
+def test_spend_that_several_models_share_is_silenced_as_the_alert_that_it_is(matched: str, events: list[str]) -> None:
+    """Its alert names no model: who silences one of them does not silence it, who silences alerts without one does."""
+    models = ("opus", "haiku", "gpt-5")
+    odd = [Spent(minute=to_minute(LIVE), usd=15, model=model, principal="key-1", calls=50) for model in models]
+    ledger = ledger_of(hours(), usage_table(odd))
+    now = LIVE + 15 * SECOND
+    told_there = silence(matcher("tenant", "acme"), matcher("model", matched), start=now - MINUTE)
+    manager = Manager()
+    manager.answer = [told_there]
+    lookout = Lookout(AlertSettings(min_excess_usd=0.5), ledger, ())
+    lookout._silences = Silences([manager])
+
+    report = lookout.step(now, wait_s=WAIT_S)
+
+    assert told([report]) == events
+    assert all("model" not in event["scoped_by"] for event in report.events)
+
+
 def test_what_was_odd_in_the_hour_before_a_silence_is_not_told_any_more() -> None:
     found = read_silence(silence(matcher("tenant", "acme"), start=NOW))
 
