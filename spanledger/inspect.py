@@ -9,10 +9,10 @@ writes that). Each file is a closed ledger of its own: calls told twice inside i
 looked at. No broker, lake or network is needed. Costs are of the price list and the own prices of the settings.
 
 With --all, `why` names the rule for a span that is not billed: no_model_call, wraps_call, same_response, same_call,
-split_stream, wire_copy or repeated_record; `suppressed_by` is the span that is billed instead. Users are named with the
-key of this installation, or with one of this run where there is none yet. A file that cannot be read, or that holds no
-spans, is told on stderr and makes the exit code 2; the others are shown all the same. Spans that had to be
-dropped (bad_span: no valid ids, or a field of impossible type) are counted on stderr too, in one line a file.
+split_stream, wire_copy, tried_again or repeated_record; `suppressed_by` is the span that is billed instead. Users are
+named with the key of this installation, or with one of this run where there is none yet. A file that cannot be read,
+or that holds no spans, is told on stderr and makes the exit code 2; the others are shown all the same. Spans that had
+to be dropped (bad_span: no valid ids, or a field of impossible type) are counted on stderr too, in one line a file.
 
 With --explain each call, and each span that is suppressed in favour of one, says which attribute gave every field and
 what lost against it, how its tokens were counted, why it is billed or not, and its price line by line: as text, or with

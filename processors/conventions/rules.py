@@ -19,7 +19,7 @@ class Scope:
     or_told: str  # its spans that an attribute of this convention says something of are of this one
     if_versioned: str  # likewise those whose scope tells a version
     usage_rank: int  # how good its token counts are, 0 is best
-    stream_ends: str  # "here", or "elsewhere": on a usage record
+    stream_ends: str  # "here"; "always": likewise, and so does every call; or "elsewhere": on a usage record
     models: str  # "plain", or "prefixed": the provider's name and a slash stand before the model's
 
 

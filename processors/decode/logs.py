@@ -17,7 +17,7 @@ from typing import Any
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
-from processors.conventions.table import MANY, AliasTable, Keys
+from processors.conventions.table import MANY, Alias, AliasTable, Keys
 from processors.decode.columns import Found
 from processors.decode.decoded import Decoded
 from processors.decode.log_json import parse_logs_json
@@ -117,6 +117,10 @@ class _LogWalk(Walk):
             told = any(alias.field in OUTCOME_FIELDS for some in keys.values() for alias in some)
             self._events[name] = _Event(name=text, keys=keys) if told else None
         return self._events[name]
+
+    def _evaluation_of(self, alias: Alias) -> str:
+        """A record tells of one."""
+        return alias.group
 
     def _record(self, place: tuple[int, int], record: Any, event: _Event, found: Found) -> bool:
         """Add the record's row; False where it tells no outcome at all."""

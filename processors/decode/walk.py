@@ -132,7 +132,7 @@ class Walk:
         self._look_up(span.attributes, self.table.span, found, groups)
         if groups:
             self._follow_names(span.attributes, groups)
-        evaluations: list[tuple[int | None, Found]] = [(None, group) for group in groups.values() if group]
+        evaluations: list[tuple[int | None, Found]] = [(None, group) for group in _named(groups)]
         for event in span.events:
             if keys := self.table.event_keys(event.name):
                 evaluations += self._event(event, keys, found)
@@ -210,7 +210,7 @@ class Walk:
         if alias.field in MANY:
             if groups is None:
                 return
-            target = groups.setdefault(alias.group, {})
+            target = groups.setdefault(self._evaluation_of(alias), {})
         if value is None or not _may_win(alias, target):
             return
         converted = self._converter(alias)(values.unquote(value) if alias.unit == "json" else value)
@@ -219,8 +219,24 @@ class Walk:
         if converted is not None:
             target[alias.field] = (alias.index, converted * alias.factor if alias.unit in ("s", "ms") else converted)
 
+    def _evaluation_of(self, alias: Alias) -> str:
+        """Which evaluation of a span or an event it tells of."""
+        return alias.group or (alias.convention if alias.place == "span" else "")
+
     def _converter(self, alias: Alias) -> Callable[[Any], Any]:
         return verdicts.read_words if alias.unit == verdicts.WORDS else self._converters[alias.field]
+
+
+def _named(groups: Mapping[str, Found]) -> list[Found]:
+    """The evaluations on a span: those that are numbered (``evaluations.0``), and of each convention one.
+
+    What a convention tells without a name belongs to all of these; where none has a name it is one.
+    """
+    numbered = [group for name, group in groups.items() if "." in name and group]
+    single = [group for name, group in groups.items() if "." not in name and group]
+    named = [group for group in single if "evaluation_name" in group]
+    nameless = {field: told for group in single if "evaluation_name" not in group for field, told in group.items()}
+    return [*numbered, *([nameless | group for group in named] or [nameless] * bool(nameless))]
 
 
 def name_by_event(groups: dict[str, Found], event: str) -> None:

@@ -139,12 +139,13 @@ def _ended_in_error() -> pl.Expr:
 
 
 def _abandoned() -> pl.Expr:
-    """A stream that shows neither finish reason nor output, where the span would show them."""
+    """A stream that shows neither finish reason nor output, where the span would show them, or any call that would."""
     return _left_open() & pl.col("output_tokens").is_null()
 
 
 def _left_open() -> pl.Expr:
-    ends_here = (pl.col("stream_ends").fill_null("here") == "here") | (pl.col("_role") == "usage_record")
-    open_ended = pl.col("stream").fill_null(value=False) & pl.col("finish_word").is_null()
+    ends_here = (pl.col("stream_ends").fill_null("here") != "elsewhere") | (pl.col("_role") == "usage_record")
+    would_end = pl.col("stream").fill_null(value=False) | (pl.col("stream_ends") == "always").fill_null(value=False)
+    open_ended = would_end & pl.col("finish_word").is_null()
     is_text = pl.col("_model_call") & pl.col("operation").is_in(_TEXT_OPERATIONS)
     return is_text & ends_here & (open_ended | _ended_in_error())

@@ -129,6 +129,7 @@ def flag_doubts(frame: pl.DataFrame) -> pl.DataFrame:
         "lifetimes_beyond_write": lifetimes,
         "write_unsure": unsure & ~mended,
         "reasoning_unsure": (pl.col(RULED["output"]) == BY_TOTAL) & (_REASONING > 0) & (_BEYOND == 0) & _is_inside(),
+        "reads_untold": (pl.col(RULED["input"]) == EITHER) & uncounted & (cached() == 0) & _TOTAL.is_null(),
         "guess_possible": (pl.col(RULED["input"]) == OR_GUESSED) & pl.col("stream") & uncounted,
         "total_disagrees": _disagrees(),
     }

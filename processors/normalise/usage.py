@@ -33,6 +33,8 @@ Flagged, and billed as it stands, because nobody can say which count is wrong:
 * ``lifetimes_beyond_write``: cache writes by how long they are kept come to more than all of them; the sum stands;
 * ``write_unsure``: what was written to a cache may be missing in the input, and a total that LiteLLM added up itself,
   as it does for streams, cannot tell;
+* ``reads_untold``: who counts the input in one of two ways (``either``) tells neither a total nor what a cache gave, as
+  the AI SDK's ``generateText`` at Bedrock: what was read from a cache may be missing, or billed at the full rate;
 * ``reasoning_unsure``: an output has its reasoning where the total is just both sides, unless its writer added them up
   (``by_total`` in ``conventions/usage.csv``; xAI's chats through the AI SDK 6 with an early @ai-sdk/xai 3);
 * ``guess_possible``: OpenLIT guesses the counts of a stream that tells no usage from the length of its text, and writes

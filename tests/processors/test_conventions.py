@@ -158,7 +158,7 @@ def test_scopes_are_tried_longest_first():
     lengths = [len(scope.prefix) for scope in scopes()]
 
     assert lengths == sorted(lengths, reverse=True)
-    assert {scope.stream_ends for scope in scopes()} == {"here", "elsewhere"}
+    assert {scope.stream_ends for scope in scopes()} == {"here", "always", "elsewhere"}
 
 
 def test_roles_and_usage_rules_speak_known_words():

@@ -520,6 +520,8 @@ def test_a_stream_without_end_and_without_output_was_cancelled():
         "an end": {"given": {**stream, "gen_ai.response.finish_reasons": ["stop"]}},
         "output": {"given": {**stream, "gen_ai.usage.output_tokens": 5}},
         "told by who never sees an end": {"given": stream, "scope": "logfire.openai"},
+        "told by who sees every end, not that it streams": {"scope": "gen_ai"},  # Vercel's AI SDK 7: an aborted stream
+        "its end": {"given": {"gen_ai.response.finish_reasons": ["stop"]}, "scope": "gen_ai"},
     }
 
     cancelled, worked = ("cancelled", "cancelled"), ("ok", None)
@@ -529,6 +531,8 @@ def test_a_stream_without_end_and_without_output_was_cancelled():
         "an end": worked,
         "output": worked,
         "told by who never sees an end": worked,
+        "told by who sees every end, not that it streams": cancelled,
+        "its end": worked,
     }
 
 

@@ -318,6 +318,22 @@ def test_several_evaluations_of_one_span_are_told_apart_and_one_without_a_name_i
     assert made.dropped == {"bad_outcome": 1}
 
 
+def test_evaluations_of_two_conventions_on_one_span_are_two_and_what_has_no_name_belongs_to_both():
+    given = {
+        "gen_ai.evaluation.name": "relevance",
+        "gen_ai.evaluation.score.value": 0.5,
+        "langfuse.score.name": "tone",
+        "langfuse.score.value": 0.9,
+        "spanledger.outcome.task_id": "task-7",
+    }
+
+    made = process_range([message(request(span(given)))], ENGINE)
+
+    told = [(row["name"], row["score"], row["task_id"]) for row in made.tables["outcomes"].to_pylist()]
+    assert sorted(told) == [("relevance", 0.5, "task-7"), ("tone", 0.9, "task-7")]
+    assert made.dropped == {}
+
+
 def test_the_label_the_score_and_the_word_for_it_are_one_outcome():
     told = [{"label": "success"}, {"score": 1}, {"label": "Passed"}, {"label": "1"}, {"label": "true", "score": 1}]
     about = {"name": "success", "task_id": "T-1", "source": "human"}

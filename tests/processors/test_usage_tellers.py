@@ -103,6 +103,8 @@ def test_vercels_sdk_over_bedrock_counts_the_cache_or_leaves_it_out_and_what_not
         cases["Nova", counted] = _sent(stream | wrote | model, "ai")
         cases["whole", counted] = _sent(_vercel(counted, "amazon-bedrock") | wrote, "ai")
     cases["no cache", 176] = _sent(_vercel(176, "amazon-bedrock"), "ai")
+    plain = _vercel(176, "amazon-bedrock", streamed=True) | {"ai.usage.totalTokens": 176 + 345}
+    cases["no cache, streamed", 176] = _sent(plain, "ai")
 
     unsure = (None, "inclusive+input_unsure")
     surely_without = (1200, "exclusive")
@@ -113,7 +115,8 @@ def test_vercels_sdk_over_bedrock_counts_the_cache_or_leaves_it_out_and_what_not
         ("Nova", 1200): unsure,
         ("whole", 176): unsure,
         ("whole", 1200): unsure,
-        ("no cache", 176): (176, "inclusive"),
+        ("no cache", 176): (176, "inclusive+reads_untold"),
+        ("no cache, streamed", 176): (176, "inclusive"),
     }
 
 

@@ -69,9 +69,17 @@ SCENES: dict[str, tuple[list[dict[str, Any]], dict[str, str]]] = {
         ],
         {"outer": "wraps_call>b", "a": "billed", "b": "billed"},
     ),
-    "attempts inside a wrapper are calls of their own, and it stands for the one that worked": (
+    "attempts at once inside a wrapper are calls of their own, and it stands for the one that worked": (
         [span("outer", **USAGE), span("a", "outer", **FAILED), span("b", "outer", at=50)],
         {"outer": "wraps_call>b", "a": "billed", "b": "billed"},
+    ),
+    "an attempt that failed inside a client's call is no call where it is followed by another one": (
+        [
+            span("outer", convention="pydantic_ai", **USAGE),
+            span("a", "outer", ms=40, **FAILED),
+            span("b", "outer", at=50, ms=40),
+        ],
+        {"outer": "wraps_call>b", "a": "tried_again>b", "b": "billed"},
     ),
     "a server's span inside its client's is the same call": (
         [span("client", **USAGE), span("server", "client", service="vllm", convention="vllm", **USAGE)],

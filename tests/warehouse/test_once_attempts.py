@@ -85,12 +85,9 @@ def test_settlement_counts_the_attempts_that_flushes_saw_apart(case: str):
 
     for side in product((0, 1), repeat=len(rows)):
         parts = [[row for row, here in zip(rows, side, strict=True) if here == part] for part in (0, 1)]
-        stored = pa.concat_tables([once.apply(table(*part)) for part in parts])
-        columns = [field.name for field in SPANS if field.name in stored.column_names]
-        lake = stored.select(columns).append_column("row", pa.array(range(len(rows)), pa.int64()))
-        settled = rejudge(lake.append_column("ledger", pa.repeat(pa.scalar(0, pa.int64()), len(rows))))
+        told = settled(*parts)
 
-        assert attempts(settled.set_column(0, "one", pa.repeat(0, len(rows))), "one")[0] == expected, side
+        assert attempts(told.set_column(0, "one", pa.repeat(0, len(rows))), "one")[0] == expected, side
 
 
 def test_the_books_count_a_call_that_was_tried_again_and_hold_no_other_call_for_superseded(tmp_path: Path):
@@ -104,3 +101,77 @@ def test_the_books_count_a_call_that_was_tried_again_and_hold_no_other_call_for_
 
     query = "SELECT sum(calls), sum(retries), sum(superseded_cost_usd) FROM ledger"
     assert world.sql(query, "ledger") == [(2, 2, 0)]
+
+
+def sdk(parent: str = "request", **fields: Any) -> dict[str, Any]:
+    """A model call that asks for one model, as the AI SDK 6 tells each attempt."""
+    told = {"scope_name": "ai", "convention": "vercel_ai_legacy", "provider": "openai", "request_model": "gpt-4o"}
+    return span(fields.pop("name", "a"), parent, ms=20, **told | fields)
+
+
+REQUEST = sdk(None, name="request", operation="task", _role="other") | {"ended_at": span("", ms=900)["ended_at"]}
+CLIENT = span("request", ms=900, scope_name="pydantic-ai", convention="pydantic_ai", request_model="gpt-4o")
+APP = span("request", ms=900, scope_name="my.app", request_model="gpt-4o")
+LOST: dict[str, Any] = {"status": "error", "error_class": "unknown"}
+SECOND = sdk(name="b", at=30, input_tokens=5, output_tokens=6)
+
+TRIED: dict[str, tuple[list[dict[str, Any]], dict[str, int | None]]] = {
+    "the request of a client's": ([REQUEST, sdk(**LOST), SECOND], {"b": 2}),
+    "a client's call around another library's": ([CLIENT, sdk(**LOST), SECOND], {"b": 2}),
+    "given up": ([REQUEST, sdk(**BUSY), sdk(name="b", at=30, **BUSY), sdk(name="c", at=60, **BUSY)], {"c": 3}),
+    "refused before it was sent": ([CLIENT, sdk(**REFUSED), SECOND], {"b": None}),
+    "several at once": (
+        [REQUEST, *(sdk(name=one, **LOST) for one in "ab"), *(sdk(name=one, at=30) for one in "cd")],
+        {"c": 2, "d": 2},
+    ),
+    "one step worked, the next was tried again": (
+        [REQUEST, sdk(name="s", input_tokens=5), sdk(at=30, **LOST), sdk(name="b", at=60)],
+        {"s": None, "b": 2},
+    ),
+    "another instrumentation inside the attempt": (
+        [CLIENT, sdk(**LOST), span("in", "a", at=1, ms=9, scope_name="sdk", **LOST), SECOND],
+        {"b": 2},
+    ),
+    "another model": ([CLIENT, sdk(**LOST), SECOND | {"request_model": "gpt-4o-mini"}], {"a": None, "b": None}),
+    "another provider": ([CLIENT, sdk(**LOST), SECOND | {"provider": "groq"}], {"a": None, "b": None}),
+    "a span of the application": ([APP, sdk(**LOST), SECOND], {"a": None, "b": None}),
+    "a span of the application that LiteLLM tells": (
+        [APP | {"convention": "litellm_v1"}, sdk(**LOST), SECOND],
+        {"a": None, "b": None},
+    ),
+    "an agent": ([REQUEST | {"operation": "invoke_agent"}, sdk(**LOST), SECOND], {"a": None, "b": None}),
+    "a request that is over": ([REQUEST, sdk(at=950, **LOST), sdk(name="b", at=990)], {"a": None, "b": None}),
+    "what was counted": ([REQUEST, sdk(**LOST, input_tokens=5), SECOND], {"a": None, "b": None}),
+    "another tenant's message": (
+        [REQUEST, sdk(**LOST, tenant="acme", tenant_rank=0), SECOND | {"tenant": "globex", "tenant_rank": 0}],
+        {"a": None, "b": None},
+    ),
+}
+"""Spans, and the attempts of the calls that are billed."""
+
+
+def billed(spans: pa.Table) -> dict[str, int | None]:
+    told = spans.to_pylist()
+    return {row["span_id"].rstrip(b"\0").decode(): row["attempt"] for row in told if row["billable"]}
+
+
+@pytest.mark.parametrize("case", TRIED)
+def test_a_retry_inside_the_client_is_one_call_in_one_flush_and_at_settlement(case: str):
+    rows, expected = TRIED[case]
+
+    assert billed(once.apply(table(*rows))) == expected
+    for alone in range(len(rows)):
+        assert billed(settled(rows[alone : alone + 1], rows[:alone] + rows[alone + 1 :])) == expected, alone
+
+
+def settled(*flushes: list[dict[str, Any]]) -> pa.Table:
+    stored = pa.concat_tables([once.apply(table(*flush)) for flush in flushes])
+    columns = [field.name for field in SPANS if field.name in stored.column_names]
+    lake = stored.select(columns).append_column("row", pa.array(range(stored.num_rows), pa.int64()))
+    return rejudge(lake.append_column("ledger", pa.repeat(pa.scalar(0, pa.int64()), stored.num_rows)))
+
+
+def test_an_attempt_that_is_recorded_twice_is_no_call_either():
+    told = [REQUEST, sdk(**LOST), sdk(**LOST), SECOND]
+
+    assert billed(once.apply(table(*told))) == billed(settled(told[1:2], [told[0], *told[2:]])) == {"b": 2}

@@ -116,6 +116,40 @@ def test_of_streams_below_one_span_the_last_has_what_that_span_tells_however_flu
     )
 
 
+def beside(n: int, call: dict[str, Any], library: str = "litellm", **fields: Any) -> dict[str, Any]:
+    """The ``n``-th stream as OpenInference's instrumentation of LiteLLM tells it, or of another client library."""
+    told = {"convention": "openinference", "scope_name": f"openinference.instrumentation.{library}", "stream": True}
+    return span(f"oi{n}", "root", at=300 * n - 3, ms=204, **told | asked(call) | fields)
+
+
+BESIDE = {
+    "one": ([*streams(CLAUDE), beside(0, CLAUDE)], {"oi0": CLAUDE}),
+    "before another": (
+        [*streams(CLAUDE, DEAR), beside(0, CLAUDE), beside(1, DEAR)],
+        {"oi0": CLAUDE, "oi1": DEAR},
+    ),
+    "another library's call at the same time": (
+        [*streams(DEAR, CLAUDE), beside(1, LIKE, "openai", provider="openai")],
+        {"raw0": {}, "raw1": CLAUDE, "oi1": LIKE},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BESIDE)
+def test_a_raw_copy_that_tells_nothing_is_the_stream_that_another_instrumentation_tells_beside_it(case: str):
+    rows, expected = BESIDE[case]
+    cuts = list(product((0, 1), repeat=len(rows)))
+    parts = [
+        in_ledgers([[row for row, here in zip(rows, cut, strict=True) if here == side] for cut in cuts])
+        for side in (0, 1)
+    ]
+    found = settled(parts).to_pylist()
+
+    want = {name: (call.get("input_tokens"), call.get("output_tokens")) for name, call in expected.items()}
+    assert counted(once.apply(table(*rows)).to_pylist()) == want
+    assert [counted([row for row in found if row["ledger"] == n]) for n in range(len(cuts))] == [want] * len(cuts)
+
+
 def counted(rows: Rows) -> dict[str, tuple[int | None, int | None]]:
     """By span what a billed one tells."""
     return {
@@ -136,6 +170,7 @@ INSIDE: dict[str, dict[str, Any]] = {
     "openinference": {"convention": "openinference", "scope_name": "openinference.instrumentation.openai"},
     "traceloop": {"convention": "openllmetry", "scope_name": "opentelemetry.instrumentation.openai.v1"},
     "opentelemetry": {"scope_name": "opentelemetry.instrumentation.openai_v2"},
+    "litellm": {"convention": "openinference", "scope_name": "openinference.instrumentation.litellm"},
 }
 
 
@@ -164,8 +199,8 @@ def scene(chance: random.Random) -> Rows:
         else:
             told_whole = raw | called | {"response_id": answer["response_id"]}
             rows.append(span(f"raw{n}", "root", at=gap * n + 1, ms=500, **told_whole))
-        if inside and provider == "openai":
-            told = INSIDE[inside] | root | ({"response_id": None} if inside == "openinference" else {})
+        if inside and (provider == "openai" or inside == "litellm"):
+            told = INSIDE[inside] | root | ({"response_id": None} if inside in ("openinference", "litellm") else {})
             rows.append(span(f"in{n}", "root", at=gap * n + 2, ms=490, **told))
     return [span("root", ms=2500, scope_name="shop", **root), *rows]
 

@@ -21,6 +21,7 @@ from tests.warehouse.test_once_doubt import WORLDS, world
 from tests.warehouse.told import START, in_ledgers, span, table, tool
 from warehouse import once
 from warehouse.lake import Lake
+from warehouse.once.rules import prepare_stored
 from warehouse.schemas import SPANS, TABLES
 
 ROWS = [*(rows for rows, _ in SCENES.values()), *APART.values()]
@@ -38,6 +39,7 @@ def stored(*flushes: pa.Table) -> pa.Table:
 
 def judged_in_full(spans: pa.Table) -> pa.Table:
     """The reference: every rule over every row."""
+    spans = prepare_stored(spans)
     decision = once.decide(spans, "lake")
     filled = once.fill(spans, decision)
     verdict = decision.verdict.sort("row").to_arrow()

@@ -19,8 +19,8 @@ The rules are SQL files, run here by DuckDB on the spans of one flush and at set
 ``sources.sql``     which values a billed span takes from those that tell of the same call, and from ancestors
 ==================  ==============================================================================================
 
-Before all of them ``overwritten.py`` tells which raw copies of LiteLLM's are calls, and ``attempts.py`` how often a
-call was tried, by the HTTP requests below it.
+Before all of them ``overwritten.py`` tells which raw copies of LiteLLM's are calls, ``attempts.py`` how often a call
+was tried, by the HTTP requests below it, and ``retried.py`` which attempts are no calls (``tried_again``).
 The SQL sees little: ``kernels.py`` (compiled) finds parents and equal ids, ``lineage.py`` walks what is
 inherited, ``doubt.py`` chooses what may be told twice, and ``statements.py`` runs the rules on that: ``apply`` on a
 flush, ``rejudge`` on spans of the lake. ``decide`` runs all rules on all rows: tests hold both equal to it.

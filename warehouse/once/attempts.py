@@ -30,15 +30,20 @@ def count_attempts(spans: pa.Table, ledger: str) -> pa.Table:
     requests = np.flatnonzero(asks & (known(spans["http_status"]) | is_word(spans["error_class"], *_UNHEARD)))
     calls = np.flatnonzero(is_word(spans["operation"], *BILLABLE_OPERATIONS))
     ids = [ledger, "trace_id", "span_id"]
-    sent = _rows(spans, requests, *ids, "parent_span_id", "server_address", "started_at", "attempt").with_columns(
+    sent = rows_of(spans, requests, *ids, "parent_span_id", "server_address", "started_at", "attempt").with_columns(
         pl.Series("failed", failed[requests])
     )
-    rows = _rows(spans, calls, *ids).with_columns(pl.Series("row", calls))
+    rows = rows_of(spans, calls, *ids).with_columns(pl.Series("row", calls))
     found = rows.join(_tried(sent.unique(ids), *ids), on=ids)
+    return put_attempts(spans, found)
+
+
+def put_attempts(spans: pa.Table, found: pl.DataFrame) -> pa.Table:
+    """The table with ``attempt`` at least as ``found`` has it: ``row`` and ``times``, of which one is no repetition."""
     attempt = np.zeros(spans.num_rows, np.int32)
     attempt[found["row"].to_numpy()] = found["times"].to_numpy()
     index, field = spans.schema.get_field_index("attempt"), spans.field("attempt")
-    counted = pa.array(attempt, field.type, mask=attempt < 2)  # noqa: PLR2004 - once is no repetition
+    counted = pa.array(attempt, field.type, mask=attempt < 2)  # noqa: PLR2004 - as said above
     return spans.set_column(index, field, pc.max_element_wise(spans["attempt"], counted))
 
 
@@ -51,7 +56,7 @@ def _tried(sent: pl.DataFrame, ledger: str, trace: str, span: str) -> pl.DataFra
     return to_host.group_by(ledger, trace, span).agg(times.alias("times"))
 
 
-def _rows(spans: pa.Table, rows: Numbers, *names: str) -> pl.DataFrame:
+def rows_of(spans: pa.Table, rows: Numbers, *names: str) -> pl.DataFrame:
     """These rows; ids are binary, of whatever width, and texts spelled."""
     told = spelled(spans.select(names).take(pa.array(rows)))
     return pl.DataFrame(told).with_columns(pl.col(name).cast(pl.Binary) for name in names if name.endswith("_id"))

@@ -23,7 +23,7 @@ _FLUSH_NAMES = {
     "ledger": "_ledger",
     "user": "_user",
     "reported_ms": "_reported_duration_ms",
-    "successor": "parent_span_id",
+    "successor": "suppressed_by",
 }
 _LAKE_NAMES = {"ledger": "ledger", "user": "user_id", "reported_ms": "duration_ms", "successor": "suppressed_by"}
 
@@ -80,10 +80,10 @@ def state_facts(spans: pa.Table, ledger: Numbers) -> Facts:
         source="flush",
         names=_FLUSH_NAMES,
         ledger=ledger,
-        is_call=other & holds(spans["_model_call"]),
+        is_call=find_calls(spans),
         is_work=other & is_word(spans["operation"], *_WORK),
         is_repeat=is_repeat,
-        has_successor=is_repeat,
+        has_successor=known(spans["suppressed_by"]),
         is_fetch=is_word(spans["_role"], "fetch"),
         is_record=is_word(spans["_role"], "usage_record"),
         has_late_chunk=known(spans["late_chunk_at"]),
@@ -97,13 +97,12 @@ def state_stored_facts(spans: pa.Table) -> Facts:
     """Facts of spans of the lake, as lake.sql has them."""
     suppressed = known(spans["suppressed_by"])
     is_repeat = holds(pc.equal(spans["suppressed_by"], spans["parent_span_id"]))
-    decided = holds(spans["billable"]) | (suppressed & ~is_repeat)
     return Facts(
         spans=spans,
         source="lake",
         names=_LAKE_NAMES,
         ledger=spans["ledger"].to_numpy().astype(np.int64),
-        is_call=is_word(spans["operation"], *BILLABLE_OPERATIONS) & decided,
+        is_call=find_stored_calls(spans),
         is_work=is_word(spans["operation"], *_WORK) & ~suppressed,
         is_repeat=is_repeat,
         has_successor=suppressed,
@@ -114,6 +113,19 @@ def state_stored_facts(spans: pa.Table) -> Facts:
         tenant_rank=_ranks_as_told(spans, "tenant"),
         feature_rank=_ranks_as_told(spans, "feature"),
     )
+
+
+def find_calls(spans: pa.Table) -> Bools:
+    """(n,) which spans of a flush are model calls, whoever tells of them too."""
+    return known(spans["_role"]) & ~is_word(spans["_role"], "repeat") & holds(spans["_model_call"])
+
+
+def find_stored_calls(spans: pa.Table) -> Bools:
+    """Likewise of the lake."""
+    suppressed = known(spans["suppressed_by"])
+    is_repeat = holds(pc.equal(spans["suppressed_by"], spans["parent_span_id"]))
+    decided = holds(spans["billable"]) | (suppressed & ~is_repeat)
+    return is_word(spans["operation"], *BILLABLE_OPERATIONS) & decided
 
 
 def _is_stored_record(spans: pa.Table) -> Bools:

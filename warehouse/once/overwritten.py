@@ -17,7 +17,8 @@ from warehouse.once.facts import holds, is_word, one_piece
 from warehouse.once.kernels import Bools
 from warehouse.schemas import BILLABLE_OPERATIONS
 
-_WRITERS = ("litellm_v1", "litellm_v2")
+WRITERS = ("litellm_v1", "litellm_v2")
+"""Conventions that LiteLLM speaks."""
 
 _TOLD_OF_LAST = {
     16: (
@@ -45,9 +46,7 @@ _TOLD_OF_LAST = {
 def free_copies(spans: pa.Table) -> pa.Table:
     """Spans of a flush; ``_role`` of such copies is ``call``."""
     copies = is_word(spans["_role"], "repeat")
-    freed = _below_others(
-        spans, copies & is_word(spans["convention"], *_WRITERS) if copies.any() else copies, "_ledger"
-    )
+    freed = _below_others(spans, copies & is_word(spans["convention"], *WRITERS) if copies.any() else copies, "_ledger")
     if not freed.any():
         return spans
     role = one_piece(spans["_role"])
@@ -62,7 +61,7 @@ def free_stored_copies(spans: pa.Table) -> pa.Table:
     time, place, model and tokens say again of which call that one is. What a stream's copy was lent is taken back too:
     another one may be the last.
     """
-    copies = is_word(spans["convention"], *_WRITERS) & is_word(spans["operation"], *BILLABLE_OPERATIONS)
+    copies = is_word(spans["convention"], *WRITERS) & is_word(spans["operation"], *BILLABLE_OPERATIONS)
     if not copies.any():
         return spans
     spans = _take_back(spans, copies)
@@ -81,7 +80,7 @@ def free_stored_copies(spans: pa.Table) -> pa.Table:
 def lent_to_copies(spans: pa.Table, filled: pa.Table) -> NDArray[np.int32]:
     """(n,) what ``lent`` adds up of freed copies that had no counts and no id: ``spans`` before, ``filled`` after."""
     lent = np.zeros(spans.num_rows, np.int32)
-    mute = is_word(spans["convention"], *_WRITERS) & is_word(spans["_role"], "call")
+    mute = is_word(spans["convention"], *WRITERS) & is_word(spans["_role"], "call")
     for name in ("request_model", "response_id", "input_tokens", "output_tokens"):
         mute &= holds(pc.is_null(spans[name]))
     mute &= holds(pc.is_valid(filled["request_model"]))

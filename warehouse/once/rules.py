@@ -13,10 +13,21 @@ from numpy.typing import NDArray
 
 from warehouse.once.attempts import count_attempts
 from warehouse.once.doubt import find_doubt
-from warehouse.once.facts import LENT, Facts, holds, is_word, known, spelled, state_facts
+from warehouse.once.facts import (
+    LENT,
+    Facts,
+    find_calls,
+    find_stored_calls,
+    is_word,
+    known,
+    one_piece,
+    spelled,
+    state_facts,
+)
 from warehouse.once.kernels import Bools, Numbers, is_shared
 from warehouse.once.lineage import find_family, trace_lineage
 from warehouse.once.overwritten import free_copies, free_stored_copies, lent_to_copies
+from warehouse.once.retried import supersede
 from warehouse.once.statements import RULES, read_columns, read_sql, with_book
 
 WHY_NO_CALL = "no_model_call"
@@ -63,7 +74,7 @@ def apply(spans: pa.Table) -> pa.Table:
     """
     if LEDGER not in spans.column_names:
         spans = spans.append_column(LEDGER, pa.repeat(0, spans.num_rows))
-    spans = _prepare(spans)
+    spans = prepare(spans)
     verdict = _verdict_alone(spans)
     lent = np.zeros(spans.num_rows, np.int32)
     if spans.num_rows:
@@ -86,7 +97,7 @@ def look(spans: pa.Table) -> Decision:
     2. What each span inherits is walked along the array of parents.
     3. The rules judge the spans about which there is doubt.
     """
-    return look_at(state_facts(_prepare(spans), spans[LEDGER].to_numpy()))
+    return look_at(state_facts(prepare(spans), spans[LEDGER].to_numpy()))
 
 
 def look_at(facts: Facts) -> Decision:
@@ -106,7 +117,7 @@ def look_at(facts: Facts) -> Decision:
 
 def decide(spans: pa.Table, source: str) -> Decision:
     """Run all rules over all rows given. ``source``: ``flush`` or ``lake``, whose columns the table has."""
-    spans = _prepare(spans) if source == "flush" else as_told(prepare_stored(spans))
+    spans = prepare(spans) if source == "flush" else as_told(prepare_stored(spans))
     with duckdb.connect() as connection:
         connection.execute("SET threads = 1; SET TimeZone = 'UTC'")
         connection.register("spans", spans.drop_columns([name for name in _NOT_READ if name in spans.column_names]))
@@ -148,14 +159,25 @@ def as_told(spans: pa.Table) -> pa.Table:
     return spans
 
 
-def _prepare(spans: pa.Table) -> pa.Table:
-    """What is known of spans of a flush before any rule: which raw copies are calls, how often calls were tried."""
-    return count_attempts(free_copies(spans), LEDGER)
+def prepare(spans: pa.Table) -> pa.Table:
+    """What is known of spans of a flush before any rule: which raw copies are calls, how often calls were tried.
+
+    ``suppressed_by`` of copies is their parent, of an attempt that failed the next one.
+    """
+    if "suppressed_by" in spans.column_names:
+        return spans
+    spans = count_attempts(free_copies(spans), LEDGER)
+    parents = one_piece(spans["parent_span_id"]).cast(pa.binary())
+    copied = pc.if_else(pa.array(is_word(spans["_role"], "repeat")), parents, pa.scalar(None, pa.binary()))
+    return supersede(spans.append_column("suppressed_by", copied), find_calls(spans), LEDGER)
 
 
 def prepare_stored(spans: pa.Table) -> pa.Table:
     """Likewise of spans of the lake."""
-    return count_attempts(free_stored_copies(spans), "ledger")
+    spans = count_attempts(free_stored_copies(spans), "ledger")
+    spans = supersede(spans, find_stored_calls(spans), "ledger")
+    index, field = spans.schema.get_field_index("billable"), spans.field("billable")
+    return spans.set_column(index, field, pc.and_(spans["billable"], pc.is_null(spans["suppressed_by"])))
 
 
 def _tell_records_apart(facts: Facts) -> tuple[Facts, Bools, pl.DataFrame, Numbers]:
@@ -185,19 +207,15 @@ def _read(facts: Facts, rows: NDArray[np.int64]) -> pa.Table:
 
 def _verdict_alone(spans: pa.Table) -> pl.DataFrame:
     """The verdict on spans that nothing else tells of."""
-    is_repeat = is_word(spans["_role"], "repeat")
-    parents = spans["parent_span_id"]
+    named = known(spans["suppressed_by"])
     told = pl.DataFrame(
         {
             "row": pl.Series(spans["_row"]),
-            "billable": holds(spans["_model_call"]) & known(spans["_role"]) & ~is_repeat,
-            "copy": is_repeat & known(parents),
+            "billable": find_calls(spans) & ~named,
+            "suppressed_by": pl.Series(spans["suppressed_by"], dtype=pl.Binary),
+            "copy": named,
         }
     )
-    if told["copy"].any():
-        told = told.with_columns(pl.when("copy").then(pl.Series(parents)).alias("suppressed_by"))
-    else:
-        told = told.with_columns(pl.lit(None, pl.Binary).alias("suppressed_by"))
     why = pl.when("copy").then(pl.lit("wire_copy")).when(~pl.col("billable")).then(pl.lit(WHY_NO_CALL))
     return told.select("row", "billable", "suppressed_by", why.alias("why"))
 
@@ -236,6 +254,8 @@ def _index(place: NDArray[np.int64]) -> pa.Array:
 
 def _append(spans: pa.Table, verdict: pl.DataFrame, lent: NDArray[np.int32]) -> pa.Table:
     columns = (verdict if verdict["row"].is_sorted() else verdict.sort("row")).to_arrow()
+    if "suppressed_by" in spans.column_names:
+        spans = spans.drop_columns(["suppressed_by"])
     for name, kind in (("billable", pa.bool_()), ("suppressed_by", pa.binary()), ("why", pa.string())):
         spans = spans.append_column(name if name != "why" else "_why", columns[name].cast(kind))
     return spans.append_column("lent", pa.array(lent, mask=lent == 0))

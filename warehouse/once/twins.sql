@@ -79,11 +79,12 @@ WITH heard AS (
 ),
 told AS (
     SELECT
-        t.*, list_distinct([teller] || coalesce(tellers, [])) AS tellers,
+        t.*, coalesce(asked_model, given_model) IS NULL AND convention IN ('litellm_v1', 'litellm_v2') AS is_nameless,
+        list_distinct([teller] || coalesce(tellers, [])) AS tellers,
         coalesce(
             library_of(teller), heard.library,
-            -- these LiteLLM asks without the library of the one or the other
-            CASE WHEN convention IN ('litellm_v1', 'litellm_v2') AND provider IN ('anthropic', 'aws.bedrock') THEN 'litellm' END
+            -- these LiteLLM asks without the library of the one or the other; what it asks OpenAI's for names the model
+            CASE WHEN convention IN ('litellm_v1', 'litellm_v2') AND (provider IN ('anthropic', 'aws.bedrock') OR is_nameless) THEN 'litellm' END
         ) AS library
     FROM told_once AS t
     LEFT JOIN heard USING (row)
@@ -94,9 +95,9 @@ SELECT
     is_bedrocks_name(request_model) OR coalesce(provider = 'aws.bedrock' AND library IN ('boto3', 'litellm'), false)
         AS asks_bedrock,
     NOT is_bedrocks_name(request_model) AND provider IS DISTINCT FROM 'aws.bedrock' AND library IS DISTINCT FROM 'boto3'
-        AND (request_model IS NOT NULL OR library IS NOT DISTINCT FROM 'litellm') AS asks_maker
+        AND (request_model IS NOT NULL OR (library IS NOT DISTINCT FROM 'litellm' AND NOT is_nameless)) AS asks_maker
 FROM told
-WHERE coalesce(asked_model, given_model) IS NOT NULL AND has_time AND row NOT IN (SELECT row FROM split);
+WHERE (coalesce(asked_model, given_model) IS NOT NULL OR is_nameless) AND has_time AND row NOT IN (SELECT row FROM split);
 
 -- Who began or ended in the same quarter of a second or in the next one, or heard the other's stream: only these are compared.
 CREATE TEMP TABLE met AS
@@ -126,6 +127,17 @@ JOIN (SELECT * REPLACE (unnest([quarter - 1, quarter, quarter + 1]) AS quarter) 
     AND a.quarter = b.quarter
     AND a.teller <> b.teller
 WHERE a.service IS NULL AND b.service IS NOT NULL
+UNION
+SELECT CASE WHEN a.teller < b.teller THEN a.row ELSE b.row END, CASE WHEN a.teller < b.teller THEN b.row ELSE a.row END
+FROM moment AS a
+JOIN (SELECT * REPLACE (unnest([quarter - 1, quarter, quarter + 1]) AS quarter) FROM moment) AS b
+    ON a.ledger = b.ledger
+    AND a.service IS NOT DISTINCT FROM b.service
+    AND a.kind = b.kind
+    AND a.edge = b.edge
+    AND a.quarter = b.quarter
+    AND a.teller <> b.teller
+WHERE a.asked IS NULL AND b.asked IS NOT NULL  -- LiteLLM's raw copy of a stream, which tells nothing at all
 UNION
 SELECT
     CASE WHEN a.teller < b.teller THEN a.row ELSE b.row END,
