@@ -216,6 +216,7 @@ def test_two_workers_tell_it_once_and_one_that_starts_anew_goes_on():
     assert [event["event"] for event in told] == [OPENED]
 
 
+@pytest.mark.long
 def test_what_is_odd_again_goes_on_with_the_incident():
     calm = steady(np.random.default_rng(7), range(LIVE + 10, LIVE + 40), shares={RATE_LIMIT: 0.004})
     ledger = ledger_of(day(), burst(10), calm, burst(10, start=LIVE + 40))

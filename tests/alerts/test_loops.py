@@ -141,6 +141,7 @@ def test_a_loop_in_the_lake_is_told_within_minutes_and_resolves(writer: Writer):
     assert opened.measured > 3 * opened.usual
 
 
+@pytest.mark.long
 def test_tasks_as_usual_tell_nothing(writer: Writer):
     assert looked(writer, 20, range(0))[0] == []
 
@@ -183,6 +184,7 @@ def test_what_a_loop_spends_is_written_down_beside_it_and_told_to_nobody():
     assert [(event.signal, event.event) for event in channel.events] == [(STEPS, OPENED), (STEPS, RESOLVED)]
 
 
+@pytest.mark.long
 def test_what_a_loop_spends_is_told_once_it_is_critical():
     _, channel = looping(range(LIVE, LIVE + 10), {LIVE + 5: 10.0, LIVE + 7: 40.0})
 
@@ -192,12 +194,14 @@ def test_what_a_loop_spends_is_told_once_it_is_critical():
     assert ("spend", OPENED) not in told
 
 
+@pytest.mark.long
 def test_a_new_key_that_spends_beside_a_loop_is_told():
     _, channel = looping(range(LIVE, LIVE + 10), {LIVE + 5: 10.0}, "key-7")
 
     assert ("spend", OPENED) in [(event.signal, event.event) for event in channel.events]
 
 
+@pytest.mark.long
 def test_a_loop_is_not_told_beside_the_spend_that_was_told_first():
     _, channel = looping(range(LIVE + 5, LIVE + 15), {LIVE: 10.0})
 

@@ -313,6 +313,7 @@ def test_the_same_days_from_another_file_are_refused_until_somebody_says_what_it
     expect(page.get_by_text("newer.csv: 53 lines imported")).to_be_visible(timeout=60_000)
 
 
+@pytest.mark.long
 def test_an_invoice_can_be_looked_at_by_its_sides(someone: Reader, finance: Finance):
     page = someone.open(f"{finance.pages.url}/invoice?period=All+time")
 

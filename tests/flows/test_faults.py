@@ -44,6 +44,7 @@ def test_poison_between_good_messages_is_dead_lettered_with_its_reason_and_stops
     assert sum(row.get("empty", 0) for row in dropped) == 1
 
 
+@pytest.mark.long
 def test_a_worker_goes_on_after_its_broker_was_killed_and_started_again(own_broker: LocalBroker, tmp_path: Path):
     own_broker.start()
     deployment = Deployment(

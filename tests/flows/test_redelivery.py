@@ -29,6 +29,7 @@ def run_to(deployment: Deployment, rows: int) -> None:
     deployment.stop()
 
 
+@pytest.mark.long
 def test_whole_batches_that_are_delivered_again_add_nothing(deployment: Deployment):
     deployment.send([payload(n) for n in range(6)])
     run_to(deployment, 120)

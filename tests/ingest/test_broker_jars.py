@@ -40,6 +40,7 @@ def test_a_lock_line_without_a_hash_is_refused_by_name() -> None:
         parse_lock("# comment\n\norg.slf4j:slf4j-api:1\n")
 
 
+@pytest.mark.long
 def test_a_changed_jar_refuses_the_start_and_is_named(tmp_path: Path, cache: Path) -> None:
     changed = cache / "slf4j-api-1.7.36.jar"
     changed.write_bytes(changed.read_bytes() + b"\0")
