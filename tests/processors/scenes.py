@@ -215,12 +215,17 @@ def steps_of_the_vercel_sdk(world: World, draw: Draw) -> None:
     world.calls += [chat(draw)] * draw.count
 
 
+ANYBODYS = ("otel_genai", "litellm_v1", "of nobody known")
+"""Words that a span of the application may have too."""
+
+
 def attempts_in_a_framework(world: World, draw: Draw) -> None:
     outer = world.tell(draw.one, chat(draw), web(world, draw), ms=5000) if draw.yes else web(world, draw)
     for n in range(draw.count):
         world.tell(draw.other, chat(draw), outer, at=n * 500 + 1, ms=90, known=False, failed=True)
     world.tell(draw.other, chat(draw), outer, at=draw.count * 500 + 1)
-    world.calls += [*([chat(draw, usage=None)] * draw.count), chat(draw)]
+    is_request = draw.yes and draw.one not in ANYBODYS  # of a client that tries again, docs/once.md
+    world.calls += [*([] if is_request else [chat(draw, usage=None)] * draw.count), chat(draw)]
 
 
 def a_response_that_is_polled(world: World, draw: Draw) -> None:

@@ -364,6 +364,7 @@ EDGES: dict[str, list[object]] = {
         "tenant='",
     ],
     "state": ["OPEN", "", "\udcff", 1],
+    "lines": ["IDLE", "", "used", "idle,,", "idle, unattributed", "\udcff", 1, ["idle"]],
     "text": ["", "\0", "\udcff", "'", "x" * 100_000, "NaN"],
     "whole": ["0", "-1", "9" * 18, "9" * 20, "9" * 5000, "1e3", "NaN", "٣", " 7 ", 2**63 - 1, 2**63, True, 1.5],
     "rate": ["0", "-1", "1e3", "1e-7", "NaN", "Infinity", "x", "", "9" * 5000, "1e999999999", True, 2.5, "\udcff", [1]],
