@@ -27,7 +27,7 @@ from ingest.simulator.traffic import Traffic, calls_per_task
 
 DAY_NS = 24 * HOUR_NS
 MINUTE_NS = 60 * SECOND_NS
-LEAST_PLAYED = 24
+LEAST_PLAYED = 96
 """Tasks of a feature and day that are played at least, if it has as many,"""
 PLAYED_SHARE = 0.02  # and this part of them
 REQUEST_BYTES = 900_000
