@@ -39,8 +39,7 @@ def _saturated(load: Mapping[str, Any], now: datetime) -> Case:
     usual = (load["full_moments"] - load["recent_full"]) / max(earlier, 1)
     said = (
         f"servers of model {load['model']} are full: requests wait or the KV cache is full in {percent(share)} "
-        f"of the last 10 min (usually {percent(usual)}); {load['servers']} servers, {load['waiting_mean'] or 0:.1f} "
-        f"requests wait for each, {percent(load['kv_cache_mean'] or 0)} of the cache in use"
+        f"of the last 10 min (usually {percent(usual)}); {', '.join(_seen(load))}"
     )
     return Case(
         subject=Subject(signal=SATURATED, scope=Scope.of({"model": load["model"]})),
@@ -53,6 +52,15 @@ def _saturated(load: Mapping[str, Any], now: datetime) -> Case:
         affected=load["recent_full"],
         said=said,
     )
+
+
+def _seen(load: Mapping[str, Any]) -> Iterator[str]:
+    """What the servers tell; of what none of them tells, nothing."""
+    yield f"{load['servers']} servers"
+    if (waiting := load["waiting_mean"]) is not None:
+        yield f"{waiting:.1f} requests wait for each"
+    if (used := load["kv_cache_mean"]) is not None:
+        yield f"{percent(used)} of the cache in use"
 
 
 def _idle(load: Mapping[str, Any], now: datetime) -> Case:

@@ -68,6 +68,19 @@ def test_servers_are_full_when_they_were_not(
     assert signals(writer, NOON)[SATURATED] == (on, calm)
 
 
+def test_what_no_server_tells_is_not_said_to_be_nothing(writer: Writer):
+    late = minutes(NOON - 10 * MINUTE, NOON, 8, 3, kv_cache_utilisation=None)
+    writer.flush(NOON, gpu_samples=gpu_rows(minutes(NOON - HOUR, NOON - 10 * MINUTE, 4) + late))
+
+    (said,) = (
+        case.said
+        for case in cases_of(writer.ledger().gpu_load(NOON - DAY, NOON - 10 * MINUTE, NOON), NOON)
+        if case.subject.signal == SATURATED
+    )
+
+    assert said.endswith("1 servers, 3.0 requests wait for each")
+
+
 def test_few_samples_and_other_tables_say_nothing(writer: Writer):
     dcgm = {"source": "dcgm", "sampled_at": NOON - MINUTE, "gpu_uuid": "GPU-1", "host": "node-1", "utilisation": 1.0}
     told = minutes(NOON - 9 * MINUTE, NOON, 8, 3)

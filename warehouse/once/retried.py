@@ -73,8 +73,18 @@ def _below_requests(calls: pl.DataFrame, outer: pl.DataFrame) -> pl.DataFrame:
 
 
 def _following(below: pl.DataFrame) -> Iterator[tuple[int, int]]:
-    """Rows of attempts that failed, each with the next one: the first to begin that follows no other one."""
-    for _, attempts in below.sort("started_at", "row").group_by("request", *_ASKED, maintain_order=True):
+    """Rows of attempts that failed, each with the next one: the first to begin that follows no other one.
+
+    Where each begins after the one before it has failed, that is the next one; attempts at once are looked through.
+    """
+    group = ["request", *_ASKED]
+    later = below.sort("started_at", "row").with_columns(
+        pl.col("row").shift(-1).over(group).alias("next"), pl.col("started_at").shift(-1).over(group).alias("next_at")
+    )
+    waits = (pl.col("next_at") > pl.col("started_at")) & (pl.col("next_at") >= pl.col("ended_at") - _TICK)
+    in_turn = (~pl.col("flag") | waits.fill_null(value=True)).all().over(group)
+    yield from later.filter(in_turn, pl.col("flag"), pl.col("next").is_not_null()).select("row", "next").rows()
+    for _, attempts in later.filter(~in_turn).group_by(group, maintain_order=True):
         begun = attempts.select("started_at", "row").rows()
         for failed_at, began_at, row in (
             attempts.filter("flag").sort("ended_at").select("ended_at", "started_at", "row").rows()

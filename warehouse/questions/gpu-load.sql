@@ -9,14 +9,14 @@
 -- gives full_moments: those in which requests wait or 95 % of the KV cache are in use
 -- gives busy_moments: those in which any request runs or waits
 -- gives recent_moments: those of late; likewise recent_full and recent_busy
--- gives waiting_mean: requests that wait, of a server, of late
--- gives kv_cache_mean: share of the KV cache in use, of late
+-- gives waiting_mean: requests that wait, of a server, of late; NULL where none tells
+-- gives kv_cache_mean: share of the KV cache in use, of late; likewise
 -- gives first_at: the first of the samples
 WITH told AS (
     SELECT
         model, coalesce(model_server, pod, service, '') || ' ' || coalesce(engine, '') AS server, sampled_at,
         sampled_at >= coalesce($recent, sampled_at) AS is_recent,
-        max(requests_running) AS running, coalesce(max(requests_waiting), 0) AS waiting, coalesce(max(kv_cache_utilisation), 0) AS kv
+        max(requests_running) AS running, max(requests_waiting) AS waiting, max(kv_cache_utilisation) AS kv
     FROM gpu_samples
     WHERE source = 'vllm' AND model IS NOT NULL AND cumulative IS NULL
         AND ($start IS NULL OR sampled_at >= $start) AND ($end IS NULL OR sampled_at < $end)
