@@ -23,10 +23,10 @@ from processors.decode import decode
 from processors.messages import Message, Processed, total
 from processors.metered import read_metrics
 from processors.normalise import Rules, normalise
+from processors.normalise.afterwards import finish
 from processors.normalise.assemble import as_words
 from processors.normalise.namesakes import hide_namesakes
-from processors.normalise.parts import count_rules, refuse_contradictions
-from processors.normalise.speed import forget_unstreamed
+from processors.normalise.parts import count_rules
 from processors.outcomes import read_logs
 from processors.pricing.book import PriceBook
 from processors.pricing.columns import price_spans
@@ -153,8 +153,8 @@ def _cut(rows: pa.Table, ranges: int) -> list[pa.Table]:
 def bill(spans: pa.Table, engine: Engine) -> pa.Table:
     """Normalised spans with verdicts and prices: the columns of ``SPANS``, ``_why`` and the helpers of normalise."""
     key = engine.rules.user_key
-    told = take_units(forget_unstreamed(once.apply(hide_namesakes(spans, spans, key))))
-    return price_spans(_rename_users(spans, refuse_contradictions(told), key), engine.book)
+    judged = once.apply(hide_namesakes(spans, spans, key), lambda told: finish(take_units(told)))
+    return price_spans(_rename_users(spans, judged, key), engine.book)
 
 
 def _rename_users(before: pa.Table, after: pa.Table, key: bytes) -> pa.Table:

@@ -3,8 +3,9 @@
 ``normalise(decoded, rules) -> Normalised``; pure, vectorised, no clock: the only time it knows is the record's.
 
 * ``Normalised.spans``: a table with every column of ``warehouse.schemas.SPANS`` **except** ``billable suppressed_by
-  lent cost_usd <cost kinds> price_status price_version``, which pricing and the once rules add; one row per decoded
-  span (also spans that are no GenAI spans: they pass on tenant, feature, user, session and task to their descendants).
+  role usage_rank as_told cost_usd <cost kinds> price_status price_version``, which pricing and the once rules add; one
+  row per decoded span (also spans that are no GenAI spans: they pass on tenant, feature, user, session and task to
+  their descendants).
   Texts are dictionary columns, but for users, sessions, tasks and responses.
 * ``Normalised.outcomes``: a table in ``warehouse.schemas.OUTCOMES``, from evaluation events and outcome attributes.
 * ``Normalised.dead``, ``Normalised.dropped``: taken over from decode.

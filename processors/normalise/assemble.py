@@ -33,10 +33,13 @@ from processors.normalise.tellers import hide_tellers
 from processors.normalise.tiers import served_tiers, tier_words
 from processors.normalise.times import place_in_time
 from processors.normalise.usage import settle_usage
+from warehouse import once
 from warehouse.once.facts import one_piece
 from warehouse.schemas import AMOUNTS, COST_KINDS, SPANS, TEXTS
 
-ADDED_LATER = frozenset({"billable", "suppressed_by", "lent", "cost_usd", "price_status", "price_version", *COST_KINDS})
+ADDED_LATER = frozenset(
+    {"billable", "suppressed_by", *once.NOTES, "cost_usd", "price_status", "price_version", *COST_KINDS}
+)
 """Columns of the spans table that pricing and the once rules add."""
 
 HELPERS = pa.schema(

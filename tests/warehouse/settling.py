@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from processors.normalise.parts import refuse_contradictions
+from processors.normalise.afterwards import finish
 from processors.pricing.book import PriceBook
 from processors.pricing.columns import price_spans
 from processors.pricing.settled import pricing_of
@@ -130,7 +130,7 @@ class World:
 
 def flushed(told: Sequence[dict[str, Any]], prices: PriceBook) -> pa.Table:
     """The rows that a worker makes of spans told as ``tests.warehouse.told`` does."""
-    priced = price_spans(refuse_contradictions(once.apply(table(*told))), prices)
+    priced = price_spans(once.apply(table(*told), finish), prices)
     days = pa.array([one["ended_at"].date() for one in told], pa.date32())
     index = priced.schema.get_field_index("day")
     return priced.set_column(index, "day", days).select(SPANS.names).cast(SPANS)

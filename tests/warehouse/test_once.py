@@ -14,7 +14,6 @@ from tests.warehouse.look_alikes import APART, LINKED, beside
 from tests.warehouse.scenes import SCENES, USAGE
 from tests.warehouse.told import in_ledgers, settle, span, table, told_once, tool, verdicts
 from warehouse import once
-from warehouse.schemas import BILLABLE_OPERATIONS
 
 ROWS = [*(rows for rows, _ in SCENES.values()), *APART.values()]
 NAMES = [*SCENES, *APART]
@@ -156,12 +155,6 @@ def test_spans_that_nothing_repeats_cost_no_query():
 
 def test_a_range_without_spans_gets_its_columns():
     assert {"billable", "suppressed_by", "_why"} <= set(once.apply(table()).column_names)
-
-
-def test_the_rules_of_the_lake_know_every_billable_operation():
-    listed = (Path(once.__file__).parent / "lake.sql").read_text().partition("operation IN (")[2].partition(")")[0]
-
-    assert tuple(word.strip(" '") for word in listed.split(",")) == BILLABLE_OPERATIONS
 
 
 def test_the_rules_of_the_lake_know_how_good_the_counts_of_each_convention_are():

@@ -22,8 +22,9 @@ from tests.warehouse.told import START, in_ledgers, name, span, table, tool
 from warehouse import once
 from warehouse.once.facts import state_facts
 from warehouse.once.lineage import find_family, trace_lineage
-from warehouse.once.rules import _append, _take, find_lent, prepare
+from warehouse.once.rules import _append, _take, prepare
 from warehouse.once.statements import read_sql
+from warehouse.once.told import note
 
 WORLDS = 24
 LATE_CHUNKS = tuple(START + dt.timedelta(milliseconds=after_ms) for after_ms in (20, 250, 400, 900))
@@ -34,11 +35,10 @@ CALM = settings(deadline=None, derandomize=True, database=None, max_examples=2)
 
 def judged_in_full(spans: pa.Table) -> pa.Table:
     """The reference: every rule over every row, lineage and all, in SQL."""
-    spans = prepare(spans)
-    decision = once.decide(spans, "flush")
+    decision, filled = once.decide(spans), prepare(spans)
     for taken in decision.taken:
-        spans = _take(spans, taken)
-    return _append(spans, decision.verdict, find_lent(spans.num_rows, decision))
+        filled = _take(filled, taken)
+    return note(spans, _append(filled, decision.verdict))
 
 
 def world(chance: random.Random) -> Rows:
@@ -198,7 +198,7 @@ def test_lineage_is_the_same_along_an_array_and_in_sql(seed: int):
     walked = trace_lineage(facts, find_family(facts, np.ones(spans.num_rows, np.bool_))[1])
     with duckdb.connect() as connection:
         connection.register("spans", spans)
-        for part in ("flush", "records", "lineage"):
+        for part in ("given", "records", "lineage"):
             connection.execute(read_sql(part))
         told = connection.sql("FROM lineage").pl().sort("row")
 

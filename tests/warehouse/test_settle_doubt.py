@@ -7,6 +7,7 @@ import random
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pyarrow as pa
 import pytest
@@ -21,7 +22,7 @@ from tests.warehouse.test_once_doubt import WORLDS, world
 from tests.warehouse.told import START, in_ledgers, span, table, tool
 from warehouse import once
 from warehouse.lake import Lake
-from warehouse.once.rules import prepare_stored
+from warehouse.once.rules import _append, prepare
 from warehouse.schemas import SPANS, TABLES
 
 ROWS = [*(rows for rows, _ in SCENES.values()), *APART.values()]
@@ -39,14 +40,13 @@ def stored(*flushes: pa.Table) -> pa.Table:
 
 def judged_in_full(spans: pa.Table) -> pa.Table:
     """The reference: every rule over every row."""
-    spans = prepare_stored(spans)
-    decision = once.decide(spans, "lake")
-    filled = once.fill(spans, decision)
-    verdict = decision.verdict.sort("row").to_arrow()
-    for name in ("billable", "suppressed_by"):
-        field = SPANS.field(name)
-        filled = filled.set_column(filled.schema.get_field_index(name), field, verdict[name].cast(field.type))
-    return filled.append_column("why", verdict["why"].cast(pa.string()))
+
+    def judge(told: pa.Table, _finish: object) -> pa.Table:
+        decision = once.decide(told)
+        return _append(once.fill(prepare(told), decision), decision.verdict)
+
+    with patch("warehouse.once.stored.judge", judge):
+        return once.rejudge(spans)
 
 
 def compared(spans: pa.Table) -> list[dict[str, object]]:

@@ -12,9 +12,10 @@ import pyarrow as pa
 
 from processors.normalise import HELPERS
 from warehouse import once
+from warehouse.once.told import restore
 from warehouse.schemas import BILLABLE_OPERATIONS, COST_KINDS, SPANS
 
-ADDED = ("billable", "suppressed_by", "lent", "cost_usd", "price_status", "price_version", *COST_KINDS)
+ADDED = ("billable", "suppressed_by", *once.NOTES, "cost_usd", "price_status", "price_version", *COST_KINDS)
 SCHEMA = pa.schema([*(field for field in SPANS if field.name not in ADDED), *HELPERS])
 START = dt.datetime(2026, 11, 20, 12, tzinfo=dt.UTC)
 
@@ -93,7 +94,7 @@ def settle(*flushes: pa.Table) -> list[int]:
     columns = [field.name for field in SPANS if field.name in stored.column_names]
     numbers = pa.array(range(stored.num_rows), pa.int64())
     lake = stored.select(columns).append_column("row", numbers).append_column("ledger", stored[once.LEDGER])
-    verdict = once.decide(lake, "lake").verdict.sort("row")
+    verdict = once.decide(restore(lake)).verdict.sort("row")
     return (
         verdict.group_by(pl.Series(stored[once.LEDGER]).alias("ledger"))
         .agg(pl.sum("billable"))

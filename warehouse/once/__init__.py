@@ -4,10 +4,11 @@ Parents repeat what their children used, two instrumentations wrap one call, gat
 clients send again. Only leaf model calls are billable; what is suppressed keeps its row and names the span that is
 billed.
 
-The rules are SQL files, run here by DuckDB on the spans of one flush and at settlement on those of the lake:
+The rules are SQL files, run here by DuckDB on the spans of one flush and at settlement on those of the lake, as these
+were told (``told.py``):
 
 ==================  ==============================================================================================
-``flush.sql``       what the rules read, from the columns of a flush; ``lake.sql``: the same from those of the lake
+``given.sql``       what the rules read
 ``records.sql``     words that the rules share; ``repeated_record``: the same (trace id, span id) again
 ``providers.sql``   words for the provider: which may be said of one call, and which says more
 ``lineage.sql``     tenant, feature, user, session, task and prompt from the nearest ancestor that has one
@@ -23,13 +24,14 @@ Before all of them ``overwritten.py`` tells which raw copies of LiteLLM's are ca
 was tried, by the HTTP requests below it, and ``retried.py`` which attempts are no calls (``tried_again``).
 The SQL sees little: ``kernels.py`` (compiled) finds parents and equal ids, ``lineage.py`` walks what is
 inherited, ``doubt.py`` chooses what may be told twice, and ``statements.py`` runs the rules on that: ``apply`` on a
-flush, ``rejudge`` on spans of the lake. ``decide`` runs all rules on all rows: tests hold both equal to it.
+flush, ``rejudge`` (``stored.py``) on spans of the lake. ``decide`` runs all rules on all rows: tests hold them equal.
 
 Two calls are never one because they look alike: sequential and concurrent calls of one instrumentation are all billed.
 ``docs/once.md`` says it rule by rule, with examples.
 """
 
-from warehouse.once.rules import LEDGER, WHY_NO_CALL, Decision, apply, decide, fill, look
+from warehouse.once.rules import WHY_NO_CALL, Decision, apply, decide, fill, look
 from warehouse.once.stored import rejudge
+from warehouse.once.told import LEDGER, NOTES
 
-__all__ = ["LEDGER", "WHY_NO_CALL", "Decision", "apply", "decide", "fill", "look", "rejudge"]
+__all__ = ["LEDGER", "NOTES", "WHY_NO_CALL", "Decision", "apply", "decide", "fill", "look", "rejudge"]

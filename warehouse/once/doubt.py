@@ -67,7 +67,7 @@ def _find_copied(facts: Facts, alive: Bools) -> Bools:
     if not facts.has_successor.any():
         return np.zeros(len(alive), np.bool_)
     at, data, known = facts.texts("span_id")
-    named_at, ids, names_one = facts.texts(facts.names["successor"])
+    named_at, ids, names_one = facts.texts("suppressed_by")
     named, names = pointed_at(
         facts.ledger, (at, data, known & alive), (named_at, ids, names_one & facts.has_successor & alive)
     )
@@ -151,6 +151,6 @@ def _times(facts: Facts) -> tuple[Numbers, Numbers]:
     began, ended, original = (facts.microseconds(name) for name in ("started_at", "ended_at", "original_ended_at"))
     shift = np.where(original[1], original[0] - ended[0], 0)
     ended_us = ended[0] + shift
-    reported_ms = pl.Series(facts.spans[facts.names["reported_ms"]]).fill_null(0.0).to_numpy()
+    reported_ms = pl.Series(facts.spans["_reported_duration_ms"]).fill_null(0.0).to_numpy()
     reckoned = ended_us - np.rint(np.where(facts.is_record, reported_ms, 0.0) * 1000).astype(np.int64)
     return np.where(facts.is_record, reckoned, began[0] + shift), ended_us

@@ -1,8 +1,7 @@
-"""What the quick half of the once rules reads: columns as arrays, of a flush or of the lake."""
+"""What the quick half of the once rules reads: columns as arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,34 +12,23 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from warehouse.once.kernels import NO_RANK, Bools, Bytes, Numbers, Offsets, Ranks
-from warehouse.schemas import BILLABLE_OPERATIONS
 
 LENT = 4
 """So much more is the rank of a tenant or a feature that another span lent."""
 
 _WORK = ("execute_tool", "retrieval", "guardrail", "evaluation")
-_FLUSH_NAMES = {
-    "ledger": "_ledger",
-    "user": "_user",
-    "reported_ms": "_reported_duration_ms",
-    "successor": "suppressed_by",
-}
-_LAKE_NAMES = {"ledger": "ledger", "user": "user_id", "reported_ms": "duration_ms", "successor": "suppressed_by"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """Arrays of (n,); the row of an array is the row of ``spans``.
 
-    ``source``: ``flush`` or ``lake``, whose columns ``spans`` has; ``names``: of those that are called otherwise.
     ``has_successor``: which rows name the span that tells of the same call, ``is_repeat`` which of these their parent.
     ``is_stamped``: which have the tenant that a gateway stamped on their message.
     ``has_late_chunk``: which are streams whose first chunk came after the span's end.
     """
 
     spans: pa.Table
-    source: str
-    names: Mapping[str, str]
     ledger: Numbers
     is_call: Bools
     is_work: Bools
@@ -77,8 +65,6 @@ def state_facts(spans: pa.Table, ledger: Numbers) -> Facts:
     other = known(spans["_role"]) & ~is_repeat
     return Facts(
         spans=spans,
-        source="flush",
-        names=_FLUSH_NAMES,
         ledger=ledger,
         is_call=find_calls(spans),
         is_work=other & is_word(spans["operation"], *_WORK),
@@ -93,60 +79,13 @@ def state_facts(spans: pa.Table, ledger: Numbers) -> Facts:
     )
 
 
-def state_stored_facts(spans: pa.Table) -> Facts:
-    """Facts of spans of the lake, as lake.sql has them."""
-    suppressed = known(spans["suppressed_by"])
-    is_repeat = holds(pc.equal(spans["suppressed_by"], spans["parent_span_id"]))
-    return Facts(
-        spans=spans,
-        source="lake",
-        names=_LAKE_NAMES,
-        ledger=spans["ledger"].to_numpy().astype(np.int64),
-        is_call=find_stored_calls(spans),
-        is_work=is_word(spans["operation"], *_WORK) & ~suppressed,
-        is_repeat=is_repeat,
-        has_successor=suppressed,
-        is_fetch=is_word(spans["operation"], "task") & known(spans["response_id"]),
-        is_record=_is_stored_record(spans),
-        has_late_chunk=known(spans["late_chunk_at"]),
-        is_stamped=_ranks(spans["tenant_rank"]) == 0,
-        tenant_rank=_ranks_as_told(spans, "tenant"),
-        feature_rank=_ranks_as_told(spans, "feature"),
-    )
-
-
 def find_calls(spans: pa.Table) -> Bools:
-    """(n,) which spans of a flush are model calls, whoever tells of them too."""
+    """(n,) which spans are model calls, whoever tells of them too."""
     return known(spans["_role"]) & ~is_word(spans["_role"], "repeat") & holds(spans["_model_call"])
-
-
-def find_stored_calls(spans: pa.Table) -> Bools:
-    """Likewise of the lake."""
-    suppressed = known(spans["suppressed_by"])
-    is_repeat = holds(pc.equal(spans["suppressed_by"], spans["parent_span_id"]))
-    decided = holds(spans["billable"]) | (suppressed & ~is_repeat)
-    return is_word(spans["operation"], *BILLABLE_OPERATIONS) & decided
-
-
-def _is_stored_record(spans: pa.Table) -> Bools:
-    """Records of usage took longer than from their start to their end; less where a flush has put them to a request."""
-    found = is_word(spans["convention"], "logfire")
-    if not found.any():
-        return found
-    began, ended = (spans[name].cast(pa.timestamp("us", "UTC")).cast(pa.int64()) for name in ("started_at", "ended_at"))
-    seen_us = pc.subtract(ended, began).cast(pa.float64())
-    return found & holds(pc.greater(pc.abs(pc.subtract(pc.multiply(spans["duration_ms"], 1000.0), seen_us)), 1.0))
 
 
 def _ranks(column: pa.ChunkedArray) -> Ranks:
     return np.asarray(pc.fill_null(column.cast(pa.int8()), NO_RANK).to_numpy(), np.int8)
-
-
-def _ranks_as_told(spans: pa.Table, name: str) -> Ranks:
-    """As ``rank_as_told`` of lake.sql."""
-    rank = _ranks(spans[f"{name}_rank"])
-    told = np.where(rank == NO_RANK, 2, 2 * (rank % LENT) + (rank > LENT))
-    return np.where(known(spans[name]), told, NO_RANK).astype(np.int8)
 
 
 def one_piece(column: Any) -> pa.Array:

@@ -16,12 +16,12 @@ from warehouse.once.kernels import NO_RANK, Bools, Numbers, Ranks, find_parents,
 _HANDED_DOWN = {
     "tenant": ("tenant",),
     "feature": ("feature",),
-    "user_id": ("user",),
+    "user_id": ("_user",),
     "session_id": ("session_id",),
     "task_id": ("task_id",),
     "prompt_name": ("prompt_name", "prompt_version"),
 }
-"""What is inherited, and the columns that say whether a span has one of its own, as ``Facts`` knows them."""
+"""What is inherited, and the columns that say whether a span has one of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ class Lineage:
 
 def trace_lineage(facts: Facts, parent: Numbers) -> Lineage:
     """The lineage of each row. ``parent``: (n,) row of the parent span, -1 where it is not here."""
-    has = np.stack([facts.known(*(facts.names.get(name, name) for name in names)) for names in _HANDED_DOWN.values()])
+    has = np.stack([facts.known(*names) for names in _HANDED_DOWN.values()])
     reached, outer, work, stamp, tenant_rank, feature_rank, source = walk_down(
         parent, facts.is_call, facts.is_work, _stamps(facts), (facts.tenant_rank, facts.feature_rank), has
     )

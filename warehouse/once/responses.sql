@@ -83,8 +83,8 @@ GROUP BY s.row;
 
 CREATE TEMP TABLE told_once AS
 SELECT
-    row, ledger, trace_id, span_id, parent_span_id, has_time, ended_us, is_usage_record, has_request, usage_rank,
-    ended_us - CAST(coalesce(reported_ms, 0) * 1000 AS BIGINT) AS read_us, CASE WHEN is_usage_record THEN read_us ELSE started_us END AS started_us,
+    row, ledger, trace_id, span_id, parent_span_id, has_time, ended_us, is_usage_record, usage_rank,
+    CASE WHEN is_usage_record THEN ended_us - CAST(coalesce(reported_ms, 0) * 1000 AS BIGINT) ELSE started_us END AS started_us,
     service, teller, scope_version, convention, kind, provider, server_address, request_model, model_may_be_copy, asked_model, given_model, stream, status,
     late_chunk_us, started_us + CAST(ttft_ms * 1000 AS BIGINT) AS first_chunk_us,
     input_tokens, output_tokens, some_input, some_output, some_cached, cached_part + write_part AS kept_part, thought_part, finish_reason, response_id,

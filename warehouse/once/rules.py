@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -17,7 +18,6 @@ from warehouse.once.facts import (
     LENT,
     Facts,
     find_calls,
-    find_stored_calls,
     is_word,
     known,
     one_piece,
@@ -26,30 +26,25 @@ from warehouse.once.facts import (
 )
 from warehouse.once.kernels import Bools, Numbers, is_shared
 from warehouse.once.lineage import find_family, trace_lineage
-from warehouse.once.overwritten import free_copies, free_stored_copies, lent_to_copies
+from warehouse.once.overwritten import free_copies
 from warehouse.once.retried import supersede
 from warehouse.once.statements import RULES, read_columns, read_sql, with_book
+from warehouse.once.told import DECIDED, HASHED_FOR, LEDGER, note
 
 WHY_NO_CALL = "no_model_call"
 """What ``_why`` says of tools, agents and other spans that are no model call: nothing replaces them."""
 
-LEDGER = "_ledger"
-"""Optional column that numbers closed ledgers: no rule looks from one into another."""
-
 _TAKEN_WITH = {
     "tenant": ("tenant", "tenant_rank"),
     "feature": ("feature", "feature_rank"),
-    "user_id": ("user_id", "_user"),
+    "user_id": ("user_id", "_user", HASHED_FOR),
     "prompt_name": ("prompt_name", "prompt_version"),
     "input_tokens": ("input_tokens", "usage_semantics"),
     "server_address": ("server_address", "server_port"),
     "safety_category": ("safety_category", "_safety"),
 }
-"""Columns that come from one row together, as far as there are any: a lake keeps no helpers but ranks."""
+"""Columns that come from one row together, as far as there are any: a lake keeps not all helpers."""
 _RANKS = ("tenant_rank", "feature_rank")
-
-_LENT = {"user_id": 1, "session_id": 2, "task_id": 4, "prompt_name": 8}
-"""What ``lent`` of spans adds up."""
 
 _NOT_READ = ("units", "tags")  # map columns: no rule reads them
 _VERDICT = {"row": pl.Int64, "billable": pl.Boolean, "suppressed_by": pl.Binary, "why": pl.String}
@@ -66,28 +61,30 @@ class Decision:
     taken: tuple[pl.DataFrame, ...]
 
 
-def apply(spans: pa.Table) -> pa.Table:
-    """The table with ``billable``, ``suppressed_by``, ``lent`` and ``_why``, gaps filled from ancestors and duplicates.
+def apply(spans: pa.Table, finish: Callable[[pa.Table], pa.Table] = lambda spans: spans) -> pa.Table:
+    """``judge`` with ``NOTES``, as a lake keeps it."""
+    return note(spans, judge(spans, finish))
 
-    ``spans``: the columns that ``flush.sql`` reads, ``_row`` = 0, 1, … in the order of the table, and perhaps
-    ``LEDGER``. ``_why`` names the rule for a span that is not billed.
+
+def judge(spans: pa.Table, finish: Callable[[pa.Table], pa.Table]) -> pa.Table:
+    """The table with ``billable suppressed_by _why``, gaps filled from ancestors and duplicates.
+
+    ``spans``: the columns that ``given.sql`` reads, ``_row`` = 0, 1, … in the order of the table, and perhaps
+    ``LEDGER``. ``_why`` names the rule for a span that is not billed. ``finish``: what follows from that.
     """
     if LEDGER not in spans.column_names:
         spans = spans.append_column(LEDGER, pa.repeat(0, spans.num_rows))
-    spans = prepare(spans)
-    verdict = _verdict_alone(spans)
-    lent = np.zeros(spans.num_rows, np.int32)
+    prepared = prepare(spans)
+    verdict, filled = _verdict_alone(prepared), prepared
     if spans.num_rows:
-        decision = look(spans)
+        decision = look(prepared)
         place = np.arange(verdict.height)
         place[decision.verdict["row"].to_numpy()] = verdict.height + np.arange(decision.verdict.height)
         verdict = (
             pl.concat([verdict, decision.verdict.cast(verdict.schema)])[place] if decision.verdict.height else verdict
         )
-        filled = fill(spans, decision)
-        lent = find_lent(spans.num_rows, decision) + lent_to_copies(spans, filled)
-        spans = filled
-    return _append(spans, verdict, lent)
+        filled = fill(prepared, decision)
+    return finish(_append(filled, verdict))
 
 
 def look(spans: pa.Table) -> Decision:
@@ -97,12 +94,7 @@ def look(spans: pa.Table) -> Decision:
     2. What each span inherits is walked along the array of parents.
     3. The rules judge the spans about which there is doubt.
     """
-    return look_at(state_facts(prepare(spans), spans[LEDGER].to_numpy()))
-
-
-def look_at(facts: Facts) -> Decision:
-    """As ``look``, of spans of a flush or of the lake."""
-    facts, alive, repeated, parent = _tell_records_apart(facts)
+    facts, alive, repeated, parent = _tell_records_apart(state_facts(prepare(spans), spans[LEDGER].to_numpy()))
     lineage = trace_lineage(facts, parent)
     doubt = find_doubt(lineage, alive)
     inherited = lineage.inherited
@@ -110,18 +102,18 @@ def look_at(facts: Facts) -> Decision:
         return Decision(verdict=repeated, taken=(inherited,))
     part = _read(facts, doubt.rows)
     given = lineage.table(doubt.rows)
-    verdict, merged = with_book(facts.source, part, lambda book: book.judge(part, given, doubt.why))
+    verdict, merged = with_book(part, lambda book: book.judge(part, given, doubt.why))
     inherited = inherited.join(merged, on="row", how="anti", maintain_order="left") if merged.height else inherited
     return Decision(verdict=pl.concat([repeated, verdict]), taken=(inherited, merged))
 
 
-def decide(spans: pa.Table, source: str) -> Decision:
-    """Run all rules over all rows given. ``source``: ``flush`` or ``lake``, whose columns the table has."""
-    spans = prepare(spans) if source == "flush" else as_told(prepare_stored(spans))
+def decide(spans: pa.Table) -> Decision:
+    """Run all rules over all rows given."""
     with duckdb.connect() as connection:
         connection.execute("SET threads = 1; SET TimeZone = 'UTC'")
+        spans = prepare(spans)
         connection.register("spans", spans.drop_columns([name for name in _NOT_READ if name in spans.column_names]))
-        for name in (source, *RULES):
+        for name in RULES:
             connection.execute(read_sql(name))
         verdict, *taken = (connection.sql(f"FROM {table}").pl() for table in ("verdict", "inherited", "merged"))
     return Decision(verdict=verdict, taken=tuple(taken))
@@ -134,50 +126,22 @@ def fill(spans: pa.Table, decision: Decision) -> pa.Table:
     return spans
 
 
-def find_lent(rows: int, decision: Decision) -> NDArray[np.int32]:
-    """(n,) ``lent`` of the rows that are filled so."""
-    lent = np.zeros(rows, np.int32)
-    for taken in decision.taken:
-        row = taken["row"].to_numpy()
-        for name, part in _LENT.items():
-            source = taken[name].fill_null(-1).to_numpy()
-            lent[row[(source >= 0) & (source != row)]] += part
-    return lent
-
-
-def as_told(spans: pa.Table) -> pa.Table:
-    """Spans of the lake without what others lent them: who lent it is judged with them."""
-    if spans["lent"].null_count == spans.num_rows:
-        return spans
-    lent = np.asarray(pc.fill_null(spans["lent"], 0).to_numpy(), np.int32)
-    for name, part in _LENT.items():
-        for column in _TAKEN_WITH.get(name, (name,)):
-            index = spans.schema.get_field_index(column)
-            if index >= 0:
-                told = pc.if_else(pa.array(lent & part == 0), spans.column(index), None)
-                spans = spans.set_column(index, spans.field(index), told)
-    return spans
-
-
 def prepare(spans: pa.Table) -> pa.Table:
-    """What is known of spans of a flush before any rule: which raw copies are calls, how often calls were tried.
+    """What is known of spans before any rule: which raw copies are calls, how often calls were tried.
 
-    ``suppressed_by`` of copies is their parent, of an attempt that failed the next one.
+    ``suppressed_by`` of copies is their parent, of an attempt that failed the next one, and what was ``DECIDED``.
     """
     if "suppressed_by" in spans.column_names:
         return spans
     spans = count_attempts(free_copies(spans), LEDGER)
     parents = one_piece(spans["parent_span_id"]).cast(pa.binary())
     copied = pc.if_else(pa.array(is_word(spans["_role"], "repeat")), parents, pa.scalar(None, pa.binary()))
+    if DECIDED in spans.column_names:
+        copied = pc.coalesce(copied, one_piece(spans[DECIDED]))
+    else:
+        spans = spans.append_column(DECIDED, pa.nulls(len(spans), pa.binary()))
+        spans = spans.append_column(HASHED_FOR, pa.repeat("", len(spans)))
     return supersede(spans.append_column("suppressed_by", copied), find_calls(spans), LEDGER)
-
-
-def prepare_stored(spans: pa.Table) -> pa.Table:
-    """Likewise of spans of the lake."""
-    spans = count_attempts(free_stored_copies(spans), "ledger")
-    spans = supersede(spans, find_stored_calls(spans), "ledger")
-    index, field = spans.schema.get_field_index("billable"), spans.field("billable")
-    return spans.set_column(index, field, pc.and_(spans["billable"], pc.is_null(spans["suppressed_by"])))
 
 
 def _tell_records_apart(facts: Facts) -> tuple[Facts, Bools, pl.DataFrame, Numbers]:
@@ -188,7 +152,7 @@ def _tell_records_apart(facts: Facts) -> tuple[Facts, Bools, pl.DataFrame, Numbe
     if not again.any():
         return facts, alive, pl.DataFrame(schema=_VERDICT), parent
     part = _read(facts, np.flatnonzero(again))
-    verdict, usurped = with_book(facts.source, part, lambda book: book.tell_records_apart(part))
+    verdict, usurped = with_book(part, lambda book: book.tell_records_apart(part))
     alive[verdict["row"].to_numpy()] = False
     ledger = facts.ledger.copy()
     ledger[usurped["row"].to_numpy()] = usurped["own_ledger"].to_numpy()
@@ -200,9 +164,8 @@ def _tell_records_apart(facts: Facts) -> tuple[Facts, Bools, pl.DataFrame, Numbe
 
 def _read(facts: Facts, rows: NDArray[np.int64]) -> pa.Table:
     """What the rules read of these rows."""
-    spans, ledger = facts.spans, facts.names["ledger"]
-    spans = spans.set_column(spans.schema.get_field_index(ledger), ledger, pa.array(facts.ledger))
-    return spelled(spans.select(read_columns(facts.source, tuple(spans.column_names))).take(pa.array(rows)))
+    spans = facts.spans.set_column(facts.spans.schema.get_field_index(LEDGER), LEDGER, pa.array(facts.ledger))
+    return spelled(spans.select(read_columns(tuple(spans.column_names))).take(pa.array(rows)))
 
 
 def _verdict_alone(spans: pa.Table) -> pl.DataFrame:
@@ -213,10 +176,15 @@ def _verdict_alone(spans: pa.Table) -> pl.DataFrame:
             "row": pl.Series(spans["_row"]),
             "billable": find_calls(spans) & ~named,
             "suppressed_by": pl.Series(spans["suppressed_by"], dtype=pl.Binary),
-            "copy": named,
+            "named": named,
+            "decided": known(spans[DECIDED]),
         }
     )
-    why = pl.when("copy").then(pl.lit("wire_copy")).when(~pl.col("billable")).then(pl.lit(WHY_NO_CALL))
+    why = (
+        pl.when("decided").then(pl.lit("told_before"))
+        .when("named").then(pl.lit("wire_copy"))
+        .when(~pl.col("billable")).then(pl.lit(WHY_NO_CALL))
+    )  # fmt: skip
     return told.select("row", "billable", "suppressed_by", why.alias("why"))
 
 
@@ -252,10 +220,9 @@ def _index(place: NDArray[np.int64]) -> pa.Array:
     return pa.array(place, mask=place < 0)
 
 
-def _append(spans: pa.Table, verdict: pl.DataFrame, lent: NDArray[np.int32]) -> pa.Table:
+def _append(spans: pa.Table, verdict: pl.DataFrame) -> pa.Table:
     columns = (verdict if verdict["row"].is_sorted() else verdict.sort("row")).to_arrow()
-    if "suppressed_by" in spans.column_names:
-        spans = spans.drop_columns(["suppressed_by"])
+    spans = spans.drop_columns(["suppressed_by"])
     for name, kind in (("billable", pa.bool_()), ("suppressed_by", pa.binary()), ("why", pa.string())):
         spans = spans.append_column(name if name != "why" else "_why", columns[name].cast(kind))
-    return spans.append_column("lent", pa.array(lent, mask=lent == 0))
+    return spans

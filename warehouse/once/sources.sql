@@ -2,8 +2,7 @@
 -- call. Columns hold row numbers. Details of tokens come from spans that agree on their sum only; what a failure was is
 -- told by spans that failed alike; a stream that looks given up, as one who watched its start saw neither usage nor end,
 -- worked where another saw both. The provider is named by who says most (providers.sql), but not by a wrapper of several
--- attempts, which may name the one that it asked first, nor by what a flush has suppressed: it has lent its word then.
--- The server is told by spans of the same service alone: that which another service asked is the billed one itself, or a proxy.
+-- attempts, which may name the one that it asked first. The server is told by spans of the same service alone: that which another service asked is the billed one itself, or a proxy.
 -- A token count of 0 gives way to a positive one, an input without any cache to one that
 -- is the same and its cache: botocore's instrumentation tells of Claude's and Nova's cache nothing. All counts give way to
 -- those of a wire copy that no rule had to repair: they are the provider's own. What a rule has left unknown, since what
@@ -100,11 +99,7 @@ SELECT best.* REPLACE (
 FROM best
 LEFT JOIN whole USING (billed);
 
--- What nobody tells here stays as the billed span has it: a flush may have seen who lent it.
-CREATE TEMP MACRO whose(told_by) AS coalesce(
-    arg_min(told_by, (trace_began, nth)) FILTER (told_by IS NOT NULL AND at_home),
-    any_value(t.row) FILTER (nth = 0 AND at_home)
-);
+CREATE TEMP MACRO whose(told_by) AS arg_min(told_by, (trace_began, nth)) FILTER (told_by IS NOT NULL AND at_home);
 
 CREATE TEMP TABLE merged AS
 SELECT
@@ -153,13 +148,12 @@ FROM (
         told.output_tokens IS NOT DISTINCT FROM sum_told.output_tokens AS same_output,
         coalesce(told.stamp = sum_told.stamp, true) AS at_home,
         CASE
-            WHEN decided.successor_why = 'told_before' OR wrapped.leaves > 1 THEN 9
+            WHEN wrapped.leaves > 1 THEN 9
             ELSE vagueness_of_word(told.provider, told.server_address)
         END AS provider_vagueness
     FROM told
     JOIN sum_told USING (billed)
     LEFT JOIN wrapped ON wrapped.outer_row = told.row
-    LEFT JOIN decided ON decided.row = told.row
 ) AS t
 JOIN sum_told AS s ON s.billed = t.billed
 LEFT JOIN split ON split.record = t.billed

@@ -3,15 +3,12 @@
 -- start of the request on. The request did not fail, and knows no usage or was lent the same by a span around it.
 -- First those that are told in one place: where both have a parent it is the same one, however late the stream was read; where
 -- one has none, or the record hangs in the trace by its reader, it begins within 100 ms. Each record takes the request of its
--- trace whose end is nearest, else that of another trace; those that began in the same instant are taken in order. A record that
--- a flush has given its request is whole.
+-- trace whose end is nearest, else that of another trace; those that began in the same instant are taken in order.
 -- Then those that are told apart: in one trace where records hang by their reader, and in any without a parent. Each record has
 -- had a request, so it takes, as a closing bracket does, the last one before it that none between them takes, at most half a
--- minute before. Where a flush has given the request of one record to a later one, a settlement has the earlier record left and
--- the request of the later one, both within the stream that was made: they are put together too.
+-- minute before.
 -- A request may stand for a call that is told in full inside it (an SDK's own span): then that call is billed, and the
--- record tells it again, also one that a flush has put to the request before. So may a record that a flush has put to another
--- instrumentation's span, before its request came.
+-- record tells it again.
 CREATE TEMP TABLE split AS
 WITH RECURSIVE
 asked AS (
@@ -34,7 +31,7 @@ stream AS (
         ORDER BY trace_id, span_id
     ) AS nth
     FROM asked
-    WHERE has_time AND NOT has_request AND (
+    WHERE has_time AND (
         is_usage_record OR (
             stream IS DISTINCT FROM false AND status IS DISTINCT FROM 'error'
             AND convention IN (SELECT convention FROM asked WHERE is_usage_record)
@@ -102,21 +99,12 @@ open AS (
 closed AS (
     SELECT *,
         lag(row) OVER deep AS last, lag(inner_call) OVER deep AS last_inner, lag(at_us) OVER deep AS last_us,
-        NOT coalesce(lag(is_usage_record) OVER deep, true) AND is_usage_record AS closes,
-        coalesce(lead(is_usage_record) OVER deep, false) AND NOT is_usage_record AS is_closed
+        NOT coalesce(lag(is_usage_record) OVER deep, true) AND is_usage_record AS closes
     FROM open
     WINDOW deep AS (
         PARTITION BY ledger, own_trace, teller, service, kind, request_model, tenant, depth
         ORDER BY at_us, is_usage_record, trace_id, span_id
     )
-),
-spare AS (
-    SELECT *, row_number() OVER (
-        PARTITION BY ledger, own_trace, teller, service, kind, request_model, tenant, is_usage_record
-        ORDER BY if(is_usage_record, -at_us, at_us), trace_id, span_id
-    ) AS place
-    FROM closed
-    WHERE NOT closes AND NOT is_closed
 )
 SELECT
     request, record,
@@ -126,24 +114,4 @@ FROM (
     SELECT request, record, inner_call FROM pick WHERE chosen
     UNION ALL
     SELECT last, row, last_inner FROM closed WHERE closes AND at_us <= last_us + 30_000_000
-    UNION ALL
-    SELECT c.row, r.row, c.inner_call
-    FROM spare AS r
-    JOIN spare AS c
-        ON c.ledger = r.ledger
-        AND c.own_trace IS NOT DISTINCT FROM r.own_trace
-        AND c.teller = r.teller
-        AND c.service IS NOT DISTINCT FROM r.service
-        AND c.kind = r.kind
-        AND c.request_model IS NOT DISTINCT FROM r.request_model
-        AND c.tenant IS NOT DISTINCT FROM r.tenant
-        AND c.place = r.place
-        AND NOT c.is_usage_record
-    WHERE r.is_usage_record
-        AND EXISTS (
-            FROM told_once AS w
-            WHERE w.has_request AND w.started_us <= r.at_us AND w.read_us >= c.at_us - 100_000
-                AND w.ledger = r.ledger AND w.teller = r.teller AND w.service IS NOT DISTINCT FROM r.service
-                AND w.request_model IS NOT DISTINCT FROM r.request_model
-        )
 );

@@ -18,7 +18,7 @@ import duckdb
 import polars as pl
 import pyarrow as pa
 
-RULES = ("records", "providers", "lineage", "wrappers", "responses", "splits", "twins", "verdicts", "sources")
+RULES = ("given", "records", "providers", "lineage", "wrappers", "responses", "splits", "twins", "verdicts", "sources")
 """The files of the rules, in the order in which they build on each other."""
 
 Found = TypeVar("Found")
@@ -29,8 +29,6 @@ _NEEDS: Mapping[str, tuple[str, ...]] = {
     "summed": ("inside",),
     "wrapper": ("inside",),
     "wrapped": ("wrapper",),
-    "parted": ("copied",),
-    "reopened": ("copied",),
     "known_step": ("wrapped", "copied"),
     "leaf": ("known_step", "shared", "split", "twins"),
     "stands_for": ("known_step",),
@@ -68,9 +66,9 @@ def read_sql(name: str) -> str:
 
 
 @cache
-def read_columns(source: str, names: tuple[str, ...]) -> list[str]:
-    """The columns of a flush or of the lake that the rules read."""
-    words = set(re.findall(r"\w+", read_sql(source)))
+def read_columns(names: tuple[str, ...]) -> list[str]:
+    """The columns that the rules read."""
+    words = set(re.findall(r"\w+", read_sql("given")))
     return [name for name in names if name in words]
 
 
@@ -114,25 +112,25 @@ class Book:
         return one, other
 
 
-def with_book(source: str, spans: pa.Table, ask: Callable[[Book], Found]) -> Found:
-    """Ask the thread's book of the source, which is made where there is none; one that failed is not used again."""
-    book = getattr(_ours, source, None) or _make_book(source, spans.slice(0, 0))
-    setattr(_ours, source, None)
+def with_book(spans: pa.Table, ask: Callable[[Book], Found]) -> Found:
+    """Ask the thread's book, which is made where there is none; one that failed is not used again."""
+    book = getattr(_ours, "book", None) or _make_book(spans.slice(0, 0))
+    _ours.book = None
     found = ask(book)
-    setattr(_ours, source, book)
+    _ours.book = book
     return found
 
 
 _ours = threading.local()
 
 
-def _make_book(source: str, spans: pa.Table) -> Book:
+def _make_book(spans: pa.Table) -> Book:
     """Tables have the types that their statements give."""
     connection = duckdb.connect()
     connection.execute("SET threads = 1; SET TimeZone = 'UTC'")
     connection.register("spans", spans)
     tables = []
-    for name in (source, *RULES):
+    for name in RULES:
         for statement in connection.extract_statements(read_sql(name)):
             connection.execute(statement)
             if found := _TABLE.search(statement.query):

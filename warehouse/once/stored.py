@@ -1,50 +1,88 @@
-"""The rules on spans of the lake: ``rejudge`` looks at few of them, ``decide`` (the reference) at all."""
+"""The rules on spans of the lake: as if one flush had had all of them."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from warehouse.once.facts import Facts, state_stored_facts
-from warehouse.once.rules import WHY_NO_CALL, Decision, as_told, fill, look_at, prepare_stored
-from warehouse.schemas import SPANS
+from warehouse.once.facts import LENT, known, one_piece
+from warehouse.once.kernels import Bools
+from warehouse.once.rules import judge
+from warehouse.once.told import HASHED_FOR, restore
+
+_INHERITED = (
+    *(("tenant", "tenant_rank"), ("feature", "feature_rank"), ("user_id",), ("session_id",), ("task_id",)),
+    ("prompt_name", "prompt_version"),
+)
+_RANKED = ("tenant_rank", "feature_rank")
 
 
-def rejudge(spans: pa.Table) -> pa.Table:
+def rejudge(spans: pa.Table, finish: Callable[[pa.Table], pa.Table] = lambda spans: spans) -> pa.Table:
     """The rows as the rules have them when they see all of them together, with ``why`` where one is not billed.
 
-    ``spans``: columns of the lake and ``row`` = 0, 1, … in the order of the table, ``ledger`` = 0.
+    ``spans``: columns of the lake and ``row`` = 0, 1, … in the order of the table, ``ledger`` = 0. ``finish``: what
+    follows the rules. What a span has inherited stays where its ancestors are not all here and nobody tells better; so
+    does the name of a user, where another tenant's key has made the one that is here.
     """
-    spans = prepare_stored(spans)
-    facts = state_stored_facts(as_told(spans))
-    decision = look_at(facts)
-    verdict = _overlay(_verdict_alone(facts), decision)
-    spans = fill(spans, decision)
-    for name in ("billable", "suppressed_by"):
-        index = spans.schema.get_field_index(name)
-        spans = spans.set_column(index, SPANS.field(name), verdict[name].to_arrow().cast(SPANS.field(name).type))
-    return spans.append_column("why", verdict["why"].to_arrow().cast(pa.string()))
+    judged = judge(restore(spans), finish)
+    judged = judged.rename_columns({"_why": "why", "_row": "row", "_ledger": "ledger"})
+    return _keep(spans, _keep_names(spans, judged))
 
 
-def _overlay(verdict: pl.DataFrame, decision: Decision) -> pl.DataFrame:
-    """The verdicts by row, those of the decision where it has one."""
-    if decision.verdict.is_empty():
-        return verdict
-    place = np.arange(verdict.height)
-    place[decision.verdict["row"].to_numpy()] = verdict.height + np.arange(decision.verdict.height)
-    return pl.concat([verdict, decision.verdict.select(verdict.columns).cast(verdict.schema)])[place]
+def _keep(spans: pa.Table, judged: pa.Table) -> pa.Table:
+    """``judged`` with what an ancestor has lent that is not here."""
+    lost = {names: rows for names in _INHERITED if (rows := _is_lost(spans, judged, names)).any()}
+    if not lost:
+        return judged
+    broken = _is_cut_off(spans)
+    for names, rows in lost.items():
+        judged = _put_back(spans, judged, names, rows & broken)
+    return judged
 
 
-def _verdict_alone(facts: Facts) -> pl.DataFrame:
-    """What stands where nothing else is seen: what the flush had decided."""
-    why = pl.when("decided").then(pl.lit("told_before")).when(~pl.col("is_call")).then(pl.lit(WHY_NO_CALL))
-    told = pl.DataFrame(
-        {
-            "is_call": facts.is_call,
-            "decided": facts.has_successor,
-            "suppressed_by": pl.Series(facts.spans["suppressed_by"]),
-        }
-    )
-    billable = pl.col("is_call") & ~pl.col("decided")
-    return told.select(billable.alias("billable"), "suppressed_by", why.alias("why"))
+def _is_lost(spans: pa.Table, judged: pa.Table, names: Sequence[str]) -> Bools:
+    """(n,) where the flush knew a name, or a better one, and the rules know it no more."""
+    here, before = (np.logical_or.reduce([known(one[name]) for name in names]) for one in (judged, spans))
+    lost = before & ~here
+    if names[-1] not in _RANKED:
+        return np.asarray(lost)
+    now, then = (np.asarray(pc.fill_null(one[names[-1]], 0).to_numpy()) for one in (judged, spans))
+    return np.asarray(lost | (here & (then >= LENT) & (then % LENT < now % LENT)))
+
+
+def _keep_names(spans: pa.Table, judged: pa.Table) -> pa.Table:
+    """``judged`` with the users that flushes have named, where they are now named with another tenant's key."""
+    lent = pc.match_substring(spans["as_told"].cast(pa.string()), '"user_id":')
+    foreign = pc.not_equal(judged[HASHED_FOR], pc.fill_null(judged["tenant"].cast(pa.string()), ""))
+    stays = pc.and_(pc.and_(pc.fill_null(lent, False), foreign), pc.is_valid(spans["user_id"]))
+    stays = pc.and_(stays, pc.is_valid(judged["user_id"]))
+    return _put_back(spans, judged, ("user_id",), np.asarray(stays.to_numpy(), np.bool_))
+
+
+def _put_back(spans: pa.Table, judged: pa.Table, names: Sequence[str], rows: Bools) -> pa.Table:
+    for name in names if rows.any() else ():
+        index, field = judged.schema.get_field_index(name), judged.field(name)
+        kept = pc.if_else(pa.array(rows), one_piece(spans[name]).cast(field.type), one_piece(judged[name]))
+        judged = judged.set_column(index, field, kept)
+    return judged
+
+
+def _is_cut_off(spans: pa.Table) -> Bools:
+    """(n,) rows of which an ancestor is not here."""
+    told = pl.DataFrame(spans.select(["trace_id", "span_id", "parent_span_id"])).with_row_index("row")
+    first = told.group_by("trace_id", "span_id").agg(pl.col("row").first().alias("parent"))
+    own, outer = (["trace_id", name] for name in ("span_id", "parent_span_id"))
+    found = told.join(first, left_on=outer, right_on=own, how="left", maintain_order="left")
+    parent = found["parent"].cast(pl.Int64).fill_null(-1).to_numpy()
+    cut_off = known(spans["parent_span_id"]) & (parent < 0)
+    for _ in range(int(np.ceil(np.log2(len(parent) + 1)))):
+        above = parent >= 0
+        if not above.any():
+            break
+        cut_off[above] |= cut_off[parent[above]]
+        parent = np.where(above, parent[parent], -1)
+    return cut_off

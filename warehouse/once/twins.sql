@@ -59,7 +59,7 @@ CREATE TEMP MACRO heard_elsewhere(a, b) AS coalesce(
 -- `a` ended as it handed its stream over, where `b` began: it did not fail and had not counted, or was lent the same counts. A
 -- usage record ends as its stream does.
 CREATE TEMP MACRO counted_alike(a, b) AS a.stream AND b.stream AND a.some_input = b.some_input AND a.some_output = b.some_output;
-CREATE TEMP MACRO handed_to(a, b) AS abs(a.ended_us - b.taken_us) <= 100_000 AND NOT (a.is_usage_record OR a.has_request)
+CREATE TEMP MACRO handed_to(a, b) AS abs(a.ended_us - b.started_us) <= 100_000 AND NOT a.is_usage_record
     AND (counted_alike(a, b) OR (a.stream AND b.stream AND a.usage_rank IS NULL AND a.status IS DISTINCT FROM 'error'));
 
 -- Who else tells of the same call for certain.
@@ -90,8 +90,7 @@ told AS (
     LEFT JOIN heard USING (row)
 )
 SELECT
-    *, CASE WHEN has_request THEN read_us ELSE started_us END AS taken_us,  -- when its stream was taken over
-    kind_of_word(provider, server_address) AS word_kind, coalesce(asked_model, given_model) AS asked,
+    *, kind_of_word(provider, server_address) AS word_kind, coalesce(asked_model, given_model) AS asked,
     is_bedrocks_name(request_model) OR coalesce(provider = 'aws.bedrock' AND library IN ('boto3', 'litellm'), false)
         AS asks_bedrock,
     NOT is_bedrocks_name(request_model) AND provider IS DISTINCT FROM 'aws.bedrock' AND library IS DISTINCT FROM 'boto3'

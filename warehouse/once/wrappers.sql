@@ -23,10 +23,7 @@ WITH RECURSIVE up AS (
     JOIN call AS c ON c.row = up.outer_row
     WHERE c.outer_call IS NOT NULL
 )
-SELECT
-    up.*,
-    (o.source_partition, o.source_offset, o.received_us) IS DISTINCT FROM (i.source_partition, i.source_offset, i.received_us)
-        AS came_apart
+SELECT up.*
 FROM up
 JOIN call AS o ON o.row = up.outer_row
 JOIN call AS i ON i.row = up.inner_row
@@ -131,42 +128,12 @@ QUALIFY row_number() OVER (
     ORDER BY same_id DESC, apart, may_be_it DESC, is_mute DESC, is_mute_alike DESC, latest_first, same_usage DESC, leaf_worked DESC, started_us, span_id, leaf
 ) = 1;
 
--- What was decided of a span before: the wire copy's parent, or at settlement what its flush has put it to. A flush that had
--- not all of a call may have put its inner span to another trace's (same_call) without what stands around it, which may be
--- told by the other one's instrumentation. So what was put together across traces without a common id holds no longer where
--- another message has brought a call around or inside one of the two: these are judged again.
--- The halves of a stream (splits.sql) that are both here are put together anew, whatever a flush has made of them: it may have had
--- the half of another stream, and not its own. `parted`: a record that a flush has put to a request, and that request.
-CREATE TEMP TABLE parted AS
-SELECT c.row AS request, r.row AS record
-FROM call AS c
-JOIN call AS r ON r.ledger = c.ledger AND r.span_id = c.successor_id AND r.convention = c.convention
-WHERE c.successor_why = 'told_before' AND r.has_request;
-
-CREATE TEMP TABLE reopened AS
-WITH grown AS (
-    SELECT unnest([outer_row, inner_row]) AS row FROM enclosed WHERE came_apart
-)
-SELECT s.row
-FROM call AS s
-JOIN span AS b ON b.ledger = s.ledger AND b.span_id = s.successor_id
-WHERE s.successor_why = 'told_before' AND (s.row IN (SELECT row FROM grown) OR b.row IN (SELECT row FROM grown))
-GROUP BY s.row
-HAVING bool_and(b.trace_id <> s.trace_id AND b.teller <> s.teller AND coalesce(b.made_id <> s.made_id, true))
-UNION
-SELECT request FROM parted
-UNION
-SELECT r.row  -- a record that tells of what stands inside a request
-FROM call AS r
-JOIN call AS b ON b.ledger = r.ledger AND b.span_id = r.successor_id AND b.convention <> r.convention
-JOIN wrapped AS w ON w.leaf = b.row
-JOIN call AS c ON c.row = w.outer_row AND c.teller = r.teller AND NOT c.is_usage_record
-WHERE r.successor_why = 'told_before' AND r.is_usage_record;
-
+-- What is known of a span already: the wire copy's parent, the attempt after one that failed, or what a flush has put it to that is
+-- not here.
 CREATE TEMP TABLE decided AS
 SELECT row, ledger, trace_id, successor_id, successor_why
 FROM span
-WHERE successor_id IS NOT NULL AND row NOT IN (SELECT row FROM reopened);
+WHERE successor_id IS NOT NULL;
 
 -- What a span stands for already: a wrapper for its leaf, else a span with a successor for that one. `last` is the end of
 -- the chain, where every step of it is the same call.
@@ -180,10 +147,6 @@ WHERE s.row NOT IN (SELECT outer_row FROM wrapped)
 GROUP BY s.row;
 
 CREATE TEMP TABLE leaf AS
-SELECT * REPLACE (
-    is_usage_record OR row IN (SELECT record FROM parted) AS is_usage_record,
-    has_request AND row NOT IN (SELECT record FROM parted) AS has_request
-)
 FROM call
 WHERE row NOT IN (SELECT row FROM decided) AND row NOT IN (SELECT outer_row FROM wrapped);
 

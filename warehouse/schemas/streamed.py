@@ -38,7 +38,8 @@ SPANS = pa.schema(
         pa.field("suppressed_by", pa.binary()),  # span_id of the billed span; NULL where nothing replaces this one
         *fields("usage_semantics convention scope_name scope_version", pa.string()),
         pa.field("late_chunk_at", TIME),
-        *fields("tenant_rank feature_rank lent", pa.int32()),
+        *fields("tenant_rank feature_rank usage_rank", pa.int32()),
+        *fields("role as_told", pa.string()),
         pa.field("clock_skew", pa.bool_()),
         pa.field("source_partition", pa.int32()),
         pa.field("source_offset", pa.int64()),
@@ -62,9 +63,10 @@ of a client library that tries again by itself the last one.
 over gave its first chunk, after the span's own end, by the producer's clock; else NULL.
 ``tenant_rank feature_rank``: how good the key was that told the name, as ``docs/attributes.md`` ranks them: 0 gateway
 header, 1 explicit key, 2 team, organisation; workflow, function, resource, 3 ``service.namespace``; agent; 4 more where
-another span lent it; NULL: no name, or written by a version that did not say. ``lent``: what else another span lent:
-1 user, 2 session, 4 task, 8 prompt, to the raw copy of a stream also 16 usage, id and model asked for, 32 model, 64
-provider, added up; NULL: nothing, or likewise.
+another span lent it; NULL: no name, or written by a version that did not say. ``usage_rank``: how good the token counts
+are, 0 is best; NULL: unknown, or no usage. ``role``: what the span is to the once rules, as
+``processors.normalise`` has it. ``as_told``: a JSON object of what the span itself told in columns that say something
+else by now (instants in microseconds since the epoch, amounts as text); NULL: nothing, or likewise.
 ``source_partition source_offset received_at``: the record.
 """
 

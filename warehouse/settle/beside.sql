@@ -1,6 +1,7 @@
 -- Traces with spans of other traces and records beside them: by another instrumentation, that began, ended or handed over in
--- the same quarter of a second, or in the next one, or of which one heard its stream's first chunk while the other ran; or the
--- halves of a stream that was read late, as splits.sql puts them together. Of the hours from `first_hour` to `last_hour`.
+-- the same quarter of a second, or in the next one, or of which one heard its stream's first chunk while the other ran; or halves
+-- of streams that were read late (`apart` in splits.sql): those that were under way together bear on each other, so all are
+-- judged together. Of the hours from `first_hour` to `last_hour`.
 INSERT INTO beside
 WITH call AS (
     SELECT
@@ -9,50 +10,63 @@ WITH call AS (
     FROM (
         SELECT
             trace_id, span_id, parent_span_id, record, tenant, coalesce(service, '') AS service, kind, request_model,
-            convention, teller, billable, stream, is_counted, is_fresh, duration_ms,
+            convention, teller, stream, is_counted, is_fresh, duration_ms, is_usage_record,
             may_stream(stream, scope_version, finish_reason, response_id) AS may_stream,
-            is_record_of_usage(convention, duration_ms, started_at, ended_at) AS is_usage_record,
-            coalesce(convention = 'logfire' AND duration_ms * 1000 < epoch_us(ended_at) - epoch_us(started_at) - 1, false)
-                AS has_request,  -- as lake.sql says it
             epoch_us(started_at) AS started_us, epoch_us(ended_at) AS ended_us, epoch_us(late_chunk_at) AS late_chunk_us
         FROM kept
         WHERE (coalesce(service, '') IN (FROM spoken) OR '' IN (FROM spoken))
-            AND (billable OR convention = 'logfire')
+            AND (billable OR convention = 'logfire' OR span_id IN (SELECT span_id FROM joined))
             AND hour BETWEEN getvariable('first_hour') AND getvariable('last_hour')
     )
 ),
 half AS (
     SELECT
-        *, CASE WHEN is_usage_record THEN started_us ELSE ended_us END AS at_us
+        trace_id, span_id, teller, service, kind, request_model, is_usage_record, is_fresh,
+        CASE WHEN is_usage_record THEN started_us ELSE ended_us END AS at_us
     FROM call
-    WHERE convention = 'logfire' AND billable AND (is_usage_record OR (may_stream AND NOT is_counted))
-        AND parent_span_id IS NULL AND NOT has_request
+    WHERE convention = 'logfire' AND (is_usage_record OR (may_stream AND NOT is_counted)) AND parent_span_id IS NULL
 ),
 open AS (
     SELECT *, CASE WHEN is_usage_record THEN 1 ELSE 0 END + sum(CASE WHEN is_usage_record THEN -1 ELSE 1 END) OVER (
-        PARTITION BY teller, service, kind, request_model, tenant
+        PARTITION BY teller, service, kind, request_model
         ORDER BY at_us, is_usage_record, trace_id, span_id ROWS UNBOUNDED PRECEDING
     ) AS depth
     FROM half
 ),
 closed AS (
     SELECT *,
-        lag(trace_id) OVER deep AS last_trace, lag(is_fresh) OVER deep AS last_fresh,
-        NOT coalesce(lag(is_usage_record) OVER deep, true) AND is_usage_record AS closes,
-        coalesce(lead(is_usage_record) OVER deep, false) AND NOT is_usage_record AS is_closed
+        CASE
+            WHEN is_usage_record THEN at_us
+            WHEN lead(is_usage_record) OVER deep THEN least(lead(at_us) OVER deep, at_us + 30_000_000)
+            ELSE at_us + 30_000_000
+        END AS closed_us
     FROM open
     WINDOW deep AS (
-        PARTITION BY teller, service, kind, request_model, tenant, depth
-        ORDER BY at_us, is_usage_record, trace_id, span_id
+        PARTITION BY teller, service, kind, request_model, depth ORDER BY at_us, is_usage_record, trace_id, span_id
     )
 ),
-spare AS (
-    SELECT *, row_number() OVER (
-        PARTITION BY teller, service, kind, request_model, tenant, is_usage_record
-        ORDER BY CASE WHEN is_usage_record THEN -at_us ELSE at_us END, trace_id, span_id
-    ) AS place
+in_turn AS (
+    SELECT *, coalesce(at_us > max(closed_us) OVER before, true) AS is_first
     FROM closed
-    WHERE NOT closes AND NOT is_closed
+    WINDOW before AS (
+        PARTITION BY teller, service, kind, request_model ORDER BY at_us, is_usage_record, trace_id, span_id
+        ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+    )
+),
+grouped AS (
+    SELECT *, sum(CASE WHEN is_first THEN 1 ELSE 0 END) OVER (
+        PARTITION BY teller, service, kind, request_model
+        ORDER BY at_us, is_usage_record, trace_id, span_id ROWS UNBOUNDED PRECEDING
+    ) AS island
+    FROM in_turn
+),
+under_way AS (
+    SELECT
+        trace_id, lag(trace_id) OVER (
+            PARTITION BY teller, service, kind, request_model, island ORDER BY at_us, is_usage_record, trace_id, span_id
+        ) AS last_trace,
+        bool_or(is_fresh) OVER (PARTITION BY teller, service, kind, request_model, island) AS is_fresh
+    FROM grouped
 ),
 moment AS (
     SELECT trace_id, record, service, kind, teller, 'begin' AS edge, started_us // 250_000 AS quarter, is_fresh FROM call
@@ -103,25 +117,5 @@ JOIN (
 WHERE a.is_fresh OR b.is_fresh
 UNION
 SELECT last_trace, trace_id
-FROM closed
-WHERE closes AND last_trace <> trace_id AND (is_fresh OR last_fresh)
-UNION
-SELECT record_trace, unnest([request_trace, whole_trace])
-FROM (
-    SELECT r.trace_id AS record_trace, c.trace_id AS request_trace, w.trace_id AS whole_trace
-    FROM spare AS r
-    JOIN spare AS c
-        ON c.teller = r.teller
-        AND c.service = r.service
-        AND c.kind = r.kind
-        AND c.request_model IS NOT DISTINCT FROM r.request_model
-        AND c.tenant IS NOT DISTINCT FROM r.tenant
-        AND c.place = r.place
-    JOIN call AS w
-        ON w.teller = r.teller
-        AND w.service = r.service
-        AND w.request_model IS NOT DISTINCT FROM r.request_model
-        AND w.started_us <= r.at_us
-        AND w.ended_us - CAST(w.duration_ms * 1000 AS BIGINT) >= c.at_us - 100_000
-    WHERE r.is_usage_record AND NOT c.is_usage_record AND (r.is_fresh OR c.is_fresh) AND w.has_request
-);
+FROM under_way
+WHERE is_fresh AND last_trace <> trace_id;

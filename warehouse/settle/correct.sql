@@ -1,7 +1,7 @@
 -- The rows that have to be stated anew, as judged and priced: a cost stands while what it is made of does.
 CREATE TEMP TABLE correct AS
 WITH stated AS (
-    SELECT c.* EXCLUDE ({judged_refused}), {refused_by_price}, {kept_prices}
+    SELECT c.*, {kept_prices}
     FROM compared AS c
     JOIN moved AS m ON m.row = c.row
     LEFT JOIN priced AS p ON p.row = c.row

@@ -1,7 +1,7 @@
 """The once rules at settlement: whole traces, across flushes; what they say otherwise than the stream are corrections.
 
-Rules judge the rows as their flushes wrote them, never what an earlier settlement made of them: so the order in which
-rows arrived changes nothing. Prices stand as long as what they are made of does.
+Rules judge the rows as they were told, never what an earlier settlement made of them: so the order in which rows
+arrived changes nothing. Prices stand as long as what they are made of does.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from warehouse.engine import Connection
 from warehouse.once import rejudge
 from warehouse.schemas import CORRECTIONS
 from warehouse.schemas.settled import CORRECTED, SPAN_IDENTITY
-from warehouse.settle.statements import PRICES, REFUSED, read_sql
+from warehouse.settle.statements import PRICES, read_sql
 
 COLUMNS = [*(name for name in CORRECTIONS.names if name not in ("settlement", "close_id")), "was_billed"]
 
@@ -39,13 +39,14 @@ ORDER BY trace_id, span_id, received_at, source_partition, source_offset, suppre
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pricing:
-    """How a row is priced: ``price`` adds the columns ``PRICES`` to billable rows of ``spans`` without them.
+    """What follows the once rules: ``finish`` of all rows; ``price`` adds ``PRICES`` to billable ones without them.
 
     It is not told names that cost nothing (``_ROWS``).
 
     ``tenants``: those with prices of their own. ``version``: of the prices.
     """
 
+    finish: Callable[[pa.Table], pa.Table]
     price: Callable[[pa.Table], pa.Table]
     tenants: Collection[str]
     version: str
@@ -59,7 +60,7 @@ def find_corrections(connection: Connection, pricing: Pricing) -> pa.Table:
     """
     rows = connection.sql(_ROWS).to_arrow_table()
     rows = rows.append_column("row", pa.array(np.arange(rows.num_rows)))
-    judged = rejudge(rows)
+    judged = rejudge(rows, pricing.finish)
     changed = _changed(rows, judged) | _corrected_before(connection, rows)
     if not changed.any():
         return _NONE
@@ -100,7 +101,7 @@ def _beside(rows: pa.Table, judged: pa.Table, chosen: pa.Array) -> pa.Table:
 
 
 def _price(rows: pa.Table, pricing: Pricing) -> pa.Table:
-    """Row numbers, counts and prices of billable rows."""
+    """Row numbers and prices of billable rows."""
     bare = rows.drop_columns(list(PRICES))
     priced = pricing.price(bare) if bare.num_rows else rows
-    return pa.table({name: priced[name] for name in ("row", *REFUSED, *PRICES)})
+    return pa.table({name: priced[name] for name in ("row", *PRICES)})

@@ -4,6 +4,7 @@ CREATE TEMP VIEW kept AS
 SELECT
     trace_id, span_id, parent_span_id, tenant, service, kind_of(operation) AS kind, request_model, billable, suppressed_by,
     spans.stream, convention, coalesce(input_tokens, output_tokens) IS NOT NULL AS is_counted,
+    coalesce(role = 'usage_record', false) AS is_usage_record,
     coalesce(scope_name, nullif(concat_ws(' ', convention, scope_version), '')) AS teller,
     scope_version, started_at, ended_at, duration_ms, late_chunk_at, finish_reason, response_id,
     hour_of(ended_at) AS hour,
@@ -24,22 +25,7 @@ SELECT trace_id, record, is_fresh, asked_id(response_id)
 FROM kept
 WHERE convention = 'vllm' AND asked_id(response_id) <> response_id;
 
--- Services about whose calls several instrumentations tell, or one by records of its own.
-CREATE TEMP TABLE spoken AS
-SELECT coalesce(service, '') AS service
-FROM kept
-WHERE billable
-GROUP BY ALL
-HAVING min(coalesce(teller, '')) <> max(coalesce(teller, ''))
-    OR bool_or(is_record_of_usage(convention, duration_ms, started_at, ended_at));
-
--- What has no service may be told by any other one again.
-INSERT INTO spoken
-SELECT ''
-FROM kept
-WHERE billable
-HAVING min(coalesce(service, '')) = '' AND max(coalesce(service, '')) <> '' AND (SELECT count(*) FROM spoken WHERE service = '') = 0;
-
 CREATE TEMP TABLE several (trace_id BLOB);
 CREATE TEMP TABLE shared (id VARCHAR, is_doubtful BOOLEAN);
 CREATE TEMP TABLE beside (one BLOB, other BLOB);
+CREATE TEMP TABLE joined (one BLOB, other BLOB, span_id BLOB, service VARCHAR);

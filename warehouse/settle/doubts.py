@@ -51,11 +51,10 @@ def find_doubtful(connection: Connection, window: tuple[datetime, datetime], fre
     for share in range(shares):
         _set(connection, shares=shares, share=share)
         connection.execute(read_sql("several"))
-    names = ("together", "beside") if connection.execute("FROM spoken LIMIT 1").fetchall() else ("together",)
-    for hours in chunk(fresh, SHARE_SPANS):
-        _set(connection, first_hour=hours[0].start - HOUR, last_hour=hours[-1].start + HOUR)
-        for name in names:
-            connection.execute(read_sql(name))
+    _run_over(connection, fresh, "joined")
+    connection.execute(read_sql("spoken"))
+    if connection.execute("FROM spoken LIMIT 1").fetchall():
+        _run_over(connection, fresh, "beside")
     connection.execute(read_sql("doubtful"))
     _repeat(connection, "reach")
     return _count(connection)
@@ -94,7 +93,7 @@ def take_part(connection: Connection, part: Part) -> tuple[datetime, datetime, b
     """Make ``owned``, the traces of the part, and ``looked_at``, with those that bear on them.
 
     Returns from when to when all these are, and whether there are others than those of the part. Needs ``placed``,
-    ``linking`` and ``beside``.
+    ``linking``, ``joined`` and ``beside``.
     """
     connection.register("cells", part.table())
     _set(connection, piece=part.piece, pieces=part.pieces)
@@ -107,6 +106,13 @@ def take_part(connection: Connection, part: Part) -> tuple[datetime, datetime, b
         "SELECT min(first_hour), max(last_hour) FROM placed WHERE trace_id IN (SELECT trace_id FROM looked_at)"
     ).fetchall()[0]
     return first, last + HOUR, _count(connection) > owned
+
+
+def _run_over(connection: Connection, fresh: list[Hour], name: str) -> None:
+    """Some hours at a time, each with the one before and after it."""
+    for hours in chunk(fresh, SHARE_SPANS):
+        _set(connection, first_hour=hours[0].start - HOUR, last_hour=hours[-1].start + HOUR)
+        connection.execute(read_sql(name))
 
 
 def _repeat(connection: Connection, name: str) -> None:

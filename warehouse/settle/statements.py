@@ -22,8 +22,6 @@ from warehouse.schemas.settled import (
 )
 
 PRICES = ("cost_usd", *COST_KINDS, "price_status", "price_version")
-REFUSED = (*TOKEN_KINDS, "usage_semantics")
-"""What pricing states too: counts that contradict each other once they are put together are refused by name."""
 MADE_OF = (
     *("billable", "provider", "request_model", "response_model", "service_tier", "started_at"),
     *("server_address", "reported_cost_usd", *TOKEN_KINDS),
@@ -52,12 +50,9 @@ _TASK_NAMES = {"task": "task_id", "session": "session_id", "trace": "lower(hex(t
 _UNBILLED = {"billable": "false", "suppressed_by": "span_id", **dict.fromkeys(PRICES, "NULL")}
 """What is otherwise of a span that is told again."""
 
-_RECORD_OF_USAGE = "convention = 'logfire' AND duration_ms * 1000 > epoch_us(ended_at) - epoch_us(started_at) + 1"
-
 WORDS = (
     "hour_of(moment) AS make_timestamptz(epoch_us(moment) // 3_600_000_000 * 3_600_000_000)",  # date_trunc is slow
     "stream_of(app_id, partition) AS coalesce(app_id, partition::VARCHAR)",
-    f"is_record_of_usage(convention, duration_ms, started_at, ended_at) AS {_RECORD_OF_USAGE}",  # as lake.sql has it
 )
 """Macros of the files, besides those of the once rules."""
 
@@ -91,8 +86,6 @@ def _places() -> dict[str, str]:
         "standing": _each("CASE WHEN c.span_id IS NULL THEN r.{0} ELSE c.{0} END AS s_{0}", CORRECTED),
         "judged": _each("j_{0} AS {0}", CORRECTED),
         "not_billed": ", ".join(f"{_UNBILLED.get(name, name)} AS {name}" for name in CORRECTED),
-        "judged_refused": _each("j_{0}", REFUSED),
-        "refused_by_price": _each("CASE WHEN p.row IS NULL THEN c.j_{0} ELSE p.{0} END AS j_{0}", REFUSED),
         "kept_prices": _each(kept_price, PRICES),
         "costs_otherwise_than_standing": _otherwise("j_", "s_", MADE_OF),
         "costs_otherwise_than_flushed": _otherwise("j_", "", MADE_OF),

@@ -1,4 +1,4 @@
--- What the once rules read, from the columns of one flush. Same columns as lake.sql, which says what each means.
+-- What the once rules read: spans as they were told, of one flush or of the lake (told.py).
 CREATE TEMP VIEW given AS
 SELECT
     _ledger AS ledger,
@@ -6,9 +6,9 @@ SELECT
     trace_id, span_id, parent_span_id,
     _model_call AND _role <> 'repeat' AS is_call,
     suppressed_by AS successor_id,
-    CASE WHEN _role = 'repeat' THEN 'wire_copy' ELSE 'tried_again' END AS successor_why,
+    CASE WHEN _role = 'repeat' THEN 'wire_copy' WHEN _decided = suppressed_by THEN 'told_before' ELSE 'tried_again' END
+        AS successor_why,
     _role = 'usage_record' AS is_usage_record,
-    false AS has_request,
     _role = 'fetch' AS is_fetch,
     _role <> 'repeat' AND operation IN ('execute_tool', 'retrieval', 'guardrail', 'evaluation') AS is_work,
     convention, coalesce(scope_name, nullif(concat_ws(' ', convention, scope_version), '')) AS teller, scope_version, service, operation, provider, request_model, response_model,
@@ -25,6 +25,6 @@ SELECT
     safety_category, guardrail_action, pii_detected, injection_detected,
     tenant, tenant_rank, CASE WHEN tenant_rank = 0 THEN tenant END AS stamped_for, tenant_rank::VARCHAR AS tenant_standing,
     feature, feature_rank, feature_rank::VARCHAR AS feature_standing,
-    _user AS user_id, '' AS hashed_for, session_id, task_id, prompt_name, prompt_version,
+    _user AS user_id, _hashed_for AS hashed_for, session_id, task_id, prompt_name, prompt_version,
     epoch_us(received_at) AS received_us, source_partition, source_offset
 FROM spans;
