@@ -62,8 +62,13 @@ def note(before: pa.Table, after: pa.Table) -> pa.Table:
 def _differs(before: pa.ChunkedArray, after: pa.ChunkedArray) -> Bools:
     if after.equals(before):
         return np.zeros(len(before), np.bool_)
-    one, other = (pl.Series(spelled(pa.table({"it": column}))["it"]) for column in (before, after))
-    return one.ne_missing(other).to_numpy()
+    one, other = one_piece(before), one_piece(after)
+    if pa.types.is_dictionary(one.type):
+        if one.dictionary.equals(other.dictionary):
+            one, other = one.indices, other.indices
+        else:
+            one, other = one.cast(pa.string()), other.cast(pa.string())
+    return pl.Series(one).ne_missing(pl.Series(other)).to_numpy()
 
 
 def _describe(before: pa.Table, changed: Mapping[str, Bools]) -> pa.Array:
@@ -75,13 +80,17 @@ def _describe(before: pa.Table, changed: Mapping[str, Bools]) -> pa.Array:
     had_some = np.zeros(before.num_rows, np.bool_)
     for place, (name, rows) in enumerate(changed.items()):
         which |= rows.astype(np.int64) << place
-        had_some |= rows & known(before[name])
+        if before[name].null_count < before.num_rows:
+            had_some |= rows & known(before[name])
     alike = np.flatnonzero((which > 0) & ~had_some)
-    _, first, of_row = np.unique(which[alike], return_index=True, return_inverse=True)
+    encoded = pa.array(which[alike]).dictionary_encode()
+    of_row = np.asarray(encoded.indices.to_numpy(), np.int64)
+    first = np.zeros(len(encoded.dictionary), np.int64)
+    first[of_row[::-1]] = alike[::-1]
     own = np.flatnonzero(had_some)
     indices[alike] = of_row
     indices[own] = len(first) + np.arange(len(own))
-    shown = np.concatenate([alike[first], own])
+    shown = np.concatenate([first, own])
     texts = _as_json(before, shown, {name: rows[shown] for name, rows in changed.items()})
     return pa.DictionaryArray.from_arrays(pa.array(indices, pa.int32(), mask=indices < 0), texts)
 
