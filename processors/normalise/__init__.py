@@ -23,7 +23,7 @@ Helper columns of ``spans``, for the once rules and roll-ups; they are dropped b
 ``_span_kind``                int8     OTLP enum: 0 unspecified, 1 internal, 2 server, 3 client, 4 producer, 5 consumer
 ``_role``                     string   ``call``: one model call as its maker saw it; ``usage_record``: carries the usage
                                        of a call that another span reports (logfire streams: it starts
-                                       ``_reported_duration_ms`` after its call); ``repeat``: wire-level copy of its
+                                       ``duration_ms`` after its call); ``repeat``: wire-level copy of its
                                        parent (litellm raw request); ``aggregate``: repeats the sum of its descendants
                                        (agents, steps, chains); ``pending``: start record of a span that follows
                                        (logfire); ``fetch``: asks for a response made before, whose id it
@@ -33,7 +33,6 @@ Helper columns of ``spans``, for the once rules and roll-ups; they are dropped b
 ``_genai``                    bool     the span is one of GenAI; False for plain HTTP, database … spans
 ``_has_usage``                bool     an input or output token count is known (also 0), whatever the role
 ``_usage_rank``               int8     how good the token counts are, 0 is best; NULL: unknown scope, or no usage
-``_reported_duration_ms``     double   duration told by an attribute (a usage record itself is zero long)
 ``_input_tokens_reported``    int64    as on the span, before ``usage_semantics`` was applied
 ``_output_tokens_reported``   int64    likewise
 ``_repair``                   string   named rules that repaired or refused the token counts, separated by ``+``, else

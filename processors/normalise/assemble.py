@@ -53,7 +53,6 @@ HELPERS = pa.schema(
         pa.field("_genai", pa.bool_()),
         pa.field("_has_usage", pa.bool_()),
         pa.field("_usage_rank", pa.int8()),
-        pa.field("_reported_duration_ms", pa.float64()),
         pa.field("_input_tokens_reported", pa.int64()),
         pa.field("_output_tokens_reported", pa.int64()),
         pa.field("_repair", pa.string()),
@@ -223,7 +222,6 @@ def _remaining(told: frozenset[str]) -> list[pl.Expr]:
         pl.col("offset").alias("source_offset"),
         pl.col("message_index").alias("_message_index"),
         pl.col("kind").alias("_span_kind"),
-        pl.col("reported_duration").alias("_reported_duration_ms"),
     ]
 
 

@@ -17,12 +17,12 @@ from processors.decode import decode
 from processors.engine import Engine, bill
 from processors.messages import Message
 from processors.normalise import normalise
+from processors.normalise.afterwards import finish
 from processors.settings import WorkerSettings
 from tests.processors.changes import CHANGES, Change, as_it_is, message
 from tests.processors.scenes import SCENES, Draw, Scene, play
 from tests.processors.worlds import PAIRS, Call, Told, Usage, World, request
 from warehouse import once
-from warehouse.once.rules import _take
 from warehouse.schemas import SPANS
 
 pytestmark = pytest.mark.long
@@ -111,12 +111,7 @@ def settled(flushes: list[pa.Table]) -> pa.Table:
     """The rows of a lake as the rules judge all of them together; prices are still those of the flushes."""
     lake = pa.concat_tables(flushes)
     numbered = lake.append_column("row", pa.array(range(lake.num_rows), pa.int64()))
-    decision = once.decide(numbered.append_column("ledger", pa.repeat(pa.scalar(0, pa.int64()), lake.num_rows)), "lake")
-    lake = lake.append_column("_user", pa.nulls(lake.num_rows))
-    for taken in decision.taken:
-        lake = _take(lake, taken)
-    verdict = decision.verdict.sort("row")["billable"].to_arrow()
-    return lake.set_column(lake.schema.get_field_index("billable"), "billable", verdict)
+    return once.rejudge(numbered.append_column("ledger", pa.repeat(pa.scalar(0, pa.int64()), lake.num_rows)), finish)
 
 
 def without_costs(bill: Bill) -> Bill:

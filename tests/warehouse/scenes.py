@@ -27,7 +27,7 @@ QUICK = {"convention": "logfire", "scope_name": "logfire.anthropic", "scope_vers
 def record(
     span_id: str, at: float, took: float, parent: str | None = None, *, trace: str = "", **fields: Any
 ) -> dict[str, Any]:
-    told = RECORD | {"_reported_duration_ms": took, "duration_ms": took} | fields
+    told = RECORD | {"duration_ms": took} | fields
     return span(span_id, parent, trace=trace or span_id, at=at, **told)
 
 

@@ -71,7 +71,7 @@ def world(chance: random.Random) -> Rows:
                 status=chance.choice(["ok", "ok", "error", None]),
                 clock_skew=chance.choice([None, None, True]),
                 original_ended_at=None,
-                _reported_duration_ms=chance.choice([None, 100.0, 237.5]) if role == "usage_record" else None,
+                duration_ms=chance.choice([None, 100.0, 237.5]) if role == "usage_record" else None,
                 late_chunk_at=chance.choice([None, None, *LATE_CHUNKS]),
                 response_id=chance.choice(
                     [None, "msg_1a2b3c4d", "msg_5e6f7a8b", "7", "réponse-1234-äöü", f"r-{number}1b2c3d4"]
@@ -119,7 +119,7 @@ def stream(number: int, chance: random.Random) -> Rows:
     """A request and the record of its usage, about the same time as others."""
     at, took = chance.choice([0, 60, 99, 101]), chance.choice([200.0, 200.5])
     given = {"convention": "logfire", "request_model": "gpt-4o", "stream": True}
-    record = {"_role": "usage_record", "_reported_duration_ms": took, "input_tokens": 5, "output_tokens": 6}
+    record = {"_role": "usage_record", "duration_ms": took, "input_tokens": 5, "output_tokens": 6}
     return [
         span(f"q{number}", chance.choice([None, "s0"]), at=at, ms=chance.choice([5, 5, 120]), **given),
         span(f"r{number}", at=at + 5 + took, ms=0, **given | record),

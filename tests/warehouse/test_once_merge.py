@@ -380,9 +380,7 @@ def test_a_stream_told_twice_lasts_from_its_request_to_its_usage():
     stream = {"convention": "logfire", "stream": True}
     rows = [
         span("request", trace="r", at=0, ms=2, ttft_ms=40.0, **stream),
-        span(
-            "usage", trace="u", at=280, ms=0, _role="usage_record", _reported_duration_ms=277, input_tokens=5, **stream
-        ),
+        span("usage", trace="u", at=280, ms=0, _role="usage_record", duration_ms=277, input_tokens=5, **stream),
     ]
 
     billed = merged(*rows)

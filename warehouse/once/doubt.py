@@ -151,6 +151,6 @@ def _times(facts: Facts) -> tuple[Numbers, Numbers]:
     began, ended, original = (facts.microseconds(name) for name in ("started_at", "ended_at", "original_ended_at"))
     shift = np.where(original[1], original[0] - ended[0], 0)
     ended_us = ended[0] + shift
-    reported_ms = pl.Series(facts.spans["_reported_duration_ms"]).fill_null(0.0).to_numpy()
+    reported_ms = pl.Series(facts.spans["duration_ms"]).fill_null(0.0).to_numpy()
     reckoned = ended_us - np.rint(np.where(facts.is_record, reported_ms, 0.0) * 1000).astype(np.int64)
     return np.where(facts.is_record, reckoned, began[0] + shift), ended_us

@@ -15,7 +15,7 @@ SELECT
     response_model IS NOT DISTINCT FROM request_model AS model_may_be_copy,
     response_id,
     started_at, ended_at, original_ended_at, clock_skew,
-    _reported_duration_ms AS reported_ms,
+    duration_ms AS reported_ms,  -- of a usage record: how long the call took that it belongs to
     epoch_us(late_chunk_at) AS late_chunk_us,
     status, error_class, http_status, finish_reason, stream, ttft_ms, tpot_ms,
     input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens, audio_input_tokens,

@@ -78,7 +78,7 @@ def _following(below: pl.DataFrame) -> Iterator[tuple[int, int]]:
     Where each begins after the one before it has failed, that is the next one; attempts at once are looked through.
     """
     group = ["request", *_ASKED]
-    later = below.sort("started_at", "row").with_columns(
+    later = below.sort("started_at", "span_id", "row").with_columns(
         pl.col("row").shift(-1).over(group).alias("next"), pl.col("started_at").shift(-1).over(group).alias("next_at")
     )
     waits = (pl.col("next_at") > pl.col("started_at")) & (pl.col("next_at") >= pl.col("ended_at") - _TICK)
@@ -117,7 +117,7 @@ def _count(calls: pl.DataFrame, following: Mapping[int, int]) -> dict[int, int]:
     """Which attempt each one is that follows others."""
     told = {row: (attempt or 1, word) for row, attempt, word in calls.select("row", "attempt", "error_class").rows()}
     counted: dict[int, int] = {}
-    for row in calls.sort("started_at", "row")["row"]:
+    for row in calls.sort("started_at", "span_id", "row")["row"]:
         if row in following:
             attempt, error_class = told[row]
             was_sent = error_class is None or error_class in _MAY_PASS

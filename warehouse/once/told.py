@@ -139,7 +139,6 @@ def restore(spans: pa.Table) -> pa.Table:
         "_role": role,
         "_model_call": pa.array(is_word(role, *_ROLES) & is_word(spans["operation"], *BILLABLE_OPERATIONS)),
         "_usage_rank": spans["usage_rank"].cast(pa.int8()),
-        "_reported_duration_ms": spans["duration_ms"],
         "_user": spans["user_id"],
         HASHED_FOR: pc.fill_null(hashed_for.cast(pa.string()), ""),
         DECIDED: pc.if_else(pa.array(stays), one_piece(spans["suppressed_by"]).cast(pa.binary()), nothing),
