@@ -42,6 +42,7 @@ COST = Decimal("0.0035")  # 1,000 tokens in, 100 out of gpt-4o
 OF_A_TRACE = 5
 TENANTS, FEATURES, TASKS_A_TENANT = 50, 8, 0.5
 BATCH = 500_000
+LENT_BY_AGENT = json.dumps(dict.fromkeys(("tenant", "feature", "user_id", "task_id", "tenant_rank", "feature_rank")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +137,10 @@ def _batch(random: np.random.Generator, work: Workload, trace: np.ndarray) -> tu
         "billable": pa.array(billed),
         "usage_semantics": where(is_call, pa.scalar("inclusive")),
         "convention": pa.repeat("otel_genai", len(rows)),
+        "role": pa.array(["aggregate", "call", "call", "call", "other"]).take(pa.array(place)),
+        "usage_rank": where(is_call, pa.scalar(1)),
+        **{f"{name}_rank": pa.array(np.where(is_agent, 1, 5), mask=~known) for name in ("tenant", "feature")},
+        "as_told": where(known & ~is_agent, pa.scalar(LENT_BY_AGENT)),
         "received_at": pa.array(ended + epoch + 1_000_000, TIME),
     }
     days = pa.array(((ended + epoch) // 86_400_000_000).astype(np.int32), pa.int32()).cast(pa.date32())
