@@ -81,6 +81,27 @@ def test_there_and_back_is_nothing(world: World):
     assert at(world, book()).settled.number == 0
 
 
+REPORTS = ("settled-spend", "forecast", "unit-economics", "cost-per-successful-task", "waste", "cache", "variance")
+
+
+@pytest.mark.parametrize("by", ["tenant", "price_version", "token_kind"])
+def test_reports_after_there_and_back_are_those_of_before_and_of_each_settlement_then(by: str, world: World):
+    def answers(settlement: int) -> dict[str, object]:
+        lake, asked = Warehouse(world.settings), [name for name in REPORTS if (name, by) != ("cache", "token_kind")]
+        return {
+            name: sorted(map(str, lake.ask(name, ALL, by=by, as_of_settlement=settlement).to_pylist()))
+            for name in asked
+        }
+
+    before = answers(1)
+    at(world, DEAR)
+    dear = answers(2)
+    at(world, book())
+
+    assert answers(3) == before == answers(1) != dear
+    assert answers(2) == dear
+
+
 def test_a_dry_run_changes_nothing(world: World):
     before = lines(world)
 
