@@ -80,6 +80,7 @@ class Flusher:
     streams: Streams
     worker: str  # name of this process in `flushes`
     metrics: WorkerMetrics
+    current: Callable[[Engine], Engine] = field(default=lambda engine: engine)  # with the prices of now
     on_step: Callable[[str], None] = field(default=lambda _: None)
     now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
 
@@ -98,7 +99,7 @@ class Flusher:
         released = {
             stream: had[ids[stream]].nearest or 0 for stream, one in takes.items() if one is None
         }  # these wait, or every table has them
-        made = process_all([one.messages for one in chosen.values()], self.engine)
+        made = process_all([one.messages for one in chosen.values()], self.current(self.engine))
         processed = {one.app_id: each for one, each in zip(chosen.values(), made, strict=True)}
         self.on_step("processed")
         self.sink.dead_letters(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -21,8 +22,8 @@ SETTLE_MIB, SETTLE_SPANS = 512, 200_000
 """What a settlement in a worker may use, and how many spans it looks at in one step."""
 
 
-def chores(lake: LakeSettings, how: SettleSettings, book: PriceBook, actor: str) -> list[Chore]:
-    """Those that the settings ask for."""
+def chores(lake: LakeSettings, how: SettleSettings, book: Callable[[], PriceBook], actor: str) -> list[Chore]:
+    """Those that the settings ask for; ``book``: the prices of now."""
     upkeep = Upkeep(lake)
     sparing = replace(how, memory_mib=min(how.memory_mib, SETTLE_MIB), chunk_spans=min(how.chunk_spans, SETTLE_SPANS))
 
@@ -35,7 +36,7 @@ def chores(lake: LakeSettings, how: SettleSettings, book: PriceBook, actor: str)
             if stop():
                 raise WarehouseError("the worker stops")
 
-        done = settle(Lake.open(lake), lake, sparing, pricing_of(book), now=now, actor=actor, on_step=go_on)
+        done = settle(Lake.open(lake), lake, sparing, pricing_of(book()), now=now, actor=actor, on_step=go_on)
         if done.number:
             log.info(
                 "settlement=%d closed_to=%s hours=%d reopened=%d corrected=%d",

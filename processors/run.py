@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from processors.housekeeping import chores
 from processors.kafka import KafkaChannel, KafkaSink, KafkaStreams
 from processors.metrics import WorkerMetrics
 from processors.prepare import prepare
+from processors.pricing.current import CurrentBook
 from processors.pricing.start import hold_book
 from processors.users import fingerprint, load_user_key
 from warehouse.allocation import read_dimensions
@@ -76,6 +78,7 @@ def run_worker(
     opened = Lake.open(lake)
     user_key = load_user_key(worker.user_key, data)
     opened.claim_user_key(fingerprint(user_key))
+    book = CurrentBook(worker.prices, worker.price_book)
     rewound = align(kafka, opened, [kafka.spans_topic, kafka.logs_topic, kafka.metrics_topic])
     sink = KafkaSink(kafka, dlq_payload=worker.dlq_payload)
     flusher = Flusher(
@@ -85,11 +88,12 @@ def run_worker(
         streams=KafkaStreams(settings=kafka),
         worker=f"{socket.gethostname()}/{os.getpid()}",
         metrics=WorkerMetrics(),
+        current=lambda engine: replace(engine, book=book()),
         on_step=on_step,
     )
     channels = [KafkaChannel(kafka)]
     watcher = Watcher(alerts, opened, Warehouse(lake, levels), channels, plans) if alerts.enabled else None
-    every = chores(lake, settle, flusher.engine.book, flusher.worker)
+    every = chores(lake, settle, book, flusher.worker)
     app = build_app(Parts(kafka=kafka, worker=worker, flusher=flusher, watcher=watcher, chores=every, data=data))
     _end_in_time(app, worker.drain_seconds)
     runner = Worker(app, MembershipWatch(app), loglevel="INFO", redirect_stdouts=False, quiet=True)

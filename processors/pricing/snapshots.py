@@ -30,6 +30,12 @@ def is_snapshot(answered: str, asked: str) -> bool:
     return any(pattern.fullmatch(suffix) for pattern in _marks())
 
 
+def asked_model(answered: str) -> str | None:
+    """The name that is left of a snapshot's without its mark; None where it has none."""
+    found = (re.search(rf"(?:{mark.pattern})$", answered.strip(), re.IGNORECASE) for mark in _marks())
+    return next((answered.strip()[: mark.start()] for mark in found if mark), None)
+
+
 @cache
 def _marks() -> tuple[re.Pattern[str], ...]:
     return tuple(re.compile(row["pattern"]) for row in read_table("snapshots.csv"))

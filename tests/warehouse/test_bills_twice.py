@@ -269,3 +269,88 @@ def test_the_same_bill_in_another_form_is_refused(format_: str, books: Books, tm
 
     books.take(one, two, overlap="add")
     assert counted(books) == (4, Decimal(6))
+
+
+def openai_results(*results: Mapping[str, str]) -> dict[str, Any]:
+    """A page of costs of a day: amounts and what they are grouped by."""
+    of_day = [
+        {"object": "organization.costs.result", "line_item": None, "project_id": None}
+        | one
+        | {"amount": {"value": one["amount"], "currency": "usd"}}
+        for one in results
+    ]
+    return {"data": [{"start_time": START, "end_time": START + DAY, "results": of_day}], "has_more": False}
+
+
+def anthropic_results(*results: Mapping[str, str]) -> dict[str, Any]:
+    """Likewise."""
+    plain = {"currency": "USD", "cost_type": "tokens", "workspace_id": None, "description": None}
+    bucket = {"starting_at": iso(START), "ending_at": iso(START + DAY), "results": [plain | one for one in results]}
+    return {"data": [bucket], "has_more": False}
+
+
+OTHERWISE = {
+    "OpenAI, by project too": (
+        openai_results({"line_item": "gpt-4o, input", "amount": "3"}),
+        openai_results(
+            {"line_item": "gpt-4o, input", "project_id": "a", "amount": "1"},
+            {"line_item": "gpt-4o, input", "project_id": "b", "amount": "2"},
+        ),
+        r"two\.json tells of 2026-11-20 grouped by line_item, project_id and one\.json grouped by line_item,",
+    ),
+    "OpenAI, as a whole": (
+        openai_results({"project_id": "a", "amount": "1"}, {"project_id": "b", "amount": "2"}),
+        openai_results({"amount": "3"}),
+        r"two\.json tells of 2026-11-20 as a whole and one\.json grouped by project_id,",
+    ),
+    "Anthropic, by workspace too": (
+        anthropic_results({"description": "Claude", "model": "claude-a", "amount": "300"}),
+        anthropic_results(
+            {"description": "Claude", "model": "claude-a", "workspace_id": "w", "amount": "100"},
+            {"description": "Claude", "model": "claude-a", "amount": "200"},
+        ),
+        r"two\.json tells of 2026-11-20 grouped by description, model, workspace_id and one\.json",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", OTHERWISE)
+def test_answers_about_a_day_that_are_grouped_otherwise_count_once(case: str, books: Books, tmp_path: Path):
+    first, second, said = OTHERWISE[case]
+    one, two = tmp_path / "one.json", tmp_path / "two.json"
+    one.write_text(json.dumps(first))
+    two.write_text(json.dumps(second))
+
+    with pytest.raises(BadInvoice, match=said):
+        books.take(one, two)
+
+    books.take(one)
+    with pytest.raises(BadInvoice, match="say --overlap replace"):
+        books.take(two)
+    books.take(two, overlap="replace")
+    assert counted(books)[1] == Decimal(3)
+
+
+def test_pages_of_one_file_that_are_grouped_otherwise_are_refused(books: Books, tmp_path: Path):
+    first, second, _ = OTHERWISE["OpenAI, by project too"]
+    one = tmp_path / "one.json"
+    one.write_text(json.dumps([first, second]))
+
+    with pytest.raises(BadInvoice, match=r"one\.json tells of 2026-11-20 grouped by"):
+        books.take(one)
+
+
+def test_hours_of_the_default_workspace_alone_are_cut_as_the_others_of_their_file(books: Books, tmp_path: Path):
+    def hour(at: int, workspace: str | None) -> dict[str, Any]:
+        (bucket,) = anthropic_results({"description": "Claude", "model": "claude-a", "amount": "100"})["data"]
+        bucket["results"][0]["workspace_id"] = workspace
+        return bucket | {"starting_at": iso(START + at * HOUR), "ending_at": iso(START + (at + 1) * HOUR)}
+
+    one = tmp_path / "one.json"
+    one.write_text(json.dumps({"data": [hour(0, None), hour(1, "w")], "has_more": False}))
+    two = tmp_path / "two.json"
+    two.write_text(json.dumps({"data": [hour(2, "w"), hour(3, None)], "has_more": False}))
+
+    books.take(one, two)
+
+    assert counted(books) == (4, Decimal(4))

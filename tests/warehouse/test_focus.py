@@ -195,10 +195,10 @@ def test_the_file_of_a_closed_month_is_the_same_byte_for_byte_with_other_prices_
     world.book = PriceBook.from_settings({}, str(tmp_path / "prices.toml"))
     unlisted = BookSellers.offers
 
-    def cheaper(*asked: Any) -> Any:
+    def cheaper(*asked: Any, **when: Any) -> Any:
         return [
             {kind: dataclasses.replace(one, listed=one.paid * 7) for kind, one in cell.items()}
-            for cell in unlisted(*asked) or ()
+            for cell in unlisted(*asked, **when) or ()
         ] or None
 
     monkeypatch.setattr(BookSellers, "offers", cheaper)
@@ -385,13 +385,131 @@ def test_free_calls_cost_nothing_and_say_so(selling: Month):
     assert selling.done.unpriced == {}
 
 
-def test_calls_of_several_prices_have_no_unit_price(own: Month):
+def test_calls_of_two_prices_in_an_hour_are_rows_of_their_own(own: Month):
     rows = own.rows_of(x_Tenant="several")
 
-    row = found(rows, x_TokenKind="input")
-    assert (row["ContractedUnitPrice"], row["ListUnitPrice"]) == (None, None)
-    assert row["ListCost"] == row["BilledCost"] == Decimal("1.209")
-    assert (own.done.mixed, len(rows)) == (3, 2)  # and the one of searches
+    assert unit_prices(rows) == [
+        ("input", 1_000, 3, 3),
+        ("input", 201_000, 6, 6),
+        ("output", 100, 15, 15),
+        ("output", 100, Decimal("22.5"), Decimal("22.5")),
+    ]
+    assert total(rows, "ListCost") == total(rows, "BilledCost") == Decimal("1.21275")
+    assert own.done.mixed == 1  # the one of searches
+
+
+APPENDED = """
+[[price]]
+model = "*"
+from = 2026-01-01
+markup_percent = "10"
+"""
+HOUSE = """
+[[price]]
+provider = "house"
+model = "our-own-7b"
+from = 2026-01-01
+usd_per_mtok = {input = "1", output = "2"}
+
+[[price]]
+provider = "anthropic"
+model = "*"
+from = 2026-01-01
+discount_percent = "10"
+"""
+
+
+def unit_prices(rows: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    """Kind, tokens, contracted and list price of a million."""
+    names = ("ContractedUnitPrice", "ListUnitPrice")
+    return sorted(
+        (
+            row["x_TokenKind"],
+            row["ConsumedQuantity"],
+            *(None if row[one] is None else row[one] * 10**6 for one in names),
+        )
+        for row in rows
+    )
+
+
+def test_two_prices_are_told_apart_at_a_discount_and_in_what_is_taken_back(tmp_path: Path):
+    (tmp_path / "prices.toml").write_text(HOUSE)
+    calls = [call(f"{n}", seconds=n % 7, **CLAUDE | {"input_tokens": n}) for n in (1_000, 201_000, 1_777, 350_013)]
+    world = world_of(tmp_path, *calls, book=PriceBook.from_settings({}, str(tmp_path / "prices.toml")))
+    world.close(NOVEMBER, AFTER_NOVEMBER)
+    (tmp_path / "prices.toml").write_text(HOUSE + APPENDED)
+    world.book = PriceBook.from_settings({}, str(tmp_path / "prices.toml"))
+    window = (dt.datetime(2026, 11, 1, tzinfo=dt.UTC), AFTER_NOVEMBER)
+    reprice(world.lake, world.settings, HOW, pricing_of(world.book), now=AFTER_NOVEMBER, window=window)
+
+    own, later = (export(world, month, tmp_path / f"{month}.csv")[1] for month in (NOVEMBER, DECEMBER))
+
+    inputs = [one for one in unit_prices(own) if one[0] == "input"]
+    assert inputs == [("input", 2_777, Decimal("2.7"), 3), ("input", 551_013, Decimal("5.4"), 6)]
+    back = [one for one in unit_prices(later) if one[0] == "input"]
+    assert back == [
+        ("input", -551_013, Decimal("5.4"), 6),
+        ("input", -2_777, Decimal("2.7"), 3),
+        ("input", 2_777, Decimal("2.97"), 3),
+        ("input", 551_013, Decimal("5.94"), 6),
+    ]
+
+
+def test_lines_that_a_shorter_book_priced_have_its_prices(tmp_path: Path):
+    file = tmp_path / "prices.toml"
+    file.write_text(HOUSE)
+    calls = [call(f"{n}", **CLAUDE | {"input_tokens": n}) for n in (1_000, 201_000)]
+    world = world_of(tmp_path, *calls, book=PriceBook.from_settings({}, str(file)))
+    before = export(world, NOVEMBER, tmp_path / "before.csv")[1]
+    file.write_text(HOUSE + APPENDED)
+    world.book = PriceBook.from_settings({}, str(file))
+
+    assert export(world, NOVEMBER, tmp_path / "after.csv")[1] == before
+
+
+def test_cached_tokens_without_a_price_of_their_own_have_that_of_the_input(tmp_path: Path):
+    gpt4 = {"provider": "openai", "request_model": "gpt-4", "cached_input_tokens": 300}
+
+    _, rows = export(world_of(tmp_path, call("a", **gpt4), call("b", **gpt4)), NOVEMBER, tmp_path / "rows.csv")
+
+    assert unit_prices(rows) == [("cached_input", 600, 30, 30), ("input", 1_400, 30, 30), ("output", 200, 60, 60)]
+    assert total(rows, "BilledCost") == Decimal("0.072")
+
+
+def test_a_snapshot_that_is_priced_as_what_was_asked_for_has_that_list_price(tmp_path: Path):
+    answered = call("a", **GPT | {"response_model": "gpt-4o-2099-01-01"})
+    searched = call("b", **GPT | {"response_model": "gpt-4o-2098-01-01", "input_tokens": 7})
+
+    _, rows = export(world_of(tmp_path, answered, searched), NOVEMBER, tmp_path / "rows.csv")
+
+    assert {row["x_Model"] for row in rows} == {"gpt-4o-2099-01-01", "gpt-4o-2098-01-01"}
+    assert {one[2:] for one in unit_prices(rows)} == {(Decimal("2.5"), Decimal("2.5")), (10, 10)}
+
+
+def test_what_no_list_has_is_listed_at_the_price_of_the_book_before_discount_and_markup(tmp_path: Path):
+    house = call("a", provider="house", request_model="our-own-7b")
+
+    rows = Month.of(tmp_path, HOUSE + APPENDED, house).rows
+
+    assert unit_prices(rows) == [("input", 1_000, Decimal("1.1"), 1), ("output", 100, Decimal("2.2"), 2)]
+    assert (total(rows, "ListCost"), total(rows, "BilledCost")) == (Decimal("0.0012"), Decimal("0.00132"))
+
+
+def test_what_the_list_has_for_free_and_what_a_gpu_pays_for_is_listed_at_nothing(tmp_path: Path):
+    free = {"provider": "openrouter", "request_model": "meta-llama/llama-3.3-70b-instruct:free"}
+
+    rows = Month.of(tmp_path, SELLING, call("a", **free), call("b", provider="vllm", request_model="our-7b")).rows
+
+    assert {one[2:] for one in unit_prices(rows)} == {(0, 0)}
+
+
+def test_a_committed_price_does_not_tell_which_of_two_list_prices_there_was(tmp_path: Path):
+    flat = HOUSE.replace('"house"', '"anthropic"').replace("our-own-7b", "claude-sonnet-4-5")
+    calls = [call(f"{n}", **CLAUDE | {"input_tokens": n}) for n in (1_000, 201_000)]
+
+    rows = Month.of(tmp_path, flat, *calls).rows
+
+    assert unit_prices(rows) == [("input", 202_000, 1, None), ("output", 200, 2, None)]
 
 
 def test_calls_without_a_price_are_counted_and_never_free(own: Month):

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 from processors.pricing.book import PriceBook
+from processors.pricing.errors import BadPriceBook
 from processors.pricing.settled import pricing_of
+from processors.pricing.start import hold_book
 from tests.warehouse.settling import HOW, LATER, World, book
 from tests.warehouse.told import START, span
+from warehouse.reader import ALL, Warehouse
 from warehouse.settle import Repriced, reprice
 
 USED = {"provider": "openai", "request_model": "gpt-4o", "input_tokens": 1000, "output_tokens": 100}
@@ -78,6 +81,27 @@ def test_there_and_back_is_nothing(world: World):
     assert at(world, book()).settled.number == 0
 
 
+REPORTS = ("settled-spend", "forecast", "unit-economics", "cost-per-successful-task", "waste", "cache", "variance")
+
+
+@pytest.mark.parametrize("by", ["tenant", "price_version", "token_kind"])
+def test_reports_after_there_and_back_are_those_of_before_and_of_each_settlement_then(by: str, world: World):
+    def answers(settlement: int) -> dict[str, object]:
+        lake, asked = Warehouse(world.settings), [name for name in REPORTS if (name, by) != ("cache", "token_kind")]
+        return {
+            name: sorted(map(str, lake.ask(name, ALL, by=by, as_of_settlement=settlement).to_pylist()))
+            for name in asked
+        }
+
+    before = answers(1)
+    at(world, DEAR)
+    dear = answers(2)
+    at(world, book())
+
+    assert answers(3) == before == answers(1) != dear
+    assert answers(2) == dear
+
+
 def test_a_dry_run_changes_nothing(world: World):
     before = lines(world)
 
@@ -112,3 +136,46 @@ def test_every_settlement_can_be_read_as_it_was(world: World):
         "SELECT n, (SELECT sum(cost_usd) FROM ledger WHERE settlement <= n) FROM (VALUES (1), (2)) AS t(n) ORDER BY n"
     )
     assert world.sql(sums, "ledger") == [(1, COST), (2, DEARER + Decimal("0.0011"))]
+
+
+BOOK = "[[price]]\nmodel = 'gpt*'\nfrom = 2026-01-01\ndiscount_percent = 10\n"
+LONGER = BOOK + "[[price]]\nmodel = 'gpt*'\nfrom = 2026-02-01\ndiscount_percent = 20\n"
+LONGEST = LONGER + "[[price]]\nmodel = 'our*'\nfrom = 2026-02-01\nusd_per_mtok = {input = 1, output = 1}\n"
+
+
+def write(file: Path, text: str) -> PriceBook:
+    file.write_text(text)
+    return PriceBook.from_settings({}, str(file))
+
+
+def test_a_book_that_repricing_alone_has_used_is_held_to_as_one_that_the_stream_used(world: World, tmp_path: Path):
+    file = tmp_path / "prices.toml"
+    longer = write(file, LONGER)
+    at(world, longer)
+    hold_book(str(file), world.settings)
+
+    write(file, BOOK)
+
+    used = Warehouse(world.settings).ask("price_versions", ALL)["price_version"].to_pylist()
+    assert sorted(used) == sorted([longer.version, book().version])
+    with pytest.raises(BadPriceBook, match="from its first entry on"):
+        hold_book(str(file), world.settings)
+
+
+def test_a_longer_book_changes_what_its_new_entries_are_about_and_the_version_of_that_alone(
+    world: World, tmp_path: Path
+):
+    file = tmp_path / "prices.toml"
+    at(world, write(file, BOOK))
+    before = write(file, LONGER)
+    at(world, before)
+    after = write(file, LONGEST)
+
+    done = at(world, after)
+
+    names = ["model", "before_version", "after_version", "difference_usd"]
+    assert [tuple(row.values()) for row in done.changes.select(names).to_pylist()] == [
+        ("our-own-7b", book().version, after.version, Decimal("0.0011"))
+    ]
+    standing = "SELECT model, price_version FROM ledger GROUP BY ALL HAVING sum(calls) > 0 ORDER BY ALL"
+    assert world.sql(standing, "ledger") == [("gpt-4o", before.version), ("our-own-7b", after.version)]

@@ -16,13 +16,13 @@ UNITS_PER_USD = 10**24
 """Unit prices are whole numbers of 10^-24 USD: twelve decimals below a picodollar."""
 
 _WHOLE = pa.decimal128(38, 0)
-_CALLS = "SELECT DISTINCT payer, provider, model, service_tier, day FROM booked ORDER BY ALL"
+_CALLS = "SELECT DISTINCT payer, provider, model, service_tier, price_version, day FROM booked ORDER BY ALL"
 _SOLD = "SELECT DISTINCT provider, model FROM booked ORDER BY ALL"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """What one of a kind of token costs: as paid, and on the price list where that has it. USD, exact."""
+    """What one of a kind costs: as paid, and on the price list, or in the book where no list has it. USD, exact."""
 
     paid: Fraction
     listed: Fraction | None
@@ -38,31 +38,37 @@ class Seller:
 
 
 class Sellers(Protocol):
-    """What the price book knows. ``version``: of the tables, as ledger lines have it; ``tenants``: with own prices."""
+    """What the price book knows. ``tenants``: with own prices."""
 
-    version: str
     tenants: frozenset[str]
+
+    def knows(self, version: str | None) -> bool:
+        """Whether the tables are at hand that priced lines of this ``price_version``."""
 
     def seller(self, provider: str | None, model: str | None) -> Seller:
         """Whose bill has the calls of a model."""
 
     def offers(
-        self, tenant: str | None, provider: str | None, model: str, tier: str | None, day: date
+        self, tenant: str | None, provider: str | None, model: str, tier: str | None, *, version: str | None, day: date
     ) -> Sequence[Mapping[str, Offer]] | None:
-        """Prices by kind of a call on a day, of every context size and time of day; None: no price is known."""
+        """Prices by kind of a call on a day, of every context size and time of day; None: no price is known.
+
+        Those of the tables that ``version`` names, where they are at hand; else those of now.
+        """
 
 
 def register(connection: duckdb.DuckDBPyConnection, sellers: Sellers) -> None:
-    """Make the tables ``asked`` (a ``key``, and whether prices are known), ``offered`` and ``sold`` for ``booked``."""
+    """Make the tables ``asked`` (a ``key``, and whether it is known), ``offered`` and ``sold`` for ``booked``."""
     calls = connection.sql(_CALLS).fetchall()
-    found = [sellers.offers(*call) if call[2] is not None else None for call in calls]
-    names = ("payer", "provider", "model", "service_tier")
+    found = [sellers.offers(*call[:4], version=call[4], day=call[5]) if call[2] is not None else None for call in calls]
+    names = ("payer", "provider", "model", "service_tier", "price_version")
     asked: dict[str, pa.Array] = {
         name: pa.array([call[place] for call in calls], pa.string()) for place, name in enumerate(names)
     }
-    asked["day"] = pa.array([call[4] for call in calls], pa.date32())
+    asked["day"] = pa.array([call[5] for call in calls], pa.date32())
     asked["key"] = pa.array(range(len(calls)), pa.int64())
-    asked["is_known"] = pa.array([cells is not None for cells in found], pa.bool_())
+    known = [cells is not None and sellers.knows(call[4]) for call, cells in zip(calls, found, strict=True)]
+    asked["is_known"] = pa.array(known, pa.bool_())
     connection.register("asked", pa.table(asked))
     rows = [
         (key, cell, kind, offer)

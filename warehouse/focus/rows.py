@@ -32,7 +32,6 @@ def book_month(connection: duckdb.DuckDBPyConnection, sellers: Sellers, month: d
 def make_rows(connection: duckdb.DuckDBPyConnection, sellers: Sellers, settlement: int) -> None:
     """Make the view ``focus_rows`` of ``booked``, in the order of the file; ``settlement``: that it is as of."""
     connection.execute("SET VARIABLE settlement = $1", [settlement])
-    connection.execute("SET VARIABLE price_version = $1", [sellers.version])
     register(connection, sellers)
     connection.register("meters", _meters())
     connection.execute(read_sql("parts"))

@@ -12,10 +12,12 @@ from datetime import datetime
 from decimal import Decimal
 
 from warehouse.invoices.line import OTHER, TOKENS, Line, Reading, Row, Unreadable, labels, read_rows, results
-from warehouse.invoices.values import covered, instant, number, text, tier_name, whole, within_a_day
+from warehouse.invoices.values import covered, grouped, instant, number, text, tier_name, whole, within_a_day
 
 COSTS, USAGE = "anthropic_costs", "anthropic_usage"
 PROVIDER = "anthropic"
+GROUPED_BY = ("workspace_id", "api_key_id", "description", "model", "service_tier")
+"""What results may be grouped by."""
 DEFAULT_WORKSPACE = "default"
 KINDS = {
     "uncached_input_tokens": "input",
@@ -39,6 +41,7 @@ def read_usage(pages: object, _: str | None) -> Reading:
 
 def _about(pages: object, reading: Reading) -> Reading:
     """With the days of the pages, and the default workspace where others are named."""
+    reading.cuts = grouped(pages, "starting_at", GROUPED_BY)
     reading.covers = covered(pages, "starting_at", "ending_at")
     if any(line.account for line in reading.lines):
         reading.lines = [replace(line, account=line.account or DEFAULT_WORKSPACE) for line in reading.lines]

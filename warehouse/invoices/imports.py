@@ -20,6 +20,7 @@ import duckdb
 import pyarrow as pa
 
 from warehouse.instance import share
+from warehouse.invoices.cuts import refuse_other_cuts
 from warehouse.invoices.files import BadInvoice, Bill
 from warehouse.invoices.line import Line, Refused
 from warehouse.invoices.twice import Twice, once_each
@@ -138,6 +139,7 @@ def import_bills(settings: LakeSettings, snapshot: Snapshot, bills: Sequence[Bil
                 if bill.sha256 in new:
                     _refuse_overlap(connection, bill, new[bill.sha256])
         if how.overlap != "add":
+            refuse_other_cuts(bills)
             _refuse_twice(connection, bills, new)
         new, _ = once_each(connection, new, _beside(how))
     lake = Lake.open(settings)

@@ -28,6 +28,8 @@ USAGE = "usage"
 CHARGES = (USAGE, "discount", "credit", "tax", "fee")
 
 Row = Mapping[str, Any]
+Cut = tuple[date, str, int]
+"""The day of an answer, what its results are, and the how-manieth about its time in the file it is, from 0."""
 
 
 class Unreadable(Exception):
@@ -85,7 +87,8 @@ class Refused:
 class Reading:
     """What a reader made of a file; ``covers``: the first and last UTC day that it says it is about.
 
-    ``goes_on``: all pages of the API that it has say that there is another one.
+    ``goes_on``: all pages of the API that it has say that there is another one. ``cuts``: by what answers about a day
+    are grouped (``values.grouped``).
     """
 
     format: str
@@ -94,6 +97,7 @@ class Reading:
     lines: list[Line] = field(default_factory=list)
     refused: list[Refused] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
+    cuts: Mapping[Cut, set[str]] = field(default_factory=dict)
 
 
 def read_rows(

@@ -14,10 +14,12 @@ from datetime import datetime
 from decimal import Decimal
 
 from warehouse.invoices.line import OTHER, TOKENS, Line, Reading, Row, Unreadable, labels, read_rows, results
-from warehouse.invoices.values import covered, instant, number, text, tier_name, whole, within_a_day
+from warehouse.invoices.values import covered, grouped, instant, number, text, tier_name, whole, within_a_day
 
 COSTS, USAGE = "openai_costs", "openai_usage"
 PROVIDER = "openai"
+GROUPED_BY = ("project_id", "user_id", "api_key_id", "line_item", "model", "batch", "service_tier")
+"""What results may be grouped by."""
 _TIERS = ("batch", "flex", "priority")
 _SPLIT = re.compile(r"\s*[,|]\s*")
 _HEAD = re.compile(r"(?P<model>\S+?)(?:[ -](?P<tier>batch|flex|priority))?(?: (?P<what>audio|text|image))?")
@@ -42,6 +44,7 @@ def read_usage(pages: object, _: str | None) -> Reading:
 
 
 def _about(pages: object, reading: Reading) -> Reading:
+    reading.cuts = grouped(pages, "start_time", GROUPED_BY)
     reading.covers = covered(pages, "start_time", "end_time")
     return reading
 

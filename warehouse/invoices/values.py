@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
 from functools import cache
 
-from warehouse.invoices.line import Row, Unreadable, buckets
+from warehouse.invoices.line import Cut, Row, Unreadable, buckets
 from warehouse.tiers import plain_tier
 
 DAY = timedelta(days=1)
@@ -32,6 +33,22 @@ def covered(pages: object, start: str, end: str) -> tuple[date, date] | None:
             first, after = instant(start, bucket.get(start)), instant(end, bucket.get(end))
             days += [first.date(), max(first, after - timedelta(microseconds=1)).date()]
     return (min(days), max(days)) if days else None
+
+
+def grouped(pages: object, start: str, by: Collection[str]) -> dict[Cut, set[str]]:
+    """What of ``by`` results of an API's pages name; a bucket whose time cannot be read is refused with its results."""
+    cuts: dict[Cut, set[str]] = {}
+    told: Counter[tuple[object, str]] = Counter()
+    for bucket in buckets(pages):
+        with suppress(Unreadable):
+            day, about = instant(start, bucket.get(start)).date(), defaultdict[str, set[str]](set)
+            for result in bucket["results"] if isinstance(bucket.get("results"), list) else ():
+                if isinstance(result, Mapping):
+                    about[str(result.get("object"))].update(name for name in by if result.get(name) is not None)
+            for what, names in about.items():
+                cuts.setdefault((day, what, told[bucket.get(start), what]), set()).update(names)
+                told[bucket.get(start), what] += 1
+    return cuts
 
 
 def text(row: Row, *names: str) -> str | None:

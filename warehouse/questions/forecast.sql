@@ -29,5 +29,5 @@ SELECT {columns} sum(calls)::BIGINT AS calls, sum(priced_calls)::BIGINT AS price
 FROM booked
 WHERE {where}
 GROUP BY ALL
-HAVING sum(calls) IS NOT NULL
+HAVING sum(calls) <> 0 OR sum(priced_calls) <> 0 OR sum(cost_usd) <> 0
 ORDER BY {bucket} cost_usd DESC NULLS LAST, calls DESC, {keys} priced_calls

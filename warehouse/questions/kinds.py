@@ -4,9 +4,9 @@ Each line becomes one for each kind that it has: with the tokens and the cost of
 those of the line. All its calls count with each kind, and so do not add up: how many of them had tokens of one a line
 does not tell. What has neither tokens nor a cost, and what was suppressed, is of no kind (NULL).
 
-Lines that are ``booked`` are summed up by the hour before: what failed, was tried again or thrown away the books do not
-keep by kind, so it is divided as the cost of its line is, in whole picodollars that add up; what is no part of that
-cost, as in corrections of closed months, has no kind.
+Lines that are ``booked`` are summed up by the hour before, and what was taken back whole is no line. What failed, was
+tried again or thrown away the books do not keep by kind, so it is divided as the cost of its line is, in whole
+picodollars that add up; what is no part of that cost, as in corrections of closed months, has no kind.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ _HOURS = (
     f"(SELECT hour, corrects, {', '.join(LEDGER_DIMENSIONS)}, "  # noqa: S608 - names of ours
     f"{', '.join(f'sum({name})::BIGINT AS {name}' for name in LEDGER_COUNTS)}, "
     f"{', '.join(f'coalesce(sum({name}), 0) AS {name}' for name in LEDGER_AMOUNTS)} "
-    "FROM booked_ GROUP BY ALL)"
+    "FROM booked_ GROUP BY ALL "
+    f"HAVING {' OR '.join(f'coalesce(sum({name}), 0) <> 0' for name in (*LEDGER_COUNTS, *LEDGER_AMOUNTS))})"
 )
 
 
