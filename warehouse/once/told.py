@@ -130,8 +130,10 @@ def restore(spans: pa.Table) -> pa.Table:
     is_repeat = holds(pc.equal(spans["suppressed_by"], spans["parent_span_id"]))
     stays = known(spans["suppressed_by"]) & (is_old | ~_is_here(spans)) & ~is_repeat
     nothing = pa.scalar(None, pa.binary())
-    hashed_for = spans["tenant"]
+    own_user = holds(pc.match_substring(spans["as_told"].cast(pa.string()), '"user_id":'))
+    known_as = one_piece(spans["tenant"]).cast(pa.string())
     spans = _take_back(spans)
+    hashed_for = pc.if_else(pa.array(own_user), one_piece(spans["tenant"]).cast(pa.string()), known_as)
     role = _roles(spans, is_old, is_repeat)
     added = {
         "_row": spans["row"],
@@ -140,7 +142,7 @@ def restore(spans: pa.Table) -> pa.Table:
         "_model_call": pa.array(is_word(role, *_ROLES) & is_word(spans["operation"], *BILLABLE_OPERATIONS)),
         "_usage_rank": spans["usage_rank"].cast(pa.int8()),
         "_user": spans["user_id"],
-        HASHED_FOR: pc.fill_null(hashed_for.cast(pa.string()), ""),
+        HASHED_FOR: pc.fill_null(hashed_for, ""),
         DECIDED: pc.if_else(pa.array(stays), one_piece(spans["suppressed_by"]).cast(pa.binary()), nothing),
     }
     for name, column in added.items():
