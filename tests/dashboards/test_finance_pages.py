@@ -160,6 +160,7 @@ def test_spend_of_a_settled_month_is_what_the_books_say(someone: Reader, finance
     assert money(max(Decimal(row["cost_usd"] or 0) for row in rows)) in cells(page, "By tenant, feature, model")
 
 
+@pytest.mark.long
 def test_who_compares_goes_on_comparing_on_the_way_to_a_part(someone: Reader, finance: Finance):
     page = someone.open(f"{finance.pages.url}/?period=Last+month&compare=true")
 
@@ -201,6 +202,7 @@ def test_what_one_costs_and_what_was_wasted_are_those_of_the_reports(someone: Re
     ]
 
 
+@pytest.mark.long
 def test_successes_are_split_by_what_the_reader_chooses(someone: Reader, finance: Finance):
     page = someone.open(f"{finance.pages.url}/successful-tasks?period=All+time")
     first = finance.report("cost-per-successful-task", "--by", "tenant,feature,prompt_version")[0]
@@ -221,6 +223,7 @@ def test_successes_are_split_by_what_the_reader_chooses(someone: Reader, finance
     expect(page).to_have_url(re.compile("split=tenant&split=feature&split=prompt.version"))
 
 
+@pytest.mark.long
 def test_filters_narrow_the_books_too(someone: Reader, finance: Finance):
     page = someone.open(f"{finance.pages.url}/successful-tasks?period=All+time&tenant=acme&model=gpt-4o-mini")
     where = ("--tenant", "acme", "--param", "where=model=gpt-4o-mini")
