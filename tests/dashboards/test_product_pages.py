@@ -106,6 +106,7 @@ def test_experiments_give_a_verdict_with_intervals_and_numbers(someone: Reader, 
     expect(page.get_by_role("slider", name="α · latency")).to_have_value("0")
 
 
+@pytest.mark.long
 def test_a_weight_that_is_moved_stands_in_the_address_and_in_the_score(someone: Reader, product: Product):
     page = someone.open(f"{product.pages.url}/experiments{MONTH}&baseline-prompt_version=7&candidate-prompt_version=8")
     expect(page.get_by_role("table", name="Measure by measure")).to_be_visible()

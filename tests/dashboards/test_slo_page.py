@@ -113,6 +113,7 @@ def test_the_first_line_says_how_many_targets_are_met_and_which_has_least_left(
     expect(page.locator("[data-testid=stVegaLiteChart]")).to_be_visible()
 
 
+@pytest.mark.long
 def test_bad_calls_lead_to_the_calls_of_the_window_and_filters_leave_objectives_out(someone: Reader, served: Dashboard):
     page = someone.open(f"{served.url}/slo?tenant=acme")
     expect(page.locator(".sl-lead")).to_contain_text("2 of 2 targets are met")
