@@ -1,6 +1,8 @@
 """Fixtures that every test may take; what all processes of the tests are started with; which modules go first."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 from hypothesis import settings
@@ -9,6 +11,8 @@ settings.register_profile("fixed", derandomize=True, database=None, deadline=Non
 settings.register_profile("search", print_blob=True)
 settings.load_profile("fixed")  # the same examples in every run; --hypothesis-profile=search looks for others
 
+sys.dont_write_bytecode = False  # of hundreds of processes one compiles a module, not each
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ.setdefault("POLARS_MAX_THREADS", "1")  # of a few rows nothing is worth sharing out: a fifth of the time
 
 pytest_plugins = ["tests.kafka", "tests.secured"]
@@ -33,9 +37,11 @@ Those that wait for processes and those that compute take turns.
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """One broker serves all processes of the tests."""
+    """One broker serves all processes of the tests, and what one of them compiled."""
     from tests.kafka import SharedBroker  # after pytest has prepared its assertions
 
+    if config.getoption("numprocesses", None):
+        subprocess.run([sys.executable, "-m", "processors.prepare"], check=True)
     config.pluginmanager.register(SharedBroker())
 
 

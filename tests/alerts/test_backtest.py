@@ -107,6 +107,7 @@ def _halved(usage: pa.Table) -> pa.Table:
     return usage
 
 
+@pytest.mark.long
 def test_an_announced_spike_is_not_told_and_another_one_is(usage: pa.Table) -> None:
     event = {"kind": "campaign", "starts_at": _at(NOON), "ends_at": _at(NOON + HOUR), "tenant": "acme"}
     named = [as_line(episode) for episode in backtest(usage, _events(event), budget=0.1)]

@@ -400,6 +400,7 @@ def test_a_feed_that_is_silent_is_one_incident_whose_end_comes_with_the_first_ca
     assert over.note is None
 
 
+@pytest.mark.long
 def test_who_is_silent_still_when_the_feed_is_back_is_told_of():
     rng = np.random.default_rng(13)
     start = LIVE - 9 * DAY

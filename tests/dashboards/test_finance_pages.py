@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,8 +18,7 @@ from dashboards import figures
 from dashboards.waterfall import PARTS
 from tests.dashboards.books import Booked, make_booked_ledger
 from tests.dashboards.served import Dashboard, Reader, cells, reading, serving
-
-ROOT = Path(__file__).parents[2]
+from tests.verbs import Said, report, say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,21 +28,18 @@ class Finance:
     pages: Dashboard
     books: Booked
 
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+    @property
+    def variables(self) -> dict[str, str]:
+        """Settings of the command line on these books."""
+        return {"SPANLEDGER_LAKE": self.books.lake.url, **self.books.variables}
+
+    def run(self, *words: str) -> Said:
         """A verb of the command line on these books."""
-        return subprocess.run(
-            [sys.executable, "-m", "spanledger", *words],
-            capture_output=True, text=True, check=False, cwd=ROOT,
-            env={"SPANLEDGER_LAKE": self.books.lake.url, "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)}
-            | self.books.variables,
-        )  # fmt: skip
+        return say(*words, variables=self.variables)
 
     def report(self, *words: str) -> list[dict[str, Any]]:
         """Rows of a report."""
-        done = self.run("report", *words, "--format", "json")
-        assert done.returncode == 0, done.stderr
-        rows: list[dict[str, Any]] = json.loads(done.stdout)
-        return rows
+        return report(*words, variables=self.variables)
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +160,7 @@ def test_spend_of_a_settled_month_is_what_the_books_say(someone: Reader, finance
     assert money(max(Decimal(row["cost_usd"] or 0) for row in rows)) in cells(page, "By tenant, feature, model")
 
 
+@pytest.mark.long
 def test_who_compares_goes_on_comparing_on_the_way_to_a_part(someone: Reader, finance: Finance):
     page = someone.open(f"{finance.pages.url}/?period=Last+month&compare=true")
 
@@ -207,6 +202,7 @@ def test_what_one_costs_and_what_was_wasted_are_those_of_the_reports(someone: Re
     ]
 
 
+@pytest.mark.long
 def test_successes_are_split_by_what_the_reader_chooses(someone: Reader, finance: Finance):
     page = someone.open(f"{finance.pages.url}/successful-tasks?period=All+time")
     first = finance.report("cost-per-successful-task", "--by", "tenant,feature,prompt_version")[0]
@@ -227,6 +223,7 @@ def test_successes_are_split_by_what_the_reader_chooses(someone: Reader, finance
     expect(page).to_have_url(re.compile("split=tenant&split=feature&split=prompt.version"))
 
 
+@pytest.mark.long
 def test_filters_narrow_the_books_too(someone: Reader, finance: Finance):
     page = someone.open(f"{finance.pages.url}/successful-tasks?period=All+time&tenant=acme&model=gpt-4o-mini")
     where = ("--tenant", "acme", "--param", "where=model=gpt-4o-mini")
@@ -277,7 +274,7 @@ def test_a_bill_is_held_against_the_books_by_day_and_cause(someone: Reader, fina
     expect(page.get_by_text("openai-bill.csv: 54 lines imported")).to_be_visible(timeout=60_000)
     lead = page.locator(".sl-lead")
     expect(lead).to_contain_text("billed so far")
-    (told,) = json.loads(finance.run("reconcile", "--by", "", "--format", "json").stdout)
+    (told,) = json.loads(finance.run("reconcile", "--by", "", "--format", "json").out)
     expect(lead).to_contain_text(
         f"{money(told['theirs_usd'])} billed so far, {money(told['ours_usd'])} in the books: "
         f"a difference of {figures.change(Decimal(told['difference_usd'])).text}"
@@ -286,7 +283,7 @@ def test_a_bill_is_held_against_the_books_by_day_and_cause(someone: Reader, fina
     for place, cause in enumerate(told["causes"]):
         shown = cells(page, "By cause", place)
         assert (shown[0], shown[2]) == (cause.replace("_", " "), figures.change(Decimal(told[f"{cause}_usd"])).text)
-    days = json.loads(finance.run("reconcile", "--by", "provider,day", "--format", "json").stdout)
+    days = json.loads(finance.run("reconcile", "--by", "provider,day", "--format", "json").out)
     rows = page.get_by_role("table", name="By day, provider").locator("tbody tr")
     expect(rows).to_have_count(len(days))
     for place, day in enumerate(days):

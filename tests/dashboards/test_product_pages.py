@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,9 +15,9 @@ from playwright.sync_api import BrowserContext, expect
 from dashboards import figures
 from tests.dashboards.people import CHANGED, make_product_ledger
 from tests.dashboards.served import Dashboard, Reader, cells, reading, serving
+from tests.verbs import report
 from warehouse.settings import LakeSettings
 
-ROOT = Path(__file__).parents[2]
 MONTH = "?period=Last+30+days"
 
 
@@ -34,13 +30,7 @@ class Product:
 
     def report(self, *words: str) -> list[dict[str, Any]]:
         """What the command line says."""
-        done = subprocess.run(
-            [sys.executable, "-m", "spanledger", "report", *words, "--format", "json"],
-            capture_output=True, text=True, check=True, cwd=ROOT,
-            env={"SPANLEDGER_LAKE": self.lake.url, "PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
-        rows: list[dict[str, Any]] = json.loads(done.stdout)
-        return rows
+        return report(*words, variables={"SPANLEDGER_LAKE": self.lake.url})
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +106,7 @@ def test_experiments_give_a_verdict_with_intervals_and_numbers(someone: Reader, 
     expect(page.get_by_role("slider", name="α · latency")).to_have_value("0")
 
 
+@pytest.mark.long
 def test_a_weight_that_is_moved_stands_in_the_address_and_in_the_score(someone: Reader, product: Product):
     page = someone.open(f"{product.pages.url}/experiments{MONTH}&baseline-prompt_version=7&candidate-prompt_version=8")
     expect(page.get_by_role("table", name="Measure by measure")).to_be_visible()

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,13 +18,13 @@ from dashboards.view import View
 from tests.dashboards.conftest import CALM
 from tests.dashboards.served import Dashboard, Reader, reading, serving
 from tests.dashboards.test_sre_pages import cells
+from tests.verbs import report
 from tests.warehouse.fresh import open_lake
 from tests.warehouse.samples import APP, rows, stretch, usage
 from tests.warehouse.test_slo import hist
 from warehouse.lake import Flush
 from warehouse.settings import LakeSettings
 
-ROOT = Path(__file__).parents[2]
 FILE = """
 [[slos]]
 name = "chat answers"
@@ -103,11 +99,7 @@ def test_the_first_line_says_how_many_targets_are_met_and_which_has_least_left(
     someone: Reader, served: Dashboard, lake: LakeSettings, said: dict[str, str]
 ):
     page = someone.open(f"{served.url}/slo")
-    done = subprocess.run(
-        [sys.executable, "-m", "spanledger", "report", "slo", "--format", "json"],
-        capture_output=True, text=True, check=True, cwd=ROOT, env={**os.environ, "SPANLEDGER_LAKE": lake.url, **said},
-    )  # fmt: skip
-    told = {row["objective"]: row for row in json.loads(done.stdout)}
+    told = {row["objective"]: row for row in report("slo", variables={"SPANLEDGER_LAKE": lake.url, **said})}
 
     expect(page.locator(".sl-lead")).to_contain_text("2 of 3 targets are met; beta is quick has least of its error")
     expect(page.locator(".sl-lead")).to_contain_text("budget left: none, 1 call too many was bad")
@@ -121,6 +113,7 @@ def test_the_first_line_says_how_many_targets_are_met_and_which_has_least_left(
     expect(page.locator("[data-testid=stVegaLiteChart]")).to_be_visible()
 
 
+@pytest.mark.long
 def test_bad_calls_lead_to_the_calls_of_the_window_and_filters_leave_objectives_out(someone: Reader, served: Dashboard):
     page = someone.open(f"{served.url}/slo?tenant=acme")
     expect(page.locator(".sl-lead")).to_contain_text("2 of 2 targets are met")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +13,7 @@ from playwright.sync_api import Browser, BrowserContext, expect
 from dashboards.screens import PAGES
 from tests.dashboards.ledgers import TRACE, make_busy_ledger
 from tests.dashboards.served import Dashboard, Reader, cells, reading, serving
+from tests.verbs import report
 from warehouse.reader import ALL, Warehouse
 from warehouse.settings import LakeSettings
 
@@ -47,20 +45,14 @@ def someone(context: BrowserContext, busy: Busy) -> Iterator[Reader]:
         yield found
 
 
-def report(lake: LakeSettings, *words: str) -> list[dict[str, object]]:
+def told_of(lake: LakeSettings, *words: str) -> list[dict[str, object]]:
     """What the command line says."""
-    done = subprocess.run(
-        [sys.executable, "-m", "spanledger", "report", *words, "--format", "json"],
-        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2],
-        env={"SPANLEDGER_LAKE": lake.url, "PATH": "/usr/bin:/bin", "PYTHONPATH": str(Path(__file__).parents[2])},
-    )  # fmt: skip
-    rows: list[dict[str, object]] = json.loads(done.stdout)
-    return rows
+    return report(*words, variables={"SPANLEDGER_LAKE": lake.url})
 
 
 def test_latency_says_what_the_report_says(someone: Reader, busy: Busy):
     page = someone.open(f"{busy.pages.url}/latency{EVERYTHING}")
-    (told,) = report(busy.lake, "latency", "--by", "")
+    (told,) = told_of(busy.lake, "latency", "--by", "")
 
     expect(page.locator(".sl-lead")).to_contain_text("Half of 105 calls took 376 ms or less so far, 95 % 2.7 s")
     expect(page.locator(".sl-lead")).to_contain_text("in 95 % of the streams (50.0 % of them tell)")
@@ -72,7 +64,7 @@ def test_latency_says_what_the_report_says(someone: Reader, busy: Busy):
 
 def test_errors_says_what_the_report_says(someone: Reader, busy: Busy):
     page = someone.open(f"{busy.pages.url}/errors{EVERYTHING}")
-    failed, left = report(busy.lake, "errors", "--by", "")
+    failed, left = told_of(busy.lake, "errors", "--by", "")
 
     expect(page.locator(".sl-lead")).to_contain_text("9.5 % of 105 calls failed so far, 10 of them with rate_limit")
     assert (failed["error_class"], failed["errors"], failed["calls"]) == ("rate_limit", 10, 105)
@@ -84,7 +76,7 @@ def test_errors_says_what_the_report_says(someone: Reader, busy: Busy):
 
 def test_safety_says_what_the_report_says(someone: Reader, busy: Busy):
     page = someone.open(f"{busy.pages.url}/safety{EVERYTHING}")
-    told = {row["category"]: row for row in report(busy.lake, "safety", "--by", "")}
+    told = {row["category"]: row for row in told_of(busy.lake, "safety", "--by", "")}
 
     expect(page.locator(".sl-lead")).to_contain_text("3 injections, 100 % of them blocked")
     assert (told["prompt_injection"]["triggered"], told["prompt_injection"]["contained_rate"]) == (3, 1.0)

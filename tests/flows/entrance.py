@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +18,7 @@ from spanledger.measure import wait_drained
 from tests.flows.deployment import Deployment
 from tests.ingest.gateway.serving import GatewayProcess, gateway_process
 from tests.patience import PATIENCE_S
+from tests.verbs import say
 
 
 @contextmanager
@@ -33,12 +31,10 @@ def gateway_of(deployment: Deployment, **variables: object) -> Iterator[GatewayP
 
 def replay(files: Sequence[Path], gateway: GatewayProcess) -> list[dict[str, Any]]:
     """Send files with the verb; what it says became of each."""
-    command = [sys.executable, "-m", "spanledger", "replay", *map(str, files)]
-    words = ["--endpoint", f"http://127.0.0.1:{gateway.http_port}", "--format", "json"]
-    done = subprocess.run(
-        [*command, *words], env=os.environ, capture_output=True, text=True, timeout=PATIENCE_S, check=True
-    )
-    return list(json.loads(done.stdout))
+    endpoint = f"http://127.0.0.1:{gateway.http_port}"
+    done = say("replay", *map(str, files), "--endpoint", endpoint, "--format", "json", variables={})
+    assert done.code == 0, done.err
+    return list(json.loads(done.out))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

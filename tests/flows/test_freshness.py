@@ -22,9 +22,11 @@ from spanledger.stack import Stack, free_port
 from tests.flows.payloads import payload
 from tests.ingest.gateway.serving import PROTOBUF, request
 from tests.kafka import jars_cache
+from tests.quick import few
 
 TRIALS = 3
 TRICKLE_S = 0.1
+PAUSE_S = 0.05  # between two questions: who asks without one takes the machine from those who are asked about
 FLUSHES = 3
 LOST_AFTER_S = 40.0
 VISIBLE_WITHIN_S = 5.0
@@ -64,6 +66,7 @@ def seconds_until_visible(tenant: str) -> float:
     began = time.monotonic()
     while tenant not in reported_tenants():
         assert time.monotonic() - began < LOST_AFTER_S, f"{tenant} never came"
+        time.sleep(PAUSE_S)
     return time.monotonic() - began
 
 
@@ -105,7 +108,7 @@ def warm(running: Running) -> Iterator[Running]:
         yield running
 
 
-@pytest.mark.parametrize("traffic", ["alone", "among others"])
+@pytest.mark.parametrize("traffic", few(["alone", "among others"], "alone"))
 def test_a_span_is_visible_to_report_within_5_s_of_the_gateway_s_answer(
     warm: Running, traffic: str, capsys: pytest.CaptureFixture[str]
 ):

@@ -8,8 +8,6 @@ raw value of a dead letter.
 
 from __future__ import annotations
 
-import contextlib
-import io
 import re
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -20,7 +18,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from ingest.settings import KafkaSettings
-from spanledger.__main__ import main
 from tests.alerts.servers import Receiver, receive
 from tests.flows.deployment import Deployment
 from tests.flows.entrance import Raw, drain, gateway_of, put, replay
@@ -29,6 +26,7 @@ from tests.ingest.gateway.serving import PROTOBUF, GatewayProcess, request
 from tests.ingest.gateway.stored import stored
 from tests.kafka import prefixed
 from tests.processors.captures import HERE, load
+from tests.verbs import say
 from warehouse.questions import question_names
 
 METRICS = re.compile(r"metrics=(http://127\.0\.0\.1:\d+/metrics)")
@@ -164,17 +162,10 @@ def _verbs(deployment: Deployment, files: list[Path]) -> Iterator[tuple[str, str
     ]
     commands += [["inspect", str(file), *more] for file in files for more in INSPECTED]
     commands += [["inspect", str(files[-1]), *EXPLAINED]]
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in deployment.variables().items():
-            patch.setenv(name, value)
-        patch.chdir(deployment.directory)
-        for command in commands:
-            out, err = io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), io.StringIO()
-            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-                main(command)
-            out.seek(0)
-            yield f"stdout of {' '.join(command)}", out.read()
-            yield f"stderr of {' '.join(command)}", err.getvalue()
+    for command in commands:
+        said = say(*command, variables=deployment.variables(), directory=deployment.directory)
+        yield f"stdout of {' '.join(command)}", said.out
+        yield f"stderr of {' '.join(command)}", said.err
 
 
 def test_everything_that_comes_out_was_looked_at(sent: Sent):

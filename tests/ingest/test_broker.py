@@ -58,6 +58,7 @@ def test_a_free_port_is_none_of_those_that_are_taken_soon():
     assert {free_port(besides=soon) for _ in range(20)} <= {*FREE_PORTS} - {*soon}
 
 
+@pytest.mark.long
 def test_a_restart_keeps_the_data_and_the_address(own_broker: LocalBroker) -> None:
     bootstrap = own_broker.start()
     settings = fill(own_broker)

@@ -113,6 +113,7 @@ def test_a_backtest_prints_an_object_a_notification(usage: Path, capsys: pytest.
     assert line["contributors"][0]["share"] == 1
 
 
+@pytest.mark.long
 def test_a_backtest_that_tells_of_nothing_says_so(
     usage: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

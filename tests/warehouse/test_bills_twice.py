@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.quick import few
 from tests.warehouse.billing import Books, read
 from tests.warehouse.settling import World
 from warehouse.invoices.files import BadInvoice
@@ -129,6 +130,7 @@ NAMED: dict[str, tuple[Write, Mapping[str, str], Decimal]] = {
     "anthropic_usage": (anthropic_usage, {"claude-a": "1", "claude-b": "1", "claude-c": "1"}, Decimal(3)),
     "aws_cur": (cur, {"a": "1", "b": "1", "c": "1"}, Decimal(3)),
 }
+EACH_MAKER = ("openai_costs", "anthropic_usage", "aws_cur")
 
 
 def parts(write: Write, told: Mapping[str, str], directory: Path, **how: Any) -> tuple[Path, Path]:
@@ -142,7 +144,7 @@ def parts(write: Write, told: Mapping[str, str], directory: Path, **how: Any) ->
     return files[0], files[1]
 
 
-@pytest.mark.parametrize("format_", NAMED)
+@pytest.mark.parametrize("format_", few(NAMED, *EACH_MAKER))
 def test_a_named_row_that_two_files_of_a_run_tell_counts_once_and_is_told(format_: str, books: Books, tmp_path: Path):
     write, amounts, all_ = NAMED[format_]
     one, two = parts(write, amounts, tmp_path)
@@ -154,7 +156,7 @@ def test_a_named_row_that_two_files_of_a_run_tell_counts_once_and_is_told(format
     assert counted(books) == (3, all_)
 
 
-@pytest.mark.parametrize("format_", NAMED)
+@pytest.mark.parametrize("format_", few(NAMED, *EACH_MAKER))
 def test_a_named_row_counts_once_where_the_other_file_was_imported_before(format_: str, books: Books, tmp_path: Path):
     write, amounts, all_ = NAMED[format_]
     one, two = parts(write, amounts, tmp_path)
@@ -166,7 +168,7 @@ def test_a_named_row_counts_once_where_the_other_file_was_imported_before(format
     assert counted(books) == (3, all_)
 
 
-@pytest.mark.parametrize("format_", NAMED)
+@pytest.mark.parametrize("format_", few(NAMED, *EACH_MAKER))
 def test_a_newer_export_counts_with_all_its_rows(format_: str, books: Books, tmp_path: Path):
     write, amounts, _ = NAMED[format_]
     one, two = parts(write, amounts, tmp_path)
@@ -177,7 +179,7 @@ def test_a_newer_export_counts_with_all_its_rows(format_: str, books: Books, tmp
     assert counted(books) == (2, Decimal(2))
 
 
-@pytest.mark.parametrize("format_", NAMED)
+@pytest.mark.parametrize("format_", few(NAMED, *EACH_MAKER))
 def test_a_named_row_that_two_files_tell_otherwise_is_refused(format_: str, books: Books, tmp_path: Path):
     write, amounts, all_ = NAMED[format_]
     one, two = parts(write, amounts, tmp_path)
@@ -193,7 +195,7 @@ def test_a_named_row_that_two_files_tell_otherwise_is_refused(format_: str, book
     assert counted(books)[1] > all_
 
 
-@pytest.mark.parametrize("format_", NAMED)
+@pytest.mark.parametrize("format_", few(NAMED, *EACH_MAKER))
 def test_the_same_charges_by_the_hour_and_by_the_day_are_refused(format_: str, books: Books, tmp_path: Path):
     write, amounts, _ = NAMED[format_]
     days, _ = parts(write, amounts, tmp_path)

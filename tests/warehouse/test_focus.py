@@ -15,6 +15,7 @@ import pytest
 from processors.pricing.book import PriceBook
 from processors.pricing.settled import pricing_of
 from spanledger.focus_names import BookSellers
+from tests.quick import few
 from tests.warehouse.billing import NOON, call
 from tests.warehouse.exporting import (
     AFTER_DECEMBER,
@@ -181,7 +182,7 @@ discount_percent = "30"
 """
 
 
-@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("kind", few(["csv", "parquet"], "csv"))
 def test_the_file_of_a_closed_month_is_the_same_byte_for_byte_with_other_prices_and_names(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -567,6 +568,7 @@ def test_every_kind_of_row_is_in_its_month_with_its_list_price(tmp_path: Path):
     assert set(november[0].unpriced) == {"our-own-7b", "dall-e-3", None}
 
 
+@pytest.mark.long
 def test_what_repricing_takes_back_has_the_list_price_of_what_it_books(tmp_path: Path):
     rows = export(every_kind(tmp_path), DECEMBER, tmp_path / "rows.csv")[1]
     repriced = [

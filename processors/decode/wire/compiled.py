@@ -1,8 +1,9 @@
 """How the kernel's functions are compiled: once, without the GIL, and kept on disk.
 
-Compiled code is kept in a directory that is named by the sources of this package and by numba's version, so a change of
-one function never meets the compiled code of another. ``SPANLEDGER_CHECKED=1`` compiles a build that checks every
-index against its array: the tests run it to show that the kernel never reads outside a payload.
+Compiled code is kept in a directory that is named by the sources of this package and by numba's version: a change of
+one function never meets the compiled code of another, and wherever the same sources lie, they are compiled once.
+``SPANLEDGER_CHECKED=1`` compiles a build that checks every index against its array: the tests run it to show that the
+kernel never reads outside a payload.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, TypeVar
 
 import numba
 from numba.core import config
+from numba.core.caching import UserProvidedCacheLocator
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -53,6 +55,16 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
+class BySources(UserProvidedCacheLocator):
+    """Where numba keeps compiled code: in ``CACHE`` itself, not in a part of it for each place of the sources."""
+
+    @classmethod
+    def get_suitable_cache_subpath(cls, py_file: str) -> str:
+        """No part: names of functions and their modules keep files of one package apart."""
+        del py_file
+        return ""
+
+
 def compiled(function: Function) -> Function:
     """The function as machine code; it compiles at its first call, or comes from the disk."""
     return _compile(function, inline=False)
@@ -64,11 +76,12 @@ def inlined(function: Function) -> Function:
 
 
 def _compile(function: Function, *, inline: bool) -> Function:
-    before, config.CACHE_DIR = config.CACHE_DIR, str(CACHE)
+    before = config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES
+    config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES = str(CACHE), f"{__name__}.{BySources.__name__}"
     try:
         made: Function = numba.njit(**_OPTIONS, forceinline=inline)(function)
     finally:
-        config.CACHE_DIR = before
+        config.CACHE_DIR, config.CACHE_LOCATOR_CLASSES = before
     return made
 
 
