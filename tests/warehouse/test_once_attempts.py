@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -79,15 +80,29 @@ def test_the_span_that_is_billed_takes_the_attempts_of_the_one_that_saw_them():
     assert (told["inner"]["billable"], told["inner"]["attempt"]) == (True, 2)
 
 
+SIDES = [(case, side) for case, (rows, _) in CASES.items() for side in product((0, 1), repeat=len(rows))]
+"""Each case, and with which of two flushes each of its spans comes."""
+
+
+@cache
+def from_two_flushes() -> list[int | None]:
+    """By the place in ``SIDES``."""
+    parts = (
+        in_ledgers(
+            [row for row, here in zip(CASES[case][0], side, strict=True) if here == part] for case, side in SIDES
+        )
+        for part in (0, 1)
+    )
+    return attempts(settled(*parts), "ledger")
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_settlement_counts_the_attempts_that_flushes_saw_apart(case: str):
     rows, expected = CASES[case]
 
-    for side in product((0, 1), repeat=len(rows)):
-        parts = [[row for row, here in zip(rows, side, strict=True) if here == part] for part in (0, 1)]
-        told = settled(*parts)
+    found = {side: from_two_flushes()[n] for n, (one, side) in enumerate(SIDES) if one == case}
 
-        assert attempts(told.set_column(0, "one", pa.repeat(0, len(rows))), "one")[0] == expected, side
+    assert found == dict.fromkeys(product((0, 1), repeat=len(rows)), expected)
 
 
 def test_the_books_count_a_call_that_was_tried_again_and_hold_no_other_call_for_superseded(tmp_path: Path):
@@ -150,28 +165,52 @@ TRIED: dict[str, tuple[list[dict[str, Any]], dict[str, int | None]]] = {
 """Spans, and the attempts of the calls that are billed."""
 
 
-def billed(spans: pa.Table) -> dict[str, int | None]:
-    told = spans.to_pylist()
-    return {row["span_id"].rstrip(b"\0").decode(): row["attempt"] for row in told if row["billable"]}
+Rows = list[dict[str, Any]]
+ALONE = [(case, alone) for case, (rows, _) in TRIED.items() for alone in range(len(rows))]
+"""Each case, and which of its spans comes with a flush of its own."""
+
+
+def billed(spans: pa.Table, ledger: str = LEDGER) -> dict[int, dict[str, int | None]]:
+    """By ledger."""
+    found: dict[int, dict[str, int | None]] = {number: {} for number in spans[ledger].to_pylist()}
+    for row in spans.to_pylist():
+        if row["billable"]:
+            found[row[ledger]][row["span_id"].rstrip(b"\0").decode()] = row["attempt"]
+    return found
+
+
+def settled(*flushes: Rows) -> pa.Table:
+    stored = pa.concat_tables([once.apply(table(*flush)) for flush in flushes])
+    columns = [field.name for field in SPANS if field.name in stored.column_names]
+    lake = stored.select(columns).append_column("row", pa.array(range(stored.num_rows), pa.int64()))
+    return rejudge(lake.append_column("ledger", stored[LEDGER]))
+
+
+@cache
+def in_one_flush() -> dict[int, dict[str, int | None]]:
+    return billed(once.apply(table(*in_ledgers(rows for rows, _ in TRIED.values()))))
+
+
+@cache
+def in_two_flushes() -> dict[int, dict[str, int | None]]:
+    """By the place in ``ALONE``."""
+    one = in_ledgers(TRIED[case][0][at : at + 1] for case, at in ALONE)
+    others = in_ledgers(TRIED[case][0][:at] + TRIED[case][0][at + 1 :] for case, at in ALONE)
+    return billed(settled(one, others), "ledger")
 
 
 @pytest.mark.parametrize("case", TRIED)
 def test_a_retry_inside_the_client_is_one_call_in_one_flush_and_at_settlement(case: str):
-    rows, expected = TRIED[case]
+    _, expected = TRIED[case]
 
-    assert billed(once.apply(table(*rows))) == expected
-    for alone in range(len(rows)):
-        assert billed(settled(rows[alone : alone + 1], rows[:alone] + rows[alone + 1 :])) == expected, alone
-
-
-def settled(*flushes: list[dict[str, Any]]) -> pa.Table:
-    stored = pa.concat_tables([once.apply(table(*flush)) for flush in flushes])
-    columns = [field.name for field in SPANS if field.name in stored.column_names]
-    lake = stored.select(columns).append_column("row", pa.array(range(stored.num_rows), pa.int64()))
-    return rejudge(lake.append_column("ledger", pa.repeat(pa.scalar(0, pa.int64()), stored.num_rows)))
+    assert in_one_flush()[list(TRIED).index(case)] == expected
+    assert {at: in_two_flushes()[n] for n, (one, at) in enumerate(ALONE) if one == case} == dict.fromkeys(
+        range(len(TRIED[case][0])), expected
+    )
 
 
 def test_an_attempt_that_is_recorded_twice_is_no_call_either():
     told = [REQUEST, sdk(**LOST), sdk(**LOST), SECOND]
 
-    assert billed(once.apply(table(*told))) == billed(settled(told[1:2], [told[0], *told[2:]])) == {"b": 2}
+    assert billed(once.apply(table(*told))) == {0: {"b": 2}}
+    assert billed(settled(told[1:2], [told[0], *told[2:]]), "ledger") == {0: {"b": 2}}
