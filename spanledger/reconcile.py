@@ -18,25 +18,19 @@ import argparse
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
+
+from spanledger.reconciled import say_left_out, say_replaced, say_twice, summary, write_comparison
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import date
     from decimal import Decimal
 
-    import pyarrow as pa
-
     from processors.pricing.book import PriceBook
     from spanledger.settings import Settings
-    from warehouse.invoices.answer import Compared
     from warehouse.invoices.files import Asked, Bill
     from warehouse.invoices.gather import Sides
-    from warehouse.invoices.replacing import Replacement
-    from warehouse.invoices.twice import Twice
-
-_SHOWN = ("ours_tokens", "theirs_tokens", "ours_usd", "theirs_usd", "difference_usd", "causes")
-_CAPTURE = ("provider", "day", "ours_tokens", "theirs_tokens", "capture_rate", "difference_usd")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,13 +70,13 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     book = book_of(settings)
     sides = _both_sides(args, settings, bills, rates, book)
     compared = compare(sides, rate_of(book))
-    for text in _say_left_out(sides):
+    for text in say_left_out(sides):
         print(text, file=sys.stderr)
     if not compared:
         _fail_empty(sides)
-    _write(args, compared, by)
+    write_comparison(args, compared, by)
     share = float(unexplained_share(compared)) * 100
-    print(_summary(compared, share), file=sys.stderr)
+    print(summary(compared, share), file=sys.stderr)
     return 0 if share <= args.tolerance else 1
 
 
@@ -196,7 +190,7 @@ def _both_sides(
         twice = find_twice(settings.lake, before, bills, how)
         for name, count in import_bills(settings.lake, before, bills, how).items():
             print(f"{name}: {count} lines imported" if count else f"{name}: imported already", file=sys.stderr)
-        for text in [*_say_twice(twice), *_say_replaced(replaced)]:
+        for text in [*say_twice(twice), *say_replaced(replaced)]:
             print(text, file=sys.stderr)
     lines = [line for bill in bills for line in bill.reading.lines]
     days = [line.charged_at.date() for line in lines]
@@ -212,16 +206,6 @@ def _both_sides(
     return gather(Warehouse(settings.lake).snapshot().snapshot, settings.lake, names, scope, BookMarkups(book))
 
 
-def _say_left_out(sides: Sides) -> Iterator[str]:
-    """What of the bills and of the books is not compared."""
-    if sides.open_days:
-        yield f"{sides.open_days} billed days are not settled to their end and left out"
-    if markup := sides.markup():
-        yield f"markups of ${float(markup):,.4f} in the books are left out: providers do not bill them"
-    for version in sides.unread:
-        yield f"the price book of {version} is not at hand: set worker.price_book, or its markups count as costs"
-
-
 def _covers(args: argparse.Namespace) -> tuple[date, date] | None:
     """The days of ``--covers``. Raises CannotRun."""
     from spanledger.errors import CannotRun
@@ -234,44 +218,6 @@ def _covers(args: argparse.Namespace) -> tuple[date, date] | None:
     if first is None or last is None or last < first:
         raise CannotRun(f"--covers {args.covers}: must be a first and a last day like 2026-11-01..2026-11-30")
     return first, last
-
-
-def _say_twice(twice: Sequence[Twice]) -> Iterator[str]:
-    """A line for each two files, or file, of which rows are given twice."""
-    for one in twice:
-        cost = "" if one.usd is None else f" of ${one.usd:,.4f}"
-        said = f"{one.file}: {_lines(one.lines)}{cost}, the first in row {one.row}"
-        where = f"in row {one.other_row}" + (f" of {one.other}" if one.other != one.file else "")
-        if one.is_dropped:
-            yield f"{said}, told before ({where}) and counted once"
-        else:
-            yield (
-                f"warning: {said}, the same in every column as others before ({where}); nothing names these rows, so "
-                "all are counted: if the bill has them once, take them out"
-            )
-
-
-def _say_replaced(replaced: Sequence[Replacement] | None) -> Iterator[str]:
-    """A line a file of which something is replaced: what, and what of it stays."""
-    if replaced == []:
-        yield "nothing is replaced: no line that counts is of the same provider, account and days"
-    for one in replaced or ():
-        said = f"{one.file}: {_lines(one.replaced, one.replaced_from, one.replaced_to)} replaced"
-        if one.outside:
-            said += (
-                f"; {_lines(one.outside, one.outside_from, one.outside_to)} staying: the new files do not cover them "
-            )
-            said += "(if they do, run again with --covers)"
-        if one.others:
-            said += (
-                f"; {_lines(one.others)} between them staying: of accounts or charges that the new files do not have"
-            )
-        yield said
-
-
-def _lines(count: int, first: date | None = None, last: date | None = None) -> str:
-    days = {day.isoformat(): None for day in (first, last) if day}
-    return f"{count} line{'s' * (count != 1)}" + (f" of {' to '.join(days)}" if days else "")
 
 
 def _day(text: str | None) -> date | None:
@@ -289,56 +235,3 @@ def _fail_empty(sides: Sides) -> None:
         f"no day of the bills is settled to its end, or none is imported; the books are closed to "
         f"{sides.closed_to:%Y-%m-%d %H:%M}Z: run `spanledger settle`, or give --from and --to"
     )
-
-
-def _write(args: argparse.Namespace, compared: Sequence[Compared], by: Sequence[str]) -> None:
-    from spanledger.answers import write_csv, write_json
-    from warehouse.invoices.answer import as_table
-
-    table = as_table(compared, by)
-    if args.format == "parquet":
-        _write_parquet(table, args.out)
-        return
-    out = args.out.open("w", encoding="utf-8", newline="") if args.out else sys.stdout
-    try:
-        if args.format == "table":
-            _print_table(table, as_table(compared, ("provider", "day")), by, out)
-        else:
-            {"json": write_json, "csv": write_csv}[args.format](table, out)
-    finally:
-        if args.out:
-            out.close()
-
-
-def _write_parquet(table: pa.Table, out: Path | None) -> None:
-    import pyarrow.parquet as pq
-
-    if out is not None:
-        pq.write_table(table, out)
-        return
-    with sys.stdout.buffer as sink:
-        pq.write_table(table, sink)
-
-
-def _print_table(table: pa.Table, capture: pa.Table, by: Sequence[str], out: TextIO) -> None:
-    """Rows that differ, then how much of each provider's day the books have."""
-    import pyarrow.compute as pc
-
-    from spanledger.answers import write_table
-
-    differing = table.filter(pc.greater(pc.list_value_length(table["causes"]), 0))
-    write_table(differing, out, columns=[*by, *_SHOWN])
-    out.write("\n")
-    write_table(capture, out, columns=_CAPTURE)
-
-
-def _summary(compared: Sequence[Compared], share: float) -> str:
-    from warehouse.invoices.answer import as_table
-    from warehouse.invoices.causes import CAUSES
-
-    total = as_table(compared, ()).to_pylist()[0]
-    parts = [f"{cause} ${total[f'{cause}_usd']:,.4f}" for cause in CAUSES if cause in total["causes"]]
-    agreeing = sum(not one.causes for one in compared)
-    said = f"{len(compared)} cells, {agreeing} agree; difference ${total['difference_usd']:,.4f}"
-    said += f": {', '.join(parts)}" if parts else ""
-    return f"{said}; unexplained {share:.2f} %"
