@@ -31,8 +31,7 @@ class Columns:
         for name, (index, value) in found.items():
             self._filled[name].append((row, index, value))
         for observed_ns, given in evaluations:
-            values = [given[name][1] if name in given else None for name in MANY]
-            self._evaluations.append((row, observed_ns, *values))
+            self._evaluations.append((row, observed_ns, *evaluation(given)))
 
     @property
     def is_empty(self) -> bool:
@@ -64,6 +63,11 @@ class Columns:
         for entry in filled:
             spread[entry[0]] = entry[part]
         return pa.array(spread, type=kind)
+
+
+def evaluation(given: Found) -> list[Any]:
+    """The values of one evaluation, as ``MANY`` has them."""
+    return [given[name][1] if name in given else None for name in MANY]
 
 
 def to_table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:

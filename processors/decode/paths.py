@@ -19,20 +19,25 @@ MENTIONS: Mapping[str, Callable[[Any], bool]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paths:
-    """Aliases of one key, best first: all, by the member that their path leads through first, and the rest of them."""
+    """Aliases of one key, best first: all, by the member that their path leads through first, and the rest of them.
+
+    ``whole``: those that verdicts have without a path.
+    """
 
     aliases: tuple[Alias, ...]
+    whole: tuple[Alias, ...]
     through: Mapping[str, tuple[Alias, ...]]
     elsewhere: tuple[Alias, ...]
     fields: frozenset[str]
 
     @staticmethod
-    def of(aliases: Iterable[Alias]) -> Paths:
+    def of(aliases: Collection[Alias]) -> Paths:
         """Those of the aliases that have a path."""
         those = tuple(alias for alias in aliases if alias.path)
         begins = {alias.index: _first(alias) for alias in those}
         return Paths(
             aliases=those,
+            whole=tuple(alias for alias in aliases if not alias.path and alias.field == verdicts.FIELD),
             through={
                 name: tuple(alias for alias in those if begins[alias.index] == name)
                 for name in filter(None, begins.values())

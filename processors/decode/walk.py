@@ -117,8 +117,10 @@ class Walk:
         return found
 
     def inside(self, paths: Paths, value: Any) -> Found:
-        """What aliases find in a structured value by their paths."""
+        """What verdicts and aliases with paths find in a value."""
         found: Found = {}
+        for alias in paths.whole:
+            self._offer(alias, value, found, None)
         for alias, member in paths.find(value, paths.silent(value)):
             self._offer(alias, member, found, None)
         return found
@@ -135,7 +137,7 @@ class Walk:
         evaluations: list[tuple[int | None, Found]] = [(None, group) for group in _named(groups)]
         for event in span.events:
             if keys := self.table.event_keys(event.name):
-                evaluations += self._event(event, keys, found)
+                evaluations += [(event.time_unix_nano or None, group) for group in self.event(event, keys, found)]
         if self.table.scan_pii and (personal := content.scan(span)) is not None:
             found[content.FIELD] = (content.NO_ALIAS, personal)
         scope = scope_spans.scope
@@ -159,13 +161,14 @@ class Walk:
             evaluations=evaluations,
         )
 
-    def _event(self, event: Span.Event, keys: Keys, found: Found) -> list[tuple[int | None, Found]]:
+    def event(self, event: Span.Event, keys: Keys, found: Found) -> list[Found]:
+        """The evaluations that an event tells; ``found``: what its span tells, which this fills up."""
         own: dict[str, Found] = {}
         self._look_up(event.attributes, keys, found, own)
         name_by_event(own, event.name)
         for alias in keys.get("", ()):
             _keep_first_time(found, alias, event.time_unix_nano)
-        return [(event.time_unix_nano or None, group) for group in own.values() if group]
+        return [group for group in own.values() if group]
 
     def _follow_names(self, attributes: Iterable[Any], groups: dict[str, Found]) -> None:
         """Aliases ``@KEY``: their value stands under the key that the attribute KEY names (logfire's feedback)."""

@@ -97,12 +97,13 @@ def _called_alone(names: pl.Series, spans: pa.Table, alone: pl.Series) -> pl.Ser
     nobody = pl.repeat(value=False, n=len(names), dtype=pl.Boolean, eager=True)
     if not alone.any():
         return nobody
-    user, other = (pl.Series("user", spans[name]) for name in USERS)
-    called = are_called_after(names, user)
+    user, other = (pl.Series("user", spans[name]).filter(alone) for name in USERS)
+    own = names.filter(alone)
+    called = are_called_after(own, user)
     if (another := user.ne_missing(other)).any():
         at = another.arg_true()
-        called = called.scatter(at, called.gather(at) | are_called_after(names.gather(at), other.gather(at)))
-    return called & alone
+        called = called.scatter(at, called.gather(at) | are_called_after(own.gather(at), other.gather(at)))
+    return nobody.scatter(alone.arg_true(), called)
 
 
 def _called_with_others(traces: pl.Series, names: pl.Series, users: pl.DataFrame) -> pl.Series:

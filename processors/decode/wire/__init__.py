@@ -11,8 +11,9 @@ Message by message (``kernel``, compiled, without the GIL; ``walker`` is its Pyt
    another way is *odd*.
 4. ``fill``: cells of all fields, when the message has been found sound.
 
-Then, for the whole range: ``structures``, JSON that may tell what no attribute told, parsed once for each; ``columns``,
-Arrow; the rows of the walk take their places.
+Then, for the whole range: ``structures``, JSON that may tell what no attribute told, and what else the kernel has set
+apart for Python (verdicts, events with evaluations), parsed once for each; ``columns``, Arrow; the rows of the walk
+take their places.
 """
 
 import logging

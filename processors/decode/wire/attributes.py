@@ -10,6 +10,7 @@ from processors.decode.wire.compiled import compiled, inlined
 from processors.decode.wire.keys import (
     ABOUT,
     ALIAS,
+    AS_TOLD,
     AT,
     FIELD,
     INNER,
@@ -32,7 +33,7 @@ from processors.decode.wire.scratch import (
     SIDE,
     SIDE_END,
 )
-from processors.decode.wire.values import ARRAY, LEFT, MAP, STRING, TAKEN, convert, read_any
+from processors.decode.wire.values import ARRAY, EVENT, LEFT, MAP, STRING, TAKEN, convert, read_any
 from processors.decode.wire.words import is_same, is_utf8, read_length
 
 _SIDE_BYTES = 24
@@ -175,29 +176,36 @@ def read_attribute(
             first, second, base_alias, keys, base, log, scratch, number,
         )  # fmt: skip
     if keys.slots[slot, INNER] < keys.slots[slot + 1, INNER] and kind in (STRING, ARRAY, MAP):
-        count = state[PENDING]
-        if count == MOST_PENDING:
-            state[IS_FOR_PYTHON] = 1
-            return
-        if kind == STRING and cannot_open(buffer, first, second):
-            return
-        scratch.pending[count, 0] = slot
-        scratch.pending[count, 1] = first
-        scratch.pending[count, 2] = second
-        scratch.pending[count, 3] = kind
-        state[PENDING] = count + 1
+        is_words = keys.inner[keys.slots[slot, INNER], ABOUT] == AS_TOLD
+        if is_words or kind != STRING or not cannot_open(buffer, first, second):
+            set_apart(slot, first, second, kind, scratch)
+
+
+@inlined
+def set_apart(slot: int, begin: int, size: int, kind: int, scratch: Any) -> None:
+    """Let Python read a value or an event, if it is worth it."""
+    state = scratch.state
+    count = state[PENDING]
+    if count == MOST_PENDING:
+        state[IS_FOR_PYTHON] = 1
+        return
+    scratch.pending[count, 0] = slot
+    scratch.pending[count, 1] = begin
+    scratch.pending[count, 2] = size
+    scratch.pending[count, 3] = kind
+    state[PENDING] = count + 1
 
 
 @compiled
 def keep_structures(
     buffer: Any, base_alias: Any, keys: Any, base: int, kept: Any, count: int, scratch: Any, row: int, number: int
 ) -> int:
-    """Note the structures that may fill a field better than what has filled it; -> how many are noted."""
+    """Note events, and structures that may fill a field better than what has filled it; -> how many are noted."""
     for i in range(scratch.state[PENDING]):
         slot, begin, size, kind = scratch.pending[i]
-        is_worth = False
+        is_worth = kind == EVENT
         looked = -1
-        for one in range(keys.slots[slot, INNER], keys.slots[slot + 1, INNER]):
+        for one in range(keys.slots[slot, INNER], keys.slots[slot + 1, INNER] if kind != EVENT else 0):
             about = keys.inner[one, ABOUT]
             if about < 0 or kind != STRING:
                 is_worth = keys.inner[one, ALIAS] <= best(keys.inner[one, FIELD], base_alias, scratch, number)

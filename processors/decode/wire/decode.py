@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from processors.conventions.table import AliasTable
+from processors.decode.columns import to_table
 from processors.decode.decoded import EVALUATIONS, STRUCTURE, Decoded, encode_texts
 from processors.decode.payload import BadPayload
 from processors.decode.walk import Walk, message_table, parse
@@ -23,7 +24,7 @@ from processors.decode.wire.scratch import (
     MESSAGE,
     POSITION,
 )
-from processors.decode.wire.structures import Structures
+from processors.decode.wire.structures import Read, Structures
 from processors.decode.wire.templates import Template
 from processors.decode.wire.walker import Walker
 from processors.messages import DeadLetter, Drop, Message
@@ -49,9 +50,9 @@ class Reader:
     def decode(self, messages: Sequence[Message]) -> Decoded:
         """Columns of all spans of a range of messages; ``DeadLetter.index`` counts within ``messages``."""
         walked, found, given = self._walker.walk(messages)
-        told, verdicts = self._structures.read(messages, walked.rows[:, MESSAGE], found)
+        told = self._structures.read(messages, walked.rows[:, MESSAGE], found)
         slow = _Slow(Walk(self._table))
-        left = set(np.flatnonzero(walked.rows[:, IS_LEFT]).tolist()) | verdicts
+        left = set(np.flatnonzero(walked.rows[:, IS_LEFT]).tolist()) | told.left
         for row in sorted(left):
             message, begin, end = walked.rows[row, (MESSAGE, BEGIN, END)].tolist()
             span = Span.FromString(messages[message].value[begin:end])
@@ -81,16 +82,15 @@ class _Slow:
 
 
 def _join(
-    walked: Walked, table: AliasTable, told: dict[int, list[columns.Offer]], slow: _Slow, left: set[int],
+    walked: Walked, table: AliasTable, told: Read, slow: _Slow, left: set[int],
     messages: Sequence[Message], seen: NDArray[np.int64], bad: NDArray[np.int64],
 ) -> Decoded:  # fmt: skip
     """Both kinds of rows in the order of the wire."""
-    values, winners = columns.fields(walked, table, told)
+    values, winners = columns.fields(walked, table, told.offers)
     fast = pa.table([*columns.structure(walked), *values.columns], names=[*STRUCTURE.names, *values.column_names])
-    spans, evaluations = fast, EVALUATIONS.empty_table()
+    spans, evaluations = fast, to_table(told.evaluations, EVALUATIONS)
     if left or not slow.walk.columns.is_empty:
         rest = slow.walk.columns.finish(messages=message_table([]), dead=(), dropped={})
-        evaluations = rest.evaluations
         spans = pa.concat_tables([fast, encode_texts(rest.spans, fast.schema)]).unify_dictionaries().combine_chunks()
         winners = pa.concat_tables([winners, rest.winners]).combine_chunks()
         is_read = np.ones(spans.num_rows, np.bool_)
@@ -100,8 +100,9 @@ def _join(
         place = np.empty(spans.num_rows, np.int64)
         place[order] = np.arange(len(order))
         spans, winners = spans.take(pa.array(order)), winners.take(pa.array(order))
-        moved = pa.array(place[evaluations["row"].to_numpy() + fast.num_rows])
-        evaluations = evaluations.set_column(0, evaluations.schema.field(0), moved).sort_by("row")
+        row = np.append(evaluations["row"].to_numpy(), rest.evaluations["row"].to_numpy() + fast.num_rows)
+        evaluations = pa.concat_tables([evaluations, rest.evaluations])
+        evaluations = evaluations.set_column(0, EVALUATIONS.field(0), pa.array(place[row])).sort_by("row")
     dead = dict(slow.dead)
     for index in np.flatnonzero(seen == 0).tolist():
         dead.setdefault(index, DeadLetter(index=index, reason=Drop.EMPTY, detail="no spans"))

@@ -1,4 +1,7 @@
-"""Events of spans: those that the alias table names are read like attributes, the others are only checked."""
+"""Events of spans: those that the alias table names are read like attributes, the others are only checked.
+
+Events of which Python must read something (evaluations) are checked and set apart, so that Python reads nothing else.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from processors.decode.wire.attributes import best, put, read_attribute
+from processors.decode.wire.attributes import best, put, read_attribute, set_apart
 from processors.decode.wire.compiled import compiled
-from processors.decode.wire.keys import ALIAS, AT, FIELD, IS_OPEN, SIZE, TIMES
+from processors.decode.wire.keys import ALIAS, AT, FIELD, IS_APART, IS_OPEN, SIZE, TIMES
 from processors.decode.wire.messages import FIELDS, ROW, is_sound, read_tag, skip_field
 from processors.decode.wire.scratch import IS_ODD, VALUE
+from processors.decode.wire.values import EVENT
 from processors.decode.wire.words import is_same, is_utf8, load64, read_length
 
 _KEY_VALUE = ROW["KeyValue"]
@@ -80,13 +84,17 @@ def read_event(
         if field != 3:
             continue
         stop, inside = read_length(buffer, begin, end)
-        if event >= 0:
+        if event >= 0 and not keys.events[event, IS_APART]:
             read_attribute(buffer, inside, stop, event, base_alias, keys, base, log, scratch, number)
         elif not is_sound(buffer, inside, stop, _KEY_VALUE, FIELDS, scratch.stack):
             state[IS_ODD] = 1
         if state[IS_ODD]:
             return
-    if event < 0 or time == 0:
+    if event < 0:
+        return
+    if keys.events[event, IS_APART]:
+        set_apart(event, again, end - again, EVENT, scratch)
+    if time == 0:
         return
     for i in range(keys.events[event, TIMES], keys.events[event + 1, TIMES]):
         alias, field = keys.times[i, ALIAS], keys.times[i, FIELD]

@@ -6,7 +6,7 @@ first) and those that lead into a structured value.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -35,8 +35,9 @@ class Keys(NamedTuple):
     table: NDArray[np.int32]  # hash -> slot of a span's key, NO_SLOT where empty
     slots: NDArray[np.int64]  # (slots + 1, 4): AT, SIZE, first of PLAIN, first of INNER; the last row ends the lists
     plain: NDArray[np.int64]  # (n, 4): ALIAS, FIELD, WANTED, QUOTED (text may be a JSON string)
-    inner: NDArray[np.int64]  # (n, 3): ALIAS, FIELD, ABOUT (which words must be mentioned; -1: none)
-    events: NDArray[np.int64]  # (events + 1, 5): AT, SIZE, first of its slots, first of TIMES, IS_OPEN (a beginning)
+    inner: NDArray[np.int64]  # (n, 3): ALIAS, FIELD, ABOUT (which words must be mentioned; -1: none; AS_TOLD)
+    events: NDArray[np.int64]  # (events + 1, 6): AT, SIZE, first of its slots, first of TIMES, IS_OPEN (a beginning),
+    # IS_APART (Python reads the event, and it alone)
     times: NDArray[np.int64]  # (n, 2): ALIAS, FIELD that the time of an event fills
     nobody: NDArray[np.int64]  # (n, 2): AT, SIZE of the words that are no name of anybody
     leads: NDArray[np.uint8]  # first byte of a text -> what the text may be, as bits
@@ -51,7 +52,9 @@ and by its second byte, a word for nobody."""
 AT, SIZE, PLAIN, INNER = range(4)
 ALIAS, FIELD, WANTED, QUOTED = range(4)
 ABOUT = 2
-SLOTS, TIMES, IS_OPEN = 2, 3, 4
+AS_TOLD = -2
+"""What a verdict is about that is the value itself: words need not look like a structure."""
+SLOTS, TIMES, IS_OPEN, IS_APART = 2, 3, 4, 5
 
 
 class _Slots:
@@ -79,14 +82,21 @@ class _Slots:
         at, size = self.note(key)
         self.at.append(at)
         self.size.append(size)
-        self.plain.append([alias for alias in aliases if not alias.path or alias.field in MANY])
+        whole = [alias for alias in aliases if not alias.path or alias.field in MANY]
+        self.plain.append([alias for alias in whole if alias.field != verdicts.FIELD])
         self.inner.append([alias for alias in aliases if alias.path])
+        self.inner[-1][:0] = [alias for alias in whole if alias.field == verdicts.FIELD]
 
     def kind(self, alias: Alias) -> int:
         """What the alias takes; factors and paths in events are left to the walk."""
         kind = self.kinds[alias.field]
         odd = (alias.factor != 1.0 and kind not in (REAL, ELAPSED)) or (alias.place == "event" and bool(alias.path))
         return PYTHON if odd else kind
+
+    def is_apart(self, event: Mapping[str, Sequence[Alias]]) -> bool:
+        """Whether an event tells what only Python reads, and nothing by its time, of which the earliest counts."""
+        told = [alias for aliases in event.values() for alias in aliases]
+        return "" not in event and any(self.kind(alias) == PYTHON for alias in told)
 
 
 @cache
@@ -99,14 +109,14 @@ def keys_of(table: AliasTable) -> tuple[Keys, bytes]:
     events: list[tuple[int, ...]] = []
     times: list[tuple[int, ...]] = []
     for name, by_key in table.events.items():
-        events.append((*slots.note(name.removesuffix("*")), len(slots.at), len(times), name.endswith(".*")))
+        at = slots.note(name.removesuffix("*"))
+        events.append((*at, len(slots.at), len(times), name.endswith(".*"), slots.is_apart(by_key)))
         times += [(alias.index, slots.numbers[alias.field]) for alias in by_key.get("", ())]
         for key, aliases in by_key.items():
             if key:
                 slots.add(key, aliases)
-    events.append((0, 0, len(slots.at), len(times), False))
+    events.append((0, 0, len(slots.at), len(times), False, False))
     nobody = [slots.note(word) for word in sorted(values.NOBODY)]
-    about = {field: number for number, (field, _) in enumerate(KINDS)}
     plain, inner = [a for one in slots.plain for a in one], [a for one in slots.inner for a in one]
     starts = [np.cumsum([0, *map(len, lists)]) for lists in (slots.plain, slots.inner)]
     lookup = np.full(1 << (span_slots * _LOAD - 1).bit_length(), NO_SLOT, np.int32)
@@ -116,8 +126,8 @@ def keys_of(table: AliasTable) -> tuple[Keys, bytes]:
         table=lookup,
         slots=slot_rows,
         plain=_rows([(a.index, slots.numbers[a.field], slots.kind(a), a.unit == "json") for a in plain], 4),
-        inner=_rows([(a.index, slots.numbers[a.field], about.get(a.field, -1)) for a in inner], 3),
-        events=_rows(events, 5),
+        inner=_rows([(a.index, slots.numbers[a.field], _about(a)) for a in inner], 3),
+        events=_rows(events, 6),
         times=_rows(times, 2),
         nobody=_rows(nobody, 2),
         leads=_leads(),
@@ -126,6 +136,13 @@ def keys_of(table: AliasTable) -> tuple[Keys, bytes]:
         message_bytes=values.MESSAGE_BYTES,
     )
     return keys, bytes(slots.text)
+
+
+def _about(alias: Alias) -> int:
+    """Which words must be mentioned where an alias of ``inner`` tells something."""
+    if not alias.path:
+        return AS_TOLD
+    return next((number for number, (field, _) in enumerate(KINDS) if field == alias.field), -1)
 
 
 def _leads() -> NDArray[np.uint8]:

@@ -15,6 +15,7 @@ from processors.decode.wire.compiled import compiled, inlined
 from processors.decode.wire.keys import (
     ABOUT,
     ALIAS,
+    AS_TOLD,
     BOOL,
     COUNT,
     ELAPSED,
@@ -54,8 +55,9 @@ WHAT, TARGET, PLACE, WANT, KIND = range(5)
 """Of an op: what to do, the field (of ``STRUCTURE``: the slot), which attribute, what is wanted of it, what it is.
 ``REFUSED`` and ``STRUCTURE`` want one of the words of ``mentions``, as bits; or see below."""
 AS_IT_IS, FINITE, TEXT_OP, OTHER, REFUSED, STRUCTURE = range(6)
-ANYHOW, NOTED = 0, -1
-"""Of a structure: it is worth a look whatever it mentions; ``REFUSED`` has noted whether it mentions something."""
+ANYHOW, NOTED, WORDS_TOO = 0, -1, -2
+"""Of a structure: it is worth a look whatever it mentions; ``REFUSED`` has noted whether it mentions something; it is
+worth one even where it is none."""
 QUOTED_TOO = 16
 """Added to what an op wants: where text begins with a quotation mark, Python must look."""
 
@@ -141,9 +143,11 @@ def _refused(slot: int, keys: Any, base_alias: Any) -> int:
 
 @compiled
 def _worth(slot: int, kind: int, keys: Any, best: Any) -> int:
-    """What a structure must mention, as bits, to tell something better; ``ANYHOW``; -1: it never does."""
+    """What a structure must mention, as bits, to tell something better, ``ANYHOW`` or ``WORDS_TOO``; -1: never."""
     about = -1
     for i in range(keys.slots[slot, INNER], keys.slots[slot + 1, INNER]):
+        if keys.inner[i, ABOUT] == AS_TOLD:
+            return WORDS_TOO
         if keys.inner[i, ABOUT] >= 0 and kind == STRING:
             about = max(about, 0) | 1 << keys.inner[i, ABOUT]
         elif keys.inner[i, ALIAS] <= best[keys.inner[i, FIELD], 0]:
@@ -166,8 +170,8 @@ def _note_structures(node: int, keys: Any, base_alias: Any, shapes: Any) -> None
             worth = _worth(slot, kind, keys, shapes.best)
             if what == REFUSED and refused >= 0:
                 _note(REFUSED, refused, place, max(worth, 0) | 1 << REFUSALS, kind, shapes)
-            if what == STRUCTURE and worth >= 0:
-                _note(STRUCTURE, slot, place, NOTED if refused >= 0 and worth != ANYHOW else worth, kind, shapes)
+            if what == STRUCTURE and worth != -1:
+                _note(STRUCTURE, slot, place, NOTED if refused >= 0 and worth > ANYHOW else worth, kind, shapes)
 
 
 @compiled

@@ -26,6 +26,7 @@ from processors.decode.wire.plans import (
     TEXT_OP,
     WANT,
     WHAT,
+    WORDS_TOO,
 )
 from processors.decode.wire.scratch import PLAN, WORDS
 from processors.decode.wire.shapes import END_OP, FIRST_OP
@@ -125,10 +126,10 @@ def _note_structures(
         word = words[at]
         place, size = (word & ~_IS_MENTIONED) >> SIZE_BITS, word & SIZES
         at += step
-        if rows[row, PLAN] < 0 or (kind == STRING and cannot_open(buffer, place, size)):
+        if rows[row, PLAN] < 0 or (about != WORDS_TOO and kind == STRING and cannot_open(buffer, place, size)):
             continue
         if (
-            about == ANYHOW
+            about in (ANYHOW, WORDS_TOO)
             or (about == NOTED and word & _IS_MENTIONED)
             or (about > 0 and mentions(buffer, place, size, about))
         ):

@@ -28,6 +28,8 @@ from processors.decode.wire.messages import FIELDS, ROW, is_sound, read_tag
 from processors.decode.wire.words import is_utf8, load64, read_length, read_varint
 
 UNSET, STRING, BOOLEAN, WHOLE, DOUBLE, ARRAY, MAP, RAW = range(8)
+EVENT = 8
+"""No value but an event of a span, of which the slot is its number."""
 """What an ``AnyValue`` is; the numbers of its fields."""
 
 NOTHING, TAKEN, LEFT = 0, 1, 2
