@@ -50,6 +50,11 @@ _STATUS_IN_MESSAGE = (
     r"""(?:^|\n|: |['"])([45]\d\d)[ :-]+[A-Z]""",
 )
 _NUMBER = r"^([1-5]\d\d)$"
+READ = (
+    *("error_code", "error_type", "grpc_status", "exception_type", "error_text", "finish_word", "provider"),
+    "http_status",
+)
+"""What ``error_class`` reads."""
 STRENGTHS = ("strong", "weak", "vague")
 _LAST_NAME = r"""(?:^|[.:$'"])(?:AI_|GRPC_STATUS_)?(\w+)['">]*$"""
 _HEAD = r"^\W{{0,3}}(?:class\W{{1,3}})?(?:\w+(?:\.|::|\$)){}(?:AI_|GRPC_STATUS_)?({})\W{{0,2}}(?:[:(\[,;]|\s*(?:\n|$))"
@@ -94,8 +99,7 @@ def told_status() -> pl.Expr:
 def error_class(frame: pl.DataFrame) -> pl.Series:
     """(n,) the class of each failed call, ``unknown`` where there is no evidence.
 
-    Reads ``error_code error_type grpc_status exception_type error_text finish_word provider`` and the canonical
-    ``http_status``.
+    Reads ``READ``, of which ``http_status`` is the canonical one.
     """
     told = frame.select(
         *[_told(kind, strength).alias(f"{kind} {strength}") for kind in EVIDENCE for strength in STRENGTHS],

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from processors.conventions.rules import words
 from processors.decode import Decoded
 from processors.decode.verdicts import ACTIONS
+from processors.normalise.distinct import ask_each
 from processors.normalise.finish import FINISH_SPEAKS, finished_category
 from processors.normalise.frame import told_in
 from processors.normalise.judged import in_words, judge_safety
@@ -61,6 +62,8 @@ _TOLD = (
     *("guardrail_name", "masked_entities", "safety_verdicts", "pii_scanned", "pii_detected"),
     "injection_detected",
 )
+_READ = (*_TOLD, "evaluated", "operation", "_role", "finish_reason", "finish_word", "error_class", "error_text")
+"""Of what is noted."""
 _NOTED = {
     "guardrail_action": pl.String,
     "safety_category": pl.String,
@@ -79,9 +82,9 @@ def note_safety(frame: pl.DataFrame, decoded: Decoded) -> pl.DataFrame:
     if not spoken.any():
         return frame.with_columns(pl.lit(None, kind).alias(name) for name, kind in _NOTED.items())
     told = frame.hstack([judge_safety(decoded, len(frame))]).filter(spoken)
-    noted = _note(told)
+    noted = ask_each(told, _READ, _note)
     nothing = [pl.Series(name, [None], dtype=kind).new_from_index(0, len(frame)) for name, kind in _NOTED.items()]
-    return frame.with_columns(one.scatter(noted["_row"], noted[one.name]) for one in nothing)
+    return frame.with_columns(one.scatter(told["_row"], noted[one.name]) for one in nothing)
 
 
 def _speaks(frame: pl.DataFrame, decoded: Decoded) -> NDArray[np.bool_]:
@@ -109,7 +112,7 @@ def _note(frame: pl.DataFrame) -> pl.DataFrame:
         _seen("pii", "pii_detected", pl.col("masked_entities") > 0, "pii_scanned").alias("pii_detected"),
         _seen("prompt_injection", "injection_detected").alias("injection_detected"),
     )
-    return known.with_columns(_category().alias("safety_category"), _all_told().alias("_safety"))
+    return known.with_columns(_category().alias("safety_category"), _all_told().alias("_safety")).select(*_NOTED)
 
 
 def _is_guard() -> pl.Expr:

@@ -11,9 +11,11 @@ import polars as pl
 from processors.conventions.rules import words
 from processors.decode import Decoded
 from processors.decode.verdicts import ACTIONS
+from processors.normalise.distinct import ask_each
 from processors.normalise.frame import to_polars
 from processors.normalise.words import closed
 
+_READ = ("evaluation_name", "evaluation_label", "evaluation_source")
 GUARD = "guard"
 """Word of ``evaluation_source`` for a guard that ran: what it says is no outcome."""
 
@@ -33,11 +35,8 @@ def judge_safety(decoded: Decoded, rows: int) -> pl.Series:
     """Verdict of the safety evaluations of each span: what their names look for, and what their labels say."""
     if not decoded.evaluations.num_rows:
         return pl.Series("evaluated", [None], dtype=pl.String).new_from_index(0, rows)
-    given = to_polars(decoded.evaluations).select(
-        "row",
-        _name_category().alias("category"),
-        _label_action().alias("action"),
-    )
+    told = to_polars(decoded.evaluations)
+    given = told.select("row").hstack(ask_each(told, _READ, _judge))
     ranks = {action: rank for rank, action in enumerate(ACTIONS)}
     verdicts = (
         given.drop_nulls()
@@ -49,6 +48,10 @@ def judge_safety(decoded: Decoded, rows: int) -> pl.Series:
     )
     all_rows = pl.DataFrame({"row": pl.int_range(rows, dtype=pl.Int64, eager=True)})
     return all_rows.join(verdicts, on="row", how="left", maintain_order="left")["evaluated"]
+
+
+def _judge(evaluations: pl.DataFrame) -> pl.DataFrame:
+    return evaluations.select(_name_category().alias("category"), _label_action().alias("action"))
 
 
 def _name_category() -> pl.Expr:

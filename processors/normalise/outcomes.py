@@ -29,6 +29,7 @@ import pyarrow as pa
 from ingest.words import LABELS
 from processors.decode import Decoded
 from processors.messages import Drop, Tally
+from processors.normalise.distinct import ask_each
 from processors.normalise.frame import to_polars, told_in
 from processors.normalise.judged import is_guards
 from processors.normalise.namesakes import USERS
@@ -216,16 +217,29 @@ def _in_schema(found: pl.DataFrame) -> pa.Table:
         pl.col("offset").alias("source_offset"),
     )
     ordinal = pl.int_range(pl.len()).over("_row", *_SAID).alias("ordinal")
-    identity = numbered.with_columns(ordinal).select("given_id", *_SAID, "ordinal")
     named = numbered.with_columns(
-        pl.Series("outcome_id", [_id(*row) for row in identity.rows()], dtype=pl.String),
+        _ids(numbered.select("given_id", *_SAID, ordinal)).alias("outcome_id"),
         pl.col("observed_at").dt.date().alias("day"),
     )
     rows = named.select(OUTCOMES.names).to_arrow().cast(OUTCOMES)
     return rows.append_column("_message_index", named["message_index"].cast(pl.Int32).to_arrow())
 
 
-def _id(given: str | None, tenant: str | None, *said: object) -> str:
+def _ids(outcomes: pl.DataFrame) -> pl.Series:
     """Two outcomes are the same where their producer says so, or where all that they say is the same."""
-    told = ("given", tenant, given) if given is not None else ("said", tenant, *said)
-    return hashlib.sha256("\0".join(map(repr, told)).encode()).hexdigest()[:32]
+    given = pl.concat_str(pl.lit("'given'"), "tenant", "given_id", separator="\0")
+    said = pl.concat_str(pl.lit("'said'"), *_SAID, "ordinal", separator="\0")
+    told = outcomes.with_columns(_written(outcomes, name) for name in outcomes.columns).select(
+        pl.when(outcomes["given_id"].is_not_null()).then(given).otherwise(said)
+    )
+    hashes = [hashlib.sha256(text.encode()).hexdigest()[:32] for text in told.to_series().to_list()]
+    return pl.Series(hashes, dtype=pl.String)
+
+
+def _written(frame: pl.DataFrame, name: str) -> pl.Series:
+    """A column as Python writes its values."""
+    return ask_each(
+        frame,
+        [name],
+        lambda each: pl.DataFrame({name: pl.Series(list(map(repr, each[name].to_list())), dtype=pl.String)}),
+    )[name]
