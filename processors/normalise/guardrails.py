@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from processors.conventions.rules import words
 from processors.decode import Decoded
 from processors.decode.verdicts import ACTIONS
-from processors.normalise.distinct import ask_each
+from processors.normalise.distinct import Answers
 from processors.normalise.finish import FINISH_SPEAKS, finished_category
 from processors.normalise.frame import told_in
 from processors.normalise.judged import in_words, judge_safety
@@ -82,7 +82,7 @@ def note_safety(frame: pl.DataFrame, decoded: Decoded) -> pl.DataFrame:
     if not spoken.any():
         return frame.with_columns(pl.lit(None, kind).alias(name) for name, kind in _NOTED.items())
     told = frame.hstack([judge_safety(decoded, len(frame))]).filter(spoken)
-    noted = ask_each(told, _READ, _note)
+    noted = _notes.ask(told)
     nothing = [pl.Series(name, [None], dtype=kind).new_from_index(0, len(frame)) for name, kind in _NOTED.items()]
     return frame.with_columns(one.scatter(told["_row"], noted[one.name]) for one in nothing)
 
@@ -113,6 +113,9 @@ def _note(frame: pl.DataFrame) -> pl.DataFrame:
         _seen("prompt_injection", "injection_detected").alias("injection_detected"),
     )
     return known.with_columns(_category().alias("safety_category"), _all_told().alias("_safety")).select(*_NOTED)
+
+
+_notes = Answers(_READ, _note)
 
 
 def _is_guard() -> pl.Expr:

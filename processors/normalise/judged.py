@@ -11,7 +11,7 @@ import polars as pl
 from processors.conventions.rules import words
 from processors.decode import Decoded
 from processors.decode.verdicts import ACTIONS
-from processors.normalise.distinct import ask_each
+from processors.normalise.distinct import Answers
 from processors.normalise.frame import to_polars
 from processors.normalise.words import closed
 
@@ -36,7 +36,7 @@ def judge_safety(decoded: Decoded, rows: int) -> pl.Series:
     if not decoded.evaluations.num_rows:
         return pl.Series("evaluated", [None], dtype=pl.String).new_from_index(0, rows)
     told = to_polars(decoded.evaluations)
-    given = told.select("row").hstack(ask_each(told, _READ, _judge))
+    given = told.select("row").hstack(_judged.ask(told))
     ranks = {action: rank for rank, action in enumerate(ACTIONS)}
     verdicts = (
         given.drop_nulls()
@@ -52,6 +52,9 @@ def judge_safety(decoded: Decoded, rows: int) -> pl.Series:
 
 def _judge(evaluations: pl.DataFrame) -> pl.DataFrame:
     return evaluations.select(_name_category().alias("category"), _label_action().alias("action"))
+
+
+_judged = Answers(_READ, _judge)
 
 
 def _name_category() -> pl.Expr:

@@ -7,7 +7,7 @@ from functools import cache
 import polars as pl
 
 from processors import errors
-from processors.normalise.distinct import ask_each
+from processors.normalise.distinct import Answers
 from processors.normalise.frame import step_where, told_in
 from processors.normalise.words import opened
 
@@ -107,12 +107,15 @@ def _classify(frame: pl.DataFrame) -> pl.DataFrame:
     if not frame["failed"].any():
         return frame.with_columns(pl.lit(None, pl.String).alias("_failure"))
     failed = frame.filter("failed")
-    classes = failed.select("_row").hstack(ask_each(failed, errors.READ, _failures))
+    classes = failed.select("_row").hstack(_classes.ask(failed))
     return frame.join(classes, on="_row", how="left", maintain_order="left")
 
 
 def _failures(failed: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame([errors.error_class(failed).alias("_failure")])
+
+
+_classes = Answers(errors.READ, _failures)
 
 
 def _error_class() -> pl.Expr:

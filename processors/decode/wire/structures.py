@@ -73,18 +73,18 @@ class Structures:
             written, time = messages[message].value[begin : begin + size], None
             if kind == EVENT:
                 time, written = _part_time(written)
-            told = self._read((slot, kind, written))
+            structure = slot, kind, written
+            told = self._kept.get(structure) or self._read(structure)
             for field, alias, value in told.fields:
                 offers[field].append((row, alias, value))
-            evaluations += [(row, time, *one) for one in told.evaluations]
+            if told.evaluations:
+                evaluations += [(row, time, *one) for one in told.evaluations]
         judged = [row for row, _, _ in offers.get(self._verdict, ())]
         left = {row for row, before in zip(sorted(judged)[1:], sorted(judged), strict=False) if row == before}
         evaluations = sorted((one for one in evaluations if one[0] not in left), key=itemgetter(0))
         return Read(offers, evaluations, left)
 
     def _read(self, structure: tuple[int, int, bytes]) -> Told:
-        if structure in self._kept:
-            return self._kept[structure]
         slot, kind, written = structure
         told = self._tell_event(slot, written) if kind == EVENT else self._tell(slot, _value(kind, written))
         if len(written) <= MOST_KEPT_BYTES:
