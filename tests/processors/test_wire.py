@@ -19,9 +19,11 @@ from benchmarks.random_payloads import random_payload, reverse_pairs, shuffle_fi
 from processors import decode
 from processors.conventions.table import load_table
 from processors.decode import walk, wire
+from processors.decode.wire.scratch import IS_LEFT, MESSAGE
+from processors.decode.wire.structures import Structures
 from processors.decode.wire.walker import Walker
 from processors.messages import Message
-from tests.processors.otlp import request, span
+from tests.processors.otlp import attributes, collected, event, request, span
 
 ROOT = Path(__file__).parents[2]
 CAPTURES = sorted((ROOT / "tests/data/captures").glob("*pb/*.pb"))
@@ -93,6 +95,40 @@ def test_a_value_that_a_known_shape_has_not_had_so_far_is_read_as_in_any_other_s
     spans = [span(usual), span(usual), span(usual | told), span(usual), span(usual | told), span({**told, **usual})]
 
     assert compare([request(*spans).SerializeToString()] * 3, TABLE) == []
+
+
+_CATEGORY, _FILTERS = "gen_ai.guardrail.security.risk.category", "content_filter_results"
+_JUDGED = {"gen_ai.evaluation.name": "helpful", "gen_ai.evaluation.score.value": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("told", "events", "left"),
+    [
+        ({_CATEGORY: "prompt_injection"}, (), 0),
+        ({_CATEGORY: ["pii", "jailbreak"]}, (), 0),
+        ({_CATEGORY: 7}, (), 0),
+        ({_FILTERS: '{"hate": {"filtered": true}}'}, (), 0),
+        ({_CATEGORY: "pii", _FILTERS: '{"hate": {"filtered": true}}'}, (_JUDGED,), 1),
+        ({}, (_JUDGED, _JUDGED), 0),
+        ({}, ({"gen_ai.evaluation.score.label": "good"}, {"": "nothing"}, {}), 0),
+    ],
+    ids=repr,
+)
+def test_python_reads_of_a_span_what_only_it_can_read(
+    told: dict[str, Any], events: tuple[dict[str, Any], ...], left: int
+) -> None:
+    """Of several verdicts on a span the whole span is read, as they are merged; events of any time are one parse."""
+    made = [event("gen_ai.evaluation.result", after_ms=after) for after in range(len(events))]
+    for one, given in zip(made, events, strict=True):
+        one.attributes.extend(attributes(given))
+    spans = [span(told, events=made), span({"user.id": "ann"}), span({**told, "user.id": "bob"}, events=made[::-1])]
+    payload = request(*spans).SerializeToString()
+
+    assert compare([payload, collected(request(*spans))] * 2, TABLE) == []
+    message = Message(topic="otlp_spans", partition=0, offset=0, received_at_us=0, value=payload)
+    walked, found, _ = Walker(TABLE).walk([message])
+    assert not walked.rows[:, IS_LEFT].any()
+    assert len(Structures(TABLE).read([message], walked.rows[:, MESSAGE], found).left) == 2 * left
 
 
 def test_what_a_resource_tells_is_not_taken_from_a_shape_that_stood_below_another() -> None:
