@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
@@ -24,18 +25,21 @@ def ask_each(frame: pl.DataFrame, reads: Sequence[str], step: Step) -> pl.DataFr
 
 
 class Answers:
-    """Likewise; answers are kept: a step of many patterns compiles them all, however few the rows are."""
+    """Likewise; answers are kept: a step of many patterns compiles them all, however few the rows are.
+
+    What was asked may be content, of any length: only its hash is kept.
+    """
 
     def __init__(self, reads: Sequence[str], step: Step) -> None:
         self._reads, self._step = reads, step
         self._schema: pl.Schema | None = None
-        self._kept: dict[tuple[Any, ...], tuple[Any, ...]] = {}
+        self._kept: dict[bytes, tuple[Any, ...]] = {}
 
     def ask(self, frame: pl.DataFrame) -> pl.DataFrame:
         """What the step makes of each row; needs a row."""
         groups = _groups(frame, self._reads)
         asked = frame.select(self._reads)[groups.first]
-        rows = asked.rows()
+        rows = [hashlib.blake2b(repr(row).encode(), digest_size=16).digest() for row in asked.rows()]
         answers = [self._kept.get(row) for row in rows]
         new = [at for at, answer in enumerate(answers) if answer is None]
         if new or self._schema is None:

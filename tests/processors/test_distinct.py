@@ -33,3 +33,11 @@ def test_a_combination_is_asked_once_whichever_range_it_is_in() -> None:
 
     assert [one.equals(_spelled(rows)) for one, rows in zip(told, (_ROWS.head(3), _ROWS), strict=True)] == [True, True]
     assert asked == [2, 1]
+
+
+def test_of_what_was_asked_nothing_is_kept_but_a_hash() -> None:
+    answers = Answers(["word"], lambda rows: rows.select(pl.lit("class").alias("class")))
+
+    answers.ask(pl.DataFrame({"word": ["a secret " * 100_000]}))
+
+    assert [(len(key), answer) for key, answer in answers._kept.items()] == [(16, ("class",))]
