@@ -91,6 +91,25 @@ def test_what_a_flush_found_told_twice_stays_so_where_only_one_of_the_two_traces
     assert world.total()[0] == 1
 
 
+@pytest.mark.parametrize("order", ["abd", "bad", "abcd", "acbd"])
+def test_what_one_settlement_put_together_stays_so_where_the_next_one_looks_at_one_of_the_two(
+    order: str, tmp_path: Path
+):
+    one, other = ({"operation": "embeddings", "convention": name} for name in ("openinference", "openllmetry"))
+    told = {
+        "a": span("a", trace="a", **one | USED),
+        "b": span("b", trace="b", at=1, ms=98, **other | USED),
+        "c": span("c", trace="c", at=110, **other | USED | {"input_tokens": 900}),
+        "d": span("d", trace="d", at=111, ms=98, **one | USED | {"input_tokens": 900}),
+    }
+    world = World(tmp_path)
+    for name in order:
+        world.flush([told[name]])
+        world.settle()
+
+    assert world.total()[0] == 2
+
+
 @pytest.mark.parametrize(("better", "worse"), [("client", "inner"), ("inner", "client")])
 def test_what_a_flush_put_together_across_traces_is_two_calls_where_a_call_around_one_of_them_has_come(
     better: str, worse: str, tmp_path: Path

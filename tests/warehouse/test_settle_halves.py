@@ -78,13 +78,13 @@ def scene(number: int, chance: random.Random, *, native: bool, rooted: bool) -> 
 
 WAYS = [
     f"{seed} {sdk} {place} {cut}"
-    for seed, cut in enumerate(("spans", "traces", "in turn"))
+    for seed, cut in enumerate(("spans", "traces", "in turn", "spans, settled each time", "traces, settled each time"))
     for sdk in ("native", "alone")
     for place in ("rooted", "rootless")
 ]
 
 
-@pytest.mark.parametrize("way", few(WAYS, "0 native rootless spans", "1 alone rootless traces"))
+@pytest.mark.parametrize("way", few(WAYS, "0 native rootless spans", "4 alone rootless traces, settled each time"))
 def test_however_flushes_cut_what_logfire_tells_each_call_is_billed_once(way: str, tmp_path: Path):
     seed, sdk, place, cut = way.split(maxsplit=3)
     chance = random.Random(int(seed))
@@ -95,11 +95,13 @@ def test_however_flushes_cut_what_logfire_tells_each_call_is_billed_once(way: st
     for row in told:
         late = min(int(row["ended_at"].timestamp() * 1000) % 6000 // 2000, 2)
         at_random = chance.randrange(3)
-        which = {"spans": at_random, "traces": by_trace.setdefault(row["trace_id"], at_random), "in turn": late}[cut]
-        flushes[which].append(row)
+        which = {"spans": at_random, "traces": by_trace.setdefault(row["trace_id"], at_random), "in turn": late}
+        flushes[which[cut.split(",")[0]]].append(row)
     world = World(tmp_path)
     for rows in flushes:
         world.flush(rows)
+        if cut.endswith("each time"):
+            world.settle()
     world.settle()
 
     found = world.sql(
