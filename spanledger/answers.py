@@ -209,7 +209,7 @@ SHOWN: Mapping[type, Callable[..., str]] = {
 
 def cell(value: object, null: str = "-") -> str:
     """A value as it stands in a table."""
-    if value is None:
+    if value is None or value == []:
         return null
     show = SHOWN.get(type(value))
     return show(value) if show else json.dumps(plain(value), ensure_ascii=False).strip('"')

@@ -303,6 +303,7 @@ def test_a_file_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.C
         (12345.6, "12,346"),
         (datetime(1, 1, 1, tzinfo=UTC), "0001-01-01 00:00:00Z"),
         (datetime(2026, 3, 1, 12, 0, 0, 999999, tzinfo=UTC), "2026-03-01 12:00:00Z"),
+        ([], "-"),
     ],
 )
 def test_what_is_not_zero_never_reads_zero(value: object, shown: str):
