@@ -12,7 +12,8 @@ from playwright.sync_api import BrowserContext, expect
 from dashboards import gpu_lines
 from tests.dashboards.conftest import CALM
 from tests.dashboards.served import Dashboard, Reader, reading, serving
-from tests.dashboards.test_sre_pages import EVERYTHING, cells, report
+from tests.dashboards.test_sre_pages import EVERYTHING, cells
+from tests.verbs import report
 from tests.warehouse.gpu_world import at, call, samples, settings
 from tests.warehouse.settling import World
 from warehouse.settings import LakeSettings
@@ -68,7 +69,7 @@ def test_the_first_line_says_how_busy_gpus_are_and_what_idle_time_costs(
     someone: Reader, served: Dashboard, lake: LakeSettings
 ):
     page = someone.open(f"{served.url}/gpu{EVERYTHING}")
-    (told,) = report(lake, "gpu", "--by", "")
+    (told,) = report("gpu", "--by", "", variables={"SPANLEDGER_LAKE": lake.url})
 
     expect(page.locator(".sl-lead")).to_contain_text("2 GPUs were 25.0 % busy so far; $5.40 of $7.20 paid for idle")
     assert (told["utilisation"], float(str(told["idle_cost_usd"])), float(str(told["cost_usd"]))) == (0.25, 5.4, 7.2)
