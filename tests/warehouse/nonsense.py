@@ -67,9 +67,10 @@ _EXACT = Context(prec=38)
 
 def nonsense(settings: LakeSettings, rows: int, seed: int = 0, number: int = 1) -> None:
     """Fill a new lake: ``rows`` rows in every table but ``settlements``; ``number``: counts those of one lake."""
+    dice = random.Random(seed)
     lake = open_lake(settings)
     part = stretch(100 * (number - 1), 100 * number)
-    tables = {name: _rows(name, rows, seed) for name in TABLES}
+    tables = {name: _rows(name, rows, dice) for name in TABLES}
     lake.commit(Flush(ranges=(part,), tables={name: {part.app_id: tables[name]} for name in COMMIT_ORDER}))
     for name in TABLES:
         if name not in COMMIT_ORDER and name != "settlements":
@@ -77,15 +78,12 @@ def nonsense(settings: LakeSettings, rows: int, seed: int = 0, number: int = 1) 
     lake.append_once("settlements", tables["settlements"], "nonsense", number)
 
 
-def _rows(table: str, count: int, seed: int) -> pa.Table:
-    """Each column has dice of its own: one that is added changes no other."""
+def _rows(table: str, count: int, dice: random.Random) -> pa.Table:
     spec = TABLES[table]
-    dice = random.Random(f"{seed} {table}")
-    each = {field.name: random.Random(f"{seed} {table} {field.name}") for field in spec.schema}
     numbers = list(CLOSES)[:-1] if table == "settlements" else [dice.choice(list(CLOSES)) for _ in range(count)]
     records = []
     for number in numbers:
-        record = {field.name: _value(field, spec.time, each[field.name]) for field in spec.schema}
+        record = {field.name: _value(field, spec.time, dice) for field in spec.schema}
         if table == "settlements":
             record["closed_at"] = BEGIN + dt.timedelta(hours=number + 2)
         record |= {"day": record[spec.time].date()}
