@@ -9,10 +9,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from warehouse.once.facts import LENT, known, one_piece
+from warehouse.once.facts import LENT, holds, known, one_piece
 from warehouse.once.kernels import Bools
 from warehouse.once.rules import judge
-from warehouse.once.told import HASHED_FOR, restore
+from warehouse.once.told import HASHED_FOR, restore, says
 
 _INHERITED = (
     *(("tenant", "tenant_rank"), ("feature", "feature_rank"), ("user_id",), ("session_id",), ("task_id",)),
@@ -56,11 +56,10 @@ def _is_lost(spans: pa.Table, judged: pa.Table, names: Sequence[str]) -> Bools:
 
 def _keep_names(spans: pa.Table, judged: pa.Table) -> pa.Table:
     """``judged`` with the users that flushes have named, where they are now named with another tenant's key."""
-    lent = pc.match_substring(spans["as_told"].cast(pa.string()), '"user_id":')
-    foreign = pc.not_equal(judged[HASHED_FOR], pc.fill_null(judged["tenant"].cast(pa.string()), ""))
-    stays = pc.and_(pc.and_(pc.fill_null(lent, False), foreign), pc.is_valid(spans["user_id"]))
-    stays = pc.and_(stays, pc.is_valid(judged["user_id"]))
-    return _put_back(spans, judged, ("user_id",), np.asarray(stays.to_numpy(), np.bool_))
+    tenants = pc.fill_null(judged["tenant"].cast(pa.string()), "")
+    foreign = holds(pc.not_equal(judged[HASHED_FOR], tenants))
+    stays = says(spans, "user_id") & foreign & known(spans["user_id"]) & known(judged["user_id"])
+    return _put_back(spans, judged, ("user_id",), stays)
 
 
 def _put_back(spans: pa.Table, judged: pa.Table, names: Sequence[str], rows: Bools) -> pa.Table:

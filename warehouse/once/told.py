@@ -130,7 +130,7 @@ def restore(spans: pa.Table) -> pa.Table:
     is_repeat = holds(pc.equal(spans["suppressed_by"], spans["parent_span_id"]))
     stays = known(spans["suppressed_by"]) & (is_old | ~_is_here(spans)) & ~is_repeat
     nothing = pa.scalar(None, pa.binary())
-    own_user = holds(pc.match_substring(spans["as_told"].cast(pa.string()), '"user_id":'))
+    own_user = says(spans, "user_id")
     known_as = one_piece(spans["tenant"]).cast(pa.string())
     spans = _take_back(spans)
     hashed_for = pc.if_else(pa.array(own_user), one_piece(spans["tenant"]).cast(pa.string()), known_as)
@@ -148,6 +148,11 @@ def restore(spans: pa.Table) -> pa.Table:
     for name, column in added.items():
         spans = spans.append_column(name, column)
     return spans.drop_columns(["row", "ledger", "billable", "suppressed_by", *NOTES])
+
+
+def says(spans: pa.Table, name: str) -> Bools:
+    """(n,) rows of the lake whose span told something else, or nothing, in the column."""
+    return holds(pc.match_substring(spans["as_told"].cast(pa.string()), f'"{name}":'))
 
 
 def _is_here(spans: pa.Table) -> Bools:

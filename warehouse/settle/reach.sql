@@ -1,4 +1,5 @@
--- One step further: traces that share a response id with one that is looked at, or that a flush has put together with it.
+-- One step further: traces that share a response id with one that is looked at, or that a flush or a settlement has put
+-- together with it.
 INSERT INTO looked_at
 SELECT DISTINCT trace_id
 FROM (
