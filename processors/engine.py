@@ -33,7 +33,6 @@ from processors.pricing.columns import price_spans
 from processors.rollups import in_schema, roll_up_usage
 from processors.safety import roll_up_safety
 from processors.settings import WorkerSettings
-from processors.users import hash_users
 from warehouse import once
 from warehouse.once import LEDGER
 from warehouse.schemas import OUTCOMES, SPANS, TABLES
@@ -154,24 +153,7 @@ def bill(spans: pa.Table, engine: Engine) -> pa.Table:
     """Normalised spans with verdicts and prices: the columns of ``SPANS``, ``_why`` and the helpers of normalise."""
     key = engine.rules.user_key
     judged = once.apply(hide_namesakes(spans, spans, key), lambda told: finish(take_units(told)))
-    return price_spans(_rename_users(spans, judged, key), engine.book)
-
-
-def _rename_users(before: pa.Table, after: pa.Table, key: bytes) -> pa.Table:
-    """A user is named within a tenant: where either was inherited, the name changes."""
-    names = ("tenant", "_user")
-    if all(after[name].equals(before[name]) for name in names):
-        return after
-    old, new = (pl.DataFrame(spell(table.select(names), names)) for table in (before, after))
-    changed = pl.select(pl.any_horizontal(*(new[name].ne_missing(old[name]) for name in names))).to_series()
-    if not changed.any():
-        return after
-    tenants, users = (new[name].filter(changed).to_arrow() for name in names)
-    hashed = hash_users(tenants, users, key)
-    rows = changed.arg_true()
-    named = pl.Series(after["user_id"], dtype=pl.String).scatter(rows, pl.Series(hashed, dtype=pl.String))
-    index = after.schema.get_field_index("user_id")
-    return after.set_column(index, after.field(index), named.to_arrow().cast(pa.string()))
+    return price_spans(judged, engine.book)
 
 
 def _place_outcomes(outcomes: pa.Table, spans: pa.Table) -> pa.Table:

@@ -193,16 +193,11 @@ def _write_digits(state: Any, lane: int, half: int, data: Any, end: int) -> None
 
 
 @_inlined
-def _place_short(prefix: Any, text: Any, block: Any, words: Any, lane: int) -> None:
-    """The only block of a message: (data, begin, end) of prefix and text."""
-    (before, begin, stop), (data, first, last) = prefix, text
-    _put_size(block, stop - begin)
-    for i in range(stop - begin):
-        block[4 + i] = before[begin + i]
-    behind = 4 + stop - begin
-    for i in range(last - first):
-        block[behind + i] = data[first + i]
-    whole = behind + last - first
+def _place_short(data: Any, first: Any, last: Any, block: Any, words: Any, lane: int) -> None:
+    """The only block of a message."""
+    whole = last - first
+    for i in range(whole):
+        block[i] = data[first + i]
     block[whole] = 0x80
     _close_block(block, whole + 1, BLOCK_BYTES + whole)
     for i in range(16):
@@ -210,16 +205,13 @@ def _place_short(prefix: Any, text: Any, block: Any, words: Any, lane: int) -> N
 
 
 @_compiled
-def _hash_long(prefix: Any, text: Any, started: Any, single: Any) -> None:
+def _hash_long(data: Any, first: Any, last: Any, started: Any, single: Any) -> None:
     """The state after a message of any size, in ``single``."""
-    (before, begin, stop), (data, first, last) = prefix, text
     (inner, outer), (state, _, block, words) = started, single
-    _put_size(block, stop - begin)
     for i in range(8):
         state[i] = inner[i]
-    filled = _feed(state, block, words, 4, before, begin, stop)
-    filled = _feed(state, block, words, filled, data, first, last)
-    _finish(state, block, words, filled, BLOCK_BYTES + 4 + stop - begin + last - first)
+    filled = _feed(state, block, words, 0, data, first, last)
+    _finish(state, block, words, filled, BLOCK_BYTES + last - first)
     for i in range(32):
         block[i] = state[i >> 2] >> np.uint32(24 - 8 * (i & 3)) & np.uint32(0xFF)
     for i in range(8):
@@ -227,36 +219,26 @@ def _hash_long(prefix: Any, text: Any, started: Any, single: Any) -> None:
     _finish(state, block, words, 32, BLOCK_BYTES + 32)
 
 
-@_inlined
-def _put_size(block: Any, size: int) -> None:
-    for i in range(4):
-        block[i] = size >> (24 - 8 * i) & 0xFF
-
-
 @_compiled
-def _hash_rows(
-    prefixes: Any, texts: Any, started: Any, single: Any, room: Any, half: int, data: Any, offsets: Any
-) -> int:  # fmt: skip
+def _hash_rows(texts: Any, started: Any, single: Any, room: Any, half: int, data: Any, offsets: Any) -> int:
     """Fill ``data`` and ``offsets`` with ``half`` bytes of each row's hash as digits; -> where they end.
 
     ``single``: state, the same as a column, block and words of one message; ``room``: states and words of the lanes,
     and where their digits go.
     """
-    (before, prefix, has_prefix), (at, text, known), (_, column, block, _) = prefixes, texts, single
+    (at, text, known), (_, column, block, _) = texts, single
     words, ends = room[1], room[2]
     end, lane = 0, 0
     for row in range(len(known)):
         offsets[row] = end
         if not known[row]:
             continue
-        begin = np.int64(before[row])
-        stop = np.int64(before[row + 1]) if has_prefix[row] else begin
         first, last = np.int64(at[row]), np.int64(at[row + 1])
-        if 4 + stop - begin + last - first >= _TAIL:
-            _hash_long((prefix, begin, stop), (text, first, last), started, single)
+        if last - first >= _TAIL:
+            _hash_long(text, first, last, started, single)
             _write_digits(column, 0, half, data, end)
         else:
-            _place_short((prefix, begin, stop), (text, first, last), block, words, lane)
+            _place_short(text, first, last, block, words, lane)
             ends[lane] = end
             lane += 1
             if lane == LANES:
@@ -268,12 +250,10 @@ def _hash_rows(
     return end
 
 
-def hash_rows(
-    prefixes: Texts, texts: Texts, key: bytes, digest_bytes: int
-) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
-    """Offsets and data of a column of hex digits: HMAC over (length of the prefix, 4 bytes big-endian; prefix; text).
+def hash_rows(texts: Texts, key: bytes, digest_bytes: int) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+    """Offsets and data of a column of hex digits: the start of each text's HMAC.
 
-    ``key``: up to 64 bytes. An unknown prefix is empty; an unknown text has no digits.
+    ``key``: up to 64 bytes. An unknown text has no digits.
     """
     rows = len(texts[2])
     state, block, words = np.empty(8, np.uint32), np.empty(BLOCK_BYTES, np.uint8), np.empty(64, np.uint32)
@@ -286,5 +266,5 @@ def hash_rows(
         started.append(state.copy())
     data, offsets = np.empty(rows * 2 * digest_bytes, np.uint8), np.empty(rows + 1, np.int32)
     begun, single = (started[0], started[1]), (state, state.reshape(8, 1), block, words)
-    end = _hash_rows(prefixes, texts, begun, single, room, digest_bytes, data, offsets)
+    end = _hash_rows(texts, begun, single, room, digest_bytes, data, offsets)
     return offsets, data[:end]

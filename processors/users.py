@@ -1,4 +1,7 @@
-"""End users are told apart, never named: HMAC-SHA-256 over (tenant, id), cut to 16 bytes, as 32 hex digits.
+"""End users are told apart, never named: HMAC-SHA-256 of the id, cut to 16 bytes, as 32 hex digits.
+
+The tenant is no part of it, since settlement may find a better one and has neither the id nor the key. Answers name a
+user within the tenant (``name_user``; the questions ``calls`` and ``users`` say the same).
 
 The key is a setting, or made once in the data directory. Its fingerprint is kept with the lake: a worker with another
 key would give every user a second name, so it refuses to start.
@@ -59,27 +62,30 @@ def fingerprint(key: bytes) -> str:
     return hmac.new(key, b"spanledger user key", hashlib.sha256).hexdigest()[:16]
 
 
-def hash_user(tenant: str | None, user: str, key: bytes) -> str:
-    """The name of one user of one tenant, 32 hex digits."""
-    of_tenant = (tenant or "").encode()
-    message = len(of_tenant).to_bytes(4, "big") + of_tenant + user.encode()
-    return hmac.digest(key, message, "sha256")[:_DIGEST_BYTES].hex()
+def hash_user(user: str, key: bytes) -> str:
+    """The user's name in the lake, 32 hex digits."""
+    return hmac.digest(key, user.encode(), "sha256")[:_DIGEST_BYTES].hex()
 
 
-def hash_users(tenants: pa.Array, users: pa.Array, key: bytes) -> pa.Array:
-    """``hash_user`` over two columns of text; no user, no name."""
+def name_user(tenant: str | None, hashed: str) -> str:
+    """The user's name in answers, 32 hex digits: two tenants cannot find out which of their users are one."""
+    return hashlib.sha256(f"{tenant or ''} {hashed}".encode()).hexdigest()[: 2 * _DIGEST_BYTES]
+
+
+def hash_users(users: pa.Array, key: bytes) -> pa.Array:
+    """``hash_user`` over a column of text; no user, no name."""
     known = _texts(users)
     short = key if len(key) <= BLOCK_BYTES else hashlib.sha256(key).digest()  # as HMAC does with a long key
-    offsets, data = hash_rows(_texts(tenants), known, short, _DIGEST_BYTES)
+    offsets, data = hash_rows(known, short, _DIGEST_BYTES)
     mask = None if known[2].all() else pa.py_buffer(np.packbits(known[2], bitorder="little"))
     return pa.StringArray.from_buffers(len(users), pa.py_buffer(offsets), pa.py_buffer(data), mask)
 
 
 def hide(values: pl.Series, secret: pl.Series, key: bytes) -> pl.Series:
-    """``hidden-`` and the start of the keyed hash; a tenant is no part of it, so that names agree between columns."""
+    """``hidden-`` and the start of the keyed hash."""
     rows = secret.arg_true()
     given = values.gather(rows).to_arrow().cast(pa.string())
-    hashed = cast("pl.Series", pl.from_arrow(hash_users(pa.nulls(len(given), pa.string()), given, key)))
+    hashed = cast("pl.Series", pl.from_arrow(hash_users(given, key)))
     return values.scatter(rows, HIDDEN + hashed.str.head(_HIDDEN_DIGITS))
 
 

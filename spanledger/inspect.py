@@ -197,6 +197,7 @@ def _inspect(messages: list[Message], engine: Engine, files: list[str], *, expla
     calls = pa.table([pa.array(files, pa.string()).take(ledger)], ["source_file"])
     for name in known:
         calls = calls.append_column(name, spans[name].cast(SPANS.field(name).type))
+    calls = _name_users(calls)
     for name in _OF_A_RECORD:
         calls = calls.append_column(name, pa.nulls(spans.num_rows, SPANS.field(name).type))
     bad_spans: Counter[str] = Counter()
@@ -208,6 +209,17 @@ def _inspect(messages: list[Message], engine: Engine, files: list[str], *, expla
         bad_spans=bad_spans,
         explanations=_explain(messages, decoded, rules, (before, spans), engine) if explained else [],
     )
+
+
+def _name_users(calls: pa.Table) -> pa.Table:
+    """The calls with their users named as the question ``calls`` names them."""
+    import pyarrow as pa
+
+    from processors.users import name_user
+
+    told = zip(calls["tenant"].to_pylist(), calls["user_id"].to_pylist(), strict=True)
+    named = pa.array([None if hashed is None else name_user(tenant, hashed) for tenant, hashed in told], pa.string())
+    return calls.set_column(calls.schema.get_field_index("user_id"), "user_id", named)
 
 
 def _explain(

@@ -70,5 +70,5 @@ def _alias() -> pl.Expr:
 
 
 def _hash(frame: pl.DataFrame, rules: Rules) -> pl.DataFrame:
-    hashed = hash_users(frame["tenant"].to_arrow(), frame["_user"].to_arrow(), rules.user_key)
+    hashed = hash_users(frame["_user"].to_arrow(), rules.user_key)
     return frame.with_columns(cast("pl.Series", pl.from_arrow(hashed)).alias("user_id"))

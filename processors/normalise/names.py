@@ -60,7 +60,7 @@ def settle_names(given: Mapping[str, pa.Array], decoded: Decoded, rules: Rules) 
     users = {"_user": _plain(given["user_id"]), "_other_user": _plain(given["other_user_id"])}
     columns |= users | {"user_id": pa.nulls(rows, pa.string())}
     if users["_user"].null_count < rows:
-        columns["user_id"] = hash_users(spread(placed["tenant"], alike), users["_user"], rules.user_key)
+        columns["user_id"] = hash_users(users["_user"], rules.user_key)
     hidden = {
         rule: shown[column].to_numpy()[alike.of_row]
         for rule, column in RULES.items()

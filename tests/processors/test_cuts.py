@@ -33,7 +33,6 @@ ENGINE = Engine.of(WorkerSettings(), user_key=b"a key of the tests")
 ORDER = [(name, "ascending") for name in ("trace_id", "span_id", "received_at", "source_partition", "source_offset")]
 COMPARED = ("billable", "suppressed_by", *NOTED, "cost_usd", *COST_KINDS, "price_status", "price_version")
 PRICES = ("cost_usd", *COST_KINDS, "price_status", "price_version")
-UNKNOWABLE = ("user_id",)  # it is hashed with a tenant that not every flush knows
 
 
 def singles(path: Path) -> Iterator[ResourceSpans]:
@@ -60,8 +59,7 @@ def in_one_flush() -> dict[Path, dict[Any, dict[str, Any]]]:
 
 
 def by_span(rows: pa.Table) -> dict[Any, dict[str, Any]]:
-    compared = [name for name in COMPARED if name not in UNKNOWABLE]
-    return {(row["trace_id"], row["span_id"]): {name: row[name] for name in compared} for row in rows.to_pylist()}
+    return {(row["trace_id"], row["span_id"]): {name: row[name] for name in COMPARED} for row in rows.to_pylist()}
 
 
 def settled(chance: random.Random, flushes: int) -> dict[Path, dict[Any, dict[str, Any]]]:

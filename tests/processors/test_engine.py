@@ -50,16 +50,16 @@ def test_a_call_of_an_agent_is_billed_to_whom_the_agent_works_for():
     agent, call = spans_of(message(told))
 
     assert (agent["billable"], call["billable"]) == (False, True)
-    assert (call["tenant"], call["user_id"]) == ("acme", hash_user("acme", "jane", KEY))
+    assert (call["tenant"], call["user_id"]) == ("acme", hash_user("jane", KEY))
     assert (str(call["cost_usd"]), call["price_status"]) == ("0.000210000000", "priced")
 
 
-def test_a_user_is_named_within_the_tenant_that_the_span_inherits():
+def test_a_user_of_a_span_s_own_stands_before_the_agent_s():
     told = request(span(AGENT | {"user.id": "other"}, **ids(1)), span(CHAT | {"user.id": "jane"}, **ids(2, parent=1)))
 
     call = spans_of(message(told))[1]
 
-    assert call["user_id"] == hash_user("acme", "jane", KEY)
+    assert call["user_id"] == hash_user("jane", KEY)
 
 
 @pytest.mark.parametrize("count", [-5, 10.5, 10**15])

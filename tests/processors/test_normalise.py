@@ -165,10 +165,10 @@ def test_a_service_without_a_name_is_unknown():
     assert (row["service"], row["principal"]) == (None, None)
 
 
-def test_a_user_is_hashed_with_the_tenant_and_handed_on_raw_for_inheritance():
+def test_a_user_is_hashed_and_handed_on_raw_for_names_that_tell_them():
     row = _row({"user.id": "u-1"}, tenant="acme")
 
-    assert row["user_id"] == hash_user("acme", "u-1", b"key")
+    assert row["user_id"] == hash_user("u-1", b"key")
     assert row["_user"] == "u-1"
 
 

@@ -9,58 +9,52 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from processors.users import KEY_FILE, fingerprint, hash_user, hash_users, load_user_key
+from processors.users import KEY_FILE, fingerprint, hash_user, hash_users, load_user_key, name_user
 
 
-def test_the_same_user_of_two_tenants_has_two_names():
-    assert hash_user("acme", "u-1", b"key") != hash_user("globex", "u-1", b"key")
-    assert hash_user("acme", "u-1", b"key") == hash_user("acme", "u-1", b"key")
+def test_the_same_user_of_two_tenants_has_two_names_in_answers():
+    hashed = hash_user("u-1", b"key")
+
+    assert len({name_user(tenant, hashed) for tenant in ("acme", "globex", None)}) == 3
+    assert name_user("acme", hashed) == hashlib.sha256(f"acme {hashed}".encode()).hexdigest()[:32]
 
 
 def test_a_name_is_16_bytes_of_hmac_and_needs_the_key():
-    whole = hmac.new(b"key", b"\0\0\0\x04acmeu-1", hashlib.sha256).hexdigest()
+    whole = hmac.new(b"key", b"u-1", hashlib.sha256).hexdigest()
 
-    assert hash_user("acme", "u-1", b"key") == whole[:32]
-    assert hash_user("acme", "u-1", b"other") != hash_user("acme", "u-1", b"key")
+    assert hash_user("u-1", b"key") == whole[:32]
+    assert hash_user("u-1", b"other") != hash_user("u-1", b"key")
 
 
 @pytest.mark.parametrize("length", [1, 32, 64, 65, 200])
-def test_names_are_hmac_whatever_the_lengths_of_key_tenant_and_user(length: int):
+def test_names_are_hmac_whatever_the_lengths_of_key_and_user(length: int):
     key = bytes(range(length))
     users = [("ü" if number % 2 else "u") * number for number in range(1, 200)] + ["", "u-1"]
-    tenants = [(None, "", "acme", "größer", "t" * number)[number % 5] for number in range(len(users))]
 
-    names = hash_users(pa.array(tenants), pa.array(users), key).to_pylist()
+    names = hash_users(pa.array(users), key).to_pylist()
 
-    for tenant, user, name in zip(tenants, users, names, strict=True):
-        of_tenant = (tenant or "").encode()
-        message = len(of_tenant).to_bytes(4, "big") + of_tenant + user.encode()
-        assert name == hmac.new(key, message, hashlib.sha256).hexdigest()[:32] == hash_user(tenant, user, key)
+    for user, name in zip(users, names, strict=True):
+        assert name == hmac.new(key, user.encode(), hashlib.sha256).hexdigest()[:32] == hash_user(user, key)
 
 
 def test_slices_and_other_kinds_of_text_are_hashed_alike():
-    tenants, users = pa.array(["a", "b", "c", None] * 3), pa.array(["u", None, "w", "x"] * 3)
+    users = pa.array(["u", None, "w", "x"] * 3)
 
-    whole = hash_users(tenants, users, b"key").to_pylist()
+    whole = hash_users(users, b"key").to_pylist()
 
-    assert hash_users(tenants[3:9], users[3:9], b"key").to_pylist() == whole[3:9]
-    assert hash_users(tenants.cast(pa.large_string()), users.cast(pa.string_view()), b"key").to_pylist() == whole
-
-
-def test_tenant_and_user_cannot_be_shifted_into_each_other():
-    assert hash_user("ab", "c", b"key") != hash_user("a", "bc", b"key")
+    assert hash_users(users[3:9], b"key").to_pylist() == whole[3:9]
+    assert hash_users(users.cast(pa.large_string()), b"key").to_pylist() == whole
+    assert hash_users(users.cast(pa.string_view()), b"key").to_pylist() == whole
 
 
 def test_columns_are_hashed_row_by_row_and_no_user_has_no_name():
-    tenants, users = pa.array(["acme", None, "acme", None]), pa.array(["u", "u", None, "u"])
+    names = hash_users(pa.array(["u", "v", None, "u"]), b"key").to_pylist()
 
-    names = hash_users(tenants, users, b"key").to_pylist()
-
-    assert names == [hash_user("acme", "u", b"key"), hash_user(None, "u", b"key"), None, hash_user(None, "u", b"key")]
+    assert names == [hash_user("u", b"key"), hash_user("v", b"key"), None, hash_user("u", b"key")]
 
 
 def test_no_rows_no_names():
-    assert hash_users(pa.array([], pa.string()), pa.array([], pa.string()), b"key").to_pylist() == []
+    assert hash_users(pa.array([], pa.string()), b"key").to_pylist() == []
 
 
 def test_a_configured_key_is_used_as_it_is(tmp_path: Path):

@@ -82,7 +82,7 @@ def world(chance: random.Random) -> Rows:
                 task_id=chance.choice([None, None, f"task{number}"]),
                 prompt_version=chance.choice([None, None, "3"]),
                 source_offset=number,
-                _user=chance.choice([None, "ann", "bob"]),
+                user_id=chance.choice([None, "ann", "bob"]),
                 **(
                     {"tenant_rank": chance.choice([0, 0, 1, 2, 3]), "feature_rank": chance.choice([1, 2, 3])}
                     if named

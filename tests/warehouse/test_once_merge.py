@@ -36,15 +36,15 @@ def tokens(row: dict[str, Any]) -> tuple[int | None, ...]:
 
 def test_each_dimension_comes_from_the_nearest_ancestor_that_has_it():
     rows = [
-        tool("root", tenant="acme", feature="checkout", session_id="far", user_id="u", _user="jane", task_id="T"),
+        tool("root", tenant="acme", feature="checkout", session_id="far", user_id="u", task_id="T"),
         tool("http", "root", operation=None, session_id="near", prompt_name="greet", prompt_version="3"),
         span("call", "http"),
     ]
 
     call = told_once(*rows)["call"]
 
-    names = ("tenant", "feature", "session_id", "user_id", "_user", "task_id", "prompt_name", "prompt_version")
-    assert [call[name] for name in names] == ["acme", "checkout", "near", "u", "jane", "T", "greet", "3"]
+    names = ("tenant", "feature", "session_id", "user_id", "task_id", "prompt_name", "prompt_version")
+    assert [call[name] for name in names] == ["acme", "checkout", "near", "u", "T", "greet", "3"]
 
 
 def test_what_a_span_says_of_itself_stands():

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from processors.users import name_user
 from tests.warehouse.held import held
 from tests.warehouse.samples import NOON, span, usage
 from warehouse.errors import BadQuestion
@@ -99,7 +100,7 @@ def test_calls_that_were_taken_back_are_of_nobody(holding: Callable[..., Ask]):
     ask = holding(user_days=[*uses("a", [0]), *uses("a", [0], calls=-1, cost_usd=Decimal(-1)), *uses("b", [0])])
 
     assert by_day(ask("adoption"), "daily_users")[0] == (1,)
-    assert [row["user_id"] for row in ask("users")] == ["b"]
+    assert [row["user_id"] for row in ask("users")] == [name_user("acme", "b")]
 
 
 def test_who_first_came_in_a_week_is_followed_through_the_weeks_after(holding: Callable[..., Ask]):
@@ -147,10 +148,11 @@ def test_users_are_told_by_what_they_cost_with_the_days_on_which_they_came(holdi
 
     first, second = ask("users")
 
-    assert (first["user_id"], first["cost_usd"], first["active_days"], first["features"]) == ("b", Decimal(9), 1, 1)
-    assert (second["user_id"], second["calls"], second["active_days"], second["features"]) == ("a", 4, 3, 2)
+    assert [first["user_id"], second["user_id"]] == [name_user("acme", name) for name in "ba"]
+    assert (first["cost_usd"], first["active_days"], first["features"]) == (Decimal(9), 1, 1)
+    assert (second["calls"], second["active_days"], second["features"]) == (4, 3, 2)
     assert second["last_hour"] == MONDAY + 4 * DAY + timedelta(hours=12)
-    assert [row["user_id"] for row in ask("users", limit=1)] == ["b"]
+    assert [row["user_id"] for row in ask("users", limit=1)] == [name_user("acme", "b")]
 
 
 def verdict(number: int, name: str, **values: Any) -> Row:

@@ -24,15 +24,12 @@ OTHER = {"input_tokens": 8}
 Span = tuple[Any, ...]
 
 
-def whole(rows: Rows, number: int) -> Rows:
-    """The rows without what a lake cannot know: ancestors that never come, and users of several tenants."""
+def whole(rows: Rows) -> Rows:
+    """The rows without what a lake cannot know: ancestors that never come."""
     there = {(row["trace_id"], row["span_id"]) for row in rows}
-    names = {"tenant": None, "tenant_rank": None} if number % 2 else {"_user": None}
     for row in rows:
         if (row["trace_id"], row["parent_span_id"]) not in there:
             row["parent_span_id"] = None
-        row.update(names)
-        row["user_id"] = row["_user"]
         for name in ("tenant", "feature"):
             row[f"{name}_rank"] = row.get(f"{name}_rank") if row.get(name) else None
     return sorted(rows, key=lambda row: (row["received_at"], row["source_offset"]))
@@ -63,7 +60,7 @@ def test_scenes_are_told_as_by_one_flush(seed: int):
 @pytest.mark.parametrize("seed", few(range(12), 0, 1))
 def test_random_worlds_are_told_as_by_one_flush(seed: int):
     chance = random.Random(seed)
-    rows = in_ledgers([whole(world(chance), number) for number in range(WORLDS)])
+    rows = in_ledgers([whole(world(chance)) for _ in range(WORLDS)])
 
     assert cut(rows, chance, 2 + seed % 3) == by_span(once.apply(table(*rows)), once.LEDGER)
 

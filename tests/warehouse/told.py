@@ -47,7 +47,6 @@ def span(
         "_model_call": told["operation"] in BILLABLE_OPERATIONS and told["_role"] in ("call", "usage_record", "repeat"),
         "_has_usage": has_usage,
         "_usage_rank": 1 if has_usage else None,
-        "_user": told.get("user_id"),
         **ranks,
         **told,
     }

@@ -25,6 +25,6 @@ SELECT
     safety_category, guardrail_action, pii_detected, injection_detected,
     tenant, tenant_rank, CASE WHEN tenant_rank = 0 THEN tenant END AS stamped_for, tenant_rank::VARCHAR AS tenant_standing,
     feature, feature_rank, feature_rank::VARCHAR AS feature_standing,
-    _user AS user_id, _hashed_for AS hashed_for, session_id, task_id, prompt_name, prompt_version,
+    user_id, session_id, task_id, prompt_name, prompt_version,
     epoch_us(received_at) AS received_us, source_partition, source_offset
 FROM spans;

@@ -16,7 +16,7 @@ from warehouse.once.kernels import NO_RANK, Bools, Numbers, Ranks, find_parents,
 _HANDED_DOWN = {
     "tenant": ("tenant",),
     "feature": ("feature",),
-    "user_id": ("_user",),
+    "user_id": ("user_id",),
     "session_id": ("session_id",),
     "task_id": ("task_id",),
     "prompt_name": ("prompt_name", "prompt_version"),

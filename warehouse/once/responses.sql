@@ -88,7 +88,7 @@ SELECT
     service, teller, scope_version, convention, kind, provider, server_address, request_model, model_may_be_copy, asked_model, given_model, stream, status,
     late_chunk_us, started_us + CAST(ttft_ms * 1000 AS BIGINT) AS first_chunk_us,
     input_tokens, output_tokens, some_input, some_output, some_cached, cached_part + write_part AS kept_part, thought_part, finish_reason, response_id,
-    tenant, tenant_standing, feature, feature_standing, user_id, hashed_for, session_id, task_id, prompt_name,
+    tenant, tenant_standing, feature, feature_standing, user_id, session_id, task_id, prompt_name,
     row IN (SELECT row FROM named) AS has_id
 FROM leaf
 WHERE row NOT IN (SELECT row FROM answered WHERE row <> billed);

@@ -29,7 +29,7 @@ from warehouse.once.lineage import find_family, trace_lineage
 from warehouse.once.overwritten import free_copies
 from warehouse.once.retried import supersede
 from warehouse.once.statements import RULES, read_columns, read_sql, with_book
-from warehouse.once.told import DECIDED, HASHED_FOR, LEDGER, note
+from warehouse.once.told import DECIDED, LEDGER, note
 
 WHY_NO_CALL = "no_model_call"
 """What ``_why`` says of tools, agents and other spans that are no model call: nothing replaces them."""
@@ -37,7 +37,6 @@ WHY_NO_CALL = "no_model_call"
 _TAKEN_WITH = {
     "tenant": ("tenant", "tenant_rank"),
     "feature": ("feature", "feature_rank"),
-    "user_id": ("user_id", "_user", HASHED_FOR),
     "prompt_name": ("prompt_name", "prompt_version"),
     "input_tokens": ("input_tokens", "usage_semantics"),
     "server_address": ("server_address", "server_port"),
@@ -140,7 +139,6 @@ def prepare(spans: pa.Table) -> pa.Table:
         copied = pc.coalesce(copied, one_piece(spans[DECIDED]))
     else:
         spans = spans.append_column(DECIDED, pa.nulls(len(spans), pa.binary()))
-        spans = spans.append_column(HASHED_FOR, pa.repeat("", len(spans)))
     return supersede(spans.append_column("suppressed_by", copied), find_calls(spans), LEDGER)
 
 

@@ -9,10 +9,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from warehouse.once.facts import LENT, holds, known, one_piece
+from warehouse.once.facts import LENT, known, one_piece
 from warehouse.once.kernels import Bools
 from warehouse.once.rules import judge
-from warehouse.once.told import HASHED_FOR, restore, says
+from warehouse.once.told import restore
 
 _INHERITED = (
     *(("tenant", "tenant_rank"), ("feature", "feature_rank"), ("user_id",), ("session_id",), ("task_id",)),
@@ -25,12 +25,11 @@ def rejudge(spans: pa.Table, finish: Callable[[pa.Table], pa.Table] = lambda spa
     """The rows as the rules have them when they see all of them together, with ``why`` where one is not billed.
 
     ``spans``: columns of the lake and ``row`` = 0, 1, … in the order of the table, ``ledger`` = 0. ``finish``: what
-    follows the rules. What a span has inherited stays where its ancestors are not all here and nobody tells better; so
-    does the name of a user, where another tenant's key has made the one that is here.
+    follows the rules. What a span has inherited stays where its ancestors are not all here and nobody tells better.
     """
     judged = judge(restore(spans), finish)
     judged = judged.rename_columns({"_why": "why", "_row": "row", "_ledger": "ledger"})
-    return _keep(spans, _keep_names(spans, judged))
+    return _keep(spans, judged)
 
 
 def _keep(spans: pa.Table, judged: pa.Table) -> pa.Table:
@@ -52,14 +51,6 @@ def _is_lost(spans: pa.Table, judged: pa.Table, names: Sequence[str]) -> Bools:
         return np.asarray(lost)
     now, then = (np.asarray(pc.fill_null(one[names[-1]], 0).to_numpy()) for one in (judged, spans))
     return np.asarray(lost | (here & (then >= LENT) & (then % LENT < now % LENT)))
-
-
-def _keep_names(spans: pa.Table, judged: pa.Table) -> pa.Table:
-    """``judged`` with the users that flushes have named, where they are now named with another tenant's key."""
-    tenants = pc.fill_null(judged["tenant"].cast(pa.string()), "")
-    foreign = holds(pc.not_equal(judged[HASHED_FOR], tenants))
-    stays = says(spans, "user_id") & foreign & known(spans["user_id"]) & known(judged["user_id"])
-    return _put_back(spans, judged, ("user_id",), stays)
 
 
 def _put_back(spans: pa.Table, judged: pa.Table, names: Sequence[str], rows: Bools) -> pa.Table:

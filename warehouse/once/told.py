@@ -23,14 +23,8 @@ _STATED = ("billable", "suppressed_by", "cost_usd", *COST_KINDS, "price_status",
 NOTED = (*(name for name in CORRECTED if name not in _STATED), "tenant_rank", "feature_rank")
 """Columns in which the rules put what other spans tell, and what follows them."""
 
-_HASHED = {"user_id": "_user"}
-"""What says whether a column is another's, where the same name is another hash for another tenant."""
-
 DECIDED = "_decided"
 """Rows of the lake: the span that is billed instead, of which a flush knew more than is here; else NULL."""
-HASHED_FOR = "_hashed_for"
-"""Rows of the lake: whose key ``_user`` is hashed with; a flush has raw names, which can be held against each other."""
-
 NOTES = ("role", "usage_rank", "as_told")
 """Columns of ``spans`` that the rules write for themselves."""
 LEDGER = "_ledger"
@@ -46,7 +40,7 @@ def note(before: pa.Table, after: pa.Table) -> pa.Table:
     """
     changed = {}
     for name in NOTED:
-        differs = _differs(*(table[_HASHED.get(name, name)] for table in (before, after)))
+        differs = _differs(before[name], after[name])
         if differs.any():
             changed[name] = differs
     notes = {
@@ -130,10 +124,7 @@ def restore(spans: pa.Table) -> pa.Table:
     is_repeat = holds(pc.equal(spans["suppressed_by"], spans["parent_span_id"]))
     stays = known(spans["suppressed_by"]) & (is_old | ~_is_here(spans)) & ~is_repeat
     nothing = pa.scalar(None, pa.binary())
-    own_user = says(spans, "user_id")
-    known_as = one_piece(spans["tenant"]).cast(pa.string())
     spans = _take_back(spans)
-    hashed_for = pc.if_else(pa.array(own_user), one_piece(spans["tenant"]).cast(pa.string()), known_as)
     role = _roles(spans, is_old, is_repeat)
     added = {
         "_row": spans["row"],
@@ -141,18 +132,11 @@ def restore(spans: pa.Table) -> pa.Table:
         "_role": role,
         "_model_call": pa.array(is_word(role, *_ROLES) & is_word(spans["operation"], *BILLABLE_OPERATIONS)),
         "_usage_rank": spans["usage_rank"].cast(pa.int8()),
-        "_user": spans["user_id"],
-        HASHED_FOR: pc.fill_null(hashed_for, ""),
         DECIDED: pc.if_else(pa.array(stays), one_piece(spans["suppressed_by"]).cast(pa.binary()), nothing),
     }
     for name, column in added.items():
         spans = spans.append_column(name, column)
     return spans.drop_columns(["row", "ledger", "billable", "suppressed_by", *NOTES])
-
-
-def says(spans: pa.Table, name: str) -> Bools:
-    """(n,) rows of the lake whose span told something else, or nothing, in the column."""
-    return holds(pc.match_substring(spans["as_told"].cast(pa.string()), f'"{name}":'))
 
 
 def _is_here(spans: pa.Table) -> Bools:

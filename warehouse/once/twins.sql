@@ -18,7 +18,7 @@ CREATE TEMP MACRO why_ended(finish_reason) AS  -- a model that asks for tools ha
 CREATE TEMP MACRO at_odds(a, b) AS NOT coalesce(a.session_id = b.session_id OR a.trace_id = b.trace_id, true)
     OR NOT coalesce(a.task_id = b.task_id, true)
     OR NOT coalesce(a.prompt_name = b.prompt_name, true)
-    OR NOT coalesce(a.user_id = b.user_id OR a.hashed_for <> b.hashed_for, true)
+    OR NOT coalesce(a.user_id = b.user_id, true)
     OR NOT coalesce(a.tenant = b.tenant OR a.tenant_standing <> b.tenant_standing, true)
     OR NOT coalesce(a.feature = b.feature OR a.feature_standing <> b.feature_standing, true)
     OR NOT coalesce(why_ended(a.finish_reason) = why_ended(b.finish_reason), true)

@@ -11,6 +11,7 @@
 -- gives trace_id: raw bytes, hex in JSON and CSV
 -- gives duration_ms: from start to end
 -- gives ttft_ms: time to first token; NULL where the call does not stream or says nothing
+-- gives user_id: their name within the tenant: docs/privacy.md
 -- gives cost_usd: USD, exact; NULL with a price_status that says why
 -- table ended_at, tenant, feature, model, status, duration_ms, input_tokens, output_tokens, cost_usd, price_status
 WITH rows_ AS (
@@ -20,7 +21,8 @@ SELECT
     trace_id, span_id, ended_at, tenant, feature, principal, environment, service, operation, provider,
     model, stream, status, error_class, finish_reason,
     duration_ms, ttft_ms, input_tokens, cached_input_tokens, cache_write_tokens, output_tokens, reasoning_tokens,
-    cost_usd, price_status, prompt_name, prompt_version, route, attempt, user_id, session_id, task_id
+    cost_usd, price_status, prompt_name, prompt_version, route, attempt,
+    left(sha256(coalesce(tenant, '') || ' ' || user_id), 32) AS user_id, session_id, task_id
 FROM rows_
 WHERE {where}
     AND ($start IS NULL OR ended_at >= $start) AND ($end IS NULL OR ended_at < $end)

@@ -5,7 +5,7 @@
 -- takes end: hour = ; first hour after
 -- takes limit: whole = 100; how many
 -- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
--- gives user_id: HMAC of the tenant's user: docs/privacy.md
+-- gives user_id: their name within the tenant: docs/privacy.md
 -- gives active_days: days of UTC with a call
 -- gives features: with a call
 -- gives cost_usd: USD of what has a price
@@ -17,7 +17,7 @@ WITH hours AS (
     GROUP BY ALL
 )
 SELECT
-    tenant, user_id,
+    tenant, left(sha256(coalesce(tenant, '') || ' ' || user_id), 32) AS user_id,
     sum(calls)::BIGINT AS calls,
     count(DISTINCT if(calls > 0, hour::DATE, NULL)) AS active_days,
     count(DISTINCT if(calls > 0, coalesce(feature, ''), NULL)) AS features,

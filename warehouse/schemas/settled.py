@@ -119,7 +119,7 @@ USER_DAYS = pa.schema(
         pa.field("cost_usd", USD),
     ]
 )
-"""What a user used: a difference, as in ``ledger``. ``user_id``: HMAC of the tenant's user."""
+"""What a user used: a difference, as in ``ledger``. ``user_id``: keyed hash of the end user."""
 
 GPU_DIMENSIONS = (
     *("gpu", "mig_id", "mig_profile", "gpu_model", "host", "terms", "line"),

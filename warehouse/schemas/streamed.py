@@ -50,8 +50,9 @@ SPANS = pa.schema(
 
 ``day``: UTC day of ``ended_at``, the partition. ``trace_id span_id parent_span_id``: raw bytes, 16, 8 and 8.
 ``tenant feature principal environment service``: whose call it is; NULL = unattributed; ``principal`` holds the
-credential. ``user_id``: HMAC of the tenant's user. ``started_at`` sets the price, ``ended_at`` the minute and the hour;
-``original_ended_at``: what the span said where its clock was not believed (``clock_skew``).
+credential. ``user_id``: keyed hash of the end user, the same for all tenants. ``started_at`` sets the price,
+``ended_at`` the minute and the hour; ``original_ended_at``: what the span said where its clock was not believed
+(``clock_skew``).
 ``duration_ms ttft_ms tpot_ms``: whole call, to the first token, per output token after it.
 ``price_status``: priced, unpriced_model, usage_missing, reported_only, free; NULL where ``billable`` is false.
 ``price_version``: the rates used; ``reported_cost_usd``: what the span itself claimed, never billed.
