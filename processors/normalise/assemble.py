@@ -16,7 +16,7 @@ from processors.codes import Groups
 from processors.conventions.table import TAG
 from processors.decode import Decoded
 from processors.messages import DeadLetter, Tally, tally
-from processors.normalise.calls import OF_SHAPES, PORT_IN_ADDRESS, RESPONDS, describe_calls
+from processors.normalise.calls import OF_SHAPES, RESPONDS, describe_calls
 from processors.normalise.frame import to_polars, told_in
 from processors.normalise.guardrails import note_safety
 from processors.normalise.identity import identify
@@ -26,6 +26,7 @@ from processors.normalise.outcomes import count_empty, find_outcomes, may_tell
 from processors.normalise.parts import MODALITIES
 from processors.normalise.rules import Rules
 from processors.normalise.semantics import tell_apis
+from processors.normalise.servers import PORT_IN_ADDRESS
 from processors.normalise.shapes import SHAPE, first_rows
 from processors.normalise.speed import measure_speed
 from processors.normalise.status import judge

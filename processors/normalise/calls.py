@@ -1,4 +1,4 @@
-"""What a span is: role, operation, provider, models, stream, finish reason."""
+"""What a span is: role, operation, models, stream, finish reason."""
 
 from __future__ import annotations
 
@@ -9,33 +9,26 @@ from typing import cast
 
 import polars as pl
 
-from processors.conventions.rules import ANY, NAMED, NONE, SPAN_KINDS, ProviderRule, Role, provider_rules, roles, words
+from processors.conventions.rules import ANY, NAMED, NONE, SPAN_KINDS, Role, roles, words
 from processors.conventions.table import AliasTable
 from processors.decode import Decoded
 from processors.normalise.finish import FINISH_SPEAKS, finish_speaks
-from processors.normalise.frame import Scopes, host_ends, scope_starts, scopes_in, tell, to_frame
+from processors.normalise.frame import Scopes, scope_starts, scopes_in, tell, to_frame
 from processors.normalise.ordinary import COUNTS_WHOLE, counts_whole
 from processors.normalise.semantics import RULED, ruled
+from processors.normalise.servers import PORT_IN_ADDRESS, name_servers, read_address, told_provider
 from processors.normalise.shapes import WORDS, Memo, first_rows, number_shapes, spread
 from processors.normalise.status import ENDS_WELL, ends_well, find_failures, read_failures
-from processors.normalise.words import closed, opened
+from processors.normalise.words import MEMBER, closed
 from warehouse.schemas import BILLABLE_OPERATIONS
 
 _AGGREGATES = ("invoke_agent", "task")
-_SERVER = r"^(?:\w+://)?(?:[^/@]*@)?"
-_IPV6 = r"[0-9A-Fa-f]*:[0-9A-Fa-f]*:[0-9A-Fa-f:.]*"
-_HOST = rf"{_SERVER}(\[[^\]]+\]|{_IPV6}|[^/:?#]+)"
-_PORT = rf"{_SERVER}(?:\[[^\]]+\]|[^/:?#]+):(\d{{1,5}})(?:[/?#]|$)"
-_MEMBER = r"^\s*(?:\w+\.)*[A-Z]\w*\.([A-Z][A-Z0-9_]*)\s*$"
-"""``GenAiOperationNameValues.CHAT``: what Python writes of an enum that was never asked for its value."""
 _LAST_WORD = r"^\s*(?:\w+\.)*(?i:(?:FINISH_|STOP_)?REASON_)?(.*?)\s*$"
 """``MAX_TOKENS`` of ``FinishReason.MAX_TOKENS`` and ``FINISH_REASON_MAX_TOKENS``."""
 _CLIENT_OF_A_MODEL = (pl.col("kind") == SPAN_KINDS["CLIENT"]) & pl.col("usage_rank").is_not_null()
 _HAS_TOKENS = pl.col("input_tokens").is_not_null() | pl.col("output_tokens").is_not_null()
 
 
-PORT_IN_ADDRESS = "_port_in_address"
-"""Column of shapes: the port in what told the server's address."""
 RESPONDS = "_responds"
 """Column of shapes: whether a span's response id names a response."""
 
@@ -89,7 +82,7 @@ def _describe(frame: pl.DataFrame) -> pl.DataFrame:
     before, after = _steps(scopes_in(frame))
     for columns in before:
         frame = frame.with_columns(columns)
-    frame = _name_servers(frame)
+    frame = name_servers(frame)
     for columns in after:
         frame = frame.with_columns(columns)
     return frame
@@ -115,13 +108,12 @@ def _steps(scopes: Scopes) -> tuple[tuple[tuple[pl.Expr, ...], ...], tuple[tuple
                 _first_name(there, lambda role: role.otherwise == NAMED, _named_operation).alias("named_operation"),
                 _first_role(there, lambda role: role.stream, pl.Boolean).alias("role_stream"),
                 pl.col("finish_reason").str.extract(_LAST_WORD).str.to_lowercase().alias("finish_word"),
-                pl.col("server_address").str.extract(_HOST).alias("server_address"),
-                pl.col("server_address").str.extract(_PORT).cast(pl.Int32).alias(PORT_IN_ADDRESS),
+                *read_address(),
             ),
             (_operation().alias("operation"),),
             (
                 pl.coalesce(pl.col("_role"), _role_of_operation()).alias("_role"),
-                _provider().alias("provider"),
+                told_provider().alias("provider"),
                 _request_model(there).alias("request_model"),
                 closed("finish_reason", pl.col("finish_word")).alias("finish_reason"),
                 _stream().alias("stream"),
@@ -216,7 +208,7 @@ def _of_model() -> pl.Expr:
 
 
 def _closed_or_member(field: str) -> tuple[pl.Expr, pl.Expr]:
-    return closed(field), closed(field, pl.col(field).str.extract(_MEMBER))
+    return closed(field), closed(field, pl.col(field).str.extract(MEMBER))
 
 
 def _role_of_operation() -> pl.Expr:
@@ -250,52 +242,6 @@ def _bare(model: str) -> pl.Expr:
         closed("provider", pl.col(model).str.extract(r"^([^/]+)/.")) == pl.col("provider")
     )
     return pl.when(prefixed).then(pl.col(model).str.extract(r"^[^/]+/(.+)$")).otherwise(pl.col(model))
-
-
-def _provider() -> pl.Expr:
-    """``openai.chat`` is openai, ``google.vertex.chat`` google.vertex; ``openai/gpt-4o`` names its provider too.
-
-    So does the key ``llm.openai.usage`` of LiteLLM's raw copies.
-    """
-    whole, other = pl.col("provider"), pl.col("other_provider")
-    in_model = pl.col("provider_model").str.extract(r"^([^/]+)/")
-    cut = [whole.str.extract(pattern) for pattern in (r"^\s*(.+)\.[^.]+$", r"^\s*([^.]+)\.", _MEMBER)]
-    in_key = pl.col("input_key").str.extract(r"^llm\.(\w+)\.usage")
-    told = [closed("provider", word) for word in (whole, *cut, in_model, in_key)]
-    return pl.coalesce(*told, opened("provider"), opened("provider", other))
-
-
-def _name_servers(frame: pl.DataFrame) -> pl.DataFrame:
-    """``provider`` is who serves the call: by ``conventions/providers.csv``, else as reported; asked once a mixture."""
-    about, server = _servers()
-    combinations = frame.select(about).unique().with_columns(server)
-    named = frame.join(combinations, on=about, how="left", nulls_equal=True, maintain_order="left")
-    return named.with_columns(pl.col("server").alias("provider")).drop("server")
-
-
-@cache
-def _servers() -> tuple[list[str], pl.Expr]:
-    """What tells who serves a call, and how."""
-    rules = provider_rules()
-    fields = sorted({rule.field for rule in rules} - {""})
-    told = [pl.when(_serves(rule)).then(pl.lit(rule.provider)) for rule in rules]
-    about = ["provider", "scope_name", "server_address", "request_model", "response_model", *fields]
-    return about, pl.coalesce(*told, "provider").alias("server")
-
-
-def _serves(rule: ProviderRule) -> pl.Expr:
-    serves = scope_starts(rule.scope)
-    if rule.reported == NONE:
-        serves &= pl.col("provider").is_null()
-    elif rule.reported:
-        serves &= pl.col("provider") == rule.reported
-    if rule.field:
-        serves &= pl.col(rule.field).is_not_null()
-    if rule.host:
-        serves &= host_ends(rule.host)
-    if rule.model:
-        serves &= pl.coalesce("request_model", "response_model").str.contains(rule.model)
-    return serves.fill_null(value=False)
 
 
 def _stream() -> pl.Expr:

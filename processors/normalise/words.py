@@ -6,6 +6,9 @@ import polars as pl
 
 from processors.conventions.rules import words
 
+MEMBER = r"^\s*(?:\w+\.)*[A-Z]\w*\.([A-Z][A-Z0-9_]*)\s*$"
+"""``GenAiOperationNameValues.CHAT``: what Python writes of an enum that was never asked for its value."""
+
 
 def closed(field: str, word: pl.Expr | None = None) -> pl.Expr:
     """The canonical word of a field (of its own column, or another expression); a word not listed is none."""
