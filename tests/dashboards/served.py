@@ -82,7 +82,7 @@ class Reader:
     complaints: list[str] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
 
-    def open(self, url: str) -> Page:
+    def open(self, url: str, within_ms: int = 30_000) -> Page:
         """Open an address and wait for its first line."""
         page = self.context.new_page()
         self.pages.append(page)
@@ -90,7 +90,7 @@ class Reader:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self._note_request(request.url))
         page.goto(url)
-        page.locator(".sl-lead, .sl-empty").first.wait_for(timeout=30_000)
+        page.locator(".sl-lead, .sl-empty").first.wait_for(timeout=within_ms)
         return page
 
     def _note(self, kind: str, text: str, url: str) -> None:

@@ -50,7 +50,7 @@ step AS (
     WINDOW earlier AS (PARTITION BY model, server, kind, cumulative ORDER BY sampled_at, counted_since)
 ),
 served AS (
-    SELECT {columns} model, sum(tokens)::BIGINT AS served_tokens
+    SELECT {columns} model, round(sum(tokens))::BIGINT AS served_tokens
     FROM (
         SELECT
             model, sampled_at,
