@@ -13,6 +13,7 @@ from pathlib import Path
 
 from spanledger.errors import CannotRun
 from spanledger.settings import SettingsError, load
+from spanledger.signals import interrupted
 
 VERBS = {
     "demo": "run everything, inject an incident, compare with the truth",
@@ -75,7 +76,8 @@ def main(argv: list[str] | None = None) -> int:
     args = build_parser(_verb(words)).parse_args(words)
     flags = {name: value for name, value in vars(args).items() if "." in name}
     try:
-        return int(args.run(args, load(file=args.settings, flags=flags)) or 0)
+        with interrupted():
+            return int(args.run(args, load(file=args.settings, flags=flags)) or 0)
     except (SettingsError, CannotRun, IngestError, WarehouseError, BadPriceBook, AlertsError) as error:
         print(f"spanledger {args.verb}: {error}", file=sys.stderr)
         return 2

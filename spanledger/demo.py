@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spanledger.counters import Counters
+from spanledger.signals import interrupted
 from spanledger.simulate import length_s
 
 if TYPE_CHECKING:
@@ -107,7 +108,8 @@ class Demo:
         if not self._follow(stack, self._start(stack, "history", words), shown):
             return False
         try:
-            self._wait_drained(stack, shown)
+            with interrupted():
+                self._wait_drained(stack, shown)
         except KeyboardInterrupt:
             return False
         return True
@@ -139,7 +141,7 @@ class Demo:
 
         common = [
             "simulate", "--endpoint", self.deployment.gateway_url, "--seed", f"{self.args.seed}-{name}",
-            "--rate", str(self.args.rate), "--truth", str(self._truth_file(name)),
+            "--rate", str(self.args.rate), "--truth", str(self._truth_file(name)), "--gpus",
         ]  # fmt: skip
         log = self.deployment.data / "logs" / f"simulate-{name}.log"
         environment = self.deployment.environment
@@ -153,7 +155,8 @@ class Demo:
         try:
             while simulator.pid:
                 stack.look_after(LOOK_EVERY_S)
-                shown.show()
+                with interrupted():
+                    shown.show()
         except KeyboardInterrupt:
             _say("stopping the simulator")
             simulator.stop()
@@ -257,7 +260,7 @@ def _check(args: argparse.Namespace) -> None:
         raise CannotRun(f"--incident {args.incident}: the demo sets the time; give a kind, or kind:tenant/feature")
     try:
         spec = IncidentSpec.parse(f"{args.incident}@{INCIDENT_DELAY_S}+{INCIDENT_DURATION_S}")
-        Workload(calls_per_s=args.rate, seed=str(args.seed), backfill_s=args.backfill, live_s=args.seconds)
+        Workload(calls_per_s=args.rate, seed=str(args.seed), backfill_s=args.backfill, live_s=args.seconds, gpus=True)
     except ValueError as error:
         raise CannotRun(str(error)) from error
     shortest_s = SHORTEST_S.get(spec.kind, SHORTEST_OTHERS_S)

@@ -1,4 +1,4 @@
-"""What the simulated companies have planned: the budgets and objectives that a demo's pages hold its calls against."""
+"""What a demo's pages hold its calls against: budgets and objectives of the simulated companies, what GPUs cost."""
 
 from __future__ import annotations
 
@@ -41,12 +41,24 @@ window = "7d"
 """
 
 
+GPUS = """[[rates]]
+gpu_model = "NVIDIA H100*"
+terms = "reserved"
+usd_per_hour = "2.10"
+"""
+
+
 def write_plans(folder: Path, rate: float) -> dict[str, str]:
-    """Write both files into the folder; the variables that name them. ``rate``: calls a second. Raises CannotRun."""
-    budgets, slos = folder / "budgets.toml", folder / "slos.toml"
+    """Write the files into the folder; the variables that name them. ``rate``: calls a second. Raises CannotRun."""
+    budgets, slos, gpus = (folder / f"{name}.toml" for name in ("budgets", "slos", "gpus"))
     scale = Decimal(str(rate)) / Decimal(str(PLANNED_RATE))
     folder.mkdir(parents=True, exist_ok=True)
     told = (BUDGET.format(tenant=who, amount=f"{usd * scale:.2f}") for who, usd in MONTHLY_USD.items())
     write(budgets, "\n".join(told), "the demo's budgets")
     write(slos, SLOS, "the demo's objectives")
-    return {"SPANLEDGER_SETTLE_BUDGETS": str(budgets), "SPANLEDGER_SETTLE_SLOS": str(slos)}
+    write(gpus, GPUS, "what the demo's GPUs cost")
+    return {
+        "SPANLEDGER_SETTLE_BUDGETS": str(budgets),
+        "SPANLEDGER_SETTLE_SLOS": str(slos),
+        "SPANLEDGER_SETTLE_GPUS": str(gpus),
+    }

@@ -16,8 +16,8 @@ _PLAIN = (
     "standard_only",
     "unspecified",
 )  # no special tier was used
-ENUM = "service_tier_"
-"""What Google writes before them: ``SERVICE_TIER_FLEX``."""
+ENUM = "(?:service_tier|on_demand)_"
+"""What Google writes before them: ``SERVICE_TIER_FLEX``, and on Vertex ``ON_DEMAND_FLEX``."""
 _GAPS = "[- ]+"
 """What stands between two words of one where others write an underscore: ``on-demand``, ``On Demand``."""
 
@@ -32,7 +32,7 @@ CREATE TEMP MACRO tier_of(said) AS
 
 def tier_word(said: str | None) -> str:
     """A tier as price lists name it, ``default`` too; empty = none."""
-    return re.sub(_GAPS, "_", (said or "").strip().lower()).removeprefix(ENUM)
+    return re.sub(f"^{ENUM}", "", re.sub(_GAPS, "_", (said or "").strip().lower()))
 
 
 def plain_tier(said: str | None) -> str:

@@ -70,16 +70,26 @@ class BatchExporter:
 
 
 def fill(
-    traffic: Traffic, start_ns: int, end_ns: int, send: Callable[[str, Batch], None], *, goes_on: Callable[[int], bool]
+    traffic: Traffic,
+    start_ns: int,
+    end_ns: int,
+    send: Callable[[str, Batch], None],
+    *,
+    goes_on: Callable[[int], bool],
+    day_sent: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Send what happens within ``[start_ns, end_ns)``, a day after the other, until ``goes_on(at_ns)`` says no."""
+    """Send what happens within ``[start_ns, end_ns)``, a day after the other, until ``goes_on(at_ns)`` says no.
+
+    ``day_sent(at_ns)`` is told when all that starts before was sent.
+    """
     for day_ns in range(start_ns - start_ns % DAY_NS, end_ns, DAY_NS):
+        first_ns, last_ns = max(day_ns, start_ns), min(day_ns + DAY_NS, end_ns)
         for feature in traffic.features:
-            if not goes_on(max(day_ns, start_ns)):
+            if not goes_on(first_ns):
                 return
-            first_ns, last_ns = max(day_ns, start_ns), min(day_ns + DAY_NS, end_ns)
             for batch in _batches(_day(traffic, feature, first_ns, last_ns, end_ns)):
                 send(feature.tenant, batch)
+        day_sent(last_ns)
 
 
 def _day(

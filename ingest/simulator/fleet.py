@@ -2,7 +2,7 @@
 
 Two GPUs of one pod serve Orion together, a third runs a batch that no span tells of, a fourth idles. A call works on
 its server's GPUs evenly over its time, in proportion to its weighted tokens; where all calls of a moment would take
-more than a whole GPU, each gets its part. Samples are of every ``EVERY_NS``: shares of the time since the one before.
+more than a whole GPU, each gets its part. Samples are shares of the time since the one before.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ingest.simulator.catalog import ORION
@@ -17,8 +18,11 @@ from ingest.simulator.tasks import SECOND_NS, Call, Task
 from ingest.simulator.truth import GpuLine
 
 EVERY_NS = 15 * SECOND_NS
-WORK_S = 3e-5
-"""Seconds of each GPU that a weighted token takes: 33 thousand a second."""
+WORK_S = 2e-4
+"""Seconds of each GPU that a weighted token takes where the fleet serves a simulation of one call a second.
+
+One of more calls has a faster model, so that the GPUs are as busy.
+"""
 OUTPUT_WEIGHT, CACHED_WEIGHT = 3.0, 0.125
 KV_TOKENS = 400_000
 """Tokens that the server has room for."""
@@ -65,7 +69,9 @@ class Sample:
 class Fleet:
     """``watch`` all tasks by start, ``advance`` to times that all watched tasks reach, and take the ``samples``."""
 
-    def __init__(self) -> None:
+    def __init__(self, calls_per_s: float) -> None:
+        """``calls_per_s``: of the whole simulation."""
+        self._work_s = WORK_S / calls_per_s
         self._began_ns: int | None = None
         self._at_ns = 0
         self._sampled_ns = 0
@@ -78,23 +84,26 @@ class Fleet:
         self._tokens: Counter[str] = Counter()
         self._samples: list[Sample] = []
 
-    def watch(self, task: Task) -> None:
-        """Calls of this task will run; tasks come by their start."""
+    def watch(self, task: Task, starts_ns: Iterable[int] | None = None) -> None:
+        """Calls of this task, or of its copies that start then, will run: none before what was advanced to."""
+        starts_ns = [task.started_at_ns] if starts_ns is None else starts_ns
         for step in task.steps:
             if step.call and step.call.model == ORION and step.call.usage:
-                work = WORK_S * _weighted(step.call) * SECOND_NS / max(step.ended_at_ns - step.started_at_ns, 1)
+                lasts_ns = step.ended_at_ns - step.started_at_ns
+                work = self._work_s * _weighted(step.call) * SECOND_NS / max(lasts_ns, 1)
                 key = (task.feature.tenant, task.feature.name, step.call.billed_model)
-                entry = (step.started_at_ns, step.ended_at_ns, self._number, key, work, step.call)
-                heapq.heappush(self._coming, entry)
-                self._number += 1
+                for start_ns in starts_ns:
+                    at_ns = start_ns + step.started_at_ns - task.started_at_ns
+                    heapq.heappush(self._coming, (at_ns, at_ns + lasts_ns, self._number, key, work, step.call))
+                    self._number += 1
 
-    def advance(self, at_ns: int) -> None:
+    def advance(self, at_ns: int, every_ns: int = EVERY_NS) -> None:
         """Let the time come to ``at_ns``, and sample on the way; the first time it is the beginning."""
         if self._began_ns is None:
             self._began_ns = self._at_ns = self._sampled_ns = at_ns
             self._sample(0)
-        while self._sampled_ns + EVERY_NS <= at_ns:
-            end_ns = self._sampled_ns + EVERY_NS
+        while self._sampled_ns + every_ns <= at_ns:
+            end_ns = self._sampled_ns + every_ns
             self._work_until(end_ns)
             self._sample(end_ns - self._sampled_ns)
 

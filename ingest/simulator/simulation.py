@@ -16,11 +16,11 @@ from random import Random
 from opentelemetry.sdk.metrics.export import MetricExporter
 from opentelemetry.sdk.trace import ReadableSpan
 
-from ingest.simulator.backfill import Batch, fill
+from ingest.simulator.backfill import DAY_NS, MINUTE_NS, Batch, fill
 from ingest.simulator.catalog import FEATURES, MOVED, features_on_gpus
 from ingest.simulator.dispatch import Dispatch, Exporters
 from ingest.simulator.exporting import SampleSender
-from ingest.simulator.fleet import Fleet
+from ingest.simulator.fleet import EVERY_NS, Fleet
 from ingest.simulator.incidents import Incident, IncidentSpec
 from ingest.simulator.mechanisms import change, extra_tasks
 from ingest.simulator.playback import Clock, Playback, WallClock
@@ -31,6 +31,8 @@ from ingest.simulator.traffic import Traffic
 from ingest.simulator.truth import Truth
 
 FOREVER_S = 10 * 365 * 86_400.0
+GPU_DAYS = 7
+"""So long before its end a backfill tells of GPUs, each minute: a fleet that is new, and 300 thousand points."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +93,7 @@ class Simulation:
         self._on_progress = on_progress
         self._incidents: list[Incident] = []
         self._tally = Tally()
-        self._fleet = Fleet() if workload.gpus and metrics else None
+        self._fleet = Fleet(workload.calls_per_s) if workload.gpus and metrics else None
         self._samples = SampleSender(metrics, patience_s=patience_s) if self._fleet and metrics else None
         self._seen_ns = 0
         self._batches, self._patience_s = batches, patience_s
@@ -129,9 +131,21 @@ class Simulation:
             self._on_progress(self._progress("backfill", start_ns, end_ns, at_ns))
             return not self._stop.is_set()
 
+        gpus_ns = max(start_ns, end_ns - GPU_DAYS * DAY_NS)
         dispatch = Dispatch(self._batches, self._acknowledge_copies, patience_s=self._patience_s)
+
+        def send(tenant: str, batch: Batch) -> None:
+            if self._fleet:
+                for task, starts_ns in batch.copies:
+                    self._fleet.watch(task, starts_ns[starts_ns >= gpus_ns].tolist())
+            dispatch.hand_over(tenant, batch)
+
+        def sample(last_ns: int) -> None:
+            self._sample(last_ns, MINUTE_NS)
+
         try:
-            fill(self._traffic("backfill"), start_ns, end_ns, dispatch.hand_over, goes_on=goes_on)
+            self._sample(gpus_ns)
+            fill(self._traffic("backfill"), start_ns, end_ns, send, goes_on=goes_on, day_sent=sample)
             dispatch.drain()
         finally:
             dispatch.close()
@@ -187,10 +201,10 @@ class Simulation:
         self._sample(min(at_ns, self._seen_ns))
         self._on_progress(progress)
 
-    def _sample(self, at_ns: int) -> None:
+    def _sample(self, at_ns: int, every_ns: int = EVERY_NS) -> None:
         """Let the fleet come to a time up to which all its tasks are known."""
         if self._fleet and self._samples:
-            self._fleet.advance(at_ns)
+            self._fleet.advance(at_ns, every_ns)
             if samples := self._fleet.take_samples():
                 self._samples.send(samples)
 

@@ -47,7 +47,7 @@ def main() -> int:
             ugly += [f"{screen.title}: {text}" for text in page.get_by_test_id("stException").all_inner_texts()]
             page.close()
     complaints = [*reader.complaints, *ugly]
-    print("\n".join(complaints) or f"{len(screens)} pictures in {args.folder}")
+    sys.stdout.write("\n".join([*complaints, f"{len(screens)} pictures in {args.folder}"]) + "\n")
     return 1 if complaints else 0
 
 

@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import NumberDataPoint
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
@@ -179,7 +180,35 @@ def test_samples_of_the_fleet_reach_the_gateway_in_history_and_live(grpc: bool) 
         )
         truth = simulation.run()
 
-    busy = [
+    busy = _busy(outlet)
+    times = sorted({point.time_unix_nano for point in busy})
+    assert (times[0], len(busy)) == (NOON_NS - 300 * SECOND_NS, 4 * len(times))
+    assert {after - before for before, after in pairwise(times)} == {15 * SECOND_NS}
+    assert sum(line.seconds for line in truth.gpus) == pytest.approx(4 * (times[-1] - times[0]) / SECOND_NS)
+    assert times[-1] - times[0] == 420 * SECOND_NS
+
+
+def test_a_backfill_tells_of_gpus_each_minute_of_its_last_days(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.simulator.simulation.GPU_DAYS", 1)
+    outlet = MemoryOutlet()
+    workload = Workload(calls_per_s=0.01, seed="gpus", backfill_s=2 * 86_400, live_s=0, gpus=True)
+    with serving(outlet=outlet) as gateway:
+        target = Target(endpoint=gateway.url)
+        truth = Simulation(
+            workload, target.exporter, stop=threading.Event(), clock=JumpingClock(),
+            metrics=target.metric_exporter, batches=target.batch_exporter,
+        ).run()  # fmt: skip
+
+    times = sorted({point.time_unix_nano for point in _busy(outlet)})
+    assert (times[0], times[-1]) == (NOON_NS - 86_400 * SECOND_NS, NOON_NS)
+    assert {after - before for before, after in pairwise(times)} == {60 * SECOND_NS}
+    assert sum(line.seconds for line in truth.gpus) == pytest.approx(4 * 86_400)
+    assert {line.tenant for line in truth.gpus if line.line == "used" and line.seconds} == {"globex", "initech"}
+
+
+def _busy(outlet: MemoryOutlet) -> list[NumberDataPoint]:
+    """How busy GPUs were, point by point."""
+    return [
         point
         for record in outlet.records
         if record.topic == "otlp_metrics"
@@ -188,8 +217,3 @@ def test_samples_of_the_fleet_reach_the_gateway_in_history_and_live(grpc: bool) 
         if metric.name == "DCGM_FI_PROF_GR_ENGINE_ACTIVE"
         for point in metric.gauge.data_points
     ]
-    times = sorted({point.time_unix_nano for point in busy})
-    assert (times[0], len(busy)) == (NOON_NS - 300 * SECOND_NS, 4 * len(times))
-    assert {after - before for before, after in pairwise(times)} == {15 * SECOND_NS}
-    assert sum(line.seconds for line in truth.gpus) == pytest.approx(4 * (times[-1] - times[0]) / SECOND_NS)
-    assert times[-1] - times[0] == 420 * SECOND_NS

@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 from genai_prices import Usage, calc_price
 from genai_prices.data_snapshot import get_snapshot
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -422,6 +423,73 @@ def test_the_tier_that_answered_is_priced_and_else_the_one_that_was_asked():
     prices = {number: row["cost_usd"] for number, row in rows.items() if row["provider"] == "openai"}
     assert prices == {number: usual / 2 if told[number][2] == "flex" else usual for number in prices}
     assert len(prices) == len(told) - 1  # all but Azure
+
+
+_CLAUDE = {
+    "openinference.span.kind": "LLM",
+    "llm.provider": "anthropic",
+    "llm.model_name": "claude-opus-4-8",
+    **_COUNTED,
+}
+_CLAUDE_ELSEWHERE = dict.fromkeys(("gen_ai.request.model", "gen_ai.response.model"), "claude-opus-4-8")
+_CLAUDE_ELSEWHERE |= {"gen_ai.usage.input_tokens": 1000, "gen_ai.usage.output_tokens": 400}
+
+
+def _usage_of_claude(speed: str) -> dict[str, Any]:
+    return {"usage": {"input_tokens": 1000, "output_tokens": 400, "service_tier": "standard", "speed": speed}}
+
+
+def test_anthropics_fast_mode_is_a_tier_of_its_own():
+    fast, slow = (json.dumps(_usage_of_claude(speed)) for speed in ("fast", "standard"))
+    asked = json.dumps({"speed": "fast"})
+    raw = {"gen_ai.provider.name": "anthropic", "gen_ai.operation.name": "chat", **_CLAUDE_ELSEWHERE}
+    told: list[tuple[dict[str, Any], str, str]] = [
+        (_CLAUDE | {ANSWERED: fast}, _OPENINFERENCE, "fast"),
+        (_CLAUDE | {ANSWERED: slow}, _OPENINFERENCE, "standard"),
+        (_CLAUDE | {ASKED: asked, ANSWERED: slow}, _OPENINFERENCE, "standard"),
+        (_CLAUDE | {ASKED: asked}, _OPENINFERENCE, "fast"),
+        (_CLAUDE | {ASKED: json.dumps({"speed": 1.25})}, _OPENINFERENCE, ""),
+        (raw | {"response_data": fast}, "logfire.anthropic", "fast"),
+        (raw | {"gen_ai.usage.raw": json.dumps(_usage_of_claude("fast")["usage"])}, "logfire.anthropic", "fast"),
+        (_vercel("anthropic.messages", "claude-opus-4-8", {"anthropic": _usage_of_claude("fast")}), "ai", "fast"),
+    ]
+
+    rows = bill_of({number: _sent(given, scope) for number, (given, scope, _) in enumerate(told)}, ENGINE)
+
+    assert [row["service_tier"] or "" for row in rows.values()] == [tier for _, _, tier in told]
+    usual = _price("claude-opus-4-8", "anthropic", input_tokens=1000, output_tokens=400)
+    assert [row["cost_usd"] / usual for row in rows.values()] == [2 if tier == "fast" else 1 for _, _, tier in told]
+
+
+@pytest.mark.parametrize(
+    ("usage", "tier", "cost"),
+    [
+        ({"traffic_type": "ON_DEMAND"}, "on_demand", "0.0014"),
+        ({"traffic_type": "ON_DEMAND_FLEX"}, "flex", "0.0007"),
+        ({"traffic_type": "ON_DEMAND_PRIORITY"}, "priority", "0.00252"),
+        ({"service_tier": "flex"}, "flex", "0.0007"),
+        ({"traffic_type": "PROVISIONED_THROUGHPUT"}, "provisioned_throughput", None),
+    ],
+)
+def test_googles_kind_of_traffic_is_the_tier(usage: dict[str, str], tier: str, cost: str | None):
+    model = "gemini-3.8-flash-tts"
+    counted = {"llm.token_count.prompt": 1000, "llm.token_count.completion": 100}
+    asked = {"openinference.span.kind": "LLM", "llm.provider": "google", "llm.model_name": model, **counted}
+    written = asked | {ANSWERED: json.dumps({"usage_metadata": usage})}
+    camel = {"traffic_type": "trafficType", "service_tier": "serviceTier"}
+    vercel = {"google": {"usageMetadata": {camel[name]: word for name, word in usage.items()}}}
+
+    rows = bill_of(
+        {
+            "openinference": _sent(written, "openinference.instrumentation.google_genai"),
+            "vercel": _sent(_vercel("google.generative-ai", model, vercel), "ai"),
+        },
+        ENGINE,
+    )
+
+    assert {row["service_tier"] for row in rows.values()} == {tier}
+    assert rows["openinference"]["cost_usd"] == (None if cost is None else Decimal(cost))
+    assert rows["openinference"]["price_status"] == ("priced" if cost else "unpriced_model")
 
 
 _AUDIO = {

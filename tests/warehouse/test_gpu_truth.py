@@ -14,8 +14,10 @@ import pytest
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk.metrics.export import MetricExporter, MetricExportResult, MetricsData
+from opentelemetry.sdk.trace.export import SpanExportResult
 
 from ingest.simulator import IncidentSpec, Simulation, Truth, Workload
+from ingest.simulator.backfill import Batch
 from ingest.simulator.fleet import GPUS
 from processors.engine import Engine, process_range
 from processors.messages import Message
@@ -60,17 +62,38 @@ class RememberingMetrics(MetricExporter):
         """Nothing is open."""
 
 
-@pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Truth, World]:
-    """The truth of a simulation, and the settled lake that a worker would have made of it."""
-    spans, metrics = Remembering(), RememberingMetrics()
-    workload = Workload(calls_per_s=4, seed="gpus", history_s=HOURS * 3600, live_s=0, gpus=True)
-    simulation = Simulation(workload, spans, stop=threading.Event(), clock=JumpingClock(), metrics=lambda: metrics)
-    truth = simulation.run()
+class RememberingBatches:
+    """Takes what a backfill sends."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+
+    def __call__(self, _tenant: str) -> RememberingBatches:
+        """The exporter of any tenant."""
+        return self
+
+    def export(self, batch: Batch) -> SpanExportResult:
+        """Remember."""
+        self.bodies.append(batch.body)
+        return SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None:
+        """Nothing is open."""
+
+
+@pytest.fixture(scope="module", params=["history_s", "backfill_s"])
+def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Truth, World]:
+    """The truth of a simulation, played or copied, and the settled lake that a worker would have made of it."""
+    spans, metrics, batches = Remembering(), RememberingMetrics(), RememberingBatches()
+    workload = Workload(calls_per_s=4, seed="gpus", live_s=0, gpus=True, **{request.param: HOURS * 3600})
+    truth = Simulation(
+        workload, spans, stop=threading.Event(), clock=JumpingClock(), metrics=lambda: metrics, batches=batches
+    ).run()
     directory = tmp_path_factory.mktemp("gpus")
     world = World(directory)
-    batches = [spans.spans[first : first + 2000] for first in range(0, len(spans.spans), 2000)]
-    commit(world, "otlp_spans", [encode_spans(batch).SerializeToString() for batch in batches])
+    played = [spans.spans[first : first + 2000] for first in range(0, len(spans.spans), 2000)]
+    bodies = [encode_spans(batch).SerializeToString() for batch in played]
+    commit(world, "otlp_spans", bodies or batches.bodies)
     commit(world, "otlp_metrics", [encode_metrics(batch).SerializeToString() for batch in metrics.batches])
     how = gpu_world.settings(directory, f'[[rates]]\ngpu_model = "NVIDIA H100*"\nusd_per_hour = "{RATE}"\n')
     world.settle(now=END + dt.timedelta(hours=2), how=how)
