@@ -100,9 +100,11 @@ def blocks_of(rows: pa.Table, index: Index, first: int, end: int, width: int = 1
     binned = {one.quantile for one in signals if one.quantile is not None}
     told = (
         pl.DataFrame(rows)
+        .lazy()
         .filter(pl.col("measure").is_in(list(counted | binned)))
         .with_columns((pl.col("slot").dt.epoch("s") // MINUTE_S).alias("minute"))
         .sort("minute")
+        .collect()
     )
     keys = told.select(DIMENSIONS).unique(maintain_order=True)
     numbers = [index.find(key) for key in keys.iter_rows()]
