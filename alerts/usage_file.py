@@ -73,10 +73,12 @@ def minutes_of(usage: pa.Table, leaves: Leaves, first: int | None = None, end: i
     counts = [pl.col(name).cast(pl.Float64) for name in COUNTS]
     rows = (
         pl.DataFrame(usage)
+        .lazy()
         .select(pl.col("minute").dt.epoch("s") // MINUTE_S, *Leaf._fields, *counts)
         .group_by("minute", *Leaf._fields)
         .agg(pl.col(*COUNTS).sum())
         .sort("minute", *Leaf._fields)
+        .collect()
     )
     minutes = rows["minute"].to_numpy()
     if first is None or end is None:

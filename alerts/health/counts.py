@@ -5,6 +5,7 @@ A series is a leaf or a sum of leaves; both stand in the same arrays. ``ALL`` in
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -21,6 +22,8 @@ from alerts.signals.arrays import Bools, Floats, Numbers
 
 BINS = 36
 """Of a histogram: bin b holds what took up to ``1.02 ** (20 * b)`` ms."""
+CELLS = 1 << 16
+"""Series times blocks that are counted at once."""
 
 
 class Every(Enum):
@@ -68,7 +71,8 @@ class Index:
         rows, series = values.reshape(-1, values.shape[-1]), values.shape[-1]
         members = self.members.T[:, None, :]  # (1 + sums, 1, leaves)
         places = members + series * np.arange(len(rows))[:, None]
-        own = np.broadcast_to(rows[:, self.members[:, 0]], places.shape)
+        own = np.empty(places.shape)
+        own[...] = rows[:, self.members[:, 0]]
         return np.bincount(places.ravel(), own.ravel(), rows.size).reshape(values.shape).astype(np.float64, copy=False)
 
     def find(self, leaf: tuple[str | None, ...]) -> Numbers:
@@ -93,12 +97,14 @@ def blocks_of(rows: pa.Table, index: Index, first: int, end: int, width: int = 1
     """Every ``width`` minutes of [first, end), also those in which there was nothing."""
     signals = signals_of(index.family.name)
     counted = {name for one in signals for name in (*one.parts, one.whole) if one.quantile is None}
-    binned = {one.quantile for one in signals if one.quantile}
+    binned = {one.quantile for one in signals if one.quantile is not None}
     told = (
         pl.DataFrame(rows)
+        .lazy()
         .filter(pl.col("measure").is_in(list(counted | binned)))
         .with_columns((pl.col("slot").dt.epoch("s") // MINUTE_S).alias("minute"))
         .sort("minute")
+        .collect()
     )
     keys = told.select(DIMENSIONS).unique(maintain_order=True)
     numbers = [index.find(key) for key in keys.iter_rows()]
@@ -108,28 +114,31 @@ def blocks_of(rows: pa.Table, index: Index, first: int, end: int, width: int = 1
     each = np.array(numbers, np.int64).reshape(len(numbers), 1 + len(index.family.sums))[places]  # (rows, 1 + sums)
     minutes, amounts, names = told["minute"].to_numpy(), told["amount"].to_numpy(), told["measure"].to_numpy()
     bins = told["bin"].fill_null(0).to_numpy()
-    series = len(index.keys)
-    of = {name: np.flatnonzero(names == name) for name in counted | binned}
-    slots = np.arange(first, end + width, width)
-    cuts = {name: np.searchsorted(minutes[rows_], slots) for name, rows_ in of.items()}
-    for place, minute in enumerate(range(first, end, width)):
-        cut = {name: rows_[cuts[name][place] : cuts[name][place + 1]] for name, rows_ in of.items()}
-        yield Block(
-            minute,
-            width,
-            {name: _sums(each[cut[name]], amounts[cut[name]], series) for name in counted},
-            {
-                name: _sums(
-                    each[cut[name]] + series * bins[cut[name], None], amounts[cut[name]], series * BINS
-                ).reshape(BINS, series)
-                for name in binned
-                if name
-            },
-        )
+    series, slots = len(index.keys), -(-(end - first) // width)
+    at = (minutes - first) // width
+    inside = (at >= 0) & (at < slots)
+    of = {name: np.flatnonzero(inside & (names == name)) for name in counted | binned}
+    step = max(1, CELLS // max(1, series))
+    for begin in range(0, slots, step):
+        some = range(begin, min(begin + step, slots))
+        sums = {}
+        for name, rows_ in of.items():
+            cut = rows_[slice(*np.searchsorted(at[rows_], (begin, some.stop)))]
+            deep = BINS if name in binned else 1
+            cells = (at[cut] - begin) * deep + (bins[cut] if name in binned else 0)
+            sums[name] = _sums(each[cut] + series * cells[:, None], amounts[cut], (len(some), deep, series))
+        for place in range(len(some)):
+            yield Block(
+                first + (begin + place) * width,
+                width,
+                {name: sums[name][place, 0] for name in counted},
+                {name: sums[name][place] for name in binned},
+            )
 
 
-def _sums(places: Numbers, amounts: Floats, size: int) -> Floats:
-    """By series, each row in all that it counts in."""
+def _sums(places: Numbers, amounts: Floats, shape: tuple[int, ...]) -> Floats:
+    """By cell, each row in all that it counts in."""
     if not len(places):
-        return np.zeros(size)
-    return np.bincount(places.ravel(), np.repeat(amounts, places.shape[1]), size).astype(np.float64, copy=False)
+        return np.broadcast_to(np.zeros(()), shape)
+    sums = np.bincount(places.ravel(), np.repeat(amounts, places.shape[1]), math.prod(shape))
+    return sums.reshape(shape).astype(np.float64, copy=False)

@@ -7,6 +7,7 @@ a day: then it is the new usual. Nothing here looks ahead, and whoever steps thr
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ class Fold:
         self._last = np.zeros((len(self.signals), 0), np.int64)
         self._new_bins: dict[str, Floats] = {}
         self._born = np.zeros(0, np.int64)
-        self._limits = _Limits.of(self.signals)
+        self._limits, self._shares = _Limits.of(self.signals), _Shares.of(self.signals)
         self._first: int | None = None
         self._usual: Floats | None = None  # as long as nothing is learnt
         self._rho: Floats | None = None
@@ -109,14 +110,14 @@ class Fold:
         """(signals, series) part and whole of a block."""
         series = len(self.index.keys)
         part, whole = np.zeros((2, len(self.signals), series))
+        shares = self._shares
+        part[shares.rows] = np.add.reduceat([grown(block.counts[name], series) for name in shares.parts], shares.begins)
+        whole[shares.rows] = [grown(block.counts[name], series) for name in shares.wholes]
         for row, one in enumerate(self.signals):
             if one.quantile:
                 bins = grown(block.bins[one.quantile], series)
                 part[row] = self.index.add_up(self.speeds[one.quantile].slow(bins))
                 whole[row] = self.index.add_up(bins.sum(axis=0))
-            else:
-                whole[row] = grown(block.counts[one.whole], series)
-                part[row] = sum(grown(block.counts[name], series) for name in one.parts)
         return np.minimum(part, whole), whole
 
     def usual(self) -> Floats:
@@ -160,8 +161,10 @@ class Fold:
         enough = (self.whole >= least.least) & (beyond * self.whole >= least.least_part) & (beyond >= least.points)
         known = (least.kin > 0) | ((self._wholes >= OWN_LEAST) & (end - self._born >= OWN_MINUTES))
         may = enough & fresh & times & (self.minutes > BEGIN_MINUTES)
-        rho = self.rho() + 1 / (self._wholes + least.kin + 1)
-        scores = np.where(may, score_of(self.part, self.whole, due, rho), 0.0)
+        scores = np.zeros(may.shape)
+        if may.any():
+            rho = self.rho() + 1 / (self._wholes + least.kin + 1)
+            scores = np.where(may, score_of(self.part, self.whole, due, rho), 0.0)
         self.span = scores.argmax(axis=0)
         highest = scores.max(axis=0)
         self.score = np.where(known, highest, 0.0)
@@ -225,6 +228,24 @@ class Fold:
         for speeds in self.speeds.values():
             speeds.grow(series)
         self._born[known:] = self.began + self.minutes
+
+
+@dataclass(frozen=True, slots=True)
+class _Shares:
+    """The ``rows`` of signals that are shares of counts: whose ``parts`` begin where, in one list, and ``wholes``."""
+
+    rows: list[int]
+    parts: list[str]
+    begins: list[int]
+    wholes: list[str]
+
+    @classmethod
+    def of(cls, signals: tuple[Signal, ...]) -> _Shares:
+        """Of the signals of a family."""
+        rows = [row for row, one in enumerate(signals) if not one.quantile]
+        own = [signals[row].parts for row in rows]
+        begins = [sum(map(len, own[:place])) for place in range(len(own))]
+        return cls(rows, [name for parts in own for name in parts], begins, [signals[row].whole for row in rows])
 
 
 class _Limits:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from alerts.signals import kinds
 
@@ -190,6 +191,7 @@ HEALTH = frozenset((*WATCHED, NEWCOMER, FAST_BURN, SLOW_BURN, SATURATED, IDLE))
 """All signals of health: what people say of them changes nothing of spend."""
 
 
+@cache
 def signals_of(family: str) -> tuple[Signal, ...]:
     """Those of a family, in the order of the table."""
     return tuple(one for one in SIGNALS if one.family == family)

@@ -22,7 +22,7 @@ from alerts.health.counts import ALL, Block, Key, blocks_of
 from alerts.health.fold import LEARN_EVERY, STILL, Fold
 from alerts.health.places import Scope, is_within, place
 from alerts.health.silence import Silence
-from alerts.health.table import BY_NAME, CALLS, DIMENSIONS, FAMILIES, SILENCE
+from alerts.health.table import BY_NAME, CALLS, DIMENSIONS, FAMILIES, SILENCE, signals_of
 from alerts.health.troubles import Trouble, Troubles
 from alerts.ledger import Ledger
 from alerts.minutes import DAY_MINUTES, MINUTE_S, day_start, minute_of, to_minute, to_time
@@ -199,9 +199,9 @@ def follow(
 
 
 def _begin(body: Body, troubles: Troubles, minute: int, odd: Mapping[str, Bools], silent: Sequence[Key]) -> None:
-    rows = [(fold, row) for fold in body.folds.values() for row in range(len(fold.signals))]
-    for fold, row in sorted(rows, key=lambda one: list(BY_NAME).index(one[0].signals[one[1]].name)):
-        found = np.flatnonzero(odd[fold.index.family.name][row])
+    for family, row in _odd_rows(odd):
+        fold = body.folds[family]
+        found = np.flatnonzero(odd[family][row])
         for series in found[np.argsort(-fold.score[row, found], kind="stable")]:
             scope, leaf = place(fold, row, int(series))
             signal = fold.signals[row].name
@@ -214,6 +214,19 @@ def _begin(body: Body, troubles: Troubles, minute: int, odd: Mapping[str, Bools]
     for key in sorted(silent, key=lambda one: (one[0] is not ALL, one[1] is not ALL)):  # tenants before their features
         named = {name: value for name, value in zip(DIMENSIONS, key, strict=True) if value is not ALL}
         troubles.take(SILENCE, named, key, minute, is_still=lambda one, named=named: bool(one.scope) == bool(named))  # type: ignore[misc]
+
+
+def _odd_rows(odd: Mapping[str, Bools]) -> list[tuple[str, int]]:
+    """Family and row of the signals of which anything is odd, in the order of the table."""
+    if not any(found.any() for found in odd.values()):
+        return []  # nearly every minute
+    rows = {
+        signal.name: (family, row)
+        for family, found in odd.items()
+        for row, signal in enumerate(signals_of(family))
+        if found[row].any()
+    }
+    return [rows[name] for name in BY_NAME if name in rows]
 
 
 def _go_on(body: Body, troubles: Troubles, minute: int, silent: Sequence[Key], *, is_full: bool) -> None:

@@ -233,10 +233,13 @@ def test_a_lake_whose_calls_fail_opens_an_incident_that_resolves_and_its_tenant_
     plans = Plans(objectives=(objective(), objective("both", of=both)))
     channel, told = MemoryChannel(), []
     one = Watcher(AlertSettings(health=False), writer.lake, Warehouse(writer.settings), [channel], plans)
+    came: list[dict[str, Any]] = []
     for minute in range(50):
         at, now = NOON + minute * MINUTE, NOON + (minute + 5 / 6) * MINUTE
-        writer.flush(now, usage=rows("usage", *calls(at, 50 if minute < 6 else 0)))
+        came += calls(at, 50 if minute < 6 else 0)
         if minute < 3 or minute >= 30 or minute % 5 == 4:
+            writer.flush(now, usage=rows("usage", *came))
+            came.clear()
             told += [(event["budget"], event["event"], minute) for event in one.step(now, wait_s=5).events]
 
     mine = [(event, minute) for name, event, minute in told if name == "answers"]

@@ -103,12 +103,15 @@ def test_full_servers_in_a_lake_open_an_incident_that_resolves_and_no_tenant_see
     writer.flush(NOON, gpu_samples=gpu_rows([*minutes(NOON - DAY, NOON, 4), *other]))
     channel, told = MemoryChannel(), []
     one = Watcher(SETTINGS, writer.lake, Warehouse(writer.settings), [channel])
+    came: list[dict[str, Any]] = []
     for minute in range(40):
         at, now = NOON + minute * MINUTE, NOON + (minute + 5 / 6) * MINUTE
         busy = sample(at, 8, 5, 0.99) if minute < 15 else sample(at, 4)
         idle = sample(at, float(minute == 30), model="quiet", model_server="node-2:8000")
-        writer.flush(now, gpu_samples=gpu_rows([busy, idle]))
+        came += [busy, idle]
         if minute < 10 or minute % 3 == 0:
+            writer.flush(now, gpu_samples=gpu_rows(came))
+            came.clear()
             told += [(event["signal"], event["event"], minute) for event in one.step(now, wait_s=5).events]
 
     assert [event for *event, _ in told] == [

@@ -169,11 +169,14 @@ def test_an_error_burst_in_the_lake_opens_an_incident_that_resolves(writer: Writ
     writer.flush(NOON, usage=calls_of(NOON - 8 * 60 * MINUTE, 480, 0.004, 1))
     channel = MemoryChannel()
     one = Watcher(AlertSettings(), writer.lake, Warehouse(writer.settings), [channel])
-    told = []
+    told: list[tuple[str, str, int]] = []
+    came: list[pa.Table] = []
     for minute in range(36):
         now = NOON + minute * MINUTE + timedelta(seconds=50)
-        writer.flush(now, usage=calls_of(NOON + minute * MINUTE, 1, 0.35 if minute < 10 else 0.004, 100 + minute))
+        came.append(calls_of(NOON + minute * MINUTE, 1, 0.35 if minute < 10 else 0.004, 100 + minute))
         if minute < 10 or minute % 3 == 2:  # of an end it is enough to hear soon
+            writer.flush(now, usage=pa.concat_tables(came))
+            came.clear()
             told += [(event["signal"], event["event"], minute) for event in one.step(now, wait_s=5).events]
 
     assert [event for *event, _ in told] == [["errors_rate_limit", OPENED], ["errors_rate_limit", RESOLVED]]

@@ -119,11 +119,14 @@ def looked(writer: Writer, minutes: int, looping: range) -> tuple[list[tuple[str
     writer.flush(NOON, spans=day, usage=roll_up_usage(day))
     channel, told = MemoryChannel(), []
     one = Watcher(AlertSettings(), writer.lake, Warehouse(writer.settings), [channel])
+    came: list[dict[str, Any]] = []
     for minute in range(minutes):
         now = NOON + minute * MINUTE + 50 * SECOND
-        spans = rows("spans", *usual(minute), *(loop(minute) if minute in looping else ()))
-        writer.flush(now, spans=spans, usage=roll_up_usage(spans))
+        came += [*usual(minute), *(loop(minute) if minute in looping else ())]
         if minute < 20 or minute % 5 == 4:
+            spans = rows("spans", *came)
+            writer.flush(now, spans=spans, usage=roll_up_usage(spans))
+            came.clear()
             told += [(event["signal"], event["event"], minute) for event in one.step(now, wait_s=5).events]
     return told, channel
 

@@ -61,7 +61,7 @@ def in_flushes(rows: list[dict[str, object]], chance: random.Random, flushes: in
     return [once.apply(table(*part)) for part in parts if part]
 
 
-@pytest.mark.parametrize("seed", few(range(6), 1, 2))
+@pytest.mark.parametrize("seed", few(range(6), 2))
 def test_what_is_looked_at_changes_nothing(seed: int):
     chance = random.Random(seed)
     rows = in_ledgers([world(chance) for _ in range(WORLDS)])
@@ -91,7 +91,7 @@ def test_what_a_flush_found_told_twice_stays_so_where_only_one_of_the_two_traces
     assert world.total()[0] == 1
 
 
-@pytest.mark.parametrize("order", ["abd", "bad", "abcd", "acbd"])
+@pytest.mark.parametrize("order", few(("abd", "bad", "abcd", "acbd"), "abd", "acbd"))
 def test_what_one_settlement_put_together_stays_so_where_the_next_one_looks_at_one_of_the_two(
     order: str, tmp_path: Path
 ):
