@@ -20,7 +20,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spanledger.reconciled import say_left_out, say_replaced, say_twice, summary, write_comparison
+from spanledger.reconciled import say_left_out, say_replaced, say_together, say_twice, summary, write_comparison
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,6 +74,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         print(text, file=sys.stderr)
     if not compared:
         _fail_empty(sides)
+    for text in say_together(sides):
+        print(text, file=sys.stderr)
     write_comparison(args, compared, by)
     share = float(unexplained_share(compared)) * 100
     print(summary(compared, share), file=sys.stderr)
