@@ -2,8 +2,8 @@
 
 A budget or a forecast is one sum; its calls, mix and prices are those of the period before, as often as the sum pays
 for. So the parts say what came otherwise than in that period, and what is left of the sum is calls. Where nothing was
-paid for in the period before (a new tenant, a launch), they are those of this period, so that all is calls. Corrections of
-closed months, booked in a period, are no calls or prices of it: they are a part by themselves.
+paid for in the period before (a new tenant, a launch), they are those of this period, so that all is calls. Corrections
+of closed months, booked in a period, are no calls or prices of it: they are a part by themselves.
 """
 
 from __future__ import annotations
