@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 from spanledger.hints import extent
 from tests.warehouse.settling import World
@@ -11,7 +12,7 @@ from tests.warehouse.test_closed_months import NOVEMBER, OCTOBER, ms
 from tests.warehouse.told import span
 from warehouse.reader import ALL, Warehouse
 
-USED = {"provider": "openai", "request_model": "gpt-4o", "input_tokens": 1000, "output_tokens": 100}
+USED: dict[str, Any] = {"provider": "openai", "request_model": "gpt-4o", "input_tokens": 1000, "output_tokens": 100}
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 
 
