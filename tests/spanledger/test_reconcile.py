@@ -258,3 +258,25 @@ def test_accounts_that_are_compared_together_are_never_said_to_agree_without_a_w
     said = capsys.readouterr().err
     assert f"warning: openai: accounts are compared together: {why}; the bill has proj_a, proj_b." in said
     assert "spanledger.provider.account" in said
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--from", "2026-13-01"],
+        ["--from", "2026-11-12", "--to", "2026-11-10"],
+        ["--to", "yesterday"],
+        ["--tolerance", "-3"],
+        ["--tolerance", "nan"],
+        ["--made-at", "noon"],
+        ["--out", "/nonexistent/x.csv"],
+        ["--out", "/tmp"],
+    ],
+    ids=" ".join,
+)
+def test_flags_are_judged_before_anything_is_imported(flags: list[str], bill: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["reconcile", str(bill), *flags]) == 2
+    assert flags[1] in capsys.readouterr().err
+
+    main(["reconcile", str(bill)])
+    assert "bill.csv: 6 lines imported" in capsys.readouterr().err
