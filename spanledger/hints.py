@@ -49,10 +49,11 @@ def extent(table: str, snapshot: Snapshot) -> str:
     from warehouse.schemas import TABLES
 
     files, step = snapshot.files[table], TABLES[table].time
-    times: list[datetime] = [
-        one for name in ("earliest", "latest") for one in files[name].to_pylist() if one is not None
-    ]
+    times: list[datetime] = [one for name in ("earliest", "latest") for one in files[name].to_pylist() if one]
     if not times:
         return "`spanledger report settlements` says up to when hours are settled"
     first, last = (f"{one.astimezone(UTC):%Y-%m-%d %H:%M}Z" for one in (min(times), max(times)))
+    open_ends = files.filter(files["latest"].is_null())["day"].to_pylist()  # of the file's last time nothing is known
+    if (day := max(open_ends, default=None)) is not None and day >= max(times).astimezone(UTC).date():
+        return f"data are from {first} to {day.isoformat()}"
     return f"data are from {first} to the {step} of {last}"

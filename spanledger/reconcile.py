@@ -15,12 +15,13 @@ Exit code: 0 where all is explained within --tolerance, 1 where not, 2 where it 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spanledger.reconciled import say_left_out, say_replaced, say_twice, summary, write_comparison
+from spanledger.reconciled import say_left_out, say_replaced, say_together, say_twice, summary, write_comparison
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,6 +67,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
 
     by = parse_by(args.by)
     rates = _rates(args.rate)
+    _check_flags(args)
     bills = _read(args, rates)
     book = book_of(settings)
     sides = _both_sides(args, settings, bills, rates, book)
@@ -74,10 +76,29 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         print(text, file=sys.stderr)
     if not compared:
         _fail_empty(sides)
+    for text in say_together(sides):
+        print(text, file=sys.stderr)
     write_comparison(args, compared, by)
     share = float(unexplained_share(compared)) * 100
     print(summary(compared, share), file=sys.stderr)
     return 0 if share <= args.tolerance else 1
+
+
+def _check_flags(args: argparse.Namespace) -> None:
+    """What can be said of flags before anything is imported. Raises CannotRun."""
+    from spanledger.errors import CannotRun
+    from spanledger.prices import instant
+
+    start, end = _day(args.start), _day(args.end)
+    if start and end and start >= end:
+        raise CannotRun(f"--from {args.start}: must be before --to {args.end}, which is the first day after")
+    if not (math.isfinite(args.tolerance) and args.tolerance >= 0):
+        raise CannotRun(f"--tolerance {args.tolerance:g}: must be a percentage from 0 on")
+    if args.made_at:
+        instant(args.made_at)
+    _covers(args)
+    if args.out and (args.out.is_dir() or not args.out.parent.is_dir()):
+        raise CannotRun(f"--out {args.out}: must be a file in a folder that is there")
 
 
 def _read(args: argparse.Namespace, rates: Mapping[str, Decimal]) -> list[Bill]:

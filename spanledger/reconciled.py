@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from warehouse.invoices.twice import Twice
 
 _SHOWN = ("ours_tokens", "theirs_tokens", "ours_usd", "theirs_usd", "difference_usd", "causes")
+_FEW = 3
+"""Accounts that a warning names."""
 _CAPTURE = ("provider", "day", "ours_tokens", "theirs_tokens", "capture_rate", "difference_usd")
 
 
@@ -30,6 +32,28 @@ def say_left_out(sides: Sides) -> Iterator[str]:
         yield f"markups of ${float(markup):,.4f} in the books are left out: providers do not bill them"
     for version in sides.unread:
         yield f"the price book of {version} is not at hand: set worker.price_book, or its markups count as costs"
+
+
+def say_together(sides: Sides) -> Iterator[str]:
+    """A line for each provider whose accounts are on the bill and cannot be told apart in our books."""
+    from warehouse.invoices.cells import accounts_together
+
+    for provider in sorted({row["provider"] for row in sides.theirs}):
+        one = accounts_together(sides.ours, sides.theirs, provider)
+        if one is None:
+            continue
+        why = f"{one.unnamed} of {one.calls} calls of ours name none"
+        if not one.unnamed:
+            why = f"ours are {_few(one.ours)}, and none of them is on the bill"
+        yield (
+            f"warning: {provider}: accounts are compared together: {why}; the bill has {_few(one.billed)}. What one of "
+            "them lacks and another has too many cancels out here: let spans name theirs (spanledger.provider.account)"
+        )
+
+
+def _few(names: Sequence[str]) -> str:
+    more = len(names) - len(names[:_FEW])
+    return ", ".join(names[:_FEW]) + (f" and {more} more" if more else "")
 
 
 def say_twice(twice: Sequence[Twice]) -> Iterator[str]:

@@ -122,6 +122,8 @@ def _close_month(month: date, settings: Settings) -> Settled:
 
 
 def _say(done: Settled) -> str:
+    if not done.number and done.closed_to.timestamp() <= 0:
+        return "nothing is settled yet: the lake has no calls of an hour that is over"
     if not done.number:
         return f"nothing new; all hours before {done.closed_to:%Y-%m-%d %H:%M}Z are closed"
     said = f"settlement {done.number}: {done.hours} hours closed, ${done.settled_usd:,.4f}; "

@@ -29,12 +29,14 @@ WORDS = (
     "as_usd(picos) AS picos::DECIMAL(26, 0) * 0.000000000001::DECIMAL(12, 12)",
     "whole(picos, n) AS picos // n",
     "rounded(picos, n) AS whole(picos + sign(picos)::HUGEINT * whole(n, 2), n)",
+    "part_of(picos, nth, n) AS whole(picos * nth, n) - whole(picos * (nth - 1), n)",
     "usd_per(usd, n) AS CASE WHEN n > 0 THEN as_usd(rounded(picodollars(usd), n::HUGEINT)) END",
     f"hour_booked(hour, period, closed_to) AS CASE WHEN period::TIMESTAMPTZ <= hour THEN hour ELSE {_LAST_CLOSED} END",
     "local_time(moment, zone) AS moment AT TIME ZONE zone",
     "instant(clock, zone) AS clock AT TIME ZONE zone",
 )
-"""Macros that questions share. Money is divided in whole picodollars; it is NULL per nothing.
+"""Macros that questions share. Money is divided in whole picodollars; it is NULL per nothing. ``part_of`` is the
+``nth`` (from 1) of ``n`` even parts, which add up.
 
 ``hour_booked``: where a line of the books counts in reports: in the hour of its calls; where their month was closed
 already, in the last hour that its settlement had closed, within the month ``period`` that it is booked in. So what a

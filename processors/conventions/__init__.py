@@ -17,6 +17,8 @@
                   span does that says nothing of it, by its kind, by what else it tells or by its name (``{operation}
                   {model}``: a word of ``values.csv`` that means a model call, and the model that is asked)
 ``providers.csv`` who serves a call that is reported under another name or none: by scope, host or model
+``accounts.csv``  whose account a call is billed to: by provider the field that says it of a whole process, and *cloud*,
+                  the one that this has to run in
 ``usage.csv``     token counts without their cached part or reasoning, by scope, version, provider, key, name, model
 ``errors.csv``    provider code, HTTP status, exception class, message pattern, finish reason -> error class; with it
                   *provider* (the start of its name), where the evidence means that of this provider alone

@@ -26,7 +26,7 @@ class Scope:
 ANY = "*"
 """In ``Role.value``: the field has a value, whichever."""
 NONE = "-"
-"""In ``Role.value``: the field has none. In ``ProviderRule.reported``: no provider is reported."""
+"""In ``Role.value``: the field has none. In ``ProviderRule.reported``, ``AccountRule.provider``: none is reported."""
 NAMED = "{operation}"
 """In ``Role.otherwise``: what the span's name says, if that is a model call."""
 _PLACES = {"*": r".*", "{operation}": r"(?P<operation>[a-z_]+)", "{model}": r"(?P<model>\S+)"}
@@ -114,6 +114,19 @@ class ProviderRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRule:
+    """The field that names the account of a call to this provider, where nothing says it of the call itself.
+
+    ``provider`` is a canonical word, ``NONE`` where none is reported; ``cloud`` is the word of ``cloud.provider`` for
+    the cloud that it is (empty: the field is about this provider alone).
+    """
+
+    provider: str
+    field: str
+    cloud: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorRule:
     """One piece of evidence for an error class; ``processors.errors`` says which wins."""
 
@@ -177,6 +190,12 @@ def usage_rules() -> tuple[UsageRule, ...]:
 def provider_rules() -> tuple[ProviderRule, ...]:
     """In the order of the file: the first that holds wins."""
     return tuple(ProviderRule(**row) for row in read_rows("providers.csv"))
+
+
+@functools.cache
+def account_rules() -> tuple[AccountRule, ...]:
+    """In the order of the file: the first whose field has a value wins."""
+    return tuple(AccountRule(**row) for row in read_rows("accounts.csv"))
 
 
 @functools.lru_cache(maxsize=4096)

@@ -20,6 +20,7 @@ SOURCES = {
     "duration_ms": ("reported_duration",),
     "reported_cost_usd": ("reported_cost",),
     "attempt": ("attempt", "resend_count"),
+    "provider_account": ("provider_account", "openai_account", "google_account", "cloud_account"),
     "http_status": ("http_status", "error_code", "error_type"),
     "pii_detected": ("pii_detected", "masked_entities"),
 }

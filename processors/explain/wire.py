@@ -22,7 +22,8 @@ _SHOWN = frozenset(
         *("request_model", "other_model", "response_model", "provider", "other_provider", "provider_model"),
         *("response_id", "service_tier"),
         *("tenant", "feature", "session_id", "task_id", "service", "service_version", "environment", "host", "pod"),
-        *("namespace", "provider_account", "prompt_name", "prompt_version", "route", "tool_name", "agent_name"),
+        *("namespace", "provider_account", "openai_account", "google_account", "cloud_account"),
+        *("prompt_name", "prompt_version", "route", "tool_name", "agent_name"),
     )
 )
 """Text fields whose value the ledger keeps as it is; of others only words of ``values.csv`` are shown."""

@@ -16,6 +16,7 @@ from processors.codes import Groups
 from processors.conventions.table import TAG
 from processors.decode import Decoded
 from processors.messages import DeadLetter, Tally, tally
+from processors.normalise.accounts import TOLD, billed_accounts
 from processors.normalise.calls import OF_SHAPES, RESPONDS, describe_calls
 from processors.normalise.frame import to_polars, told_in
 from processors.normalise.guardrails import note_safety
@@ -118,7 +119,7 @@ class Normalised:
 def normalise(decoded: Decoded, rules: Rules) -> Normalised:
     """Canonical spans and outcomes; row ``i`` of ``spans`` is row ``i`` of ``decoded.spans``."""
     carried = [name for name in decoded.spans.column_names if name in CARRIED or name.startswith(TAG)]
-    frame = _judge(decoded, carried)
+    frame = _judge(decoded, (*carried, *TOLD))
     named = settle_names(_names(decoded, frame, carried), decoded, rules)
     shown = {**named.columns, "scope_name": hide_tellers(named.columns["scope_name"], rules.user_key)}
     dropped = tally(decoded.dead)
@@ -162,6 +163,7 @@ def _names(decoded: Decoded, frame: pl.DataFrame, carried: Collection[str]) -> d
     given |= _words(frame, _FOUND)
     given |= {name: frame[name].to_arrow() for name in ("tenant_class", "feature_class")}
     given["service_tier"] = served_tiers(decoded.spans)
+    given["provider_account"] = billed_accounts(decoded.spans, given["provider"])
     given["response_id"] = _own_response_ids(decoded, frame)
     return given
 

@@ -16,8 +16,8 @@ from dashboards.screens import PAGES
 from tests.dashboards.served import Reader, chromium
 
 PATIENCE_MS = 120_000
-STILL_MS = 1_500
-"""What a chart takes to draw itself once its numbers are there."""
+LOOK_MS, STILL_LOOKS = 300, 7
+"""Two seconds: what a chart takes to draw itself once its numbers are there."""
 
 
 def main() -> int:
@@ -52,10 +52,12 @@ def main() -> int:
 
 
 def settle(page: Page) -> None:
-    """Wait until the page stands still."""
-    page.locator(".stSkeleton").first.wait_for(state="detached", timeout=PATIENCE_MS)
-    page.get_by_test_id("stStatusWidget").wait_for(state="detached", timeout=PATIENCE_MS)
-    page.wait_for_timeout(STILL_MS)
+    """Wait until the page stands still: for a while nothing runs and nothing is to come."""
+    at_work = page.locator("[data-testid=stStatusWidget], .stSkeleton, [data-stale=true]")
+    still = 0
+    while still < STILL_LOOKS:
+        page.wait_for_timeout(LOOK_MS)
+        still = 0 if at_work.count() else still + 1
 
 
 if __name__ == "__main__":

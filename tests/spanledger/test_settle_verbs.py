@@ -48,6 +48,16 @@ def test_settle_says_what_was_closed_and_then_that_nothing_is_new(capsys: pytest
     assert again.startswith("nothing new; all hours before 2026-11-")
 
 
+def test_a_lake_without_calls_is_not_closed_up_to_1970(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("SPANLEDGER_LAKE", World(tmp_path / "empty").settings.url)
+
+    assert main(["settle"]) == 0
+
+    assert capsys.readouterr().out == "nothing is settled yet: the lake has no calls of an hour that is over\n"
+
+
 def test_settle_as_json_is_one_object(capsys: pytest.CaptureFixture[str]):
     assert main(["settle", "--format", "json"]) == 0
 

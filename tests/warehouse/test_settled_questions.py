@@ -190,6 +190,48 @@ def test_a_task_counts_with_each_provider_that_it_called(world: World):
     assert nobody == []
 
 
+@pytest.mark.parametrize("question", ["cost-per-successful-task", "unit-economics"])
+def test_review_is_divided_between_the_models_and_providers_of_a_task_to_the_picodollar(question: str, world: World):
+    claude = {"provider": "anthropic", "request_model": "claude-sonnet-4-5"}
+    told = [call("acme", "a", "t1"), call("acme", "b", "t1", **claude), call("acme", "c", "t1", **MINI)]
+    world.flush([*told, call("acme", "d", "t2")], [judged("acme", "success", "t1", review_minutes=1.0)])
+    world.settle()
+    review = Decimal("0.1")  # in three parts that are none of whole picodollars
+
+    (whole,) = ask(world, question, by="", bucket="", review_usd_per_hour="6")
+    models = ask(world, question, by="model", bucket="", review_usd_per_hour="6")
+    providers = ask(world, question, by="provider", bucket="", review_usd_per_hour="6")
+
+    assert whole["review_cost_usd"] == review
+    assert [row["review_cost_usd"] for row in sorted(models, key=lambda row: str(row["model"]))] == [
+        *(Decimal("0.033333333333"), Decimal("0.033333333333"), Decimal("0.033333333334"))
+    ]
+    assert {row["provider"]: row["review_cost_usd"] for row in providers} == {
+        "anthropic": review / 2,
+        "openai": review / 2,
+    }
+    for groups in (models, providers):
+        assert sum(row["total_cost_usd"] for row in groups) == whole["total_cost_usd"]
+
+
+def test_review_of_what_has_no_price_is_in_the_total_of_its_group(world: World):
+    told = [
+        call("acme", "a", "t1"),
+        call("beta", "a", "t1", request_model="nobody-knows-this"),
+        call("plain", "a", "t1"),
+    ]
+    told[-1] |= {"request_model": "nobody-knows-this"}
+    world.flush(told, [judged("acme", "success", "t1"), judged("beta", "success", "t1", review_minutes=30.0)])
+    world.settle()
+
+    rows = ask(world, "cost-per-successful-task", review_usd_per_hour="60")
+    (whole,) = ask(world, "cost-per-successful-task", by="", review_usd_per_hour="60")
+
+    assert {row["tenant"]: row["total_cost_usd"] for row in rows} == {"acme": COST, "beta": Decimal(30), "plain": None}
+    assert whole["total_cost_usd"] == COST + 30
+    assert {row["tenant"]: row["cost_usd"] for row in rows} == {"acme": COST, "beta": None, "plain": None}
+
+
 def test_prompts_are_told_apart_by_name_and_version(settled: World):
     rows = ask(settled, "unit-economics", by="prompt_name,prompt_version", bucket="", where="tenant=prompts")
 

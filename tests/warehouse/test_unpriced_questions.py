@@ -229,6 +229,29 @@ def test_hours_that_are_not_settled_are_told_by_the_stream(world: World):
     assert pick(ask(world), "calls", "provisional") == [(4, True)]
 
 
+@pytest.mark.parametrize("stream", ["otlp_spans/0", None], ids=["stream told", "older version"])
+def test_what_was_said_as_of_a_settlement_is_the_same_whatever_comes_later(stream: str | None, world: World):
+    def claim(name: str, usd: str, at: float = 10, came: dt.timedelta = HOUR) -> Row:
+        told = {"source_app_id": stream and f"{world.topic}/0", "received_at": START + came}
+        return call(name, at=at, reported_cost_usd=Decimal(usd), **told)
+
+    world.flush([claim("a", "1"), claim("b", "2")])
+    world.settle(now=LATER)
+    before = ask(world, as_of_settlement=1)
+    assert pick(before, "calls", "reported_cost_usd") == [(2, Decimal(3))]
+    came = LATER - START + HOUR
+    world.flush([claim("late", "4", at=1, came=came)])
+    assert ask(world, as_of_settlement=1) == before
+    world.settle(now=LATER + 2 * HOUR)
+
+    after = ask(world, as_of_settlement=2)
+    world.flush([claim("later still", "8", came=came + 2 * HOUR)])
+
+    assert pick(after, "calls", "reported_cost_usd") == [(3, Decimal(7))]
+    assert (ask(world, as_of_settlement=1), ask(world, as_of_settlement=2)) == (before, after)
+    assert pick(ask(world), "reported_cost_usd") == [(Decimal(15),)]  # without a number, late ones too
+
+
 def test_what_was_priced_since_is_listed_no_more_and_again_when_it_is_taken_back(world: World):
     world.flush([call("a"), call("b"), call("c", input_tokens=None, output_tokens=None)])
     world.settle()

@@ -341,13 +341,31 @@ def test_a_tenant_sees_the_budgets_that_are_its_own(books: Books):
     assert books.report("variance", plans(BUDGETS), frozenset({"beta"}), against="budget", **MONTHS) == []
 
 
-def test_a_budget_without_a_period_before_has_a_difference_and_no_parts(books: Books):
-    (row, _) = books.report(
-        "variance", plans(BUDGETS), against="budget", **MONTHS, base_start=FIRST - DAY, base_end=FIRST
-    )
+@pytest.mark.parametrize(
+    "months",
+    [
+        MONTHS | {"base_start": FIRST - DAY, "base_end": FIRST},
+        {"start": NOVEMBER - DAY, "end": NOVEMBER, "base_start": FIRST - DAY, "base_end": FIRST},
+    ],
+    ids=["spent", "nothing spent"],
+)
+def test_against_a_budget_without_a_period_before_all_is_calls(months: dict[str, Any], books: Books):
+    rows = books.report("variance", plans(BUDGETS), against="budget", **months)
 
-    assert row["difference_usd"] is not None
-    assert {row[name] for name in CAUSES} == {None}
+    assert rows
+    for row in rows:
+        assert row["calls_usd"] == row["difference_usd"] == row["usd"] - row["base_usd"] != 0
+        assert {row[name] for name in CAUSES[1:]} == {0}
+
+
+def test_against_the_forecast_of_what_paused_for_a_period_the_parts_add_up(tmp_path: Path):
+    books = Books(tmp_path)
+    books.settle([line(FIRST + n * DAY, 2) for n in [*range(25), *range(40, 61)]], NOVEMBER)
+    paused = {"base_start": FIRST + 26 * DAY, "base_end": FIRST + 29 * DAY}
+
+    (row,) = books.report("variance", against="forecast", by="", **MONTHS, **paused)
+
+    assert sum(row[name] for name in CAUSES) == row["difference_usd"] == row["calls_usd"] != 0
 
 
 def test_what_it_is_held_against_and_when_must_be_possible(books: Books):

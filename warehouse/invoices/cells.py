@@ -126,12 +126,47 @@ class Bill:
     has_quantities: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Together:
+    """A provider whose bill names accounts that are not told apart, since our calls do not name them.
+
+    ``unnamed``: of ``calls`` of ours those that name no account; 0: they name ``ours``, none of which the bill has.
+    """
+
+    provider: str
+    calls: int
+    unnamed: int
+    ours: tuple[str, ...]
+    billed: tuple[str, ...]
+
+
+def accounts_together(ours: Rows, theirs: Rows, provider: str) -> Together | None:
+    """What is to be said of a provider's accounts; None where they are told apart, or the bill does not name any."""
+    ours, theirs = _of_provider(ours, theirs, provider)
+    billed = sorted({row["account"] for row in theirs} - {None})
+    if not billed or "account" in _kept(ours, theirs):
+        return None
+    return Together(
+        provider=provider,
+        calls=sum(row["calls"] for row in ours),
+        unnamed=sum(row["calls"] for row in ours if row["account"] is None),
+        ours=tuple(sorted({row["account"] for row in ours} - {None})),
+        billed=tuple(billed),
+    )
+
+
+def _of_provider(ours: Rows, theirs: Rows, provider: str) -> tuple[Rows, Rows]:
+    """Its rows on the days from the bill's first to its last, by the names of accounts that both sides have."""
+    theirs = [row for row in theirs if row["provider"] == provider]
+    days = [row["day"] for row in theirs]
+    ours = [row for row in ours if row["provider"] == provider and min(days) <= row["day"] <= max(days)]
+    return ours, name_default(ours, theirs)
+
+
 def build(ours: Rows, theirs: Rows, midnight: Rows, provider: str, rate: Rate) -> Bill:
     """Cells and parts of one provider that has a bill, from its first to its last day."""
-    ours, theirs, midnight = ([row for row in rows if row["provider"] == provider] for rows in (ours, theirs, midnight))
-    days = [row["day"] for row in theirs]
-    ours = [row for row in ours if min(days) <= row["day"] <= max(days)]
-    theirs = name_default(ours, theirs)
+    ours, theirs = _of_provider(ours, theirs, provider)
+    midnight = [row for row in midnight if row["provider"] == provider]
     tokens, costs = _told(theirs)
     kept = _kept(ours, theirs)
     fine = Grain.of(tokens or costs, kept)

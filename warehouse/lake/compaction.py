@@ -23,7 +23,7 @@ from deltalake.transaction import AddAction
 from pyarrow import fs
 
 from warehouse.lake.layout import layout, settle
-from warehouse.lake.parquet import describe, open_file
+from warehouse.lake.parquet import describe, described, open_file
 from warehouse.lake.rollup import ROLLED, discard, is_considered, roll_up
 from warehouse.schemas import TABLES
 
@@ -149,14 +149,14 @@ def rewrite(table: str, merge: Merge, files: fs.FileSystem, written_at: datetime
     path = f"{TABLES[table].partition_by}={merge.day.isoformat()}/{uuid.uuid4()}"
     path = _roll_up(table, merge, files, path) if table in ROLLED else f"{path}.parquet"
     try:
-        times = _copy(table, merge, files, path)
+        told = _copy(table, merge, files, path)
         size = files.get_file_info(path).size
     except (RowsMissing, OSError, pa.ArrowException):
         with contextlib.suppress(OSError):
             files.delete_file(path)
         discard(path, files)
         raise
-    return describe(table, path, times, merge.day.isoformat(), written_at, size=size, data_change=False)
+    return describe(table, path, told, merge.day.isoformat(), written_at, size=size, data_change=False)
 
 
 def _roll_up(table: str, merge: Merge, files: fs.FileSystem, stem: str) -> str:
@@ -164,23 +164,22 @@ def _roll_up(table: str, merge: Merge, files: fs.FileSystem, stem: str) -> str:
     return roll_up(table, rows, _groups(table, merge, files), stem, files)
 
 
-def _copy(table: str, merge: Merge, files: fs.FileSystem, path: str) -> pa.ChunkedArray:
-    """Write the rows of all files, a row group at a time; gives their times."""
-    time = TABLES[table].time
+def _copy(table: str, merge: Merge, files: fs.FileSystem, path: str) -> pa.Table:
+    """Write the rows of all files, a row group at a time; gives what the log is to know of them."""
     groups = _groups(table, merge, files)
     group = next(groups, None)
     if group is None:
         raise RowsMissing(f"no rows in {', '.join(file.path for file in merge.files)}")
-    times: list[pa.Array] = []
+    told: list[pa.Table] = []
     with open_file(table, path, files, settle(layout(table), group), group.schema) as writer:
         while group is not None:
             ordered = group.take(_order(table, group)) if table in ORDER else group
             writer.write_table(ordered, row_group_size=len(ordered))
-            times += ordered[time].chunks
+            told.append(ordered.select(described(table)))
             group = next(groups, None)
-    if sum(map(len, times)) != sum(file.rows or 0 for file in merge.files):
-        raise RowsMissing(f"{sum(map(len, times))} rows in {', '.join(file.path for file in merge.files)}")
-    return pa.chunked_array(times, TABLES[table].schema.field(time).type)
+    if sum(map(len, told)) != sum(file.rows or 0 for file in merge.files):
+        raise RowsMissing(f"{sum(map(len, told))} rows in {', '.join(file.path for file in merge.files)}")
+    return pa.concat_tables(told)
 
 
 def _order(table: str, rows: pa.Table) -> pa.Array:

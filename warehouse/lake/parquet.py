@@ -11,7 +11,8 @@ import functools
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +23,8 @@ from pyarrow import fs
 from warehouse.lake.layout import DICTIONARY_BYTES, MOST_PASSING, Layout, layout, passing, without_empty
 from warehouse.schemas import TABLES
 
+PERIOD = "period"
+"""Column of lines of the books: the first day of the month that they are booked in."""
 _WORDS = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -75,8 +78,8 @@ def write_days(table: str, rows: pa.Table, files: fs.FileSystem, written_at: dat
     try:
         for day, part in _by_day(rows, TABLES[table].partition_by):
             path = f"{TABLES[table].partition_by}={day}/{uuid.uuid4()}.parquet"
-            times = part[TABLES[table].time]
-            added.append(describe(table, path, times, day, written_at, size=0, data_change=True))
+            told = part.select(described(table))
+            added.append(describe(table, path, told, day, written_at, size=0, data_change=True))
             _write(table, path, part, files)
             added[-1].size = files.get_file_info(path).size
     except OSError:
@@ -153,15 +156,21 @@ def open_file(
         yield writer
 
 
+def described(table: str) -> tuple[str, ...]:
+    """The columns of whose ends in a file the log knows: the table's time, and the month that a line is booked in."""
+    return tuple(name for name in (TABLES[table].time, PERIOD) if name in TABLES[table].schema.names)
+
+
 def describe(
-    table: str, path: str, times: pa.ChunkedArray, day: str, written_at: datetime, *, size: int, data_change: bool
+    table: str, path: str, told: pa.Table, day: str, written_at: datetime, *, size: int, data_change: bool
 ) -> AddAction:
-    """What the log says of a file: ``times`` are its values of the table's time column."""
-    time = TABLES[table].time
-    known: dict[str, object] = {"numRecords": len(times), "nullCount": {time: times.null_count}}
-    ends = pc.min_max(times).as_py()
-    if ends["min"] is not None:
-        known |= {"minValues": {time: _stamp(ends["min"])}, "maxValues": {time: _stamp(ends["max"])}}
+    """What the log says of a file: ``told`` are its columns that are ``described``."""
+    known: dict[str, Any] = {"numRecords": len(told), "nullCount": {}, "minValues": {}, "maxValues": {}}
+    for name in told.column_names:
+        known["nullCount"][name] = told[name].null_count
+        ends = pc.min_max(told[name]).as_py()
+        if ends["min"] is not None:
+            known["minValues"][name], known["maxValues"][name] = _stamp(ends["min"]), _stamp(ends["max"])
     return AddAction(
         path=path,
         size=size,
@@ -172,8 +181,10 @@ def describe(
     )
 
 
-def _stamp(time: datetime) -> str:
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def _stamp(time: date) -> str:
+    return (
+        time.isoformat() if not isinstance(time, datetime) else time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    )
 
 
 def discard(added: Iterable[AddAction], files: fs.FileSystem) -> None:

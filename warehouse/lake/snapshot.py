@@ -26,7 +26,7 @@ FILES = pa.schema(
         pa.field("day", pa.date32()),
         pa.field("rows", pa.int64()),
         pa.field("earliest", TIME),  # of the table's time column; NULL = unknown
-        pa.field("latest", TIME),
+        pa.field("latest", TIME),  # NULL too where lines count in a later month than theirs
     ]
 )
 

@@ -1,8 +1,9 @@
 """The report ``variance``: two periods, or a period and its budget or forecast, and what made the difference.
 
 A budget or a forecast is one sum; its calls, mix and prices are those of the period before, as often as the sum pays
-for. So the parts say what came otherwise than in that period, and what is left of the sum is calls. Corrections of
-closed months, booked in a period, are no calls or prices of it: they are a part by themselves.
+for. So the parts say what came otherwise than in that period, and what is left of the sum is calls. Where nothing was
+paid for in the period before (a new tenant, a launch), they are those of this period, so that all is calls. Corrections
+of closed months, booked in a period, are no calls or prices of it: they are a part by themselves.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from warehouse.errors import BadQuestion
-from warehouse.planning.causes import Cell, Cells, cost_of, scaled, split_difference
+from warehouse.planning.causes import FACTORS, Cell, Cells, cost_of, scaled, split_difference
 from warehouse.planning.file import Budget, Plans
 from warehouse.planning.forecast import look
 from warehouse.planning.periods import Stretch, overlap, period_before, period_of
@@ -169,7 +170,7 @@ def amount_within(budget: Budget, stretch: Stretch) -> int | None:
 
 
 def _compared(before: Period, after: Period, plan: int | None = None, *, planned: bool = False) -> dict[str, Any]:
-    """The columns of a group; parts are NULL where one side is unknown or what was planned has nothing to be like."""
+    """The columns of a group; parts are NULL, as the difference is, where one side is unknown."""
     base, here = plan if planned else before.picos, after.picos
     found: dict[str, Any] = {
         "base_calls": None if planned else before.calls,
@@ -182,14 +183,22 @@ def _compared(before: Period, after: Period, plan: int | None = None, *, planned
     if base is None or here is None:
         return found
     found["difference_usd"] = to_usd(here - base)
-    cells: Cells = before.cells
-    if planned and base:
-        cost = cost_of(before.cells)
-        if cost <= 0:
-            return found
-        cells = scaled(before.cells, base / cost)
     found["corrections_usd"] = to_usd(after.corrected - (0 if planned else before.corrected))
-    return found | _parts(split_difference({} if planned and not base else cells, after.cells))
+    split = _against(base, before.cells, after.cells) if planned else split_difference(before.cells, after.cells)
+    return found | _parts(split)
+
+
+def _against(plan: int, before: Cells, after: Cells) -> Mapping[str, int]:
+    """Parts of what it costs over a plan in picodollars, which is as many calls as before as it pays for.
+
+    Where nothing was paid for before, it is as many calls as now: all of the difference is calls.
+    """
+    if not plan:
+        return split_difference({}, after)
+    cost = cost_of(before)
+    if cost > 0:
+        return split_difference(scaled(before, plan / cost), after)
+    return dict.fromkeys(FACTORS, 0) | {PARTS["calls_usd"]: int(cost_of(after)) - plan}
 
 
 def _parts(picos: Mapping[str, int]) -> dict[str, Decimal]:

@@ -12,8 +12,9 @@
 -- gives successful_tasks: tasks that somebody said were a success, who knows best
 -- gives unknown_tasks: tasks of which nobody has said
 -- gives cost_usd: USD of all billed calls, exact; NULL where nothing is priced
--- gives review_cost_usd: minutes of review by people x review_usd_per_hour
--- gives total_cost_usd: cost_usd + review_cost_usd
+-- gives review_minutes: by people; of a task of several models, providers, services, routes or prompts, in even parts
+-- gives review_cost_usd: review_minutes x review_usd_per_hour, to the picodollar of each task
+-- gives total_cost_usd: cost_usd + review_cost_usd, as far as they are known; NULL where neither is, or tasks do not tell the dimensions
 -- gives cost_per_successful_task_usd: total_cost_usd / successful_tasks, of priced tasks; NULL where nothing succeeded
 -- gives cost_per_successful_task_low_usd: if all unknown tasks succeeded
 -- gives cost_per_successful_task_high_usd: if all unknown tasks failed

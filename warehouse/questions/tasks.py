@@ -1,7 +1,8 @@
 """Tasks by the dimensions of their calls: what the places of ``parts/tasks.sql`` become.
 
 A task has one tenant, feature, environment, principal and outcome, and no kind of token (``token_kind`` is NULL). Of
-models, providers, services, routes and prompts it may have several, and it counts with each of them. Two such
+models, providers, services, routes and prompts it may have several, and it counts with each of them; its review is
+divided between them in even parts, in the order of their names (``nth_`` of ``of_``). Two such
 dimensions at once, or any other one, a task does not tell: then nothing is said about tasks (NULL), while what calls
 cost and took is.
 """
@@ -36,7 +37,7 @@ def task_places(used: Collection[str]) -> dict[str, str]:
         "{lists_of_several}": "".join(map(_all_of, sorted(lists))),
         "{of_several}": columns,
         "{of_none}": "".join(map(_none_is_null, sorted(lists))) if tells else "",
-        "{of_prompt}": prompts + no_kind,
+        "{of_prompt}": prompts + no_kind + _parts_of(lists if tells else ()),
     }
 
 
@@ -49,6 +50,15 @@ def _all_of(lists: str) -> str:
 def _each_of(lists: str) -> str:
     """A row for each value of a list, '' among them, and one of a list without any."""
     return f", unnest(if(array_length({lists}) > 0, {lists}, [NULL])) AS {_one_of(lists)}"
+
+
+def _parts_of(lists: Collection[str]) -> str:
+    """Which part of what a task has once is a row's, and of how many."""
+    for name in lists:
+        are_several = f"coalesce(array_length({name}), 0) > 1"
+        nth = f"if({are_several}, array_position(list_sort({name}), {_one_of(name)}), 1)"
+        return f", {nth}::HUGEINT AS nth_, if({are_several}, array_length({name}), 1)::HUGEINT AS of_"
+    return ", 1::HUGEINT AS nth_, 1::HUGEINT AS of_"
 
 
 def _none_is_null(lists: str) -> str:

@@ -10,7 +10,7 @@
 -- takes review_usd_per_hour: rate = 0; what an hour of review costs; `report` takes it from settle.review_usd_per_hour
 -- gives tasks: tasks that had their last hour in the bucket; NULL where the dimensions are none of tasks
 -- gives cost_usd: USD of all billed calls, exact; NULL where nothing is priced
--- gives total_cost_usd: cost_usd + review_cost_usd
+-- gives total_cost_usd: cost_usd + review_cost_usd, as far as they are known; NULL where neither is, or tasks do not tell the dimensions
 -- gives cost_per_request_usd: cost_usd / priced_calls
 -- gives cost_per_task_usd: total_cost_usd / tasks, of priced tasks
 -- gives cost_per_successful_task_usd: total_cost_usd / successful_tasks, of priced tasks; NULL where nothing succeeded

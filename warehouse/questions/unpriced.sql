@@ -9,24 +9,29 @@
 -- gives calls: in settled hours without those told twice and those that were priced since; a late one once it is settled
 -- lacks service_tier: it always groups by it
 -- gives share: of all billable calls of the same provider and model, or what else it is grouped by
--- gives reported_cost_usd: what the spans themselves claim, USD, late ones too
+-- gives reported_cost_usd: what the spans themselves claim, USD, late ones too; as of a settlement those that it had read
 -- gives tenants: how many are named
 -- gives first_at: first end of such a call; of the books the hour where no span is left
 -- gives settled_to: hours before it are told by the books, later ones by the stream; NULL where nothing is settled
 -- gives provisional: true where some of the calls are of hours that are not settled
 WITH standing AS (
-    SELECT closed_to FROM settlements ORDER BY settlement DESC LIMIT 1
+    SELECT closed_to, closed_at, offsets FROM settlements ORDER BY settlement DESC LIMIT 1
 ),
-told AS (
+told AS (  -- `was_read`: by the settlement that is asked for; rows of a version that did not write their stream: had come by then
     SELECT
-        *, coalesce(response_model, request_model) AS model,
+        t.*, coalesce(t.response_model, t.request_model) AS model,
         coalesce(
-            date_trunc('hour', ended_at) < (SELECT closed_to FROM standing)
-                AND ($start IS NULL OR date_trunc('hour', ended_at) >= $start),
+            date_trunc('hour', t.ended_at) < s.closed_to AND ($start IS NULL OR date_trunc('hour', t.ended_at) >= $start),
             false
-        ) AS is_settled
-    FROM spans
-    WHERE ($start IS NULL OR ended_at >= $start) AND ($end IS NULL OR ended_at < $end)
+        ) AS is_settled,
+        coalesce(
+            CASE WHEN t.source_app_id IS NULL THEN t.received_at <= s.closed_at
+            ELSE t.source_offset < s.offsets[t.source_app_id] END,
+            false
+        ) AS was_read
+    FROM spans AS t
+    LEFT JOIN standing AS s ON true
+    WHERE ($start IS NULL OR t.ended_at >= $start) AND ($end IS NULL OR t.ended_at < $end)
 ),
 stated AS (  -- the last word on a span of a settled hour
     SELECT *, coalesce(response_model, request_model) AS model
@@ -45,7 +50,7 @@ claimed AS (  -- the spans of settled hours as they stand
     ANTI JOIN stated AS s
         ON s.trace_id = t.trace_id AND s.span_id = t.span_id AND s.source_partition = t.source_partition
         AND s.source_offset = t.source_offset AND s.received_at = t.received_at
-    WHERE t.billable AND t.is_settled
+    WHERE t.billable AND t.is_settled AND ($as_of_settlement IS NULL OR t.was_read)
     UNION ALL
     SELECT
         s.tenant, s.feature, s.provider, s.model, s.service_tier, s.route, s.prompt_name, s.prompt_version,

@@ -16,7 +16,7 @@
 -- gives volume_usd: calls_usd + tokens_per_call_usd
 -- gives mix_usd: model_mix_usd + cache_share_usd
 -- gives price_usd: what the same tokens of the same kind and model cost more
--- gives other_usd: what is no token: searches, seconds, pages; NULL, as all parts, where there is nothing to compare with
+-- gives other_usd: what is no token: searches, seconds, pages; NULL, as all parts and the difference, where either sum is unknown
 -- gives corrections_usd: calls and prices of months that were closed already, booked in this period; they are in no other part
 -- gives calls_usd: more priced calls, all else as it was
 -- gives tokens_per_call_usd: more input and output tokens per call of the same model

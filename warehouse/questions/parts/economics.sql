@@ -1,6 +1,6 @@
 -- What calls cost and what became of their tasks, by the same dimensions: `totals`. Averages are of what has a price: those of tasks
--- divide what is `priced_` here. Review is reckoned per task in whole
--- picodollars, so that groups add up.
+-- divide what is `priced_` here. Review is reckoned per task in whole picodollars, and divided between the models, providers … that it
+-- counts with, so that groups add up.
 {booked.sql},
 {tasks.sql},
 lines AS (
@@ -31,12 +31,12 @@ counts AS (
         if(is_priced AND outcome = 'failure', weight, 0) AS priced_failed_tasks,
         if(is_priced AND outcome = 'success' AND safe = 'safe', weight, 0) AS priced_safe_successful_tasks,
         is_priced,
-        if(coalesce({where}, false), weight * round(review_minutes * 1000000)::HUGEINT, 0) AS review_micros,  -- adds up in any order
-        if(coalesce({where}, false), weight * rounded(
-            round(review_minutes * 1000000)::HUGEINT * ($review_usd_per_hour * 1000000)::HUGEINT, 60
+        if(coalesce({where}, false), weight * part_of(micros_, nth_, of_), 0) AS review_micros,  -- adds up in any order
+        if(coalesce({where}, false), weight * part_of(
+            rounded(micros_ * ($review_usd_per_hour * 1000000)::HUGEINT, 60), nth_, of_
         ), 0) AS review_picos,
         NOT {by_kind} OR coalesce(review_minutes <> 0 AND {where}, false) AS is_there
-    FROM told
+    FROM (SELECT *, round(review_minutes * 1000000)::HUGEINT AS micros_ FROM told)
     WHERE {where_of_tasks}
 ),
 tasks_of AS (
@@ -112,7 +112,8 @@ known AS (
     WHERE is_there
 ),
 totals AS (
-    SELECT *, tasks - successful_tasks - failed_tasks AS unknown_tasks, cost_usd + review_cost_usd AS total_cost_usd,
+    SELECT *, tasks - successful_tasks - failed_tasks AS unknown_tasks,
+        if(review_cost_usd <> 0, coalesce(cost_usd, 0) + review_cost_usd, cost_usd + review_cost_usd) AS total_cost_usd,
         cost_usd + priced_review_usd AS priced_total_usd
     FROM known
     WHERE calls <> 0 OR tasks <> 0 OR cost_usd <> 0 OR waste_usd <> 0 OR input_tokens <> 0 OR output_tokens <> 0

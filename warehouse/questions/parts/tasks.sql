@@ -2,7 +2,7 @@
 -- common, and none is lost between them. What a month said when it was closed stands: a task that became another one later, went on,
 -- got an outcome or was taken back, is taken off (`weight` = -1) and put down again as it is now (1) where that was booked (`hour_booked`).
 -- `is_priced`: of its calls at least one has a price, or it made none. `told` has one row for each value of a dimension of which a task
--- may have several.
+-- may have several, of which it is the part `nth_` of `of_`.
 looked AS (
     SELECT t.*, s.months_closed_to AS open_from, s.closed_to
     FROM tasks AS t
