@@ -62,6 +62,11 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
 
 
+def pytest_unconfigure() -> None:
+    """What was left out of the collector's looks is given back, or libraries call it leaked."""
+    gc.unfreeze()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long modules first; the others, and the tests of a module, in their order."""
     places = {f"tests/{module}.py": place for place, module in enumerate(LONGEST_FIRST)}
