@@ -32,9 +32,10 @@ def draw_incidents(
     """Draw a table of them; each leads to its page."""
     draw_table(
         title,
-        [{**row, **amounts_of(row), "scope": scope_of(row), "cause": cause_of(row)} for row in rows],
+        [_told(row) for row in rows],
         [
             Column(name="scope", title="Whose it is, or budget", leads=partial(_address, view)),
+            Column(name="what", title="Signal"),
             Column(name="opened_at", title="Since", shown=partial(figures.moment, now=now, zone=view.zone)),
             Column(name="observed", title="Observed", shown=_as_is),
             Column(name="expected", title="Expected", shown=_as_is),
@@ -46,6 +47,13 @@ def draw_incidents(
         note=note,
         none=none,
     )
+
+
+def _told(row: Row) -> Row:
+    """What the table shows; what is measured in no money has no excess in money."""
+    of_money = {} if row["measured"] is None else dict.fromkeys(("excess_usd", "excess_usd_per_hour"))
+    words = {"scope": scope_of(row), "what": row["signal"].replace("_", " "), "cause": cause_of(row)}
+    return {**row, **amounts_of(row), **words, **of_money}
 
 
 def scope_of(row: Row) -> str:
