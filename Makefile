@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
-PYTEST := $(BIN)/python -m pytest -n 5 --dist loadscope --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n 5 --dist loadscope --no-loadscope-reorder --max-worker-restart 0
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-long test-extra check format lock clean
