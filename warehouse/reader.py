@@ -8,12 +8,13 @@ columns. Money is exact (decimal128), times are UTC, NULL is unknown or unattrib
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import pyarrow as pa
 
+from warehouse.corrected import CORRECTED_SPANS, MADE_OF, expose_corrected
 from warehouse.damage import FAILURES, failure
 from warehouse.engine import DuckDB, Opener
 from warehouse.errors import BadQuestion
@@ -62,13 +63,16 @@ class WarehouseSnapshot:
         try:
             with self.engine(self.settings) as engine:
                 for table, window in windows.items():
+                    if table == CORRECTED_SPANS:
+                        expose_corrected(engine, self.snapshot, scope, window)
+                        continue
                     grain = asked.grain(table, values)
                     engine.expose(self.snapshot, table, scope, window, as_of=_as_of(values), grain=grain)
                 bound = asked.bound(values, whole=whole)
                 answer = engine.sql(asked.render(values), params=bound).to_arrow_table()
         except FAILURES as error:
             doing = f"cannot answer {question} from {self.snapshot.place.url}"
-            raise failure(doing, error, self.snapshot, windows, self.settings) from error
+            raise failure(doing, error, self.snapshot, _of_tables(windows), self.settings) from error
         return answer if whole else _without(answer, asked.whole)
 
 
@@ -111,10 +115,17 @@ def check_scope(question: Question, scope: Scope) -> bool:
     """
     if is_whole(scope):
         return True
-    nobodys = {table for table in question.reads if "tenant" not in TABLES[table].schema.names} - {"settlements"}
+    tables = question.reads.keys() - {CORRECTED_SPANS, "settlements"}
+    nobodys = {table for table in tables if "tenant" not in TABLES[table].schema.names}
     if nobodys and not question.whole:
         raise BadQuestion(f"{question.name} is about the whole deployment and not about tenants; ask without --tenant")
     return False
+
+
+def _of_tables(windows: Mapping[str, Window]) -> Mapping[str, Window]:
+    """The windows of the tables that are opened."""
+    made_of = {name: MADE_OF if name == CORRECTED_SPANS else (name,) for name in windows}
+    return {table: windows[name] for name, tables in made_of.items() for table in tables}
 
 
 def _without(answer: pa.Table, columns: Sequence[str]) -> pa.Table:

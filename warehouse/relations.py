@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 
 import duckdb
 import pyarrow as pa
@@ -17,6 +17,8 @@ Window = tuple[datetime | None, datetime | None]
 """Half-open; None = no bound."""
 
 EVER: Window = (None, None)
+FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+"""Before and after all times."""
 NOBODYS_ALONE = "tenant IS NULL AND (budget IS NOT NULL OR NOT list_contains(scoped_by, 'tenant'))"
 """Incidents of several tenants: budgets, prices. Rows of earlier versions do not say what they are scoped by."""
 

@@ -38,6 +38,7 @@ SUMS = {
     "waste": ("calls", "cost_usd", "waste_usd", "failed_usd", "superseded_usd", "failed_tasks_usd", "retry_cost_usd"),
     "cache": ("calls", "cached_input_tokens", "cost_usd", "cached_cost_usd", "savings_usd"),
     "chargeback": ("calls", "input_tokens", "cost_usd"),
+    "settled-errors": ("errors", "cost_usd"),
     "forecast": ("spent_usd",),
     "variance": ("usd", "calls"),
 }

@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from warehouse.corrected import correct_spans
 from warehouse.instance import share
 from warehouse.invoices import markups
 from warehouse.invoices.imports import COUNTING
@@ -21,7 +22,6 @@ from warehouse.relations import expose
 from warehouse.schemas import COST_KINDS, TIME, TOKEN_KINDS
 from warehouse.scope import ALL
 from warehouse.settings import LakeSettings
-from warehouse.settle.books import state_spans
 from warehouse.tiers import TIER_OF
 
 MIDNIGHT_MINUTES = 10
@@ -95,7 +95,7 @@ def gather(
         expose(connection, snapshot, "ledger", ALL, (first, last + _DAY))
         for table in ("spans", "corrections"):
             expose(connection, snapshot, table, ALL, (first, last + _DAY))
-        state_spans(connection, first, last + _DAY)
+        correct_spans(connection, first, last + _DAY)
         _name(connection, names)
         _register_made(connection)
         bounds = {"start": start, "end": end}

@@ -8,7 +8,7 @@ WITH near AS (
         is_crossed OR s.ended_at - date_trunc('day', s.ended_at) < to_minutes($minutes) AS is_early,
         date_trunc('day', s.ended_at) + INTERVAL 1 DAY - s.ended_at <= to_minutes($minutes) AS is_late,
         {token_names}
-    FROM standing AS s
+    FROM corrected_spans AS s
     JOIN as_named AS n
         ON n.provider IS NOT DISTINCT FROM s.provider
         AND n.model IS NOT DISTINCT FROM coalesce(s.response_model, s.request_model)

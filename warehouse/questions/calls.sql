@@ -1,5 +1,5 @@
 -- Single billable calls, the latest first.
--- reads spans in window
+-- reads corrected_spans in window
 -- takes start: time = ; first end of a call
 -- takes end: time = ; first end of a call after
 -- takes where: filter of both = ; only these values of these dimensions
@@ -15,7 +15,7 @@
 -- gives cost_usd: USD, exact; NULL with a price_status that says why
 -- table ended_at, tenant, feature, model, status, duration_ms, input_tokens, output_tokens, cost_usd, price_status
 WITH rows_ AS (
-    SELECT *, coalesce(response_model, request_model) AS model FROM spans WHERE billable
+    SELECT *, coalesce(response_model, request_model) AS model FROM corrected_spans WHERE billable
 )
 SELECT
     trace_id, span_id, ended_at, tenant, feature, principal, environment, service, operation, provider,

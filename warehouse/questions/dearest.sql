@@ -1,5 +1,5 @@
 -- The most expensive calls, each of another trace, the dearest first.
--- reads spans in window
+-- reads corrected_spans in window
 -- takes where: filter of both = ; only these values of these dimensions
 -- takes start: time = ; first end of a call
 -- takes end: time = ; first end of a call after
@@ -9,7 +9,7 @@
 -- gives cost_usd: USD, exact
 WITH calls AS (
     SELECT *, coalesce(response_model, request_model) AS model
-    FROM spans
+    FROM corrected_spans
     WHERE billable AND cost_usd IS NOT NULL AND trace_id IS NOT NULL
         AND ($start IS NULL OR ended_at >= $start) AND ($end IS NULL OR ended_at < $end)
 )

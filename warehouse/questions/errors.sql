@@ -6,6 +6,8 @@
 -- takes by: dimensions of usage = provider; what to group by, besides status and class; nothing = no more than these
 -- takes start: time = ; first minute
 -- takes end: time = ; first minute after
+-- takes as_of_settlement: whole = ; final numbers as of this settlement, as `settled-errors` tells them
+-- books settled-errors
 -- gives status: error, or cancelled: who asked left before the end
 -- gives error_class: see docs/attributes.md; NULL = none that is known
 -- gives errors: calls with this status and class

@@ -1,5 +1,5 @@
 -- The models in use, with what decides their prices, the busiest first.
--- reads spans in window
+-- reads corrected_spans in window
 -- takes start: time = ; first end of a call
 -- takes end: time = ; first end of a call after
 -- gives model: response model, else the requested one
@@ -15,7 +15,7 @@ SELECT
     sum(cost_usd) AS cost_usd,
     min(ended_at) AS first_at,
     max(ended_at) AS last_at
-FROM spans
+FROM corrected_spans
 WHERE billable AND ($start IS NULL OR ended_at >= $start) AND ($end IS NULL OR ended_at < $end)
 GROUP BY ALL
 ORDER BY calls DESC, tenant, provider, model, service_tier

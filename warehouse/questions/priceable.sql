@@ -1,5 +1,5 @@
 -- Billable calls with all that decides what they cost, one by one: to price them with other prices.
--- reads spans in window
+-- reads corrected_spans in window
 -- takes start: time = ; first end of a call
 -- takes end: time = ; first end of a call after
 -- gives units: what is billed otherwise than by the token (searches, pages, seconds …)
@@ -12,6 +12,6 @@ SELECT
     input_tokens, cached_input_tokens, cache_write_tokens, cache_write_1h_tokens,
     output_tokens, reasoning_tokens, audio_input_tokens, audio_output_tokens,
     units, usage_semantics, cost_usd
-FROM spans
+FROM corrected_spans
 WHERE billable AND ($start IS NULL OR ended_at >= $start) AND ($end IS NULL OR ended_at < $end)
 ORDER BY ended_at, trace_id, span_id

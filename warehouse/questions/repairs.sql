@@ -1,5 +1,5 @@
 -- Spans whose token counts contradicted themselves: what each rule repaired or refused, by who wrote them.
--- reads spans in window
+-- reads corrected_spans in window
 -- takes start: time = ; first end of a span
 -- takes end: time = ; first end of a span after
 -- gives rule: named in docs/inspect.md
@@ -9,7 +9,7 @@
 -- gives calls: those of them that are billed
 -- gives share: calls / all billed calls of the same convention and version
 WITH spans_ AS (
-    SELECT * FROM spans
+    SELECT * FROM corrected_spans
     WHERE ($start IS NULL OR ended_at >= $start) AND ($end IS NULL OR ended_at < $end)
 ),
 written AS (

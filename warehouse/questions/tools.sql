@@ -1,5 +1,5 @@
 -- How tools and retrievals went: how many runs, how many failed, how long they took.
--- reads spans in window
+-- reads corrected_spans in window
 -- takes where: filter of tools = ; only these values of these dimensions
 -- takes by: dimensions of tools = operation,tool_name; what to group by; nothing = one row
 -- takes start: time = ; first end of a run
@@ -13,7 +13,7 @@ SELECT {columns}
     count(*) FILTER (status = 'error') AS failed,
     count(*) FILTER (status IS DISTINCT FROM 'error')::DOUBLE / count(*) AS success_rate,
     avg(duration_ms) AS duration_mean_ms
-FROM spans
+FROM corrected_spans
 WHERE operation IN ('execute_tool', 'retrieval') AND suppressed_by IS NULL
     AND {where} AND ($start IS NULL OR ended_at >= $start) AND ($end IS NULL OR ended_at < $end)
 GROUP BY ALL

@@ -1,5 +1,5 @@
 -- All spans of one trace, in the order in which they began: who called what, how long it took, what it cost.
--- reads spans in window
+-- reads corrected_spans in window
 -- takes trace_id: text = ; the trace, in hex
 -- takes start: time = ; first end of a span; nothing looks through the whole lake
 -- takes end: time = ; first end of a span after
@@ -17,7 +17,7 @@ SELECT
     status, error_class, http_status, finish_reason, safety_category, guardrail_action,
     ttft_ms, tpot_ms, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens,
     billable, suppressed_by, cost_usd, price_status, convention
-FROM spans
+FROM corrected_spans
 WHERE hex(trace_id) = upper($trace_id)
     AND ($start IS NULL OR ended_at >= $start) AND ($end IS NULL OR ended_at < $end)
 ORDER BY started_at, parent_span_id NULLS FIRST, span_id, source_partition, source_offset

@@ -8,9 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from warehouse.engine import Connection
+from warehouse.relations import LAST
 from warehouse.schemas import TIME
 from warehouse.schemas.kinds import fields
-from warehouse.settle.standing import LAST, Standing
+from warehouse.settle.standing import Standing
 from warehouse.settle.statements import read_sql
 
 LINES = {"ledger": "ledger_lines", "user_days": "user_lines", "tasks": "task_rows"}
@@ -27,13 +28,6 @@ NO_VERDICTS = pa.schema(
 ).empty_table()
 
 
-def state_spans(connection: Connection, since: datetime, before: datetime) -> None:
-    """Make the view ``standing``: the spans as they stand. Needs the views ``spans`` and ``corrections``."""
-    connection.execute("SET VARIABLE since = $1", [since])
-    connection.execute("SET VARIABLE before = $1", [before])
-    connection.execute(read_sql("effective"))
-
-
 def count_hours(connection: Connection, since: datetime, before: datetime = LAST) -> dict[datetime, int]:
     """Spans by hour of those that ended from ``since`` to ``before``; needs the view ``spans``."""
     counted = connection.execute(
@@ -44,7 +38,7 @@ def count_hours(connection: Connection, since: datetime, before: datetime = LAST
 
 
 def find_named(connection: Connection, told: pa.Table) -> pa.Table:
-    """Spans whose tasks outcomes may be about; needs ``standing``."""
+    """Spans whose tasks outcomes may be about; needs ``corrected_spans``."""
     connection.register("told", told)
     connection.execute(read_sql("named"))
     return connection.sql("FROM named").to_arrow_table()
@@ -91,8 +85,8 @@ def _compare(connection: Connection, since: datetime, verdicts: pa.Table) -> Non
 def find_lines(connection: Connection, standing: Standing, entry: str) -> dict[str, pa.Table]:
     """By table the rows to add, without settlement and close; ``entry``: of lines of hours that were closed before.
 
-    Needs ``standing``, the tables ``hours``, ``unread`` and ``verdict_of``, and the views ``ledger``, ``tasks`` and
-    ``user_days``.
+    Needs ``corrected_spans``, the tables ``hours``, ``unread`` and ``verdict_of``, and the views ``ledger``, ``tasks``
+    and ``user_days``.
     """
     connection.execute("SET VARIABLE closed_to = $1", [standing.closed_to])
     connection.execute("SET VARIABLE entry = $1", [entry])

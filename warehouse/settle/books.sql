@@ -11,7 +11,7 @@ SELECT trace_id FROM correction WHERE attempt > 1;
 
 CREATE TEMP TABLE tried AS
 SELECT trace_id, parent_span_id, operation, hour, max(attempt) AS last_attempt
-FROM standing
+FROM corrected_spans
 WHERE attempt IS NOT NULL
     AND trace_id IN (SELECT trace_id FROM retried)
     AND hour IN (SELECT hour FROM hours)
@@ -21,8 +21,8 @@ HAVING min(attempt) = 1;
 -- Spans whose call another trace tells: alone they make no task.
 CREATE TEMP TABLE copies AS
 SELECT s.trace_id, s.span_id
-FROM standing AS s
-ANTI JOIN standing AS b ON b.trace_id = s.trace_id AND b.span_id = s.suppressed_by
+FROM corrected_spans AS s
+ANTI JOIN corrected_spans AS b ON b.trace_id = s.trace_id AND b.span_id = s.suppressed_by
 WHERE s.suppressed_by IS NOT NULL AND s.hour IN (SELECT hour FROM hours)
 GROUP BY ALL;
 
@@ -39,7 +39,7 @@ WITH span_of_hour AS (
             AS in_task,
         coalesce(s.billable AND s.status = 'ok' AND s.attempt < t.last_attempt, false) AS is_superseded,
         c.span_id IS NOT NULL AS is_copy
-    FROM standing AS s
+    FROM corrected_spans AS s
     JOIN hours AS h ON h.hour = s.hour
     LEFT JOIN unread AS u ON u.stream = stream_of(s.source_app_id, s.source_partition)
     LEFT JOIN tried AS t

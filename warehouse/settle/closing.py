@@ -19,18 +19,20 @@ from weakref import WeakKeyDictionary
 
 import pyarrow as pa
 
+from warehouse.corrected import correct_spans
 from warehouse.engine import DuckDB, Opener
 from warehouse.errors import WarehouseError
 from warehouse.lake import Lake
 from warehouse.lake.place import Place
 from warehouse.lake.snapshot import Snapshot, SnapshotTaker
+from warehouse.relations import FIRST, LAST
 from warehouse.schemas import TABLES
 from warehouse.settings import LakeSettings, SettleSettings
-from warehouse.settle.books import LINES, count_hours, find_lines, find_touched, state_spans
+from warehouse.settle.books import LINES, count_hours, find_lines, find_touched
 from warehouse.settle.corrections import Pricing
 from warehouse.settle.deciding import Past, decide
 from warehouse.settle.desk import Layout, open_desk
-from warehouse.settle.standing import FIRST, HOUR, LAST, Hour, Standing, Unread, as_table, chunk
+from warehouse.settle.standing import HOUR, Hour, Standing, Unread, as_table, chunk
 
 APP = "settle"
 """The app-transaction of ``settlements`` that numbers them."""
@@ -149,7 +151,7 @@ class Closing:
         for some in chunk(list(known.values()), self.how.chunk_spans):
             window = (some[0].start, some[-1].start + HOUR)
             with self.desk.lay(snapshot, "spans", "corrections", *LINES, window=window) as connection:
-                state_spans(connection, *window)
+                correct_spans(connection, *window)
                 for name, rows in (
                     ("unread", scene.unread.first),
                     ("hours", as_table(some)),

@@ -17,11 +17,13 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from warehouse.corrected import correct_spans
 from warehouse.lake.snapshot import Snapshot
+from warehouse.relations import FIRST, LAST
 from warehouse.settings import SettleSettings
-from warehouse.settle.books import NO_VERDICTS, count_hours, decide_tasks, find_named, overturns, state_spans
+from warehouse.settle.books import NO_VERDICTS, count_hours, decide_tasks, find_named, overturns
 from warehouse.settle.desk import Layout
-from warehouse.settle.standing import FIRST, HOUR, LAST, Hour, Standing, chunk, offsets_table
+from warehouse.settle.standing import HOUR, Hour, Standing, chunk, offsets_table
 from warehouse.settle.statements import read_sql
 
 ON_THE_WAY = HOUR
@@ -94,7 +96,7 @@ def _named(past: Past, counts: Mapping[datetime, int], told: pa.Table) -> list[p
     for some in chunk(hours, past.how.chunk_spans):
         window = (some[0].start, some[-1].start + HOUR)
         with past.desk.lay(past.snapshot, "spans", "corrections", window=window) as connection:
-            state_spans(connection, *window)
+            correct_spans(connection, *window)
             found.append(find_named(connection, told))
     return found
 

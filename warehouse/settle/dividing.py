@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 
 from warehouse.engine import Connection
 from warehouse.gpus import read_fleet
+from warehouse.relations import FIRST
 from warehouse.settle.closing import Closing, Scene, Settled
 from warehouse.settle.gpus import REACH, find_gpu_lines
-from warehouse.settle.standing import FIRST, HOUR, Hour, Standing, chunk, hour_of, offsets_table
+from warehouse.settle.standing import HOUR, Hour, Standing, chunk, hour_of, offsets_table
 
 FURTHEST = 10
 """How many look-backs before the oldest hour late samples are still counted in."""

@@ -11,7 +11,7 @@ FROM (
         least(greatest(epoch_us(started_at), epoch_us(ended_at) - 3600000000), epoch_us(ended_at) - 1) AS began_us,
         coalesce(input_tokens, 0) AS input_tokens, coalesce(output_tokens, 0) AS output_tokens,
         least(coalesce(cached_input_tokens, 0), coalesce(input_tokens, 0)) AS cached_tokens
-    FROM standing
+    FROM corrected_spans
     WHERE billable
 ) AS c
 JOIN (SELECT DISTINCT hour, hour_number FROM minutes) AS n

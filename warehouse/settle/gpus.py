@@ -16,13 +16,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from warehouse.corrected import correct_spans
 from warehouse.engine import Connection
 from warehouse.gpus import Fleet
+from warehouse.relations import FIRST
 from warehouse.schemas import TIME
 from warehouse.schemas.kinds import fields
-from warehouse.settle.books import state_spans
 from warehouse.settle.placing import MINUTES, Row, place
-from warehouse.settle.standing import FIRST, HOUR, Standing
+from warehouse.settle.standing import HOUR, Standing
 from warehouse.settle.statements import read_sql
 
 REACH = HOUR
@@ -54,7 +55,7 @@ def find_gpu_lines(connection: Connection, fleet: Fleet, standing: Standing, hou
     ``REACH`` after them.
     """
     first, last = min(hours), max(hours) + HOUR
-    state_spans(connection, first, last + REACH)
+    correct_spans(connection, first, last + REACH)
     connection.register("minutes", _minutes(hours))
     connection.execute("SET VARIABLE since = $1", [first - REACH])
     connection.execute("SET VARIABLE before = $1", [last + REACH])

@@ -12,6 +12,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from warehouse.corrected import correct_spans
 from warehouse.damage import FAILURES
 from warehouse.engine import DuckDB, Opener
 from warehouse.errors import LakeUnavailable
@@ -19,7 +20,6 @@ from warehouse.lake import Lake
 from warehouse.lake.place import one_line
 from warehouse.schemas.kinds import USD, fields
 from warehouse.settings import LakeSettings, SettleSettings
-from warehouse.settle.books import state_spans
 from warehouse.settle.closing import Closing, Scene, Settled
 from warehouse.settle.corrections import Pricing
 from warehouse.settle.standing import HOUR, NOTHING, Hour, chunk, hour_of, read_standing
@@ -37,7 +37,7 @@ _NO_CHANGES = pa.schema(
 
 _CALLS = """
 SELECT row_number() OVER (ORDER BY trace_id, span_id, received_at, source_partition, source_offset) - 1 AS row, *
-FROM standing
+FROM corrected_spans
 WHERE billable AND ($model IS NULL OR coalesce(response_model, request_model) = $model)
 ORDER BY row
 """
@@ -120,7 +120,7 @@ def _find(
 ) -> tuple[pa.Table, pa.Table]:
     """Corrections of the calls of ``window`` whose price is another one, and what that comes to."""
     with closing.desk.lay(scene.snapshot, "spans", "corrections", window=window) as connection:
-        state_spans(connection, *window)
+        correct_spans(connection, *window)
         calls = connection.sql(_CALLS, params={"model": model}).to_arrow_table()
         priced = closing.pricing.price(calls.drop_columns(list(PRICES))) if calls.num_rows else calls
         connection.register("as_priced", calls)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pyarrow as pa
 
 from warehouse.engine import Connection
 from warehouse.questions import load_question
+from warehouse.relations import FIRST, LAST
 from warehouse.schemas import TIME
 from warehouse.settle.statements import read_sql
 
 HOUR = timedelta(hours=1)
-FIRST = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_DAY = FIRST.date()
-LAST = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,7 +68,6 @@ def _otherwise(one: str, other: str, names: Iterable[str]) -> str:
 @cache
 def _places() -> dict[str, str]:
     """What stands for each ``{place}`` of the files."""
-    last_word = "CASE WHEN c.span_id IS NULL THEN {1}.{0} ELSE c.{0} END AS {0}"
     kept_price = (
         "CASE WHEN NOT c.j_billable THEN NULL WHEN p.row IS NOT NULL THEN p.{0} "
         "WHEN m.from_standing THEN c.{0} ELSE c.s_{0} END AS j_{0}"
@@ -77,12 +76,10 @@ def _places() -> dict[str, str]:
     return {
         "identity": ", ".join(SPAN_IDENTITY),
         "same_identity": _each("c.{0} = r.{0}", SPAN_IDENTITY, " AND "),
-        "same_as_s": _each("c.{0} = s.{0}", SPAN_IDENTITY, " AND "),
         "identity_of_c": _each("c.{0}", SPAN_IDENTITY),
         "kept_of_c": _each("c.{0}", [name for name in CORRECTED if name not in PRICES]),
         "prices_of_p": _each("p.{0}", PRICES),
         "costs_differ": f"({_otherwise('c.', 'p.', [name for name in PRICES if name != 'price_version'])})",
-        "corrected": _each(last_word.replace("{1}", "s"), CORRECTED),
         "standing": _each("CASE WHEN c.span_id IS NULL THEN r.{0} ELSE c.{0} END AS s_{0}", CORRECTED),
         "judged": _each("j_{0} AS {0}", CORRECTED),
         "not_billed": ", ".join(f"{_UNBILLED.get(name, name)} AS {name}" for name in CORRECTED),

@@ -17,16 +17,20 @@ SELECT c.*
 FROM corrections AS c
 SEMI JOIN restated AS r ON {same_identity}
 WHERE ended_at >= getvariable('since') AND ended_at < getvariable('before')
-QUALIFY row_number() OVER (PARTITION BY {identity_of_c} ORDER BY settlement DESC) = 1;
+QUALIFY row_number() OVER (PARTITION BY {identity} ORDER BY settlement DESC) = 1;
 
-CREATE TEMP VIEW standing AS
-SELECT
-    s.* REPLACE ({corrected}),
-    s.billable AS was_billed,
-    s.cost_usd AS was_cost_usd,
-    make_timestamptz(epoch_us(s.ended_at) // 3_600_000_000 * 3_600_000_000) AS hour
-FROM spans AS s
-LEFT JOIN correction AS c
-    ON {same_as_s}
-    AND s.suppressed_by IS DISTINCT FROM s.span_id
-WHERE s.ended_at >= getvariable('since') AND s.ended_at < getvariable('before');
+CREATE TEMP VIEW corrected_spans AS
+SELECT *
+FROM (
+    SELECT
+        s.* REPLACE ({corrected}),
+        s.billable AS was_billed,
+        s.cost_usd AS was_cost_usd,
+        make_timestamptz(epoch_us(s.ended_at) // 3_600_000_000 * 3_600_000_000) AS hour
+    FROM spans AS s
+    LEFT JOIN correction AS c
+        ON {same_as_s}
+        AND s.suppressed_by IS DISTINCT FROM s.span_id
+    WHERE s.ended_at >= getvariable('since') AND s.ended_at < getvariable('before')
+)
+WHERE {scope};
