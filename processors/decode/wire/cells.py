@@ -62,10 +62,10 @@ def make_cells(room: Room, is_text: NDArray[np.bool_], rows: int) -> Cells:
     """Empty cells; a field may have a value more for every template than for every row, which ``rows`` counts too."""
     fields = len(is_text)
     return Cells(
-        alias=room.take("alias", fields * rows, np.int16).reshape(fields, rows),
-        word=room.take("word", fields * rows, np.int64).reshape(fields, rows),
+        alias=room.take_wide("alias", fields, rows, np.int16),
+        word=room.take_wide("word", fields, rows, np.int64),
         state=np.zeros((fields, 4), np.int64),
-        values=room.take("values", fields * rows * 2, np.int64).reshape(fields, rows, 2),
+        values=room.take_wide("values", fields, rows, np.int64, 2),
         table=room.take("table", fields * PLACES, np.int32).reshape(fields, PLACES),
         is_text=is_text,
         heap=room.all_of("heap").view(np.uint8),
@@ -78,9 +78,9 @@ def widen(cells: Cells, room: Room, rows: int, used: int) -> Cells:
     """Cells for more rows that begin as these do; ``used``: rows so far."""
     fields = len(cells.is_text)
     wider = cells._replace(
-        alias=room.renew("alias", fields * rows, np.int16).reshape(fields, rows),
-        word=room.renew("word", fields * rows, np.int64).reshape(fields, rows),
-        values=room.renew("values", fields * rows * 2, np.int64).reshape(fields, rows, 2),
+        alias=room.renew_wide("alias", rows),
+        word=room.renew_wide("word", rows),
+        values=room.renew_wide("values", rows),
     )
     for field in np.flatnonzero(cells.state[:, GIVEN]).tolist():
         count = cells.state[field, VALUES]

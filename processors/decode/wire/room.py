@@ -26,6 +26,13 @@ class Room:
             self._arrays[name] = held
         return held[:size]
 
+    def take_wide(self, name: str, rows: int, columns: int, kind: Any, *deep: int) -> NDArray[Any]:
+        """(rows, at least columns, …): all of it, so that every row begins where it began, on pages it has."""
+        held = self._arrays.get(name)
+        if held is None or held.shape[1] < columns:
+            held = self._arrays[name] = np.empty((rows, int(columns * _SPARE) + 1, *deep), kind)
+        return held
+
     def grow(self, name: str) -> NDArray[Any]:
         """The array of that name with twice the rows, and what stood in it."""
         held = self._arrays[name]
@@ -34,9 +41,10 @@ class Room:
         self._arrays[name] = wider
         return wider
 
-    def renew(self, name: str, size: int, kind: Any) -> NDArray[Any]:
-        """Another array of that name, which the one before it does not share."""
-        self._arrays[name] = np.empty(size, kind)
+    def renew_wide(self, name: str, columns: int) -> NDArray[Any]:
+        """Another array of that name with so many columns, which the one before it does not share."""
+        held = self._arrays[name]
+        self._arrays[name] = np.empty((len(held), columns, *held.shape[2:]), held.dtype)
         return self._arrays[name]
 
     def all_of(self, name: str) -> NDArray[Any]:
