@@ -76,7 +76,6 @@ def make_cells(room: Room, is_text: NDArray[np.bool_], rows: int) -> Cells:
 
 def widen(cells: Cells, room: Room, rows: int, used: int) -> Cells:
     """Cells for more rows that begin as these do; ``used``: rows so far."""
-    fields = len(cells.is_text)
     wider = cells._replace(
         alias=room.renew_wide("alias", rows),
         word=room.renew_wide("word", rows),

@@ -29,13 +29,6 @@ from processors.decode.wire.templates import Template
 from processors.decode.wire.walker import Walker
 from processors.messages import DeadLetter, Drop, Message
 
-_SIDE_BYTES = 1 << 16
-_SPARE_BYTES = 4 * _SIDE_BYTES
-_LOG_ROWS = 1 << 14
-_HEAP_WORDS_PER_SPAN = 32
-_MOST_BASES = 1 << 10
-"""Of what resources and scopes fill, by field, before shapes are learnt anew."""
-
 
 class Reader:
     """A decoder for one alias table, with what it keeps between ranges."""
