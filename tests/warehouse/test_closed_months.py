@@ -203,3 +203,30 @@ def test_a_late_outcome_of_a_closed_month_counts_in_the_open_one(tmp_path: Path)
     assert october == [(1, 0, 1, 1, Decimal("0.0035"))]
     assert november == [(0, 1, -1, 0, 0)]
     assert both == [(1, 1, 0, 1, Decimal("0.0035"))]
+
+
+def test_what_a_late_failure_of_a_closed_month_wasted_adds_up_by_group_and_month(tmp_path: Path):
+    world = World(tmp_path)
+    used = {"provider": "openai", "request_model": "gpt-4o", "input_tokens": 1000, "output_tokens": 100}
+    world.flush([span("a", trace="a", at=ms(OCTOBER) + 3_600_000, task_id="T", tenant="acme", **used)])
+    world.settle(now=NOVEMBER + dt.timedelta(days=2), how=LONG)
+    world.close(OCTOBER.date(), NOVEMBER, LONG)
+    unpriced = {
+        "tenant": "acme",
+        "provider": "house",
+        "request_model": "unheard-of",
+        "input_tokens": 10,
+        "task_id": "U",
+    }
+    failed = span("b", trace="b", at=ms(NOVEMBER) + 3_600_000, tenant="beta", status="error", **used)
+    late = [outcome("success", "failure", task_id="T", tenant="acme", observed_at=NOVEMBER)]
+    world.flush([failed, span("c", trace="c", at=ms(NOVEMBER), **unpriced)], late)
+    world.settle(now=NOVEMBER + dt.timedelta(days=9), how=LONG)
+    cost = Decimal("0.0035")
+
+    for name in ("waste", "cost-per-successful-task"):
+        whole, groups = (report(look(world), name, by=by, start=NOVEMBER, end=DECEMBER) for by in ("", "tenant"))
+        wasted = {row["tenant"]: row["waste_usd"] for row in groups}
+        assert (total(whole, "waste_usd"), wasted) == (2 * cost, {"acme": cost, "beta": cost}), name
+        assert {row["tenant"]: (row["calls"], row["cost_usd"]) for row in groups} == {"acme": (1, None), "beta": (1, cost)}, name
+        assert [total(rows, "waste_usd") for rows in months(look(world), name, "", MONTHS)] == [0, 2 * cost, 0]

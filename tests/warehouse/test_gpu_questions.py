@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -297,3 +298,21 @@ def test_tokens_that_servers_count_are_differences_and_a_counter_may_begin_anew(
     (row,) = ask(world, "gpu-saturation", bucket="")
 
     assert row["served_tokens"] == tokens
+
+
+def test_what_a_late_call_moves_between_lines_of_a_closed_month_adds_up_over_months(tmp_path: Path):
+    world, how, december = World(tmp_path / "late"), settings(tmp_path), dt.datetime(2026, 12, 2, tzinfo=dt.UTC)
+    how = replace(how, lookback_days=60)
+    world.flush([call("a", 0, 30)], samples=samples(0.5, last=120))
+    world.flush([call("z", 11 * 86_400, 1)])
+    world.settle(now=december, how=how)
+    world.close(dt.date(2026, 11, 1), now=december, how=how)
+    world.flush([call("b", 60, 60, "globex")], partition=1)
+    world.settle(now=december, how=how)
+    spread = "idle,unattributed,unmeasured"
+
+    (whole,), by_month = (ask(world, "gpu", by=(), spread=spread, bucket=bucket) for bucket in (None, "month"))
+    parts = ("cost_usd", "idle_cost_usd", "unattributed_cost_usd", "spread_cost_usd")
+
+    assert [row["unattributed_cost_usd"] for row in by_month][-1] < 0
+    assert {name: sum(row[name] for row in by_month) for name in parts} == {name: whole[name] for name in parts}

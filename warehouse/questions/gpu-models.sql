@@ -108,7 +108,8 @@ lines AS (
     SELECT
         'self_hosted' AS hosting, model, calls, input_tokens, output_tokens, priced_tokens, costed_tokens AS used_tokens, gpu_us, priced_us,
         priced_us::DOUBLE / nullif(gpu_us, 0)::DOUBLE AS priced_share, measured_us::DOUBLE / nullif(gpu_us, 0)::DOUBLE AS measured_share,
-        CASE WHEN priced_us > 0 THEN cost_usd END AS cost_usd, CASE WHEN priced_us > 0 THEN used_cost_usd END AS used_cost_usd
+        CASE WHEN priced_us <> 0 OR cost_usd <> 0 OR used_cost_usd <> 0 THEN cost_usd END AS cost_usd,
+        CASE WHEN priced_us <> 0 OR cost_usd <> 0 OR used_cost_usd <> 0 THEN used_cost_usd END AS used_cost_usd
     FROM own
     UNION ALL
     SELECT

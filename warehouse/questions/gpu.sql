@@ -73,6 +73,13 @@ sums AS (
         coalesce(sum(output_tokens), 0)::BIGINT AS output_tokens, coalesce(sum(costed_tokens), 0)::BIGINT AS costed_tokens
     FROM borne
     GROUP BY ALL
+),
+judged AS (  -- unknown where no rate is; what corrects a closed month may be no time and no cost, and move some between lines
+    SELECT
+        *,
+        priced_us <> 0 OR cost_usd <> 0 OR coalesce(used_cost_usd, 0) <> 0 OR unattributed_cost_usd <> 0
+            OR idle_cost_usd <> 0 OR spread_cost_usd <> 0 AS is_known
+    FROM sums
 )
 SELECT
     {keys}
@@ -82,15 +89,15 @@ SELECT
     unattributed_us / 3600000000.0::DOUBLE AS unattributed_hours,
     unmeasured_us / 3600000000.0::DOUBLE AS unmeasured_hours,
     (used_us + unattributed_us)::DOUBLE / nullif(time_us - unmeasured_us, 0)::DOUBLE AS utilisation,
-    CASE WHEN priced_us <> 0 OR cost_usd <> 0 THEN cost_usd END AS cost_usd,
-    CASE WHEN priced_us <> 0 OR cost_usd <> 0 THEN idle_cost_usd END AS idle_cost_usd,
-    CASE WHEN priced_us <> 0 OR cost_usd <> 0 THEN unattributed_cost_usd END AS unattributed_cost_usd,
-    CASE WHEN $spread::VARCHAR IS NOT NULL AND (priced_us <> 0 OR cost_usd <> 0) THEN spread_cost_usd END AS spread_cost_usd,
+    CASE WHEN is_known THEN cost_usd END AS cost_usd,
+    CASE WHEN is_known THEN idle_cost_usd END AS idle_cost_usd,
+    CASE WHEN is_known THEN unattributed_cost_usd END AS unattributed_cost_usd,
+    CASE WHEN $spread::VARCHAR IS NOT NULL AND is_known THEN spread_cost_usd END AS spread_cost_usd,
     priced_us::DOUBLE / nullif(time_us, 0)::DOUBLE AS priced_share,
     calls, input_tokens, output_tokens,
     costed_tokens::DOUBLE / nullif(input_tokens + output_tokens, 0)::DOUBLE AS costed_share,
     usd_per(used_cost_usd * 1000, costed_tokens) AS cost_per_1k_tokens_usd,
     false AS provisional
-FROM sums
-WHERE time_us <> 0 OR calls <> 0 OR cost_usd <> 0 OR input_tokens <> 0 OR output_tokens <> 0
+FROM judged
+WHERE time_us <> 0 OR calls <> 0 OR is_known OR input_tokens <> 0 OR output_tokens <> 0
 ORDER BY {bucket} cost_usd DESC NULLS LAST, gpu_hours DESC, {keys} provisional

@@ -47,18 +47,25 @@ sums AS (
     FROM lines
     GROUP BY ALL
 ),
-told AS (  -- unknown where nothing is priced
-    SELECT * REPLACE (
-        CASE WHEN priced_calls <> 0 OR cost_usd <> 0 THEN cost_usd END AS cost_usd,
-        CASE WHEN priced_calls <> 0 OR cost_usd <> 0 THEN failed_usd END AS failed_usd,
-        CASE WHEN priced_calls <> 0 OR cost_usd <> 0 THEN retried_usd END AS retried_usd,
-        CASE WHEN priced_calls <> 0 OR cost_usd <> 0 THEN superseded_usd END AS superseded_usd,
-        CASE WHEN priced_calls <> 0 OR cost_usd <> 0 THEN failed_tasks_usd END AS failed_tasks_usd,
-        CASE WHEN priced_calls <> 0 OR cost_usd <> 0 THEN retry_cost_usd END AS retry_cost_usd
-    ),
-    CASE WHEN priced_calls <> 0 OR cost_usd <> 0 THEN failed_usd + retried_usd + superseded_usd + failed_tasks_usd END AS waste_usd
+judged AS (
+    SELECT
+        *,
+        priced_calls <> 0 OR cost_usd <> 0 OR failed_usd <> 0 OR retried_usd <> 0 OR superseded_usd <> 0
+            OR failed_tasks_usd <> 0 OR retry_cost_usd <> 0 AS is_known
     FROM sums
-    WHERE calls <> 0 OR cost_usd <> 0 OR failed_usd <> 0 OR superseded_usd <> 0 OR failed_tasks_usd <> 0
+),
+told AS (  -- unknown where nothing is priced; what corrects a closed month may be no call, no cost, and waste all the same
+    SELECT * REPLACE (
+        CASE WHEN priced_calls <> 0 OR calls = 0 OR cost_usd <> 0 THEN cost_usd END AS cost_usd,
+        CASE WHEN is_known THEN failed_usd END AS failed_usd,
+        CASE WHEN is_known THEN retried_usd END AS retried_usd,
+        CASE WHEN is_known THEN superseded_usd END AS superseded_usd,
+        CASE WHEN is_known THEN failed_tasks_usd END AS failed_tasks_usd,
+        CASE WHEN is_known THEN retry_cost_usd END AS retry_cost_usd
+    ),
+    CASE WHEN is_known THEN failed_usd + retried_usd + superseded_usd + failed_tasks_usd END AS waste_usd
+    FROM judged
+    WHERE calls <> 0 OR is_known
 )
 SELECT
     {keys}

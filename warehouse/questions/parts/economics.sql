@@ -107,7 +107,7 @@ known AS (
     SELECT
         *,
         CASE WHEN priced_calls <> 0 OR calls = 0 OR known_usd <> 0 THEN known_usd END AS cost_usd,
-        CASE WHEN priced_calls <> 0 OR calls = 0 OR known_usd <> 0 THEN known_waste_usd END AS waste_usd
+        CASE WHEN priced_calls <> 0 OR calls = 0 OR known_usd <> 0 OR known_waste_usd <> 0 THEN known_waste_usd END AS waste_usd
     FROM counted_
     WHERE is_there
 ),
