@@ -147,7 +147,10 @@ def _ended_in_error() -> pl.Expr:
 
 
 def _abandoned() -> pl.Expr:
-    """A stream that shows neither finish reason nor output, where the span would show them, or any call that would."""
+    """A stream that shows neither finish reason nor output, where the span would show them, or any call that would.
+
+    Clients write the word ``error`` then; other words are the model's own: it ended.
+    """
     return _left_open() & pl.col("output_tokens").is_null()
 
 
@@ -156,4 +159,4 @@ def _left_open() -> pl.Expr:
     would_end = pl.col("stream").fill_null(value=False) | (pl.col("stream_ends") == "always").fill_null(value=False)
     open_ended = would_end & pl.col("finish_word").is_null()
     is_text = pl.col("_model_call") & pl.col("operation").is_in(_TEXT_OPERATIONS)
-    return is_text & ends_here & (open_ended | _ended_in_error())
+    return is_text & ends_here & (open_ended | (pl.col("finish_word") == "error").fill_null(value=False))

@@ -6,8 +6,10 @@ Google's SDK and Bedrock in old versions.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
+import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from processors.engine import Engine
@@ -211,8 +213,8 @@ def test_old_streams_of_googles_sdk_add_up_what_each_chunk_says_of_the_whole():
     expected = [
         ("0.2b0", "google.genai.Models.generate_content_stream", "refused+guessed_count"),
         ("0.6b0", "google.genai.AsyncModels.generate_content_stream", "refused+guessed_count"),
-        ("0.6b0", "google.genai.Models.generate_content", "inclusive"),
-        ("0.7b0", "google.genai.Models.generate_content_stream", "inclusive"),
+        ("0.6b0", "google.genai.Models.generate_content", "inclusive+output_unsure+output_missing"),
+        ("0.7b0", "google.genai.Models.generate_content_stream", "inclusive+output_unsure+output_missing"),
         ("1.3b0", "google.genai.AsyncModels.generate_content_stream", "inclusive"),
     ]
     told = {"gen_ai.operation.name": "generate_content", "gen_ai.system": "gemini"}
@@ -224,10 +226,58 @@ def test_old_streams_of_googles_sdk_add_up_what_each_chunk_says_of_the_whole():
 
     rows = bill_of(cases, ENGINE)
 
-    meant = {"refused+guessed_count": (None, "usage_missing"), "inclusive": (2966, "priced")}
+    meant = {
+        "refused+guessed_count": (None, None, "usage_missing"),
+        "inclusive": (2966, 79, "priced"),
+        "inclusive+output_unsure+output_missing": (2966, None, "priced"),
+    }
     assert {
-        case: (row["usage_semantics"], (row["input_tokens"], row["price_status"])) for case, row in rows.items()
+        case: (row["usage_semantics"], (row["input_tokens"], row["output_tokens"], row["price_status"]))
+        for case, row in rows.items()
     } == {(version, function): (semantics, meant[semantics]) for version, function, semantics in expected}
+
+
+@pytest.mark.parametrize(
+    ("scope", "version"), [("google_genai", "0.4b0"), ("google_genai", "0.7b2"), ("vertexai", "2.0b0")]
+)
+def test_googles_first_instrumentors_say_nothing_of_what_a_model_thought(scope: str, version: str):
+    """Recorded with 0.6b0: 500 candidates, 4,000 thoughts, and neither thoughts nor a total in the span."""
+    told = {"gen_ai.operation.name": "generate_content", "gen_ai.system": "gemini"}
+    counts = {"gen_ai.usage.input_tokens": 1000, "gen_ai.usage.output_tokens": 500}
+    models = {
+        "gemini-1.5-pro": (500, False),
+        "gemini-2.0-flash": (500, False),
+        "gemini-2.0-flash-thinking-exp": (None, True),
+        "gemini-2.5-pro": (None, True),
+        "gemini-3-pro-preview": (None, True),
+    }
+    cases = {
+        model: _sent({**told, **counts, "gen_ai.request.model": model}, TRACELOOP + scope, version) for model in models
+    }
+
+    rows = bill_of(cases, ENGINE)
+
+    assert {
+        model: (row["output_tokens"], "output_unsure" in row["usage_semantics"]) for model, row in rows.items()
+    } == models
+
+
+def test_beside_an_instrumentation_that_knows_googles_first_one_has_what_was_thought():
+    """Recorded: OpenInference 1.4.14 around 0.6b0 in one process."""
+    inner = {"gen_ai.operation.name": "generate_content", "gen_ai.request.model": "gemini-2.5-pro"}
+    inner |= {"gen_ai.system": "gemini", "gen_ai.usage.input_tokens": 1000, "gen_ai.usage.output_tokens": 500}
+    outer = {"openinference.span.kind": "LLM", "llm.model_name": "gemini-2.5-pro", "llm.provider": "google"}
+    outer |= {"llm.token_count.prompt": 1000, "llm.token_count.completion": 4500}
+    outer |= {"llm.token_count.completion_details.reasoning": 4000}
+    top, below = {"span_id": b"outer..."}, {"span_id": b"inner...", "parent_span_id": b"outer..."}
+
+    (row,) = _billed(
+        _sent(outer, "openinference.instrumentation.google_genai", "1.4.14", **top),
+        _sent(inner, TRACELOOP + "google_genai", "0.6b0", **below),
+    )
+
+    assert (row["input_tokens"], row["output_tokens"], row["reasoning_tokens"]) == (1000, 4500, 4000)
+    assert row["cost_usd"] == Decimal("0.04625")
 
 
 def test_what_botocore_guesses_from_the_length_of_a_text_is_no_count():

@@ -522,6 +522,8 @@ def test_a_stream_without_end_and_without_output_was_cancelled():
         "told by who never sees an end": {"given": stream, "scope": "logfire.openai"},
         "told by who sees every end, not that it streams": {"scope": "gen_ai"},  # Vercel's AI SDK 7: an aborted stream
         "its end": {"given": {"gen_ai.response.finish_reasons": ["stop"]}, "scope": "gen_ai"},
+        "a client's word for no end": {"given": {"gen_ai.response.finish_reasons": ["error"]}},
+        "the model's own end": {"given": {"gen_ai.response.finish_reasons": ["MALFORMED_FUNCTION_CALL"]}},
     }
 
     cancelled, worked = ("cancelled", "cancelled"), ("ok", None)
@@ -533,6 +535,8 @@ def test_a_stream_without_end_and_without_output_was_cancelled():
         "told by who never sees an end": worked,
         "told by who sees every end, not that it streams": cancelled,
         "its end": worked,
+        "a client's word for no end": cancelled,
+        "the model's own end": ("error", "server_error"),
     }
 
 

@@ -228,5 +228,8 @@ def test_what_a_late_failure_of_a_closed_month_wasted_adds_up_by_group_and_month
         whole, groups = (report(look(world), name, by=by, start=NOVEMBER, end=DECEMBER) for by in ("", "tenant"))
         wasted = {row["tenant"]: row["waste_usd"] for row in groups}
         assert (total(whole, "waste_usd"), wasted) == (2 * cost, {"acme": cost, "beta": cost}), name
-        assert {row["tenant"]: (row["calls"], row["cost_usd"]) for row in groups} == {"acme": (1, None), "beta": (1, cost)}, name
+        assert {row["tenant"]: (row["calls"], row["cost_usd"]) for row in groups} == {
+            "acme": (1, None),
+            "beta": (1, cost),
+        }, name
         assert [total(rows, "waste_usd") for rows in months(look(world), name, "", MONTHS)] == [0, 2 * cost, 0]
