@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,6 +57,23 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     late = span("late", trace="late", tenant="acme", **CALL)
     world.flush([late | {"received_at": LATER}], partition=3)
     return world
+
+
+def test_a_trace_has_each_span_once_also_where_it_was_sent_again(tmp_path: Path):
+    """Nobody states a repeated record anew, so it would show to the tenant that its flush had found."""
+    world = World(tmp_path)
+    call = span("call", "root", trace="t", at=10, tenant="beta", tenant_rank=9, **CALL)
+    for partition in (0, 1):
+        world.flush([call], partition=partition)
+    world.flush(
+        [tool("root", trace="t", tenant="acme", operation="invoke_agent", _role="aggregate", ms=300)], partition=2
+    )
+    world.settle()
+    trace = {"trace_id": b"t".ljust(16, b"\0").hex()}
+
+    assert len(ask(world, "trace", **trace)) == 2
+    seen = {who: len(ask(world, "trace", frozenset({who}), **trace)) for who in ("acme", "beta")}
+    assert seen["acme"] + seen["beta"] == 2
 
 
 def test_the_world_is_stated_otherwise_than_flushed_and_more_than_once(world: World):

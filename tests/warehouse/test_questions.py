@@ -573,6 +573,15 @@ def test_metrics_of_a_service_that_sends_spans_are_left_out(holding: Holding):
     assert pick(ask("metered"), "service", "tokens_in") == [("desk", 50)]
 
 
+def test_metrics_without_a_tenant_are_of_a_service_whose_spans_tell_one(holding: Holding):
+    """The usual application of several tenants: spans name theirs, metrics are the process's."""
+    of_process = sample(1, 100, tenant=None)
+
+    assert holding(token_samples=[of_process], usage=[usage(service="shop")])("metered") == []
+    other = sample(1, 100, tenant="globex")
+    assert pick(holding(token_samples=[other], usage=[usage(service="shop")])("metered"), "tenant") == [("globex",)]
+
+
 def test_a_cumulative_count_is_taken_once_also_when_it_is_sent_again_or_starts_anew(holding: Holding):
     restarted = {"counted_since": NOON + timedelta(minutes=4)}
     ask = holding(

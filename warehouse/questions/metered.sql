@@ -49,8 +49,10 @@ SELECT
     sum(c.tokens) FILTER (c.token_type = 'reasoning')::BIGINT AS tokens_reasoning,
     count(*) AS samples, min(c.sampled_at) AS first_at, max(c.sampled_at) AS last_at
 FROM counted AS c
-WHERE NOT EXISTS (
-    SELECT 1 FROM seen AS s WHERE s.tenant IS NOT DISTINCT FROM c.tenant AND s.service IS NOT DISTINCT FROM c.service
+WHERE NOT EXISTS (  -- metrics tell the tenants of a process, spans those of each call
+    SELECT 1
+    FROM seen AS s
+    WHERE (c.tenant IS NULL OR s.tenant IS NOT DISTINCT FROM c.tenant) AND s.service IS NOT DISTINCT FROM c.service
 )
 GROUP BY c.tenant, c.service, c.provider, c.model
 ORDER BY tokens_in DESC NULLS LAST, c.tenant, c.service, c.provider, c.model

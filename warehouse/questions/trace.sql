@@ -1,4 +1,4 @@
--- All spans of one trace, in the order in which they began: who called what, how long it took, what it cost.
+-- All spans of one trace, each once, in the order in which they began: who called what, how long it took, what it cost.
 -- reads corrected_spans in window
 -- takes trace_id: text = ; the trace, in hex
 -- takes start: time = ; first end of a span; nothing looks through the whole lake
@@ -18,7 +18,7 @@ SELECT
     ttft_ms, tpot_ms, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens,
     billable, suppressed_by, cost_usd, price_status, convention
 FROM corrected_spans
-WHERE hex(trace_id) = upper($trace_id)
+WHERE hex(trace_id) = upper($trace_id) AND suppressed_by IS DISTINCT FROM span_id
     AND ($start IS NULL OR ended_at >= $start) AND ($end IS NULL OR ended_at < $end)
 ORDER BY started_at, parent_span_id NULLS FIRST, span_id, source_partition, source_offset
 LIMIT $limit
