@@ -578,7 +578,7 @@ def test_metrics_without_a_tenant_are_of_a_service_whose_spans_tell_one(holding:
     of_process = sample(1, 100, tenant=None)
 
     assert holding(token_samples=[of_process], usage=[usage(service="shop")])("metered") == []
-    other = sample(1, 100, tenant="globex")
+    other = sample(1, 100, series="g", tenant="globex")
     assert pick(holding(token_samples=[other], usage=[usage(service="shop")])("metered"), "tenant") == [("globex",)]
 
 
