@@ -575,11 +575,11 @@ def test_metrics_of_a_service_that_sends_spans_are_left_out(holding: Holding):
 
 def test_metrics_without_a_tenant_are_of_a_service_whose_spans_tell_one(holding: Holding):
     """The usual application of several tenants: spans name theirs, metrics are the process's."""
-    of_process = sample(1, 100, tenant=None)
+    of_process, of_another = sample(1, 100, tenant=None), sample(1, 50, series="b", tenant="globex")
 
-    assert holding(token_samples=[of_process], usage=[usage(service="shop")])("metered") == []
-    other = sample(1, 100, series="g", tenant="globex")
-    assert pick(holding(token_samples=[other], usage=[usage(service="shop")])("metered"), "tenant") == [("globex",)]
+    ask = holding(token_samples=[of_process, of_another], usage=[usage(service="shop")])
+
+    assert pick(ask("metered"), "tenant", "tokens_in") == [("globex", 50)]
 
 
 def test_a_cumulative_count_is_taken_once_also_when_it_is_sent_again_or_starts_anew(holding: Holding):
