@@ -67,6 +67,8 @@ def test_each_kind_of_evidence_is_understood():
         ({"error_type": "connection_error"}, "network"),
         ({"grpc_status": "RESOURCE_EXHAUSTED"}, "rate_limit"),
         ({"error_text": "This model's maximum context length is 8 tokens."}, "context_length_exceeded"),
+        ({"error_text": 'Post "https://api.openai.com/v1/responses": context canceled'}, "cancelled"),
+        ({"error_text": "dial tcp: lookup api.openai.com: no such host"}, "network"),
         ({"finish_word": "refusal"}, "content_filter"),
         ({"exception_type": "guardrails.errors.ValidationError"}, "guardrail_blocked"),
         ({"error_code": "ConflictException", "http_status": 400}, "invalid_request"),
