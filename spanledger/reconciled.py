@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from warehouse.invoices.answer import Compared
     from warehouse.invoices.gather import Sides
     from warehouse.invoices.replacing import Replacement
+    from warehouse.invoices.told import Together
     from warehouse.invoices.twice import Twice
 
 _SHOWN = ("ours_tokens", "theirs_tokens", "ours_usd", "theirs_usd", "difference_usd", "causes")
@@ -35,20 +36,31 @@ def say_left_out(sides: Sides) -> Iterator[str]:
 
 
 def say_together(sides: Sides) -> Iterator[str]:
-    """A line for each provider whose accounts are on the bill and cannot be told apart in our books."""
-    from warehouse.invoices.cells import accounts_together
+    """A line for each provider whose accounts are compared together though a side names several."""
+    from warehouse.invoices.told import accounts_together
 
     for provider in sorted({row["provider"] for row in sides.theirs}):
         one = accounts_together(sides.ours, sides.theirs, provider)
         if one is None:
             continue
-        why = f"{one.unnamed} of {one.calls} calls of ours name none"
-        if not one.unnamed:
-            why = f"ours are {_few(one.ours)}, and none of them is on the bill"
+        why, remedy = _why_together(one)
+        named = f"has {_few(one.billed)}" if one.billed else f"has no accounts, our calls {_few(one.ours)}"
         yield (
-            f"warning: {provider}: accounts are compared together: {why}; the bill has {_few(one.billed)}. What one of "
-            "them lacks and another has too many cancels out here: let spans name theirs (spanledger.provider.account)"
+            f"warning: {provider}: accounts are compared together: {why}; the bill {named}. What one of "
+            f"them lacks and another has too many can cancel out here: {remedy}"
         )
+
+
+def _why_together(one: Together) -> tuple[str, str]:
+    """The reason, and what to do."""
+    spans = "let spans name theirs (spanledger.provider.account)"
+    if one.bare is not None:
+        lines = "costs" if one.bare.are_costs else "counts of tokens"
+        of = f" (of {one.bare.model}, {one.bare.day})" if one.bare.model else f" ({one.bare.day})"
+        return f"{lines} of the bill name none{of}", "group costs and usage by project or workspace"
+    if one.unnamed:
+        return f"{one.unnamed} of {one.calls} calls of ours name none", spans
+    return f"ours are {_few(one.ours)}, and none of them is on the bill", spans
 
 
 def _few(names: Sequence[str]) -> str:

@@ -15,8 +15,6 @@ import pytest
 
 from processors.pricing.book import PriceBook
 from spanledger.__main__ import main
-from tests.processors.flushes import row_of
-from tests.processors.otlp import request, span
 from tests.warehouse.billing import Books, billed, call, charges
 from tests.warehouse.settling import World
 
@@ -210,54 +208,6 @@ def test_the_report_has_bills_and_books_by_day(bill: Path, capsys: pytest.Captur
     )
     assert row["capture_rate"] == pytest.approx(0.8)
     assert Decimal(row["difference_usd"]) == Decimal(row["theirs_usd"]) - Decimal(row["ours_usd"]) == Decimal("0.0028")
-
-
-def _projects(tmp_path: Path, accounts: list[str | None], monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Books of two calls a project, whose name spans have told; the bill has one of a project and three of another."""
-    Books(World(tmp_path / "projects")).fill(
-        [call(f"{account}-{n}", provider_account=account) for account in accounts for n in range(2)]
-    )
-    monkeypatch.setenv("SPANLEDGER_LAKE", str(tmp_path / "projects" / "lake"))
-    sold = [call(f"{n}", provider_account="proj_a" if n < 1 else "proj_b") for n in range(4)]
-    return billed(charges(sold), tmp_path / "projects.csv")
-
-
-def test_what_one_project_lacks_and_another_has_too_many_is_found_where_spans_name_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-):
-    told = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o"}
-    sent = {name: request(span(told), resource={"openai.project.id": name}) for name in ("proj_a", "proj_b")}
-    accounts = [row["provider_account"] for row in row_of(sent).values()]
-
-    assert (
-        main(["reconcile", str(_projects(tmp_path, accounts, monkeypatch)), "--by", "account", "--format", "json"]) == 0
-    )
-
-    said = capsys.readouterr()
-    causes = {row["account"]: row["causes"] for row in json.loads(said.out)}
-    assert causes == {"proj_a": ["extra_traffic"], "proj_b": ["missing_traffic"]}
-    assert "compared together" not in said.err
-
-
-@pytest.mark.parametrize(
-    ("accounts", "why"),
-    [
-        ([None, "proj_a"], "2 of 4 calls of ours name none"),
-        (["org_1", "org_2"], "ours are org_1, org_2, and none of them is on the bill"),
-    ],
-)
-def test_accounts_that_are_compared_together_are_never_said_to_agree_without_a_word(
-    accounts: list[str | None],
-    why: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-):
-    assert main(["reconcile", str(_projects(tmp_path, accounts, monkeypatch))]) == 0
-
-    said = capsys.readouterr().err
-    assert f"warning: openai: accounts are compared together: {why}; the bill has proj_a, proj_b." in said
-    assert "spanledger.provider.account" in said
 
 
 @pytest.mark.parametrize(

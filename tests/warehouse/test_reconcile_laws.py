@@ -35,6 +35,16 @@ def test_the_truth_has_no_causes(books: list[Row]):
 
 
 @FEW
+@given(BOOKS, MODEL)
+def test_the_truth_has_no_causes_where_it_does_not_count_a_model(books: list[Row], model: str):
+    bill = [line for row in books for line in theirs(row)]
+
+    uncounted = {"quantity": None, "unit": None, "has_quantity": False}
+
+    assert causes(books, [line | (uncounted if line["model"] == model else {}) for line in bill]) == {}
+
+
+@FEW
 @given(BOOKS, BOOKS, st.lists(st.integers(-(10**9), 10**9), min_size=24, max_size=24), st.booleans())
 def test_causes_add_up_whatever_is_billed(books: list[Row], billed: list[Row], odd: list[int], counted: bool):
     lines = [line for row in billed for line in theirs(row)]

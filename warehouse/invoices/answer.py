@@ -33,7 +33,10 @@ difference is that of the tokens at our prices. NULL in a dimension: the bill do
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compared:
-    """A cell in amounts as the lake holds them; tokens None: the bill does not tell them."""
+    """A cell in amounts as the lake holds them; tokens None: the bill does not tell them.
+
+    ``held_tokens``: those of ours that the bill tells the count of.
+    """
 
     cell: Cell
     ours: Decimal
@@ -42,6 +45,7 @@ class Compared:
     causes: dict[str, Decimal]
     ours_tokens: Fraction
     theirs_tokens: Fraction | None
+    held_tokens: Fraction
 
 
 def compare(sides: Sides, rate: Rate) -> list[Compared]:
@@ -64,7 +68,7 @@ def _compared(cell: Cell) -> Compared:
     ours = _picos(cell.ours)
     theirs = None if cell.theirs is None else _picos(cell.theirs)
     difference = _picos(sum(cell.causes.values(), Fraction(0))) if theirs is None else theirs - ours
-    told = [part.theirs for part in cell.parts if part.theirs is not None]
+    counts = [(part.ours, part.theirs) for part in cell.parts if part.theirs is not None]
     return Compared(
         cell=cell,
         ours=ours,
@@ -72,7 +76,8 @@ def _compared(cell: Cell) -> Compared:
         difference=difference,
         causes=settle_amounts(cell.causes, difference),
         ours_tokens=Fraction(sum(part.ours for part in cell.parts)),
-        theirs_tokens=sum(told, Fraction(0)) if told else None,
+        theirs_tokens=sum((count for _, count in counts), Fraction(0)) if counts else None,
+        held_tokens=Fraction(sum(held for held, _ in counts)),
     )
 
 
@@ -106,7 +111,7 @@ def _sums(group: Sequence[Compared]) -> dict[str, object]:
     costs = [one.theirs for one in group if one.theirs is not None]
     counted = [one for one in group if one.theirs_tokens is not None]
     ours = sum((one.ours_tokens for one in group), Fraction(0))
-    held = sum((one.ours_tokens for one in counted), Fraction(0))
+    held = sum((one.held_tokens for one in counted), Fraction(0))
     told = sum((one.theirs_tokens or Fraction(0) for one in counted), Fraction(0))
     causes = {cause: sum((one.causes.get(cause, Decimal(0)) for one in group), Decimal(0)) for cause in CAUSES}
     said = [cause for cause in sorted(CAUSES, key=lambda cause: -abs(causes[cause])) if _has(group, cause)]

@@ -5,7 +5,7 @@ Bills tell more or less: a cost may be of a project's whole day while tokens are
 * a *part* is a day and those of account, model, kind and tier that the lines with a quantity tell apart (``grain``);
 * a *cell* is a day and those of them that lines with a cost tell apart too. Where all have both, each is one part.
 
-Where our calls do not name their account, or none that the bill names, accounts are not told apart.
+How far lines tell that apart, and whether accounts are, is in ``told``.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from fractions import Fraction
 from typing import Any
 
 from warehouse.invoices.gather import Rows
-from warehouse.invoices.grain import DIMENSIONS, Grain, Key, key_of
-from warehouse.invoices.line import OTHER, TOKENS, USAGE
+from warehouse.invoices.grain import Grain, Key, key_of
+from warehouse.invoices.line import OTHER, USAGE
 from warehouse.invoices.split import Rate, before_markup, split_costs, split_tokens
-from warehouse.invoices.workspaces import name_default
+from warehouse.invoices.told import Told, find_told
 
 ANTHROPIC_COSTS, NOT_IN_COSTS = "anthropic_costs", "priority"
 """The cost report that leaves a tier out, and how names of that tier begin."""
@@ -126,75 +126,20 @@ class Bill:
     has_quantities: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Together:
-    """A provider whose bill names accounts that are not told apart, since our calls do not name them.
-
-    ``unnamed``: of ``calls`` of ours those that name no account; 0: they name ``ours``, none of which the bill has.
-    """
-
-    provider: str
-    calls: int
-    unnamed: int
-    ours: tuple[str, ...]
-    billed: tuple[str, ...]
-
-
-def accounts_together(ours: Rows, theirs: Rows, provider: str) -> Together | None:
-    """What is to be said of a provider's accounts; None where they are told apart, or the bill does not name any."""
-    ours, theirs = _of_provider(ours, theirs, provider)
-    billed = sorted({row["account"] for row in theirs} - {None})
-    if not billed or "account" in _kept(ours, theirs):
-        return None
-    return Together(
-        provider=provider,
-        calls=sum(row["calls"] for row in ours),
-        unnamed=sum(row["calls"] for row in ours if row["account"] is None),
-        ours=tuple(sorted({row["account"] for row in ours} - {None})),
-        billed=tuple(billed),
-    )
-
-
-def _of_provider(ours: Rows, theirs: Rows, provider: str) -> tuple[Rows, Rows]:
-    """Its rows on the days from the bill's first to its last, by the names of accounts that both sides have."""
-    theirs = [row for row in theirs if row["provider"] == provider]
-    days = [row["day"] for row in theirs]
-    ours = [row for row in ours if row["provider"] == provider and min(days) <= row["day"] <= max(days)]
-    return ours, name_default(ours, theirs)
-
-
 def build(ours: Rows, theirs: Rows, midnight: Rows, provider: str, rate: Rate) -> Bill:
     """Cells and parts of one provider that has a bill, from its first to its last day."""
-    ours, theirs = _of_provider(ours, theirs, provider)
+    told = find_told(ours, theirs, provider)
     midnight = [row for row in midnight if row["provider"] == provider]
-    tokens, costs = _told(theirs)
-    kept = _kept(ours, theirs)
-    fine = Grain.of(tokens or costs, kept)
-    coarse = Grain.of(costs or tokens, kept, within=fine)
-    bill = Bill(cells=[], parts={}, calls={}, without_usage={}, requests={}, has_quantities=bool(tokens))
-    is_partial = any(row["format"] == ANTHROPIC_COSTS for row in theirs)
-    _add_ours(bill, ours, fine, rate, is_partial=is_partial)
-    _add_midnight(bill, midnight, fine)
-    spoken = _as_spoken(rate, ours)
-    _add_quantities(bill, tokens, fine, spoken)
-    _add_requests(bill, theirs, fine)
-    _add_costs(bill, theirs, costs, coarse, spoken)
+    bill = Bill(cells=[], parts={}, calls={}, without_usage={}, requests={}, has_quantities=bool(told.tokens))
+    is_partial = any(row["format"] == ANTHROPIC_COSTS for row in told.theirs)
+    _add_ours(bill, told.ours, told.fine, rate, is_partial=is_partial)
+    _add_midnight(bill, midnight, told.fine)
+    spoken = _as_spoken(rate, told.ours)
+    _add_quantities(bill, told.tokens, told.fine, spoken)
+    _add_zeros(bill, told)
+    _add_requests(bill, told.theirs, told.fine)
+    _add_costs(bill, told, spoken)
     return bill
-
-
-def _told(theirs: Rows) -> tuple[Rows, Rows]:
-    """Lines that count tokens, of a usage report where there is one, and lines that cost something."""
-    usage = [row for row in theirs if row["charge"] == USAGE and row["kind"] != OTHER]
-    counted = [row for row in usage if row["has_quantity"] and row["unit"] == TOKENS]
-    reported = [row for row in counted if not row["has_cost"]]
-    return reported or counted, [row for row in usage if row["has_cost"]]
-
-
-def _kept(ours: Rows, theirs: Rows) -> set[str]:
-    """Dimensions that both sides can tell apart."""
-    accounts, known = {row["account"] for row in ours}, {row["account"] for row in theirs}
-    is_told = not accounts or (None not in accounts and bool(accounts & known))
-    return set(DIMENSIONS) if is_told else set(DIMENSIONS) - {"account"}
 
 
 def _part(bill: Bill, key: Key) -> Part:
@@ -256,11 +201,21 @@ def _add_quantities(bill: Bill, rows: Rows, fine: Grain, rate: Rate) -> None:
         part.theirs = (part.theirs or Fraction(0)) + Fraction(row["quantity"])
         if part.rate is None and row["kind"] is not None and row["said_model"] is not None:
             part.rate = rate(row, row["kind"])
-    if rows:  # what a report does not tell of was not counted
-        days = {row["day"] for row in rows}
-        for part in bill.parts.values():
-            if part.theirs is None and part.key.kind != OTHER and min(days) <= part.key.day <= max(days):
-                part.theirs = Fraction(0)
+
+
+def _add_zeros(bill: Bill, told: Told) -> None:
+    """What a report does not tell of was not counted, but for models that are billed on the day and never counted then.
+
+    Of these it is not known: images or seconds of a usage report, endpoints that it is not of, rows with a cost alone.
+    """
+    apart = told.fine.shared & (told.coarse.shared | {"model"})
+    counted = {part.key.only(apart) for part in bill.parts.values() if part.theirs is not None}
+    billed = {key_of(row, None).only(apart) for row in told.costs if row["model"] is not None} - counted
+    days = {row["day"] for row in told.tokens}
+    for part in bill.parts.values():
+        is_within = bool(days) and part.key.kind != OTHER and min(days) <= part.key.day <= max(days)
+        if is_within and part.theirs is None and part.key.only(apart) not in billed:
+            part.theirs = Fraction(0)
 
 
 def _add_requests(bill: Bill, rows: Rows, fine: Grain) -> None:
@@ -270,8 +225,9 @@ def _add_requests(bill: Bill, rows: Rows, fine: Grain) -> None:
             bill.requests[key] = bill.requests.get(key, 0) + int(row["quantity"])
 
 
-def _add_costs(bill: Bill, theirs: Rows, costs: Rows, coarse: Grain, rate: Rate) -> None:
+def _add_costs(bill: Bill, told: Told, rate: Rate) -> None:
     """Cells of parts, with the costs of the bill; what is no usage has a cell of its own."""
+    theirs, costs, coarse = told.theirs, told.costs, told.coarse
     cells: dict[Key, Cell] = {}
     extras = [row for row in theirs if row["has_cost"] and (row["charge"] != USAGE or row["kind"] == OTHER)]
     apart = any(row["charge"] == USAGE for row in extras)

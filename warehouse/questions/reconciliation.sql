@@ -7,7 +7,7 @@
 -- gives day: UTC day that is settled to its end and lies between the first and the last billed day of its provider
 -- gives ours_tokens: input and output tokens of the books
 -- gives theirs_tokens: of the bills; NULL where they count none
--- gives capture_rate: ours_tokens / theirs_tokens
+-- gives capture_rate: ours_tokens / theirs_tokens, ours of all models, also of those that the bills do not count
 -- gives theirs_usd: of all charges, credits and taxes too; NULL where the bills have no cost
 -- gives difference_usd: theirs_usd - ours_usd
 -- gives formats: of the bills that were imported
