@@ -225,7 +225,8 @@ def book(lake: Lake, app_id: str, tenant: str | None, calls: int) -> None:
         | amounts
     )
     task = closed | {"task": "T", "kind": "task", "spans": calls, "outcome": "success", "safe": "safe"}
-    lake.append_once("ledger", rows("ledger", line), f"settle/{app_id}", 1)
+    failed = line | {"status": "error", "error_class": "timeout", "priced_calls": 0, "cost_usd": Decimal(0)}
+    lake.append_once("ledger", rows("ledger", line, failed), f"settle/{app_id}", 1)
     minute = {name: value for name, value in closed.items() if name != "hour"} | {"minute": NOON, "line": "used"}
     minute |= {
         "gpu": "g",
