@@ -13,10 +13,10 @@
 
 ``reads`` names tables, or ``corrected_spans``: spans as the last settlement states them (``warehouse.corrected``), with
 neither of the tables that they are made of. ``in window`` lets the reader open only files that can hold rows of
-``[start, end)`` (the SQL still states the bounds, on the table's time column); ``by bucket`` says that rows are only ever added up within bucket
-and window, so that sums by the hour or day may stand for them (``warehouse.lake.rollup``). ``takes NAME: KIND =
-DEFAULT; HELP``; kinds are those of ``warehouse.questions.parameters``. ``lacks DIMENSION: …`` says what answers instead
-by one that has no meaning here.
+``[start, end)`` (the SQL still states the bounds, on the table's time column); ``by bucket`` says that rows are only
+ever added up within bucket and window, so that sums by the hour or day may stand for them (``warehouse.lake.rollup``).
+``takes NAME: KIND = DEFAULT; HELP``; kinds are those of ``warehouse.questions.parameters``. ``lacks DIMENSION: …`` says
+what answers instead by one that has no meaning here.
 ``whole`` names columns about the whole deployment, NULL in every scope but ALL; a question that reads ``flushes`` (it
 knows no tenants) and has no ``whole`` is refused there. ``table`` names the measures that a person sees first, without
 it all columns. ``books`` names the question to the settled books that is
