@@ -6,7 +6,7 @@ UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --
 PYTEST := $(BIN)/python -m pytest -n 5 --dist loadscope --no-loadscope-reorder --max-worker-restart 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long test-extra check format lock clean
+.PHONY: help setup demo test test-long test-alone test-extra check format lock clean
 
 help: ## show this help
 	@echo "SpanLedger: an exact ledger of LLM spend and outcome"
@@ -28,6 +28,9 @@ test-long: .venv/.dev-ready ## the tests that take longest: Spark (needs a Java)
 	@sh tests/components.sh openjdk-17-jre-headless
 	@sh tests/focus-validator.sh
 	@$(PYTEST) -m long $(ARGS)
+
+test-alone: .venv/.dev-ready ## the tests of promised times, one after the other
+	@$(BIN)/python -m pytest -m alone $(ARGS)
 
 test-extra: .venv/.dev-ready ## tests with what cannot be installed here: a real OpenTelemetry Collector (needs Go)
 	@sh deploy/collector/build.sh

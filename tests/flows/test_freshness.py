@@ -22,7 +22,6 @@ from spanledger.stack import Stack, free_port
 from tests.flows.payloads import payload
 from tests.ingest.gateway.serving import PROTOBUF, request
 from tests.kafka import jars_cache
-from tests.quick import few
 
 TRIALS = 3
 TRICKLE_S = 0.1
@@ -108,7 +107,8 @@ def warm(running: Running) -> Iterator[Running]:
         yield running
 
 
-@pytest.mark.parametrize("traffic", few(["alone", "among others"], "alone"))
+@pytest.mark.alone
+@pytest.mark.parametrize("traffic", ["alone", "among others"])
 def test_a_span_is_visible_to_report_within_5_s_of_the_gateway_s_answer(
     warm: Running, traffic: str, capsys: pytest.CaptureFixture[str]
 ):
