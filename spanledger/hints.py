@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from warehouse.questions import Question
     from warehouse.reader import Scope
 
-SUMMED = ("gpu_minutes", "ledger", "user_days", "usage", "safety")
+SUMMED = ("gpu_minutes", "ledger", "user_days", "usage", "safety", "safety_hours")
 """Tables whose sums are empty only where they hold nothing of what was asked."""
 
 

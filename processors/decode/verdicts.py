@@ -25,10 +25,9 @@ from typing import Any
 from processors.conventions.rules import words
 from processors.decode import refusals
 from processors.decode.values import structure, to_integer
+from warehouse.schemas import SAFETY_ACTIONS
 
 FIELD = "safety_verdicts"
-ACTIONS = ("blocked", "redacted", "flagged", "", "allowed")
-"""The strongest first."""
 
 MOST_DEEP = 12
 """Levels of a structured value that are looked into."""
@@ -106,7 +105,7 @@ def read_words(value: Any) -> str | None:
 
 def write(found: Mapping[str, str]) -> str | None:
     """Pairs as text, in an order that depends on nothing but them."""
-    pairs = sorted(found.items(), key=lambda pair: (ACTIONS.index(pair[1]), pair[0]))
+    pairs = sorted(found.items(), key=lambda pair: (SAFETY_ACTIONS.index(pair[1]), pair[0]))
     return " ".join(f"{category}={action}" for category, action in pairs) or None
 
 
@@ -129,7 +128,7 @@ def total(value: Any) -> int | None:
 
 def _note(found: dict[str, str], category: str, action: str) -> None:
     known = found.get(category)
-    if known is None or ACTIONS.index(action) < ACTIONS.index(known):
+    if known is None or SAFETY_ACTIONS.index(action) < SAFETY_ACTIONS.index(known):
         found[category] = action
 
 

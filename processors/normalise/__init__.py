@@ -39,8 +39,6 @@ Helper columns of ``spans``, for the once rules and roll-ups; they are dropped b
                                        NULL
 ``_user``                     string   raw end-user id: what may not be told by other names
 ``_other_user``               string   another end user whom the span names: the last of its user keys by rank
-``_safety``                   string   every category that the span tells of: ``category=action`` pairs parted by a
-                                       blank, an empty action is that of the span; NULL: none (``decode.verdicts``)
 ============================  =======  ===============================================================================
 """
 

@@ -60,7 +60,6 @@ HELPERS = pa.schema(
         pa.field("_repair", pa.string()),
         pa.field("_user", pa.string()),
         pa.field("_other_user", pa.string()),
-        pa.field("_safety", pa.string()),
     ]
 )
 """The helper columns, as the package's docstring describes them."""

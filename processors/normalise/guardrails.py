@@ -9,7 +9,7 @@ the verdict had found, that is ``flagged``.
 and ``injection_detected`` are NULL where nobody looked: unknown is not false. An injection is *contained* where it was
 detected and what is told of it is ``blocked``.
 
-A span has one ``safety_category``, that of the strongest action, and may tell of more: ``_safety`` has a pair
+A span has one ``safety_category``, that of the strongest action, and may tell of more: ``safety_findings`` has a pair
 ``category=action`` for each piece of evidence that names a category, in the words of ``decode.verdicts``. Who acted
 decides of what: a provider's filter blocks what its own result names, a guard acts on what it looks for or says that it
 found; what an evaluation judged or our own look saw beside it has no part in that.
@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 
 from processors.conventions.rules import words
 from processors.decode import Decoded
-from processors.decode.verdicts import ACTIONS
 from processors.normalise.distinct import Answers
 from processors.normalise.finish import FINISH_SPEAKS, finished_category
 from processors.normalise.frame import told_in
 from processors.normalise.judged import in_words, judge_safety
 from processors.normalise.words import closed
+from warehouse.schemas import SAFETY_ACTIONS
 
 _FILTERED = ("content_filter", "guardrail_blocked")
 _TRIGGERED = ("blocked", "redacted", "flagged")
@@ -69,12 +69,12 @@ _NOTED = {
     "safety_category": pl.String,
     "pii_detected": pl.Boolean,
     "injection_detected": pl.Boolean,
-    "_safety": pl.String,
+    "safety_findings": pl.String,
 }
 
 
 def note_safety(frame: pl.DataFrame, decoded: Decoded) -> pl.DataFrame:
-    """Replaces ``guardrail_action safety_category pii_detected injection_detected``; adds ``_safety``.
+    """Replaces ``guardrail_action safety_category pii_detected injection_detected``; adds ``safety_findings``.
 
     Most spans say nothing of safety: only the others are looked at.
     """
@@ -112,7 +112,9 @@ def _note(frame: pl.DataFrame) -> pl.DataFrame:
         _seen("pii", "pii_detected", pl.col("masked_entities") > 0, "pii_scanned").alias("pii_detected"),
         _seen("prompt_injection", "injection_detected").alias("injection_detected"),
     )
-    return known.with_columns(_category().alias("safety_category"), _all_told().alias("_safety")).select(*_NOTED)
+    return known.with_columns(_category().alias("safety_category"), _all_told().alias("safety_findings")).select(
+        *_NOTED
+    )
 
 
 _notes = Answers(_READ, _note)
@@ -165,8 +167,10 @@ def _of_verdicts(column: str) -> pl.Expr:
 
 
 def _strongest(evidence: list[pl.Expr]) -> pl.Expr:
-    any_says = [pl.any_horizontal(*[(one == action).fill_null(value=False) for one in evidence]) for action in ACTIONS]
-    said = zip(any_says, ACTIONS, strict=True)
+    any_says = [
+        pl.any_horizontal(*[(one == action).fill_null(value=False) for one in evidence]) for action in SAFETY_ACTIONS
+    ]
+    said = zip(any_says, SAFETY_ACTIONS, strict=True)
     return pl.coalesce(*[pl.when(says).then(pl.lit(action)) for says, action in said if action])
 
 

@@ -10,10 +10,10 @@ import polars as pl
 
 from processors.conventions.rules import words
 from processors.decode import Decoded
-from processors.decode.verdicts import ACTIONS
 from processors.normalise.distinct import Answers
 from processors.normalise.frame import to_polars
 from processors.normalise.words import closed
+from warehouse.schemas import SAFETY_ACTIONS
 
 _READ = ("evaluation_name", "evaluation_label", "evaluation_source")
 GUARD = "guard"
@@ -37,7 +37,7 @@ def judge_safety(decoded: Decoded, rows: int) -> pl.Series:
         return pl.Series("evaluated", [None], dtype=pl.String).new_from_index(0, rows)
     told = to_polars(decoded.evaluations)
     given = told.select("row").hstack(_judged.ask(told))
-    ranks = {action: rank for rank, action in enumerate(ACTIONS)}
+    ranks = {action: rank for rank, action in enumerate(SAFETY_ACTIONS)}
     verdicts = (
         given.drop_nulls()
         .with_columns(pl.col("action").replace_strict(ranks, return_dtype=pl.Int8).alias("rank"))

@@ -16,10 +16,10 @@ from ingest.simulator.naming.wire import ANSWER, PROMPT
 from ingest.simulator.truth import TOKEN_KINDS
 from processors.engine import Engine, process_range
 from processors.messages import Message, Processed
-from processors.safety import ANY
 from processors.settings import WorkerSettings
 from tests.ingest.gateway.serving import serving
 from tests.ingest.simulated import NOON_NS, JumpingClock
+from warehouse.once.safety import ANY
 
 WORKLOAD = Workload(
     calls_per_s=1.0,

@@ -118,7 +118,7 @@ def test_a_span_that_says_nothing_of_safety_comes_to_nothing():
     noted = note_safety(made, decoded)
     all_noted = note_safety(made.with_columns(pl.lit(value=True).alias(FINISH_SPEAKS)), decoded)
 
-    columns = ["guardrail_action", "safety_category", "pii_detected", "injection_detected", "_safety"]
+    columns = ["guardrail_action", "safety_category", "pii_detected", "injection_detected", "safety_findings"]
     assert noted.select(columns).equals(all_noted.select(columns))
 
 

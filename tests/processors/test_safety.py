@@ -9,11 +9,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from processors.safety import ANY, roll_up_safety
+from processors.safety import roll_up_safety
 from tests.processors import calls
-from tests.processors.calls import call
+from tests.processors.calls import call, spans
 from tests.warehouse.samples import stretch
 from warehouse.lake import Flush, Lake
+from warehouse.once.safety import ANY
 from warehouse.reader import ALL, Warehouse
 from warehouse.schemas import SAFETY
 from warehouse.settings import LakeSettings
@@ -24,13 +25,6 @@ HOUR = timedelta(hours=1)
 def guard(**fields: Any) -> dict[str, Any]:
     """One run of a guard: no call."""
     return call(operation="guardrail", billable=False) | fields
-
-
-def spans(*rows: dict[str, Any]) -> pa.Table:
-    """Spans as the engine has them; ``_safety`` of a row is every category that it tells of."""
-    plain = [{name: value for name, value in row.items() if name != "_safety"} for row in rows]
-    told = pa.array([row.get("_safety") for row in rows], pa.string())
-    return calls.spans(*plain).append_column("_safety", told)
 
 
 def roll(*rows: dict[str, Any], totals: bool = False) -> list[tuple[Any, ...]]:
@@ -91,7 +85,7 @@ def test_what_was_detected_beside_a_block_was_not_blocked_by_it(tmp_path: Path):
 
 
 def test_a_call_that_was_blocked_for_two_reasons_counts_in_both_and_once_in_all():
-    both = call(safety_category="hate", guardrail_action="blocked", _safety="hate=blocked violence=blocked")
+    both = call(safety_category="hate", guardrail_action="blocked", safety_findings="hate=blocked violence=blocked")
 
     assert roll(both, call()) == [
         ("hate", "blocked", 1, 0),
@@ -103,7 +97,9 @@ def test_a_call_that_was_blocked_for_two_reasons_counts_in_both_and_once_in_all(
 
 
 def test_each_category_has_its_own_action_and_one_that_nobody_told_is_the_spans():
-    row = call(safety_category="hate", guardrail_action="blocked", _safety="hate=blocked violence=flagged pii= topic=")
+    row = call(
+        safety_category="hate", guardrail_action="blocked", safety_findings="hate=blocked violence=flagged pii= topic="
+    )
 
     assert [line[:3] for line in roll(row) if line[2]] == [
         ("hate", "blocked", 1),
@@ -115,7 +111,11 @@ def test_each_category_has_its_own_action_and_one_that_nobody_told_is_the_spans(
 
 
 def test_what_was_let_through_beside_what_was_found_is_an_event_of_guards_alone():
-    told = {"safety_category": "hate", "guardrail_action": "blocked", "_safety": "hate=blocked violence=allowed"}
+    told = {
+        "safety_category": "hate",
+        "guardrail_action": "blocked",
+        "safety_findings": "hate=blocked violence=allowed",
+    }
 
     assert [line for line in roll(guard(**told)) if line[0] == "violence"] == [
         ("violence", "allowed", 1, 0),
@@ -125,7 +125,7 @@ def test_what_was_let_through_beside_what_was_found_is_an_event_of_guards_alone(
 
 
 def test_a_guard_that_names_all_that_it_let_through_is_a_check_of_each():
-    silent = guard(guardrail_action="allowed", _safety="hate=allowed violence=allowed")
+    silent = guard(guardrail_action="allowed", safety_findings="hate=allowed violence=allowed")
 
     assert roll(silent) == [
         ("hate", "allowed", 1, 0),
@@ -141,7 +141,7 @@ def test_rates_of_categories_overlap_and_the_total_counts_each_call_once(tmp_pat
         finish_reason="content_filter",
         safety_category="hate",
         guardrail_action="blocked",
-        _safety="hate=blocked violence=blocked",
+        safety_findings="hate=blocked violence=blocked",
     )
     one = call(finish_reason="content_filter", safety_category="violence", guardrail_action="blocked")
 
@@ -158,7 +158,7 @@ def test_no_rate_of_several_categories_is_above_one(tmp_path: Path):
     categories = ["hate", "topic", "pii", "prompt_injection", "secrets"]
 
     def told_by(category: str) -> list[dict[str, Any]]:
-        told = {"guardrail_action": "blocked", "_safety": f"{category}=blocked other=flagged violence=allowed"}
+        told = {"guardrail_action": "blocked", "safety_findings": f"{category}=blocked other=flagged violence=allowed"}
         seen = {"pii_detected": category == "pii" or None, "injection_detected": category == "prompt_injection" or None}
         return [
             call(safety_category=category, **told, **seen),

@@ -63,7 +63,7 @@ KNOWN = (
 
 
 _EXACT = Context(prec=38)
-LATER = ("role", "as_told")
+LATER = ("role", "as_told", "safety_findings")
 """Columns that were added: with dice of their own they change no other."""
 
 

@@ -514,7 +514,7 @@ def test_a_window_that_holds_nothing_is_refused():
 @pytest.mark.parametrize("name", sorted(set(question_names()) - {"chargeback", "unpriced", "reconciliation"}))
 def test_windows_of_what_is_kept_by_the_hour_are_whole_hours(name: str):
     question = load_question(name)
-    sums_up = {"ledger", "tasks", "user_days"} & question.reads.keys()
+    sums_up = {"ledger", "tasks", "user_days", "safety_hours"} & question.reads.keys()
 
     kinds = {one.kind for one in question.takes if one.name.endswith(("start", "end"))}
 

@@ -61,7 +61,7 @@ def booked(world: World) -> list[tuple[Any, ...]]:
 def stated(world: World) -> dict[str, list[tuple[Any, ...]]]:
     """All rows of all books."""
     rows = "SELECT * EXCLUDE (close_id) FROM books ORDER BY ALL"
-    tables = ("corrections", "ledger", "tasks", "user_days")
+    tables = ("corrections", "ledger", "tasks", "user_days", "safety_hours")
     return {name: world.sql(rows.replace("books", name), name) for name in tables}
 
 

@@ -60,6 +60,7 @@ BY = {
     "gpus": "gpu,host",
     "both": "feature,environment,tags.k",
     "user_days": "feature",
+    "safety_hours": "tenant,model",
     "arms": "feature,model",
     "tools": "tenant,operation,tool_name",
 }
@@ -292,7 +293,7 @@ def test_both_engines_settle_a_lake_alike(tmp_path: Path):
 
     assert dataclasses.asdict(done) == dataclasses.asdict(there)
     assert done.number == 2
-    for table in ("corrections", "ledger", "tasks", "user_days"):
+    for table in ("corrections", "ledger", "tasks", "user_days", "safety_hours"):
         ours, theirs = (told_by(one, table) for one in (world, twin))
         assert ours.num_rows > 0
         assert_alike(ours, theirs)

@@ -40,7 +40,7 @@ _TAKEN_WITH = {
     "prompt_name": ("prompt_name", "prompt_version"),
     "input_tokens": ("input_tokens", "usage_semantics"),
     "server_address": ("server_address", "server_port"),
-    "safety_category": ("safety_category", "_safety"),
+    "safety_category": ("safety_category", "safety_findings"),
 }
 """Columns that come from one row together, as far as there are any: a lake keeps not all helpers."""
 _RANKS = ("tenant_rank", "feature_rank")

@@ -19,6 +19,7 @@ BOTH_DIMENSIONS = (
 DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "usage": USAGE_DIMENSIONS,
     "safety": SAFETY_DIMENSIONS,
+    "safety_hours": SAFETY_DIMENSIONS,
     "ledger": LEDGER_DIMENSIONS,
     "gpu_minutes": GPU_DIMENSIONS,
     "gpus": ("gpu", "gpu_model", "host"),

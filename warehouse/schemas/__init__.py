@@ -20,12 +20,13 @@ from warehouse.schemas.kinds import (
     HISTOGRAM,
     HISTOGRAM_GAMMA,
     HISTOGRAM_ZERO,
+    SAFETY_ACTIONS,
     TEXTS,
     TIME,
     TOKEN_KINDS,
     USD,
 )
-from warehouse.schemas.settled import GPU_MINUTES, LEDGER, SETTLEMENTS, TASKS, USER_DAYS, corrections
+from warehouse.schemas.settled import GPU_MINUTES, LEDGER, SAFETY_HOURS, SETTLEMENTS, TASKS, USER_DAYS, corrections
 from warehouse.schemas.streamed import (
     BILLABLE_OPERATIONS,
     CONTRIBUTOR,
@@ -83,6 +84,7 @@ TABLES: dict[str, TableSpec] = {
     "ledger": TableSpec(schema=LEDGER, time="hour"),
     "tasks": TableSpec(schema=TASKS, time="hour"),
     "user_days": TableSpec(schema=USER_DAYS, time="hour"),
+    "safety_hours": TableSpec(schema=SAFETY_HOURS, time="hour"),
     "gpu_minutes": TableSpec(schema=GPU_MINUTES, time="minute"),
     "focus": TableSpec(schema=FOCUS, time="BillingPeriodStart"),
     "invoices": TableSpec(schema=INVOICES, time="charged_at"),
@@ -112,6 +114,8 @@ __all__ = [
     "OTHER_OPERATIONS",
     "OUTCOMES",
     "SAFETY",
+    "SAFETY_ACTIONS",
+    "SAFETY_HOURS",
     "SETTLEMENTS",
     "SOURCE_STREAM",
     "SPANS",

@@ -39,3 +39,6 @@ TOKEN_KINDS = (
 
 COST_KINDS = ("input_cost_usd", "cached_cost_usd", "cache_write_cost_usd", "output_cost_usd", "other_cost_usd")
 """Disjoint parts of ``cost_usd``: they add up to it exactly."""
+
+SAFETY_ACTIONS = ("blocked", "redacted", "flagged", "", "allowed")
+"""What a guard or filter did, the strongest first; '': found, and nobody said what was done about it."""

@@ -21,7 +21,7 @@ CORRECTED = (
     *TOKEN_KINDS,
     *("usage_semantics", "status", "error_class", "http_status", "finish_reason", "ttft_ms", "tpot_ms", "response_id"),
     *("reported_cost_usd", "service_tier", "server_address", "server_port", "provider_account", "route", "attempt"),
-    *("safety_category", "guardrail_action", "pii_detected", "injection_detected"),
+    *("safety_category", "guardrail_action", "safety_findings", "pii_detected", "injection_detected"),
     *("cost_usd", *COST_KINDS, "price_status", "price_version"),
 )
 """Columns of ``spans`` that settlement may state anew."""
@@ -120,6 +120,17 @@ USER_DAYS = pa.schema(
     ]
 )
 """What a user used: a difference, as in ``ledger``. ``user_id``: keyed hash of the end user."""
+
+SAFETY_HOURS = pa.schema(
+    [
+        pa.field("day", pa.date32()),
+        pa.field("hour", TIME),
+        *CLOSE,
+        *fields("tenant feature service model category action", pa.string()),
+        *fields("events checked_calls", pa.int64()),
+    ]
+)
+"""Events and checks as in ``safety``, of spans as settlement states them: a difference, as in ``ledger``."""
 
 GPU_DIMENSIONS = (
     *("gpu", "mig_id", "mig_profile", "gpu_model", "host", "terms", "line"),

@@ -24,7 +24,7 @@ SPANS = pa.schema(
         pa.field("reported_cost_usd", USD),
         *fields("status error_class", pa.string()),
         pa.field("http_status", pa.int32()),
-        *fields("finish_reason safety_category guardrail_action", pa.string()),
+        *fields("finish_reason safety_category guardrail_action safety_findings", pa.string()),
         *fields("pii_detected injection_detected", pa.bool_()),
         *fields("response_id prompt_name prompt_version route", pa.string()),
         pa.field("attempt", pa.int32()),
@@ -58,6 +58,9 @@ credential. ``user_id``: keyed hash of the end user, the same for all tenants. `
 ``price_version``: the rates used; ``reported_cost_usd``: what the span itself claimed, never billed.
 ``status``: ok, error, cancelled; ``error_class finish_reason``: classes, never texts. ``attempt``: 1 = the first try;
 of a client library that tries again by itself the last one.
+``safety_findings``: every category that the span tells of, ``category=action`` pairs parted by a blank, the strongest
+action first; an empty action is that of the span. NULL: none beside ``safety_category``, or written by a version that
+kept none.
 ``units``: what is billed otherwise (searches, images, audio seconds …); ``tags``: attribute keys that settings declare.
 ``suppressed_by``: span_id of the billed span that says the same. ``usage_semantics``: how input tokens were counted.
 ``convention scope_name scope_version``: which instrumentation spoke. ``late_chunk_at``: when a stream that was handed

@@ -10,8 +10,9 @@
                     ``doubtful.sql``, ``reach.sql``), and in parts that fit memory (``placed.sql``, ``part.sql``)
 ``corrections.py``  once rules over whole traces and across flushes: ``compare.sql`` and ``correct.sql`` state what is
                     otherwise than the stream had it; ``again.sql`` what is too old for that and is there already
-``books.py``        ``ledger``, ``user_days`` and ``tasks`` from ``warehouse.corrected``: ``verdicts.sql``
-                    what became of tasks, ``affected.sql`` which hours that touches, ``books.sql`` the missing lines
+``books.py``        ``ledger``, ``user_days``, ``tasks`` and ``safety_hours`` from ``warehouse.corrected``:
+                    ``verdicts.sql`` what became of tasks, ``affected.sql`` which hours that touches, ``books.sql`` and
+                    ``safety.sql`` the missing lines
 ``deciding.py``     which spans outcomes are looked for among: those of these hours, else of months before
 ``gpus.py``         ``gpu_minutes``: ``gpu_seen.sql`` what samples say, ``gpu_calls.sql`` which calls ran,
                     ``gpu_shares.sql`` and ``gpu_lines.sql`` whose each minute was, and the missing lines

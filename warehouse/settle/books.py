@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from datetime import datetime
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from warehouse.engine import Connection
+from warehouse.once.safety import CHECKS, EVENTS, TELLING, tell
 from warehouse.relations import LAST
 from warehouse.schemas import TIME
 from warehouse.schemas.kinds import fields
 from warehouse.settle.standing import Standing
 from warehouse.settle.statements import read_sql
 
-LINES = {"ledger": "ledger_lines", "user_days": "user_lines", "tasks": "task_rows"}
-"""By table of the lake what ``books.sql`` calls its rows."""
+LINES = {
+    "ledger": "ledger_lines",
+    "user_days": "user_lines",
+    "tasks": "task_rows",
+    "safety_hours": "safety_lines",
+}
+"""By table of the lake what ``books.sql`` and ``safety.sql`` call its rows."""
 
 
 NO_VERDICTS = pa.schema(
@@ -85,11 +92,24 @@ def _compare(connection: Connection, since: datetime, verdicts: pa.Table) -> Non
 def find_lines(connection: Connection, standing: Standing, entry: str) -> dict[str, pa.Table]:
     """By table the rows to add, without settlement and close; ``entry``: of lines of hours that were closed before.
 
-    Needs ``corrected_spans``, the tables ``hours``, ``unread`` and ``verdict_of``, and the views ``ledger``, ``tasks``
-    and ``user_days``.
+    Needs ``corrected_spans``, the tables ``hours``, ``unread`` and ``verdict_of``, and the views of ``LINES``.
     """
     connection.execute("SET VARIABLE closed_to = $1", [standing.closed_to])
     connection.execute("SET VARIABLE entry = $1", [entry])
     connection.execute("SET VARIABLE months_closed_to = $1", [standing.months_closed_to])
     connection.execute(read_sql("books"))
+    connection.register("safety_words", _read_safety(connection))
+    connection.execute(read_sql("safety"))
     return {table: connection.sql(f"FROM {lines}").to_arrow_table() for table, lines in LINES.items()}
+
+
+def _read_safety(connection: Connection) -> pa.Table:
+    """What ``safety_combinations`` tell: ``TELLING``, category, action, events, checked_calls."""
+    combinations = connection.sql("FROM safety_combinations").to_arrow_table()
+    parts = []
+    for counted, told in tell(pl.DataFrame(combinations).cast(pl.Schema(TELLING))):
+        counts = {name: pa.repeat(int(name == counted), told.height) for name in (EVENTS, CHECKS)}
+        words = {name: told[name].to_arrow().cast(pa.string()) for name in ("category", "action")}
+        rows = combinations.take(told["row"].to_arrow())
+        parts.append(pa.table({**dict(zip(rows.column_names, rows.columns, strict=True)), **words, **counts}))
+    return pa.concat_tables(parts)

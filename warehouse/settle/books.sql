@@ -1,5 +1,5 @@
 -- The books of `hours` as they are now, and what of that the books do not say yet: differences of sums for `ledger` and
--- `user_days`, rows that read otherwise for `tasks`. An hour that is `alone` is too old to be made anew: what was read of it
+-- `user_days`, rows that read otherwise for `tasks`; `safety_told` is what `safety.sql` makes lines of. An hour that is `alone` is too old to be made anew: what was read of it
 -- since the last settlement is added, and its tasks stay as they are.
 
 -- Attempts that were followed by another one, where the first one is a span too: a client library that tries again by itself
@@ -30,7 +30,7 @@ CREATE TEMP TABLE judged AS
 WITH span_of_hour AS (
     SELECT
         s.hour, s.user_id, s.started_at, s.ended_at, s.attempt, s.billable, s.was_billed,
-        s.was_cost_usd, s.guardrail_action, {span_dimensions}, {token_names}, {cost_names},
+        s.was_cost_usd, s.suppressed_by, {span_dimensions}, {token_names}, {cost_names}, {safety_names},
         coalesce(s.response_model, s.request_model) AS model,
         task_key(s.task_id, s.session_id, s.trace_id) AS task,
         task_kind(s.task_id, s.session_id, s.trace_id) AS kind,
@@ -161,3 +161,13 @@ WHERE NOT EXISTS (
     FROM task AS n
     WHERE n.hour = b.hour AND n.tenant IS NOT DISTINCT FROM b.tenant AND n.task = b.task AND n.kind = b.kind
 );
+
+CREATE TEMP TABLE safety_told AS
+SELECT hour, tenant, feature, service, model, {telling}, count(*) AS spans
+FROM judged
+WHERE suppressed_by IS NULL
+GROUP BY ALL;
+
+CREATE TEMP TABLE safety_combinations AS
+SELECT DISTINCT {telling}
+FROM safety_told;

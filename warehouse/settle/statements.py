@@ -9,6 +9,7 @@ from importlib.resources import files
 import duckdb
 
 from warehouse.engine import Connection
+from warehouse.once.safety import TELLING
 from warehouse.once.statements import read_sql as read_rule
 from warehouse.schemas import COST_KINDS, TASKS, TOKEN_KINDS
 from warehouse.schemas.settled import (
@@ -93,6 +94,9 @@ def _places() -> dict[str, str]:
         "span_dimensions": _each("s.{0}", _OF_SPANS),
         "token_names": _each("s.{0}", TOKEN_KINDS),
         "cost_names": _each("s.{0}", _COSTS),
+        "safety_names": _each("s.{0}", [name for name in TELLING if name not in (*_OF_SPANS, "billable")]),
+        "telling": ", ".join(TELLING),
+        "same_telling": _each("w.{0} IS NOT DISTINCT FROM t.{0}", TELLING, " AND "),
         "tokens": _each("CASE WHEN billable THEN coalesce({0}, 0) ELSE 0 END AS {0}", TOKEN_KINDS),
         "costs": _each("CASE WHEN billable THEN {0} END AS {0}", _COSTS),
         "taken_back": _each("-{0} AS {0}", _MEASURES),
