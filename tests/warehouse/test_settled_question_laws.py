@@ -21,7 +21,7 @@ DAY_MS = 86_400_000
 SETTLEMENTS = 3
 QUESTIONS = (
     *("cost-per-successful-task", "unit-economics", "waste", "cache", "chargeback", "settled-spend"),
-    *("settled-errors", "provisional-vs-settled"),
+    *("settled-safety", "settled-errors", "provisional-vs-settled"),
 )
 ADD = {
     "cost-per-successful-task": ("calls", "priced_calls", "input_tokens", "cost_usd", "waste_usd"),
@@ -30,6 +30,7 @@ ADD = {
     "cache": ("calls", "cached_input_tokens", "cost_usd", "cached_cost_usd"),
     "settled-spend": ("calls", "errors", "input_tokens", "input_cost_usd", "cost_usd", "suppressed_calls"),
     "settled-errors": ("errors", "retries", "cost_usd"),
+    "settled-safety": ("events",),
     "chargeback": ("calls", "input_tokens", "cost_usd"),
     "provisional-vs-settled": ("settled_usd", "provisional_usd", "difference_usd", "suppressed_usd", "late_usd"),
 }
@@ -54,6 +55,7 @@ BOTH = (
     *("tenant", "feature", "provider", "model", "service_tier", "route", "prompt_name"),
     *("environment", "service", "principal", "operation", "tags.team", "tags"),
 )
+GUARDED = ("tenant", "feature", "service", "model")
 ANY = (*ONE, "model", "provider", "route", "status", "error_class", "operation", "price_status", "service")
 
 
@@ -79,6 +81,8 @@ def make(dice: random.Random, number: int) -> dict[str, Any]:
         input_tokens=tokens,
         cached_input_tokens=dice.randrange(tokens + 1),
         output_tokens=dice.randrange(500),
+        safety_category=dice.choice(("hate", "content_filter", None, None)),
+        guardrail_action=dice.choice(("blocked", "flagged")),
     )
 
 
@@ -114,7 +118,7 @@ def total(rows: list[Mapping[str, Any]], name: str) -> Decimal:
 def test_the_groups_of_any_grouping_add_up_to_the_total(settled: Any, data: st.DataObject):
     warehouse, _ = settled
     name = data.draw(st.sampled_from(QUESTIONS))
-    dimensions = BOTH if name == "provisional-vs-settled" else ANY
+    dimensions = {"provisional-vs-settled": BOTH, "settled-safety": GUARDED}.get(name, ANY)
     by = data.draw(st.lists(st.sampled_from(dimensions), unique=True, min_size=1, max_size=3))
     params: dict[str, object] = {"by": by}
     whole: dict[str, object] = {"by": ""}
@@ -190,6 +194,6 @@ def test_the_causes_explain_all_of_the_difference_in_every_group(settled: Any):
 def test_all_questions_name_the_same_cost(settled: Any):
     warehouse, _ = settled
 
-    costs = {total(warehouse.ask(name, ALL).to_pylist(), "cost_usd") for name in QUESTIONS[:-2]}
+    costs = {total(warehouse.ask(name, ALL).to_pylist(), "cost_usd") for name in QUESTIONS[:-3]}
 
     assert len(costs) == 1

@@ -275,6 +275,14 @@ def test_where_spark_is_not_installed_the_extra_is_named(
     assert "pip install 'spanledger[spark]'" in capsys.readouterr().err
 
 
+def test_rows_that_come_in_pieces_are_all_there_also_after_an_empty_piece(empty: LakeSettings):
+    piece = pa.table({"n": pa.array([1, 2], pa.int64())})
+    with spark()(empty) as engine:
+        engine.register("pieces", pa.concat_tables([piece.slice(0, 0), piece, piece.slice(1)]))
+
+        assert engine.sql("SELECT n FROM pieces ORDER BY n").fetchall() == [(1,), (2,), (2,)]
+
+
 def test_both_engines_settle_a_lake_alike(tmp_path: Path):
     world = World(tmp_path)
     used = {"user_id": "u1", "tenant": "acme", **GPT}
