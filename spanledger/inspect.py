@@ -46,7 +46,7 @@ KEYS = (
     *("output_tokens", "reasoning_tokens", "audio_input_tokens", "audio_output_tokens"),
     *("cost_usd", "price_status", "price_version", "reported_cost_usd"),
     *("status", "error_class", "http_status", "finish_reason"),
-    *("safety_category", "guardrail_action", "pii_detected", "injection_detected"),
+    *("safety_category", "guardrail_action", "safety_findings", "pii_detected", "injection_detected"),
     *("response_id", "prompt_name", "prompt_version", "route", "attempt", "tool_name", "agent_name"),
     *(
         "service_version",

@@ -36,6 +36,7 @@ DERIVED = {
     "http_status": "a number in the error's text",
     "safety_category": "finish reason, error or guardrail",
     "guardrail_action": "finish reason, error or guardrail",
+    "safety_findings": "finish reason, error or guardrail",
     "pii_detected": "finish reason, error or guardrail",
     "injection_detected": "finish reason, error or guardrail",
 }
@@ -53,6 +54,7 @@ COLUMNS = (
         "provider_account",
         "safety_category",
         "guardrail_action",
+        "safety_findings",
         "pii_detected",
         "injection_detected",
     ),

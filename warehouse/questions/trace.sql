@@ -14,7 +14,7 @@ SELECT
     duration_ms, operation, coalesce(tool_name, agent_name, response_model, request_model) AS name,
     provider, coalesce(response_model, request_model) AS model, tool_name, agent_name,
     tenant, feature, principal, service, environment, prompt_name, prompt_version, route, attempt, stream,
-    status, error_class, http_status, finish_reason, safety_category, guardrail_action,
+    status, error_class, http_status, finish_reason, safety_category, guardrail_action, safety_findings,
     ttft_ms, tpot_ms, input_tokens, cached_input_tokens, output_tokens, reasoning_tokens,
     billable, suppressed_by, cost_usd, price_status, convention
 FROM corrected_spans
