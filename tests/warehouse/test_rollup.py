@@ -97,7 +97,7 @@ def _answers(settings: LakeSettings) -> dict[str, pa.Table]:
 
 @pytest.mark.usefixtures("always")
 @pytest.mark.long  # of seed 1 in pieces of 7 rows at once: below
-@pytest.mark.parametrize("seed", (1, 2, 3))
+@pytest.mark.parametrize("seed", [1, 2, 3])
 def test_answers_are_the_same_with_sums_as_without(local: LakeSettings, seed: int):
     _fill(local, 400, seed)
     before = _answers(local)
