@@ -84,6 +84,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     said = read_dimensions(settings.settle.dimensions)
     question = load_question(args.question).knowing(said.levels)
     asked = Asked(question=question, scope=scope_of(args.tenant), params=_parameters(args, question, settings))
+    question.check_offered(asked.params, _flag)
     plans = _plans_for(question.name, settings, said)
     values = asked.question.parse(asked.params, _flag)
     if question.name == CHARGEBACK:
@@ -197,7 +198,7 @@ def _list_questions() -> None:
     wide = max(map(len, question_names())) + 2
     for question in map(load_question, question_names()):
         print(f"{question.name:{wide}}{question.summary}")
-        for parameter in question.takes:
+        for parameter in question.offered:
             default = f" (default: {parameter.default})" if parameter.default else ""
             flag = _flag(parameter.name) + "=" * (parameter.name not in FLAGS)
             print(f"{'':{wide}}{flag:20}{parameter.help}{default}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -57,6 +58,31 @@ def test_without_a_name_it_lists_the_questions_and_what_they_take(capsys: pytest
     assert all(f"\n{name} " in f"\n{out}" for name in question_names())
     assert "--by" in out
     assert "--param limit=" in out
+
+
+@pytest.mark.parametrize(
+    ("question", "offered", "flags", "why"),
+    [
+        ("budgets", ["--as-of-settlement", "--param now="], ["--param", "where=tenant=acme"], "a budget says itself"),
+        ("budgets", ["--as-of-settlement", "--param now="], ["--bucket", "hour"], "--bucket = 'hour': a budget says"),
+        ("slo", ["--bucket", "--param zone=", "--param now="], ["--from", "2026-03-01"], "--param now=TIME is the end"),
+        (
+            "forecast",
+            ["--param where=", "--by", "--from", "--to", "--as-of-settlement", "--param now="],
+            ["--bucket", "day"],
+            "forecasts are made of days",
+        ),
+    ],
+)
+def test_what_a_report_refuses_it_does_not_offer(
+    question: str, offered: list[str], flags: list[str], why: str, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["report"]) == 0
+    listed = capsys.readouterr().out.split(f"\n{question} ")[1].splitlines()[1:]
+
+    assert main(["report", question, *flags]) == 2
+    assert [line[:46].strip() for line in itertools.takewhile(lambda line: line.startswith(" "), listed)] == offered
+    assert why in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("lake")
