@@ -11,9 +11,10 @@
     spanledger report variance --by feature --from 2026-03-01 --to 2026-04-01 --param against=forecast
 
 --from and --to are UTC dates or RFC 3339 times, --to is not included. --tenant may be given several times and limits
-what the question sees; `unattributed` names the calls without a tenant. JSON, CSV and Parquet hold every column, exact
-money as decimal text, in Parquet as decimals; the table leaves out empty columns and rounds. --as-of-settlement says
-what the books said when that settlement was the last one (`spanledger report settlements` lists them).
+what the question sees; `unattributed` names the calls without a tenant. So it does of any dimension in a filter, as in
+--param where=tenant=acme,feature=unattributed. JSON, CSV and Parquet hold every column, exact money as decimal text, in
+Parquet as decimals; the table leaves out empty columns and rounds. --as-of-settlement says what the books said when
+that settlement was the last one (`spanledger report settlements` lists them).
 """
 
 from __future__ import annotations

@@ -43,6 +43,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return url
 
 
+def _commit(url: Path, *calls: dict[str, object]) -> Path:
+    """A lake of these calls."""
+    part = stretch(0, 4)
+    tables = {"usage": {APP: rows("usage", *calls)}, "flushes": {APP: rows("flushes", flush_record(part))}}
+    open_lake(LakeSettings(url=str(url))).commit(Flush(ranges=(part,), tables=tables))
+    return url
+
+
 @pytest.fixture
 def lake(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The lake, named by the environment."""
@@ -125,6 +133,25 @@ def test_a_table_is_aligned_and_ends_with_a_total_that_says_how_much_is_priced(c
     assert "provisional" in printed.err
 
 
+def test_who_asks_for_what_a_table_calls_unattributed_gets_these_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    names = (None, "unattributed", "acme")
+    monkeypatch.setenv("SPANLEDGER_LAKE", str(_commit(tmp_path / "lake", *(usage(tenant=name) for name in names))))
+
+    found = {}
+    for asked in ("tenant=unattributed", "tenant=", "tenant=acme,tenant=unattributed", "stream=unattributed"):
+        assert main(["report", "spend", "--param", f"where={asked}", "--format", "json"]) == 0
+        found[asked] = {row["tenant"] for row in json.loads(capsys.readouterr().out)}
+
+    assert found == {
+        "tenant=unattributed": {None, "unattributed"},
+        "tenant=": {None},
+        "tenant=acme,tenant=unattributed": set(names),
+        "stream=unattributed": set(names),
+    }
+
+
 @pytest.mark.usefixtures("lake")
 def test_json_is_one_array_of_flat_objects_with_exact_money(capsys: pytest.CaptureFixture[str]):
     code = main(["report", "spend", "--by", "tenant,feature,tags.team", "--bucket", "day", "--format", "json"])
@@ -156,6 +183,7 @@ def test_csv_has_a_header_and_the_same_values(capsys: pytest.CaptureFixture[str]
     [
         (["spend", "--from", "2031-01-01"], "nothing is there by this choice of window; data are from 2026-"),
         (["spend", "--param", "where=tenant=nobody"], "nothing is there by this choice of filter; data are from 2026-"),
+        (["spend", "--param", "where=model=-"], "Z; for what has no model ask --param where=model=unattributed"),
         (["spend", "--tenant", "nobody"], "nothing is there by this choice of tenants; data are from 2026-"),
         (["settled-spend"], "nothing is settled yet, and this is asked of settled hours: run `spanledger settle`"),
         (["chargeback", "--format", "csv"], "nothing is settled yet, and this is asked of settled hours"),
@@ -242,6 +270,11 @@ def test_every_question_prints_in_every_format(question: str, how: str, capsys: 
             ["report", "spend", "--from", "2026-03-02", "--to", "2026-03-01"],
             "--from 2026-03-02T00:00:00+00:00 must be before --to",
         ),
+        (
+            ["report", "spend", "--param", "where=tags=red"],
+            "--param where = 'tags=red': tags are many: name one of them",
+        ),
+        (["report", "spend", "--param", "where=stream=maybe"], "stream is true or false, not maybe"),
         (["report", "status", "--by", "tenant"], "status takes --param now, not --by"),
         (
             ["report", "calls", "--param", f"limit={2**64}"],

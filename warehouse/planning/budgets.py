@@ -17,6 +17,7 @@ from warehouse.questions import load_question
 from warehouse.questions.dimensions import Filter
 from warehouse.reader import Scope, WarehouseSnapshot
 from warehouse.schemas.kinds import TIME, USD
+from warehouse.scope import UNATTRIBUTED
 
 NAME = "budgets"
 DAY = timedelta(days=1)
@@ -146,5 +147,5 @@ def _burning(budget: Budget, period: Stretch, asked: Asked, view: View) -> str |
 
 def shown(of: Filter) -> str:
     """What a budget is of, as a filter is written."""
-    pairs = [f"{name}={value or ''}" for name, values in of for value in sorted(values, key=lambda one: one or "")]
+    pairs = [f"{name}={one}" for name, values in of for one in sorted(value or UNATTRIBUTED for value in values)]
     return ",".join(pairs) or "all"
