@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from warehouse.allocation import Dimensions
     from warehouse.planning import Plans
     from warehouse.questions import Question
+    from warehouse.questions.parameters import Value
     from warehouse.reader import Scope, WarehouseSnapshot
 
 
@@ -96,6 +97,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     with open_out(args.out, args.format) as out:
         lake = Asking(snapshot=Warehouse(settings.lake, said.levels, engine).snapshot(), said=said, plans=plans)
         _check_settlement(values.get("as_of_settlement"), lake.snapshot)
+        _check_tags(asked, values, lake, settings)
         _write(asked, lake, args.format, out)
     return 0
 
@@ -125,6 +127,19 @@ def _check_settlement(number: object, snapshot: WarehouseSnapshot) -> None:
     last = max(snapshot.ask("settlements", ALL, limit=1)["settlement"].to_pylist(), default=0)
     if number > last:
         raise BadQuestion(f"--as-of-settlement {number}: the last settlement is {last or 'not there yet'}")
+
+
+def _check_tags(asked: Asked, values: Mapping[str, Value], lake: Asking, settings: Settings) -> None:
+    """What no call can be told apart by is refused; entries of the files that the report is made by are warned of."""
+    from spanledger.tags import check_tags, warn_of_tags
+    from warehouse.allocation import Dimensions
+    from warehouse.reader import is_whole
+
+    kept = settings.worker.tags
+    check_tags(asked.question, values, asked.scope, lake.snapshot, kept)
+    if is_whole(asked.scope):
+        shared = lake.said if asked.question.name == CHARGEBACK else Dimensions(levels=lake.said.levels)
+        warn_of_tags(shared, lake.plans, lake.snapshot, kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,8 @@ from typing import IO, Any, TextIO
 
 import pyarrow as pa
 
-from spanledger.answers import UNATTRIBUTED
 from warehouse.questions.kinds import DIMENSION as TOKEN_KIND
+from warehouse.scope import UNATTRIBUTED
 
 SUMS = ("calls", "input_tokens", "output_tokens", "cost_usd")
 NUMBERS = (*SUMS, "settlement")

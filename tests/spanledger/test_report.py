@@ -152,6 +152,72 @@ def test_who_asks_for_what_a_table_calls_unattributed_gets_these_rows(
     }
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ["spend", "--by", "tags.taem"],
+            "no call has tags.taem, and worker.tags does not keep it; there are tags.team",
+        ),
+        (
+            ["spend", "--param", "where=tags.a=b,tags.c="],
+            "no call has tags.a, tags.c, and worker.tags does not keep them;",
+        ),
+        (["spend", "--by", "tags.team", "--tenant", "unattributed"], "no call of these tenants has tags.team"),
+        (["spend", "--by", "squad"], "no call has tags.taem"),
+        (["calls", "--param", "where=tags.taem=red"], "there are tags.team"),
+        (["spend", "--by", "tags.team,squad", "--tenant", "nobody"], "nothing is there by this choice of tenants"),
+        (["spend", "--by", "tags.team"], ""),
+    ],
+    ids=lambda words: " ".join(words) if isinstance(words, list) else "",
+)
+@pytest.mark.usefixtures("lake")
+def test_a_tag_that_no_call_has_is_refused_with_those_that_there_are(
+    words: list[str],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    (file := tmp_path / "dimensions.toml").write_text('[levels.squad]\nover = "tags.taem"\nholds.One = ["red"]\n')
+    monkeypatch.setenv("SPANLEDGER_SETTLE_DIMENSIONS", str(file))
+
+    code = main(["report", *words])
+
+    printed = capsys.readouterr()
+    assert (code, told in printed.err) == (2 * told.startswith(("no call", "there are")), True)
+    assert "team" in printed.out or told
+
+
+@pytest.mark.usefixtures("lake")
+def test_a_tag_that_workers_keep_may_be_asked_for_before_a_call_has_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("SPANLEDGER_WORKER_TAGS", "desk")
+
+    assert main(["report", "spend", "--by", "tags.desk", "--format", "json"]) == 0
+    assert [row["tags.desk"] for row in json.loads(capsys.readouterr().out)] == [None]
+    assert main(["report", "spend", "--by", "tags.taem"]) == 2
+    assert "there are tags.desk, tags.team" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("lake")
+def test_budgets_of_a_tag_that_no_call_has_are_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    budget = '[[budgets]]\nname = "{0}"\nof = {{"tags.{0}" = "red"}}\namount = "1"\nowner = "ann"\n'
+    (file := tmp_path / "budgets.toml").write_text(budget.format("team") + budget.format("taem"))
+    monkeypatch.setenv("SPANLEDGER_SETTLE_BUDGETS", str(file))
+
+    assert main(["report", "budgets", "--format", "csv"]) == 0
+
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 3
+    assert printed.err.splitlines() == [
+        "warning: budgets, 'taem': no call has tags.taem, and worker.tags does not keep it; there are tags.team"
+    ]
+
+
 @pytest.mark.usefixtures("lake")
 def test_json_is_one_array_of_flat_objects_with_exact_money(capsys: pytest.CaptureFixture[str]):
     code = main(["report", "spend", "--by", "tenant,feature,tags.team", "--bucket", "day", "--format", "json"])
