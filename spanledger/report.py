@@ -95,7 +95,8 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         raise CannotRun(f"--format {args.format} is for {CHARGEBACK}; {question.name} is no statement")
     engine = opener_of(settings)
     with open_out(args.out, args.format) as out:
-        lake = Asking(snapshot=Warehouse(settings.lake, said.levels, engine).snapshot(), said=said, plans=plans)
+        snapshot = Warehouse(settings.lake, said.levels, engine).snapshot()
+        lake = Asking(snapshot=snapshot, said=said, plans=plans, fonts=settings.settle.pdf_fonts)
         _check_settlement(values.get("as_of_settlement"), lake.snapshot)
         _check_tags(asked, values, lake, settings)
         _write(asked, lake, args.format, out)
@@ -144,11 +145,12 @@ def _check_tags(asked: Asked, values: Mapping[str, Value], lake: Asking, setting
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """One snapshot, and what files say of dimensions and plans."""
+    """One snapshot, what files say of dimensions and plans, and the files of fonts to print with."""
 
     snapshot: WarehouseSnapshot
     said: Dimensions
     plans: Plans
+    fonts: tuple[str, ...]
 
     def answer(self, asked: Asked, params: dict[str, str]) -> pa.Table:
         """The answer to a question; some are reckoned from what the lake says."""
@@ -179,11 +181,13 @@ def _write(asked: Asked, lake: Asking, kind: str, out: Out) -> None:
     if kind == "table":
         _print_table(asked, answer, lake, out)
     elif kind in STATEMENTS:
-        from spanledger.statements import statements_of, write_markdown, write_pdf
+        from spanledger.statement_pdf import write_pdf
+        from spanledger.statements import statements_of, write_markdown
 
         statements = statements_of(answer, asked.keys()[0])
         if kind == "pdf":
-            write_pdf(statements, out.binary, taken_at=snapshot.taken_at)
+            if lacking := write_pdf(statements, out.binary, taken_at=snapshot.taken_at, fonts=lake.fonts):
+                print(f"warning: {lacking}", file=sys.stderr)
         else:
             write_markdown(statements, out.text, taken_at=snapshot.taken_at)
     else:
