@@ -245,6 +245,7 @@ def changed(name: str, target: Path, was: str, is_: str) -> Path:
             "contradiction",
             "part of",
         ),
+        ("openai_usage.json", '"images": 2', '"images": -2', "not_a_count", "images = -2 must be a number from 0"),
         ("anthropic_costs.json", '"uncached_input_tokens"', '"thoughts"', "unknown_kind", "token_type 'thoughts'"),
         ("anthropic_usage.json", '"output_tokens": 500', '"output_tokens": -5', "not_a_count", "whole number from 0"),
         ("bedrock_cur.csv", ",1K tokens", ",Quanta", "unknown_unit", "export the column"),
