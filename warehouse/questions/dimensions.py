@@ -136,7 +136,7 @@ def _values(name: str, given: Iterable[object]) -> frozenset[str | None]:
     if isinstance(given, str):
         raise TypeError("must be lists of values by dimension")
     values = frozenset(None if value is None else parse_text(value) for value in given)
-    if name == "tags" and values != {None}:
+    if name == "tags" and values - {None}:
         raise ValueError("tags are many: name one of them, like tags.KEY=value")
     if name in FLAGS:
         values -= {UNATTRIBUTED}

@@ -53,7 +53,7 @@ class Question:
     def check_offered(self, given: Mapping[str, object], named: Callable[[str], str] = str) -> None:
         """Raise BadQuestion where the report is given what only its sums take."""
         for name, why in self.sums.items():
-            if given.get(name) not in (None, ""):
+            if given.get(name) not in (None, "", (), {}):
                 raise BadQuestion(f"{named(name)} = {given[name]!r}: {why}")
 
     def parse(self, given: Mapping[str, object], named: Callable[[str], str] = str) -> dict[str, Value]:
