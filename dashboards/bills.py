@@ -47,7 +47,7 @@ class Compared:
     """Bills against books: ``days`` has a row for each provider and day, ``total`` is all of it.
 
     ``total`` is None where nothing can be compared. ``agrees``: of no provider more than the tolerance has no cause.
-    ``notes``: what is left out, or what to do.
+    ``notes``: what is left out, what to do, and warnings that accounts are compared together.
     """
 
     days: tuple[Row, ...]
@@ -64,7 +64,7 @@ def compare(look: Look) -> Compared:
     versions = dict(look.answers.snapshot.version)
     period = _days(look.period, look.now)
     key = ("reconcile", versions.get("invoices"), versions.get("settlements"), *period)
-    return look.answers.kept.get(key, lambda: _compare(look.source.command, period))
+    return look.answers.kept.get(key, lambda: hold(look.source.command, period))
 
 
 def _days(period: Period, now: datetime) -> tuple[str, ...]:
@@ -75,7 +75,9 @@ def _days(period: Period, now: datetime) -> tuple[str, ...]:
     return (f"--from={period.start:%Y-%m-%d}", f"--to={end:%Y-%m-%d}")
 
 
-def _compare(command: Sequence[str], period: Sequence[str]) -> Compared:
+def hold(command: Sequence[str], period: Sequence[str] = ()) -> Compared:
+    """The bills that are imported against the books of a period, by its flags. Raises VerbFailed."""
+
     def ask(by: str) -> Said:
         return run_verb(command, "reconcile", f"--by={by}", *period, "--format=json")
 

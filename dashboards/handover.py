@@ -44,7 +44,7 @@ def read(path: Path) -> Handover:
     """The handover that ``written`` wrote."""
     found = json.loads(path.read_text(encoding="utf-8"))
     dashboard = found["dashboard"] | {"tenants": tuple(found["dashboard"]["tenants"])}
-    settle = found["settle"] | {"task_of": tuple(found["settle"]["task_of"])}
+    settle = found["settle"] | {name: tuple(found["settle"][name]) for name in ("task_of", "pdf_fonts")}
     return Handover(
         lake=LakeSettings(**found["lake"]),
         dashboard=DashboardSettings(**dashboard),

@@ -15,6 +15,8 @@ from pathlib import Path
 from dashboards.errors import VerbFailed
 
 LONGEST_S = 900
+WARNING = "warning: "
+"""How a line begins that says what may be wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,12 +23,12 @@ from typing import IO, TYPE_CHECKING, TextIO
 import pyarrow as pa
 
 from spanledger.errors import CannotRun
+from warehouse.scope import UNATTRIBUTED
 
 if TYPE_CHECKING:
     from warehouse.reader import Scope
 
 ATTRIBUTION = ("tenant", "feature", "principal")
-UNATTRIBUTED = "unattributed"
 
 Plain = str | int | float | bool | None | list["Plain"] | dict[str, "Plain"]
 """What JSON can say."""

@@ -30,7 +30,14 @@ def why_empty(question: Question, values: Mapping[str, object], scope: Scope, sn
     if not is_whole(scope):
         asked.append("tenants")
     limits = " and ".join(dict.fromkeys(asked))
-    return f"nothing is there{limits and f' by this choice of {limits}'}; {extent(table, snapshot)}"
+    return f"nothing is there{limits and f' by this choice of {limits}'}; {extent(table, snapshot)}{_dashes(values)}"
+
+
+def _dashes(values: Mapping[str, object]) -> str:
+    """How to ask for what a table shows as `-`, where somebody asked for that."""
+    where = values.get("where")
+    name = next((name for name, told in where if "-" in told), None) if isinstance(where, tuple) else None
+    return f"; for what has no {name} ask --param where={name}=unattributed" if name else ""
 
 
 def nothing_in(table: str, snapshot: Snapshot) -> str | None:

@@ -11,16 +11,17 @@
     spanledger report variance --by feature --from 2026-03-01 --to 2026-04-01 --param against=forecast
 
 --from and --to are UTC dates or RFC 3339 times, --to is not included. --tenant may be given several times and limits
-what the question sees; `unattributed` names the calls without a tenant. JSON, CSV and Parquet hold every column, exact
-money as decimal text, in Parquet as decimals; the table leaves out empty columns and rounds. --as-of-settlement says
-what the books said when that settlement was the last one (`spanledger report settlements` lists them).
+what the question sees; `unattributed` names the calls without a tenant. So it does of any dimension in a filter, as in
+--param where=tenant=acme,feature=unattributed. JSON, CSV and Parquet hold every column, exact money as decimal text, in
+Parquet as decimals; the table leaves out empty columns and rounds. --as-of-settlement says what the books said when
+that settlement was the last one (`spanledger report settlements` lists them).
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from warehouse.allocation import Dimensions
     from warehouse.planning import Plans
     from warehouse.questions import Question
+    from warehouse.questions.parameters import Value
     from warehouse.reader import Scope, WarehouseSnapshot
 
 
@@ -84,6 +86,7 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
     said = read_dimensions(settings.settle.dimensions)
     question = load_question(args.question).knowing(said.levels)
     asked = Asked(question=question, scope=scope_of(args.tenant), params=_parameters(args, question, settings))
+    question.check_offered(asked.params, _flag)
     plans = _plans_for(question.name, settings, said)
     values = asked.question.parse(asked.params, _flag)
     if question.name == CHARGEBACK:
@@ -92,8 +95,10 @@ def run(args: argparse.Namespace, settings: Settings) -> int:
         raise CannotRun(f"--format {args.format} is for {CHARGEBACK}; {question.name} is no statement")
     engine = opener_of(settings)
     with open_out(args.out, args.format) as out:
-        lake = Asking(snapshot=Warehouse(settings.lake, said.levels, engine).snapshot(), said=said, plans=plans)
+        snapshot = Warehouse(settings.lake, said.levels, engine).snapshot()
+        lake = Asking(snapshot=snapshot, said=said, plans=plans, fonts=settings.settle.pdf_fonts)
         _check_settlement(values.get("as_of_settlement"), lake.snapshot)
+        _check_tags(asked, values, lake, settings)
         _write(asked, lake, args.format, out)
     return 0
 
@@ -125,13 +130,27 @@ def _check_settlement(number: object, snapshot: WarehouseSnapshot) -> None:
         raise BadQuestion(f"--as-of-settlement {number}: the last settlement is {last or 'not there yet'}")
 
 
+def _check_tags(asked: Asked, values: Mapping[str, Value], lake: Asking, settings: Settings) -> None:
+    """What no call can be told apart by is refused; entries of the files that the report is made by are warned of."""
+    from spanledger.tags import check_tags, warn_of_tags
+    from warehouse.allocation import Dimensions
+    from warehouse.reader import is_whole
+
+    kept = settings.worker.tags
+    check_tags(asked.question, values, asked.scope, lake.snapshot, kept)
+    if is_whole(asked.scope):
+        shared = lake.said if asked.question.name == CHARGEBACK else Dimensions(levels=lake.said.levels)
+        warn_of_tags(shared, lake.plans, lake.snapshot, kept)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """One snapshot, and what files say of dimensions and plans."""
+    """One snapshot, what files say of dimensions and plans, and the files of fonts to print with."""
 
     snapshot: WarehouseSnapshot
     said: Dimensions
     plans: Plans
+    fonts: tuple[str, ...]
 
     def answer(self, asked: Asked, params: dict[str, str]) -> pa.Table:
         """The answer to a question; some are reckoned from what the lake says."""
@@ -162,11 +181,13 @@ def _write(asked: Asked, lake: Asking, kind: str, out: Out) -> None:
     if kind == "table":
         _print_table(asked, answer, lake, out)
     elif kind in STATEMENTS:
-        from spanledger.statements import statements_of, write_markdown, write_pdf
+        from spanledger.statement_pdf import write_pdf
+        from spanledger.statements import statements_of, write_markdown
 
         statements = statements_of(answer, asked.keys()[0])
         if kind == "pdf":
-            write_pdf(statements, out.binary, taken_at=snapshot.taken_at)
+            if lacking := write_pdf(statements, out.binary, taken_at=snapshot.taken_at, fonts=lake.fonts):
+                print(f"warning: {lacking}", file=sys.stderr)
         else:
             write_markdown(statements, out.text, taken_at=snapshot.taken_at)
     else:
@@ -197,7 +218,7 @@ def _list_questions() -> None:
     wide = max(map(len, question_names())) + 2
     for question in map(load_question, question_names()):
         print(f"{question.name:{wide}}{question.summary}")
-        for parameter in question.takes:
+        for parameter in question.offered:
             default = f" (default: {parameter.default})" if parameter.default else ""
             flag = _flag(parameter.name) + "=" * (parameter.name not in FLAGS)
             print(f"{'':{wide}}{flag:20}{parameter.help}{default}")

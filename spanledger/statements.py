@@ -1,7 +1,7 @@
-r"""Statements for people who pay: the lines of ``chargeback`` as Markdown or PDF, one statement per payer and month.
+"""Statements for people who pay: the lines of ``chargeback`` as Markdown or PDF, one statement per payer and month.
 
-Amounts are printed exactly, to the last digit that is not zero, so that a reader can add them up. PDF has the letters
-of Latin-1; any other is written as ``\uXXXX``.
+Amounts are printed exactly, to the last digit that is not zero, so that a reader can add them up. As PDF they are
+written by ``statement_pdf``.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import groupby
-from typing import IO, Any, TextIO
+from typing import Any, TextIO
 
 import pyarrow as pa
 
-from spanledger.answers import UNATTRIBUTED
 from warehouse.questions.kinds import DIMENSION as TOKEN_KIND
+from warehouse.scope import UNATTRIBUTED
 
 SUMS = ("calls", "input_tokens", "output_tokens", "cost_usd")
 NUMBERS = (*SUMS, "settlement")
@@ -93,13 +93,15 @@ def _exact(usd: Decimal) -> str:
     return f"{whole}.{decimals[:2]}{decimals[2:].rstrip('0')}"
 
 
-def _notes(statement: Statement) -> list[str]:
+def notes_of(statement: Statement) -> list[str]:
+    """What stands beside the lines."""
     calls = statement.unpriced()
     number = "" if statement.is_by_kind else f": {calls:,}"
     return [f"Calls without a known price, which are not in the total{number}."] if calls else []
 
 
-def _head(name: str) -> str:
+def head_of(name: str) -> str:
+    """The head of a column."""
     return {"cost_usd": "USD"}.get(name, name.replace("_", " "))
 
 
@@ -108,11 +110,11 @@ def write_markdown(statements: Sequence[Statement], out: TextIO, *, taken_at: da
     for statement in statements:
         out.write(f"# {_escape(statement.title)}\n\n")
         out.write(f"By {statement.kind}; snapshot of {taken_at:%Y-%m-%d %H:%M:%S}Z.\n\n")
-        out.write(_row(map(_head, statement.columns)))
+        out.write(_row(map(head_of, statement.columns)))
         out.write(_row("---:" if name in NUMBERS else "---" for name in statement.columns))
         out.writelines(_row(map(_escape, row)) for row in statement.rows())
         out.write(_row(f"**{_escape(cell)}**" if cell else "" for cell in statement.total()) + "\n")
-        out.writelines(f"{note}\n\n" for note in _notes(statement))
+        out.writelines(f"{note}\n\n" for note in notes_of(statement))
 
 
 def _row(cells: Iterable[str]) -> str:
@@ -123,39 +125,3 @@ def _escape(text: str) -> str:
     """Text that Markdown shows as it is."""
     plain = " ".join(text.split())
     return "".join(f"\\{letter}" if letter in "\\`*_[]<>|#" else letter for letter in plain)
-
-
-def write_pdf(statements: Sequence[Statement], out: IO[bytes], *, taken_at: datetime) -> None:
-    """One document, a statement begins a page."""
-    from fpdf import FPDF
-
-    pdf = FPDF(orientation="landscape", format="A4")
-    pdf.set_creation_date(taken_at)
-    pdf.set_title("Statements of LLM spend")
-    for statement in statements:
-        pdf.add_page()
-        pdf.set_font("helvetica", style="B", size=14)
-        pdf.multi_cell(0, 8, _latin(statement.title), new_x="LMARGIN", new_y="NEXT")
-        pdf.set_font("helvetica", size=8)
-        said = [f"By {statement.kind}; snapshot of {taken_at:%Y-%m-%d %H:%M:%S}Z.", *_notes(statement)]
-        pdf.multi_cell(0, 5, _latin(" ".join(said)), new_x="LMARGIN", new_y="NEXT")
-        _draw_lines(pdf, statement)
-    if not statements:
-        pdf.add_page()
-        pdf.set_font("helvetica", size=10)
-        pdf.cell(text="No lines.")
-    out.write(bytes(pdf.output()))
-
-
-def _draw_lines(pdf: Any, statement: Statement) -> None:
-    align = tuple("RIGHT" if name in NUMBERS else "LEFT" for name in statement.columns)
-    with pdf.table(text_align=align, line_height=4.5, borders_layout="HORIZONTAL_LINES", padding=0.5) as table:
-        table.row([_head(name) for name in statement.columns])
-        for row in statement.rows():
-            table.row([_latin(cell) for cell in row])
-        pdf.set_font("helvetica", style="B", size=8)
-        table.row([_latin(cell) for cell in statement.total()])
-
-
-def _latin(text: str) -> str:
-    return text.encode("latin-1", "backslashreplace").decode("latin-1")

@@ -23,6 +23,9 @@ ALL = Everything.ALL
 
 Scope = frozenset[str | None] | Everything
 
+UNATTRIBUTED = "unattributed"
+"""What people write and read where there is no value: for the tenant of calls that are not attributed to any."""
+
 
 def is_whole(scope: Scope) -> bool:
     """Whether it hides nothing. Raises TypeError, and BadQuestion for a name that no tenant can have."""

@@ -150,6 +150,14 @@ class SettleSettings:
         default="", metadata={"help": "TOML file of what GPUs cost, which servers run on them and what tokens weigh."}
     )
 
+    pdf_fonts: tuple[str, ...] = field(
+        default=(),
+        metadata={
+            "help": "TrueType or OpenType files to print statements with as PDF: of each letter the first that has it; "
+            "empty = Helvetica, which has Latin-1."
+        },
+    )
+
     def __post_init__(self) -> None:
         """Raises ValueError for words that make no task."""
         words = self.task_of

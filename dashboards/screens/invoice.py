@@ -18,7 +18,7 @@ from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
 from dashboards.look import UTC_ZONE, Axis, Look, again
 from dashboards.people import BILLS
-from dashboards.verbs import Said
+from dashboards.verbs import WARNING, Said
 from dashboards.view import View
 
 SAID = "what was said of the bills"
@@ -180,5 +180,12 @@ def _draw_said(said: Said) -> None:
 
 
 def said_html(lines: Sequence[str]) -> str:
-    """What a verb said, a line each."""
-    return f'<ul class="sl-said">{"".join(f"<li>{escape(line)}</li>" for line in lines)}</ul>' if lines else ""
+    """What a verb said, a line each, warnings first."""
+    first = sorted(lines, key=lambda line: not line.startswith(WARNING))
+    return f'<ul class="sl-said">{"".join(f"<li>{_line_html(line)}</li>" for line in first)}</ul>' if lines else ""
+
+
+def _line_html(line: str) -> str:
+    if line.startswith(WARNING):
+        return f"{sentences.badge('warning', 'warn', '')} {escape(line.removeprefix(WARNING))}"
+    return escape(line)

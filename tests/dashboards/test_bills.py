@@ -4,13 +4,17 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dashboards.bills import MEANINGS, both_sides, causes, options_of, take_in
+from dashboards.bills import MEANINGS, both_sides, causes, hold, options_of, take_in
 from dashboards.errors import VerbFailed
+from dashboards.screens.invoice import said_html
 from dashboards.verbs import file_of, run_verb
+from tests.warehouse.billing import Books, billed, call, charges
+from tests.warehouse.settling import World
 from warehouse.invoices.causes import CAUSES
 
 ECHO = (sys.executable, "-c", "import sys; print(*sys.argv[1:], file=sys.stderr); sys.exit(1)")
@@ -52,6 +56,28 @@ def test_a_file_is_called_as_its_owner_calls_it_and_stays_in_its_folder():
 def test_without_a_command_nothing_runs():
     with pytest.raises(VerbFailed, match="spanledger dashboard"):
         run_verb((), "reconcile")
+
+
+def test_accounts_that_are_compared_together_are_warned_of_in_the_words_of_the_command_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    Books(World(tmp_path)).fill([call(f"s{number}") for number in range(2)])
+    bill = billed(
+        charges([call(name, provider_account=name) for name in ("proj_a", "<proj_b>")]), tmp_path / "bill.csv"
+    )
+    monkeypatch.setenv("SPANLEDGER_LAKE", str(tmp_path / "lake"))
+    command = (sys.executable, "-m", "spanledger")
+
+    said = run_verb(command, "reconcile", str(bill), "--format=json").lines
+    compared = hold(command)
+
+    warning = next(line for line in said if "compared together" in line)
+    assert compared.agrees
+    assert warning in compared.notes
+    assert said_html(compared.notes).startswith(
+        '<ul class="sl-said"><li><span class="sl-badge warn" title="">warning</span> openai: accounts are compared '
+        "together: 2 of 2 calls of ours name none; the bill has &lt;proj_b&gt;, proj_a."
+    )
 
 
 def test_a_verb_that_writes_no_file_says_why():

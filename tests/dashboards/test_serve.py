@@ -19,7 +19,7 @@ from warehouse.settings import LakeSettings, SettleSettings
 HANDOVER = Handover(
     lake=LakeSettings(url="s3://bucket/lake", storage_options={"secret": "s3cret"}),
     dashboard=DashboardSettings(port=0, tenants=("acme", "globex")),
-    settle=SettleSettings(budgets="budgets.toml", review_usd_per_hour=60.0),
+    settle=SettleSettings(budgets="budgets.toml", review_usd_per_hour=60.0, pdf_fonts=("plain.ttf",)),
     command=("python", "-m", "spanledger"),
 )
 

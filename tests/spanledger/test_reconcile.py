@@ -75,14 +75,16 @@ def test_an_answer_that_goes_on_is_refused_until_its_last_page_is_there(
 
 
 def test_each_file_that_cannot_be_read_is_said(bill: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    scan, table = tmp_path / "scan.pdf", tmp_path / "table.csv"
+    scan, table, page = tmp_path / "scan.pdf", tmp_path / "table.csv", tmp_path / "page.json"
     scan.write_bytes(b"%PDF-1.7")
     table.write_text("when,who\n1,2\n")
+    page.write_text("<html><body>Sign in</body></html>")
 
-    assert main(["reconcile", str(scan), str(bill), str(table)]) == 2
+    assert main(["reconcile", str(scan), str(page), str(bill), str(table)]) == 2
 
     said = capsys.readouterr().err
     assert "scan.pdf: it is a PDF" in said
+    assert "page.json: it is a web page (HTML)" in said
     assert "table.csv: the columns are those of no bill" in said
     assert "imported" not in said
 
@@ -169,6 +171,13 @@ def test_rows_that_cannot_be_read_stop_it_unless_they_may_be_skipped(
     assert "not_a_number: 1 rows, first row 7: quantity = 'many' must be a number" in said
     assert "nothing was imported" in said
     assert main(["reconcile", str(odd), "--skip-unreadable"]) == 0
+
+
+def test_a_table_without_rows_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (empty := tmp_path / "empty.csv").write_text("day,provider,cost\n")
+
+    assert main(["reconcile", str(empty)]) == 2
+    assert "empty.csv: there is no row in it to import" in capsys.readouterr().err
 
 
 def test_another_currency_needs_its_rate(bill: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):

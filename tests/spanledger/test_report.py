@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import shutil
 from datetime import UTC, datetime, timedelta
@@ -42,6 +43,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return url
 
 
+def _commit(url: Path, *calls: dict[str, object]) -> Path:
+    """A lake of these calls."""
+    part = stretch(0, 4)
+    tables = {"usage": {APP: rows("usage", *calls)}, "flushes": {APP: rows("flushes", flush_record(part))}}
+    open_lake(LakeSettings(url=str(url))).commit(Flush(ranges=(part,), tables=tables))
+    return url
+
+
 @pytest.fixture
 def lake(made: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The lake, named by the environment."""
@@ -57,6 +66,31 @@ def test_without_a_name_it_lists_the_questions_and_what_they_take(capsys: pytest
     assert all(f"\n{name} " in f"\n{out}" for name in question_names())
     assert "--by" in out
     assert "--param limit=" in out
+
+
+@pytest.mark.parametrize(
+    ("question", "offered", "flags", "why"),
+    [
+        ("budgets", ["--as-of-settlement", "--param now="], ["--param", "where=tenant=acme"], "a budget says itself"),
+        ("budgets", ["--as-of-settlement", "--param now="], ["--bucket", "hour"], "--bucket = 'hour': a budget says"),
+        ("slo", ["--bucket", "--param zone=", "--param now="], ["--from", "2026-03-01"], "--param now=TIME is the end"),
+        (
+            "forecast",
+            ["--param where=", "--by", "--from", "--to", "--as-of-settlement", "--param now="],
+            ["--bucket", "day"],
+            "forecasts are made of days",
+        ),
+    ],
+)
+def test_what_a_report_refuses_it_does_not_offer(
+    question: str, offered: list[str], flags: list[str], why: str, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["report"]) == 0
+    listed = capsys.readouterr().out.split(f"\n{question} ")[1].splitlines()[1:]
+
+    assert main(["report", question, *flags]) == 2
+    assert [line[:46].strip() for line in itertools.takewhile(lambda line: line.startswith(" "), listed)] == offered
+    assert why in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("lake")
@@ -99,6 +133,91 @@ def test_a_table_is_aligned_and_ends_with_a_total_that_says_how_much_is_priced(c
     assert "provisional" in printed.err
 
 
+def test_who_asks_for_what_a_table_calls_unattributed_gets_these_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    names = (None, "unattributed", "acme")
+    monkeypatch.setenv("SPANLEDGER_LAKE", str(_commit(tmp_path / "lake", *(usage(tenant=name) for name in names))))
+
+    found = {}
+    for asked in ("tenant=unattributed", "tenant=", "tenant=acme,tenant=unattributed", "stream=unattributed"):
+        assert main(["report", "spend", "--param", f"where={asked}", "--format", "json"]) == 0
+        found[asked] = {row["tenant"] for row in json.loads(capsys.readouterr().out)}
+
+    assert found == {
+        "tenant=unattributed": {None, "unattributed"},
+        "tenant=": {None},
+        "tenant=acme,tenant=unattributed": set(names),
+        "stream=unattributed": set(names),
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ["spend", "--by", "tags.taem"],
+            "no call has tags.taem, and worker.tags does not keep it; there are tags.team",
+        ),
+        (
+            ["spend", "--param", "where=tags.a=b,tags.c="],
+            "no call has tags.a, tags.c, and worker.tags does not keep them;",
+        ),
+        (["spend", "--by", "tags.team", "--tenant", "unattributed"], "no call of these tenants has tags.team"),
+        (["spend", "--by", "squad"], "no call has tags.taem"),
+        (["calls", "--param", "where=tags.taem=red"], "there are tags.team"),
+        (["spend", "--by", "tags.team,squad", "--tenant", "nobody"], "nothing is there by this choice of tenants"),
+        (["spend", "--by", "tags.team"], ""),
+    ],
+    ids=lambda words: " ".join(words) if isinstance(words, list) else "",
+)
+@pytest.mark.usefixtures("lake")
+def test_a_tag_that_no_call_has_is_refused_with_those_that_there_are(
+    words: list[str],
+    told: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    (file := tmp_path / "dimensions.toml").write_text('[levels.squad]\nover = "tags.taem"\nholds.One = ["red"]\n')
+    monkeypatch.setenv("SPANLEDGER_SETTLE_DIMENSIONS", str(file))
+
+    code = main(["report", *words])
+
+    printed = capsys.readouterr()
+    assert (code, told in printed.err) == (2 * told.startswith(("no call", "there are")), True)
+    assert "team" in printed.out or told
+
+
+@pytest.mark.usefixtures("lake")
+def test_a_tag_that_workers_keep_may_be_asked_for_before_a_call_has_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("SPANLEDGER_WORKER_TAGS", "desk")
+
+    assert main(["report", "spend", "--by", "tags.desk", "--format", "json"]) == 0
+    assert [row["tags.desk"] for row in json.loads(capsys.readouterr().out)] == [None]
+    assert main(["report", "spend", "--by", "tags.taem"]) == 2
+    assert "there are tags.desk, tags.team" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("lake")
+def test_budgets_of_a_tag_that_no_call_has_are_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    budget = '[[budgets]]\nname = "{0}"\nof = {{"tags.{0}" = "red"}}\namount = "1"\nowner = "ann"\n'
+    (file := tmp_path / "budgets.toml").write_text(budget.format("team") + budget.format("taem"))
+    monkeypatch.setenv("SPANLEDGER_SETTLE_BUDGETS", str(file))
+
+    assert main(["report", "budgets", "--format", "csv"]) == 0
+
+    printed = capsys.readouterr()
+    assert len(printed.out.splitlines()) == 3
+    assert printed.err.splitlines() == [
+        "warning: budgets, 'taem': no call has tags.taem, and worker.tags does not keep it; there are tags.team"
+    ]
+
+
 @pytest.mark.usefixtures("lake")
 def test_json_is_one_array_of_flat_objects_with_exact_money(capsys: pytest.CaptureFixture[str]):
     code = main(["report", "spend", "--by", "tenant,feature,tags.team", "--bucket", "day", "--format", "json"])
@@ -130,6 +249,7 @@ def test_csv_has_a_header_and_the_same_values(capsys: pytest.CaptureFixture[str]
     [
         (["spend", "--from", "2031-01-01"], "nothing is there by this choice of window; data are from 2026-"),
         (["spend", "--param", "where=tenant=nobody"], "nothing is there by this choice of filter; data are from 2026-"),
+        (["spend", "--param", "where=model=-"], "Z; for what has no model ask --param where=model=unattributed"),
         (["spend", "--tenant", "nobody"], "nothing is there by this choice of tenants; data are from 2026-"),
         (["settled-spend"], "nothing is settled yet, and this is asked of settled hours: run `spanledger settle`"),
         (["chargeback", "--format", "csv"], "nothing is settled yet, and this is asked of settled hours"),
@@ -216,6 +336,11 @@ def test_every_question_prints_in_every_format(question: str, how: str, capsys: 
             ["report", "spend", "--from", "2026-03-02", "--to", "2026-03-01"],
             "--from 2026-03-02T00:00:00+00:00 must be before --to",
         ),
+        (
+            ["report", "spend", "--param", "where=tags=red"],
+            "--param where = 'tags=red': tags are many: name one of them",
+        ),
+        (["report", "spend", "--param", "where=stream=maybe"], "stream is true or false, not maybe"),
         (["report", "status", "--by", "tenant"], "status takes --param now, not --by"),
         (
             ["report", "calls", "--param", f"limit={2**64}"],

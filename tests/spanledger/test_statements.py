@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+import string
 import zlib
 from pathlib import Path
 
 import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
 
 from spanledger.__main__ import main
 from tests.warehouse.settling import World
@@ -59,16 +62,84 @@ def test_a_statement_by_kind_of_token_has_no_sum_of_calls(capsys: pytest.Capture
     assert "Calls without a known price, which are not in the total." in text
 
 
-def test_pdf_says_the_same_in_letters_that_it_has(lake: Path):
-    assert main(["report", "chargeback", "--format", "pdf", "--out", str(lake / "out.pdf")]) == 0
-
-    content = (lake / "out.pdf").read_bytes()
-    streams = [zlib.decompress(body) for body in re.findall(rb"stream\r?\n(x.*?)\r?\nendstream", content, re.DOTALL)]
-    text = b"".join(streams)
+def _pdf(file: Path, *flags: str) -> bytes:
+    """The statements as PDF, and what stands in its streams."""
+    assert main(["report", "chargeback", "--format", "pdf", "--out", str(file), *flags]) == 0
+    content = file.read_bytes()
     assert content.startswith(b"%PDF-")
+    streams = re.findall(rb"stream\r?\n(x.*?)\r?\nendstream", content, re.DOTALL)
+    return content + b"".join(map(zlib.decompress, streams))
+
+
+def _font(file: Path, letters: str) -> Path:
+    """A font in which each of these letters is a box."""
+    names = {ord(letter): f"u{ord(letter):x}" for letter in letters}
+    pen = TTGlyphPen(None)
+    pen.moveTo((0, 0))
+    for corner in ((0, 500), (500, 500), (500, 0)):
+        pen.lineTo(corner)
+    pen.closePath()
+    box, glyphs = pen.glyph(), [".notdef", *names.values()]
+    font = FontBuilder(1000, isTTF=True)
+    font.setupGlyphOrder(glyphs)
+    font.setupCharacterMap(names)
+    font.setupGlyf(dict.fromkeys(glyphs, box))
+    font.setupHorizontalMetrics(dict.fromkeys(glyphs, (600, 0)))
+    font.setupHorizontalHeader(ascent=800, descent=-200)
+    font.setupNameTable({"familyName": file.stem, "styleName": "Regular"})
+    font.setupOS2()
+    font.setupPost()
+    font.save(file)
+    return file
+
+
+def test_pdf_says_the_same_and_which_letters_it_has_not(lake: Path, capsys: pytest.CaptureFixture[str]):
+    text = _pdf(lake / "out.pdf")
+
     assert text.count(b"November 2026") == 2
     assert b"617.2535" in text
     assert b"u4e2d" in text
+    assert text.count(b"1 letter that is in no font is written as its number, like \\\\u4e2d.") == 1
+    assert capsys.readouterr().err == (
+        "warning: 1 letter that is in no font is written as its number, like \\u4e2d: settle.pdf_fonts may name fonts "
+        "that have them\n"
+    )
+
+
+def test_pdf_has_the_letters_of_the_fonts_that_are_named(
+    lake: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    fonts = [_font(lake / "plain.ttf", string.printable.strip() + " "), _font(lake / "han.ttf", "中")]
+    monkeypatch.setenv("SPANLEDGER_SETTLE_PDF_FONTS", ",".join(map(str, fonts)))
+
+    text = _pdf(lake / "out.pdf")
+
+    assert b"<4E2D>" in text
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("none.ttf", "No such file"),
+        ("dims.toml", "is no TrueType or OpenType font"),
+        ("bad.ttf", "is no TrueType or OpenType font"),
+        ("han.ttf", "has ASCII"),
+    ],
+)
+def test_a_font_that_cannot_print_a_statement_is_refused(
+    name: str, why: str, lake: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    _font(lake / "han.ttf", "中")
+    (lake / "bad.ttf").write_text("no font")
+    monkeypatch.setenv("SPANLEDGER_SETTLE_PDF_FONTS", str(lake / name))
+
+    assert main(["report", "chargeback", "--format", "pdf", "--out", str(lake / "out.pdf")]) == 2
+
+    said = capsys.readouterr().err
+    assert said.startswith(f"spanledger report: settle.pdf_fonts = {lake / name}: ")
+    assert why in said
+    assert not (lake / "out.pdf").exists()
 
 
 @pytest.mark.usefixtures("lake")

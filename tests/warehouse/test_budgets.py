@@ -118,7 +118,7 @@ def test_weeks_quarters_dimensions_and_levels_have_budgets(said: dict[str, Row])
     assert list(found) == ["all", "chat of beta", "quarter of the labs"]
     week, quarter = found["chat of beta"], found["quarter of the labs"]
     assert (week["period_start"], week["period_end"], week["settled_usd"]) == (MIDDLE - DAY, MIDDLE + 6 * DAY, 3)
-    assert week["of"] == "tenant=beta,feature=,feature=chat"
+    assert week["of"] == "tenant=beta,feature=chat,feature=unattributed"
     assert (quarter["settled_usd"], quarter["amount_usd"]) == (19 * 7, Decimal("1000.5"))
     assert (quarter["days_left"], quarter["threshold_crossed"]) == (None, None)
 

@@ -245,6 +245,7 @@ def changed(name: str, target: Path, was: str, is_: str) -> Path:
             "contradiction",
             "part of",
         ),
+        ("openai_usage.json", '"images": 2', '"images": -2', "not_a_count", "images = -2 must be a number from 0"),
         ("anthropic_costs.json", '"uncached_input_tokens"', '"thoughts"', "unknown_kind", "token_type 'thoughts'"),
         ("anthropic_usage.json", '"output_tokens": 500', '"output_tokens": -5', "not_a_count", "whole number from 0"),
         ("bedrock_cur.csv", ",1K tokens", ",Quanta", "unknown_unit", "export the column"),
@@ -256,6 +257,8 @@ def changed(name: str, target: Path, was: str, is_: str) -> Path:
         ("generic.csv", ",input,", ",thoughts,", "unknown_kind", "must be one of"),
         ("generic.csv", "1K tokens", "1K words", "unknown_unit", "must be tokens"),
         ("generic.csv", "2026-11-20,openai", "20.11.2026,openai", "not_a_time", "like 2026-03-01"),
+        ("generic.csv", ",12.5,", ",-12.5,", "contradiction", "a quantity of -12500.0 costs 0.03125"),
+        ("focus.csv", ",1000,1K tokens", ",-1000,1K tokens", "contradiction", "taken back has a cost below 0"),
     ],
 )
 def test_a_row_that_cannot_be_read_has_a_reason_and_says_what_to_change(  # noqa: PLR0917 - pytest gives them by name
@@ -276,6 +279,20 @@ def test_a_row_that_cannot_be_read_has_a_reason_and_says_what_to_change(  # noqa
         ("provider,model,cost\nopenai,gpt-4o,3\n", "for generic it lacks day"),
         ("", "it is empty"),
         ('{"data": {}}', "page by page"),
+        ("[1, 2]", "page by page"),
+        ('[{"day": "2026-11-01", "cost": 3}]', "a table is given as CSV or Parquet"),
+        ("[]", "it is an empty list: a bill is what OpenAI's or Anthropic's API answers"),
+        ("42", "it is a single value, 42: a bill is what"),
+        ('"' + 100 * "x" + '"', 'it is a single value, "x{39}: a bill is what'),
+        (
+            "<!DOCTYPE html>\n<html lang='en'>\n<p>Sign in, please, now</p>",
+            r"it is a web page \(HTML\), often one to sign in",
+        ),
+        ("<?xml version='1.0'?><bill/>", "it is XML or HTML: a bill is what"),
+        ("Dear customer, this is\nno bill\n", "the columns are those of no bill"),
+        ('{"error": {"message": "no such key"}}', r"an error that the API answered with \(no such key\): ask it again"),
+        ('{"data": [], "has_more": false}', "is about no day"),
+        ("[" * 100_000, "cannot be read as JSON"),
         ("day,provider,cost,cost\n2026-11-01,openai,3,4\n", "two columns have the name cost"),
         ("day,provider,cost,currency\n2026-11-01,openai,0,25,USD\n", "line 2 has 5 cells and there are 4 columns"),
         ("day,provider,cost,currency\n2026-11-01,openai,0.25\n", "line 2 has 3 cells and there are 4 columns"),
@@ -287,6 +304,14 @@ def test_a_file_of_no_known_format_says_what_it_lacks(text: str, says: str, tmp_
 
     with pytest.raises(BadInvoice, match=says):
         read(file)
+
+
+def test_usage_that_is_taken_back_is_read(tmp_path: Path):
+    file = changed("generic.csv", tmp_path / "back.csv", ",12.5,1K tokens,0.03125,", ",-12.5,1K tokens,-0.03125,")
+
+    (first, *_), refused = (reading := read(file)).lines, reading.refused
+
+    assert (first.quantity, first.amount, refused) == (Decimal("-12500.0"), Decimal("-0.03125"), [])
 
 
 def test_text_that_is_not_utf8_is_refused_with_what_to_do(tmp_path: Path):

@@ -18,12 +18,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from warehouse.allocation.file import BASES, UNATTRIBUTED, Dimensions, Rule
+from warehouse.allocation.file import BASES, Dimensions, Rule
 from warehouse.allocation.shares import split
 from warehouse.errors import BadQuestion
 from warehouse.questions import load_question
 from warehouse.questions.dimensions import Level
 from warehouse.reader import ALL, Scope, WarehouseSnapshot, is_whole
+from warehouse.scope import UNATTRIBUTED
 
 NAME = "chargeback"
 LINES = ("direct", "adjustment", "allocated")

@@ -15,12 +15,12 @@ from warehouse.errors import BadDimensions
 from warehouse.questions.dimensions import Level, is_column
 from warehouse.schemas import TABLES
 from warehouse.schemas.settled import LEDGER_DIMENSIONS
+from warehouse.scope import UNATTRIBUTED
 
-UNATTRIBUTED = "unattributed"
-"""What stands in the file for calls without a value; to share: for those without a tenant."""
 RULES = ("even", "proportional", "fixed", "visible")
 BASES = ("cost", "calls", "tokens")
 SHARED = ("amounts", UNATTRIBUTED)
+"""What is divided: amounts of the file, or what calls without a tenant cost."""
 PICO = Decimal("1e-12")
 MOST = Decimal("1e12")
 HUNDRED = Decimal(100)

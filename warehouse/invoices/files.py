@@ -21,10 +21,10 @@ import pyarrow.parquet as pq
 
 from warehouse.errors import WarehouseError
 from warehouse.invoices import anthropic, cur, focus, generic, openai
-from warehouse.invoices.line import Reading, Row, Unreadable, results
+from warehouse.invoices.line import Reading, Row, Unreadable, buckets, results
+from warehouse.invoices.others import EXPECTED, refuse_file, refuse_pages, refuse_text
 
 _PARQUET, _GZIP = b"PAR1", b"\x1f\x8b"
-_OTHERS = {b"PK\x03\x04": "a zip or Excel file", b"%PDF": "a PDF"}
 
 FORMATS: Mapping[str, str | None] = {
     openai.COSTS: openai.PROVIDER,
@@ -66,7 +66,7 @@ def read_file(path: Path, asked: Asked) -> Bill:
     try:
         data = gzip.decompress(content) if content[:2] == _GZIP else content
         reading = _read(path.name, data, asked)
-    except (OSError, EOFError, ValueError, csv.Error, pa.ArrowException) as error:
+    except (OSError, EOFError, ValueError, RecursionError, csv.Error, pa.ArrowException) as error:
         raise BadInvoice(f"{path}: cannot be read as JSON, CSV or Parquet: {error}") from error
     except Unreadable as error:
         raise BadInvoice(f"{path}: {error}") from error
@@ -76,14 +76,14 @@ def read_file(path: Path, asked: Asked) -> Bill:
 def _read(name: str, data: bytes, asked: Asked) -> Reading:
     if data[:4] == _PARQUET:
         return _read_table(name, *_parquet(data), asked)
-    if (kind := next((kind for magic, kind in _OTHERS.items() if data.startswith(magic)), None)) is not None:
-        raise Unreadable("unknown_format", f"it is {kind}: give it as CSV, Parquet or the JSON of the API")
+    refuse_file(data)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise Unreadable("unknown_format", f"text must be UTF-8: save it so ({error})") from error
     if text.lstrip()[:1] in ("{", "["):
         return _read_pages(name, json.loads(text, parse_float=Decimal, parse_constant=_no_number), asked)
+    refuse_text(text)
     return _read_table(name, *_csv(text), asked)
 
 
@@ -94,6 +94,7 @@ def _csv(text: str) -> tuple[list[str], list[dict[str, Any]]]:
     names = [name.strip() for name in next(lines, ())]
     if not _is_known(names) and _is_known(lower := [name.lower() for name in names]):
         names = lower
+    _table_format(names)
     if twice := sorted({name for name in names if name and names.count(name) > 1}):
         raise Unreadable("unknown_format", f"two columns have the name {twice[0]}: leave one out")
     rows = []
@@ -124,6 +125,7 @@ def _parquet(data: bytes) -> tuple[list[str], list[dict[str, Any]]]:
 
 
 def _read_pages(name: str, pages: object, asked: Asked) -> Reading:
+    refuse_pages(pages)
     first = next(results(pages), None)
     format_ = _page_format(first, pages)
     _check_provider(name, format_, asked)
@@ -142,10 +144,7 @@ def _read_pages(name: str, pages: object, asked: Asked) -> Reading:
 def _page_format(first: Row | None, pages: object) -> str:
     """By what the first result has; an answer without results by how its buckets tell time."""
     if first is None:
-        page = pages[0] if isinstance(pages, list) and pages else pages
-        buckets = page.get("data") if isinstance(page, Mapping) else None
-        is_openai = bool(buckets) and "start_time" in buckets[0] if isinstance(buckets, list) else False
-        return openai.USAGE if is_openai else anthropic.USAGE
+        return openai.USAGE if "start_time" in next(buckets(pages)) else anthropic.USAGE
     kind = str(first.get("object") or "")
     if kind.startswith("organization.costs") or isinstance(first.get("amount"), Mapping):
         return openai.COSTS
@@ -155,7 +154,7 @@ def _page_format(first: Row | None, pages: object) -> str:
         return anthropic.COSTS
     if "starting_at" in first["bucket"]:
         return anthropic.USAGE
-    raise Unreadable("unknown_format", "the answer is neither OpenAI's nor Anthropic's costs or usage")
+    raise Unreadable("unknown_format", f"the answer is neither OpenAI's nor Anthropic's costs or usage: {EXPECTED}")
 
 
 def _read_table(name: str, columns: list[str], rows: list[dict[str, Any]], asked: Asked) -> Reading:
@@ -179,9 +178,7 @@ def _table_format(columns: Collection[str]) -> str:
     known = {generic.FORMAT: generic.COLUMNS, focus.FORMAT: focus.NEEDED, cur.FORMAT: cur.NEEDED}
     near = max(known, key=lambda one: len(set(known[one]) & set(columns)))
     lacks = ", ".join(name for name in needed[near] if name not in columns)
-    raise Unreadable(
-        "unknown_format", f"the columns are those of no bill; for {near} it lacks {lacks} (see docs/reconcile.md)"
-    )
+    raise Unreadable("unknown_format", f"the columns are those of no bill; for {near} it lacks {lacks}: {EXPECTED}")
 
 
 def _check_provider(name: str, format_: str, asked: Asked) -> None:

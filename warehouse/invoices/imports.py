@@ -80,9 +80,13 @@ def as_rows(bill: Bill, how: Import) -> pa.Table:
     covers = _covers(bill, how)
     rows = [_row(line, bill, how, place) | covers for line in lines]
     if not rows:
-        left = ", ".join(f"{count} about {reason}" for reason, count in bill.reading.left_out.items())
-        raise BadInvoice(f"{bill.name}: no row is about tokens or AI services" + (f" ({left})" if left else ""))
+        raise BadInvoice(f"{bill.name}: {_nothing_in(bill)}")
     return pa.Table.from_pylist(rows, schema=INVOICES)
+
+
+def _nothing_in(bill: Bill) -> str:
+    left = ", ".join(f"{count} about {reason}" for reason, count in bill.reading.left_out.items())
+    return f"no row is about tokens or AI services ({left})" if left else "there is no row in it to import"
 
 
 def _covers(bill: Bill, how: Import) -> dict[str, date]:

@@ -110,7 +110,7 @@ def read_rows(
     reading = Reading(format=format_)
     for number, row in enumerate(rows, start=1):
         try:
-            lines = [replace(line, row=number) for line in read_row(row)]
+            lines = [replace(_agreeing(line), row=number) for line in read_row(row)]
             if lines:
                 named = identify(row)
                 identity = None if named is None else _digest(named)
@@ -123,6 +123,18 @@ def read_rows(
         else:
             reading.lines += lines
     return reading
+
+
+def _agreeing(line: Line) -> Line:
+    """The line. Raises Unreadable where usage is taken back and costs something."""
+    quantity, amount = line.quantity or 0, line.amount or 0
+    if line.charge == USAGE and quantity < 0 < amount:
+        raise Unreadable(
+            "contradiction",
+            f"a quantity of {quantity:f} costs {amount:f}: usage that is taken back has a cost below 0, usage that is "
+            "charged a quantity above 0",
+        )
+    return line
 
 
 def labels(row: Row) -> object:
@@ -168,5 +180,9 @@ def buckets(pages: object) -> Iterator[Row]:
 def _list(holder: object, name: str) -> list[Any]:
     found = holder.get(name) if isinstance(holder, Mapping) else None
     if not isinstance(found, list):
-        raise Unreadable("no_page", f"an answer of the API has a list `{name}`; save it as it comes, page by page")
+        raise Unreadable(
+            "no_page",
+            f"an answer of the API has a list `{name}`: save it as it comes, page by page; a table is given as CSV or "
+            "Parquet",
+        )
     return found

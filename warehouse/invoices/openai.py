@@ -131,6 +131,8 @@ def _tokens(row: Row, line: Line) -> Iterator[Line]:
 def _others(row: Row, line: Line) -> Iterator[Line]:
     for name, unit in _COUNTED.items():
         count = number(row, name)
+        if count is not None and count < 0:
+            raise Unreadable("not_a_count", f"{name} = {count} must be a number from 0")
         if count is not None:
             yield replace(line, kind=OTHER, quantity=count, unit=unit)
 

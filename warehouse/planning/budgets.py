@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from warehouse.errors import BadQuestion
 from warehouse.planning.file import Budget, Plans
 from warehouse.planning.forecast import AHEAD, PRICED, QUALITY, SPENT, View, look, quality_of, spent_of, sums_of
 from warehouse.planning.periods import Stretch, midnight, period_of
@@ -18,11 +17,10 @@ from warehouse.questions import load_question
 from warehouse.questions.dimensions import Filter
 from warehouse.reader import Scope, WarehouseSnapshot
 from warehouse.schemas.kinds import TIME, USD
+from warehouse.scope import UNATTRIBUTED
 
 NAME = "budgets"
 DAY = timedelta(days=1)
-SUMS_ALONE = {"where": (), "bucket": "hour", "start": None, "end": None}
-"""Parameters of the sums, with their defaults: budgets say themselves what they are of."""
 
 SCHEMA = pa.schema(
     [
@@ -48,10 +46,9 @@ def hold(snapshot: WarehouseSnapshot, scope: Scope, plans: Plans, **params: obje
 
     Raises BadQuestion and what ``ask`` does.
     """
-    values: dict[str, Any] = load_question(NAME).knowing(snapshot.levels).parse(params)
-    for name, default in SUMS_ALONE.items():
-        if values[name] != default:
-            raise BadQuestion(f"{name} = {params[name]!r}: a budget says itself what it is of, and for how long")
+    question = load_question(NAME).knowing(snapshot.levels)
+    question.check_offered(params)
+    values: dict[str, Any] = question.parse(params)
     now = values["now"] or snapshot.taken_at
     rows = []
     for budget in plans.budgets:
@@ -150,5 +147,5 @@ def _burning(budget: Budget, period: Stretch, asked: Asked, view: View) -> str |
 
 def shown(of: Filter) -> str:
     """What a budget is of, as a filter is written."""
-    pairs = [f"{name}={value or ''}" for name, values in of for value in sorted(values, key=lambda one: one or "")]
+    pairs = [f"{name}={one}" for name, values in of for one in sorted(value or UNATTRIBUTED for value in values)]
     return ",".join(pairs) or "all"

@@ -9,9 +9,8 @@ from typing import Any
 
 from warehouse.errors import BadPlans
 from warehouse.questions.dimensions import Filter, Level, parse_dimensions
+from warehouse.scope import UNATTRIBUTED
 
-UNATTRIBUTED = "unattributed"
-"""What stands in the file for calls without a value."""
 PICO = Decimal("1e-12")
 MOST = Decimal("1e12")
 

@@ -64,9 +64,9 @@ class View:
 
 def forecast(snapshot: WarehouseSnapshot, scope: Scope, plans: Plans, **params: object) -> pa.Table:
     """The answer. Raises BadQuestion and what ``ask`` does."""
-    values: dict[str, Any] = load_question(NAME).knowing(snapshot.levels).parse(params)
-    if values["bucket"] not in (None, "day"):
-        raise BadQuestion(f"bucket = {values['bucket']!r}: forecasts are made of days")
+    question = load_question(NAME).knowing(snapshot.levels)
+    question.check_offered(params)
+    values: dict[str, Any] = question.parse(params)
     asked = Asked(
         snapshot=snapshot, scope=scope, by=values["by"], where=values["where"], as_of=values["as_of_settlement"]
     )

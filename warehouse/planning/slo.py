@@ -15,7 +15,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from warehouse.errors import BadQuestion
 from warehouse.planning.budgets import shown
 from warehouse.planning.file import Plans
 from warehouse.planning.objectives import AVAILABILITY, Objective
@@ -30,8 +29,6 @@ BURNS = {"burn_1h": HOUR, "burn_6h": 6 * HOUR, "burn_24h": 24 * HOUR, "burn_3d":
 PRESENT = "burn_6h"
 FAST = {"burn_1h": 14.4, "burn_6h": 6.0}
 SLOW = {"burn_24h": 3.0, "burn_3d": 1.0}
-SUMS_ALONE: Mapping[str, object] = {"where": (), "start": None, "end": None, "limit_ms": None}
-"""Parameters of the sums, with their defaults: objectives say themselves what they are of."""
 COLUMNS = {
     AVAILABILITY: ("calls", "failed_calls", "calls"),
     "ttft": ("first_calls", "soon_calls", "stream_calls"),
@@ -80,10 +77,9 @@ def attain(snapshot: WarehouseSnapshot, scope: Scope, plans: Plans, **params: ob
 
     Raises BadQuestion and what ``ask`` does.
     """
-    values: dict[str, Any] = load_question(NAME).parse(params)
-    for name, default in SUMS_ALONE.items():
-        if values[name] != default:
-            raise BadQuestion(f"{name} = {params[name]!r}: an objective says itself what it is of, and for how long")
+    question = load_question(NAME)
+    question.check_offered(params)
+    values: dict[str, Any] = question.parse(params)
     now = values["now"] or snapshot.taken_at
     bucket, rows = values["bucket"], []
     for objective in plans.objectives:

@@ -7,6 +7,7 @@
     -- takes by: dimensions of usage = tenant; what to group by
     -- gives cost_usd: USD, exact; NULL where nothing is priced
     -- lacks token_kind: `spend --by token_kind` has what it would say
+    -- sums where, bucket: a budget says itself what it is of
     -- whole messages
     -- table calls, cost_usd
     SELECT {columns} …
@@ -18,7 +19,8 @@ hold rows of ``[start, end)`` (the SQL still states the bounds, on the table's t
 rows are only ever added up within bucket and window, so that sums by the hour or day may stand for them
 (``warehouse.lake.rollup``).
 ``takes NAME: KIND = DEFAULT; HELP``; kinds are those of ``warehouse.questions.parameters``. ``lacks DIMENSION: …`` says
-what answers instead by one that has no meaning here.
+what answers instead by one that has no meaning here, ``sums NAME, …: WHY`` which parameters are of the sums alone that
+a report is reckoned from: the report does not offer them, and refuses them with that reason.
 ``whole`` names columns about the whole deployment, NULL in every scope but ALL; a question that reads ``flushes`` (it
 knows no tenants) and has no ``whole`` is refused there. ``table`` names the measures that a person sees first, without
 it all columns. ``books`` names the question to the settled books that is

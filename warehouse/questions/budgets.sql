@@ -1,9 +1,10 @@
 -- How far budgets are used up, how fast, and whether they will last, in `report`; `settle.budgets` names their file.
 -- reads ledger in window, settlements
--- takes where: filter of ledger = ; of the sums below; in `report` a budget says itself what it is of
--- takes bucket: bucket of ledger = hour; of the sums that `report` holds against budgets
--- takes start: hour = ; of the sums; in `report` the period that --param now is in
--- takes end: hour = ; of the sums
+-- takes where: filter of ledger = ; only these values of these dimensions
+-- takes bucket: bucket of ledger = hour; over time
+-- takes start: hour = ; first hour
+-- takes end: hour = ; first hour after
+-- sums where, bucket, start, end: a budget says itself what it is of, and for how long; --param now=TIME holds it as of then
 -- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
 -- takes now: time = ; from when; nothing = now
 -- gives period_start: first instant of the month, quarter or week

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import pyarrow as pa
+
 from warehouse.questions.kinds import DIMENSION as TOKEN_KIND
-from warehouse.schemas import SAFETY, USAGE_DIMENSIONS
+from warehouse.schemas import SAFETY, USAGE, USAGE_DIMENSIONS
 from warehouse.schemas.settled import GPU_DIMENSIONS, LEDGER_DIMENSIONS
-from warehouse.scope import identifier, literal, one_of
+from warehouse.scope import UNATTRIBUTED, identifier, literal, one_of
 
 SAFETY_DIMENSIONS = tuple(SAFETY.names[SAFETY.names.index("tenant") : SAFETY.names.index("category")])
 BOTH_DIMENSIONS = (
@@ -30,6 +32,8 @@ DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "usage_kinds": (*USAGE_DIMENSIONS, TOKEN_KIND),
     "ledger_kinds": (*LEDGER_DIMENSIONS, TOKEN_KIND),
 }
+FLAGS = frozenset(name for name in USAGE_DIMENSIONS if USAGE.field(name).type == pa.bool_())
+"""Dimensions that are true or false."""
 
 Filter = tuple[tuple[str, frozenset[str | None]], ...]
 
@@ -115,17 +119,31 @@ def parse_filter(given: object, table: str, levels: Sequence[Level] = ()) -> Fil
         pairs = [part.partition("=") for part in given.split(",")]
         if any(not equals for _, equals, _ in pairs):
             raise ValueError("must be text like tenant=acme,feature=chat")
-        given = {name: [value or None for other, _, value in pairs if other == name] for name, _, _ in pairs}
+        given = {
+            name: [one for other, _, value in pairs if other == name for one in _told(value)] for name, _, _ in pairs
+        }
     if not isinstance(given, Mapping):
         raise TypeError("must be values by dimension")
     named = parse_dimensions(list(given), table, levels) if given else ()
-    return tuple((name, _values(values)) for name, values in zip(named, given.values(), strict=True))
+    return tuple((name, _values(name, values)) for name, values in zip(named, given.values(), strict=True))
 
 
-def _values(given: Iterable[object]) -> frozenset[str | None]:
+def _told(value: str) -> tuple[str | None, ...]:
+    """What the text of a value asks for: an empty one for what has none, the word that people read for that too."""
+    return (None, value) if value == UNATTRIBUTED else (value or None,)
+
+
+def _values(name: str, given: Iterable[object]) -> frozenset[str | None]:
     if isinstance(given, str):
         raise TypeError("must be lists of values by dimension")
-    return frozenset(None if value is None else parse_text(value) for value in given)
+    values = frozenset(None if value is None else parse_text(value) for value in given)
+    if name == "tags" and values - {None}:
+        raise ValueError("tags are many: name one of them, like tags.KEY=value")
+    if name in FLAGS:
+        values -= {UNATTRIBUTED}
+        if odd := sorted(value for value in values if value is not None and value.lower() not in ("true", "false")):
+            raise ValueError(f"{name} is true or false, not {', '.join(odd)}")
+    return values
 
 
 def parse_text(given: object) -> str:

@@ -4,7 +4,8 @@
 -- takes by: dimensions of ledger_kinds = ; what to group by; nothing = one row
 -- takes start: hour = ; what was spent since then is part of it; nothing = the first of the month
 -- takes end: hour = ; until when; nothing = the end of the month
--- takes bucket: bucket of ledger = day; of the sums that `report` forecasts from, which are by day
+-- takes bucket: bucket of ledger = day; over time
+-- sums bucket: forecasts are made of days, and say what comes until --to together
 -- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
 -- takes now: time = ; from when; nothing = now
 -- lacks tags: name one of them, tags.KEY

@@ -8,7 +8,8 @@
 ``bucket``      ``minute`` (where the table has minutes), ``hour``, ``day``, ``month``, or nothing
 ``zone``        a time zone of the IANA database, in which hours, days and months of a bucket begin
 ``filter``      values by dimension of the table named after it, ``{"tenant": ["acme", None]}`` (None = NULL), or text
-                like ``tenant=acme,tenant=,feature=chat`` (an empty value = NULL)
+                like ``tenant=acme,tenant=,feature=chat`` (an empty value = NULL; ``unattributed`` = NULL and
+                what is called so)
 ``rate``        USD per unit, at most 6 decimals
 ``state``       ``open``, ``resolved`` or ``all``
 ``lines``       lines of GPU time that nobody used, ``idle``, ``unattributed`` and ``unmeasured``, comma-separated

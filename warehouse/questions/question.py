@@ -30,7 +30,7 @@ class Question:
     ``gives`` explains columns that need it; ``whole`` names columns about the whole deployment, which nobody sees whose
     scope is not ALL; ``table`` names the measures that a person wants to see first, none = all columns; ``books`` names
     the question that is asked instead where ``as_of_settlement`` is given; ``lacks`` says of dimensions that it has
-    not, what answers.
+    not, what answers; ``sums`` of parameters that a report gives to its own sums, why nobody else does.
     """
 
     name: str
@@ -43,15 +43,26 @@ class Question:
     sql: str
     books: str = ""
     lacks: Mapping[str, str] = field(default_factory=dict)
+    sums: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def offered(self) -> tuple[Parameter, ...]:
+        """What the report takes."""
+        return tuple(one for one in self.takes if one.name not in self.sums)
+
+    def check_offered(self, given: Mapping[str, object], named: Callable[[str], str] = str) -> None:
+        """Raise BadQuestion where the report is given what only its sums take."""
+        for name, why in self.sums.items():
+            if given.get(name) not in (None, "", (), {}):
+                raise BadQuestion(f"{named(name)} = {given[name]!r}: {why}")
 
     def parse(self, given: Mapping[str, object], named: Callable[[str], str] = str) -> dict[str, Value]:
         """All parameters, those not given by their defaults. Raises BadQuestion, also for the question asked instead.
 
         ``named`` says how the asker wrote a parameter's name: a flag, on a command line.
         """
-        known = [parameter.name for parameter in self.takes]
-        if unknown := sorted(set(given) - set(known)):
-            takes, not_ = (", ".join(map(named, names)) for names in (known, unknown))
+        if unknown := sorted(set(given) - {one.name for one in self.takes}):
+            takes, not_ = (", ".join(map(named, names)) for names in ([one.name for one in self.offered], unknown))
             raise BadQuestion(f"{self.name} takes {takes or 'nothing'}, not {not_}")
         self._check_lacking(given, named)
         values = {p.name: p.parse(given.get(p.name, p.default), named) for p in self.takes}
@@ -200,13 +211,15 @@ def parse_question(name: str, text: str) -> Question:
         table=_words(header, "table "),
         sql="\n".join(line for line in lines if not line.startswith("--")).strip(),
         books="".join(_words(header, "books ")),
-        lacks={
-            name: said
-            for name, _, said in (
-                line.removeprefix("lacks ").partition(": ") for line in header if line.startswith("lacks ")
-            )
-        },
+        lacks=_said(header, "lacks "),
+        sums=_said(header, "sums "),
     )
+
+
+def _said(header: list[str], key: str) -> dict[str, str]:
+    """What lines of the header say of the words before their colon."""
+    lines = [line.removeprefix(key).partition(": ") for line in header if line.startswith(key)]
+    return {word.strip(): said for words, _, said in lines for word in words.split(",")}
 
 
 def _words(header: list[str], key: str) -> tuple[str, ...]:

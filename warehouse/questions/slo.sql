@@ -2,10 +2,11 @@
 -- reads usage in window by bucket
 -- takes bucket: bucket of usage = ; minute, hour, day or month: in `report` how the budget went through the window
 -- takes zone: zone = UTC; time zone in which hours, days and months of the bucket begin
--- takes where: filter of usage = ; of the sums below; in `report` an objective says itself what it is of
--- takes start: time = ; of the sums; in `report` an objective says itself for how long
--- takes end: time = ; of the sums; in `report` use --param now
--- takes limit_ms: whole = ; of the sums: what is at most that long is fast; in `report` an objective says it
+-- takes where: filter of usage = ; only these values of these dimensions
+-- takes start: time = ; first instant
+-- takes end: time = ; first instant after
+-- takes limit_ms: whole = ; what is at most that long is fast
+-- sums where, start, end, limit_ms: an objective says itself what it is of, and for how long; --param now=TIME is the end of it
 -- takes now: time = ; the end of all windows; nothing = now
 -- gives objective: its name; `signal`: availability, ttft or duration
 -- gives calls: of availability calls that nobody cancelled; of ttft and duration those that tell it
