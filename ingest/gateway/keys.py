@@ -30,6 +30,8 @@ CREDENTIAL_HEADERS = ("x-api-key", "spanledger-api-key")
 SETTING = "gateway.api_keys"
 GPUS_HEADER = "spanledger-gpus"
 _WITH_GPUS = "+gpus"
+UNATTRIBUTED = "unattributed"
+"""What reports call that which has no tenant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,4 +140,6 @@ def _read_tenants(key_id: str, entry: Mapping[str, Any]) -> tuple[str, ...]:
         raise CannotStart(f"{SETTING}.{key_id}: tenants must be a list of names")
     if not all(isinstance(name, str) and name.strip() and "," not in name for name in tenants):
         raise CannotStart(f"{SETTING}.{key_id}: a tenant is a text without commas, and not empty")
+    if UNATTRIBUTED in tenants:
+        raise CannotStart(f"{SETTING}.{key_id}: no tenant is called {UNATTRIBUTED}: reports call so what has none")
     return tuple(tenants)

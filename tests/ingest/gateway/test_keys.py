@@ -92,6 +92,7 @@ def test_open_mode_on_an_address_that_others_reach_does_not_start_and_says_what_
         ({"sha256": digest("k"), "tenants": []}, "list of names"),
         ({"sha256": digest("k"), "tenants": "ab"}, "list of names"),
         ({"sha256": digest("k"), "tenants": ["a,b"]}, "without commas"),
+        ({"sha256": digest("k"), "tenants": ["a", "unattributed"]}, "no tenant is called unattributed"),
         ({"sha256": digest("k"), "tenant": " "}, "not empty"),
         ({"sha256": digest("k"), "tenant": "a", "key": "k"}, "unknown key"),
         ("acme", "64 hex digits"),
