@@ -132,17 +132,18 @@ def test_a_call_told_twice_and_a_guard_count_once_for_the_tenant_of_a_root_that_
 
 
 def test_what_settlement_took_back_leaves_no_line(tmp_path: Path):
-    """Found by nobody any more: neither an event nor a line that says that it was looked for."""
+    """Of a tenant that had it no more: neither an event nor a line that says that it was looked for."""
     world = World(tmp_path)
     seen = {"safety_category": "hate", "safety_findings": "hate="}
-    world.flush([span("outer", "root", convention="openinference", **CALL, **seen)])
+    world.flush([span("call", "root", at=10, **CALL, **seen), span("other", trace="other", **CALL)])
     world.settle()
-    world.flush([span("inner", "outer", at=10, ms=80, **CALL, **FILTERED)], partition=1)
+    world.flush([tool("root", ms=400, operation="invoke_agent", _role="aggregate", tenant="acme")], partition=1)
     world.settle()
 
-    (first,) = (row for row in ask(world, as_of_settlement=1, by="") if row["category"] == "hate")
-    assert (first["action"], first["events"]) == (None, 1)
-    assert {row["category"]: row["events"] for row in ask(world, by="")} == {"any": 1, "content_filter": 1}
+    (first,) = (row for row in ask(world, as_of_settlement=1) if row["category"] == "hate")
+    assert (first["tenant"], first["action"], first["events"]) == (None, None, 1)
+    now = {(row["tenant"], row["category"]): row["events"] for row in ask(world)}
+    assert now == {("acme", "any"): 1, ("acme", "hate"): 1, (None, "any"): 0, (None, "content_filter"): 0}
 
 
 def test_what_came_too_late_to_be_judged_is_added_and_a_record_that_came_again_is_not(tmp_path: Path):

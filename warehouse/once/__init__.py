@@ -27,7 +27,7 @@ inherited, ``doubt.py`` chooses what may be told twice, and ``statements.py`` ru
 flush, ``rejudge`` (``stored.py``) on spans of the lake. ``decide`` runs all rules on all rows: tests hold them equal.
 
 Two calls are never one because they look alike: sequential and concurrent calls of one instrumentation are all billed.
-``safety.py`` says what the spans that are left tell of safety, likewise for both.
+``findings.py`` tells what was found of safety once, and ``safety.py`` what that says, likewise for both.
 ``docs/once.md`` says it rule by rule, with examples.
 """
 

@@ -22,7 +22,6 @@ SELECT
     output_tokens, reasoning_tokens, audio_output_tokens,
     usage_semantics, _usage_rank AS usage_rank,
     reported_cost_usd, service_tier, server_address, server_port, provider_account, route, attempt,
-    safety_category, guardrail_action, pii_detected, injection_detected,
     tenant, tenant_rank, CASE WHEN tenant_rank = 0 THEN tenant END AS stamped_for, tenant_rank::VARCHAR AS tenant_standing,
     feature, feature_rank, feature_rank::VARCHAR AS feature_standing,
     user_id, session_id, task_id, prompt_name, prompt_version,

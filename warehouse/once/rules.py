@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import duckdb
 import numpy as np
@@ -24,6 +24,7 @@ from warehouse.once.facts import (
     spelled,
     state_facts,
 )
+from warehouse.once.findings import tell_once
 from warehouse.once.kernels import Bools, Numbers, is_shared
 from warehouse.once.lineage import find_family, trace_lineage
 from warehouse.once.overwritten import free_copies
@@ -40,12 +41,12 @@ _TAKEN_WITH = {
     "prompt_name": ("prompt_name", "prompt_version"),
     "input_tokens": ("input_tokens", "usage_semantics"),
     "server_address": ("server_address", "server_port"),
-    "safety_category": ("safety_category", "safety_findings"),
 }
 """Columns that come from one row together, as far as there are any: a lake keeps not all helpers."""
 _RANKS = ("tenant_rank", "feature_rank")
 
 _NOT_READ = ("units", "tags")  # map columns: no rule reads them
+_TELLERS = {"billed": pl.Int64, "row": pl.Int64, "nth": pl.Int64}
 _VERDICT = {"row": pl.Int64, "billable": pl.Boolean, "suppressed_by": pl.Binary, "why": pl.String}
 
 
@@ -54,10 +55,12 @@ class Decision:
     """What the rules say of the rows that they looked at, keyed by ``row``.
 
     ``verdict``: row, billable, suppressed_by, why. ``taken``: row and, per column, the row that its value comes from.
+    ``tellers``: ``billed`` and each ``row`` that tells of the same call, itself too, ``nth`` by how good it is.
     """
 
     verdict: pl.DataFrame
     taken: tuple[pl.DataFrame, ...]
+    tellers: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_TELLERS))
 
 
 def apply(spans: pa.Table, finish: Callable[[pa.Table], pa.Table] = lambda spans: spans) -> pa.Table:
@@ -74,7 +77,7 @@ def judge(spans: pa.Table, finish: Callable[[pa.Table], pa.Table]) -> pa.Table:
     if LEDGER not in spans.column_names:
         spans = spans.append_column(LEDGER, pa.repeat(0, spans.num_rows))
     prepared = prepare(spans)
-    verdict, filled = _verdict_alone(prepared), prepared
+    verdict = _verdict_alone(prepared)
     if spans.num_rows:
         decision = look(prepared)
         place = np.arange(verdict.height)
@@ -82,8 +85,10 @@ def judge(spans: pa.Table, finish: Callable[[pa.Table], pa.Table]) -> pa.Table:
         verdict = (
             pl.concat([verdict, decision.verdict.cast(verdict.schema)])[place] if decision.verdict.height else verdict
         )
-        filled = fill(prepared, decision)
-    return finish(_append(filled, verdict))
+        filled = tell_once(_append(fill(prepared, decision), verdict), decision.tellers)
+    else:
+        filled = _append(prepared, verdict)
+    return finish(filled)
 
 
 def look(spans: pa.Table) -> Decision:
@@ -101,9 +106,9 @@ def look(spans: pa.Table) -> Decision:
         return Decision(verdict=repeated, taken=(inherited,))
     part = _read(facts, doubt.rows)
     given = lineage.table(doubt.rows)
-    verdict, merged = with_book(part, lambda book: book.judge(part, given, doubt.why))
+    verdict, merged, tellers = with_book(part, lambda book: book.judge(part, given, doubt.why))
     inherited = inherited.join(merged, on="row", how="anti", maintain_order="left") if merged.height else inherited
-    return Decision(verdict=pl.concat([repeated, verdict]), taken=(inherited, merged))
+    return Decision(verdict=pl.concat([repeated, verdict]), taken=(inherited, merged), tellers=tellers)
 
 
 def decide(spans: pa.Table) -> Decision:
@@ -114,8 +119,9 @@ def decide(spans: pa.Table) -> Decision:
         connection.register("spans", spans.drop_columns([name for name in _NOT_READ if name in spans.column_names]))
         for name in RULES:
             connection.execute(read_sql(name))
-        verdict, *taken = (connection.sql(f"FROM {table}").pl() for table in ("verdict", "inherited", "merged"))
-    return Decision(verdict=verdict, taken=tuple(taken))
+        found = (connection.sql(f"FROM {table}").pl() for table in ("verdict", "inherited", "merged", "member"))
+        verdict, inherited, merged, tellers = found
+    return Decision(verdict=verdict, taken=(inherited, merged), tellers=tellers)
 
 
 def fill(spans: pa.Table, decision: Decision) -> pa.Table:

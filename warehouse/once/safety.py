@@ -4,7 +4,8 @@ An **event** is a span and a category that it tells of: its own, every other one
 (``safety_findings``), ``pii`` where personal data was detected and ``prompt_injection`` where an injection was. Each
 has the action that was told of it, else the span's; what was merely detected beside the span's own category has none,
 as nobody acted on it. ``allowed`` beside a category is an event too: looked for, and let through; of calls only where
-it is the span's own. Spans that another one replaces tell nothing twice and are to be left out.
+it is the span's own. Spans that another one replaces tell nothing twice and are to be left out; what spans around
+others repeat of them is gone by then (``findings.py``).
 
 A **check** is a span that looked for a category, whatever came of it; every event is one, so no rate is above 1. Which
 spans are checks of which category stands on the rows without an action (``docs/safety.md``):
@@ -28,12 +29,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from warehouse.schemas import SAFETY_ACTIONS
+from warehouse.once.findings import FILTER, GUARD, INJECTION, PII, SEEN, STRENGTH
 
-PII = "pii"
-INJECTION = "prompt_injection"
-FILTER = "content_filter"
-GUARD = "guardrail"
 ANY = "any"
 """Whatever category: counts spans, where the others count what spans tell of."""
 
@@ -44,10 +41,6 @@ TELLING = dict.fromkeys(_TEXTS, pl.String) | dict.fromkeys(_TOLD, pl.Boolean)
 
 EVENTS = "events"
 CHECKS = "checked_calls"
-
-_SEEN = "-"
-"""In place of an action: detected, and nobody acted on it."""
-_STRENGTH = {action: rank for rank, action in enumerate((*SAFETY_ACTIONS[:-1], _SEEN, SAFETY_ACTIONS[-1]))}
 
 
 def tell(told: pl.DataFrame) -> tuple[tuple[str, pl.DataFrame], ...]:
@@ -82,7 +75,7 @@ def _events(rows: pl.DataFrame) -> pl.DataFrame:
     detected.
     """
     own = pl.col("safety_category")
-    seen = pl.when(own.is_null()).then(pl.lit("")).otherwise(pl.lit(_SEEN))
+    seen = pl.when(own.is_null()).then(pl.lit("")).otherwise(pl.lit(SEEN))
     pairs = [
         pl.col("safety_findings"),
         own + "=" + pl.col("action").fill_null(""),
@@ -97,11 +90,11 @@ def _events(rows: pl.DataFrame) -> pl.DataFrame:
         .with_columns(pair.alias("pair"))
         .unnest("pair")
         .filter(~of_call.fill_null(value=False))
-        .with_columns(pl.col("told").replace_strict(_STRENGTH, return_dtype=pl.Int8).alias("strength"))
+        .with_columns(pl.col("told").replace_strict(STRENGTH, return_dtype=pl.Int8).alias("strength"))
         .sort("row", "strength", maintain_order=True)
         .unique(["row", "category"], keep="first", maintain_order=True)
         .with_columns(
-            pl.when(pl.col("told") == "").then("action").when(pl.col("told") != _SEEN).then("told").alias("action")
+            pl.when(pl.col("told") == "").then("action").when(pl.col("told") != SEEN).then("told").alias("action")
         )
     )
 

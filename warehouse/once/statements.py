@@ -79,8 +79,8 @@ class Book:
     connection: duckdb.DuckDBPyConnection
     tables: tuple[str, ...]
 
-    def judge(self, spans: pa.Table, lineage: pa.Table, why: Collection[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """Tables ``verdict`` and ``merged`` of spans that stand once each."""
+    def judge(self, spans: pa.Table, lineage: pa.Table, why: Collection[str]) -> tuple[pl.DataFrame, ...]:
+        """Tables ``verdict``, ``merged`` and ``member`` of spans that stand once each."""
         self.connection.register("spans", spans)
         self.connection.register("given_lineage", lineage)
         there = set(why)
@@ -88,9 +88,9 @@ class Book:
         for table in self.tables:
             if table not in _KNOWN and (table not in _NEEDS or not there.isdisjoint(_NEEDS[table])):
                 self._insert(table, f"EXECUTE fill_{table}", there)
-        return self._take(there, ("verdict", "merged"))
+        return self._take(there, ("verdict", "merged", "member"))
 
-    def tell_records_apart(self, spans: pa.Table) -> tuple[pl.DataFrame, pl.DataFrame]:
+    def tell_records_apart(self, spans: pa.Table) -> tuple[pl.DataFrame, ...]:
         """Tables ``verdict`` of those that repeat another one, and ``usurped``, of spans whose ids stand again."""
         self.connection.register("spans", spans)
         there: set[str] = set()
@@ -103,13 +103,13 @@ class Book:
         if counted is None or counted[0]:
             there.add(table)
 
-    def _take(self, there: Collection[str], wanted: Iterable[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
-        one, other = (self.connection.sql(f"FROM {table}").pl() for table in wanted)
+    def _take(self, there: Collection[str], wanted: Iterable[str]) -> tuple[pl.DataFrame, ...]:
+        found = tuple(self.connection.sql(f"FROM {table}").pl() for table in wanted)
         for table in self.tables:
             if table in there:
                 self.connection.execute(f"TRUNCATE {table}")
         self.connection.unregister("spans")
-        return one, other
+        return found
 
 
 def with_book(spans: pa.Table, ask: Callable[[Book], Found]) -> Found:
