@@ -73,7 +73,9 @@ def build_app(parts: Parts) -> faust.App:
         version=1,
     )
     intake: Intake[Any] = Intake(
-        limit=parts.worker.hold_bytes, on_close=partial(parts.flusher.metrics.count, "pauses", 1)
+        limit=parts.worker.hold_bytes,
+        span_bytes=parts.worker.span_bytes,
+        on_close=partial(parts.flusher.metrics.count, "pauses", 1),
     )
     app.transport = transport(app, intake)
     loop = FlushLoop(

@@ -1,8 +1,9 @@
 """What a worker has in hand: messages taken from Kafka and not acknowledged yet, counted in bytes.
 
 The count closes the intake before memory grows, however far ahead the producers are: messages are no measure, one may
-hold 12 MiB. It opens again below a lower mark. A message counts until it is acknowledged; one that is thrown away
-unacknowledged, as in a rebalance, until ``recount`` looks which are left.
+hold 12 MiB. Where spans are small a flush is full by their number, not by its bytes, so a span counts as many bytes at
+least as make the same share of a flush. It opens again below a lower mark. A message counts until it is acknowledged;
+one that is thrown away unacknowledged, as in a rebalance, until ``recount`` looks which are left.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
+
+from processors.pending import spans_at_most
 
 OVERHEAD_BYTES = 4096
 """Memory of a message beside its payload: record, message, event, receipts."""
@@ -30,38 +33,33 @@ class Held(Protocol):
 M = TypeVar("M", bound=Held)
 
 
-def weigh(message: Held) -> int:
-    """Bytes that a message keeps in memory, about."""
-    return len(message.value or b"") + OVERHEAD_BYTES
-
-
 @dataclass(slots=True, kw_only=True)
 class Intake(Generic[M]):
-    """Closes where ``held`` reaches ``limit``; both in bytes."""
+    """Closes where ``held`` reaches ``limit``; both in bytes, of which a span counts ``span_bytes`` at least."""
 
     limit: int
+    span_bytes: int = 0
     on_close: Callable[[], None] = field(default=lambda: None)
     held: int = 0
     closed: bool = False
     _extra: int = 0
-    _messages: weakref.WeakSet[M] = field(default_factory=weakref.WeakSet)
+    _weights: weakref.WeakKeyDictionary[M, int] = field(default_factory=weakref.WeakKeyDictionary)
 
     def take(self, message: M) -> None:
         """Count a message."""
-        self._messages.add(message)
-        self.held += weigh(message)
+        self._weights[message] = weight = self._weigh(message)
+        self.held += weight
         self._judge()
 
     def give(self, message: M) -> None:
         """Count a message no more; one that is not counted changes nothing."""
-        if message in self._messages:
-            self._messages.discard(message)
-            self.held -= weigh(message)
+        if message in self._weights:
+            self.held -= self._weights.pop(message)
             self._judge()
 
     def recount(self) -> None:
         """Count what is left: messages that nobody has kept are gone."""
-        self.held = sum(map(weigh, list(self._messages)))
+        self.held = sum(list(self._weights.values()))
         self._judge()
 
     def widen(self) -> None:
@@ -71,6 +69,10 @@ class Intake(Generic[M]):
         """
         self._extra = self.held
         self._judge()
+
+    def _weigh(self, message: M) -> int:
+        value = message.value or b""
+        return max(len(value), spans_at_most(value) * self.span_bytes) + OVERHEAD_BYTES
 
     def _judge(self) -> None:
         if self.held <= self.limit * REOPEN_AT:

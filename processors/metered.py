@@ -8,7 +8,9 @@ when hours are settled (``docs/gpu.md``). Pure, as the engine of the spans is.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import polars as pl
 import pyarrow as pa
@@ -26,6 +28,8 @@ from processors.normalise.secrets import count_hidden, public
 from processors.normalise.times import microseconds, place_in_time
 from warehouse.schemas import COMMIT_ORDER, TABLES, TOKEN_SAMPLES
 
+PART_BYTES = 4 << 20
+"""Of messages that are read at once: while they are rows of Python objects they take many times that."""
 _OWN = ("token_samples", "gpu_samples", "flushes")
 _NAMES = {
     "host": "host",
@@ -39,6 +43,46 @@ _NAMES = {
 
 def read_metrics(messages: Sequence[Message], table: AliasTable, rules: Rules) -> Processed:
     """Samples, dead letters and counts of one partition's range of metric messages."""
+    parts, first = [], 0
+    for part in _parts(messages):
+        made = _read_part(part, table, rules)
+        dead = tuple(replace(letter, index=letter.index + first) for letter in made.dead)
+        parts.append(replace(made, dead=dead))
+        first += len(part)
+    return _join(parts)
+
+
+def _parts(messages: Sequence[Message]) -> Iterator[Sequence[Message]]:
+    """The messages in their order, ``PART_BYTES`` at a time; no row of one knows another's."""
+    first = size = 0
+    for at, message in enumerate(messages):
+        size += len(message.value)
+        if size >= PART_BYTES:
+            yield messages[first : at + 1]
+            first, size = at + 1, 0
+    if first < len(messages) or not messages:
+        yield messages[first:]
+
+
+def _join(parts: Sequence[Processed]) -> Processed:
+    """What the parts became, as one."""
+    return Processed(
+        tables={name: pa.concat_tables([part.tables[name] for part in parts]) for name in parts[0].tables},
+        dead=tuple(letter for part in parts for letter in part.dead),
+        dropped=_sum(part.dropped for part in parts),
+        ignored=sum(part.ignored for part in parts),
+        hidden=_sum(part.hidden for part in parts),
+    )
+
+
+def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    sums: Counter[str] = Counter()
+    for counted in counts:
+        sums.update(counted)
+    return dict(sums)
+
+
+def _read_part(messages: Sequence[Message], table: AliasTable, rules: Rules) -> Processed:
     found = decode_metrics(messages, table)
     dropped = tally(found.dead)
     dropped.update(found.dropped)

@@ -54,9 +54,10 @@ INSTRUMENTS = (
     Instrument(name="spanledger_worker_pending_bytes", kind="gauge", unit="By",
                help="Payload bytes that wait for a flush."),
     Instrument(name="spanledger_worker_held_bytes", kind="gauge", unit="By",
-               help="Bytes of messages taken from Kafka and not acknowledged, 4 KiB added for each."),
+               help="Bytes of messages taken from Kafka and not acknowledged, 4 KiB added for each; small spans count "
+                    "as `worker.flush_bytes` by `worker.flush_spans`."),
     Instrument(name="spanledger_worker_pauses", kind="counter", unit="{pause}",
-               help="Times that the partitions were paused because 1.5 times `worker.flush_bytes` were in hand."),
+               help="Times that the partitions were paused because 1.5 flushes were in hand, by bytes or by spans."),
 )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ class WorkerSettings:
     flush_bytes: int = field(
         default=80 * MIB,
         metadata={
-            "help": "Payload bytes that trigger a flush; with 1.5 times those in hand a worker pauses its partitions.",
+            "help": "Payload bytes that trigger a flush; with 1.5 flushes in hand a worker pauses its partitions.",
             "min": 1,
         },
     )
@@ -77,6 +77,11 @@ class WorkerSettings:
     def hold_bytes(self) -> int:
         """Bytes of messages in hand at which the partitions are paused: a flush that runs, and half of the next."""
         return self.flush_bytes * 3 // 2
+
+    @property
+    def span_bytes(self) -> int:
+        """Bytes of a message for each of its spans at which both sizes ask for a flush at once."""
+        return self.flush_bytes // self.flush_spans
 
     def __post_init__(self) -> None:
         """Refuse own prices that cannot be read, before anything starts."""

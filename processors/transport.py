@@ -20,7 +20,7 @@ from typing import Any
 import faust
 from faust.transport.drivers import aiokafka as driver
 
-from processors.intake import Intake, weigh
+from processors.intake import OVERHEAD_BYTES, Intake
 
 FETCH_WAIT_MS = 250
 FETCH_BYTES = 16 * 1024 * 1024
@@ -59,7 +59,7 @@ class FetchThread(driver.AIOKafkaConsumerThread):
                 break
             for partition, records in found.items():
                 batch.setdefault(partition, []).extend(records)
-                size += sum(map(weigh, records))
+                size += sum(len(record.value or b"") + OVERHEAD_BYTES for record in records)
         return batch
 
     def pause(self, *, paused: bool) -> None:

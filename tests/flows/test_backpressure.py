@@ -78,10 +78,12 @@ def test_large_messages_stay_in_kafka_while_the_lake_is_away_and_all_arrive_once
 
 
 @pytest.mark.long
-def test_workers_come_and_go_while_partitions_are_paused_all_the_time(deployment: Deployment):
+@pytest.mark.parametrize("flush", [{"SPANLEDGER_WORKER_FLUSH_BYTES": "20000"}, {"SPANLEDGER_WORKER_FLUSH_SPANS": "40"}])
+def test_workers_come_and_go_while_partitions_are_paused_all_the_time(deployment: Deployment, flush: dict[str, str]):
+    """A flush is two messages."""
     (port,) = free_ports(1)
     deployment.environment |= {
-        "SPANLEDGER_WORKER_FLUSH_BYTES": "20000",  # two messages
+        **flush,
         "SPANLEDGER_WORKER_METRICS_PORT": str(port),
     }
     deployment.send([payload(n) for n in range(20)])

@@ -1,8 +1,10 @@
 """What a worker has in hand."""
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from processors.intake import OVERHEAD_BYTES, Intake
+from processors.settings import WorkerSettings
 
 MIB = 1024 * 1024
 
@@ -54,6 +56,27 @@ def test_small_messages_weigh_more_than_their_payload():
     kept += taken(ours, 1)
 
     assert (before, ours.closed) == (False, True)
+
+
+def test_where_spans_are_small_their_number_closes_it_at_a_flush_and_a_half_and_opens_it_again():
+    settings = WorkerSettings(flush_bytes=64 * MIB, flush_spans=1 << 14)
+    ours: Intake[Message] = Intake(limit=settings.hold_bytes, span_bytes=settings.span_bytes)
+    request = ExportTraceServiceRequest()
+    spans = request.resource_spans.add().scope_spans.add().spans
+    for number in range(1 << 10):
+        spans.add(trace_id=bytes([1] * 16), span_id=number.to_bytes(8, "big"))
+    kept = [Message(0) for _ in range(24)]
+    seen = []
+    for message in kept:
+        message.value = request.SerializeToString()
+        ours.take(message)
+        seen.append(ours.closed)
+    for message in kept[:8]:
+        ours.give(message)
+        seen.append(ours.closed)
+
+    assert sum(len(message.value) for message in kept) < MIB
+    assert seen == [*[False] * 23, *[True] * 7, *[False] * 2]
 
 
 def test_a_message_that_is_given_back_twice_counts_once():

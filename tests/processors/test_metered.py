@@ -19,6 +19,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import (
 )
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
+from processors import metered
 from processors.conventions.table import read_rows
 from processors.decode.token_metrics import TOKEN_TYPES, token_metrics
 from processors.engine import Engine, process_range
@@ -192,3 +193,21 @@ def test_a_credential_or_a_text_in_a_names_place_is_hidden_and_counted():
     assert row["model"].startswith("hidden-")
     assert row["feature"].startswith("hidden-")
     assert (made.hidden, made.dropped) == ({"hidden_value": 1, "long_name": 1}, {})
+
+
+def test_a_range_that_is_read_in_parts_gives_what_it_gives_at_once(monkeypatch: pytest.MonkeyPatch):
+    values = [request(usage(1.0)), b"none", request(usage(-1.0), usage(2.0)), request(counter("up", 1)), b"none"]
+    messages = [message(value, offset=at) for at, value in enumerate(values)]
+    whole, read_part, sizes = read(*messages), metered._read_part, []
+
+    def counted(part: Any, *rest: Any) -> Processed:
+        sizes.append(len(part))
+        return read_part(part, *rest)
+
+    monkeypatch.setattr(metered, "PART_BYTES", len(values[0]) + 1)
+    monkeypatch.setattr(metered, "_read_part", counted)
+    parted = read(*messages)
+
+    assert sizes == [2, 1, 2]
+    assert parted == whole
+    assert [letter.index for letter in parted.dead] == [1, 4]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import os
 import random
 import subprocess
@@ -10,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
@@ -19,6 +21,7 @@ from benchmarks.random_payloads import random_payload, reverse_pairs, shuffle_fi
 from processors import decode
 from processors.conventions.table import load_table
 from processors.decode import walk, wire
+from processors.decode.wire.room import Room
 from processors.decode.wire.scratch import IS_LEFT, MESSAGE
 from processors.decode.wire.structures import Structures
 from processors.decode.wire.walker import Walker
@@ -287,3 +290,15 @@ def test_a_table_with_more_aliases_than_a_column_can_number_is_refused() -> None
 
     with pytest.raises(ValueError, match="more than a column of winners can number"):
         wire.decode([], wide)
+
+
+def test_cells_take_the_memory_that_is_touched():
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text(encoding="utf-8").split()[1]) * mmap.PAGESIZE
+
+    before = resident()
+    cells = Room().take_wide("cells", 64, 1 << 21, np.uint8)
+    cells[:, 0] = 1
+
+    assert cells.nbytes > 1 << 27
+    assert resident() - before < 1 << 24

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import mmap
 from typing import Any
 
 import numpy as np
@@ -30,7 +32,7 @@ class Room:
         """(rows, at least columns, …): all of it, so that every row begins where it began, on pages it has."""
         held = self._arrays.get(name)
         if held is None or held.shape[1] < columns:
-            held = self._arrays[name] = np.empty((rows, int(columns * _SPARE) + 1, *deep), kind)
+            held = self._arrays[name] = sparse((rows, int(columns * _SPARE) + 1, *deep), kind)
         return held
 
     def grow(self, name: str) -> NDArray[Any]:
@@ -44,12 +46,21 @@ class Room:
     def renew_wide(self, name: str, columns: int) -> NDArray[Any]:
         """Another array of that name with so many columns, which the one before it does not share."""
         held = self._arrays[name]
-        self._arrays[name] = np.empty((len(held), columns, *held.shape[2:]), held.dtype)
+        self._arrays[name] = sparse((len(held), columns, *held.shape[2:]), held.dtype)
         return self._arrays[name]
 
     def all_of(self, name: str) -> NDArray[Any]:
         """The whole array of that name."""
         return self._arrays[name]
+
+
+def sparse(shape: tuple[int, ...], kind: Any) -> NDArray[Any]:
+    """An array of which what is touched takes memory, and no more: numpy's large ones have pages of 2 MiB."""
+    size = math.prod(shape) * np.dtype(kind).itemsize
+    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):  # Linux
+        pages.madvise(mmap.MADV_NOHUGEPAGE)
+    return np.frombuffer(pages, kind).reshape(shape)
 
 
 def fresh(size: int, kind: Any) -> NDArray[Any]:
