@@ -339,3 +339,27 @@ def test_parts_add_up_to_the_whole():
 def test_the_table_has_exactly_the_columns_of_the_schema():
     assert roll_up_safety(spans(call())).schema == SAFETY
     assert roll_up_safety(spans()).schema == SAFETY
+
+
+def test_the_checks_of_all_are_those_of_each_tenant_together(tmp_path: Path):
+    """A call that tells of a category makes no checks of it of what another tenant's guards look at."""
+    looked = {"safety_category": "toxicity", "tenant": "acme", "feature": "chat"}
+    lake = filled(
+        tmp_path,
+        [
+            guard(guardrail_action="blocked", **looked),
+            guard(guardrail_action="allowed", **looked),
+            *(call(tenant="acme", feature="chat") for _ in range(20)),
+            call(tenant="beta", feature="chat", safety_category="toxicity", guardrail_action="flagged"),
+            *(call(tenant="beta", feature="chat") for _ in range(9)),
+            guard(tenant="beta", feature="search", guardrail_action="allowed"),
+        ],
+    )
+
+    found = {by: answered(lake, 0, by) for by in ("tenant", "feature", "")}
+
+    assert found["tenant"]["acme", "toxicity", "blocked"]["checked_calls"] == 2
+    assert found["tenant"]["beta", "toxicity", "flagged"]["checked_calls"] == 10
+    assert found["feature"]["chat", "toxicity", "blocked"]["checked_calls"] == 12
+    whole = found[""]["toxicity", "flagged"]
+    assert (whole["checked_calls"], whole["checked_over"]) == (12, "finished calls + checks for it")

@@ -19,7 +19,8 @@
 -- gives calls: billable calls of the same group, checked or not
 -- table category, action, events, checked_calls, event_rate, trigger_rate, contained_rate, checked_over, calls
 WITH sums AS (
-    SELECT {columns} category, action, sum(events)::BIGINT AS events, sum(checked_calls)::BIGINT AS checks
+    SELECT
+        {columns} tenant AS tenant_, feature AS feature_, category, action, sum(events) AS events, sum(checked_calls) AS checks
     FROM safety_hours
     WHERE ($start IS NULL OR hour >= $start) AND ($end IS NULL OR hour < $end) AND {where}
     GROUP BY ALL
