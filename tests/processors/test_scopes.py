@@ -16,10 +16,12 @@ from tests.processors.otlp import request, span
 
 ENGINE = Engine.of(WorkerSettings(), user_key=b"key")
 OWN = "billing.service"
-ALIKE = ["ai-service", "ai_assistant", "airline-bot", "aisuite", "ai.koog", "ai.acme.chat", "gen_ai_proxy",
-         "gen_ai.client", "vllm-router", "openlit-fork", "openlit_x", "litellm-custom", "langfuse-x", "pydantic-ai-harness",
-         "gcp.vertex.agents", "strands.telemetry.tracers", "mistralai_sdk_tracer2",
-         "opentelemetry.util.genai_x"]  # fmt: skip
+ALIKE = [
+    *("ai-service", "ai_assistant", "airline-bot", "aisuite", "ai.koog", "ai.acme.chat", "gen_ai_proxy"),
+    *("gen_ai.client", "vllm-router", "openlit-fork", "openlit_x", "litellm-custom", "langfuse-x"),
+    *("pydantic-ai-harness", "gcp.vertex.agents", "strands.telemetry.tracers", "mistralai_sdk_tracer2"),
+    "opentelemetry.util.genai_x",
+]
 """Names that people gave their tracers (Koog's is ``ai.koog``); a table has a name that each begins with."""
 
 
@@ -131,3 +133,18 @@ def test_spans_of_the_agents_sdk_are_what_their_kind_says():
     assert {case: row["operation"] for case, row in rows.items()} == {
         (library, kind): expected[kind] for library, kind in cases
     }
+
+
+def test_agents_and_functions_of_logfires_agents_sdk_are_known_by_their_spans():
+    expected = {
+        "Agent run: {name!r}": ("invoke_agent", "aggregate"),
+        "Function: {name}": ("execute_tool", "other"),
+        "Guardrail {name!r} {triggered=}": ("guardrail", "other"),
+        "Chat completion with {gen_ai.request.model!r}": ("chat", "call"),
+        "OpenAI Agents trace: {name}": (None, "other"),
+    }
+    given = {"logfire.span_type": "span", "gen_ai.system": "openai"}
+
+    rows = row_of({name: _told("logfire.openai_agents", given, name=name, kind=1) for name in expected})
+
+    assert {name: (row["operation"], row["_role"]) for name, row in rows.items()} == expected
