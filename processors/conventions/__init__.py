@@ -11,8 +11,10 @@
                   ``LIST+LIST/KIND=WORD+WORD/COUNT`` is a sum over the items of lists
 ``places.csv``    where such objects stand: *key*, the *path* to them, *rank*. Each member at each place is an alias
 ``values.csv``    word on the wire (lower case) -> canonical word; empty = no value
-``scopes.csv``    instrumentation scope (prefix) -> convention, a second one of the same scope that its keys tell apart,
-                  how good its token counts are, where its streams end, how it writes models
+``scopes.csv``    instrumentation scope -> convention, a second one of the same scope that its keys tell apart, how good
+                  its token counts are, where its streams end, how it writes models. In all tables a scope's name means
+                  its modules and versions too (``.``, ``/`` or ``:`` behind it); ``$`` behind it: it alone; one that
+                  ends in another sign (``logfire.``) is the beginning of names
 ``roles.csv``     spans that are not what they look like: raw copies, usage records, start records; *otherwise*: what a
                   span does that says nothing of it, by its kind, by what else it tells or by its name (``{operation}
                   {model}``: a word of ``values.csv`` that means a model call, and the model that is asked)

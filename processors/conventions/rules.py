@@ -12,7 +12,7 @@ from processors.conventions.table import read_rows
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """What is known of an instrumentation scope; ``prefix`` is compared with the start of its name."""
+    """What is known of instrumentation scopes; ``prefix`` names them, as ``scope_pattern`` reads it."""
 
     prefix: str
     convention: str
@@ -21,6 +21,22 @@ class Scope:
     usage_rank: int  # how good its token counts are, 0 is best
     stream_ends: str  # "here"; "always": likewise, and so does every call; or "elsewhere": on a usage record
     models: str  # "plain", or "prefixed": the provider's name and a slash stand before the model's
+
+
+ALONE = "$"
+"""Behind a scope's name: it alone. Other people's packages begin so too: Koog's ``ai.koog`` is not Vercel's ``ai``."""
+
+
+def scope_pattern(scope: str) -> str:
+    """The regular expression of the scopes that a table means: this one and its modules or versions.
+
+    ``openai`` is ``openai`` and ``openai.v1``, but neither ``openai_agents`` nor ``openai-proxy``, which anybody may
+    have called a tracer; ``ai$`` is ``ai`` alone; what ends in no letter, digit or underscore begins names of any kind.
+    """
+    name = re.escape(scope.removesuffix(ALONE))
+    if scope.endswith(ALONE):
+        return f"^{name}$"
+    return f"^{name}(?:$|[./:])" if re.search(r"\w$", scope) else f"^{name}"
 
 
 ANY = "*"

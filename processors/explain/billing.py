@@ -11,7 +11,7 @@ from processors.explain.case import Case
 from processors.explain.meanings import meaning
 from processors.explain.wire import Json, Said, is_secret
 from processors.normalise.calls import role_holds
-from processors.normalise.frame import scope_starts
+from processors.normalise.frame import is_of_scope
 
 ROLE, SCOPE = "role_rule", "scope_rule"
 """Columns that ``note_billing_rules`` adds: numbers of the rules of ``roles.csv`` and ``scopes.csv`` that hold."""
@@ -25,7 +25,7 @@ _COMPARED = (
 def note_billing_rules(decoded: pl.DataFrame) -> pl.DataFrame:
     """``ROLE SCOPE``, NULL where no rule holds, from decoded spans."""
     role = [pl.when(role_holds(rule)).then(pl.lit(number)) for number, rule in enumerate(roles())]
-    scope = [pl.when(scope_starts(rule.prefix)).then(pl.lit(number)) for number, rule in enumerate(scopes())]
+    scope = [pl.when(is_of_scope(rule.prefix)).then(pl.lit(number)) for number, rule in enumerate(scopes())]
     nothing = pl.lit(None, pl.Int32)
     return decoded.select(pl.coalesce(*role, nothing).alias(ROLE), pl.coalesce(*scope, nothing).alias(SCOPE))
 

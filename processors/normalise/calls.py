@@ -13,7 +13,7 @@ from processors.conventions.rules import ANY, NAMED, NONE, SPAN_KINDS, Role, rol
 from processors.conventions.table import AliasTable
 from processors.decode import Decoded
 from processors.normalise.finish import FINISH_SPEAKS, finish_speaks
-from processors.normalise.frame import Scopes, scope_starts, scopes_in, tell, to_frame
+from processors.normalise.frame import Scopes, is_of_scope, scopes_in, tell, to_frame
 from processors.normalise.ordinary import COUNTS_WHOLE, counts_whole
 from processors.normalise.semantics import RULED, ruled
 from processors.normalise.servers import PORT_IN_ADDRESS, name_servers, read_address, told_provider
@@ -166,7 +166,7 @@ def role_holds(role: Role) -> pl.Expr:
 
 def _is_named(role: Role) -> pl.Expr:
     """Whether a span of this scope and kind has this name."""
-    holds = scope_starts(role.scope)
+    holds = is_of_scope(role.scope)
     if role.name:
         holds &= pl.col("name").str.contains(role.pattern).fill_null(value=False)
     if role.kind:

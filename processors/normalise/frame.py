@@ -12,7 +12,7 @@ import polars as pl
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from processors.conventions.rules import roles, scopes, usage_rules
+from processors.conventions.rules import roles, scope_pattern, scopes, usage_rules
 from processors.conventions.table import REST, Alias, AliasTable
 from processors.decode import Decoded
 from warehouse.once.facts import one_piece
@@ -148,9 +148,9 @@ def _said(table: AliasTable, read: Callable[[Alias], str | int]) -> pl.Series:
     return pl.Series([read(alias) for alias in table.aliases])
 
 
-def scope_starts(prefix: str) -> pl.Expr:
-    """Whether the instrumentation scope's name begins so."""
-    return pl.col("scope_name").fill_null("").str.starts_with(prefix)
+def is_of_scope(scope: str) -> pl.Expr:
+    """Whether the instrumentation scope is one of those that a table means by this."""
+    return pl.col("scope_name").fill_null("").str.contains(scope_pattern(scope))
 
 
 def host_ends(host: str) -> pl.Expr:
@@ -160,24 +160,24 @@ def host_ends(host: str) -> pl.Expr:
 
 
 Scopes = frozenset[str]
-"""Beginnings of scopes' names that rules are about."""
+"""Names of scopes that rules are about, as tables write them."""
 
 
 def scopes_in(frame: pl.DataFrame) -> Scopes:
-    """Those that some row's scope begins with."""
+    """Those that some row's scope is one of."""
     names = frame["scope_name"].fill_null("").unique().to_list()
-    return frozenset(prefix for prefix in _prefixes() if any(name.startswith(prefix) for name in names))
+    return frozenset(scope for scope, pattern in _patterns().items() if any(map(pattern.search, names)))
 
 
 @cache
-def _prefixes() -> Scopes:
-    return frozenset(rule.scope for rules in (roles(), usage_rules()) for rule in rules)
+def _patterns() -> dict[str, re.Pattern[str]]:
+    return {rule.scope: re.compile(scope_pattern(rule.scope)) for rules in (roles(), usage_rules()) for rule in rules}
 
 
 @cache
 def _by_scope(field: str) -> pl.Expr:
     """A field of the scope that the span is from, as the table of scopes says."""
-    return pl.coalesce(*[pl.when(scope_starts(one.prefix)).then(pl.lit(getattr(one, field))) for one in scopes()])
+    return pl.coalesce(*[pl.when(is_of_scope(one.prefix)).then(pl.lit(getattr(one, field))) for one in scopes()])
 
 
 def _name_conventions(told: Sequence[pl.Series]) -> pl.Expr:

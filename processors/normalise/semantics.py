@@ -14,7 +14,7 @@ import polars as pl
 
 from processors.conventions.rules import UsageRule, usage_rules
 from processors.decode import Decoded
-from processors.normalise.frame import Scopes, host_ends, scope_starts, to_polars
+from processors.normalise.frame import Scopes, host_ends, is_of_scope, to_polars
 
 EXCLUSIVE = "exclusive"
 UNKNOWN = "unknown"
@@ -93,7 +93,7 @@ def _begins(starts: Mapping[str, str]) -> pl.Expr:
 
 def holds(rule: UsageRule) -> pl.Expr:
     """Whether the rule is about this span."""
-    about = scope_starts(rule.scope)
+    about = is_of_scope(rule.scope)
     if rule.provider:
         about &= (pl.col("provider") == rule.provider).fill_null(value=False)
     if rule.host:

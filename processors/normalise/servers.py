@@ -7,7 +7,7 @@ from functools import cache
 import polars as pl
 
 from processors.conventions.rules import NONE, ProviderRule, provider_rules
-from processors.normalise.frame import host_ends, scope_starts
+from processors.normalise.frame import host_ends, is_of_scope
 from processors.normalise.words import MEMBER, closed, opened
 
 _SERVER = r"^(?:\w+://)?(?:[^/@]*@)?"
@@ -57,7 +57,7 @@ def _servers() -> tuple[list[str], pl.Expr]:
 
 
 def _serves(rule: ProviderRule) -> pl.Expr:
-    serves = scope_starts(rule.scope)
+    serves = is_of_scope(rule.scope)
     if rule.reported == NONE:
         serves &= pl.col("provider").is_null()
     elif rule.reported:

@@ -7,13 +7,13 @@ too, and for the libraries of those that are known.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import cast
 
 import polars as pl
 import pyarrow as pa
 
-from processors.conventions.rules import scopes
+from processors.conventions.rules import scope_pattern, scopes
 from processors.normalise.secrets import HIDDEN, hide
 
 _MOST = 128
@@ -34,4 +34,9 @@ def hide_tellers(names: pa.Array, key: bytes) -> pa.Array:
 
 @lru_cache(maxsize=4096)
 def _is_known(word: str) -> bool:
-    return _WORD.fullmatch(word) is not None and word.startswith((HIDDEN, *(one.prefix for one in scopes())))
+    return _WORD.fullmatch(word) is not None and (word.startswith(HIDDEN) or _known().search(word) is not None)
+
+
+@cache
+def _known() -> re.Pattern[str]:
+    return re.compile("|".join(scope_pattern(one.prefix) for one in scopes()))

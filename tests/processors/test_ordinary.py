@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from processors.conventions.rules import usage_rules
+from processors.conventions.rules import ALONE, usage_rules
 from processors.conventions.table import load_table
 from processors.decode import decode
 from processors.normalise.calls import describe_calls
@@ -24,7 +24,7 @@ from tests.processors.otlp import message, request, span
 TABLE = load_table()
 KEYS = {name: [one.key for one in TABLE.aliases if one.field == name and not one.path] for name in READ}
 KEYS["input_tokens"].append("gen_ai.usage.input_tokens")
-SCOPES = ["", "my.app", *sorted({rule.scope for rule in usage_rules()})]
+SCOPES = ["", "my.app", *sorted({rule.scope.removesuffix(ALONE) for rule in usage_rules()})]
 OPERATIONS = ("chat", "embeddings", "rerank", "image", "execute_tool")
 SETTLED = (
     *(*READ, "usage_semantics", "_repair", "_refused", "_has_usage", "_usage_rank", "input_includes"),

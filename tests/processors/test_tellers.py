@@ -11,7 +11,8 @@ from processors.normalise.tellers import hide_tellers
 KEY = b"key"
 KNOWN = ["openinference.instrumentation.openai", "opentelemetry.instrumentation.genai.openai", "logfire.openai", "ai",
          "com.anthropic.sdk", f"{HIDDEN}0123456789abcdef", None]  # fmt: skip
-OTHERS = ["my.shop", "alice", "logfire. what the user said", "openinference." + "x" * 200, ""]
+OTHERS = ["my.shop", "alice", "logfire. what the user said", "openinference." + "x" * 200, "",
+          "ai-service", "ai.koog", "airline-bot", "vllm-router"]  # fmt: skip
 
 
 @pytest.mark.parametrize("encoded", [False, True])
