@@ -21,11 +21,11 @@ from tests.warehouse import gpu_world
 from tests.warehouse.earlier import forget, write_earlier
 from tests.warehouse.nonsense import nonsense
 from tests.warehouse.samples import flush_of, stretch
-from tests.warehouse.settling import LATER, World, outcome
+from tests.warehouse.settling import HOW, LATER, World, outcome
 from tests.warehouse.sparks import assert_alike, spark
 from tests.warehouse.steps import at
 from tests.warehouse.test_settle_scenario import A_MONTH, END, FLUSHES, GPT, on
-from tests.warehouse.told import span
+from tests.warehouse.told import span, tool
 from warehouse.engine import DuckDB
 from warehouse.errors import LakeDamaged
 from warehouse.lake import Lake
@@ -305,6 +305,17 @@ def test_both_engines_settle_a_lake_alike(tmp_path: Path):
         ours, theirs = (told_by(one, table) for one in (world, twin))
         assert ours.num_rows > 0
         assert_alike(ours, theirs)
+
+
+def test_spark_settles_a_trace_larger_than_a_part(tmp_path: Path):
+    """There are more parts than traces, so one has none."""
+    world = World(tmp_path)
+    world.flush([span(f"{number}", "root", at=number, **GPT) for number in range(4)])
+    world.flush([tool("root", ms=300, tenant="acme")], partition=1)
+
+    world.settle(LATER, dataclasses.replace(HOW, chunk_spans=2), engine=spark())
+
+    assert world.totals()["acme"][0] == 4
 
 
 def test_both_engines_divide_gpus_alike(tmp_path: Path):
