@@ -283,10 +283,14 @@ def test_rows_that_come_in_pieces_are_all_there_also_after_an_empty_piece(empty:
         assert engine.sql("SELECT n FROM pieces ORDER BY n").fetchall() == [(1,), (2,), (2,)]
 
 
+BLOCKED = {"operation": "guardrail", "guardrail_action": "blocked", "safety_category": "pii", "tenant": "acme"}
+
+
 def test_both_engines_settle_a_lake_alike(tmp_path: Path):
     world = World(tmp_path)
     used = {"user_id": "u1", "tenant": "acme", **GPT}
-    old = (on(-40, span("z", trace="z", session_id="s", **used)), [])  # comes again when it is too old to be judged
+    call, guard = span("z", trace="z", session_id="s", **used), tool("g", "z", trace="z", **BLOCKED)
+    old = (on(-40, call, guard), [])  # comes again when it is too old to be judged
     thanks = ([], [outcome("success", "success", session_id="s", tenant="acme", review_minutes=1.0)])
     early, late = [*FLUSHES[:3], old], [*FLUSHES[3:5], (on(2, span("x", trace="x", **used)), []), old, thanks]
     for partition, (rows, outcomes) in enumerate([*early, (on(2, span("y", trace="y", **used)), [])]):
@@ -300,7 +304,7 @@ def test_both_engines_settle_a_lake_alike(tmp_path: Path):
     done, there = world.settle(END, A_MONTH), twin.settle(END, A_MONTH, engine=spark())
 
     assert dataclasses.asdict(done) == dataclasses.asdict(there)
-    assert done.number == 2
+    assert (done.number, done.late_alone) == (2, 2)
     for table in ("corrections", "ledger", "tasks", "user_days", "safety_hours"):
         ours, theirs = (told_by(one, table) for one in (world, twin))
         assert ours.num_rows > 0
