@@ -200,6 +200,19 @@ def test_a_call_that_came_too_late_and_again_with_more_counts_once(tmp_path: Pat
     assert {row["category"]: row["events"] for row in ask(world)} == {"any": 1, "content_filter": 1}
 
 
+def test_a_filtered_call_that_two_spans_tell_is_one_block_of_its_task(tmp_path: Path):
+    world = World(tmp_path)
+    inner = span("inner", "outer", at=10, ms=80, **CALL, **FILTERED)
+    outer = span("outer", convention="openinference", **CALL, **FILTERED)
+    guard = tool("guard", "outer", operation="guardrail", **GUARDS[0])
+    for number, row in enumerate((inner, outer, guard)):
+        world.flush([row], partition=number)
+
+    world.settle()
+
+    assert world.sql("SELECT spans, calls, guardrail_blocks FROM tasks", "tasks") == [(3, 1, 2)]
+
+
 def test_rates_over_time(tmp_path: Path):
     world = World(tmp_path)
     calls = [
