@@ -285,6 +285,29 @@ def test_what_comes_later_than_the_lookback_takes_no_task_of_its_hour_back(world
     assert world.sql("SELECT task, spans FROM tasks", "tasks") == [("a", 1)]
 
 
+@pytest.mark.parametrize("traces", [1, 3])
+def test_traces_larger_than_a_part_settle_as_they_would_in_one(traces: int, tmp_path: Path):
+    """There are more parts than traces, so some part has none."""
+    spans, how = 20, dataclasses.replace(HOW, chunk_spans=10)
+    calls = [
+        span(f"{number}", "root", trace=f"t{trace}", at=number * 10, ms=5, **USED)
+        for trace in range(traces)
+        for number in range(spans)
+    ]
+    roots = [tool("root", trace=f"t{trace}", ms=300, tenant="acme") for trace in range(traces)]
+    whole, parts = World(tmp_path / "whole"), World(tmp_path / "parts")
+    for world in (whole, parts):
+        world.flush(calls)
+        world.flush(roots, partition=1)
+
+    whole.settle()
+    parts.settle(how=how)
+
+    assert parts.totals() == whole.totals()
+    assert parts.totals()["acme"][0] == traces * spans
+    assert parts.settle(how=how).number == 0
+
+
 def close(world: World, month: dt.date) -> Settled:
     return world.close(month, LATER)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 import random
 from collections import Counter
@@ -159,6 +160,58 @@ def test_what_came_too_late_to_be_judged_is_added_and_a_record_that_came_again_i
 
     (line,) = (row for row in ask(world) if row["category"] == "content_filter")
     assert (line["events"], line["checked_calls"], line["calls"]) == (2, 2, 2)
+
+
+def test_whatever_came_again_too_late_to_be_judged_changes_nothing(tmp_path: Path):
+    """Guards, agents and what another span replaces too, told twice by one flush and by several."""
+    world, how = World(tmp_path), replace(HOW, lookback_days=0)
+    told = {"tenant": "acme", "feature": "shop"}
+    guard = tool("guard", "root", operation="guardrail", **GUARDS[0], **told)
+    inner = span("inner", "outer", at=10, ms=80, **CALL, **told)
+    outer = span("outer", "root", convention="openinference", **CALL | FILTERED, **told)
+    root = tool("root", ms=400, operation="invoke_agent", _role="aggregate", **told)
+    spans = [guard, inner, outer, root]
+    world.flush(spans)
+    world.settle(how=how)
+    before = ask(world, by="tenant,feature"), world.totals(), world.sql("FROM tasks", "tasks")
+    again = [row | {"received_at": LATER} for row in spans]
+
+    world.flush([*again, *again], partition=1)
+    first = world.settle(how=how)
+    world.flush([again[0]], partition=2)
+    second = world.settle(how=how)
+
+    assert (ask(world, by="tenant,feature"), world.totals(), world.sql("FROM tasks", "tasks")) == before
+    assert (first.late_alone, first.suppressed, second.late_alone, second.suppressed) == (8, 1, 1, 0)
+    assert world.sql("SELECT DISTINCT why, billable FROM corrections", "corrections") == [("repeated_record", False)]
+
+
+def test_a_call_that_came_too_late_and_again_with_more_counts_once(tmp_path: Path):
+    """Their flush took the second record, which says more, for the call."""
+    world, how = World(tmp_path), replace(HOW, lookback_days=0)
+    world.flush([span("early", trace="early", tenant="acme", **CALL)])
+    world.settle(how=how)
+    late = span("late", trace="late", tenant="acme", received_at=LATER, **CALL, **FILTERED)
+    fuller = {"received_at": LATER + dt.timedelta(seconds=1)}
+    world.flush([late | {"input_tokens": None, "output_tokens": None}, late | fuller], partition=1)
+
+    world.settle(how=how)
+
+    assert world.totals()["acme"][0] == 2
+    assert {row["category"]: row["events"] for row in ask(world)} == {"any": 1, "content_filter": 1}
+
+
+def test_a_filtered_call_that_two_spans_tell_is_one_block_of_its_task(tmp_path: Path):
+    world = World(tmp_path)
+    inner = span("inner", "outer", at=10, ms=80, **CALL, **FILTERED)
+    outer = span("outer", convention="openinference", **CALL, **FILTERED)
+    guard = tool("guard", "outer", operation="guardrail", **GUARDS[0])
+    for number, row in enumerate((inner, outer, guard)):
+        world.flush([row], partition=number)
+
+    world.settle()
+
+    assert world.sql("SELECT spans, calls, guardrail_blocks FROM tasks", "tasks") == [(3, 1, 2)]
 
 
 def test_rates_over_time(tmp_path: Path):

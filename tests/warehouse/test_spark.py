@@ -21,11 +21,11 @@ from tests.warehouse import gpu_world
 from tests.warehouse.earlier import forget, write_earlier
 from tests.warehouse.nonsense import nonsense
 from tests.warehouse.samples import flush_of, stretch
-from tests.warehouse.settling import LATER, World, outcome
+from tests.warehouse.settling import HOW, LATER, World, outcome
 from tests.warehouse.sparks import assert_alike, spark
 from tests.warehouse.steps import at
 from tests.warehouse.test_settle_scenario import A_MONTH, END, FLUSHES, GPT, on
-from tests.warehouse.told import span
+from tests.warehouse.told import span, tool
 from warehouse.engine import DuckDB
 from warehouse.errors import LakeDamaged
 from warehouse.lake import Lake
@@ -283,10 +283,14 @@ def test_rows_that_come_in_pieces_are_all_there_also_after_an_empty_piece(empty:
         assert engine.sql("SELECT n FROM pieces ORDER BY n").fetchall() == [(1,), (2,), (2,)]
 
 
+BLOCKED = {"operation": "guardrail", "guardrail_action": "blocked", "safety_category": "pii", "tenant": "acme"}
+
+
 def test_both_engines_settle_a_lake_alike(tmp_path: Path):
     world = World(tmp_path)
     used = {"user_id": "u1", "tenant": "acme", **GPT}
-    old = (on(-40, span("z", trace="z", session_id="s", **used)), [])  # comes again when it is too old to be judged
+    call, guard = span("z", trace="z", session_id="s", **used), tool("g", "z", trace="z", **BLOCKED)
+    old = (on(-40, call, guard), [])  # comes again when it is too old to be judged
     thanks = ([], [outcome("success", "success", session_id="s", tenant="acme", review_minutes=1.0)])
     early, late = [*FLUSHES[:3], old], [*FLUSHES[3:5], (on(2, span("x", trace="x", **used)), []), old, thanks]
     for partition, (rows, outcomes) in enumerate([*early, (on(2, span("y", trace="y", **used)), [])]):
@@ -300,11 +304,22 @@ def test_both_engines_settle_a_lake_alike(tmp_path: Path):
     done, there = world.settle(END, A_MONTH), twin.settle(END, A_MONTH, engine=spark())
 
     assert dataclasses.asdict(done) == dataclasses.asdict(there)
-    assert done.number == 2
+    assert (done.number, done.late_alone) == (2, 2)
     for table in ("corrections", "ledger", "tasks", "user_days", "safety_hours"):
         ours, theirs = (told_by(one, table) for one in (world, twin))
         assert ours.num_rows > 0
         assert_alike(ours, theirs)
+
+
+def test_spark_settles_a_trace_larger_than_a_part(tmp_path: Path):
+    """There are more parts than traces, so one has none."""
+    world = World(tmp_path)
+    world.flush([span(f"{number}", "root", at=number, **GPT) for number in range(4)])
+    world.flush([tool("root", ms=300, tenant="acme")], partition=1)
+
+    world.settle(LATER, dataclasses.replace(HOW, chunk_spans=2), engine=spark())
+
+    assert world.totals()["acme"][0] == 4
 
 
 def test_both_engines_divide_gpus_alike(tmp_path: Path):

@@ -110,7 +110,7 @@ SELECT
     count(*) FILTER (billable AND status <> 'ok') AS failed_calls,
     count(*) FILTER (billable AND coalesce(attempt, 1) > 1) AS retries,
     count(*) FILTER (operation = 'execute_tool') AS tool_calls,
-    count(*) FILTER (guardrail_action = 'blocked') AS guardrail_blocks,
+    count(*) FILTER (guardrail_action = 'blocked' AND suppressed_by IS NULL) AS guardrail_blocks,
     (sum(input_tokens) FILTER (billable))::BIGINT AS input_tokens,
     (sum(output_tokens) FILTER (billable))::BIGINT AS output_tokens,
     count(*) FILTER (billable AND cost_usd IS NOT NULL) AS priced_calls,

@@ -89,16 +89,18 @@ def _pieces(cells: tuple[tuple[datetime, datetime], ...], held: int, spans: int)
     return (Part(cells=cells, piece=piece, pieces=pieces) for piece in range(pieces))
 
 
-def take_part(connection: Connection, part: Part) -> tuple[datetime, datetime, bool]:
+def take_part(connection: Connection, part: Part) -> tuple[datetime, datetime, bool] | None:
     """Make ``owned``, the traces of the part, and ``looked_at``, with those that bear on them.
 
-    Returns from when to when all these are, and whether there are others than those of the part. Needs ``placed``,
-    ``linking``, ``joined`` and ``beside``.
+    Returns from when to when all these are, and whether there are others than those of the part; None of a piece that
+    has no trace, as where few are larger than a part. Needs ``placed``, ``linking``, ``joined`` and ``beside``.
     """
     connection.register("cells", part.table())
     _set(connection, piece=part.piece, pieces=part.pieces)
     connection.execute(read_sql("part"))
     owned = _count(connection)
+    if not owned:
+        return None
     for _ in range(STEPS):
         connection.execute(read_sql("neighbours"))
     _repeat(connection, "reach")

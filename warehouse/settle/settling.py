@@ -142,7 +142,10 @@ def _correct(closing: Closing, scene: Scene, done: Settled, fresh: list[Hour]) -
             _judge(closing, connection, done, start)
             return
         for part in share_out(connection, closing.how.chunk_spans):
-            first, end, with_others = take_part(connection, part)
+            taken = take_part(connection, part)
+            if taken is None:
+                continue
+            first, end, with_others = taken
             with closing.desk.lay(scene.snapshot, "spans", "corrections", window=(first, end)):
                 _judge(closing, connection, done, first, owned_alone=with_others)
 
