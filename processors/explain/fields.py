@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from processors.conventions.rules import words
+from processors.decode import verdicts
 from processors.explain.case import Case
 from processors.explain.wire import Json, Said, describe
 from warehouse.schemas import TOKEN_KINDS
@@ -34,11 +36,11 @@ DERIVED = {
     "tpot_ms": "(duration - time to first token) / (output tokens - 1)",
     "stream": "the span's role, or what only streams have",
     "http_status": "a number in the error's text",
-    "safety_category": "finish reason, error or guardrail",
-    "guardrail_action": "finish reason, error or guardrail",
-    "safety_findings": "finish reason, error or guardrail",
-    "pii_detected": "finish reason, error or guardrail",
-    "injection_detected": "finish reason, error or guardrail",
+    "safety_category": "finish reason, error, guardrail or a filter's result",
+    "guardrail_action": "finish reason, error, guardrail or a filter's result",
+    "safety_findings": "finish reason, error, guardrail or a filter's result",
+    "pii_detected": "finish reason, error, guardrail or a filter's result",
+    "injection_detected": "finish reason, error, guardrail or a filter's result",
 }
 """Where a value comes from that no attribute gives."""
 
@@ -63,6 +65,9 @@ COLUMNS = (
 _WORDS = {"operation": "values.csv", "provider": "providers.csv", "finish_reason": "values.csv"}
 """Columns whose word on the wire becomes another one, and the table that says so where ``values.csv`` does not."""
 
+_JUDGED = ("safety_category", "guardrail_action")
+"""Columns that results of filters and finish reasons fill where no attribute of their own does."""
+
 _CLOSE = 1e-9
 
 
@@ -84,12 +89,31 @@ def _explain(case: Case, row: int, column: str) -> Json | None:
     source = case.source(row, column)
     at = row if source is None else source
     said = [one for field in SOURCES.get(column, (column,)) for one in case.said[at].get(field, ())]
+    if column in _JUDGED and value is not None and not any(one.won for one in said):
+        said += _evidence(case, at, column, value)[:1]
     if value is None and (not said or not _concerns(column, said)):
         return None
     json = _entry(case, at, said, value, column)
     if at != row:
         json["taken_from"] = {"span_id": case.spans[at]["span_id"], "as": _relation(case, row, at)}
     return json
+
+
+def _evidence(case: Case, row: int, column: str, value: Any) -> list[Said]:
+    """The results of filters and guards that name the value, as all of them count; then a finish reason that does."""
+    said, span = case.said[row], case.spans[row]
+    named = [one for one in said.get(verdicts.FIELD, ()) if _names(one, column, value, span["guardrail_action"])]
+    filtered = span["finish_reason"] == "content_filter" and value in ("content_filter", "blocked")
+    finished = [one for one in said.get("finish_reason", ()) if one.won and filtered]
+    return [replace(one, won=True) for one in (*named, *finished)]
+
+
+def _names(said: Said, column: str, value: Any, action: str | None) -> bool:
+    """Whether a result names the value; what it let through is no category beside another ``action``."""
+    pairs = [pair.partition("=") for pair in (said.value or "").split(" ")]
+    if column == "guardrail_action":
+        return any(done == value for _, _, done in pairs)
+    return any(category == value and (done != "allowed" or action == done) for category, _, done in pairs)
 
 
 def _concerns(column: str, said: list[Said]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 from processors.conventions.rules import words
 from processors.conventions.table import MANY, TAG, Alias, AliasTable, Keys
-from processors.decode import Decoded, walk
+from processors.decode import Decoded, verdicts, walk
 from processors.messages import Message
 from processors.normalise.namesakes import PERSONAL, is_called_after
 from processors.normalise.secrets import holds_secret, is_hidden
@@ -152,10 +152,14 @@ def _keys(keys: Keys) -> Keys:
     return {key: tuple(_alone(aliases)) for key, aliases in keys.items()}
 
 
+def _unit(alias: Alias) -> str:
+    """As it is written; results of filters and guards in closed words, all of which say how they are read."""
+    if alias.field == verdicts.FIELD:
+        return alias.unit or verdicts.WORDS
+    return "" if alias.unit in ("s", "ms") else alias.unit
+
+
 def _alone(aliases: Iterable[Alias]) -> list[Alias]:
     return [
-        alias
-        if alias.field in MANY
-        else replace(alias, field=str(alias.index), unit="" if alias.unit in ("s", "ms") else alias.unit)
-        for alias in aliases
+        alias if alias.field in MANY else replace(alias, field=str(alias.index), unit=_unit(alias)) for alias in aliases
     ]

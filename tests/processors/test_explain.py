@@ -311,6 +311,33 @@ def test_a_span_that_is_no_call_says_by_which_rule(said: Said):
     assert one["convention"]["told_by"] == {"table": "scopes.csv", "scope": "litellm"}
 
 
+FILTER = "gen_ai.completion.0.content_filter_results"
+SAFE, HATE = '{"hate": {"filtered": false, "severity": "safe"}}', '{"hate": {"filtered": true, "severity": "high"}}'
+JUDGED_COLUMNS = ("safety_category", "guardrail_action")
+FINISHED = {"gen_ai.response.finish_reasons": ["content_filter"]}
+JUDGED: dict[Case, tuple[dict[str, Any], tuple[str, str | None, str, str | None]]] = {
+    "a filter's result": ({FILTER: HATE}, ("hate", FILTER, "blocked", FILTER)),
+    "a finish reason": (FINISHED, ("content_filter", *FINISHED, "blocked", *FINISHED)),
+    "beside a result": (FINISHED | {FILTER: SAFE}, ("content_filter", *FINISHED, "blocked", *FINISHED)),
+    "with a result": (FINISHED | {FILTER: HATE}, ("hate", FILTER, "blocked", FILTER)),
+    "an error": ({"error.type": "content_filter"}, ("content_filter", None, "blocked", None)),
+}
+"""What a call says, and its category and action, each with the attribute that gave it."""
+
+
+def test_the_attribute_is_named_that_told_what_a_filter_did():
+    found = told_of({case: request(span(CHAT | said)) for case, (said, _) in JUDGED.items()})
+
+    fields = {case: [one["fields"][name] for name in JUDGED_COLUMNS] for case, (one,) in found.items()}
+    keys = {
+        case: tuple(part for one in both for part in (one["value"], one.get("from", {}).get("key")))
+        for case, both in fields.items()
+    }
+    assert keys == {case: expected for case, (_, expected) in JUDGED.items()}
+    assert all(("by" in one) != ("from" in one) for both in fields.values() for one in both)
+    assert "severity" not in json.dumps(found)
+
+
 def test_the_evidence_of_an_error_is_a_rule_and_never_the_text(said: Said):
     (one,) = said["a failure"]
 
