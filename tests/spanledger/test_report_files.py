@@ -123,5 +123,5 @@ def test_the_rate_of_review_comes_from_the_settings_unless_it_is_given(
 
 @pytest.mark.usefixtures("world")
 def test_a_question_that_reads_no_books_has_no_settlement(capsys: pytest.CaptureFixture[str]):
-    assert main(["report", "safety", "--as-of-settlement", "1"]) == 2
+    assert main(["report", "latency", "--as-of-settlement", "1"]) == 2
     assert "not --as-of-settlement" in capsys.readouterr().err
