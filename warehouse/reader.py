@@ -25,11 +25,8 @@ from warehouse.questions.dimensions import Level
 from warehouse.questions.parameters import Value
 from warehouse.relations import EVER, Window
 from warehouse.schemas import TABLES
-from warehouse.scope import ALL, Scope, is_whole, with_unattributed
+from warehouse.scope import ALL, Scope, is_whole
 from warehouse.settings import LakeSettings
-
-WITH_UNATTRIBUTED = "with unattributed"
-"""Of a table in a question's header: its SQL sees the rows of nobody, too, and tells of those about its calls alone."""
 
 __all__ = ["ALL", "Scope", "Warehouse", "WarehouseSnapshot", "is_whole"]
 
@@ -70,8 +67,7 @@ class WarehouseSnapshot:
                         expose_corrected(engine, self.snapshot, scope, window)
                         continue
                     grain = asked.grain(table, values)
-                    seen = with_unattributed(scope) if asked.reads[table].endswith(WITH_UNATTRIBUTED) else scope
-                    engine.expose(self.snapshot, table, seen, window, as_of=_as_of(values), grain=grain)
+                    engine.expose(self.snapshot, table, scope, window, as_of=_as_of(values), grain=grain)
                 bound = asked.bound(values, whole=whole)
                 answer = engine.sql(asked.render(values), params=bound).to_arrow_table()
         except FAILURES as error:

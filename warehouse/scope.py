@@ -41,11 +41,6 @@ def is_whole(scope: Scope) -> bool:
     return False
 
 
-def with_unattributed(scope: Scope) -> Scope:
-    """The scope and what is not attributed to any tenant."""
-    return scope if isinstance(scope, Everything) else scope | {None}
-
-
 def condition(scope: Scope) -> str:
     """The scope as SQL over a column ``tenant``."""
     return "true" if isinstance(scope, Everything) else one_of("tenant", scope)

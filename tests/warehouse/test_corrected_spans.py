@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.warehouse.settling import LATER, World, outcome
+from tests.warehouse.settling import LATER, World
 from tests.warehouse.told import span, tool
 from warehouse.corrected import CORRECTED_SPANS, MADE_OF
 from warehouse.questions import load_question, question_names
@@ -124,30 +124,6 @@ def test_errors_of_the_books_are_of_the_tenant_that_settlement_found(world: Worl
     assert settled[1] == [{"tenant": None, **first, "calls": 2, "error_rate": 0.5}]
     assert settled[2] == [{"tenant": "beta", **first, "calls": 3, "error_rate": 1 / 3}]
     assert ask(world, "settled-errors", by=("tenant",), where={"tenant": ["beta"]}) == settled[2]
-
-
-def test_what_was_said_before_the_tenant_was_known_is_about_the_calls_of_whose_they_are(tmp_path: Path):
-    world = World(tmp_path)
-    trace, other = (name.encode().ljust(16, b"\0") for name in ("agent", "other"))
-    calls = [span("call", "root", trace="agent", at=10, **CALL), span("other", trace="other", tenant="beta", **CALL)]
-    said = [
-        outcome("groundedness", "grounded", trace_id=trace, tenant=None, source="evaluator"),
-        outcome("helpfulness", "helpful", trace_id=other, tenant=None, source="evaluator"),
-        outcome("helpfulness", "unhelpful", session_id="s", tenant=None, source="evaluator"),
-        outcome("groundedness", "hallucinated", trace_id=other, tenant="acme", source="evaluator"),
-    ]
-    world.flush(calls, said)
-    world.flush([tool("root", trace="agent", tenant="acme", session_id="s", ms=300)], partition=1)
-    world.settle()
-
-    told = [row for row in ask(world, "evaluations") if row["judged"] != "any"]
-
-    found = {(row["tenant"], row["judged"], row["good"], row["bad"], row["tasks"]) for row in told}
-    assert found == {("acme", "groundedness", 1, 0, 1), ("beta", "helpfulness", 1, 0, 1)}
-    for tenant in ("acme", "beta"):
-        own = [row for row in ask(world, "evaluations", frozenset({tenant})) if row["judged"] != "any"]
-        assert own == [row for row in told if row["tenant"] == tenant]
-    assert ask(world, "evaluations", frozenset({"nobody's"})) == ask(world, "evaluations", frozenset({None})) == []
 
 
 def test_what_reads_spans_as_they_stand_reads_no_others():

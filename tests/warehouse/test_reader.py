@@ -241,6 +241,8 @@ def book(lake: Lake, app_id: str, tenant: str | None, calls: int) -> None:
     lake.append_once("tasks", rows("tasks", task), f"settle/{app_id}", 2)
     person = closed | {"user_id": "u", "calls": calls, "cost_usd": Decimal(calls)}
     lake.append_once("user_days", rows("user_days", person), f"settle/{app_id}", 4)
+    found = closed | {"category": "pii", "action": "blocked", "events": calls, "checked_calls": 0}
+    lake.append_once("safety_hours", rows("safety_hours", found), f"settle/{app_id}", 5)
 
 
 def close(lake: Lake, settled_usd: int) -> None:

@@ -13,11 +13,9 @@
     SELECT {columns} …
 
 ``reads`` names tables, or ``corrected_spans``: spans as the last settlement states them (``warehouse.corrected``), with
-neither of the tables that they are made of. ``with unattributed``: the SQL sees rows of nobody beside those of the
-scope, and must tell of those alone that are about its calls. ``in window`` lets the reader open only files that can
-hold rows of ``[start, end)`` (the SQL still states the bounds, on the table's time column); ``by bucket`` says that
-rows are only ever added up within bucket and window, so that sums by the hour or day may stand for them
-(``warehouse.lake.rollup``).
+neither of the tables that they are made of. ``in window`` lets the reader open only files that can hold rows of
+``[start, end)`` (the SQL still states the bounds, on the table's time column); ``by bucket`` says that rows are only
+ever added up within bucket and window, so that sums by the hour or day may stand for them (``warehouse.lake.rollup``).
 ``takes NAME: KIND = DEFAULT; HELP``; kinds are those of ``warehouse.questions.parameters``. ``lacks DIMENSION: …`` says
 what answers instead by one that has no meaning here, ``sums NAME, …: WHY`` which parameters are of the sums alone that
 a report is reckoned from: the report does not offer them, and refuses them with that reason.

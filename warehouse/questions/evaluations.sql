@@ -1,5 +1,5 @@
 -- What evaluators, people and applications said of calls, by the dimensions of the calls that they speak of.
--- reads corrected_spans in window, outcomes with unattributed
+-- reads spans in window, outcomes
 -- takes bucket: bucket of spans = ; minute, hour, day or month: the column `bucket` says which one
 -- takes zone: zone = UTC; time zone in which hours, days and months of the bucket begin
 -- takes where: filter of both = ; only these values of these dimensions
@@ -21,7 +21,7 @@
 -- table judged, judgements, good, bad, good_rate, scored, score_mean, judged_tasks, tasks, coverage
 WITH calls_ AS (
     SELECT *, coalesce(task_id, hex(trace_id)) AS unit_
-    FROM (SELECT *, coalesce(response_model, request_model) AS model FROM corrected_spans WHERE billable)
+    FROM (SELECT *, coalesce(response_model, request_model) AS model FROM spans WHERE billable)
     WHERE {where} AND ($start IS NULL OR ended_at >= $start) AND ($end IS NULL OR ended_at < $end)
 ),
 named AS (  -- a task is in the bucket of its last call
@@ -45,8 +45,7 @@ told AS (
             WHEN trace_id IS NOT NULL THEN concat('trace ', hex(trace_id))
             WHEN response_id IS NOT NULL THEN concat('response ', response_id)
             ELSE concat('session ', session_id)
-        END AS about_,
-        coalesce(concat('trace ', hex(trace_id)), concat('response ', response_id)) AS sure_
+        END AS about_
     FROM (
         SELECT DISTINCT ON (outcome_id) *
         FROM outcomes
@@ -55,7 +54,7 @@ told AS (
 ),
 judged_ AS (
     SELECT
-        outcome_id, tenant AS of_tenant, about_, sure_, source, score,
+        outcome_id, tenant AS of_tenant, about_, source, score,
         CASE
             WHEN name_ IN ('groundedness', 'grounded', 'faithfulness', 'faithful', 'hallucination', 'hallucinations', 'factuality')
                 THEN 'groundedness'
@@ -73,31 +72,22 @@ judged_ AS (
         END AS is_good
     FROM told
 ),
-matched AS (  -- what was said before anybody knew the tenant is about the calls of its trace or response, whose they are by now
-    SELECT {keys} tenant_, unit_, outcome_id, judged, source, score, is_good
+matched AS (
+    SELECT DISTINCT {keys} tenant_, unit_, outcome_id, judged, source, score, is_good
     FROM judged_
     JOIN abouts ON abouts.about_ = judged_.about_ AND tenant_ IS NOT DISTINCT FROM of_tenant
-    UNION
-    SELECT {keys} tenant_, unit_, outcome_id, judged, source, score, is_good
-    FROM judged_
-    JOIN abouts ON abouts.about_ = judged_.sure_
-    WHERE of_tenant IS NULL AND tenant_ IS NOT NULL
 ),
 groups_ AS (
-    SELECT DISTINCT {keys} tenant_, outcome_id FROM matched
+    SELECT DISTINCT {keys} outcome_id FROM matched
 ),
 alone AS (
-    SELECT tenant_, outcome_id FROM groups_ GROUP BY tenant_, outcome_id HAVING count(*) = 1
-),
-clear_ AS (
-    SELECT m.*
-    FROM matched AS m
-    JOIN alone AS a ON a.outcome_id = m.outcome_id AND a.tenant_ IS NOT DISTINCT FROM m.tenant_
+    SELECT outcome_id FROM groups_ GROUP BY outcome_id HAVING count(*) = 1
 ),
 kept AS (
-    FROM clear_
+    SELECT * FROM matched WHERE outcome_id IN (SELECT outcome_id FROM alone)
     UNION ALL
-    SELECT * REPLACE ('any' AS judged) FROM clear_ WHERE source = 'evaluator'
+    SELECT * REPLACE ('any' AS judged) FROM matched
+    WHERE source = 'evaluator' AND outcome_id IN (SELECT outcome_id FROM alone)
 ),
 said AS (
     SELECT {keys} judged,
