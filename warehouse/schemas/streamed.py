@@ -58,9 +58,8 @@ credential. ``user_id``: keyed hash of the end user, the same for all tenants. `
 ``price_version``: the rates used; ``reported_cost_usd``: what the span itself claimed, never billed.
 ``status``: ok, error, cancelled; ``error_class finish_reason``: classes, never texts. ``attempt``: 1 = the first try;
 of a client library that tries again by itself the last one.
-``safety_findings``: every category that the span tells of, ``category=action`` pairs parted by a blank, the strongest
-action first; an empty action is that of the span. NULL: none beside ``safety_category``, or written by a version that
-kept none.
+``safety_findings``: categories that the span tells of, ``category=action`` pairs parted by blanks, the strongest first;
+an empty action is the span's, ``-`` nobody's. NULL: no other than ``safety_category``, or of a version that kept none.
 ``units``: what is billed otherwise (searches, images, audio seconds …); ``tags``: attribute keys that settings declare.
 ``suppressed_by``: span_id of the billed span that says the same. ``usage_semantics``: how input tokens were counted.
 ``convention scope_name scope_version``: which instrumentation spoke. ``late_chunk_at``: when a stream that was handed
