@@ -38,6 +38,7 @@ def words(row: dict[str, Any]) -> tuple[Any, ...]:
         ({}, HATE, ("hate", "flagged", "hate=flagged", None, None)),
         ({"pii_detected": False}, {"pii_detected": True}, ("pii", None, "pii=", True, None)),
         ({"guardrail_action": "allowed"}, {"guardrail_action": "blocked"}, (None, "blocked", None, None, None)),
+        ({"pii_detected": False}, {"guardrail_action": "blocked"}, (None, "blocked", None, False, None)),
     ],
 )
 def test_spans_that_tell_of_one_call_tell_together_what_they_found(
@@ -111,3 +112,5 @@ def test_spans_whose_parents_run_in_a_circle_are_looked_at_all_the_same():
 
     assert words(told["a"]) == NOTHING
     assert words(told["call"])[:2] == ("content_filter", "blocked")
+    alone = told_once(*(tool(one, other, operation="invoke_agent", **FILTERED) for one, other in ("ab", "ba")))
+    assert {words(row)[:2] for row in alone.values()} == {("content_filter", "blocked")}

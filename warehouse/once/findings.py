@@ -28,6 +28,7 @@ SEEN = "-"
 """In place of an action: detected, and nobody acted on it."""
 STRENGTH = {action: rank for rank, action in enumerate((*SAFETY_ACTIONS[:-1], SEEN, SAFETY_ACTIONS[-1]))}
 
+_ACTION = {rank: action for action, rank in STRENGTH.items()}
 _FLAGS = {PII: "pii_detected", INJECTION: "injection_detected"}
 _WORDS = ("safety_category", "guardrail_action", "safety_findings")
 _TOLD = (*_WORDS, *_FLAGS.values())
@@ -93,8 +94,8 @@ def _unite(
     of_call = heard.join(pairs, on="row").group_by("billed", "category").agg(pl.min("strength"))
     sure = pl.col("strength").filter(~pl.col("category").is_in(_VAGUE)).min().over("billed")
     clear = ~pl.col("category").is_in(_VAGUE) | (pl.col("strength") < sure).fill_null(value=True)
-    done = pl.col("guardrail_action").sort_by(pl.col("guardrail_action").replace_strict(STRENGTH, default=None))
-    said = heard.group_by("billed").agg(done.first(), *(pl.max(flag) for flag in _FLAGS.values()))
+    done = pl.col("guardrail_action").replace_strict(STRENGTH, return_dtype=pl.Int8).min().replace_strict(_ACTION)
+    said = heard.group_by("billed").agg(done, *(pl.max(flag) for flag in _FLAGS.values()))
     said = said.rename({"billed": "row"}).with_columns(
         pl.lit(None, pl.String).alias("safety_category"),
         pl.lit(None, pl.String).alias("safety_findings"),
@@ -157,12 +158,13 @@ def _find_below(told: pl.DataFrame, spans: pa.Table) -> pl.DataFrame:
             break
         here = is_around[above] & (above != rows)
         found.append(pl.DataFrame({"row": rows[here], "above": above[here]}, schema=nothing.schema))
-    return pl.concat([nothing, *found]).unique()
+    below = pl.concat([nothing, *found]).unique()
+    return below.join(below.rename({"row": "above", "above": "row"}), on=["row", "above"], how="anti")  # circles
 
 
 def _say(changed: pl.Series, told: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     """The words of rows that are told otherwise: ``row`` and ``_TOLD``."""
-    word = pl.col("strength").replace_strict({rank: word for word, rank in STRENGTH.items()}, return_dtype=pl.String)
+    word = pl.col("strength").replace_strict(_ACTION)
     acted = pl.when(~word.is_in(["", SEEN])).then(word)
     mine = pairs.filter(pl.col("row").is_in(changed.implode())).sort(
         "row", "strength", pl.col("category").is_in(_VAGUE), "category"
