@@ -22,7 +22,7 @@ class WorkerSettings:
             "min": 1,
         },
     )
-    flush_spans: int = field(default=65_536, metadata={"help": "Spans that trigger a flush.", "min": 1})
+    flush_spans: int = field(default=53_248, metadata={"help": "Spans that trigger a flush.", "min": 1})
     session_seconds: float = field(
         default=6.0,
         metadata={
