@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.warehouse.told import span, told_once, tool
+from tests.warehouse.told import span, table, told_once, tool
+from warehouse import once
 
 CALL = {"provider": "openai", "request_model": "gpt-4o-mini", "input_tokens": 1000, "output_tokens": 100}
 WORDS = ("safety_category", "guardrail_action", "safety_findings", "pii_detected", "injection_detected")
@@ -114,3 +115,61 @@ def test_spans_whose_parents_run_in_a_circle_are_looked_at_all_the_same():
     assert words(told["call"])[:2] == ("content_filter", "blocked")
     alone = told_once(*(tool(one, other, operation="invoke_agent", **FILTERED) for one, other in ("ab", "ba")))
     assert {words(row)[:2] for row in alone.values()} == {("content_filter", "blocked")}
+
+
+AGENT = {"operation": "invoke_agent", "_role": "aggregate", "ms": 500}
+ID = {"response_id": "chatcmpl-9f3c1b2a77d0"}
+
+
+@pytest.mark.parametrize("id_", [{}, ID])
+def test_what_is_around_any_teller_of_a_call_repeats_it(id_: dict[str, str]):
+    """An agent, or a gateway's server span, around the span that is not billed: one call, one finding."""
+    told = told_once(
+        tool("agent", **AGENT, **FILTERED),
+        span("framework", "agent", at=10, ms=200, **CALL, **HATE, **id_, convention="openinference"),
+        span("sdk", trace="u", at=15, ms=190, **CALL, **FILTERED, **id_, _usage_rank=0),
+    )
+
+    assert [row["billable"] for row in told.values()] == [False, False, True]
+    assert words(told["agent"]) == NOTHING
+    assert words(told["sdk"])[:2] == ("content_filter", "blocked")
+
+
+def test_a_span_around_is_the_record_that_stands():
+    agent, call = tool("agent", **AGENT, **FILTERED), span("call", "agent", at=10, **CALL, **FILTERED)
+    fuller = agent | {"input_tokens": 1000, "output_tokens": 100, "_has_usage": True, "source_offset": 7}
+    for rows in ((agent, call, fuller), (fuller, call, agent)):
+        found = [
+            row
+            for row in once.apply(table(*rows)).to_pylist()
+            if row["suppressed_by"] is None and row["safety_category"]
+        ]
+        assert [row["operation"] for row in found] == ["chat"]
+
+
+@pytest.mark.parametrize("kind", ["invoke_agent", "guardrail"])
+def test_nobody_silences_what_was_stamped_for_another_tenant(kind: str):
+    theirs, ours = ({"tenant": tenant, "tenant_rank": 0} for tenant in "ab")
+    told = told_once(
+        tool("outer", operation=kind, ms=300, **FILTERED, **theirs),
+        tool("inner", "outer", operation="guardrail", at=5, ms=30, **FILTERED, **ours),
+        tool("own", "outer", operation="guardrail", at=5, ms=30, guardrail_action="allowed", **theirs),
+    )
+
+    assert words(told["outer"])[:2] == words(told["inner"])[:2] == ("content_filter", "blocked")
+
+
+def test_what_only_a_client_around_other_counts_found_is_told_by_its_leaf():
+    client = {"ms": 400, "convention": "litellm_v1", "request_model": "gpt-4o-mini", "provider": "openai"}
+    told = told_once(
+        span("summed", **client, input_tokens=2000, output_tokens=200, **REDACTED),
+        span("first", "summed", at=10, ms=50, **CALL),
+        span("second", "summed", at=100, **CALL, **REDACTED),
+        span("alone", trace="u", **client, input_tokens=700, output_tokens=55, **REDACTED),
+        span("leaf", "alone", trace="u", at=10, **CALL, **HATE),
+    )
+
+    assert [row["billable"] for row in told.values()] == [False, True, True, False, True]
+    assert words(told["first"])[:2] == (None, None)
+    assert words(told["second"])[:2] == ("pii", "redacted")
+    assert words(told["leaf"])[:3] == ("pii", "redacted", "pii=redacted hate=flagged")

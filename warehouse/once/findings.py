@@ -3,7 +3,10 @@
 * Spans that tell of the same call tell together what they found: of each category the strongest action, and the call's
   own category and action are those of the strongest.
 * A span that is no call (an agent, a chain, a tool, a guard around guards) does not tell again what a span below it
-  tells as strongly; of guards only other guards do. What it knows alone stays.
+  tells as strongly, nor what was told of a call that it is around in the words of any teller; of guards only other
+  guards do. What it knows alone stays. Between spans that were stamped for different tenants nobody is silenced.
+* A client around calls whose counts are not its own is no teller of one of them: it tells as an agent does, and what
+  it knows alone is told by the span that replaces it.
 * ``content_filter`` and ``guardrail`` say that something was found, and not what: any category as strong says it too.
 
 What a span itself told stays in ``as_told`` (``told.py``).
@@ -16,8 +19,8 @@ import polars as pl
 import pyarrow as pa
 
 from warehouse.once.facts import known, one_piece
-from warehouse.once.kernels import Numbers
-from warehouse.once.told import LEDGER
+from warehouse.once.kernels import Bools, Numbers
+from warehouse.once.lineage import Lineage
 from warehouse.schemas import SAFETY_ACTIONS
 
 PII = "pii"
@@ -37,21 +40,35 @@ _MOST_LEVELS = 256
 """So far above a span is looked for those that repeat it."""
 
 
-def tell_once(spans: pa.Table, tellers: pl.DataFrame) -> pa.Table:
+def tell_once(spans: pa.Table, tellers: pl.DataFrame, lineage: Lineage) -> pa.Table:
     """Spans that the rules have judged, with safety told once. ``tellers``: as ``Decision`` has them."""
     tells = np.logical_or.reduce([known(spans[name]) for name in _TOLD])
     if not tells.any():
         return spans
-    told = _read(spans, np.flatnonzero(tells))
+    apart = tellers.filter(~pl.col("repeats"))
+    told = _read(spans, np.flatnonzero(tells)).with_columns(
+        pl.col("is_around") & (pl.col("stands") | pl.col("row").is_in(apart["row"].implode()))
+    )
     pairs = _pair(told)
-    told, pairs, united = _unite(told, pairs, tellers)
-    told, pairs, left = _leave_out(told, pairs, spans)
-    changed = pl.concat([united, left]).unique()
+    told, pairs, united = _unite(told, pairs, tellers.filter("repeats"))
+    told, pairs, left = _leave_out(told, pairs, _find_below(told, tellers, lineage))
+    told, pairs, heard = _unite(told, pairs, _that_still_tell(told, pairs, tellers, apart))
+    changed = pl.concat([united, left, heard]).unique()
     return _write(spans, _say(changed, told, pairs)) if len(changed) else spans
 
 
+def _that_still_tell(
+    told: pl.DataFrame, pairs: pl.DataFrame, tellers: pl.DataFrame, apart: pl.DataFrame
+) -> pl.DataFrame:
+    """Those ``apart`` that know something alone, and the spans that replace them."""
+    flagged = told.filter(pl.any_horizontal(pl.col(*_FLAGS.values()).is_not_null()))["row"]
+    alone = apart.filter(pl.col("row").is_in(pl.concat([pairs["row"], flagged]).implode()))
+    own = tellers.filter((pl.col("nth") == 0) & pl.col("billed").is_in(alone["billed"].implode()))
+    return pl.concat([own, alone])
+
+
 def _read(spans: pa.Table, rows: Numbers) -> pl.DataFrame:
-    """What rows tell; ``is_around``: it is no call, ``stands``: no other span replaces it."""
+    """What rows tell; ``is_around``: it is not billed, ``stands``: no other span replaces it."""
     taken = spans.select([*_TOLD, "operation", "billable", "suppressed_by"]).take(pa.array(rows))
     columns = {name: pl.Series(one_piece(taken[name])) for name in taken.column_names}
     return pl.DataFrame({"row": pl.Series(rows, dtype=pl.Int64), **columns}).select(
@@ -110,10 +127,9 @@ def _unite(
 
 
 def _leave_out(
-    told: pl.DataFrame, pairs: pl.DataFrame, spans: pa.Table
+    told: pl.DataFrame, pairs: pl.DataFrame, below: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.Series]:
     """The same without what spans around others repeat of them, and which rows that changes."""
-    below = _find_below(told, spans)
     guards = told.select("row", "is_guard", *_FLAGS.values())
     both = below.join(guards.rename({name: f"{name}_" for name in guards.columns[1:]} | {"row": "above"}), on="above")
     both = both.join(guards, on="row").filter(~pl.col("is_guard_") | pl.col("is_guard"))
@@ -131,32 +147,28 @@ def _leave_out(
     return told, pairs.join(again, on=["row", "category"], how="anti"), left
 
 
-def _find_below(told: pl.DataFrame, spans: pa.Table) -> pl.DataFrame:
-    """Spans that tell anything (``row``), each beside every span ``above`` it that is no call and tells something."""
-    around, standing = told.filter("is_around", "stands")["row"], told.filter("stands")["row"]
+def _find_below(told: pl.DataFrame, tellers: pl.DataFrame, lineage: Lineage) -> pl.DataFrame:
+    """Spans that tell anything (``row``), each beside every span ``above`` it that is around and tells something.
+
+    Above a call is what is above any of its tellers.
+    """
+    parents, stamps = lineage.parent, lineage.stamp
+    is_around: Bools = np.zeros(len(parents), np.bool_)
+    is_around[told.filter("is_around")["row"].to_numpy()] = True
     nothing = pl.DataFrame(schema={"row": pl.Int64, "above": pl.Int64})
-    if not len(around) or len(standing) == 1:
+    if not is_around.any():
         return nothing
-    ids = spans.select([LEDGER, "trace_id", "span_id", "parent_span_id"])
-    every = pl.DataFrame([pl.Series(name, one_piece(ids[name])) for name in ids.column_names]).with_row_index("at")
-    trace = [LEDGER, "trace_id"]
-    every = every.join(every.filter(pl.col("at").is_in(around.implode())).select(trace).unique(), on=trace, how="semi")
-    first = every.unique([*trace, "span_id"], keep="first").select(
-        *trace, pl.col("span_id").alias("parent_span_id"), pl.col("at").alias("above")
-    )
-    parents = np.full(spans.num_rows, -1, np.int64)
-    known_ = every.join(first, on=[*trace, "parent_span_id"])
-    parents[known_["at"].to_numpy()] = known_["above"].to_numpy()
-    is_around = np.zeros(spans.num_rows, np.bool_)
-    is_around[around.to_numpy()] = True
-    rows = standing.to_numpy()
-    above, found = rows, []
+    itself = told.filter(pl.col("stands") | pl.col("is_around")).select("row", pl.col("row").alias("at"))
+    calls = tellers.filter("repeats", pl.col("billed").is_in(told["row"].implode()))
+    looks = pl.concat([itself, calls.select(pl.col("billed").alias("row"), pl.col("row").alias("at"))]).unique()
+    rows, above, found = looks["row"].to_numpy(), looks["at"].to_numpy(), []
     for _ in range(_MOST_LEVELS):
         above = parents[above]
         rows, above = rows[above >= 0], above[above >= 0]
         if not len(rows):
             break
-        here = is_around[above] & (above != rows)
+        foreign = (stamps[rows] >= 0) & (stamps[above] >= 0) & (stamps[rows] != stamps[above])
+        here = is_around[above] & (above != rows) & ~foreign
         found.append(pl.DataFrame({"row": rows[here], "above": above[here]}, schema=nothing.schema))
     below = pl.concat([nothing, *found]).unique()
     return below.join(below.rename({"row": "above", "above": "row"}), on=["row", "above"], how="anti")  # circles

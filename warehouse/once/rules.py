@@ -26,7 +26,7 @@ from warehouse.once.facts import (
 )
 from warehouse.once.findings import tell_once
 from warehouse.once.kernels import Bools, Numbers, is_shared
-from warehouse.once.lineage import find_family, trace_lineage
+from warehouse.once.lineage import Lineage, find_family, trace_lineage
 from warehouse.once.overwritten import free_copies
 from warehouse.once.retried import supersede
 from warehouse.once.statements import RULES, read_columns, read_sql, with_book
@@ -46,7 +46,7 @@ _TAKEN_WITH = {
 _RANKS = ("tenant_rank", "feature_rank")
 
 _NOT_READ = ("units", "tags")  # map columns: no rule reads them
-_TELLERS = {"billed": pl.Int64, "row": pl.Int64, "nth": pl.Int64}
+_TELLERS = {"billed": pl.Int64, "row": pl.Int64, "nth": pl.Int64, "repeats": pl.Boolean}
 _VERDICT = {"row": pl.Int64, "billable": pl.Boolean, "suppressed_by": pl.Binary, "why": pl.String}
 
 
@@ -55,7 +55,8 @@ class Decision:
     """What the rules say of the rows that they looked at, keyed by ``row``.
 
     ``verdict``: row, billable, suppressed_by, why. ``taken``: row and, per column, the row that its value comes from.
-    ``tellers``: ``billed`` and each ``row`` that tells of the same call, itself too, ``nth`` by how good it is.
+    ``tellers``: ``billed`` and each ``row`` that tells of the same call, itself too, ``nth`` by how good it is; where
+    it does not ``repeats``, it stands for that call without telling of it.
     """
 
     verdict: pl.DataFrame
@@ -79,13 +80,13 @@ def judge(spans: pa.Table, finish: Callable[[pa.Table], pa.Table]) -> pa.Table:
     prepared = prepare(spans)
     verdict = _verdict_alone(prepared)
     if spans.num_rows:
-        decision = look(prepared)
+        decision, lineage = _look(prepared)
         place = np.arange(verdict.height)
         place[decision.verdict["row"].to_numpy()] = verdict.height + np.arange(decision.verdict.height)
         verdict = (
             pl.concat([verdict, decision.verdict.cast(verdict.schema)])[place] if decision.verdict.height else verdict
         )
-        filled = tell_once(_append(fill(prepared, decision), verdict), decision.tellers)
+        filled = tell_once(_append(fill(prepared, decision), verdict), decision.tellers, lineage)
     else:
         filled = _append(prepared, verdict)
     return finish(filled)
@@ -98,17 +99,22 @@ def look(spans: pa.Table) -> Decision:
     2. What each span inherits is walked along the array of parents.
     3. The rules judge the spans about which there is doubt.
     """
+    return _look(spans)[0]
+
+
+def _look(spans: pa.Table) -> tuple[Decision, Lineage]:
+    """That, and each row's place among the others."""
     facts, alive, repeated, parent = _tell_records_apart(state_facts(prepare(spans), spans[LEDGER].to_numpy()))
     lineage = trace_lineage(facts, parent)
     doubt = find_doubt(lineage, alive)
     inherited = lineage.inherited
     if not doubt.why:
-        return Decision(verdict=repeated, taken=(inherited,))
+        return Decision(verdict=repeated, taken=(inherited,)), lineage
     part = _read(facts, doubt.rows)
     given = lineage.table(doubt.rows)
     verdict, merged, tellers = with_book(part, lambda book: book.judge(part, given, doubt.why))
     inherited = inherited.join(merged, on="row", how="anti", maintain_order="left") if merged.height else inherited
-    return Decision(verdict=pl.concat([repeated, verdict]), taken=(inherited, merged), tellers=tellers)
+    return Decision(verdict=pl.concat([repeated, verdict]), taken=(inherited, merged), tellers=tellers), lineage
 
 
 def decide(spans: pa.Table) -> Decision:

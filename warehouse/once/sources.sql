@@ -10,15 +10,15 @@
 -- read without the doubt only because it says less (an agent's span names no provider). Whose call it is, is told by the best
 -- rank, then by the trace that began first (the client's, not the gateway's), then by the nearest; where the gateway has
 -- stamped two tenants, the one that is taken lends the rest too.
+-- Whoever does not repeat the billed call stands for it and tells nothing of it but what only it has found (findings.py).
 CREATE TEMP TABLE member AS
-SELECT row AS billed, row, 0 AS nth FROM verdict WHERE billable
+SELECT row AS billed, row, 0 AS nth, true AS repeats FROM verdict WHERE billable
 UNION ALL
 SELECT u.billed, u.row, row_number() OVER (
-    PARTITION BY u.billed ORDER BY s.usage_rank NULLS LAST, s.started_us, s.span_id, s.row
-)
+    PARTITION BY u.billed, u.repeats ORDER BY s.usage_rank NULLS LAST, s.started_us, s.span_id, s.row
+), u.repeats
 FROM successor AS u
-JOIN span AS s USING (row)
-WHERE u.repeats;
+JOIN span AS s USING (row);
 
 CREATE TEMP TABLE told AS
 SELECT
@@ -51,7 +51,7 @@ FROM member AS m
 JOIN span AS s ON s.row = m.row
 JOIN span AS b ON b.row = m.billed
 LEFT JOIN lineage AS l ON l.row = m.row
-WHERE m.billed IN (SELECT billed FROM member WHERE nth > 0);
+WHERE m.repeats AND m.billed IN (SELECT billed FROM member WHERE nth > 0 AND repeats);
 
 CREATE TEMP TABLE sum_told AS
 WITH sure AS (
