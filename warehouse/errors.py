@@ -46,3 +46,8 @@ class BadPlans(WarehouseError):
 
 class BadFleet(WarehouseError):
     """The file of GPUs cannot be used; the text names the entry and what is allowed."""
+
+
+def stated(where: str, given: object) -> str:
+    """How a value of a TOML file is called in errors: ``where = 'what it says'``, or that it is missing."""
+    return f"{where} is missing" if given is None else f"{where} = {given!r}"

@@ -183,7 +183,7 @@ def test_the_command_reads_the_file(
 
     file.write_text("[[slos]]\nname = 'x'\n")
     assert main(["report", "slo"]) == 2
-    assert f"{file}: slos, 'x': signal = None: must be one of availability" in capsys.readouterr().err
+    assert f"{file}: slos, 'x': signal is missing: must be one of availability" in capsys.readouterr().err
     monkeypatch.setenv("SPANLEDGER_SETTLE_SLOS", "")
     assert main(["report", "slo"]) == 0
     assert "settle.slos names no file" in capsys.readouterr().err
@@ -198,15 +198,15 @@ FAST = "[[slos]]\nname = 'x'\nsignal = 'ttft'\ntarget = 99\n"
     [
         ("[slo]", "has no 'slo'", "slos"),
         ("[slos.x]", "slos: must be tables", "[[slos]]"),
-        ("[[slos]]\ntarget = 9", "slos, entry 1: name = None", "text of one line"),
+        ("[[slos]]\ntarget = 9", "slos, entry 1: name is missing", "text of one line"),
         (f"{UP}target = 9\n{UP}", "slos, entry 2: name = 'x'", "another entry"),
         ("[[slos]]\nname = 'x'\nsignal = 'speed'", "signal = 'speed'", "availability, ttft, duration"),
-        (UP, "target = None", "percent above 0 up to 100"),
+        (UP, "target is missing", "percent above 0 up to 100"),
         (UP + "target = 100", "target = 100", "below 100 percent"),
         (UP + "target = 'nan'", "target = 'nan'", "percent above 0"),
         (UP + "target = '99.5 %'", "target = '99.5 %'", 'like 2 or "1.5"'),
         (UP + "target = 99\nlimit_ms = 5", "limit_ms: availability has none", "leave it out"),
-        (FAST, "limit_ms = None", "milliseconds above 0"),
+        (FAST, "limit_ms is missing", "milliseconds above 0"),
         (FAST + "limit_ms = '1.5'", "limit_ms = '1.5'", "whole milliseconds"),
         (UP + "target = 99\nwindow = '4w'", "window = '4w'", 'like "28d"'),
         (UP + "target = 99\nwindow = '93d'", "window = '93d'", '"1h" to "92d"'),

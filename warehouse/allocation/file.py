@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from warehouse.errors import BadDimensions
+from warehouse.errors import BadDimensions, stated
 from warehouse.questions.dimensions import Level, is_column
 from warehouse.schemas import TABLES
 from warehouse.schemas.settled import LEDGER_DIMENSIONS
@@ -212,13 +212,13 @@ def _table(where: str, given: Any) -> Mapping[str, Any]:
 
 def _text(where: str, given: Any) -> str:
     if not isinstance(given, str) or not given or "\0" in given:
-        raise BadDimensions(f"{where} = {given!r}: must be a name")
+        raise BadDimensions(f"{stated(where, given)}: must be a name")
     return given
 
 
 def _one_of(where: str, name: str, given: Any, allowed: tuple[str, ...]) -> str:
     if given not in allowed:
-        raise BadDimensions(f"{where}: {name} = {given!r}: must be one of {', '.join(allowed)}")
+        raise BadDimensions(f"{stated(f'{where}: {name}', given)}: must be one of {', '.join(allowed)}")
     return str(given)
 
 

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from warehouse.errors import BadPlans
+from warehouse.errors import BadPlans, stated
 from warehouse.questions.dimensions import Filter, Level, parse_dimensions
 from warehouse.scope import UNATTRIBUTED
 
@@ -39,14 +39,14 @@ def known(where: str, entry: Mapping[str, Any], allowed: Sequence[str]) -> None:
 def text(where: str, given: Any) -> str:
     """A name."""
     if not isinstance(given, str) or not given.strip() or not given.isprintable():
-        raise BadPlans(f"{where} = {given!r}: must be text of one line")
+        raise BadPlans(f"{stated(where, given)}: must be text of one line")
     return given
 
 
 def one_of(where: str, given: Any, allowed: Sequence[str]) -> str:
     """One of some words."""
     if given not in allowed:
-        raise BadPlans(f"{where} = {given!r}: must be one of {', '.join(allowed)}")
+        raise BadPlans(f"{stated(where, given)}: must be one of {', '.join(allowed)}")
     return str(given)
 
 
@@ -59,14 +59,14 @@ def day(where: str, given: Any) -> date:
             pass
     elif isinstance(given, date) and not isinstance(given, datetime):
         return given
-    raise BadPlans(f"{where} = {given!r}: must be a day like 2026-12-01")
+    raise BadPlans(f"{stated(where, given)}: must be a day like 2026-12-01")
 
 
 def usd(where: str, given: Any) -> int:
     """Picodollars, more than none."""
     amount = _exact(given)
     if amount is None or not 0 < amount < MOST or amount != amount.quantize(PICO):
-        raise BadPlans(f'{where} = {given!r}: must be USD above 0 as text like "1200.50", at most 12 decimals')
+        raise BadPlans(f'{stated(where, given)}: must be USD above 0 as text like "1200.50", at most 12 decimals')
     return int(amount.scaleb(12))
 
 
@@ -74,7 +74,7 @@ def number(where: str, given: Any, low: int, high: int, what: str) -> Decimal:
     """An exact number above ``low``, up to ``high``."""
     found = _exact(given)
     if found is None or not low < found <= high:
-        raise BadPlans(f'{where} = {given!r}: must be {what} above {low} up to {high}, like 2 or "1.5"')
+        raise BadPlans(f'{stated(where, given)}: must be {what} above {low} up to {high}, like 2 or "1.5"')
     return found
 
 
@@ -101,5 +101,5 @@ def values_of(where: str, given: Any, levels: Sequence[Level]) -> Filter:
 def _values(where: str, given: Any) -> frozenset[str | None]:
     names = given if isinstance(given, list) else [given]
     if not names or not all(isinstance(name, str) and name and "\0" not in name for name in names):
-        raise BadPlans(f"{where} = {given!r}: must be a name or a list of names")
+        raise BadPlans(f"{stated(where, given)}: must be a name or a list of names")
     return frozenset(None if name == UNATTRIBUTED else name for name in names)
