@@ -209,6 +209,95 @@ def test_a_stream_that_openlit_may_have_counted_itself_is_flagged():
     assert {row["input_tokens"] for row in rows.values()} == {8}
 
 
+def test_openlits_javascript_passes_on_what_each_library_counts():
+    """As ``sdk/typescript`` of openlit/openlit@ad20b7b4 writes it; its scopes are all of version 1.0.0."""
+    table = [
+        ("anthropic", "anthropic", "claude-sonnet-4-5", 1200, 217, "exclusive"),
+        ("bedrock", "aws.bedrock", CLAUDE, 1200, 217, "exclusive"),
+        ("claude-agent-sdk", "anthropic", "claude-sonnet-4-5", 900, 217, "inclusive"),
+        ("openai", "openai", "gpt-5", 900, 217, "inclusive"),
+        ("azure-ai-inference", "azure.ai.inference", "gpt-5", 900, 217, "inclusive"),
+        ("groq", "groq", "openai/gpt-oss-120b", 900, 217, "inclusive"),
+        ("langchain", "openai", "gpt-5", 900, 217, "inclusive"),
+        ("google-ai", "gcp.gemini", "gemini-2.5-pro", 900, 345, "inclusive"),
+        ("google-adk", "gcp.gemini", "gemini-2.5-pro", 900, 345, "inclusive"),
+        ("vertexai", "vertex_ai", "gemini-2.5-pro", 900, 345, "inclusive"),
+    ]
+    keys = ("input_tokens", "cache_read.input_tokens", "output_tokens", "reasoning_tokens")
+    counts = {f"gen_ai.usage.{key}": n for key, n in zip(keys, (900, 300, 217, 128), strict=True)}
+
+    rows = _rows(
+        _told({**_chat(provider, model), **counts}, f"@openlit/instrumentation-{library}", "1.0.0")
+        for library, provider, model, *_ in table
+    )
+
+    found = [tuple(row[name] for name in ("input_tokens", "output_tokens", "usage_semantics")) for row in rows]
+    assert found == [case[3:] for case in table]
+
+
+def test_langchains_input_in_openlits_javascript_has_its_cache_or_not():
+    """It takes LangChain's own sum where the answer's metadata has no counts of Anthropic's or Bedrock's own."""
+    table = [("anthropic", 200, 500), ("aws.bedrock", 200, 500), ("anthropic", 900, None), ("aws.bedrock", 900, None)]
+
+    rows = _rows(
+        _told(
+            _chat(provider, gen_ai__usage__input_tokens=count, gen_ai__usage__cache_read__input_tokens=300),
+            "@openlit/instrumentation-langchain",
+            "1.0.0",
+        )
+        for provider, count, _ in table
+    )
+
+    assert [row["input_tokens"] for row in rows] == [expected for *_, expected in table]
+
+
+def test_thoughts_that_openlits_javascript_does_not_tell_are_not_none():
+    """Its streams of Gemini and all its spans of Vertex AI have no thoughts, which candidates leave out."""
+    table = [("google-ai", "gemini-2.5-pro"), ("vertexai", "gemini-2.5-flash"), ("vertexai", "gemini-2.0-flash")]
+    counts = {"gen_ai.usage.input_tokens": 900, "gen_ai.usage.output_tokens": 217}
+
+    rows = _rows(
+        _told({**_chat("gcp.vertex_ai", model), **counts}, f"@openlit/instrumentation-{library}", "1.0.0")
+        for library, model in table
+    )
+
+    assert [row["output_tokens"] for row in rows] == [None, None, 217]
+
+
+def test_a_stream_that_openlits_javascript_may_have_counted_itself_is_flagged():
+    table = [
+        ("openai", "openai", "inclusive+guess_possible"),
+        ("mistral", "mistral_ai", "inclusive+guess_possible"),
+        ("anthropic", "anthropic", "exclusive"),
+        ("bedrock", "aws.bedrock", "exclusive"),
+    ]
+    counts = {"gen_ai.usage.input_tokens": 8, "gen_ai.usage.output_tokens": 12, "gen_ai.request.is_stream": True}
+
+    rows = _rows(
+        _told({**_chat(provider), **counts}, f"@openlit/instrumentation-{library}", "1.0.0")
+        for library, provider, _ in table
+    )
+
+    assert [row["usage_semantics"] for row in rows] == [semantics for *_, semantics in table]
+
+
+def test_openlits_javascript_of_early_2026_told_details_by_other_keys():
+    details = {
+        "prompt_tokens_details.cache_read": 300,
+        "prompt_tokens_details.cache_write": 100,
+        "completion_tokens_details.reasoning": 128,
+        "completion_tokens_details.audio": 20,
+    }
+    counts = {"input_tokens": 900, "output_tokens": 217, **details}
+    given = _chat("openai", "gpt-5") | {f"gen_ai.usage.{key}": count for key, count in counts.items()}
+
+    row = _row(given, "@openlit/instrumentation-openai", "1.0.0")
+
+    names = ("cached_input_tokens", "cache_write_tokens", "reasoning_tokens", "audio_output_tokens")
+    assert [row[name] for name in names] == [300, 100, 128, 20]
+    assert (row["input_tokens"], row["output_tokens"]) == (900, 217)
+
+
 def test_langfuse_keeps_usage_as_it_was_given():
     table = [
         ('{"input": 276, "output": 217, "total": 1545, "input_cache_read": 924, "output_reasoning": 128}', (1200, 345)),
@@ -266,6 +355,27 @@ def test_openlits_old_failures_say_nothing_but_the_name():
     row = _row({}, "openlit", name="openai.chat.completions", status=2, events=[told])
 
     assert (row["operation"], row["error_class"], row["_model_call"]) == ("chat", "rate_limit", True)
+
+
+def test_old_failures_of_openlits_javascript_say_nothing_but_the_name():
+    """Until it told model and operation when a span began (openlit/openlit@c1aa4cd1 does not)."""
+    table = [
+        ("openai", "openai.resources.chat.completions", "chat"),
+        ("openai", "openai.resources.responses", "chat"),
+        ("openai", "openai.resources.embeddings", "embeddings"),
+        ("anthropic", "anthropic.resources.messages", "chat"),
+        ("bedrock", "bedrock.converse_stream", "chat"),
+        ("google-ai", "google.generativeai.models.generate_content", "chat"),
+        ("mistral", "mistral.embeddings", "embeddings"),
+        ("openai", "chat gpt-5", "chat"),
+    ]
+
+    rows = _rows(
+        _told({}, f"@openlit/instrumentation-{library}", "1.0.0", name=name, kind=3, status=2)
+        for library, name, _ in table
+    )
+
+    assert [(row["operation"], row["_model_call"]) for row in rows] == [(operation, True) for *_, operation in table]
 
 
 def test_pydantic_ai_tells_geminis_thoughts_among_the_details():
@@ -342,6 +452,13 @@ def test_the_provider_is_who_serves_the_model():
         (_chat(None, "m"), OPENINFERENCE + "vertexai", "gcp.vertex_ai"),
         (_chat("amazon_bedrock"), OPENINFERENCE + "langchain", "aws.bedrock"),
         (_chat("google.vertex.chat"), "ai", "gcp.vertex_ai"),
+        (_chat("googleVertex.chat"), "ai", "gcp.vertex_ai"),
+        (_chat("googleVertex.anthropic.messages"), "ai", "gcp.vertex_ai"),
+        (_chat("googleVertex.xai.chat"), "ai", "gcp.vertex_ai"),
+        (_chat("vertex.maas.chat"), "ai", "gcp.vertex_ai"),
+        (_chat("google.vertex.anthropic.messages"), "ai", "gcp.vertex_ai"),
+        (_chat("deepinfra.chat"), "ai", "deepinfra"),
+        (_chat("alibaba.chat"), "ai", "alibaba"),
         (_chat("vertex.anthropic.messages"), "ai", "gcp.vertex_ai"),
         (_chat("azure-openai.responses"), "ai", "azure.ai.openai"),
         (_chat(None), "ours", None),

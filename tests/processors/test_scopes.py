@@ -84,6 +84,7 @@ def test_modules_and_versions_of_a_library_speak_its_convention():
         "gen_ai": "vercel_ai_genai_v7",
         "vllm.llm_engine": "vllm",
         "openlit.instrumentation.openai.openai": "openlit",
+        "@openlit/instrumentation-openai": "openlit",
         "langfuse-sdk": "langfuse",
         "litellm": "litellm_v2",
         "com.anthropic.sdk.python": "anthropic_sdk_native",
