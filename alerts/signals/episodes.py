@@ -3,7 +3,8 @@
 A score counts where it is above its bar and above what its own series has scored before. Series of one tenant that
 share a principal with an open episode belong to it, and those that share its feature unless they are new (a stolen key
 is no part of what its feature did before), unless they are many times as much; a price belongs to its model. Who was
-told much lately is told of less: each episode of a tenant raises its bars by a fifth, which is forgotten by half in a week.
+told much lately is told of less: each episode of a tenant raises its bars by a fifth, which is forgotten by half in a
+week.
 """
 
 from __future__ import annotations
