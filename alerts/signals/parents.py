@@ -30,4 +30,5 @@ class Parents(Usual):
         self._week_ago = grown(week_ago / HOUR, self._sum.size)
 
     def _rate_at(self, minute: int) -> Floats:
-        return np.maximum(super()._rate_at(minute), grown(self._week_ago, self._sum.size))
+        week_ago: Floats = grown(self._week_ago, self._sum.size)
+        return np.asarray(np.maximum(super()._rate_at(minute), week_ago))
