@@ -18,6 +18,9 @@ from alerts.signals.windows import LONGEST, MINUTES, PIECE
 STILL = 0.5
 """Part of the excess of its opening that its window must still hold where longer ones alone are odd."""
 
+LARGER = 3.0
+"""What shares a principal or feature with it is its part up to so many times what its own scope holds beyond usual."""
+
 Whose = tuple[str, str | None, str | None]
 """Who is told: a tenant, or the users of a provider's model."""
 
@@ -49,7 +52,8 @@ class Episode:
     is followed they grow up to ``active``. ``leaves``: those that were odd; ``active``: when they last were in its
     window or a shorter one; ``last``: in any window. ``known_as``: the id of what was told of it; ``seen``: whether
     anything was odd since that was taken in; ``again``: how often it was odd again after it was resolved;
-    ``counted``: the last minute that its USD are of; ``wanted``: people said that it was a good alert.
+    ``counted``: the last minute that its USD are of; ``wanted``: people said that it was a good alert; ``worst``: the
+    highest excess that a leaf of its scope was odd by.
     """
 
     opened: int
@@ -70,6 +74,7 @@ class Episode:
     again: int = 0
     counted: int = -1
     wanted: bool = False
+    worst: float = 0.0
     _since: tuple[float, float] = (0.0, 0.0)
     _enough: float = 0.0
     _members: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -122,11 +127,27 @@ class Episode:
             self._looked = len(keys)
         return self._members
 
-    def holds(self, leaf: Leaf, *, new: bool) -> bool:
-        """Whether it is about the leaf, or about one with the same principal or feature."""
-        return leaf in self.leaves or any(
-            leaf.principal == one.principal or (leaf.feature == one.feature and not new) for one in self.leaves
+    def explains(self, odd: Odd, place: int, leaf: Leaf, history: Known) -> bool:
+        """Whether the leaf at the place is part of what it is about, though not of its scope.
+
+        It has the principal or feature of one that is, both known, and is not many times as much: what is told tells
+        nothing of a cause so much larger. A new one is no part of what its feature did before.
+        """
+        is_kin = leaf in self.leaves or any(
+            (leaf.principal is not None and leaf.principal == one.principal)
+            or (leaf.feature is not None and leaf.feature == one.feature and not odd.new[place])
+            for one in self.leaves
         )
+        return is_kin and float(odd.excess_usd[place]) <= LARGER * self._worth(odd, history)
+
+    def _worth(self, odd: Odd, history: Known) -> float:
+        """USD beyond usual of its scope: as told, and in the window that is odd."""
+        told = max(self.excess_usd, self.worst)
+        if PRICE in (odd.signal, self.signal):
+            return told
+        observed, expected = history.amounts(odd.signal, odd.window)
+        mine = self._find_members(history.leaves.keys)
+        return max(told, float((observed - expected)[mine].sum()))
 
 
 def whose_is(signal: str, leaf: Leaf) -> Whose:

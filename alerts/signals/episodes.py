@@ -2,8 +2,9 @@
 
 A score counts where it is above its bar and above what its own series has scored before. Series of one tenant that
 share a principal with an open episode belong to it, and those that share its feature unless they are new (a stolen key
-is no part of what its feature did before); a price belongs to its model. Who was told much lately
-is told of less: each episode of a tenant raises its bars by a fifth, which is forgotten by half in a week.
+is no part of what its feature did before), unless they are many times as much; a price belongs to its model. Who was
+told much lately is told of less: each episode of a tenant raises its bars by a fifth, which is forgotten by half in a
+week.
 """
 
 from __future__ import annotations
@@ -45,13 +46,21 @@ WARNING, CRITICAL = "warning", "critical"
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A score that counts. ``whose``: tenant, or the model whose price it is; ``times`` the score that was needed."""
+    """A score that counts: that at ``place`` of ``odd``, ``times`` as high as was needed.
+
+    ``whose``: tenant, or the model whose price it is.
+    """
 
     odd: Odd
     whose: Whose
     leaf: Leaf
-    new: bool
+    place: int
     times: float
+
+    @property
+    def excess_usd(self) -> float:
+        """Of the leaf."""
+        return float(self.odd.excess_usd[self.place])
 
 
 class Episodes:
@@ -137,15 +146,19 @@ class Episodes:
             need = raised(need, odd.signal, odd.window, history.days, self._budget)
         least_usd = np.where(odd.kin, self._kin_usd, self._least_usd)
         for place in np.flatnonzero((odd.score > need) & (odd.excess_usd > least_usd)).tolist():
-            number, new, times = int(odd.series[place]), bool(odd.new[place]), float(odd.score[place] / need[place])
-            leaf = _leaf_of(odd.signal, number, history.leaves)
-            yield _Found(odd, whose_is(odd.signal, leaf), leaf, new, times)
+            leaf = _leaf_of(odd.signal, int(odd.series[place]), history.leaves)
+            yield _Found(odd, whose_is(odd.signal, leaf), leaf, place, float(odd.score[place] / need[place]))
 
     def _joins(self, found: _Found, history: Known) -> bool:
-        mine = [one for one in self._open.get(found.whose, ()) if one.holds(found.leaf, new=found.new)]
+        """Those of whose scope the leaf is go on, else those that explain it."""
+        theirs = self._open.get(found.whose, ())
+        mine = [one for one in theirs if is_within(found.leaf, one.scope)]
         for episode in mine:
+            episode.worst = max(episode.worst, found.excess_usd)
+        kin = mine or [one for one in theirs if one.explains(found.odd, found.place, found.leaf, history)]
+        for episode in kin:
             episode.go_on(found.odd, found.leaf, history)
-        return bool(mine)
+        return bool(kin)
 
     def _is_announced(self, found: _Found) -> bool:
         """Entries are of the leaf that is odd."""
@@ -227,6 +240,7 @@ def _begin(found: _Found, history: Known, least_usd: float) -> Episode:
         leaves=[leaf],
         active=odd.minute,
         last=odd.minute,
+        worst=found.excess_usd,
     )
 
 

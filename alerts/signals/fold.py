@@ -16,6 +16,7 @@ from alerts.signals.cold import NEVER, cold_edge, cold_sums, common_rise, young_
 from alerts.signals.envelope import LEAST_DAYS, Envelope
 from alerts.signals.kinds import CALLS, FLOORS, PRICE, SPEND, TOKENS
 from alerts.signals.leaves import Leaves
+from alerts.signals.parents import Parents
 from alerts.signals.past import Past
 from alerts.signals.per_call import HOURS, PerCall
 from alerts.signals.unit_prices import MILLION, UnitPrices
@@ -28,7 +29,7 @@ DAY_HOURS = 24
 EVERY = 5
 """Minutes after which tokens a call are looked at again."""
 PARENTS_SHARE = 0.4
-"""Part of a leaf's excess by which tenant and feature must exceed what is usual: else traffic has only moved."""
+"""Part of a leaf's excess by which tenant and feature must exceed what is expected: else traffic has only moved."""
 CALL_VARIANCE = 1.5
 """Variance over mean of the calls of a window."""
 LEAST_USD = 0.05
@@ -87,6 +88,7 @@ class Fold:
         self._spend, self._calls = Envelope(), Envelope(unit=CALL_VARIANCE)
         self._usual, self._prices, self._input = Usual(), UnitPrices(), PerCall()
         self._cost = PerCall()
+        self._parents = Parents()
         self._past = {key: Past(limit) for key, limit in PAST_LIMITS.items()}
         self._began: Numbers = np.zeros(0, np.int64)
         self._last: tuple[Minute, Floats] | None = None
@@ -144,6 +146,7 @@ class Fold:
             return
         for part in (self._spend, self._calls, self._usual, self._input, self._cost):
             part.grow(leaves)
+        self._parents.grow(len(self.leaves.parents))
         for past in self._past.values():
             past.grow(leaves)
         self._began = np.concatenate([self._began, np.full(leaves - self._began.size, NEVER)])
@@ -155,9 +158,10 @@ class Fold:
         for tokens in (self._input, self._cost):
             tokens.begin_hour(hour)
         self._usual.begin_hour(hour, self.days)
+        self._parents.begin_hour(hour, self.days)
 
     def _end_hour(self, hour: int) -> None:
-        for part in (self._spend, self._calls, self._usual, self._input, self._cost):
+        for part in (self._spend, self._calls, self._usual, self._parents, self._input, self._cost):
             part.end_hour(hour)
         self._prices.end_hour()
 
@@ -174,20 +178,20 @@ class Fold:
         self._spend.push(usage.minute, spend)
         self._calls.push(usage.minute, usage.calls)
         self._usual.push(usage.minute, spend)
+        self._parents.push(usage.minute, summed(spend, leaves.parent, len(leaves.parents)))
         self._input.push(hour, usage.calls, usage.input_tokens)
         self._cost.push(hour, usage.calls, spend)
 
     def _look(self, minute: int, hour: int) -> Iterator[Odd]:
         leaves = self.leaves
-        more = self._usual.beyond()
+        more = self._parents.beyond()[:, leaves.parent]
         for signal, envelope, worth in ((SPEND, self._spend, 1.0), (CALLS, self._calls, self._cost.usual)):
             sums, edge = self._sums(envelope, minute), self._edge(envelope, minute)
             scores = envelope.scores(sums, edge, self.days)
             beyond = np.where(np.isfinite(edge), sums - edge, 0) * worth
             may_be_odd = (scores > _FLOORS[signal]) & (beyond > LEAST_USD)
             for place in np.flatnonzero(may_be_odd.any(axis=1)).tolist():
-                of_parents = summed(more[place], leaves.parent, len(leaves.parents))[leaves.parent]
-                real = of_parents > PARENTS_SHARE * beyond[place]
+                real = more[place] > PARENTS_SHARE * beyond[place]
                 yield from self._odd(minute, signal, MINUTES[place], scores[place], np.where(real, beyond[place], 0))
         models = len(leaves.models)
         paid, due = self._prices.amounts()

@@ -49,13 +49,16 @@ class Usual:
         """The values (series,) of a minute."""
         self.windows.push(minute, values)
         self._sum = self._sum + values
-        share = (minute % HOUR + 0.5) / HOUR
-        before, now, after = self._near
-        early = share < HALF
-        edge, near = (HALF - share, before) if early else (share - HALF, after)
-        self.rate = now * (1 - edge) + near * edge
+        self.rate = self._rate_at(minute)
         self.usual.push(minute, self.rate)
 
     def beyond(self) -> Floats:
         """(windows, series) by how much the windows exceed what is usual."""
         return self.windows.sums - self.usual.sums
+
+    def _rate_at(self, minute: int) -> Floats:
+        share = (minute % HOUR + 0.5) / HOUR
+        before, now, after = self._near
+        early = share < HALF
+        edge, near = (HALF - share, before) if early else (share - HALF, after)
+        return now * (1 - edge) + near * edge
