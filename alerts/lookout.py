@@ -30,12 +30,12 @@ from alerts.dispatch import Dispatch
 from alerts.events import Signature
 from alerts.evidence import Evidence
 from alerts.health.newcomers import draft_newcomer_events, find_newcomers
-from alerts.health.table import FAST_BURN, HEALTH, IDLE, SATURATED, SLOW_BURN
+from alerts.health.table import FAST_BURN, IDLE, SATURATED, SLOW_BURN
 from alerts.health.watch import Watch
 from alerts.history import History
 from alerts.incidents import Event, as_json
 from alerts.journal import Journal
-from alerts.judge import CRITICAL_GATES, draft_events, episodes_told
+from alerts.judge import CRITICAL_GATES, DETECTED, draft_events, episodes_told
 from alerts.ledger import LEAF, Ledger, by_minute
 from alerts.loops import part_of_loops
 from alerts.minutes import MINUTE_S, to_minute, to_time
@@ -186,7 +186,7 @@ class Lookout:
         usage = self._ledger.usage(to_time(first), to_time(max(end, first)), LEAF)
         silences = self._silences.known(now)
         known = self._journal.incidents.values()
-        said = heed((one for one in known if one.opened.signal not in HEALTH), (*self._calendar.events(), *silences))
+        said = heed((one for one in known if one.opened.signal in DETECTED), (*self._calendar.events(), *silences))
         open_from = end if self._history.is_behind else to_minute(now) - age
         judged = self._history.judge(usage, told, end, open_from=open_from, said=said)
         metrics.series.set(len(self._history.leaves.keys))
