@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from alerts.addresses import fault_of
 from alerts.signals.bars import LEAST_BUDGET, MOST_BUDGET
 
 
@@ -68,5 +69,6 @@ class AlertSettings:
     def __post_init__(self) -> None:
         for name in ("webhook_url", "alertmanager_url"):
             url = getattr(self, name)
-            if url is not None and not url.startswith(("http://", "https://")):
-                raise ValueError(f"{name} = {url!r}: must be an http:// or https:// URL")
+            fault = None if url is None else fault_of(url)
+            if fault:
+                raise ValueError(f"{name} = {url!r}: {fault}")
