@@ -62,7 +62,7 @@ class AlertSettings:
     )
     resend_s: int = field(
         default=60,
-        metadata={"help": "Active alerts are sent to the Alertmanager again this often.", "min": 1, "max": 3600},
+        metadata={"help": "Active alerts are sent to the Alertmanager again this often.", "min": 10, "max": 3600},
     )
     dashboard_url: str = field(default="http://127.0.0.1:8501", metadata={"help": "Where links in notifications lead."})
 

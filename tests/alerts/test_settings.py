@@ -48,6 +48,12 @@ def test_other_addresses_are_taken(url: str) -> None:
     assert fault_of(url) is None
 
 
+def test_alerts_that_would_end_between_two_looks_are_refused() -> None:
+    """The worker looks every 5 s and an alert ends after four refreshes: below 10 s it would end and come again."""
+    with pytest.raises(SettingsError, match="must be from 10 to 3600"):
+        load(environ={"SPANLEDGER_ALERTS_RESEND_S": "1"})
+
+
 def test_channels_are_those_that_have_an_address() -> None:
     settings = AlertSettings(alertmanager_url="http://127.0.0.1:9093")
 
