@@ -12,7 +12,9 @@ signal                    severity  open while
 ========================  ========  ==============================================================================
 
 A burn is over once it is a tenth below its limit; it is told again when its excess has doubled, a few times. Each
-signal of a budget has at most one open incident. Pure: the same standings and events so far give the same events.
+signal of a budget has at most one open incident. Who has acknowledged it hears of its end alone; what is silenced is
+not told again, and nothing of that signal and budget opens: it is told when the silence is over, if it is on then.
+Pure: the same standings and events so far give the same events.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from functools import partial
 import pyarrow as pa
 
 from alerts.amounts import dollars
+from alerts.calendar import Announced, hushed_by
 from alerts.events import CRITICAL, MICRODOLLAR, WARNING, Signature, end_of, next_event
 from alerts.explain import explain
 from alerts.incidents import (
@@ -41,6 +44,7 @@ from alerts.incidents import (
     Subject,
     hash_id,
 )
+from alerts.people import named_of
 from alerts.text import name_causes
 from warehouse.planning.periods import Stretch
 from warehouse.planning.series import to_usd
@@ -99,16 +103,25 @@ def draft_budget_events(
     spend_of: SpendOf,
     signature: Signature,
     outlooks: Mapping[str, Outlook] = NO_OUTLOOKS,
+    *,
+    silences: Sequence[Announced] = (),
 ) -> list[Event]:
     """The events that are due; an incident of a budget that has no amount any more is resolved.
 
     ``outlooks``: how the periods of budgets will end, by name, as far as there is a forecast.
     """
+    is_silenced = hushed_by(silences, signature.recorded_at)
     cases = {case.subject: case for standing in standings for case in cases_of(standing, outlooks)}
     drafts = [
         event
         for subject, case in cases.items()
-        for event in _follow(case, incidents.get(subject), partial(_explain, case, spend_of), signature)
+        for event in _follow(
+            case,
+            incidents.get(subject),
+            partial(_explain, case, spend_of),
+            signature,
+            is_silenced=is_silenced(named_of(subject), subject.signal),
+        )
     ]
     gone = [
         incident
@@ -205,18 +218,23 @@ def _explain(case: Case, spend_of: SpendOf) -> tuple[Contributor, ...]:
 
 
 def _follow(
-    case: Case, known: Incident | None, causes: Callable[[], Iterable[Contributor]], signature: Signature
+    case: Case,
+    known: Incident | None,
+    causes: Callable[[], Iterable[Contributor]],
+    signature: Signature,
+    *,
+    is_silenced: bool,
 ) -> Iterator[Event]:
     """What is due of one signal."""
     if known is not None and known.is_open:
         if case.is_over(known.opened):
             yield _event(case, RESOLVED, known, (), signature)
-        elif case.is_on and known.updates < MAX_UPDATES and case.is_worse(known.last):
-            yield _event(case, UPDATED, known, causes(), signature)
-            return
         else:
+            quiet = is_silenced or known.is_acknowledged
+            if case.is_on and not quiet and known.updates < MAX_UPDATES and case.is_worse(known.last):
+                yield _event(case, UPDATED, known, causes(), signature)
             return
-    if case.is_on:
+    if case.is_on and not is_silenced:
         yield _event(case, OPENED, None, causes(), signature)
 
 

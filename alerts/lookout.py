@@ -23,19 +23,19 @@ from pathlib import Path
 from typing import Any
 
 from alerts import burns, gpus, metrics
-from alerts.budgets import draft_budget_events
+from alerts.budgets import SEVERITY, draft_budget_events
 from alerts.calendar import Announced, CalendarFile, hushed_by
 from alerts.channels.prometheus import Alertmanager
 from alerts.dispatch import Dispatch
 from alerts.events import Signature
 from alerts.evidence import Evidence
 from alerts.health.newcomers import draft_newcomer_events, find_newcomers
-from alerts.health.table import FAST_BURN, HEALTH, IDLE, SATURATED, SLOW_BURN
+from alerts.health.table import FAST_BURN, IDLE, SATURATED, SLOW_BURN
 from alerts.health.watch import Watch
 from alerts.history import History
 from alerts.incidents import Event, as_json
 from alerts.journal import Journal
-from alerts.judge import CRITICAL_GATES, draft_events, episodes_told
+from alerts.judge import CRITICAL_GATES, DETECTED, draft_events, episodes_told
 from alerts.ledger import LEAF, Ledger, by_minute
 from alerts.loops import part_of_loops
 from alerts.minutes import MINUTE_S, to_minute, to_time
@@ -140,10 +140,10 @@ class Lookout:
             lambda: draft_rule_events(cases, signals, self._journal.latest, self._said_of_rules(now), signature)
         )
 
-    def _said_of_rules(self, now: datetime) -> Sequence[Announced]:
+    def _said_of_rules(self, now: datetime, signals: Sequence[str] = (*BURNS, *GPUS)) -> Sequence[Announced]:
         """Silences of rules; no calendar explains what they find."""
         known = self._journal.incidents.values()
-        return heed((one for one in known if one.opened.signal in (*BURNS, *GPUS)), self._silences.known(now)).announced
+        return heed((one for one in known if one.opened.signal in signals), self._silences.known(now)).announced
 
     def _hold_budgets(self, now: datetime) -> Sequence[Event]:
         if self._budgets_at is not None and now < self._budgets_at + timedelta(seconds=self._settings.budgets_every_s):
@@ -153,7 +153,14 @@ class Lookout:
             self._outlooks, self._outlooks_at = self._ledger.outlooks(now), now
         signature, outlooks = self._sign(now), self._outlooks
         drafts = self._commit(
-            lambda: draft_budget_events(standings, self._journal.latest, self._ledger.spend_of, signature, outlooks)
+            lambda: draft_budget_events(
+                standings,
+                self._journal.latest,
+                self._ledger.spend_of,
+                signature,
+                outlooks,
+                silences=self._said_of_rules(now, tuple(SEVERITY)),
+            )
         )
         self._budgets_at = now
         return (*drafts, *self._see_newcomers(now), *self._see_gpus(now))
@@ -186,7 +193,7 @@ class Lookout:
         usage = self._ledger.usage(to_time(first), to_time(max(end, first)), LEAF)
         silences = self._silences.known(now)
         known = self._journal.incidents.values()
-        said = heed((one for one in known if one.opened.signal not in HEALTH), (*self._calendar.events(), *silences))
+        said = heed((one for one in known if one.opened.signal in DETECTED), (*self._calendar.events(), *silences))
         open_from = end if self._history.is_behind else to_minute(now) - age
         judged = self._history.judge(usage, told, end, open_from=open_from, said=said)
         metrics.series.set(len(self._history.leaves.keys))

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from alerts.calendar import Announced, hushed_by
 from alerts.events import Signature, end_of, hushed, next_event
 from alerts.incidents import MAX_UPDATES, OPENED, RESOLVED, UPDATED, WORSE, Event, Incident, Subject, hash_id
+from alerts.people import named_of
 
 GAP, TOLD = timedelta(hours=3), timedelta(hours=6)
 GONE = "nobody tells of it any more"
@@ -54,7 +55,7 @@ def draft_rule_events(
             case,
             incidents.get(subject),
             signature,
-            quiet=is_silenced(subject.scope.as_dict(), subject.signal) or _is_told(case, incidents),
+            quiet=is_silenced(named_of(subject), subject.signal) or _is_told(case, incidents),
         )
     ]
     gone = [

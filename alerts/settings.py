@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from alerts.addresses import fault_of
 from alerts.signals.bars import LEAST_BUDGET, MOST_BUDGET
 
 
@@ -61,12 +62,13 @@ class AlertSettings:
     )
     resend_s: int = field(
         default=60,
-        metadata={"help": "Active alerts are sent to the Alertmanager again this often.", "min": 1, "max": 3600},
+        metadata={"help": "Active alerts are sent to the Alertmanager again this often.", "min": 10, "max": 3600},
     )
     dashboard_url: str = field(default="http://127.0.0.1:8501", metadata={"help": "Where links in notifications lead."})
 
     def __post_init__(self) -> None:
         for name in ("webhook_url", "alertmanager_url"):
             url = getattr(self, name)
-            if url is not None and not url.startswith(("http://", "https://")):
-                raise ValueError(f"{name} = {url!r}: must be an http:// or https:// URL")
+            fault = None if url is None else fault_of(url)
+            if fault:
+                raise ValueError(f"{name} = {url!r}: {fault}")

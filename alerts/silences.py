@@ -69,9 +69,9 @@ class Silence:
     def explains(self, time: datetime, scope: Mapping[str, str | None]) -> bool:
         """Whether it silences the scope in this minute; those of the hour before it too, which are judged still.
 
-        The scope may have the ``signal`` too, which names the alert; without one it is of spend.
+        The scope may have the ``signal`` and ``budget`` too, which name the alert; without these it is of spend.
         """
-        name = alert_name(scope.get("signal") or SIGNAL_SPEND)
+        name = alert_name(scope.get("signal") or SIGNAL_SPEND, scope.get("budget"))
         labels = {"alertname": name, **{name: value or UNATTRIBUTED for name, value in scope.items()}}
         return self.starts_at - HOUR <= time <= self.ends_at and all(one.holds(labels) for one in self.matchers)
 

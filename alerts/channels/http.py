@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from alerts.addresses import fault_of
 from alerts.errors import ChannelDown, EventRefused
 
 TIMEOUT_S = 5.0
@@ -42,7 +43,9 @@ def get_json(url: str, *, timeout_s: float = READ_TIMEOUT_S) -> Any:
 
 
 def _connect(url: str, timeout_s: float) -> tuple[http.client.HTTPConnection, str, str]:
-    """A connection, what it is called in errors, and the path to ask for."""
+    """A connection, what it is called in errors, and the path to ask for. Raises ChannelDown where it is no address."""
+    if fault := fault_of(url):
+        raise ChannelDown(f"its address {fault}")
     parts = urlsplit(url)
     connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -57,7 +60,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout_s: float 
         connection.request("POST", path, body=body, headers={"User-Agent": AGENT, **headers})
         answer = connection.getresponse()
         said = answer.read().decode(errors="replace")[:QUOTED]
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, UnicodeError) as error:
         raise ChannelDown(f"{where}: {error or type(error).__name__}") from error
     finally:
         connection.close()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
+from alerts.addresses import fault_of
 from alerts.channels.signed import read_secret
 from alerts.errors import BadChannels
 from alerts.settings import AlertSettings
@@ -27,7 +28,8 @@ class Entry:
     def url(self, key: str, default: str | None = None) -> str:
         """An address."""
         url = self.text(key, default)
-        return url if url.startswith(("https://", "http://")) else self.fail(key, "must be an http:// or https:// URL")
+        fault = fault_of(url)
+        return self.fail(key, fault) if fault else url
 
     def texts(self, key: str) -> list[str]:
         """A list of texts, at least one."""

@@ -10,14 +10,18 @@ from typing import Any
 
 import pytest
 
-from alerts.budgets import EXCEEDED, FAST_BURN, SLOW_BURN, THRESHOLD
+from alerts.budgets import EXCEEDED, FAST_BURN, SLOW_BURN, THRESHOLD, draft_budget_events
 from alerts.channels import Alertmanager, MemoryChannel
-from alerts.incidents import OPENED, RESOLVED, UPDATED, Event
+from alerts.events import Signature
+from alerts.incidents import ACKNOWLEDGED, OPENED, RESOLVED, SILENCED, UPDATED, Event
+from alerts.journal import Journal
 from alerts.lake_ledger import LakeLedger
 from alerts.ledger import MemoryLedger
 from alerts.lookout import Lookout
+from alerts.people import say
 from alerts.routing.routes import to_all
 from alerts.settings import AlertSettings
+from alerts.silences import read_silence
 from tests.alerts.workload import Spent, usage_table
 from tests.warehouse.planned import Books, line
 from tests.warehouse.samples import APP, flush_record, rows, stretch
@@ -33,6 +37,7 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 EVERY_S = 300
 FAST, SLOW = BurnAlert(hours=6, rate=Decimal(4)), BurnAlert(hours=72, rate=Decimal("1.5"))
 USD = 10**12
+SIGNATURE = Signature(actor="w", recorded_at=NOW, critical_usd=10.0)
 
 
 def budget(name: str = "chat", of: Filter = (("tenant", frozenset({"acme"})),), **told: Any) -> Budget:
@@ -187,6 +192,56 @@ def test_a_budget_that_is_in_the_file_no_more_is_resolved(watch: Watch):
 
     assert watch.look(standing(400)) == [(THRESHOLD, RESOLVED)]
     assert watch.look() == [(THRESHOLD, RESOLVED)]
+
+
+def says(watch: Watch, kind: str, lasts: timedelta | None = None) -> None:
+    """Somebody says it of the last incident."""
+    journal = Journal(watch.ledger)
+    journal.refresh()
+    known = list(journal.incidents.values())[-1]
+    assert journal.commit([say(known, kind, who="ada", now=watch.now + MINUTE, until=lasts and watch.now + lasts)])
+
+
+def test_who_has_a_budget_hears_of_its_end_alone(watch: Watch):
+    watch.look(standing(400))
+    says(watch, ACKNOWLEDGED)
+
+    assert [watch.look(standing(usd)) for usd in (600, 700, 300)] == [[], [], [(THRESHOLD, RESOLVED)]]
+
+
+def test_a_silenced_budget_is_told_again_when_the_silence_is_over(watch: Watch):
+    watch.look(standing(400))
+    says(watch, SILENCED, 2 * HOUR)
+
+    assert [watch.look(standing(600)), watch.look(standing(300))] == [[], [(THRESHOLD, RESOLVED)]]
+    assert watch.look(standing(600)) == []
+    assert watch.look(standing(600), at=NOW + 3 * HOUR) == [(THRESHOLD, OPENED)]
+
+
+def test_a_silence_of_one_budget_and_signal_leaves_the_others(watch: Watch):
+    other = budget("another")
+    watch.look(standing(400))
+    says(watch, SILENCED, 2 * HOUR)
+
+    told = watch.look(standing(400), standing(400, of=other)), watch.look(standing(800), standing(400, of=other))
+
+    assert told == ([(THRESHOLD, OPENED)], [(EXCEEDED, OPENED)])
+
+
+def test_a_silence_of_the_alertmanager_holds_for_budgets(watch: Watch):
+    there = [
+        {"name": name, "value": value, "isRegex": False} for name, value in (("tenant", "acme"), ("budget", "chat"))
+    ]
+    times = {"startsAt": NOW.isoformat(), "endsAt": (NOW + HOUR).isoformat()}
+    silence = read_silence({"status": {"state": "active"}, "matchers": there, **times})
+    assert silence is not None
+
+    heard = [
+        draft_budget_events([standing(400, of=budget(name))], {}, watch.ledger.spend_of, SIGNATURE, silences=[silence])
+        for name in ("chat", "another")
+    ]
+
+    assert [len(events) for events in heard] == [0, 1]
 
 
 def test_two_workers_tell_it_once(watch: Watch):

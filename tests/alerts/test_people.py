@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from alerts.calendar import is_announced
 from alerts.channels import MemoryChannel
 from alerts.incidents import (
     ACKNOWLEDGED,
@@ -27,9 +30,11 @@ from alerts.incidents import (
 from alerts.journal import Journal
 from alerts.ledger import MemoryLedger
 from alerts.lookout import Lookout
-from alerts.people import heed, say
+from alerts.people import Said, heed, say
 from alerts.routing.routes import Route, Subscription, to_all
 from alerts.settings import AlertSettings
+from alerts.signals.causes import is_within
+from alerts.signals.leaves import Leaf
 from tests.alerts.samples import opened
 from tests.alerts.test_lookout import LIVE, LIVE_MINUTE, MINUTE, SECOND, hours, ledger_of, spike, told
 
@@ -162,3 +167,83 @@ def test_the_last_word_counts() -> None:
     found = incidents_of([event, *reversed(words)])[event.incident_id]
 
     assert (found.verdict, found.is_open, found.last) == (UNEXPECTED, True, event)
+
+
+def said_of(*words: tuple[str, str | None, timedelta | None], **of: Any) -> Said:
+    """What must be heeded of an incident of which this was said, five minutes apart."""
+    event = replace(opened(), **of)
+    known = incidents_of([event])[event.incident_id]
+    times = [event.recorded_at + n * FIVE for n in range(len(words))]
+    rows = [say(known, kind, who="ada", now=now, note=note, until=lasts and now + lasts)
+            for now, (kind, note, lasts) in zip(times, words, strict=True)]  # fmt: skip
+    return heed(incidents_of([event, *rows]).values())
+
+
+@pytest.mark.parametrize("word", [(SILENCED, None, timedelta(days=2)), (FEEDBACK, PLANNED, None)])
+@pytest.mark.parametrize(
+    ("of", "muted", "others"),
+    [
+        (
+            {"signal": "unit_price", "model": "opus", "provider": "x", "scoped_by": ("model", "provider")},
+            {"signal": "unit_price", "model": "opus", "provider": "x"},
+            {"signal": "spend", "tenant": "globex", "model": "opus", "provider": "x"},
+        ),
+        (
+            {"signal": "budget_exceeded", "budget": "company", "scoped_by": ()},
+            {"signal": "budget_exceeded", "budget": "company"},
+            {"signal": "spend", "tenant": "globex"},
+        ),
+        (
+            {"signal": "budget_exceeded", "budget": "company", "scoped_by": ()},
+            {"signal": "budget_exceeded", "budget": "company"},
+            {"signal": "budget_exceeded", "budget": "another"},
+        ),
+        (
+            {"signal": "silence", "scoped_by": ()},
+            {"signal": "silence", "tenant": "x"},
+            {"signal": "pii", "tenant": "x"},
+        ),
+        ({"signal": "spend"}, {"signal": "spend", "tenant": "acme", "feature": "chat"}, {"signal": "spend"}),
+    ],
+)
+def test_a_word_mutes_the_signal_and_scope_that_it_was_given_on_and_no_other(
+    word: tuple[str, str | None, timedelta | None],
+    of: dict[str, Any],
+    muted: dict[str, str | None],
+    others: dict[str, str | None],
+) -> None:
+    announced = said_of(word, **of).announced
+    now = opened().recorded_at + MINUTE
+
+    assert [is_announced(announced, now, scope) for scope in (muted, others)] == [True, False]
+
+
+def test_a_verdict_on_a_price_raises_no_bar_of_those_who_ask_the_model() -> None:
+    price: dict[str, Any] = {
+        "signal": "unit_price",
+        "model": "opus",
+        "provider": "x",
+        "scoped_by": ("model", "provider"),
+    }
+    (tuning,) = said_of((FEEDBACK, EXPECTED, None), **price).tunings
+
+    assert is_within(Leaf(None, None, "opus", None, "x"), tuning.scope)  # as detectors have a price
+    assert not is_within(Leaf("acme", "chat", "opus", "key-1", "x"), tuning.scope)
+
+
+def test_a_note_beside_a_word_is_no_verdict() -> None:
+    assert said_of((ACKNOWLEDGED, PLANNED, None)).announced == []
+
+
+def test_a_verdict_that_was_corrected_announces_nothing() -> None:
+    assert said_of((FEEDBACK, PLANNED, None), (FEEDBACK, UNEXPECTED, None)).announced == []
+
+
+def test_a_later_silence_takes_the_place_of_the_one_before() -> None:
+    said = said_of((SILENCED, None, timedelta(days=2)), (SILENCED, None, timedelta(minutes=30)))
+    begun = opened().recorded_at
+    scope = {**opened().scope.as_dict(), "signal": "spend"}
+
+    heard = [is_announced(said.announced, begun + wait, scope) for wait in (MINUTE, 34 * MINUTE, 36 * MINUTE)]
+
+    assert heard == [True, True, False]
