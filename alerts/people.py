@@ -10,8 +10,9 @@ unexpected     a good alert: it does not make its tenant weary
 =============  =====================================================================================================
 
 A silence and a plan are of the signal that they were given on, and of the budget: who has accepted a price has not
-accepted a stolen key, and what names nobody (a budget of the company, the feed) mutes nobody's spend. Only feedback is
-a verdict, and the last one counts; a note beside another word is a note.
+accepted a stolen key, and what names nobody (a budget of the company, the feed) mutes nobody's spend. Spend, calls and
+tokens a call of a scope are one thing seen in three ways. Only feedback is a verdict, and the last one counts; a note
+beside another word is a note.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from alerts.incidents import (
     hash_id,
 )
 from alerts.minutes import to_minute
-from alerts.signals.kinds import PRICE
+from alerts.signals.kinds import CALLS, PRICE, SPEND, TOKENS
 from alerts.signals.leaves import DIMENSIONS
 from alerts.signals.tuning import Tuning
 
@@ -43,6 +44,7 @@ AFTER = timedelta(days=1)
 STILL_JUDGED = timedelta(hours=1)
 """Minutes before a silence in which something may still be found odd."""
 TIMES = 1.5
+USAGE = (SPEND, CALLS, TOKENS)
 FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -85,7 +87,7 @@ def heed(incidents: Iterable[Incident], others: Iterable[Announced] = ()) -> Sai
         announced += _silences_of(incident)
         if incident.verdict == PLANNED:
             said_at = next(event.recorded_at for event in reversed(incident.said) if event.event == FEEDBACK)
-            announced.append(_announce(PLANNED, incident.opened.window_start, said_at + AFTER, incident))
+            announced += _announce(PLANNED, incident.opened.window_start, said_at + AFTER, incident)
     return Said(tunings=tunings, announced=announced)
 
 
@@ -100,7 +102,7 @@ def _silences_of(incident: Incident) -> Iterator[Entry]:
     silences = [event for event in incident.said if event.event == SILENCED and event.until is not None]
     ends = [*(event.recorded_at for event in silences[1:]), FOREVER]
     for event, end in zip(silences, ends, strict=False):
-        yield _announce("silenced", event.recorded_at - STILL_JUDGED, min(event.until or end, end), incident)
+        yield from _announce("silenced", event.recorded_at - STILL_JUDGED, min(event.until or end, end), incident)
 
 
 def named_of(subject: Subject) -> dict[str, str | None]:
@@ -109,5 +111,8 @@ def named_of(subject: Subject) -> dict[str, str | None]:
     return {**subject.scope.as_dict(), "signal": subject.signal, **budget}
 
 
-def _announce(kind: str, start: datetime, end: datetime, incident: Incident) -> Entry:
-    return Entry(kind=kind, starts_at=start, ends_at=end, values=named_of(incident.opened.subject), is_exact=True)
+def _announce(kind: str, start: datetime, end: datetime, incident: Incident) -> list[Entry]:
+    subject = incident.opened.subject
+    signals = USAGE if subject.signal in USAGE else (subject.signal,)
+    named = [{**named_of(subject), "signal": signal} for signal in signals]
+    return [Entry(kind=kind, starts_at=start, ends_at=end, values=values, is_exact=True) for values in named]

@@ -153,8 +153,8 @@ def test_what_was_expected_raises_bars_and_what_was_planned_is_announced() -> No
 
     (tuning,) = said[EXPECTED].tunings
     assert (tuning.times, tuning.scope) == (1.5, {"tenant": "acme", "feature": "chat"})
-    (announced,) = said[PLANNED].announced
-    assert (announced.starts_at, announced.ends_at) == (event.window_start, now + timedelta(days=1))
+    times = {(one.starts_at, one.ends_at) for one in said[PLANNED].announced}
+    assert times == {(event.window_start, now + timedelta(days=1))}
     assert (said[UNEXPECTED].tunings, said[UNEXPECTED].announced) == ([], [])
 
 
@@ -204,6 +204,7 @@ def said_of(*words: tuple[str, str | None, timedelta | None], **of: Any) -> Said
             {"signal": "pii", "tenant": "x"},
         ),
         ({"signal": "spend"}, {"signal": "spend", "tenant": "acme", "feature": "chat"}, {"signal": "spend"}),
+        ({"signal": "spend"}, {"signal": "calls", "tenant": "acme", "feature": "chat"}, {"signal": "unit_price"}),
     ],
 )
 def test_a_word_mutes_the_signal_and_scope_that_it_was_given_on_and_no_other(

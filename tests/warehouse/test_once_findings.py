@@ -173,3 +173,59 @@ def test_what_only_a_client_around_other_counts_found_is_told_by_its_leaf():
     assert words(told["first"])[:2] == (None, None)
     assert words(told["second"])[:2] == ("pii", "redacted")
     assert words(told["leaf"])[:3] == ("pii", "redacted", "pii=redacted hate=flagged")
+
+
+SUMMED = {"ms": 400, "convention": "litellm_v1", "request_model": "gpt-4o-mini", "provider": "openai"} | {
+    "input_tokens": 2000,
+    "output_tokens": 200,
+}
+
+
+def test_what_others_told_of_a_client_s_block_blocks_no_other_call():
+    told = told_once(
+        span("summed", **SUMMED, **FILTERED, pii_detected=False),
+        span("first", "summed", at=10, ms=50, **CALL),
+        span("second", "summed", at=100, **CALL, **FILTERED),
+    )
+
+    assert words(told["first"]) == (None, None, None, False, None)
+    assert words(told["second"])[:2] == ("content_filter", "blocked")
+
+
+def test_what_a_leaf_has_heard_of_a_client_nobody_around_it_tells_again():
+    told = told_once(
+        tool("agent", trace="u", **AGENT, **REDACTED),
+        span("sdk", "agent", trace="u", at=10, ms=200, **CALL, **ID, _usage_rank=0),
+        span("client", at=5, **SUMMED, **REDACTED),
+        span("leaf", "client", at=10, ms=200, **CALL, **ID),
+    )
+
+    assert [row["billable"] for row in told.values()] == [False, True, False, False]
+    assert words(told["agent"]) == NOTHING
+    assert words(told["sdk"])[:2] == ("pii", "redacted")
+
+
+@pytest.mark.parametrize("billed", ["client", "gateway"])
+def test_a_gateway_s_server_span_repeats_its_own_call_whichever_is_billed(billed: str):
+    theirs, ours = ({"tenant": tenant, "tenant_rank": 0} for tenant in "ab")
+    told = told_once(
+        span("client", ms=400, **CALL, **FILTERED, **ID, **theirs, _usage_rank=1 - (billed == "client")),
+        tool("server", trace="u", operation="task", at=5, ms=300, **FILTERED, **ours, service="gateway"),
+        span("gateway", "server", trace="u", at=10, ms=200, **CALL, **FILTERED, **ID, **ours, service="gateway")
+        | {"_usage_rank": 1 - (billed == "gateway")},
+    )
+
+    assert told[billed]["billable"]
+    assert words(told["server"]) == NOTHING
+
+
+def test_in_a_circle_nobody_is_silenced_by_another_tenant_either():
+    theirs, ours = ({"tenant": tenant, "tenant_rank": 0} for tenant in "ab")
+    told = told_once(
+        tool("theirs", "p", operation="invoke_agent", ms=300, **FILTERED, **ours),
+        tool("p", "q", operation="invoke_agent", ms=300, **theirs),
+        tool("q", "theirs", operation="invoke_agent", ms=300, **theirs),
+        tool("guard", "theirs", operation="guardrail", at=5, ms=30, **FILTERED, **theirs),
+    )
+
+    assert words(told["theirs"])[:2] == words(told["guard"])[:2] == ("content_filter", "blocked")

@@ -51,9 +51,11 @@ def tell_once(spans: pa.Table, tellers: pl.DataFrame, lineage: Lineage) -> pa.Ta
     )
     pairs = _pair(told)
     told, pairs, united = _unite(told, pairs, tellers.filter("repeats"))
-    told, pairs, left = _leave_out(told, pairs, _find_below(told, tellers, lineage))
+    below = _find_below(told, tellers, lineage)
+    told, pairs, left = _leave_out(told, pairs, below)
     told, pairs, heard = _unite(told, pairs, _that_still_tell(told, pairs, tellers, apart))
-    changed = pl.concat([united, left, heard]).unique()
+    told, pairs, again = _leave_out(told, pairs, below.filter(pl.col("row").is_in(heard.implode())))
+    changed = pl.concat([united, left, heard, again]).unique()
     return _write(spans, _say(changed, told, pairs)) if len(changed) else spans
 
 
@@ -144,7 +146,10 @@ def _leave_out(
         is_again = pl.col("row").is_in(looked.implode()) & pl.col("is_around")
         told = told.with_columns(pl.when(~is_again).then(flag).alias(flag))
     left = pl.concat([again["row"], *(looked for _, looked in flags)]).unique()
-    return told, pairs.join(again, on=["row", "category"], how="anti"), left
+    pairs = pairs.join(again, on=["row", "category"], how="anti")
+    is_silent = pl.col("row").is_in(again["row"].implode()) & ~pl.col("row").is_in(pairs["row"].implode())
+    told = told.with_columns(pl.when(~(is_silent & pl.col("is_around"))).then("guardrail_action"))
+    return told, pairs, left
 
 
 def _find_below(told: pl.DataFrame, tellers: pl.DataFrame, lineage: Lineage) -> pl.DataFrame:
@@ -159,15 +164,18 @@ def _find_below(told: pl.DataFrame, tellers: pl.DataFrame, lineage: Lineage) -> 
     if not is_around.any():
         return nothing
     itself = told.filter(pl.col("stands") | pl.col("is_around")).select("row", pl.col("row").alias("at"))
-    calls = tellers.filter("repeats", pl.col("billed").is_in(told["row"].implode()))
+    heard = pl.concat([told["row"], tellers.filter(~pl.col("repeats"))["billed"]])
+    calls = tellers.filter("repeats", pl.col("billed").is_in(heard.implode()))
     looks = pl.concat([itself, calls.select(pl.col("billed").alias("row"), pl.col("row").alias("at"))]).unique()
     rows, above, found = looks["row"].to_numpy(), looks["at"].to_numpy(), []
+    stamped = stamps[above]
     for _ in range(_MOST_LEVELS):
         above = parents[above]
-        rows, above = rows[above >= 0], above[above >= 0]
+        here = above >= 0
+        rows, above, stamped = rows[here], above[here], stamped[here]
         if not len(rows):
             break
-        foreign = (stamps[rows] >= 0) & (stamps[above] >= 0) & (stamps[rows] != stamps[above])
+        foreign = (stamped >= 0) & (stamps[above] >= 0) & (stamped != stamps[above])
         here = is_around[above] & (above != rows) & ~foreign
         found.append(pl.DataFrame({"row": rows[here], "above": above[here]}, schema=nothing.schema))
     below = pl.concat([nothing, *found]).unique()

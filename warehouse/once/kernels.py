@@ -237,6 +237,7 @@ def walk_down(
             row = stack[depth]
             state[row] = _NEVER if never else _DONE
             if never:
+                stamp[row] = tenant[row]
                 continue
             above = parent[row]
             stamp[row] = tenant[row] if tenant[row] >= 0 else (-1 if above < 0 else stamp[above])
