@@ -130,6 +130,7 @@ def _events(*entries: dict[str, str]) -> tuple[Event, ...]:
     return parse_calendar({"event": list(entries)})
 
 
+@pytest.mark.long
 def test_several_features_of_one_key_are_one_incident_of_the_key() -> None:
     keys = {("acme", feature, "swift", "one key"): spiking() for feature in ("a", "b", "c")}
 
@@ -139,6 +140,7 @@ def test_several_features_of_one_key_are_one_incident_of_the_key() -> None:
     assert {part["feature"] for part in one["contributors"]} == {"a", "b", "c"}
 
 
+@pytest.mark.long
 def test_who_tells_of_a_price_names_the_model_and_its_tenants(usage: pa.Table) -> None:
     dearer = pc.and_(
         pc.greater_equal(usage["minute"], pa.scalar(BEGINS + timedelta(minutes=NOON + 5 * HOUR), usage["minute"].type)),
@@ -200,6 +202,7 @@ def _with(usage: pa.Table, name: str, column: Any) -> pa.Table:
     return usage.set_column(usage.schema.get_field_index(name), name, column)
 
 
+@pytest.mark.long
 def test_columns_beyond_those_are_left_and_unknown_costs_are_none(usage: pa.Table, tmp_path: Path) -> None:
     path = tmp_path / "usage.parquet"
     nulls = _with(usage, "cost_usd", pa.nulls(usage.num_rows, pa.float64())).append_column("note", usage["tenant"])

@@ -338,6 +338,7 @@ def test_of_settled_hours_the_books_say_who_spent(tmp_path: Path):
     assert [(row["model"], row["cost_usd"]) for row in found.to_pylist()] == [("opus", 2)]
 
 
+@pytest.mark.long
 def test_a_budget_of_several_tenants_is_shown_to_none_of_them(tmp_path: Path):
     books = lake_of(tmp_path)
     plans = Plans(budgets=(budget(), budget("both", (("tenant", frozenset({"acme", None})),))))

@@ -224,6 +224,7 @@ def test_windows_are_counted_from_the_lake_and_those_beyond_the_objective_are_le
     assert [case.subject.signal for case in cases_of([short])] == [FAST_BURN]
 
 
+@pytest.mark.long
 def test_a_lake_whose_calls_fail_opens_an_incident_that_resolves_and_its_tenant_sees_it(tmp_path: Path):
     writer = Writer(tmp_path)
     hours = (row for n in range(6, 72) for row in calls(NOON - (n + 1) * HOUR, 0, of=6000))

@@ -98,6 +98,7 @@ def test_servers_are_idle_after_a_day_without_a_request(writer: Writer, since: i
     assert signals(writer, NOON)[IDLE][0] == on
 
 
+@pytest.mark.long
 def test_full_servers_in_a_lake_open_an_incident_that_resolves_and_no_tenant_sees(writer: Writer):
     other = minutes(NOON - DAY, NOON, 0, model="quiet", model_server="node-2:8000")
     writer.flush(NOON, gpu_samples=gpu_rows([*minutes(NOON - DAY, NOON, 4), *other]))

@@ -165,6 +165,7 @@ def calls_of(first: datetime, minutes: int, share: float, seed: int) -> pa.Table
     return roll_up_usage(rows("spans", *spans))
 
 
+@pytest.mark.long
 def test_an_error_burst_in_the_lake_opens_an_incident_that_resolves(writer: Writer):
     writer.flush(NOON, usage=calls_of(NOON - 8 * 60 * MINUTE, 480, 0.004, 1))
     channel = MemoryChannel()

@@ -95,6 +95,7 @@ def events_of(ledger: MemoryLedger) -> Sequence[Event]:
     return sorted(from_table(ledger.incident_rows), key=lambda one: (one.opened_at, one.sequence))
 
 
+@pytest.mark.long
 def test_an_error_burst_is_told_in_words_and_resolves_when_it_is_calm():
     calm = steady(np.random.default_rng(7), range(LIVE + 20, LIVE + 60), shares={RATE_LIMIT: 0.004})
     ledger = ledger_of(day(), burst(20), calm)
@@ -201,6 +202,7 @@ def test_one_tenants_trouble_is_not_its_models():
     assert opened.tenant == "acme"
 
 
+@pytest.mark.long
 def test_two_workers_tell_it_once_and_one_that_starts_anew_goes_on():
     ledger = ledger_of(day(), burst(20))
     first, second = lookout(ledger), lookout(ledger)
@@ -251,6 +253,7 @@ def test_slower_first_tokens_are_told_with_both_times():
     assert 1.5 < opened.measured / opened.usual < 3
 
 
+@pytest.mark.long
 def test_a_cache_that_is_no_longer_hit_is_told():
     rng = np.random.default_rng(10)
     usual = steady(rng, range(FIRST - DAY, LIVE), calls=10, shares={"prompted": 1, "cached": 0.6})
@@ -380,6 +383,7 @@ def test_a_history_that_is_still_being_loaded_is_learnt_anew_and_opens_nothing()
     assert (f"errors_{RATE_LIMIT.removeprefix('error ')}", OPENED) in watch(one, ledger, range(LIVE + 60, LIVE + 69))
 
 
+@pytest.mark.long
 def test_a_feed_that_is_silent_is_one_incident_whose_end_comes_with_the_first_calls():
     rng = np.random.default_rng(13)
     start = LIVE - 9 * DAY

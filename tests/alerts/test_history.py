@@ -137,6 +137,7 @@ def test_what_comes_late_all_the_time_is_learnt_too() -> None:
     assert 5 < looks < 30
 
 
+@pytest.mark.long
 def test_rows_older_than_the_history_are_not_read() -> None:
     old = load(FIRST - 5 * DAY_MINUTES, FIRST, seed=6)
 
@@ -145,6 +146,7 @@ def test_rows_older_than_the_history_are_not_read() -> None:
     assert short == amounts(judged(history(), ledger_of(BASE, SPIKE)))
 
 
+@pytest.mark.long
 def test_the_order_of_rows_does_not_matter() -> None:
     rows = pa.concat_tables([BASE, SPIKE])
     indices = list(range(rows.num_rows))
@@ -196,6 +198,7 @@ def test_what_has_been_told_goes_on_and_is_not_told_again() -> None:
     ]
 
 
+@pytest.mark.long
 def test_what_another_worker_told_of_trained_minutes_is_taken_in() -> None:
     one, ledger = history(), ledger_of(BASE)
     judged(one, ledger)

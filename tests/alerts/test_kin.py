@@ -23,6 +23,7 @@ def told(first: tuple[str | None, ...], then: tuple[str | None, ...], times: flo
     return [as_line(episode) for episode in backtest(usage, budget=0.5, least_usd=1.0)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("first", "then"),
     [
@@ -44,12 +45,14 @@ def test_a_small_incident_does_not_hide_a_large_one_of_its_tenant(
     assert large["opened_at"] < "2026-03-11T10:35"
 
 
+@pytest.mark.long
 def test_what_shares_the_key_of_an_incident_and_is_no_larger_is_part_of_it() -> None:
     [one] = told(("acme", "chat", "swift", "app"), ("acme", "batch", "swift", "app"), SMALL)
 
     assert (one["tenant"], one["principal"]) == ("acme", "app")
 
 
+@pytest.mark.long
 def test_what_shares_nothing_but_the_lack_of_a_key_is_an_incident_of_its_own() -> None:
     lines = told(("acme", "chat", "swift", None), ("acme", "batch", "verse", None), SMALL)
 

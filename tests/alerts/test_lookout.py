@@ -141,6 +141,7 @@ def test_it_says_who_what_and_why_in_money() -> None:
     assert causes["principal", "key-7"]["calls"] == 50
 
 
+@pytest.mark.long
 def test_a_warning_that_becomes_critical_escalates_once_and_stays_critical_to_its_end() -> None:
     ledger, everybody, oncall = ledger_of(hours(), spike(LIVE_MINUTE, 3)), MemoryChannel(), MemoryChannel("oncall")
     critical = Subscription(channel=oncall, route=Route(severities=frozenset({"critical"})))
@@ -225,6 +226,7 @@ def test_a_restarted_worker_goes_on_with_the_incident() -> None:
     assert len({event.incident_id for event in channel.events}) == 1
 
 
+@pytest.mark.long
 def test_two_workers_tell_everything_once() -> None:
     ledger, channel = ledger_of(hours(), spike(LIVE_MINUTE, 9)), MemoryChannel()
     workers = [lookout(ledger, channel) for _ in range(2)]
@@ -275,6 +277,7 @@ def test_who_loses_the_race_tells_what_the_other_did_not_see() -> None:
     assert len({event.event_id for event in events}) == 2
 
 
+@pytest.mark.long
 def test_a_channel_that_is_down_delays_its_own_notices_and_nothing_else() -> None:
     ledger, up, down = ledger_of(hours(), spike(LIVE_MINUTE, 9)), MemoryChannel("up"), MemoryChannel("down")
     down.down = True
@@ -336,6 +339,7 @@ def test_nobody_is_told_what_could_not_be_committed() -> None:
     assert [event.event for event in channel.events] == [OPENED]
 
 
+@pytest.mark.long
 def test_what_is_open_is_refreshed_until_it_is_resolved() -> None:
     ledger, channel = ledger_of(hours(), spike(LIVE_MINUTE, 9)), MemoryChannel(refresh_s=60)
 
@@ -430,6 +434,7 @@ def test_an_incident_says_how_complete_its_data_is() -> None:
     assert from_table(ledger.incident_rows)[0].complete_until == LIVE + 20 * SECOND
 
 
+@pytest.mark.long
 def test_a_spike_while_no_worker_looked_opens_if_its_minutes_come_within_the_hour_and_trains_only_later() -> None:
     later = LIVE + 3 * 60 * MINUTE
     since = [usage_table([Spent(minute=LIVE_MINUTE + at, usd=0.2, principal="key-1")]) for at in range(180)]

@@ -131,6 +131,7 @@ def looked(writer: Writer, minutes: int, looping: range) -> tuple[list[tuple[str
     return told, channel
 
 
+@pytest.mark.long
 def test_a_loop_in_the_lake_is_told_within_minutes_and_resolves(writer: Writer):
     told, channel = looked(writer, 40, range(2, 10))
 
@@ -180,6 +181,7 @@ def known_spike(minute: int, usd: float) -> pa.Table:
     return usage_of(minute, np.array([usd]), feature="chat")
 
 
+@pytest.mark.long
 def test_what_a_loop_spends_is_written_down_beside_it_and_told_to_nobody():
     decided, channel = looping(range(LIVE, LIVE + 10), {LIVE + 5: 10.0})
 

@@ -32,6 +32,7 @@ def told(usage: dict[tuple[str, ...], Rates]) -> list[Any]:
     return [line for line in lines if line["opened_at"] >= "2026-03-11"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "new",
     [("acme", "chat", "swift", "new"), ("acme", "chat", "swift 2", "old")],
@@ -43,6 +44,7 @@ def test_what_moves_in_office_hours_is_nothing_odd_that_day_or_the_next(new: tup
     assert not told({OLD: np.where(moved, 0, office()), new: np.where(moved, office(), 0)})
 
 
+@pytest.mark.long
 def test_a_key_that_comes_beside_them_in_office_hours_is_told_within_minutes() -> None:
     stolen = np.where(np.arange(DAYS * DAY) >= WEDNESDAY, office(), 0)
 

@@ -68,6 +68,7 @@ def with_spike(*more: pa.Table) -> MemoryLedger:
     return ledger
 
 
+@pytest.mark.long
 def test_who_has_it_hears_of_its_end_alone() -> None:
     ledger = with_spike(spike(LIVE_MINUTE + 1, 30))
     tell(ledger, ACKNOWLEDGED, LIVE + 40 * SECOND)
@@ -109,6 +110,7 @@ def test_without_a_word_the_same_is_updated() -> None:
     assert looks(ledger, LIVE + MINUTE, 25) == [UPDATED, RESOLVED]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("lasts", "heard"), [(timedelta(hours=6), []), (timedelta(minutes=90), [OPENED])])
 def test_a_silenced_scope_opens_nothing_until_then(lasts: timedelta, heard: list[str]) -> None:
     ledger = with_spike()

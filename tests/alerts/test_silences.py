@@ -250,6 +250,7 @@ def test_what_the_real_alertmanager_silences_opens_nothing_and_all_else_does(run
     assert [(event["event"], event["principal"]) for event in report.events] == [(OPENED, "stranger")]
 
 
+@pytest.mark.long
 def test_what_is_open_hears_nothing_but_its_end_while_it_is_silenced_there() -> None:
     ledger = ledger_of(hours(), spike(to_minute(LIVE), 3))
     one = Lookout(AlertSettings(min_excess_usd=0.5), ledger, ())

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from alerts.channels import MemoryChannel
 from alerts.minutes import to_minute
@@ -67,6 +68,7 @@ def test_a_spike_in_the_lake_reaches_webhook_and_alertmanager_and_ends_there(tmp
     assert [(one["state"], one["notified"]) for one in incident] == [("resolved", ["alertmanager", "webhook"])]
 
 
+@pytest.mark.long
 def test_two_watchers_on_one_lake_decide_once(tmp_path: Path) -> None:
     bench = lake_bench(tmp_path)
     now = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -58,6 +58,7 @@ def test_without_a_command_nothing_runs():
         run_verb((), "reconcile")
 
 
+@pytest.mark.long
 def test_accounts_that_are_compared_together_are_warned_of_in_the_words_of_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -20,6 +20,8 @@ from tests.dashboards.books import Booked, make_booked_ledger
 from tests.dashboards.served import Dashboard, Reader, cells, reading, serving
 from tests.verbs import Said, report, say
 
+pytestmark = pytest.mark.long
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finance:
@@ -160,7 +162,6 @@ def test_spend_of_a_settled_month_is_what_the_books_say(someone: Reader, finance
     assert money(max(Decimal(row["cost_usd"] or 0) for row in rows)) in cells(page, "By tenant, feature, model")
 
 
-@pytest.mark.long
 def test_who_compares_goes_on_comparing_on_the_way_to_a_part(someone: Reader, finance: Finance):
     page = someone.open(f"{finance.pages.url}/?period=Last+month&compare=true")
 
@@ -202,7 +203,6 @@ def test_what_one_costs_and_what_was_wasted_are_those_of_the_reports(someone: Re
     ]
 
 
-@pytest.mark.long
 def test_successes_are_split_by_what_the_reader_chooses(someone: Reader, finance: Finance):
     page = someone.open(f"{finance.pages.url}/successful-tasks?period=All+time")
     first = finance.report("cost-per-successful-task", "--by", "tenant,feature,prompt_version")[0]
@@ -223,7 +223,6 @@ def test_successes_are_split_by_what_the_reader_chooses(someone: Reader, finance
     expect(page).to_have_url(re.compile("split=tenant&split=feature&split=prompt.version"))
 
 
-@pytest.mark.long
 def test_filters_narrow_the_books_too(someone: Reader, finance: Finance):
     page = someone.open(f"{finance.pages.url}/successful-tasks?period=All+time&tenant=acme&model=gpt-4o-mini")
     where = ("--tenant", "acme", "--param", "where=model=gpt-4o-mini")
@@ -249,7 +248,6 @@ def hand_in(page: Page, *files: Path) -> None:
     page.get_by_role("button", name="Hand in").click()
 
 
-@pytest.mark.long
 def test_a_file_that_is_no_bill_is_refused_with_what_to_change(someone: Reader, finance: Finance, tmp_path: Path):
     page = someone.open(f"{finance.pages.url}/invoice?period=All+time")
     expect(page.locator(".sl-empty")).to_contain_text("Nothing to compare")
@@ -265,7 +263,6 @@ def test_a_file_that_is_no_bill_is_refused_with_what_to_change(someone: Reader, 
     expect(said).to_contain_text("table.csv: the columns are those of no bill; for generic it lacks day")
 
 
-@pytest.mark.long
 def test_a_bill_is_held_against_the_books_by_day_and_cause(someone: Reader, finance: Finance):
     page = someone.open(f"{finance.pages.url}/invoice?period=All+time")
 
@@ -291,7 +288,6 @@ def test_a_bill_is_held_against_the_books_by_day_and_cause(someone: Reader, fina
         assert [shown[0], shown[5], shown[6]] == [day["day"], money(day["ours_usd"]), money(day["theirs_usd"])]
 
 
-@pytest.mark.long
 def test_the_same_days_from_another_file_are_refused_until_somebody_says_what_it_is(
     someone: Reader, finance: Finance, tmp_path: Path
 ):
@@ -310,7 +306,6 @@ def test_the_same_days_from_another_file_are_refused_until_somebody_says_what_it
     expect(page.get_by_text("newer.csv: 53 lines imported")).to_be_visible(timeout=60_000)
 
 
-@pytest.mark.long
 def test_an_invoice_can_be_looked_at_by_its_sides(someone: Reader, finance: Finance):
     page = someone.open(f"{finance.pages.url}/invoice?period=All+time")
 
@@ -355,7 +350,6 @@ def test_a_statement_is_one_click_from_its_sum_and_shows_adjustments_and_shares(
     expect(table).to_contain_text(f"{finance.books.closed_month:%Y-%m}")
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(("kind", "begins"), [("CSV", b"tenant,"), ("Parquet", b"PAR1"), ("PDF", b"%PDF")])
 def test_statements_are_files_as_the_command_line_writes_them(
     someone: Reader, finance: Finance, tmp_path: Path, kind: str, begins: bytes
@@ -415,7 +409,6 @@ def guests(finance: Finance) -> Iterator[Dashboard]:
         yield dashboard
 
 
-@pytest.mark.long
 def test_who_sees_one_tenant_sees_no_other_and_no_bill(browser: Browser, guests: Dashboard):
     context = browser.new_context(accept_downloads=True)
     with reading(context) as guest:

@@ -99,6 +99,7 @@ def test_tenants_models_and_servers_have_their_costs_and_first_tokens(someone: R
     expect(page.get_by_role("table", name="By GPU")).to_have_count(0)
 
 
+@pytest.mark.long
 def test_who_sees_one_tenant_sees_its_own_use_alone(lake: LakeSettings, context: BrowserContext):
     with serving(lake, "--tenants", "globex", **CALM) as dashboard, reading(context) as guest:
         page = guest.open(f"{dashboard.url}/gpu{EVERYTHING}")

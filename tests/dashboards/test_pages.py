@@ -142,6 +142,7 @@ def test_a_link_to_a_tenant_without_spend_shows_no_spend(reader: Reader, pages: 
     expect(page.locator(".sl-empty")).to_contain_text("No calls in this view")
 
 
+@pytest.mark.long
 def test_a_click_on_a_name_narrows_the_view_to_it(reader: Reader, pages: Dashboard):
     page = reader.open(f"{pages.url}/{EVERYTHING}")
 
@@ -151,6 +152,7 @@ def test_a_click_on_a_name_narrows_the_view_to_it(reader: Reader, pages: Dashboa
     expect(page).to_have_url(_chosen("tenant", "globex"))
 
 
+@pytest.mark.long
 def test_a_choice_goes_into_the_address(reader: Reader, pages: Dashboard):
     page = reader.open(f"{pages.url}/{EVERYTHING}")
 
@@ -197,6 +199,7 @@ def test_the_pipeline_page_of_some_tenants_shows_no_other_tenants_repairs_or_out
     expect(pipeline_of_acme.locator("body")).not_to_contain_text("Names hidden")
 
 
+@pytest.mark.long
 def test_pages_are_one_click_apart_and_keep_the_period(reader: Reader, pages: Dashboard):
     page = reader.open(f"{pages.url}/{EVERYTHING}")
 
@@ -248,6 +251,7 @@ new MutationObserver(() => {
 }).observe(document, {childList: true, subtree: true});"""
 
 
+@pytest.mark.long
 def test_whoever_comes_first_may_open_any_page_and_sees_no_list_of_files(browser: Browser, tmp_path: Path):
     with serving(make_ledger(tmp_path / "lake")) as dashboard, profile(browser) as fresh, reading(fresh) as first:
         fresh.add_init_script(LISTING)
@@ -258,6 +262,7 @@ def test_whoever_comes_first_may_open_any_page_and_sees_no_list_of_files(browser
         assert listed <= {*PAGES, *(screen.title for screens in PAGES.values() for screen in screens)}
 
 
+@pytest.mark.long
 def test_pages_served_before_there_is_a_lake_fill_by_themselves(reader: Reader, tmp_path: Path):
     with serving(settings(tmp_path / "lake"), SPANLEDGER_DASHBOARD_REFRESH_S="1") as dashboard:
         page = reader.open(f"{dashboard.url}/{EVERYTHING}")

@@ -58,6 +58,7 @@ def closed(someone: Reader) -> Iterator[None]:
         someone.pages.pop().close()
 
 
+@pytest.mark.long
 def test_adoption_says_how_many_people_there_are_and_who_stays(someone: Reader, product: Product):
     page = someone.open(f"{product.pages.url}/adoption{MONTH}")
     last = product.report("adoption")[-1]

@@ -57,6 +57,7 @@ def signed_in(user: str) -> dict[str, str]:
     return {"X-SpanLedger-Proxy": SECRET, "X-Forwarded-Email": user, "Host": "spend.example.com"}
 
 
+@pytest.mark.long
 def test_who_comes_beside_the_proxy_sees_nothing(browser: Browser, dashboard: Dashboard):
     with opened(browser, dashboard.url) as page:
         expect(page.locator(".sl-empty")).to_contain_text("Open them at its address")
@@ -83,6 +84,7 @@ def test_an_admin_sees_every_section_and_all_tenants(browser: Browser, dashboard
             expect(page.get_by_text(section, exact=True).first).to_be_visible()
 
 
+@pytest.mark.long
 def test_an_sre_begins_with_incidents_and_has_no_pages_for_finance(browser: Browser, dashboard: Dashboard):
     with proxy(dashboard.url, signed_in("sam@example.com")) as url:
         with opened(browser, url) as page:
@@ -96,6 +98,7 @@ def test_an_sre_begins_with_incidents_and_has_no_pages_for_finance(browser: Brow
             assert "21.60" not in page.locator("body").inner_text()
 
 
+@pytest.mark.long
 def test_a_viewer_of_a_tenant_sees_that_tenant_alone(browser: Browser, dashboard: Dashboard):
     with proxy(dashboard.url, signed_in("zoe@acme.example")) as url:
         with opened(browser, url, "/?period=All+time") as page:
@@ -107,6 +110,7 @@ def test_a_viewer_of_a_tenant_sees_that_tenant_alone(browser: Browser, dashboard
             expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
 
 
+@pytest.mark.long
 def test_who_may_see_what_is_read_again_when_a_page_is_opened(browser: Browser, tmp_path: Path):
     people = tmp_path / "people.toml"
     people.write_text(PEOPLE)

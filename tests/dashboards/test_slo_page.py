@@ -95,6 +95,7 @@ def someone(context: BrowserContext, served: Dashboard) -> Iterator[Reader]:
         yield found
 
 
+@pytest.mark.long
 def test_the_first_line_says_how_many_targets_are_met_and_which_has_least_left(
     someone: Reader, served: Dashboard, lake: LakeSettings, said: dict[str, str]
 ):
@@ -124,6 +125,7 @@ def test_bad_calls_lead_to_the_calls_of_the_window_and_filters_leave_objectives_
     expect(page.locator(".sl-lead, .sl-empty").first).to_be_visible()
 
 
+@pytest.mark.long
 def test_who_sees_one_tenant_sees_the_objectives_of_its_own(
     lake: LakeSettings, said: dict[str, str], context: BrowserContext
 ):

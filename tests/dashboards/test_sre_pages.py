@@ -50,6 +50,7 @@ def told_of(lake: LakeSettings, *words: str) -> list[dict[str, object]]:
     return report(*words, variables={"SPANLEDGER_LAKE": lake.url})
 
 
+@pytest.mark.long
 def test_latency_says_what_the_report_says(someone: Reader, busy: Busy):
     page = someone.open(f"{busy.pages.url}/latency{EVERYTHING}")
     (told,) = told_of(busy.lake, "latency", "--by", "")
@@ -84,6 +85,7 @@ def test_safety_says_what_the_report_says(someone: Reader, busy: Busy):
     expect(page.get_by_role("table", name="By tenant, feature, category")).to_contain_text("prompt_injection")
 
 
+@pytest.mark.long
 def test_a_number_leads_to_its_calls_and_a_call_to_its_trace(someone: Reader, busy: Busy):
     page = someone.open(f"{busy.pages.url}/latency{EVERYTHING}")
 
@@ -128,6 +130,7 @@ def test_an_incident_says_what_who_why_and_what_to_do_and_can_be_acknowledged(so
     assert told["acknowledged_at"] is not None
 
 
+@pytest.mark.long
 def test_an_incident_can_be_silenced_and_judged(someone: Reader, busy: Busy):
     page = someone.open(f"{busy.pages.url}/incidents{EVERYTHING}&incident=i1")
 

@@ -33,6 +33,7 @@ def wait_for_line(log: Path, text: str) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("verb", "started", "end"),
     [

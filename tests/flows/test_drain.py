@@ -4,6 +4,8 @@ import re
 import time
 import urllib.request
 
+import pytest
+
 from tests.flows.deployment import Deployment
 from tests.flows.payloads import payload
 
@@ -18,6 +20,7 @@ def received(deployment: Deployment) -> int:
         return sum(map(int, RECEIVED.findall(answer.read().decode())))
 
 
+@pytest.mark.long
 def test_what_waits_for_its_flush_is_in_the_lake_when_a_stopped_worker_has_ended(deployment: Deployment):
     deployment.environment["SPANLEDGER_WORKER_FLUSH_SECONDS"] = NEVER_S
     deployment.send([payload(number) for number in range(3)])

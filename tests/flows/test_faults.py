@@ -30,6 +30,7 @@ def dead_letters(kafka: KafkaSettings) -> list[tuple[str, bytes]]:
         consumer.close()
 
 
+@pytest.mark.long
 def test_poison_between_good_messages_is_dead_lettered_with_its_reason_and_stops_nothing(deployment: Deployment):
     deployment.send([payload(1), POISON, payload(2), EMPTY, payload(3)], partition=0)
 
@@ -74,6 +75,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
+@pytest.mark.long
 def test_a_full_disk_is_waited_out_and_nothing_is_committed_meanwhile(deployment: Deployment, small_disk: Path):
     deployment.environment["SPANLEDGER_LAKE"] = str(small_disk / "lake")
     deployment.send([payload(1)])
@@ -100,6 +102,7 @@ def fill(file: Path) -> None:
             out.write(b"x" * 4096)
 
 
+@pytest.mark.long
 def test_a_read_only_lake_is_waited_out(deployment: Deployment, small_disk: Path):
     deployment.environment["SPANLEDGER_LAKE"] = str(small_disk / "lake")
     deployment.send([payload(1)])
@@ -134,6 +137,7 @@ def test_two_workers_share_a_topic_while_one_joins_and_leaves(deployment: Deploy
     deployment.verify()
 
 
+@pytest.mark.long
 def test_two_workers_that_race_for_one_partition_commit_each_range_once(deployment: Deployment):
     """Both workers consume the same partition: each has a group of its own, as after a split group."""
     deployment.send([payload(n) for n in range(30)], partition=0)
@@ -146,6 +150,7 @@ def test_two_workers_that_race_for_one_partition_commit_each_range_once(deployme
     deployment.verify()
 
 
+@pytest.mark.long
 def test_payloads_of_the_dead_letter_queue_may_be_left_out(deployment: Deployment):
     deployment.environment["SPANLEDGER_WORKER_DLQ_PAYLOAD"] = "none"
     deployment.send([POISON, payload(1)], partition=0)

@@ -72,6 +72,7 @@ def posted(gateway: GatewayProcess, outcomes: list[dict[str, object]], key: str)
     return request(gateway.http_port, "POST", "/v1/outcomes", json.dumps(outcomes).encode(), headers)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_outcomes_over_http_and_logs_over_otlp_are_in_the_lake_once_after_a_kill_of_the_worker(deployment: Deployment):
     keys = {name: hashlib.sha256(name.encode()).hexdigest() for name in ("acme", "globex")}
@@ -106,6 +107,7 @@ def test_outcomes_over_http_and_logs_over_otlp_are_in_the_lake_once_after_a_kill
     assert {row["source_topic"] for row in rows} == {deployment.kafka.logs_topic}
 
 
+@pytest.mark.long
 def test_a_worker_beside_a_kafka_that_has_spans_alone_makes_the_topic_of_logs_and_reads_both(deployment: Deployment):
     with admin_client(deployment.kafka) as admin:  # with partitions of its own number, as somebody else made it
         admin.create_topics({deployment.kafka.spans_topic: {"num_partitions": 3, "replication_factor": 1}})

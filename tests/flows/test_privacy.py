@@ -29,6 +29,8 @@ from tests.processors.captures import HERE, load
 from tests.verbs import say
 from warehouse.questions import question_names
 
+pytestmark = pytest.mark.long
+
 METRICS = re.compile(r"metrics=(http://127\.0\.0\.1:\d+/metrics)")
 SCOPE = "scope name"  # shown by an explanation: which instrumentation spoke
 PLACES = (

@@ -43,6 +43,7 @@ def test_whole_batches_that_are_delivered_again_add_nothing(deployment: Deployme
     deployment.verify()
 
 
+@pytest.mark.long
 def test_a_client_that_sends_again_makes_a_second_record_which_is_not_billed(deployment: Deployment):
     twice = payload(1)
     deployment.send([twice, twice, payload(2)], partition=0)
@@ -115,6 +116,7 @@ def test_a_wiped_broker_beside_a_kept_lake_is_a_new_stream(own_broker: LocalBrok
     deployment.verify()
 
 
+@pytest.mark.long
 def test_partitions_that_are_added_are_read_within_seconds(deployment: Deployment):
     """As are topics that a broker which had just started did not tell of when the worker joined."""
     deployment.send([payload(1)])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from ingest.settings import KafkaSettings
 from tests.flows.contents import leaked
 from tests.flows.deployment import Deployment
@@ -31,6 +33,7 @@ def deployment_on(kafka: KafkaSettings, directory: Path, *, session_s: int) -> D
     return Deployment(kafka, directory, environment=in_environment(access(kafka)) | session)
 
 
+@pytest.mark.long
 def test_spans_come_through_a_secured_cluster(secured_settings: KafkaSettings, tmp_path: Path):
     kafka = prefixed(secured_settings, "flow")
     deployment = deployment_on(kafka, tmp_path, session_s=6)
@@ -50,6 +53,7 @@ def test_spans_come_through_a_secured_cluster(secured_settings: KafkaSettings, t
     assert leaked([PASSWORD], deployment) == []
 
 
+@pytest.mark.long
 def test_a_worker_that_kafka_refuses_its_group_ends_with_the_reason(secured_settings: KafkaSettings, tmp_path: Path):
     deployment = deployment_on(prefixed(secured_settings, "refused"), tmp_path, session_s=2)
 

@@ -12,6 +12,7 @@ from tests.flows.payloads import payload
 from tests.kafka import prefixed
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("swept")
 def test_a_worker_whose_broker_is_away_ends_in_time_after_sigterm_and_says_so(own_broker: LocalBroker, tmp_path: Path):
     own_broker.start()
@@ -32,6 +33,7 @@ def test_a_worker_whose_broker_is_away_ends_in_time_after_sigterm_and_says_so(ow
     assert log.count("Unable connect to node") < 10
 
 
+@pytest.mark.long
 def test_a_worker_that_is_told_to_stop_commits_and_acknowledges_what_it_has(deployment: Deployment):
     deployment.environment["SPANLEDGER_WORKER_FLUSH_SECONDS"] = "30"
     deployment.send([payload(1)])

@@ -102,6 +102,7 @@ def running(tmp_path: Path) -> Iterator[Running]:
         process.wait(60)
 
 
+@pytest.mark.long
 def test_what_is_killed_comes_back_loses_nothing_and_nothing_outlives_up(running: Running):
     """The broker is killed first: on a busy machine what starts beside it would be measured instead."""
     sent = running.send(1)

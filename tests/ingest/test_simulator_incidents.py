@@ -31,6 +31,7 @@ def _play(text: str) -> tuple[Incident, list[Task]]:
     return incident, [change(task, incident) for task in tasks]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", DEFAULT_TARGETS)
 def test_an_incident_multiplies_what_its_feature_spends_at_its_busiest_by_8_to_20(kind: str) -> None:
     incident, tasks = _play(kind)

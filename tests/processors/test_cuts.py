@@ -82,6 +82,7 @@ def settled(chance: random.Random, flushes: int) -> dict[Path, dict[Any, dict[st
     return {path: by_span(priced.filter(pc.equal(priced["ledger"], n))) for n, path in enumerate(spans())}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", few(range(8), 0))
 def test_recorded_spans_are_told_as_by_one_flush(seed: int):
     found, expected = settled(random.Random(seed), 2 + seed % 3), in_one_flush()

@@ -461,6 +461,7 @@ def test_whatever_counts_say_the_terms_add_up(said: list[tuple[dict[str, Any], s
             assert sum(term["tokens"] for term in shown.get("terms", ())) == shown.get("tokens", 0)
 
 
+@pytest.mark.long
 @settings(max_examples=2, deadline=None, phases=AS_FOUND, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(attribute_sets, attribute_sets), min_size=6, max_size=6))
 def test_whatever_attributes_say_there_is_an_explanation(sets: list[tuple[dict[str, Any], dict[str, Any]]]):

@@ -121,6 +121,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]
     return {table: stored(LakeSettings(url=str(lake)), table) for table in ("outcomes", "spans")}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("step", STEPS)
 def test_a_death_after_any_step_of_a_flush_of_spans_and_logs_changes_no_row(
     lake: Path, step: str, undisturbed: dict[str, list[str]]

@@ -125,6 +125,7 @@ def test_streams_and_calls_at_once_are_billed_once_each():
     assert {name: [tuple(row[count] for count in counts) for row in rows] for name, rows in billed.items()} == STREAMS
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name", few(["logfire-around-anthropic", "logfire-between-anthropic-bedrock"], "logfire-around-anthropic")
 )

@@ -117,6 +117,7 @@ def test_each_row_has_causes_that_add_up_and_so_has_each_group(bill: Path, capsy
     assert asked(capsys, "--by", "provider,day")[0]["capture_rate"] == pytest.approx(0.8)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_at_hand", [True, False], ids=["with its book", "without its book"])
 def test_markups_that_are_left_out_are_said_and_so_is_a_book_that_is_not_at_hand(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *, is_at_hand: bool
@@ -136,6 +137,7 @@ def test_markups_that_are_left_out_are_said_and_so_is_a_book_that_is_not_at_hand
     assert (f"the price book of {marked.world.book.version} is not at hand" in said) != is_at_hand
 
 
+@pytest.mark.long
 def test_an_imported_file_is_not_imported_again(bill: Path, capsys: pytest.CaptureFixture[str]):
     first = asked(capsys, str(bill))
 

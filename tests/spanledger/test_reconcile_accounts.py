@@ -75,6 +75,7 @@ def test_accounts_that_are_compared_together_are_never_said_to_agree_without_a_w
 _TOLD, _BARE = ("proj_a", "proj_b", "proj_b", "proj_b"), (None,) * 4
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("accounts", "why"),
     [

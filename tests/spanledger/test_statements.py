@@ -67,8 +67,8 @@ def _pdf(file: Path, *flags: str) -> bytes:
     assert main(["report", "chargeback", "--format", "pdf", "--out", str(file), *flags]) == 0
     content = file.read_bytes()
     assert content.startswith(b"%PDF-")
-    streams = re.findall(rb"stream\r?\n(x.*?)\r?\nendstream", content, re.DOTALL)
-    return content + b"".join(map(zlib.decompress, streams))
+    lengths = re.finditer(rb"/Filter /FlateDecode\n/Length (\d+)[^>]*>>\nstream\n", content)
+    return content + b"".join(zlib.decompress(content[one.end() : one.end() + int(one[1])]) for one in lengths)
 
 
 def _font(file: Path, letters: str) -> Path:

@@ -93,6 +93,7 @@ def test_calls_and_models_are_those_of_the_books_and_what_no_settlement_has_read
     assert booked[None, CALL["request_model"], "calls"] == 0 < late["acme", CALL["request_model"], "calls"]
 
 
+@pytest.mark.long
 def test_each_tenant_sees_what_settlement_found_to_be_its_own(world: World):
     for question, params in QUESTIONS.items():
         everything = ask(world, question, **params)

@@ -149,6 +149,7 @@ def test_what_came_late_for_a_closed_month_is_a_correction_in_the_next(months: A
     assert {row["ChargeClass"] for row in rows[NOVEMBER]} == {None}
 
 
+@pytest.mark.long
 def test_the_file_of_a_closed_month_is_the_same_byte_for_byte_whatever_comes_later(tmp_path: Path):
     kinds = ("csv", "parquet")
     world = world_of(tmp_path, *CALLS)
@@ -540,6 +541,7 @@ def test_what_is_not_billed_by_the_token_is_counted_in_requests(own: Month):
     assert own.done.billed_usd == own.world.total()[1]
 
 
+@pytest.mark.long
 def test_every_kind_of_row_is_in_its_month_with_its_list_price(tmp_path: Path):
     world = every_kind(tmp_path)
 

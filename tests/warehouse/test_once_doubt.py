@@ -165,6 +165,7 @@ def compared(spans: pa.Table) -> list[dict[str, Any]]:
     return spans.drop_columns(["units", "tags"]).to_pylist()
 
 
+@pytest.mark.long
 @CALM
 @given(seeds)
 def test_what_is_looked_at_changes_nothing(seed: int):

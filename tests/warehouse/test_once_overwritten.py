@@ -135,6 +135,7 @@ BESIDE = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("case", BESIDE)
 def test_a_raw_copy_that_tells_nothing_is_the_stream_that_another_instrumentation_tells_beside_it(case: str):
     rows, expected = BESIDE[case]

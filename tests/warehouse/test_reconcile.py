@@ -145,6 +145,7 @@ def test_amounts_in_cents_differ_by_rounding_only(settled: Books, tmp_path: Path
     assert set(found) == {"rounding"}
 
 
+@pytest.mark.long
 def test_calls_without_a_price_are_unpriced_at_what_the_bill_says(books: Books, tmp_path: Path):
     books.fill([*CALLS, call("new", request_model="gpt-99", input_tokens=100, output_tokens=10)])
     line = Charge(day=NOON.date(), model="gpt-99", kind="input", tokens=100, cost=Fraction(7, 100))
@@ -153,6 +154,7 @@ def test_calls_without_a_price_are_unpriced_at_what_the_bill_says(books: Books, 
     assert books.causes([*charges(CALLS), *new], tmp_path / "bill.csv") == {"unpriced": Decimal("0.1")}
 
 
+@pytest.mark.long
 def test_calls_that_the_provider_counts_on_the_day_before_are_late_rows(books: Books, tmp_path: Path):
     ends = (dt.datetime.combine(NOON.date() + DAY, dt.time(), dt.UTC) - NOON).total_seconds()
     across = [call(f"across-{n}", seconds=ends - 30, ms=60_000, input_tokens=777 + n) for n in range(2)]

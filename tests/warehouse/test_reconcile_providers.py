@@ -46,6 +46,7 @@ def test_openai_costs_and_usage_tell_together_what_is_missing_and_what_is_dearer
     assert {one.cell.key.account for one in books.compare()} == {None}  # our calls do not name projects
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("factor", [1, Fraction(93, 100)], ids=["list prices", "discount"])
 @pytest.mark.parametrize("tier", ["standard", "batch"])
 def test_a_page_that_tells_no_tiers_takes_none_from_other_models(
@@ -144,6 +145,7 @@ def test_anthropic_reports_agree_by_lifetime_of_cache_writes(books: Books, tmp_p
     assert {one.cell.key.kind for one in books.compare()} == set(TYPES)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("with_usage", [True, False], ids=["costs and usage", "costs alone"])
 def test_the_priority_tier_that_the_cost_report_lacks_is_a_matter_of_the_tier(
     books: Books, tmp_path: Path, *, with_usage: bool
@@ -165,6 +167,7 @@ def test_the_priority_tier_that_the_cost_report_lacks_is_a_matter_of_the_tier(
     assert found["tier"] == -sum(one.ours for one in books.compare()) + sum(money(line) for line in charges([plain]))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("missing", [False, True], ids=["truth", "a call that never came"])
 def test_the_default_workspace_is_the_only_one_that_the_reports_do_not_name(
     books: Books, tmp_path: Path, *, missing: bool

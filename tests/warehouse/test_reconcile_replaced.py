@@ -151,6 +151,7 @@ def test_the_report_of_a_day_knows_of_a_newer_export_without_lines_of_it(books: 
     assert warehouse.ask("reconciliation", ALL, start=at(1), end=at(2)).num_rows == 0
 
 
+@pytest.mark.long
 def test_the_verb_says_what_is_replaced_and_what_stays_until_it_is_told_that_it_is_covered(
     books: Books, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):

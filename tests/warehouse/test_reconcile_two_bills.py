@@ -111,6 +111,7 @@ def plan_of(provider: str, causes: tuple[str, ...]) -> Plan:
     return plan
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("openai", "anthropic"),
     [

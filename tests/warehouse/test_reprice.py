@@ -85,6 +85,7 @@ def test_there_and_back_is_nothing(world: World):
 REPORTS = ("settled-spend", "forecast", "unit-economics", "cost-per-successful-task", "waste", "cache", "variance")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("by", few(("tenant", "price_version", "token_kind"), "token_kind"))
 def test_reports_after_there_and_back_are_those_of_before_and_of_each_settlement_then(world: World, by: str):
     def answers(settlement: int) -> dict[str, object]:
@@ -165,6 +166,7 @@ def test_a_book_that_repricing_alone_has_used_is_held_to_as_one_that_the_stream_
         hold_book(str(file), world.settings)
 
 
+@pytest.mark.long
 def test_a_longer_book_changes_what_its_new_entries_are_about_and_the_version_of_that_alone(
     world: World, tmp_path: Path
 ):

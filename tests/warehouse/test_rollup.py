@@ -109,6 +109,7 @@ def test_answers_are_the_same_with_sums_as_without(local: LakeSettings, seed: in
     assert [name for name in before if not before[name].equals(after[name])] == []
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("always")
 def test_whoever_asks_for_no_minutes_reads_none(anywhere: LakeSettings):
     _fill(anywhere, 50, 1)
@@ -183,6 +184,7 @@ def test_sums_that_save_nothing_are_not_made_and_not_tried_again(local: LakeSett
     assert Upkeep(local).step(later(hours=4)).written == 0
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("always")
 @pytest.mark.parametrize("memory_mib", [1, 4, 16])
 def test_a_file_whose_sums_need_too_much_memory_is_merged_without(
@@ -206,6 +208,7 @@ def test_a_file_whose_sums_need_too_much_memory_is_merged_without(
     assert Upkeep(local).step(later(hours=4)).written == 0
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("always")
 @pytest.mark.parametrize("pieces", few((1, 7, 100_000), 7))
 def test_sums_are_the_same_in_however_many_pieces(local: LakeSettings, monkeypatch: pytest.MonkeyPatch, pieces: int):

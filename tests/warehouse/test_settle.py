@@ -186,6 +186,7 @@ def die(world: World, at: str) -> int:
 DEATHS = [step for step in STEPS if not step.startswith("booked ")]
 
 
+@pytest.mark.long
 def test_settlements_that_die_one_after_the_other_leave_nothing_that_counts_until_one_is_closed(world: World):
     fill(world)
 
@@ -206,6 +207,7 @@ def test_a_settlement_that_dies_leaves_nothing_that_counts_and_the_next_one_does
     assert world.total() == (2, 2 * COST, 2000, 200)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "at", [pytest.param("looked", marks=pytest.mark.long), pytest.param("corrected", marks=pytest.mark.long), "booked"]
 )
@@ -285,6 +287,7 @@ def test_what_comes_later_than_the_lookback_takes_no_task_of_its_hour_back(world
     assert world.sql("SELECT task, spans FROM tasks", "tasks") == [("a", 1)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("traces", [1, 3])
 def test_traces_larger_than_a_part_settle_as_they_would_in_one(traces: int, tmp_path: Path):
     """There are more parts than traces, so some part has none."""

@@ -57,6 +57,7 @@ def test_scenes_are_told_as_by_one_flush(seed: int):
     assert cut(rows, random.Random(seed), 2 + seed % 3) == by_span(once.apply(table(*rows)), once.LEDGER)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", few(range(12), 1))
 def test_random_worlds_are_told_as_by_one_flush(seed: int):
     chance = random.Random(seed)

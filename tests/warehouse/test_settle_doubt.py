@@ -61,6 +61,7 @@ def in_flushes(rows: list[dict[str, object]], chance: random.Random, flushes: in
     return [once.apply(table(*part)) for part in parts if part]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", few(range(6), 2))
 def test_what_is_looked_at_changes_nothing(seed: int):
     chance = random.Random(seed)
@@ -81,6 +82,7 @@ def test_what_is_looked_at_changes_nothing_of_any_scene(seed: int):
     assert len(set(judged["why"].to_pylist())) > 5
 
 
+@pytest.mark.long
 def test_what_a_flush_found_told_twice_stays_so_where_only_one_of_the_two_traces_is_looked_at_again(tmp_path: Path):
     world = World(tmp_path)
     world.flush([span("a", **USED), span("b", trace="u", at=1, ms=98, convention="openinference", **USED)])
@@ -91,6 +93,7 @@ def test_what_a_flush_found_told_twice_stays_so_where_only_one_of_the_two_traces
     assert world.total()[0] == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("order", few(("abd", "bad", "abcd", "acbd"), "abd", "acbd"))
 def test_what_one_settlement_put_together_stays_so_where_the_next_one_looks_at_one_of_the_two(
     order: str, tmp_path: Path
@@ -110,6 +113,7 @@ def test_what_one_settlement_put_together_stays_so_where_the_next_one_looks_at_o
     assert world.total()[0] == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("better", "worse"), [("client", "inner"), ("inner", "client")])
 def test_what_a_flush_put_together_across_traces_is_two_calls_where_a_call_around_one_of_them_has_come(
     better: str, worse: str, tmp_path: Path
@@ -142,6 +146,7 @@ def test_a_stream_that_is_read_late_is_found_in_another_trace_and_flush(tmp_path
     assert world.total()[0] == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("told", [{}, {"stream": None, "scope_version": "5.2.0"}])
 def test_the_halves_of_a_stream_without_a_parent_are_found_however_late_it_is_read(
     told: dict[str, Any], tmp_path: Path

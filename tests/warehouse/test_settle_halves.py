@@ -84,6 +84,7 @@ WAYS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", few(WAYS, "0 native rootless spans", "4 alone rootless traces, settled each time"))
 def test_however_flushes_cut_what_logfire_tells_each_call_is_billed_once(way: str, tmp_path: Path):
     seed, sdk, place, cut = way.split(maxsplit=3)

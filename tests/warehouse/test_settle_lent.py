@@ -48,6 +48,7 @@ def whose(spans: pa.Table, ledger: str) -> dict[tuple[Any, ...], tuple[Any, ...]
     }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shape", few(SOME, "a wrapper around a call"))
 def test_whose_a_call_is_does_not_depend_on_the_cut(shape: str):
     chance = random.Random(shape)

@@ -190,6 +190,7 @@ def test_a_task_counts_with_each_provider_that_it_called(world: World):
     assert nobody == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("question", ["cost-per-successful-task", "unit-economics"])
 def test_review_is_divided_between_the_models_and_providers_of_a_task_to_the_picodollar(question: str, world: World):
     claude = {"provider": "anthropic", "request_model": "claude-sonnet-4-5"}

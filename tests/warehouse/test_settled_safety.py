@@ -85,6 +85,7 @@ def guarded(dice: random.Random) -> list[list[dict[str, Any]]]:
     return scenes
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", few(range(6), 0))
 def test_of_spans_in_several_flushes_as_much_is_counted_as_of_one(seed: int, tmp_path: Path):
     dice, world = random.Random(seed), World(tmp_path)
@@ -105,6 +106,7 @@ def test_of_spans_in_several_flushes_as_much_is_counted_as_of_one(seed: int, tmp
     assert world.settle().number == 0
 
 
+@pytest.mark.long
 def test_a_call_told_twice_and_a_guard_count_once_for_the_tenant_of_a_root_that_comes_later(tmp_path: Path):
     world = World(tmp_path)
     inner = span("inner", "outer", at=10, ms=80, **CALL, **FILTERED)

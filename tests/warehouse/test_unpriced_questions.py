@@ -229,6 +229,7 @@ def test_hours_that_are_not_settled_are_told_by_the_stream(world: World):
     assert pick(ask(world), "calls", "provisional") == [(4, True)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("stream", ["otlp_spans/0", None], ids=["stream told", "older version"])
 def test_what_was_said_as_of_a_settlement_is_the_same_whatever_comes_later(stream: str | None, world: World):
     def claim(name: str, usd: str, at: float = 10, came: dt.timedelta = HOUR) -> Row:

@@ -24,6 +24,7 @@ LONG = pytest.mark.long
 pytestmark = pytest.mark.usefixtures("settled")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "step", ["usage rewritten", *(pytest.param(f"{table} rewritten", marks=LONG) for table in ("spans", "flushes"))]
 )
@@ -61,6 +62,7 @@ def _work(what: str, settings: LakeSettings, parts: tuple[object, ...]) -> None:
         Upkeep(settings).step(later(hours=2))
 
 
+@pytest.mark.long
 def test_a_writer_commits_over_a_merge_that_came_in_between(anywhere: LakeSettings):
     sent = filled(anywhere)
     lake, flush = open_lake(anywhere), flush_of(stretch(FILLED, FILLED + 1))

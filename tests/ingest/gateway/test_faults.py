@@ -41,6 +41,7 @@ def post_until_taken(gateway: Serving, body: bytes, timeout_s: float = 30.0) -> 
     return answer
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("swept")
 def test_a_killed_broker_means_503_in_bounded_time_and_it_goes_on_when_the_broker_is_back(own_broker: LocalBroker):
     own_broker.start()
@@ -177,6 +178,7 @@ def _closes(port: int) -> bool:
     return False
 
 
+@pytest.mark.long
 def test_memory_stays_bounded_when_kafka_stalls_and_clients_do_not(own_broker: LocalBroker):
     own_broker.start()
     kafka = KafkaSettings(bootstrap=own_broker.bootstrap, partitions=2)
