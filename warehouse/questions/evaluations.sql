@@ -28,33 +28,14 @@ named AS (  -- a task is in the bucket of its last call
     SELECT {columns} tenant AS tenant_, unit_, trace_id, task_id, response_id, session_id
     FROM (SELECT * REPLACE (max(ended_at) OVER (PARTITION BY tenant, unit_) AS ended_at) FROM calls_)
 ),
-abouts AS (
-    SELECT {keys} tenant_, unit_, concat('task ', task_id) AS about_ FROM named WHERE task_id IS NOT NULL
-    UNION ALL
-    SELECT {keys} tenant_, unit_, concat('trace ', hex(trace_id)) FROM named
-    UNION ALL
-    SELECT {keys} tenant_, unit_, concat('response ', response_id) FROM named WHERE response_id IS NOT NULL
-    UNION ALL
-    SELECT {keys} tenant_, unit_, concat('session ', session_id) FROM named WHERE session_id IS NOT NULL
-),
+{outcomes_once.sql},
 told AS (
-    SELECT
-        *, lower(name) AS name_, lower(label) AS label_,
-        CASE
-            WHEN task_id IS NOT NULL THEN concat('task ', task_id)
-            WHEN trace_id IS NOT NULL THEN concat('trace ', hex(trace_id))
-            WHEN response_id IS NOT NULL THEN concat('response ', response_id)
-            ELSE concat('session ', session_id)
-        END AS about_
-    FROM (
-        SELECT DISTINCT ON (outcome_id) *
-        FROM outcomes
-        ORDER BY outcome_id, received_at DESC, source_partition, source_offset DESC
-    )
+    SELECT *, lower(name) AS name_, lower(label) AS label_
+    FROM outcomes_once
 ),
 judged_ AS (
     SELECT
-        outcome_id, tenant AS of_tenant, about_, source, score,
+        outcome_id, tenant AS of_tenant, task_id, trace_id, response_id, session_id, source, score,
         CASE
             WHEN name_ IN ('groundedness', 'grounded', 'faithfulness', 'faithful', 'hallucination', 'hallucinations', 'factuality')
                 THEN 'groundedness'
@@ -72,10 +53,25 @@ judged_ AS (
         END AS is_good
     FROM told
 ),
-matched AS (
-    SELECT DISTINCT {keys} tenant_, unit_, outcome_id, judged, source, score, is_good
-    FROM judged_
-    JOIN abouts ON abouts.about_ = judged_.about_ AND tenant_ IS NOT DISTINCT FROM of_tenant
+matched AS (  -- of the ids of a judgement the first of these counts
+    SELECT {keys} tenant_, unit_, outcome_id, judged, source, score, is_good
+    FROM named
+    JOIN judged_ ON named.task_id = judged_.task_id AND tenant_ IS NOT DISTINCT FROM of_tenant
+    UNION
+    SELECT {keys} tenant_, unit_, outcome_id, judged, source, score, is_good
+    FROM named
+    JOIN judged_ ON named.trace_id = judged_.trace_id AND tenant_ IS NOT DISTINCT FROM of_tenant
+    WHERE judged_.task_id IS NULL
+    UNION
+    SELECT {keys} tenant_, unit_, outcome_id, judged, source, score, is_good
+    FROM named
+    JOIN judged_ ON named.response_id = judged_.response_id AND tenant_ IS NOT DISTINCT FROM of_tenant
+    WHERE judged_.task_id IS NULL AND judged_.trace_id IS NULL
+    UNION
+    SELECT {keys} tenant_, unit_, outcome_id, judged, source, score, is_good
+    FROM named
+    JOIN judged_ ON named.session_id = judged_.session_id AND tenant_ IS NOT DISTINCT FROM of_tenant
+    WHERE judged_.task_id IS NULL AND judged_.trace_id IS NULL AND judged_.response_id IS NULL
 ),
 groups_ AS (
     SELECT DISTINCT {keys} outcome_id FROM matched

@@ -9,11 +9,8 @@
 -- gives bad: likewise failure or unsafe
 -- gives scored: outcomes with a score
 -- gives score_mean: on the scale of who judged
-WITH told AS (
-    SELECT DISTINCT ON (outcome_id) *
-    FROM outcomes
-    ORDER BY outcome_id, received_at DESC, source_partition, source_offset DESC
-)
+WITH
+{outcomes_once.sql}
 SELECT
     name,
     source,
@@ -25,7 +22,7 @@ SELECT
     count(DISTINCT tenant) AS tenants,
     min(observed_at) AS first_at,
     max(observed_at) AS last_at
-FROM told
+FROM outcomes_once
 WHERE ($start IS NULL OR observed_at >= $start) AND ($end IS NULL OR observed_at < $end)
 GROUP BY name, source
 ORDER BY outcomes DESC, name, source
