@@ -34,7 +34,9 @@ def task_places(used: Collection[str]) -> dict[str, str]:
     prompts = "".join(f", {sql} AS {name}" for name, sql in PROMPT.items()) if tells and "prompts" in lists else ""
     return {
         "{tells_tasks}": str(tells).lower(),
+        "{several}": "".join(f"{name}," for name in sorted(lists)),
         "{lists_of_several}": "".join(map(_all_of, sorted(lists))),
+        "{lists_together}": "".join(map(_all_together, sorted(lists))),
         "{of_several}": columns,
         "{of_none}": "".join(map(_none_is_null, sorted(lists))) if tells else "",
         "{of_prompt}": prompts + no_kind + _parts_of(lists if tells else ()),
@@ -42,9 +44,14 @@ def task_places(used: Collection[str]) -> dict[str, str]:
 
 
 def _all_of(lists: str) -> str:
-    """A list over all hours of a task; '' stands for an hour whose calls have none."""
+    """The list of an hour of a task; '' stands for an hour whose calls have none."""
     known = f"CASE WHEN spans > 0 THEN coalesce({lists}, CASE WHEN calls > 0 THEN [''] END) END"
-    return f"list_distinct(flatten(list({known}) FILTER ({known} IS NOT NULL))) AS {lists},"
+    return f"list_distinct({known}) AS {lists},"
+
+
+def _all_together(lists: str) -> str:
+    """Those of all hours of a task."""
+    return f"list_distinct(flatten(list({lists}) FILTER ({lists} IS NOT NULL))) AS {lists},"
 
 
 def _each_of(lists: str) -> str:

@@ -9,54 +9,100 @@ looked AS (
     JOIN settlements AS s ON s.close_id = t.close_id
     WHERE {tells_tasks}
 ),
-ever AS (  -- what of a task can be in the window at all, and whether it was told while other months were open
-    SELECT tenant, kind, task, max(closed_to) AS closed_to, max(open_from) AS open_from, min(open_from) < max(open_from) AS is_several
+ever AS (  -- tasks that were told more than once, and whether while other months were open
+    SELECT
+        tenant, kind, task,
+        max(hour) AS last_hour, max(closed_to) AS closed_to, max(open_from) AS open_from,
+        min(open_from) < max(open_from) AS is_several
     FROM looked
     GROUP BY tenant, kind, task
-    HAVING $start IS NULL OR max(hour) >= $start OR max(open_from)::TIMESTAMPTZ >= date_trunc('month', $start::TIMESTAMPTZ)
+    HAVING count(*) > 1
 ),
-states AS (  -- how often a task was told: while the same months were open, later rows take the place of former ones
-    SELECT tenant, kind, task, open_from, closed_to, is_several, NULL::DATE AS next_from FROM ever WHERE NOT is_several
+reached AS (  -- those of which something can be in the window at all
+    SELECT * EXCLUDE (last_hour)
+    FROM ever
+    WHERE $start IS NULL OR last_hour >= $start OR open_from::TIMESTAMPTZ >= date_trunc('month', $start::TIMESTAMPTZ)
+),
+states AS (  -- how often such a task was told: while the same months were open, later rows take the place of former ones
+    SELECT tenant, kind, task, open_from, closed_to, is_several, NULL::DATE AS next_from FROM reached WHERE NOT is_several
     UNION ALL
     SELECT *, lead(open_from) OVER (PARTITION BY tenant, kind, task ORDER BY open_from) AS next_from
     FROM (
         SELECT l.tenant, l.kind, l.task, l.open_from, max(l.closed_to) AS closed_to, true AS is_several
         FROM looked AS l
-        JOIN ever AS e ON l.tenant IS NOT DISTINCT FROM e.tenant AND l.kind = e.kind AND l.task = e.task
+        JOIN reached AS e ON l.tenant IS NOT DISTINCT FROM e.tenant AND l.kind = e.kind AND l.task = e.task
         WHERE e.is_several
         GROUP BY l.tenant, l.kind, l.task, l.open_from
     )
 ),
 said AS (
-    SELECT l.* REPLACE (s.open_from AS open_from, s.closed_to AS closed_to), s.is_several, s.next_from
+    SELECT l.* REPLACE (s.open_from AS open_from, s.closed_to AS closed_to), s.is_several, s.next_from, false AS is_once
     FROM states AS s
     JOIN looked AS l
         ON l.tenant IS NOT DISTINCT FROM s.tenant AND l.kind = s.kind AND l.task = s.task AND l.open_from <= s.open_from
     QUALIFY row_number() OVER (
         PARTITION BY s.open_from, l.hour, l.tenant, l.task, l.kind ORDER BY l.settlement DESC, coalesce(l.feature, '')
     ) = 1
+    UNION ALL
+    SELECT l.*, false AS is_several, NULL::DATE AS next_from, true AS is_once
+    FROM looked AS l
+    ANTI JOIN ever AS e ON l.tenant IS NOT DISTINCT FROM e.tenant AND l.kind = e.kind AND l.task = e.task
+),
+hours_ AS (  -- what an hour tells of its task; one that was taken back, nothing
+    SELECT
+        tenant, kind, task, open_from, is_several, next_from, is_once, closed_to, settlement, spans > 0 AS is_there,
+        if(spans > 0, hour, NULL) AS hour,
+        if(spans > 0, coalesce(feature, ''), NULL) AS feature,
+        if(spans > 0, coalesce(environment, ''), NULL) AS environment,
+        if(spans > 0, coalesce(principal, ''), NULL) AS principal,
+        if(spans > 0, users, NULL) AS users,
+        {lists_of_several}
+        if(spans > 0, cost_usd, NULL) AS cost_usd,
+        if(spans > 0, guardrail_blocks, NULL) AS guardrail_blocks,
+        if(spans > 0, priced_calls, NULL) AS priced_calls,
+        if(spans > 0, calls, NULL) AS calls,
+        if(spans > 0, outcome, NULL) AS outcome,
+        if(spans > 0, safe, NULL) AS safe,
+        if(spans > 0, review_minutes, NULL) AS review_minutes
+    FROM said
+),
+gathered AS (
+    SELECT
+        tenant, kind, task, open_from, is_several, next_from, closed_to, hour, is_there, feature, environment, principal, users,
+        {several}
+        cost_usd, guardrail_blocks, priced_calls, calls, outcome, safe, review_minutes
+    FROM hours_
+    WHERE is_once
+    UNION ALL BY NAME
+    SELECT
+        tenant, kind, task, open_from, is_several, next_from, max(closed_to) AS closed_to,
+        max(hour) AS hour,
+        bool_or(is_there) AS is_there,
+        arg_max(feature, hour) AS feature,
+        arg_max(environment, hour) AS environment,
+        arg_max(principal, hour) AS principal,
+        flatten(list(users) FILTER (users IS NOT NULL)) AS users,
+        {lists_together}
+        sum(cost_usd) AS cost_usd,
+        sum(guardrail_blocks) AS guardrail_blocks,
+        sum(priced_calls) AS priced_calls,
+        sum(calls) AS calls,
+        arg_max(outcome, settlement) AS outcome,
+        arg_max(safe, settlement) AS safe,
+        arg_max(review_minutes, settlement) AS review_minutes
+    FROM hours_
+    WHERE NOT is_once
+    GROUP BY tenant, kind, task, open_from, is_several, next_from
 ),
 placed AS (
-    SELECT * REPLACE (hour_booked(hour, open_from, closed_to) AS hour)
-    FROM (
-        SELECT
-            tenant, kind, task, open_from, is_several, next_from, max(closed_to) AS closed_to,
-            max(hour) FILTER (spans > 0) AS hour,
-            count(*) FILTER (spans > 0) > 0 AS is_there,
-            nullif(arg_max(if(spans > 0, coalesce(feature, ''), NULL), hour), '') AS feature,
-            nullif(arg_max(if(spans > 0, coalesce(environment, ''), NULL), hour), '') AS environment,
-            nullif(arg_max(if(spans > 0, coalesce(principal, ''), NULL), hour), '') AS principal,
-            flatten(list(if(spans > 0, users, NULL)) FILTER (if(spans > 0, users, NULL) IS NOT NULL)) AS users,
-            {lists_of_several}
-            sum(cost_usd) FILTER (spans > 0) AS cost_usd,
-            coalesce(sum(guardrail_blocks) FILTER (spans > 0), 0) AS guardrail_blocks,
-            sum(priced_calls) FILTER (spans > 0) > 0 OR sum(calls) FILTER (spans > 0) = 0 AS is_priced,
-            arg_max(if(spans > 0, outcome, NULL), settlement) AS outcome,
-            arg_max(if(spans > 0, safe, NULL), settlement) AS safe,
-            arg_max(if(spans > 0, review_minutes, NULL), settlement) AS review_minutes
-        FROM said
-        GROUP BY tenant, kind, task, open_from, is_several, next_from
-    )
+    SELECT
+        * EXCLUDE (priced_calls, calls) REPLACE (
+            hour_booked(hour, open_from, closed_to) AS hour,
+            nullif(feature, '') AS feature, nullif(environment, '') AS environment, nullif(principal, '') AS principal,
+            coalesce(guardrail_blocks, 0) AS guardrail_blocks
+        ),
+        priced_calls > 0 OR calls = 0 AS is_priced
+    FROM gathered
 ),
 standing_ AS (  -- the last state, and those that stood when their month was closed
     SELECT * EXCLUDE (closed_to, next_from) FROM placed WHERE next_from IS NULL OR hour < next_from::TIMESTAMPTZ
