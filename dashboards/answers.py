@@ -25,7 +25,7 @@ from dashboards.settings import DashboardSettings
 from dashboards.view import View
 from warehouse.allocation import Dimensions, charge_back, read_dimensions
 from warehouse.experiments import NAME as EXPERIMENT
-from warehouse.experiments import compare
+from warehouse.experiments import compare_by
 from warehouse.planning import REPORTS, Plans, read_plans
 from warehouse.reader import ALL, Scope, Warehouse, WarehouseSnapshot, is_whole
 from warehouse.scope import Everything
@@ -118,7 +118,7 @@ class Answers:
         if name == CHARGEBACK:
             reckon = partial(charge_back, self.snapshot, self.scope, self.said.dimensions)
         elif name == EXPERIMENT:
-            reckon = partial(compare, self.snapshot, self.scope)
+            reckon = partial(compare_by, self.ask, self.snapshot.levels)
         else:
             reckon = partial(REPORTS[name], self.snapshot, self.scope, self.said.plans)
         return self.kept.get(key, lambda: reckon(**parameters).to_pylist())

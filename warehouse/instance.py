@@ -25,6 +25,8 @@ _LAST_CLOSED = f"least(greatest(closed_to - INTERVAL 1 HOUR, period::TIMESTAMPTZ
 
 WORDS = (
     f"bucket_value(i) AS if(i <= {HISTOGRAM_ZERO}, 0.0, {_ESTIMATE})",
+    f"bucket_floor(i) AS if(i <= {HISTOGRAM_ZERO}, 0.0, pow({HISTOGRAM_GAMMA}, i - 1))",
+    f"bucket_ceiling(i) AS if(i <= {HISTOGRAM_ZERO}, 0.0, pow({HISTOGRAM_GAMMA}, i))",
     "picodollars(usd) AS (usd * 1000000000000::DECIMAL(13, 0))::HUGEINT",
     "as_usd(picos) AS picos::DECIMAL(26, 0) * 0.000000000001::DECIMAL(12, 12)",
     "whole(picos, n) AS picos // n",
@@ -35,8 +37,9 @@ WORDS = (
     "local_time(moment, zone) AS moment AT TIME ZONE zone",
     "instant(clock, zone) AS clock AT TIME ZONE zone",
 )
-"""Macros that questions share. Money is divided in whole picodollars; it is NULL per nothing. ``part_of`` is the
-``nth`` (from 1) of ``n`` even parts, which add up.
+"""Macros that questions share. A bucket of a histogram stands for ``bucket_value``, and holds what lies above its floor
+and not above its ceiling. Money is divided in whole picodollars; it is NULL per nothing. ``part_of`` is the ``nth``
+(from 1) of ``n`` even parts, which add up.
 
 ``hour_booked``: where a line of the books counts in reports: in the hour of its calls; where their month was closed
 already, in the last hour that its settlement had closed, within the month ``period`` that it is booked in. So what a

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from math import ceil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from processors.histograms import histograms
 from tests.warehouse.held import held
 from tests.warehouse.samples import NOON, span, usage
 from warehouse.errors import BadQuestion
-from warehouse.experiments import compare
+from warehouse.experiments import compare, compare_by
 from warehouse.experiments.estimates import Estimate, difference, mean, relative, share, student, weighted
 from warehouse.reader import ALL, WarehouseSnapshot
+from warehouse.schemas import HISTOGRAM_GAMMA
 
 Row = dict[str, Any]
 
@@ -143,22 +147,46 @@ def test_the_cost_of_a_task_is_a_mean_and_less_is_better(lake: WarehouseSnapshot
     assert (found["difference"], found["verdict"], found["better"]) == (-1.5, "better", "lower")
 
 
-def test_the_limits_of_a_percentile_are_ranks(lake: WarehouseSnapshot):
+def test_the_limits_of_a_percentile_are_the_edges_of_its_ranks(lake: WarehouseSnapshot):
     found = told(lake)["latency_p95"]
     (low, value, high) = (found[f"baseline_{end}"] for end in ("low", "value", "high"))
 
-    ranks = [round(1 + _steps(amount)) for amount in (low, value, high)]
-    assert ranks == [937, 950, 964]  # 950 -+ 1.96 x sqrt(1000 x 0.95 x 0.05) = 936.5 and 963.5
+    # 950 -+ 1.96 x sqrt(1000 x 0.95 x 0.05) = 936.5 and 963.5
+    assert (low, high) == (pytest.approx(HISTOGRAM_GAMMA**936), pytest.approx(HISTOGRAM_GAMMA**964))
+    assert value == pytest.approx(2 * HISTOGRAM_GAMMA**950 / (HISTOGRAM_GAMMA + 1))
 
 
-def _steps(milliseconds: float) -> float:
-    """How many buckets from the first one."""
-    from math import log
+@pytest.mark.parametrize("seed", range(5))
+def test_the_limits_of_a_percentile_hold_those_of_the_values_themselves(tmp_path: Path, seed: int):
+    values = np.random.default_rng(seed).lognormal(6, 0.05 * 3**seed, 5_000)
+    (hist,) = histograms(values, np.zeros(len(values), np.int64), 1).to_pylist()
+    calls = [usage(tenant="acme", prompt_version=version, calls=5_000, latency_hist=hist) for version in "78"]
+    lake = held(tmp_path / "lake", NOON + timedelta(days=1), tasks=tasks("7", 40, 0, ("1", "1")), usage=calls)
+    found = told(lake)["latency_p95"]
 
-    from warehouse.schemas import HISTOGRAM_GAMMA
+    half = 1.959964 * (5_000 * 0.95 * 0.05) ** 0.5
+    low, high = (np.sort(values)[ceil(4_750 + sign * half) - 1] for sign in (-1, 1))
+    assert low / 1.02 <= found["baseline_low"] <= low < high <= found["baseline_high"] <= high * 1.02
 
-    first = 2.0 * HISTOGRAM_GAMMA / (HISTOGRAM_GAMMA + 1.0)
-    return log(milliseconds / first) / log(HISTOGRAM_GAMMA)
+
+def test_one_asks_once_whatever_the_weights(lake: WarehouseSnapshot):
+    asked: dict[str, list[Row]] = {}
+
+    def ask(question: str, **parameters: object) -> list[Row]:
+        key = repr((question, sorted(parameters.items())))
+        if key not in asked:
+            asked[key] = lake.ask(question, ALL, **parameters).to_pylist()
+        return asked[key]
+
+    usual = compare_by(ask, lake.levels, by=("prompt_version",)).to_pylist()
+    names = {side: usual[0][side] for side in ("baseline", "candidate")}
+    known = set(asked)
+    weighed = compare_by(ask, lake.levels, by=("prompt_version",), **names, cost_weight=3.0).to_pylist()
+    turned = {"baseline": names["candidate"], "candidate": names["baseline"]}
+    compare_by(ask, lake.levels, by=("prompt_version",), **turned)
+
+    assert set(asked) == known
+    assert weighed == compare(lake, ALL, by="prompt_version", **names, cost_weight=3).to_pylist() != usual
 
 
 def test_fewer_than_thirty_on_a_side_are_not_enough(lake: WarehouseSnapshot):

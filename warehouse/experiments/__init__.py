@@ -11,6 +11,6 @@
 
 from __future__ import annotations
 
-from warehouse.experiments.compare import NAME, compare
+from warehouse.experiments.compare import NAME, compare, compare_by
 
-__all__ = ["NAME", "compare"]
+__all__ = ["NAME", "compare", "compare_by"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -11,9 +11,12 @@ from warehouse.errors import BadQuestion
 from warehouse.experiments.estimates import Estimate, difference, relative, weighted
 from warehouse.experiments.measures import MEASURES, Judged, Row
 from warehouse.questions import load_question
+from warehouse.questions.dimensions import Level
 from warehouse.reader import Scope, WarehouseSnapshot
 
 NAME = "experiment"
+Ask = Callable[..., Sequence[Row]]
+"""Rows of a named question with its parameters."""
 ARMS = ("model", "prompt_version", "route")
 NOT_ENOUGH = "not enough"
 ENDS = ("n", "value", "low", "high")
@@ -30,22 +33,37 @@ SCHEMA = pa.schema(
 
 def compare(snapshot: WarehouseSnapshot, scope: Scope, **params: object) -> pa.Table:
     """The answer; nothing where there are no two of them. Raises BadQuestion and what ``ask`` does."""
-    values: dict[str, Any] = load_question(NAME).knowing(snapshot.levels).parse(params)
+
+    def ask(question: str, **asked: object) -> Sequence[Row]:
+        rows: list[Row] = snapshot.ask(question, scope, **asked).to_pylist()
+        return rows
+
+    return compare_by(ask, snapshot.levels, **params)
+
+
+def compare_by(ask: Ask, levels: tuple[Level, ...], **params: object) -> pa.Table:
+    """The same of answers that may be known already: weights are no part of what is asked."""
+    values: dict[str, Any] = load_question(NAME).knowing(levels).parse(params)
     by = values["by"]
     if len(by) != 1 or by[0] not in ARMS:
         raise BadQuestion(f"by = {','.join(by)!r}: must be one of {', '.join(ARMS)}")
     asked = {name: values[name] for name in ("start", "end", "as_of_settlement")} | {"by": by}
-    where = dict(values["where"])
-    names = _named(values, [row[by[0]] for row in snapshot.ask(NAME, scope, **asked, where=where).to_pylist()])
+    where = {name: _in_order(some) for name, some in dict(values["where"]).items()}
+    names = _named(values, [row[by[0]] for row in ask(NAME, **asked, where=where)])
     if names is None:
         return SCHEMA.empty_table()
-    told = asked | {"where": where | {by[0]: frozenset(names)}}
-    rows = {row[by[0]]: row for row in snapshot.ask(NAME, scope, **told).to_pylist()}
+    told = asked | {"where": where | {by[0]: _in_order(names)}}
+    rows = {row[by[0]]: row for row in ask(NAME, **told)}
     del told["as_of_settlement"]
     judged: dict[str, dict[str, Row]] = {name: {} for name in names}
-    for row in snapshot.ask("evaluations", scope, **told).to_pylist():
+    for row in ask("evaluations", **told):
         judged[row[by[0]]][row["judged"]] = row
     return pa.Table.from_pylist(_rows(names, rows, judged, values), schema=SCHEMA)
+
+
+def _in_order(names: Iterable[str | None]) -> tuple[str | None, ...]:
+    """The same names asked for in the same words, whichever way round they are compared."""
+    return tuple(sorted(names, key=repr))
 
 
 def _named(values: Mapping[str, Any], found: Sequence[str | None]) -> tuple[str, str] | None:

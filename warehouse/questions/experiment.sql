@@ -90,7 +90,7 @@ SELECT
     timed::BIGINT AS timed_calls,
     timed::DOUBLE / nullif(calls, 0) AS latency_coverage,
     bucket_value(p95) AS latency_p95_ms,
-    bucket_value(p95_low) AS latency_p95_low_ms,
-    bucket_value(p95_high) AS latency_p95_high_ms
+    bucket_floor(p95_low) AS latency_p95_low_ms,
+    bucket_ceiling(p95_high) AS latency_p95_high_ms
 FROM sums
 ORDER BY tasks DESC, calls DESC, {keys} mixed_tasks
