@@ -34,6 +34,12 @@ class Known(Protocol):
     def amounts(self, signal: str, window: int, /) -> tuple[Floats, Floats]:
         """USD observed in a window of a signal, and USD that were usual: (leaves,), of a price (accounts,)."""
 
+    def since(self, signal: str, first: int, /) -> tuple[Floats, Floats]:
+        """Likewise of the minutes from ``windows.since_start(first, …)`` on."""
+
+    def excess_before(self, signal: str, window: int, first: int, /) -> Floats:
+        """USD beyond usual in a window's minutes before these: (leaves,), of a price (models,)."""
+
 
 class Followed(Protocol):
     """What a minute has brought: a ``fold.Fold``."""

@@ -124,6 +124,25 @@ class Fold:
         place = MINUTES.index(window)
         return self._spend.windows.sums[place], self._usual.usual.sums[place]
 
+    def since(self, signal: str, first: int) -> tuple[Floats, Floats]:
+        """Likewise of the minutes from ``windows.since_start(first, …)`` on; of tokens all that calls cost."""
+        if signal == PRICE:
+            return self._prices.since(first)
+        spend = self._spend.windows.since(first)
+        if signal == TOKENS:
+            return spend, self._calls.windows.since(first) * self._cost.usual
+        return spend, self._usual.usual.since(first)
+
+    def excess_before(self, signal: str, window: int, first: int) -> Floats:
+        """USD beyond usual in a window's minutes before these: (leaves,), of a price (models,)."""
+        observed, expected = self.amounts(signal, window)
+        since, due = self.since(signal, first)
+        if signal == CALLS:
+            observed = self._calls.windows.sums[MINUTES.index(window)] * self._cost.usual
+            since = self._calls.windows.since(first) * self._cost.usual
+        before = np.asarray(observed - expected - (since - due))
+        return summed(before, self.leaves.model_of_account, len(self.leaves.models)) if signal == PRICE else before
+
     def now(self, signal: str) -> tuple[Floats, Floats]:
         """USD observed in the last minute, and USD that were to be expected: (leaves,), of a price (accounts,)."""
         if self._last is None:
