@@ -2,7 +2,8 @@
 
 A silence counts if it names a tenant, feature, model, principal or provider and says nothing of the severity, which
 nobody knows before an incident opens; others mute the Alertmanager alone. Its matchers are heeded as the Alertmanager
-does: all must hold, a label that is not there is empty, regular expressions match the whole value.
+does: all must hold, a label that is not there is empty, regular expressions match the whole value. One that is over
+still says what was silenced, of minutes that are judged again and in windows that reach back to it.
 
 They are read in a thread of their own, a minute after the last time, and only the first look waits for them. What was
 read counts for ten minutes at most while the Alertmanager does not answer: who is in doubt tells.

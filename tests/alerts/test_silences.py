@@ -128,6 +128,14 @@ def test_what_was_odd_in_the_hour_before_a_silence_is_not_told_any_more() -> Non
     assert not found.explains(NOW - 61 * MINUTE, LEAF)
 
 
+def test_one_of_there_begins_with_its_minute_which_is_judged_whole() -> None:
+    found = read_silence(silence(matcher("tenant", "acme"), start=NOW + 40 * SECOND))
+
+    assert found is not None
+    assert found.explains(NOW - timedelta(hours=1), LEAF)  # the earliest minute that is judged now
+    assert not found.explains(NOW - timedelta(hours=1) - SECOND, LEAF)
+
+
 def test_what_was_silenced_when_it_began_opens_nothing_when_its_minutes_are_judged_after_the_end() -> None:
     ledger = ledger_of(hours(), spike(to_minute(LIVE), 9))
     manager = Manager()
