@@ -74,9 +74,10 @@ class State:
         if not self.fold.begun and not usage.calls.any():
             return []
         opened = self.episodes.step(list(self.fold.step(usage)), self.fold, may_open=may_open)
-        self.episodes.follow(usage.minute, self.fold)
+        if self.fold.is_heard:
+            self.episodes.follow(usage.minute, self.fold)
         if is_full:
-            self.episodes.close(usage.minute)
+            self.episodes.close(usage.minute, is_heard=self.fold.is_heard)
         return opened
 
 

@@ -123,17 +123,22 @@ class Episodes:
         for episode in self.open:
             episode.follow(minute, history)
 
-    def close(self, minute: int) -> None:
+    def close(self, minute: int, *, is_heard: bool = True) -> None:
         """Those that have been calm for long enough by the end of the minute are resolved.
 
-        Who was odd again after that must be calm for twice as long, three hours at most.
+        Who was odd again after that must be calm for twice as long, three hours at most. A gap of the feed, in which
+        nothing ``is_heard`` (``Feed``), calms nobody.
         """
+        if not is_heard:
+            for episode in self.open:
+                episode.unheard += 1
+            return
         for whose, episodes in list(self._open.items()):
             for episode in episodes:
                 calm = min(self._calm << min(episode.again, 8), QUIET)
-                if episode.resolved is None and minute - episode.active >= calm:
+                if episode.resolved is None and minute - episode.active - episode.unheard >= calm:
                     episode.resolved = minute
-            self._open[whose] = [episode for episode in episodes if minute - episode.last < QUIET]
+            self._open[whose] = [one for one in episodes if one.resolved is None or minute - one.last < QUIET]
             if not self._open[whose]:
                 del self._open[whose]
 
