@@ -273,9 +273,7 @@ def _speaks(body: Body, one: Trouble) -> bool:
     signal = BY_NAME[one.signal]
     fold = body.folds[signal.family]
     whole = fold.last[1][fold.signals.index(signal)]
-    return any(
-        whole[place] > 0 and is_within(key, one.scope) for place, key in enumerate(fold.index.keys[: whole.size])
-    )
+    return any(is_within(fold.index.keys[place], one.scope) for place in np.flatnonzero(whole))
 
 
 def beyond_now(body: Body, signal: str, scope: Scope) -> float:
