@@ -35,7 +35,7 @@ def backtest(
     told: list[Episode] = []
     for minute in minutes_of(usage, fold.leaves):
         told += episodes.step(fold.step(minute), fold)
-        episodes.close(minute.minute)
+        episodes.close(minute.minute, is_heard=fold.is_heard)
     return told
 
 

@@ -111,6 +111,10 @@ def _time(where: str, entry: Mapping[str, Any], name: str) -> datetime:
 class Announced(Protocol):
     """Something that explains what is odd: an entry of the file, a word of somebody, a silence."""
 
+    @property
+    def ends_at(self) -> datetime:
+        """When it is over."""
+
     def explains(self, time: datetime, scope: Mapping[str, str | None], /) -> bool:
         """Whether usage of the scope (None = unattributed) is expected to be odd at this time."""
 
@@ -133,6 +137,21 @@ def explains_opening(
     """
     judged = ((event, leaf if isinstance(event, Event) else scope) for event in events)
     return any(values is not None and event.explains(time, values) for event, values in judged)
+
+
+def explained_until(
+    events: Sequence[Announced],
+    first: datetime,
+    last: datetime,
+    *,
+    leaf: Mapping[str, str | None],
+    scope: Mapping[str, str | None],
+) -> datetime | None:
+    """When what ended last in these minutes was over, of what explained it till then; None = nothing did."""
+    ended = (one for one in events if first <= one.ends_at < last)
+    return max(
+        (one.ends_at for one in ended if explains_opening([one], one.ends_at, leaf=leaf, scope=scope)), default=None
+    )
 
 
 def hushed_by(events: Sequence[Announced], time: datetime) -> Callable[[Mapping[str, str | None], str], bool]:

@@ -74,9 +74,10 @@ class State:
         if not self.fold.begun and not usage.calls.any():
             return []
         opened = self.episodes.step(list(self.fold.step(usage)), self.fold, may_open=may_open)
-        self.episodes.follow(usage.minute, self.fold)
+        if self.fold.is_heard:
+            self.episodes.follow(usage.minute, self.fold)
         if is_full:
-            self.episodes.close(usage.minute)
+            self.episodes.close(usage.minute, is_heard=self.fold.is_heard)
         return opened
 
 
@@ -101,10 +102,18 @@ class History:
         self._totals: dict[date, Total] = {}
         self._checkpoints: dict[int, State] = {}
 
-    def train(self, ledger: Ledger, told: Mapping[int, Sequence[Episode]], until: int) -> int:
+    def train(
+        self,
+        ledger: Ledger,
+        told: Mapping[int, Sequence[Episode]],
+        until: int,
+        *,
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> int:
         """Up to ``until``, unless it is there already, which is returned; days that have changed are trained again.
 
-        ``told``: what has been told, by the minute in which it opened.
+        ``told``: what has been told, by the minute in which it opened. ``meanwhile``: what cannot wait for all of it,
+        done before each of several days.
         """
         horizon = day_start(to_minute(to_time(until) - self._horizon))
         standing = dict(ledger.days(to_time(horizon), to_time(until if self.until is None else self.until)))
@@ -121,6 +130,8 @@ class History:
                 learns_all = True
                 self._begin(ledger.days(to_time(horizon), to_time(until)), until)
         while self.until is not None and self.until < until:
+            if until - self.until > DAY_MINUTES:
+                meanwhile()
             self._train_day(ledger, told, min(day_start(self.until) + DAY_MINUTES, until))
         if learns_all:
             self._learnt_at = self._clock()

@@ -5,7 +5,8 @@
    the events that are due. If another worker has committed first, judge again with what it has told. Health
    (``alerts.health``) is looked at every ``HEALTH_EVERY_S`` at most, objectives every minute, budgets, newcomers and
    model servers every ``budgets_every_s``, forecasts every hour.
-3. Give every free courier what its channel has not taken.
+3. Give every free courier what its channel has not taken; while several days are learnt (at start) before each of them
+   too, so that nothing that is open ends in the Alertmanager meanwhile.
 
 Only step 2 costs anything, and only when something has changed. Nothing is sent that has not been committed.
 """
@@ -189,7 +190,9 @@ class Lookout:
         end = to_minute(watermark) + 1
         told = episodes_told(self._journal.incidents)
         age = self._settings.notify_max_age_s // MINUTE_S
-        first = self._history.train(self._ledger, told, end - 1 - age)
+        meanwhile = partial(self._keep_open, now, time.monotonic())
+        first = self._history.train(self._ledger, told, end - 1 - age, meanwhile=meanwhile)
+        told = episodes_told(self._journal.incidents)  # by now: others may have told more while this one learnt
         usage = self._ledger.usage(to_time(first), to_time(max(end, first)), LEAF)
         silences = self._silences.known(now)
         known = self._journal.incidents.values()
@@ -208,6 +211,12 @@ class Lookout:
             is_part=part_of_loops(known, now),
         )
         return draft_events(judged, self._journal.incidents, evidence, self._sign(now, watermark))
+
+    def _keep_open(self, now: datetime, began: float) -> None:
+        """What channels must hear while days are learnt: else what is open ends there."""
+        late = now + timedelta(seconds=time.monotonic() - began)
+        self._dispatch.collect(late, wait_s=0.0)
+        self._dispatch.send(late)
 
     def _episodes(self) -> Episodes:
         settings = self._settings

@@ -35,7 +35,7 @@ from alerts.incidents import (
     Subject,
     hash_id,
 )
-from alerts.minutes import to_minute
+from alerts.minutes import to_minute, to_time
 from alerts.signals.kinds import CALLS, PRICE, SPEND, TOKENS
 from alerts.signals.leaves import DIMENSIONS
 from alerts.signals.tuning import Tuning
@@ -102,7 +102,8 @@ def _silences_of(incident: Incident) -> Iterator[Entry]:
     silences = [event for event in incident.said if event.event == SILENCED and event.until is not None]
     ends = [*(event.recorded_at for event in silences[1:]), FOREVER]
     for event, end in zip(silences, ends, strict=False):
-        yield from _announce("silenced", event.recorded_at - STILL_JUDGED, min(event.until or end, end), incident)
+        start = to_time(to_minute(event.recorded_at - STILL_JUDGED))  # minutes are judged whole
+        yield from _announce("silenced", start, min(event.until or end, end), incident)
 
 
 def named_of(subject: Subject) -> dict[str, str | None]:

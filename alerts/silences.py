@@ -2,7 +2,8 @@
 
 A silence counts if it names a tenant, feature, model, principal or provider and says nothing of the severity, which
 nobody knows before an incident opens; others mute the Alertmanager alone. Its matchers are heeded as the Alertmanager
-does: all must hold, a label that is not there is empty, regular expressions match the whole value.
+does: all must hold, a label that is not there is empty, regular expressions match the whole value. One that is over
+still says what was silenced, of minutes that are judged again and in windows that reach back to it.
 
 They are read in a thread of their own, a minute after the last time, and only the first look waits for them. What was
 read counts for ten minutes at most while the Alertmanager does not answer: who is in doubt tells.
@@ -22,13 +23,16 @@ from alerts import metrics
 from alerts.channels.prometheus import alert_name
 from alerts.errors import ChannelDown
 from alerts.incidents import SCOPED_BY, SIGNAL_SPEND, UNATTRIBUTED
+from alerts.minutes import to_minute, to_time
 
 log = logging.getLogger("spanledger.alerts")
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 STALE = timedelta(minutes=10)
 FIRST_WAIT_S = 2.0
-ACTIVE = "active"
+IN_FORCE = ("active", "expired")
+KEPT = timedelta(days=2)
+"""So long after its end it still says what was silenced: the longest window, of the oldest minute that is judged."""
 UNKNOWN_YET = "severity"
 
 
@@ -77,16 +81,17 @@ class Silence:
 
 
 def read_silence(given: Mapping[str, Any]) -> Silence | None:
-    """A silence that is active, that counts, and that can be read; else None."""
+    """A silence that is active or was, that counts, and that can be read; else None."""
     try:
         matchers = tuple(_matcher(one) for one in given["matchers"])
         starts_at, ends_at = (datetime.fromisoformat(given[name]) for name in ("startsAt", "endsAt"))
-        is_active = given["status"]["state"] == ACTIVE
+        was_active = given["status"]["state"] in IN_FORCE and starts_at < ends_at  # else taken back before it began
     except (KeyError, TypeError, ValueError, AttributeError, re.error):
         return None
     names = {one.name for one in matchers}
     counts = names & set(SCOPED_BY) and UNKNOWN_YET not in names and starts_at.tzinfo and ends_at.tzinfo
-    return Silence(starts_at=starts_at, ends_at=ends_at, matchers=matchers) if is_active and counts else None
+    begins_at = to_time(to_minute(starts_at))  # minutes are judged whole
+    return Silence(starts_at=begins_at, ends_at=ends_at, matchers=matchers) if was_active and counts else None
 
 
 def _matcher(given: Mapping[str, Any]) -> Matcher:
@@ -115,7 +120,8 @@ class Silences:
             self._reading.start()
             if is_first:
                 self._reading.join(FIRST_WAIT_S)
-        return [one for at, silences in list(self._read.values()) if now - at < STALE for one in silences]
+        read = [one for at, silences in list(self._read.values()) if now - at < STALE for one in silences]
+        return [one for one in read if now - one.ends_at < KEPT]
 
     def _is_reading(self) -> bool:
         return self._reading is not None and self._reading.is_alive()

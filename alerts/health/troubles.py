@@ -28,7 +28,9 @@ WEARY_FORGET = 0.5 ** (1 / (7 * 1440))  # of minutes: a week
 
 @dataclass(slots=True)
 class Trouble:
-    """``opened`` and ``active`` are minutes; ``known_as``: id of the incident, None = not told yet.
+    """``opened`` and ``active`` are minutes, as is ``since``: before, nobody looked whether it is calm.
+
+    ``unheard``: minutes after both that say nothing of it; ``known_as``: id of the incident, None = not told yet.
 
     ``beyond``: by how much the share differed from the usual one; ``resolved``: the minute after its last one.
     ``again``: went on after its end. ``part_of``: the wider one that has taken it in.
@@ -40,6 +42,8 @@ class Trouble:
     active: int
     beyond: float = 0.0
     known_as: str | None = None
+    since: int = 0
+    unheard: int = 0
     resolved: int | None = None
     again: bool = False
     part_of: Scope | None = None
@@ -99,7 +103,7 @@ class Troubles:
         for one in near:
             if not one.is_open and one not in narrower and minute < (one.resolved or 0) + GAP:
                 if is_still(one):
-                    one.resolved, one.again, one.active = None, True, minute
+                    one.resolved, one.again, one.active, one.unheard = None, True, minute, 0
                 return None
         for one in narrower:
             if one.is_open:

@@ -27,12 +27,15 @@ from alerts.health.troubles import Trouble, Troubles
 from alerts.ledger import Ledger
 from alerts.minutes import DAY_MINUTES, MINUTE_S, day_start, minute_of, to_minute, to_time
 from alerts.signals.arrays import Bools, Floats, grown
+from alerts.signals.feed import Feed
 from alerts.young import times_while_young
 
 EVERYBODY: Key = (ALL,) * len(DIMENSIONS)
 """The feed."""
 MOST_DAYS = 10
 """Of history: more would be forgotten anyway."""
+HELD = 30
+"""Minutes without anything of its own in which what was odd is neither odd nor calm."""
 LATE_SHARE, LATE_LEAST = 0.05, 100
 """Calls that came late, as a share of those that were learnt and at least, of which all is learnt anew."""
 
@@ -43,6 +46,7 @@ class Body:
     def __init__(self, budget: float) -> None:
         self.folds = {name: Fold(family, bar_for(budget)) for name, family in FAMILIES.items()}
         self.silence = Silence()
+        self.feed = Feed()
         self._budget = SHARE * budget
 
     @property
@@ -66,6 +70,8 @@ class Body:
     def step(self, blocks: Mapping[str, Block], *, is_full: bool = True) -> tuple[dict[str, Bools], list[Key]]:
         """What is odd by family, and who is silent."""
         odd = {name: fold.step(blocks[name]) for name, fold in self.folds.items()}
+        calls = blocks[CALLS]
+        self.feed.step(calls.minute, bool(calls.counts["calls"].any()), calls.width)
         return odd, self._hear(blocks[CALLS]) if is_full else []
 
     def speakers(self) -> list[Key]:
@@ -201,7 +207,7 @@ def follow(
 def _begin(body: Body, troubles: Troubles, minute: int, odd: Mapping[str, Bools], silent: Sequence[Key]) -> None:
     for family, row in _odd_rows(odd):
         fold = body.folds[family]
-        found = np.flatnonzero(odd[family][row])
+        found = np.flatnonzero(odd[family][row] & (fold.last[1][row] > 0))
         for series in found[np.argsort(-fold.score[row, found], kind="stable")]:
             scope, leaf = place(fold, row, int(series))
             signal = fold.signals[row].name
@@ -238,18 +244,36 @@ def _go_on(body: Body, troubles: Troubles, minute: int, silent: Sequence[Key], *
                 is_within(key, one.scope) and bool(one.scope) == (key != EVERYBODY) for key in silent
             ):
                 one.active = minute
-        elif _is_still(body, one):
-            one.active = minute
+        else:
+            _follow(body, one, minute)
+
+
+def _follow(body: Body, one: Trouble, minute: int) -> None:
+    """A minute without anything of its own says nothing of it for a while, a gap of the feed never does."""
+    still, spoke = _is_still(body, one), _speaks(body, one)
+    if still and spoke:
+        one.active, one.unheard = minute, 0
+    elif not body.feed.is_heard or (still and not spoke and one.unheard < HELD):
+        one.unheard += 1
 
 
 def _end(troubles: Troubles, minute: int, calm: Mapping[str, int]) -> None:
     for one in troubles.all:
-        if one.is_open and minute - one.active >= calm.get(one.known_as or "", calm[""]):
+        since = max(one.active, one.since) + one.unheard
+        if one.is_open and minute - since >= calm.get(one.known_as or "", calm[""]):
             one.resolved = one.active + 1
 
 
 def _is_still(body: Body, one: Trouble) -> bool:
     return beyond_now(body, one.signal, one.scope) >= STILL * max(one.beyond, BY_NAME[one.signal].points)
+
+
+def _speaks(body: Body, one: Trouble) -> bool:
+    """Whether the last minute had anything of it."""
+    signal = BY_NAME[one.signal]
+    fold = body.folds[signal.family]
+    whole = fold.last[1][fold.signals.index(signal)]
+    return any(is_within(fold.index.keys[place], one.scope) for place in np.flatnonzero(whole))
 
 
 def beyond_now(body: Body, signal: str, scope: Scope) -> float:

@@ -34,6 +34,12 @@ class Known(Protocol):
     def amounts(self, signal: str, window: int, /) -> tuple[Floats, Floats]:
         """USD observed in a window of a signal, and USD that were usual: (leaves,), of a price (accounts,)."""
 
+    def since(self, signal: str, first: int, /) -> tuple[Floats, Floats]:
+        """Likewise of the minutes from ``windows.since_start(first, …)`` on."""
+
+    def excess_before(self, signal: str, window: int, first: int, /) -> Floats:
+        """USD beyond usual in a window's minutes before these: (leaves,), of a price (models,)."""
+
 
 class Followed(Protocol):
     """What a minute has brought: a ``fold.Fold``."""
@@ -52,6 +58,7 @@ class Episode:
     is followed they grow up to ``active``. ``leaves``: those that were odd; ``active``: when they last were in its
     window or a shorter one; ``last``: in any window. ``known_as``: the id of what was told of it; ``seen``: whether
     anything was odd since that was taken in; ``again``: how often it was odd again after it was resolved;
+    ``unheard``: minutes since ``active`` in which nothing came of anybody, who tell nothing;
     ``counted``: the last minute that its USD are of; ``wanted``: people said that it was a good alert; ``worst``: the
     highest excess that a leaf of its scope was odd by.
     """
@@ -68,6 +75,7 @@ class Episode:
     leaves: list[Leaf] = field(default_factory=list)
     active: int
     last: int
+    unheard: int = 0
     resolved: int | None = None
     known_as: str | None = None
     seen: bool = False
@@ -93,7 +101,7 @@ class Episode:
         self.last, self.seen = odd.minute, True
         if width_of(odd.signal, odd.window) <= width_of(self.signal, self.window) or self._lasts(history):
             self.again += self.resolved is not None
-            self.active, self.resolved = odd.minute, None
+            self.active, self.unheard, self.resolved = odd.minute, 0, None
         if leaf not in self.leaves:
             self.leaves.append(leaf)
 

@@ -10,13 +10,13 @@ week.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
 
-from alerts.calendar import Announced, explains_opening
-from alerts.minutes import to_time
+from alerts.calendar import Announced, explained_until, explains_opening
+from alerts.minutes import to_minute, to_time
 from alerts.signals.arrays import Floats
 from alerts.signals.bars import SHARE, Bars, bars_for, kin_usd_for
 from alerts.signals.causes import Amounts, Scope, contributors_to, is_within, scope_around
@@ -26,6 +26,7 @@ from alerts.signals.fold import Odd
 from alerts.signals.kinds import CALLS, PRICE, SPEND
 from alerts.signals.leaves import DIMENSIONS, Leaf, Leaves
 from alerts.signals.tuning import Tuning, least_usd_for, times_for
+from alerts.signals.windows import since_start
 from alerts.young import times_while_young
 
 CALM = 60
@@ -48,7 +49,8 @@ WARNING, CRITICAL = "warning", "critical"
 class _Found:
     """A score that counts: that at ``place`` of ``odd``, ``times`` as high as was needed.
 
-    ``whose``: tenant, or the model whose price it is.
+    ``whose``: tenant, or the model whose price it is; ``excess_usd``: of the leaf; ``first``: the minute from which on
+    it counts, where what was before had been silenced.
     """
 
     odd: Odd
@@ -56,11 +58,8 @@ class _Found:
     leaf: Leaf
     place: int
     times: float
-
-    @property
-    def excess_usd(self) -> float:
-        """Of the leaf."""
-        return float(self.odd.excess_usd[self.place])
+    excess_usd: float
+    first: int | None = None
 
 
 class Episodes:
@@ -100,12 +99,10 @@ class Episodes:
             for found in self._find(one, history):
                 if self._joins(found, history) or not may_open or self._is_announced(found):
                     continue
-                episode = _begin(found, history, self._least_usd)
-                if self._is_silenced(episode, found):
+                heard, episode = self._hear(found, history)
+                if episode is None or self._is_one_scope(heard, episode, history):
                     continue
-                if self._is_one_scope(found, episode, history):
-                    continue
-                if self._is_too_little(episode) or _is_long_over(episode, history) or self._is_unheard(found, history):
+                if self._is_too_little(episode) or _is_long_over(episode, history) or self._is_unheard(heard, history):
                     continue
                 self._open.setdefault(found.whose, []).append(episode)
                 opened.append(episode)
@@ -126,17 +123,22 @@ class Episodes:
         for episode in self.open:
             episode.follow(minute, history)
 
-    def close(self, minute: int) -> None:
+    def close(self, minute: int, *, is_heard: bool = True) -> None:
         """Those that have been calm for long enough by the end of the minute are resolved.
 
-        Who was odd again after that must be calm for twice as long, three hours at most.
+        Who was odd again after that must be calm for twice as long, three hours at most. A gap of the feed, in which
+        nothing ``is_heard`` (``Feed``), calms nobody.
         """
+        if not is_heard:
+            for episode in self.open:
+                episode.unheard += 1
+            return
         for whose, episodes in list(self._open.items()):
             for episode in episodes:
                 calm = min(self._calm << min(episode.again, 8), QUIET)
-                if episode.resolved is None and minute - episode.active >= calm:
+                if episode.resolved is None and minute - episode.active - episode.unheard >= calm:
                     episode.resolved = minute
-            self._open[whose] = [episode for episode in episodes if minute - episode.last < QUIET]
+            self._open[whose] = [one for one in episodes if one.resolved is None or minute - one.last < QUIET]
             if not self._open[whose]:
                 del self._open[whose]
 
@@ -147,7 +149,8 @@ class Episodes:
         least_usd = np.where(odd.kin, self._kin_usd, self._least_usd)
         for place in np.flatnonzero((odd.score > need) & (odd.excess_usd > least_usd)).tolist():
             leaf = _leaf_of(odd.signal, int(odd.series[place]), history.leaves)
-            yield _Found(odd, whose_is(odd.signal, leaf), leaf, place, float(odd.score[place] / need[place]))
+            times, excess_usd = float(odd.score[place] / need[place]), float(odd.excess_usd[place])
+            yield _Found(odd, whose_is(odd.signal, leaf), leaf, place, times, excess_usd)
 
     def _joins(self, found: _Found, history: Known) -> bool:
         """Those of whose scope the leaf is go on, else those that explain it."""
@@ -169,6 +172,32 @@ class Episodes:
         """Silences are of the alert that it would be."""
         scope = {**episode.scope, "signal": episode.signal}
         return explains_opening(self._said, to_time(found.odd.minute), scope=scope)
+
+    def _hear(self, found: _Found, history: Known) -> tuple[_Found, Episode | None]:
+        """What may open with it; None = nothing. Minutes that were silenced until now count as usual ones."""
+        episode = _begin(found, history, self._least_usd)
+        if self._is_silenced(episode, found):
+            return found, None
+        first = self._first_heard(episode, found)
+        if first is None:
+            return found, episode
+        heard = _since(found, history, first)
+        least_usd = self._kin_usd if found.odd.kin[found.place] else self._least_usd
+        if heard.times <= 1 or heard.excess_usd <= least_usd:
+            return heard, None
+        return heard, _begin(heard, history, self._least_usd)
+
+    def _first_heard(self, episode: Episode, found: _Found) -> int | None:
+        """The minute of its window from which on it is announced or silenced no more; None = it never was."""
+        named = {"signal": episode.signal}
+        until = explained_until(
+            (*self._calendar, *self._said),
+            to_time(episode.began),
+            to_time(found.odd.minute),
+            leaf={**found.leaf._asdict(), **named},
+            scope={**episode.scope, **named},
+        )
+        return None if until is None else to_minute(until) + 1
 
     def _is_one_scope(self, found: _Found, episode: Episode, history: Known) -> bool:
         """Whether one of this very scope is open: it goes on."""
@@ -204,6 +233,15 @@ class Episodes:
         return float(weary * WEARY_FORGET ** max(minute - since, 0))
 
 
+def _since(found: _Found, history: Known, first: int) -> _Found:
+    """As if the minutes before ``first`` had been usual ones. A price scores by its last quarter of an hour alone."""
+    odd = found.odd
+    before_usd = float(history.excess_before(odd.signal, odd.window, first)[odd.series[found.place]])
+    left_usd = found.excess_usd - max(before_usd, 0.0)
+    times = found.times if odd.signal == PRICE else found.times * left_usd / found.excess_usd
+    return replace(found, times=times, excess_usd=left_usd, first=first)
+
+
 def _is_long_over(episode: Episode, history: Known) -> bool:
     """Whether it lies in hours that nobody judged in time, whose minutes train only: its last hour holds too little."""
     recent = RECENT.get(episode.signal, episode.window)
@@ -229,7 +267,7 @@ def _begin(found: _Found, history: Known, least_usd: float) -> Episode:
     observed, expected = amounts.of(scope)
     return Episode(
         opened=odd.minute,
-        began=window_start(odd.signal, odd.window, odd.minute),
+        began=_begin_of(found),
         signal=odd.signal,
         window=odd.window,
         scope=scope,
@@ -244,9 +282,17 @@ def _begin(found: _Found, history: Known, least_usd: float) -> Episode:
     )
 
 
+def _begin_of(found: _Found) -> int:
+    odd = found.odd
+    if found.first is None:
+        return window_start(odd.signal, odd.window, odd.minute)
+    return since_start(found.first, odd.minute)
+
+
 def _amounts(found: _Found, history: Known) -> Amounts:
     """Of all leaves of the tenant; of a price, of all tenants that use the model."""
-    observed, expected = history.amounts(found.odd.signal, found.odd.window)
-    keys = keys_of(found.odd.signal, history.leaves)
-    mine = [place for place, key in enumerate(keys) if whose_is(found.odd.signal, key) == found.whose]
+    signal, first = found.odd.signal, found.first
+    observed, expected = history.amounts(signal, found.odd.window) if first is None else history.since(signal, first)
+    keys = keys_of(signal, history.leaves)
+    mine = [place for place, key in enumerate(keys) if whose_is(signal, key) == found.whose]
     return Amounts(keys=[keys[place] for place in mine], observed=observed[mine], expected=expected[mine])

@@ -14,6 +14,7 @@ import numpy as np
 from alerts.signals.arrays import Bools, Floats, Numbers, summed
 from alerts.signals.cold import NEVER, cold_edge, cold_sums, common_rise, young_edge
 from alerts.signals.envelope import LEAST_DAYS, Envelope
+from alerts.signals.feed import Feed
 from alerts.signals.kinds import CALLS, FLOORS, PRICE, SPEND, TOKENS
 from alerts.signals.leaves import Leaves
 from alerts.signals.parents import Parents
@@ -89,6 +90,7 @@ class Fold:
         self._usual, self._prices, self._input = Usual(), UnitPrices(), PerCall()
         self._cost = PerCall()
         self._parents = Parents()
+        self._feed = Feed()
         self._past = {key: Past(limit) for key, limit in PAST_LIMITS.items()}
         self._began: Numbers = np.zeros(0, np.int64)
         self._last: tuple[Minute, Floats] | None = None
@@ -97,6 +99,11 @@ class Fold:
     def begun(self) -> bool:
         """Whether there was any minute."""
         return self._first_hour is not None
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether the last minute was no gap of the feed."""
+        return self._feed.is_heard
 
     def step(self, usage: Minute) -> Iterator[Odd]:
         """Take a minute in; every minute, also those in which nothing was used. ``days``: of history before it."""
@@ -109,6 +116,7 @@ class Fold:
         if minute % HOUR == 0 or first:
             self._begin_hour(hour)
         self._push(usage, hour)
+        self._feed.step(minute, bool(usage.calls.any()))
         yield from self._look(usage.minute, hour)
         if minute % HOUR == HOUR - 1:
             self._end_hour(hour)
@@ -123,6 +131,25 @@ class Fold:
             return tokens * rates, calls * self._input.usual * rates
         place = MINUTES.index(window)
         return self._spend.windows.sums[place], self._usual.usual.sums[place]
+
+    def since(self, signal: str, first: int) -> tuple[Floats, Floats]:
+        """Likewise of the minutes from ``windows.since_start(first, …)`` on; of tokens all that calls cost."""
+        if signal == PRICE:
+            return self._prices.since(first)
+        spend = self._spend.windows.since(first)
+        if signal == TOKENS:
+            return spend, self._calls.windows.since(first) * self._cost.usual
+        return spend, self._usual.usual.since(first)
+
+    def excess_before(self, signal: str, window: int, first: int) -> Floats:
+        """USD beyond usual in a window's minutes before these: (leaves,), of a price (models,)."""
+        observed, expected = self.amounts(signal, window)
+        since, due = self.since(signal, first)
+        if signal == CALLS:
+            observed = self._calls.windows.sums[MINUTES.index(window)] * self._cost.usual
+            since = self._calls.windows.since(first) * self._cost.usual
+        before = np.asarray(observed - expected - (since - due))
+        return summed(before, self.leaves.model_of_account, len(self.leaves.models)) if signal == PRICE else before
 
     def now(self, signal: str) -> tuple[Floats, Floats]:
         """USD observed in the last minute, and USD that were to be expected: (leaves,), of a price (accounts,)."""

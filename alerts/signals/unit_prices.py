@@ -92,3 +92,7 @@ class UnitPrices:
     def amounts(self) -> tuple[Floats, Floats]:
         """(accounts,) USD paid in the last six hours, as prices stay, and USD that this would have cost before."""
         return self._paid_windows.sums[LONGEST], self._due_windows.sums[LONGEST]
+
+    def since(self, first: int) -> tuple[Floats, Floats]:
+        """Likewise of the minutes from ``windows.since_start(first, …)`` on."""
+        return self._paid_windows.since(first), self._due_windows.since(first)

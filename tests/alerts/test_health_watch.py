@@ -419,3 +419,28 @@ def test_who_is_silent_still_when_the_feed_is_back_is_told_of():
     feed, alone = (one for one in events_of(ledger) if one.event == OPENED)
     assert (feed.scope.as_dict(), alone.scope.as_dict()) == ({}, {"tenant": "t0"})
     assert alone.opened_at < to_time(LIVE + 60)
+
+
+def test_an_incident_lasted_as_long_as_its_data_said():
+    ledger = ledger_of(day(), burst(6))
+
+    told = watch(lookout(ledger), ledger, range(LIVE, LIVE + 60, 2))
+
+    assert told == [("errors_rate_limit", OPENED), ("errors_rate_limit", RESOLVED)]
+    over = next(one for one in events_of(ledger) if one.event == RESOLVED)
+    assert (over.summary or "").endswith("over, it lasted 6 min")
+    assert over.window_end == to_time(LIVE + 6)
+
+
+def test_nothing_is_over_while_nothing_comes_of_anybody():
+    rng = np.random.default_rng(13)
+    before = steady(rng, range(LIVE - 9 * DAY, LIVE), calls=20, shares={RATE_LIMIT: 0.004})
+    after = steady(rng, range(LIVE + 70, LIVE + 90), calls=20, shares={RATE_LIMIT: 0.004})
+    ledger = ledger_of(before, burst(6), after)
+
+    told = watch(lookout(ledger), ledger, range(LIVE, LIVE + 90, 3))
+
+    of_errors = [event for signal, event in told if signal != SILENCE]
+    assert of_errors == [OPENED, RESOLVED]
+    over = next(one for one in events_of(ledger) if one.event == RESOLVED and one.signal != SILENCE)
+    assert over.recorded_at >= to_time(LIVE + 79)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cache
@@ -23,6 +24,7 @@ from alerts.incidents import (
     SILENCED,
     TOLD,
     UPDATED,
+    Event,
     from_table,
 )
 from alerts.journal import Journal
@@ -348,6 +350,47 @@ def test_what_is_open_is_refreshed_until_it_is_resolved() -> None:
     times = len(channel.refreshed)
     assert 10 <= times <= 20
     assert {event.principal for event in channel.refreshed} == {"key-7"}
+
+
+class SlowLedger(MemoryLedger):
+    """Does not say what its last day held before ``gate`` is open, and ``waited`` for that if it is not in time."""
+
+    def __init__(self, gate: threading.Event) -> None:
+        super().__init__()
+        self.gate, self.waited = gate, 0
+
+    def usage(self, start: datetime, end: datetime, by: Sequence[str]) -> pa.Table:
+        """See ``Ledger``."""
+        self.waited += start >= START and not self.gate.wait(WAIT_S)
+        return super().usage(start, end, by)
+
+
+class Pager(MemoryChannel):
+    """Notes when it hears again of what is open."""
+
+    def __init__(self) -> None:
+        super().__init__(refresh_s=60)
+        self.heard = threading.Event()
+
+    def refresh(self, active: Sequence[Event], now: datetime) -> None:
+        """See ``Channel``."""
+        super().refresh(active, now)
+        self.heard.set()
+
+
+def test_who_starts_anew_says_what_is_open_before_all_days_are_learnt() -> None:
+    pager = Pager()
+    ledger = SlowLedger(pager.heard)
+    for rows in (usage_table([Spent(minute=FIRST - 60, usd=0.2)]), hours(), spike(LIVE_MINUTE, 9)):
+        ledger.add_usage(rows)
+    pager.heard.set()
+    lookout(ledger).step(LIVE + 20 * SECOND)
+    pager.heard.clear()
+
+    again = lookout(ledger, pager).step(LIVE + 2 * MINUTE)
+
+    assert (told([again]), ledger.waited) == ([], 0)
+    assert [event.principal for event in pager.refreshed] == ["key-7"]
 
 
 def test_an_hour_of_nothing_but_silence_is_no_incident() -> None:

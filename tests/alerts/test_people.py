@@ -123,6 +123,13 @@ def test_a_silenced_scope_opens_nothing_until_then(lasts: timedelta, heard: list
     assert looks(ledger, later, 1) == heard
 
 
+def test_a_silence_begins_with_its_minute_which_is_judged_whole() -> None:
+    said = say(incident(with_spike()), SILENCED, who="ada", now=LIVE + 40 * SECOND, until=LIVE + 60 * MINUTE)
+    known = Incident(opened=said, last=said, updates=0, said=(said,))
+
+    assert [one.starts_at for one in heed([known]).announced] == [LIVE - timedelta(hours=1)] * 3
+
+
 def test_a_silence_is_of_its_scope_alone() -> None:
     ledger = with_spike()
     tell(ledger, SILENCED, LIVE + 40 * SECOND, lasts=timedelta(hours=6))

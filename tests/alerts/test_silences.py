@@ -128,6 +128,25 @@ def test_what_was_odd_in_the_hour_before_a_silence_is_not_told_any_more() -> Non
     assert not found.explains(NOW - 61 * MINUTE, LEAF)
 
 
+def test_one_of_there_begins_with_its_minute_which_is_judged_whole() -> None:
+    found = read_silence(silence(matcher("tenant", "acme"), start=NOW + 40 * SECOND))
+
+    assert found is not None
+    assert found.explains(NOW - timedelta(hours=1), LEAF)  # the earliest minute that is judged now
+    assert not found.explains(NOW - timedelta(hours=1) - SECOND, LEAF)
+
+
+def test_what_was_silenced_when_it_began_opens_nothing_when_its_minutes_are_judged_after_the_end() -> None:
+    ledger = ledger_of(hours(), spike(to_minute(LIVE), 9))
+    manager = Manager()
+    manager.answer = [{**silence(matcher("tenant", "acme"), state="expired", start=LIVE - MINUTE),
+                       "endsAt": (LIVE + 90 * SECOND).isoformat()}]  # fmt: skip
+    lookout = Lookout(AlertSettings(min_excess_usd=0.5), ledger, ())
+    lookout._silences = Silences([manager])
+
+    assert told([lookout.step(LIVE + minutes * MINUTE) for minutes in (2, 3, 4, 20, 61)]) == []
+
+
 def test_health_has_no_principal_so_who_silences_a_key_silences_none_of_it() -> None:
     keys = [read_silence(silence(matcher("tenant", "acme"), matcher("principal", ".+", regex=True)))]
     others = [read_silence(silence(matcher("tenant", "acme"), matcher("principal", "key-7", equal=False)))]
@@ -147,7 +166,7 @@ def test_health_has_no_principal_so_who_silences_a_key_silences_none_of_it() -> 
         silence(matcher("alertname", "SpanLedgerSpend")),
         silence(matcher("signal", "spend")),
         silence(matcher("tenant", "acme"), matcher("severity", "warning")),
-        silence(matcher("tenant", "acme"), state="expired"),
+        {**silence(matcher("tenant", "acme"), state="expired"), "endsAt": (NOW - MINUTE).isoformat()},  # taken back
         silence(matcher("tenant", "acme"), state="pending"),
         silence(matcher("tenant", "(", regex=True)),
         {"status": {"state": "active"}},
@@ -155,7 +174,7 @@ def test_health_has_no_principal_so_who_silences_a_key_silences_none_of_it() -> 
         "x",
     ],
 )  # fmt: skip
-def test_what_names_nobody_or_the_severity_is_over_or_cannot_be_read_does_not_count(given: Any) -> None:
+def test_what_names_nobody_or_the_severity_never_began_or_cannot_be_read_does_not_count(given: Any) -> None:
     assert read_silence(given) is None
 
 
@@ -196,6 +215,20 @@ def test_they_are_read_once_a_minute_and_count_for_a_while_when_it_is_down() -> 
 
     assert (counts, later) == ([1, 1, 1], (1, 0))
     assert manager.asked == 3
+
+
+def test_one_that_is_over_says_for_two_days_what_was_silenced() -> None:
+    manager = Manager()
+    manager.answer = [silence(matcher("tenant", "acme"), state="expired", start=NOW - timedelta(hours=3))]
+    silences = Silences([manager])
+
+    (known,) = silences.known(NOW)
+    later = NOW + timedelta(hours=46) + SECOND
+    silences.known(later)
+    settle(silences)
+
+    assert [known.explains(NOW - ago, LEAF) for ago in (timedelta(hours=3), timedelta(hours=1))] == [True, False]
+    assert silences.known(later) == []
 
 
 def test_who_asks_is_not_kept_waiting_by_one_that_hangs() -> None:
