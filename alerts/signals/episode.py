@@ -13,7 +13,7 @@ from alerts.signals.causes import Contributor, Scope, is_within
 from alerts.signals.fold import HOUR, Odd
 from alerts.signals.kinds import CALLS, PRICE, SPEND, TOKENS
 from alerts.signals.leaves import Leaf, Leaves
-from alerts.signals.windows import LONGEST, MINUTES, PIECE
+from alerts.signals.windows import MINUTES, PIECE
 
 STILL = 0.5
 """Part of the excess of its opening that its window must still hold where longer ones alone are odd."""
@@ -25,16 +25,6 @@ Whose = tuple[str, str | None, str | None]
 """Who is told: a tenant, or the users of a provider's model."""
 
 
-class Known(Protocol):
-    """What is known of the series at the minute: a ``fold.Fold``."""
-
-    days: float
-    leaves: Leaves
-
-    def amounts(self, signal: str, window: int, /) -> tuple[Floats, Floats]:
-        """USD observed in a window of a signal, and USD that were usual: (leaves,), of a price (accounts,)."""
-
-
 class Followed(Protocol):
     """What a minute has brought: a ``fold.Fold``."""
 
@@ -42,6 +32,15 @@ class Followed(Protocol):
 
     def now(self, signal: str, /) -> tuple[Floats, Floats]:
         """USD observed in the last minute, and USD that were to be expected: (leaves,), of a price (accounts,)."""
+
+
+class Known(Followed, Protocol):
+    """What is known of the series at the minute: a ``fold.Fold``."""
+
+    days: float
+
+    def amounts(self, signal: str, window: int, /) -> tuple[Floats, Floats]:
+        """USD observed in a window of a signal, and USD that were usual: (leaves,), of a price (accounts,)."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,7 +52,7 @@ class Episode:
     window or a shorter one; ``last``: in any window. ``known_as``: the id of what was told of it; ``seen``: whether
     anything was odd since that was taken in; ``again``: how often it was odd again after it was resolved;
     ``counted``: the last minute that its USD are of; ``wanted``: people said that it was a good alert; ``worst``: the
-    highest excess that a leaf of its scope was odd by.
+    highest excess that a leaf of its scope was odd by; ``rise``: of a price, by which share it is higher now.
     """
 
     opened: int
@@ -75,6 +74,7 @@ class Episode:
     counted: int = -1
     wanted: bool = False
     worst: float = 0.0
+    rise: float = 0.0
     _since: tuple[float, float] = (0.0, 0.0)
     _enough: float = 0.0
     _members: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -169,5 +169,5 @@ def window_start(signal: str, window: int, minute: int) -> int:
     """The first minute of a window that ends with the minute."""
     if signal == TOKENS:
         return (minute // HOUR - window + 1) * HOUR
-    whole, piece = dict(zip(MINUTES, PIECE, strict=True)), MINUTES[LONGEST] if signal == PRICE else window
-    return (minute // whole[piece] - piece // whole[piece] + 1) * whole[piece]
+    piece = dict(zip(MINUTES, PIECE, strict=True))[window]
+    return (minute // piece - window // piece + 1) * piece
