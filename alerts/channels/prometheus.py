@@ -47,7 +47,7 @@ class Alertmanager:
         """See ``Channel``."""
         told = sorted((one for event in active for one in _as_told(event)), key=lambda one: one.event != RESOLVED)
         ended_first = [one for one in told if one.event != RESOLVED or now - one.recorded_at < STILL_SAID]
-        alerts = {tuple(_labels(one).items()): self._alert(one, now) for one in ended_first}
+        alerts = {tuple(labels_of(one).items()): self._alert(one, now) for one in ended_first}
         if alerts:
             post_json(self._url, [*alerts.values()])
 
@@ -61,7 +61,7 @@ class Alertmanager:
     def _alert(self, event: Event, now: datetime) -> dict[str, Any]:
         ends_at = event.recorded_at if event.event == RESOLVED else now + self._active_for
         return {
-            "labels": _labels(event),
+            "labels": labels_of(event),
             "annotations": {"summary": event.summary or "", **details(event)},
             "startsAt": _rfc3339(event.opened_at),
             "endsAt": _rfc3339(ends_at),
@@ -81,7 +81,8 @@ def _as_told(event: Event) -> list[Event]:
     return [replace(event, event=RESOLVED, severity=WARNING), event] if event.event == ESCALATED else [event]
 
 
-def _labels(event: Event) -> dict[str, str]:
+def labels_of(event: Event) -> dict[str, str]:
+    """The identity of its alert: of the incidents that are open each has another."""
     return {
         "alertname": alert_name(event.signal, event.budget),
         "signal": event.signal,
