@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from alerts.calendar import Event
 from alerts.minutes import to_time
+from alerts.settings import AlertSettings
 from alerts.signals.causes import Scope
 from alerts.signals.episode import Episode
 from alerts.signals.episodes import Episodes
@@ -22,6 +23,8 @@ from alerts.usage_file import minutes_of
 BUDGET = 0.5
 """False alerts per tenant-week."""
 LEAST_USD = 0.15
+LEAST_SHARE = AlertSettings().min_excess_percent / 100
+"""Of what was expected: as the worker has it by default."""
 MICRO = 6
 """Decimals of USD, and of shares, that are told."""
 
@@ -31,7 +34,7 @@ def backtest(
 ) -> list[Episode]:
     """Episodes in the order in which they opened. ``usage``: as ``usage_file.read_usage`` gives it."""
     fold = Fold(Leaves())
-    episodes = Episodes(budget, calendar, least_usd=least_usd)
+    episodes = Episodes(budget, calendar, least_usd=least_usd, least_share=LEAST_SHARE)
     told: list[Episode] = []
     for minute in minutes_of(usage, fold.leaves):
         told += episodes.step(fold.step(minute), fold)

@@ -9,12 +9,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from alerts.channels.channel import Channel
+from alerts.channels.channel import LONGEST_REST_S, Channel
 from alerts.errors import ChannelDown, EventRefused
 from alerts.incidents import Event
 
 FIRST_RETRY_S = 1.0
-LAST_RETRY_S = 300.0
+LAST_RETRY_S = LONGEST_REST_S
 MINUTE = timedelta(minutes=1)
 
 

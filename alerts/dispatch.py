@@ -8,7 +8,7 @@ from datetime import datetime
 
 from alerts import metrics
 from alerts.channels.action import Action, as_asked
-from alerts.channels.channel import Channel
+from alerts.channels.channel import STILL_SAID, Channel
 from alerts.courier import Courier, Trip
 from alerts.incidents import BOOKS, CLAIMED, NOTIFIED, UNDELIVERED, Event
 from alerts.journal import Journal
@@ -97,7 +97,11 @@ class Dispatch:
     def _active(self, route: Route, now: datetime) -> tuple[Event, ...]:
         here = {event.event_id for event in routed(self._events_for(route, now), route)}
         known = self._journal.incidents.values()
-        return tuple(incident.last for incident in known if incident.is_open and incident.last.event_id in here)
+        return tuple(
+            incident.last
+            for incident in known
+            if incident.last.event_id in here and (incident.is_open or now - incident.last.recorded_at < STILL_SAID)
+        )
 
 
 def _count(trip: Trip, channel: str) -> None:

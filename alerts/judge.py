@@ -164,6 +164,7 @@ def _draft(episode: Episode, kind: str, known: Incident | None, evidence: Eviden
         excess_usd_per_hour=per_hour,
         contributors=causes["contributors"],
         factors=causes["factors"],
+        rise=episode.rise if kind != RESOLVED else 0.0,
     )
     width = width_of(episode.signal, episode.window)
     return next_event(

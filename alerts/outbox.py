@@ -39,7 +39,7 @@ def find_errands(events: Sequence[Event], channel: str, *, actor: str, now: date
     for claim in sorted(_of(events, (CLAIMED,)), key=lambda e: e.recorded_at):
         claims.setdefault(claim.incident_id, []).append(claim)
     mine, free, stale, held = [], [], [], 0
-    for event in sorted(_of(events, SENT), key=lambda e: (e.recorded_at, e.incident_id, e.sequence)):
+    for event in sorted(_of(events, SENT), key=_in_order):
         if any(_note_id(event, kind, channel) in done for kind in (NOTIFIED, UNDELIVERED)):
             continue
         known = reversed(claims.get(event.incident_id, []))
@@ -69,6 +69,11 @@ def note(event: Event, kind: str, *, channel: str, actor: str, now: datetime, te
         actor=actor,
         note=text,
     )
+
+
+def _in_order(event: Event) -> tuple[datetime, datetime, str, int]:
+    """Of one look the older incident first: its end comes before another with its labels begins."""
+    return event.recorded_at, event.opened_at, event.incident_id, event.sequence
 
 
 def _note_id(event: Event, kind: str, channel: str) -> str:

@@ -23,7 +23,10 @@ class AlertSettings:
     )
     min_excess_percent: float = field(
         default=5.0,
-        metadata={"help": "Smallest excess over expectation that opens an incident, in percent.", "min": 0},
+        metadata={
+            "help": "Smallest excess over expectation that opens an incident (of a price, its rise), in percent.",
+            "min": 0,
+        },
     )
     false_alerts_per_tenant_week: float = field(
         default=0.5,

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from alerts.advice import advise
 from alerts.amounts import dollars, signed
 from alerts.explain import share
-from alerts.health.words import amount
+from alerts.health.words import amount, percent
 from alerts.incidents import RESOLVED, UNATTRIBUTED, Contributor, Event, Scope
 from alerts.parts import Factor
 from alerts.why import say_why
@@ -43,8 +43,9 @@ def summarise(
     excess_usd_per_hour: Decimal,
     contributors: Sequence[Contributor],
     factors: Sequence[Factor] = (),
+    rise: float = 0.0,
 ) -> str:
-    """One line: who, how much, why, from whom.
+    """One line: who, how much, why, from whom. ``rise``: the share by which a price is higher than before, if it is.
 
     ``acme / chat: $12.40 in 15 min, expected $1.10 (+$11.30, $45.20/h); mostly volume: 3.1× the calls; 93 % from model
     gpt-x``
@@ -56,7 +57,8 @@ def summarise(
         f"({signed(excess)}, {dollars(excess_usd_per_hour)}/h{ending})"
     )
     others = [one for one in contributors if one.dimension not in scope.as_dict()]
-    parts = [amounts, say_why(factors, excess) or SAID.get(signal, ""), name_causes(others, excess)]
+    why = f"paid {percent(rise)} more per token than before" if rise else say_why(factors, excess)
+    parts = [amounts, why or SAID.get(signal, ""), name_causes(others, excess)]
     return f"{scope}: {'; '.join(part for part in parts if part)}"
 
 

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from alerts.errors import ChannelDown
 from alerts.incidents import TOLD, Event
+
+LONGEST_REST_S = 300.0
+"""Between two attempts at a channel that refuses."""
+STILL_SAID = timedelta(minutes=15)
+"""After its end an incident is refreshed as ended, as Prometheus does: who restarts meanwhile has forgotten it."""
 
 
 class Channel(Protocol):
@@ -29,7 +34,10 @@ class Channel(Protocol):
         """Deliver one event. Raises ChannelDown."""
 
     def refresh(self, active: Sequence[Event], now: datetime) -> None:
-        """Say again what is still open: the latest event of each. Raises ChannelDown."""
+        """Say again what is open, and what has ended ``STILL_SAID`` ago or less: the latest event of each.
+
+        Raises ChannelDown.
+        """
 
 
 class MemoryChannel:

@@ -1,9 +1,10 @@
 """Prometheus Alertmanager, API v2: one alert per open incident.
 
 The label set is the alert's identity there, so it holds only what stays the same for an incident's whole life; amounts
-and causes are annotations. An active alert carries an end a few refreshes ahead: if all workers die, the Alertmanager
-resolves it by itself; until then it is sent again in time. The severity is a label, by which routes choose: one that
-escalates ends as a warning and begins as critical, in one request.
+and causes are annotations. An active alert carries an end four refreshes and the longest rest of a courier ahead: if
+all workers die, the Alertmanager resolves it by itself; until then it is sent again in time. One that has ended is sent
+again with its end for a while: an Alertmanager that restarts forgets alerts, but not whom it has told. The severity is
+a label, by which routes choose: one that escalates ends as a warning and begins as critical, in one request.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from alerts.channels.channel import LONGEST_REST_S, STILL_SAID
 from alerts.channels.http import get_json, post_json
 from alerts.errors import ChannelDown
 from alerts.health.table import HEALTH
@@ -35,18 +37,19 @@ class Alertmanager:
         api = f"{url.rstrip('/')}/api/v2"
         self._url, self._silences_url = f"{api}/alerts", f"{api}/silences"
         self._dashboard_url = dashboard_url
-        self._active_for = timedelta(seconds=REFRESHES_AHEAD * refresh_s)
+        self._active_for = timedelta(seconds=REFRESHES_AHEAD * refresh_s + LONGEST_REST_S)
 
     def send(self, event: Event, now: datetime) -> None:
         """See ``Channel``."""
-        was = replace(event, event=RESOLVED, severity=WARNING)
-        told = [was, event] if event.event == ESCALATED else [event]
-        post_json(self._url, [self._alert(one, now) for one in told])
+        post_json(self._url, [self._alert(one, now) for one in _as_told(event)])
 
     def refresh(self, active: Sequence[Event], now: datetime) -> None:
         """See ``Channel``."""
-        if active:
-            post_json(self._url, [self._alert(event, now) for event in active])
+        told = sorted((one for event in active for one in _as_told(event)), key=lambda one: one.event != RESOLVED)
+        ended_first = [one for one in told if one.event != RESOLVED or now - one.recorded_at < STILL_SAID]
+        alerts = {tuple(labels_of(one).items()): self._alert(one, now) for one in ended_first}
+        if alerts:
+            post_json(self._url, [*alerts.values()])
 
     def silences(self) -> Sequence[Mapping[str, Any]]:
         """The silences that it has, as its API tells them. Raises ChannelDown."""
@@ -58,12 +61,7 @@ class Alertmanager:
     def _alert(self, event: Event, now: datetime) -> dict[str, Any]:
         ends_at = event.recorded_at if event.event == RESOLVED else now + self._active_for
         return {
-            "labels": {
-                "alertname": alert_name(event.signal, event.budget),
-                "signal": event.signal,
-                "severity": event.severity,
-                **_whose(event),
-            },
+            "labels": labels_of(event),
             "annotations": {"summary": event.summary or "", **details(event)},
             "startsAt": _rfc3339(event.opened_at),
             "endsAt": _rfc3339(ends_at),
@@ -76,6 +74,21 @@ def alert_name(signal: str, budget: str | None = None) -> str:
     if signal in HEALTH:
         return HEALTH_ALERT
     return ALERT if budget is None else BUDGET_ALERT
+
+
+def _as_told(event: Event) -> list[Event]:
+    """One that escalates is two alerts: the warning is over."""
+    return [replace(event, event=RESOLVED, severity=WARNING), event] if event.event == ESCALATED else [event]
+
+
+def labels_of(event: Event) -> dict[str, str]:
+    """The identity of its alert: of the incidents that are open each has another."""
+    return {
+        "alertname": alert_name(event.signal, event.budget),
+        "signal": event.signal,
+        "severity": event.severity,
+        **_whose(event),
+    }
 
 
 def _whose(event: Event) -> dict[str, str]:

@@ -4,6 +4,7 @@ A rule, no statistics: it needs a week of history and says each newcomer once. M
 not told beside it, nor is a principal that asks a new model for the most part, nor what an open incident names already.
 Principals of a tenant that came on one day (keys that were changed) are one incident, as are tenants: those that are
 found at once (an onboarding, or a name that is spelt anew); it names none of them, so none sees what the others spend.
+Those of a later day go on with the open incident of their scope, which ends two days after the last that it tells of.
 """
 
 from __future__ import annotations
@@ -81,7 +82,10 @@ def draft_newcomer_events(
     announced: Sequence[Announced],
     signature: Signature,
 ) -> list[Event]:
-    """The events that are due: each newcomer once, keys of a day again when they are twice as many, and the end."""
+    """The events that are due: each newcomer once, keys of a day again when they are twice as many, and the end.
+
+    One incident of a scope is open at a time.
+    """
     told = [one for one in reversed([*incidents.values()]) if one.opened.signal == NEWCOMER]
     news = [
         one
@@ -89,12 +93,15 @@ def draft_newcomer_events(
         if not is_announced(announced, signature.recorded_at, {"signal": NEWCOMER, **one.scope.as_dict()})
         and not any(_is_told(one, incident) for incident in incidents.values())
     ]
-    drafts = [event for group in _groups(news) for event in _follow(group, told, signature)]
-    over = signature.recorded_at - NEW
+    drafts: list[Event] = []
+    for group in _groups(news):  # of two groups of a scope the second waits for the next look
+        if all(one.scope != _scope_of(group) for one in drafts):
+            drafts += _follow(group, told, signature)
+    over, goes_on = signature.recorded_at - NEW, {one.incident_id for one in drafts}
     drafts += [
         end_of(one, f"{one.last.scope}: new no more", signature)
         for one in told
-        if one.is_open and one.opened.window_start <= over
+        if one.is_open and one.last.window_start <= over and one.opened.incident_id not in goes_on
     ]
     return drafts
 
@@ -111,27 +118,37 @@ def _groups(newcomers: Iterable[Newcomer]) -> Iterable[list[Newcomer]]:
 
 def _follow(group: Sequence[Newcomer], told: Iterable[Incident], signature: Signature) -> Iterator[Event]:
     """What is due of newcomers with one cause."""
-    known = next((one for one in told if _is_of(one.opened, group[0])), None)
-    if known is None:
+    known = next((one for one in told if _is_of(one, group[0])), None)
+    here = next((one for one in told if one.is_open and one.opened.scope == _scope_of(group)), None)
+    if known is None and here is None:
         yield _tell(OPENED, group, None, signature)
-    elif known.is_open and not known.is_acknowledged and known.updates < MAX_UPDATES and _has_grown(group, known):
+    elif known is None and here is not None and _may_grow(here):
+        yield _tell(UPDATED, group, here, signature)
+    elif known is not None and _may_grow(known) and len(group) >= WORSE * (known.last.affected or 1):
         yield _tell(UPDATED, group, known, signature)
 
 
-def _has_grown(group: Sequence[Newcomer], known: Incident) -> bool:
-    return len(group) >= WORSE * (known.last.affected or 1)
+def _may_grow(known: Incident) -> bool:
+    return known.is_open and not known.is_acknowledged and known.updates < MAX_UPDATES
 
 
-def _is_of(opened: Event, one: Newcomer) -> bool:
-    """Whether an incident is about a newcomer: by its scope; of several tenants by day, of keys by tenant and day."""
-    named, mine = opened.scope.as_dict(), one.scope.as_dict()
-    if opened.scope == one.scope:
+def _scope_of(group: Sequence[Newcomer]) -> Scope:
+    """What an incident of them names: several tenants none, several keys their tenant."""
+    if len(group) == 1:
+        return group[0].scope
+    return Scope() if group[0].kind == "tenant" else Scope.of({"tenant": group[0].scope.as_dict()["tenant"]})
+
+
+def _is_of(incident: Incident, one: Newcomer) -> bool:
+    """Whether it is about a newcomer: by its scope; of several tenants by day, of keys by tenant and day."""
+    named, mine = incident.opened.scope.as_dict(), one.scope.as_dict()
+    if incident.opened.scope == one.scope:
         return True
     if one.kind == "tenant":
         of_several = not named
     else:
         of_several = one.kind == "principal" and "model" not in named and named == {**named, "tenant": mine["tenant"]}
-    return of_several and opened.window_start.date() == one.first
+    return of_several and incident.opened.window_start.date() <= one.first <= incident.last.window_start.date()
 
 
 def _tell(kind: str, group: Sequence[Newcomer], known: Incident | None, signature: Signature) -> Event:
@@ -139,8 +156,7 @@ def _tell(kind: str, group: Sequence[Newcomer], known: Incident | None, signatur
     now = signature.recorded_at.replace(second=0, microsecond=0)
     start = datetime.combine(first.first, time(), UTC)
     several = len(group) > 1
-    owner = {} if first.kind == "tenant" else {"tenant": first.scope.as_dict()["tenant"]}
-    scope = Scope.of(owner) if several else first.scope
+    scope = _scope_of(group)
     spent, spent_usd = pa.concat_tables(one.spent for one in group), sum((one.spent_usd for one in group), ZERO)
     who = f"{len(group)} new {first.kind}s" if several else f"a new {first.kind}"
     have = f"{'have' if several else 'has'} spent {dollars(spent_usd)}"
@@ -150,7 +166,7 @@ def _tell(kind: str, group: Sequence[Newcomer], known: Incident | None, signatur
         NEWCOMER,
         known.opened.scope if known else scope,
         signature,
-        window=(start, now),
+        window=(max(start, known.last.window_start) if known else start, now),
         known=known,
         observed_usd=spent_usd,
         excess_usd_per_hour=(spent_usd / hours).quantize(MICRODOLLAR),

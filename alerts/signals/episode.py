@@ -13,7 +13,7 @@ from alerts.signals.causes import Contributor, Scope, is_within
 from alerts.signals.fold import HOUR, Odd
 from alerts.signals.kinds import CALLS, PRICE, SPEND, TOKENS
 from alerts.signals.leaves import Leaf, Leaves
-from alerts.signals.windows import LONGEST, MINUTES, PIECE
+from alerts.signals.windows import MINUTES, PIECE
 
 STILL = 0.5
 """Part of the excess of its opening that its window must still hold where longer ones alone are odd."""
@@ -25,11 +25,19 @@ Whose = tuple[str, str | None, str | None]
 """Who is told: a tenant, or the users of a provider's model."""
 
 
-class Known(Protocol):
+class Followed(Protocol):
+    """What a minute has brought: a ``fold.Fold``."""
+
+    leaves: Leaves
+
+    def now(self, signal: str, /) -> tuple[Floats, Floats]:
+        """USD observed in the last minute, and USD that were to be expected: (leaves,), of a price (accounts,)."""
+
+
+class Known(Followed, Protocol):
     """What is known of the series at the minute: a ``fold.Fold``."""
 
     days: float
-    leaves: Leaves
 
     def amounts(self, signal: str, window: int, /) -> tuple[Floats, Floats]:
         """USD observed in a window of a signal, and USD that were usual: (leaves,), of a price (accounts,)."""
@@ -38,16 +46,7 @@ class Known(Protocol):
         """Likewise of the minutes from ``windows.since_start(first, …)`` on."""
 
     def excess_before(self, signal: str, window: int, first: int, /) -> Floats:
-        """USD beyond usual in a window's minutes before these: (leaves,), of a price (models,)."""
-
-
-class Followed(Protocol):
-    """What a minute has brought: a ``fold.Fold``."""
-
-    leaves: Leaves
-
-    def now(self, signal: str, /) -> tuple[Floats, Floats]:
-        """USD observed in the last minute, and USD that were to be expected: (leaves,), of a price (accounts,)."""
+        """USD beyond usual in a window's minutes before these: (leaves,), of a price (models,), of six hours."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,7 +59,7 @@ class Episode:
     anything was odd since that was taken in; ``again``: how often it was odd again after it was resolved;
     ``unheard``: minutes since ``active`` in which nothing came of anybody, who tell nothing;
     ``counted``: the last minute that its USD are of; ``wanted``: people said that it was a good alert; ``worst``: the
-    highest excess that a leaf of its scope was odd by.
+    highest excess that a leaf of its scope was odd by; ``rise``: of a price, by which share it is higher now.
     """
 
     opened: int
@@ -83,6 +82,7 @@ class Episode:
     counted: int = -1
     wanted: bool = False
     worst: float = 0.0
+    rise: float = 0.0
     _since: tuple[float, float] = (0.0, 0.0)
     _enough: float = 0.0
     _members: Numbers = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -177,5 +177,5 @@ def window_start(signal: str, window: int, minute: int) -> int:
     """The first minute of a window that ends with the minute."""
     if signal == TOKENS:
         return (minute // HOUR - window + 1) * HOUR
-    whole, piece = dict(zip(MINUTES, PIECE, strict=True)), MINUTES[LONGEST] if signal == PRICE else window
-    return (minute // whole[piece] - piece // whole[piece] + 1) * whole[piece]
+    piece = dict(zip(MINUTES, PIECE, strict=True))[window]
+    return (minute // piece - window // piece + 1) * piece

@@ -25,8 +25,9 @@ from alerts.signals.episode import Episode, Followed, Known, Whose, keys_of, who
 from alerts.signals.fold import Odd
 from alerts.signals.kinds import CALLS, PRICE, SPEND
 from alerts.signals.leaves import DIMENSIONS, Leaf, Leaves
+from alerts.signals.rises import Paid, rise_of, window_of_rise
 from alerts.signals.tuning import Tuning, least_usd_for, times_for
-from alerts.signals.windows import since_start
+from alerts.signals.windows import MINUTES, since_start
 from alerts.young import times_while_young
 
 CALM = 60
@@ -49,8 +50,8 @@ WARNING, CRITICAL = "warning", "critical"
 class _Found:
     """A score that counts: that at ``place`` of ``odd``, ``times`` as high as was needed.
 
-    ``whose``: tenant, or the model whose price it is; ``excess_usd``: of the leaf; ``first``: the minute from which on
-    it counts, where what was before had been silenced.
+    ``whose``: tenant, or the model whose price it is; ``excess_usd``: of the leaf; ``rise``: of a price, by which share
+    it is higher than before; ``first``: the minute from which on it counts, where what was before had been silenced.
     """
 
     odd: Odd
@@ -59,7 +60,13 @@ class _Found:
     place: int
     times: float
     excess_usd: float
+    rise: float = 0.0
     first: int | None = None
+
+    @property
+    def score(self) -> float:
+        """Of the leaf."""
+        return float(self.odd.score[self.place])
 
 
 class Episodes:
@@ -102,7 +109,11 @@ class Episodes:
                 heard, episode = self._hear(found, history)
                 if episode is None or self._is_one_scope(heard, episode, history):
                     continue
-                if self._is_too_little(episode) or _is_long_over(episode, history) or self._is_unheard(heard, history):
+                if (
+                    self._is_too_little(episode, heard)
+                    or _is_long_over(episode, history)
+                    or self._is_unheard(heard, history)
+                ):
                     continue
                 self._open.setdefault(found.whose, []).append(episode)
                 opened.append(episode)
@@ -149,15 +160,16 @@ class Episodes:
         least_usd = np.where(odd.kin, self._kin_usd, self._least_usd)
         for place in np.flatnonzero((odd.score > need) & (odd.excess_usd > least_usd)).tolist():
             leaf = _leaf_of(odd.signal, int(odd.series[place]), history.leaves)
-            times, excess_usd = float(odd.score[place] / need[place]), float(odd.excess_usd[place])
-            yield _Found(odd, whose_is(odd.signal, leaf), leaf, place, times, excess_usd)
+            whose, score, excess_usd = whose_is(odd.signal, leaf), float(odd.score[place]), float(odd.excess_usd[place])
+            rise = rise_of(score, *_paid(whose, history)) if odd.signal == PRICE else 0.0
+            yield _Found(odd, whose, leaf, place, score / float(need[place]), excess_usd, rise)
 
     def _joins(self, found: _Found, history: Known) -> bool:
         """Those of whose scope the leaf is go on, else those that explain it."""
         theirs = self._open.get(found.whose, ())
         mine = [one for one in theirs if is_within(found.leaf, one.scope)]
         for episode in mine:
-            episode.worst = max(episode.worst, found.excess_usd)
+            episode.worst, episode.rise = max(episode.worst, found.excess_usd), found.rise
         kin = mine or [one for one in theirs if one.explains(found.odd, found.place, found.leaf, history)]
         for episode in kin:
             episode.go_on(found.odd, found.leaf, history)
@@ -207,9 +219,13 @@ class Episodes:
                 return True
         return False
 
-    def _is_too_little(self, episode: Episode) -> bool:
-        least = least_usd_for(self._tunings, episode.leaves[0])
-        return episode.excess_usd < max(self._least_share * episode.expected_usd, least)
+    def _is_too_little(self, episode: Episode, found: _Found) -> bool:
+        """A price by how much it rose: what its window holds from before the change says nothing of that."""
+        if episode.excess_usd < least_usd_for(self._tunings, episode.leaves[0]):
+            return True
+        if episode.signal == PRICE:
+            return found.score < self._least_share
+        return episode.excess_usd < self._least_share * episode.expected_usd
 
     def _is_unheard(self, found: _Found, history: Known) -> bool:
         """Whether it is not odd enough for who has heard much lately, or said so; else it is counted as heard."""
@@ -261,15 +277,16 @@ def _leaf_of(signal: str, number: int, leaves: Leaves) -> Leaf:
 
 def _begin(found: _Found, history: Known, least_usd: float) -> Episode:
     odd, leaf = found.odd, found.leaf
-    amounts = _amounts(found, history)
+    window = window_of_rise(_paid(found.whose, history)[1:]) if odd.signal == PRICE else odd.window
+    amounts = _amounts(found, window, history)
     scope: Scope = {"model": leaf.model, "provider": leaf.provider}
     scope = scope if odd.signal == PRICE else scope_around(leaf, amounts)
     observed, expected = amounts.of(scope)
     return Episode(
         opened=odd.minute,
-        began=_begin_of(found),
+        began=_begin_of(found, window),
         signal=odd.signal,
-        window=odd.window,
+        window=window,
         scope=scope,
         severity=CRITICAL if observed - expected >= CRITICAL_TIMES * least_usd else WARNING,
         observed_usd=observed,
@@ -279,20 +296,29 @@ def _begin(found: _Found, history: Known, least_usd: float) -> Episode:
         active=odd.minute,
         last=odd.minute,
         worst=found.excess_usd,
+        rise=found.rise,
     )
 
 
-def _begin_of(found: _Found) -> int:
+def _begin_of(found: _Found, window: int) -> int:
     odd = found.odd
     if found.first is None:
-        return window_start(odd.signal, odd.window, odd.minute)
+        return window_start(odd.signal, window, odd.minute)
     return since_start(found.first, odd.minute)
 
 
-def _amounts(found: _Found, history: Known) -> Amounts:
+def _paid(whose: Whose, history: Known) -> Sequence[Paid]:
+    """Of a model, in the last minute and in each window."""
+    keys = history.leaves.account_keys
+    mine = [place for place, key in enumerate(keys) if whose_is(PRICE, key) == whose]
+    sums = (history.now(PRICE), *(history.amounts(PRICE, window) for window in MINUTES))
+    return [(float(paid[mine].sum()), float(due[mine].sum())) for paid, due in sums]
+
+
+def _amounts(found: _Found, window: int, history: Known) -> Amounts:
     """Of all leaves of the tenant; of a price, of all tenants that use the model."""
     signal, first = found.odd.signal, found.first
-    observed, expected = history.amounts(signal, found.odd.window) if first is None else history.since(signal, first)
+    observed, expected = history.amounts(signal, window) if first is None else history.since(signal, first)
     keys = keys_of(signal, history.leaves)
     mine = [place for place, key in enumerate(keys) if whose_is(signal, key) == found.whose]
     return Amounts(keys=[keys[place] for place in mine], observed=observed[mine], expected=expected[mine])

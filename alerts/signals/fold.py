@@ -22,7 +22,7 @@ from alerts.signals.past import Past
 from alerts.signals.per_call import HOURS, PerCall
 from alerts.signals.unit_prices import MILLION, UnitPrices
 from alerts.signals.usual import Usual
-from alerts.signals.windows import MINUTES, QUARTER
+from alerts.signals.windows import LONGEST, MINUTES, QUARTER
 from alerts.young import KNOWN_DAYS
 
 HOUR = 60
@@ -124,7 +124,7 @@ class Fold:
     def amounts(self, signal: str, window: int) -> tuple[Floats, Floats]:
         """USD observed in a window of a signal, and USD that were usual: (leaves,), of a price (accounts,)."""
         if signal == PRICE:
-            return self._prices.amounts()
+            return self._prices.amounts(MINUTES.index(window))
         if signal == TOKENS:
             calls, tokens = self._input.held(self._hour, window)
             rates = self._input_rates()
@@ -142,8 +142,8 @@ class Fold:
         return spend, self._usual.usual.since(first)
 
     def excess_before(self, signal: str, window: int, first: int) -> Floats:
-        """USD beyond usual in a window's minutes before these: (leaves,), of a price (models,)."""
-        observed, expected = self.amounts(signal, window)
+        """USD beyond usual in a window's minutes before these: (leaves,), of a price (models,), of six hours."""
+        observed, expected = self.amounts(signal, MINUTES[LONGEST] if signal == PRICE else window)
         since, due = self.since(signal, first)
         if signal == CALLS:
             observed = self._calls.windows.sums[MINUTES.index(window)] * self._cost.usual
@@ -221,7 +221,7 @@ class Fold:
                 real = more[place] > PARENTS_SHARE * beyond[place]
                 yield from self._odd(minute, signal, MINUTES[place], scores[place], np.where(real, beyond[place], 0))
         models = len(leaves.models)
-        paid, due = self._prices.amounts()
+        paid, due = self._prices.amounts(LONGEST)  # of six hours, as prices stay
         beyond = summed(paid - due, leaves.model_of_account, models)
         prices = self._prices.scores(leaves.model_of_account, models)
         yield from self._odd(minute, PRICE, MINUTES[QUARTER], prices, beyond)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from alerts.signals.arrays import TINY, Floats, Numbers, grown, summed
-from alerts.signals.windows import LONGEST, QUARTER, Windows
+from alerts.signals.windows import QUARTER, Windows
 
 FORGET = 0.5 ** (1 / 48)  # of hours: two days
 LEAST_MINUTES = 20.0
@@ -89,9 +89,9 @@ class UnitPrices:
         beyond = np.where(self._usual_level > 0, level / np.maximum(self._usual_level, TINY) - 1, more)
         return np.asarray(np.minimum(more, beyond))
 
-    def amounts(self) -> tuple[Floats, Floats]:
-        """(accounts,) USD paid in the last six hours, as prices stay, and USD that this would have cost before."""
-        return self._paid_windows.sums[LONGEST], self._due_windows.sums[LONGEST]
+    def amounts(self, place: int) -> tuple[Floats, Floats]:
+        """(accounts,) USD paid in the window at the place, and USD that this would have cost before."""
+        return self._paid_windows.sums[place], self._due_windows.sums[place]
 
     def since(self, first: int) -> tuple[Floats, Floats]:
         """Likewise of the minutes from ``windows.since_start(first, …)`` on."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from alerts.backtest import LEAST_USD, as_line
+from alerts.backtest import LEAST_SHARE, LEAST_USD, as_line
 from alerts.calendar import Event, parse_calendar
 from alerts.signals.arrays import Floats
 from alerts.signals.bars import Bars
@@ -25,7 +25,7 @@ from benchmarks.spend.world import calendar_of, usage_of
 def lines(world: World, budgets: Sequence[float]) -> Mapping[float, Sequence[Mapping[str, Any]]]:
     """By budget what ``spanledger alerts backtest`` prints."""
     fold, calendar = Fold(Leaves()), events_of(world)
-    watched = {budget: Episodes(budget, calendar, least_usd=LEAST_USD) for budget in budgets}
+    watched = {budget: Episodes(budget, calendar, least_usd=LEAST_USD, least_share=LEAST_SHARE) for budget in budgets}
     told: dict[float, list[Episode]] = {budget: [] for budget in budgets}
     for minute in minutes_of(usage_of(world), fold.leaves):
         odd = list(fold.step(minute))
@@ -48,6 +48,10 @@ class At:
     days: float = 0.0
 
     def amounts(self, _signal: str, _window: int) -> tuple[Floats, Floats]:
+        """Zeros."""
+        return self.now(_signal)
+
+    def now(self, _signal: str) -> tuple[Floats, Floats]:
         """Zeros."""
         none = np.zeros(max(len(self.leaves.keys), len(self.leaves.accounts)))
         return none, none

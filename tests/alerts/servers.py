@@ -99,37 +99,49 @@ class RunningAlertmanager:
 @contextmanager
 def run_alertmanager(directory: Path) -> Iterator[RunningAlertmanager]:
     """Start Alertmanager on a free loopback port, without cluster; it groups nothing and notifies at once."""
+    with receive() as receiver, start_alertmanager(directory, receiver) as running:
+        yield running
+
+
+@contextmanager
+def start_alertmanager(
+    directory: Path, receiver: Receiver, *, group_interval: str = "200ms"
+) -> Iterator[RunningAlertmanager]:
+    """Likewise, with a receiver that outlives it; it is ended as a service is, and keeps on disk whom it has told."""
     binary = shutil.which(BINARY)
     assert binary, f"install {BINARY}: this test needs the real one"
-    with receive() as receiver:
-        config = directory / "alertmanager.json"
-        config.write_text(json.dumps(_config(receiver.url)))
-        port = _free_port()
-        command = [
-            binary,
-            f"--config.file={config}",
-            f"--storage.path={directory / 'data'}",
-            f"--web.listen-address=127.0.0.1:{port}",
-            "--cluster.listen-address=",
-            "--log.level=debug",
-        ]
-        told = directory / "log"
-        with told.open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+    config = directory / "alertmanager.json"
+    config.write_text(json.dumps(_config(receiver.url, group_interval)))
+    port = _free_port()
+    command = [
+        binary,
+        f"--config.file={config}",
+        f"--storage.path={directory / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--cluster.listen-address=",
+        "--log.level=debug",
+    ]
+    told = directory / "log"
+    with told.open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as process:
+        try:
+            running = RunningAlertmanager(url=f"http://127.0.0.1:{port}", receiver=receiver, log=told)
+            _wait_ready(f"{running.url}/-/ready", process)
+            yield running
+        finally:
+            process.terminate()
             try:
-                running = RunningAlertmanager(url=f"http://127.0.0.1:{port}", receiver=receiver, log=told)
-                _wait_ready(f"{running.url}/-/ready", process)
-                yield running
-            finally:
+                process.wait(timeout=PATIENCE_S)
+            except subprocess.TimeoutExpired:
                 process.kill()
 
 
-def _config(webhook_url: str) -> dict[str, Any]:
+def _config(webhook_url: str, group_interval: str) -> dict[str, Any]:
     return {
         "route": {
             "receiver": "test",
             "group_by": ["..."],
             "group_wait": "50ms",
-            "group_interval": "200ms",
+            "group_interval": group_interval,
             "repeat_interval": "1h",
         },
         "receivers": [{"name": "test", "webhook_configs": [{"url": webhook_url, "send_resolved": True}]}],

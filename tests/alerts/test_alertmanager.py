@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from alerts.channels import Alertmanager
+from alerts.channels.channel import LONGEST_REST_S, STILL_SAID
+from alerts.courier import LAST_RETRY_S
 from alerts.incidents import ESCALATED, RESOLVED, UPDATED
 from tests.alerts.samples import follow, opened
-from tests.alerts.servers import RunningAlertmanager, run_alertmanager
+from tests.alerts.servers import Receiver, RunningAlertmanager, receive, run_alertmanager, start_alertmanager
 
-AGO = timedelta(minutes=5)
+AGO, MINUTE = timedelta(minutes=5), timedelta(minutes=1)
 
 
 @pytest.fixture
@@ -73,7 +76,7 @@ def test_updates_and_refreshes_change_the_one_alert_there_is(running: RunningAle
     (alert,) = of_feature(running, "updates")
     assert alert["annotations"]["observed"] == "$24.80"
     assert datetime.fromisoformat(alert["startsAt"]) == event.opened_at
-    assert datetime.fromisoformat(alert["endsAt"]) == now + timedelta(seconds=300)
+    assert datetime.fromisoformat(alert["endsAt"]) == now + timedelta(seconds=60 + 4 * 60 + LONGEST_REST_S)
 
 
 def test_a_resolution_ends_the_alert_and_both_are_notified_once(running: RunningAlertmanager, now: datetime) -> None:
@@ -121,3 +124,57 @@ def test_nothing_open_refreshes_nothing(running: RunningAlertmanager, now: datet
     channel(running).refresh([], now)
 
     assert running.alerts() == before
+
+
+def statuses(receiver: Receiver) -> list[str]:
+    with receiver.came:
+        return [body["status"] for body in receiver.bodies]
+
+
+def test_an_end_that_it_forgot_as_it_restarted_is_told_by_the_next_refresh(tmp_path: Path, now: datetime) -> None:
+    event = opened(feature="forgotten", at=now - AGO)
+    with receive() as receiver:
+        with start_alertmanager(tmp_path, receiver, group_interval="1h") as before:
+            channel(before).send(event, now)
+            assert receiver.wait_until(lambda: statuses(receiver) == ["firing"])
+            over = replace(follow(event, RESOLVED), recorded_at=datetime.now(UTC))
+            channel(before).send(over, now)
+        with start_alertmanager(tmp_path, receiver) as after:
+            channel(after).refresh([over], datetime.now(UTC))
+            channel(after).refresh([over], datetime.now(UTC))
+
+            assert receiver.wait_until(lambda: statuses(receiver) == ["firing", "resolved"])
+            assert after.alerts() == []
+
+
+def test_what_is_open_stays_open_beside_an_ended_one_of_its_labels(running: RunningAlertmanager, now: datetime) -> None:
+    ended = replace(follow(opened(feature="again", at=now - 2 * AGO), RESOLVED), recorded_at=now - MINUTE)
+    again = opened(feature="again", at=now - AGO)
+
+    channel(running).refresh([again, ended], now)
+    channel(running).refresh([ended, again], now)
+
+    (alert,) = of_feature(running, "again")
+    assert datetime.fromisoformat(alert["endsAt"]) > now
+    assert datetime.fromisoformat(alert["startsAt"]) == again.opened_at
+
+
+def test_a_warning_that_has_escalated_is_said_to_be_over_for_a_while(now: datetime) -> None:
+    worse = replace(follow(opened(at=now - AGO), ESCALATED), severity="critical", recorded_at=now)
+    with receive() as receiver:
+        to = Alertmanager(receiver.url, dashboard_url="", refresh_s=60)
+        to.refresh([worse], now + MINUTE)
+        to.refresh([worse], now + STILL_SAID)
+
+    assert [[one["labels"]["severity"] for one in body] for body in receiver.bodies] == [
+        ["warning", "critical"],
+        ["critical"],
+    ]
+
+
+def test_an_open_alert_outlives_the_longest_rest_of_its_courier(now: datetime) -> None:
+    with receive() as receiver:
+        Alertmanager(receiver.url, dashboard_url="", refresh_s=10).refresh([opened(at=now - AGO)], now)
+
+    ((alert,),) = receiver.bodies
+    assert datetime.fromisoformat(alert["endsAt"]) - now >= timedelta(seconds=4 * 10 + LAST_RETRY_S)

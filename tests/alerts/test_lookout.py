@@ -342,13 +342,14 @@ def test_nobody_is_told_what_could_not_be_committed() -> None:
 
 
 @pytest.mark.long
-def test_what_is_open_is_refreshed_until_it_is_resolved() -> None:
+def test_what_is_open_is_refreshed_until_it_is_resolved_and_as_ended_for_a_while() -> None:
     ledger, channel = ledger_of(hours(), spike(LIVE_MINUTE, 9)), MemoryChannel(refresh_s=60)
 
-    watch(lookout(ledger, channel), LIVE + 20 * SECOND, 30)
+    watch(lookout(ledger, channel), LIVE + 20 * SECOND, 45)
 
-    times = len(channel.refreshed)
-    assert 10 <= times <= 20
+    last = [event.event for event in channel.refreshed]
+    assert 10 <= last.index(RESOLVED) <= 20
+    assert last[last.index(RESOLVED) :] == [RESOLVED] * 15
     assert {event.principal for event in channel.refreshed} == {"key-7"}
 
 

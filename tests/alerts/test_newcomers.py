@@ -10,9 +10,10 @@ from alerts.budgets import OVERRUN
 from alerts.calendar import Event as Announced
 from alerts.events import Signature
 from alerts.health.newcomers import NEWCOMER, Newcomer, draft_newcomer_events, find_newcomers
-from alerts.incidents import OPENED, RESOLVED, Incident, incidents_of
+from alerts.incidents import ACKNOWLEDGED, OPENED, RESOLVED, Incident, incidents_of
 from alerts.ledger import MemoryLedger
 from alerts.minutes import to_time
+from alerts.people import say
 from tests.alerts.test_budgets import Watch, standing
 from tests.alerts.workload import DAY, FIRST, Spent, usage_table
 from warehouse.planning.standing import Outlook
@@ -91,6 +92,49 @@ def test_the_keys_of_two_days_each_have_an_end():
     over = draft_newcomer_events([], incidents_of([one, other]), (), sign(TODAY + 2 * DAY + 60))
 
     assert {event.incident_id for event in over} == {one.incident_id, other.incident_id}
+
+
+def test_keys_of_a_later_day_go_on_with_the_incident_of_their_tenant():
+    def new(*came: int, today: int = 0) -> list[Newcomer]:
+        spent = [
+            Spent(minute=TODAY + day * DAY, usd=30, principal=f"new-{day}-{number}")
+            for day in came
+            for number in (1, 2)
+        ]
+        return find_newcomers(days(*spent), to_time(TODAY + today * DAY).date(), 25)
+
+    (wednesday,) = draft_newcomer_events(new(-1, today=-1), {}, (), sign(TODAY - DAY + 60))
+    (thursday,) = draft_newcomer_events(new(-1, 0), incidents_of([wednesday]), (), sign())
+    known = incidents_of([wednesday, thursday])
+    again = draft_newcomer_events(new(-1, 0), known, (), sign(TODAY + 300))
+    friday = draft_newcomer_events(new(0, today=1), known, (), sign(TODAY + DAY + 60))
+    (over,) = draft_newcomer_events([], known, (), sign(TODAY + 2 * DAY))
+
+    assert (thursday.event, thursday.incident_id, thursday.affected) == ("updated", wednesday.incident_id, 2)
+    assert thursday.summary == "acme: 2 new principals, first seen on 2026-03-12, have spent $60.00"
+    assert (again, friday) == ([], [])
+    assert (over.event, over.incident_id) == (RESOLVED, wednesday.incident_id)
+
+
+def test_who_has_the_keys_of_yesterday_is_told_of_those_of_today_when_that_is_over():
+    def new(*came: int, today: int = 0) -> list[Newcomer]:
+        spent = [
+            Spent(minute=TODAY + day * DAY, usd=30, principal=f"new-{day}-{number}")
+            for day in came
+            for number in (1, 2)
+        ]
+        return find_newcomers(days(*spent), to_time(TODAY + today * DAY).date(), 25)
+
+    (wednesday,) = draft_newcomer_events(new(-1, today=-1), {}, (), sign(TODAY - DAY + 60))
+    known = incidents_of([wednesday])
+    acknowledged = say(known[wednesday.incident_id], ACKNOWLEDGED, who="ada", now=to_time(TODAY - 60))
+    known = incidents_of([wednesday, acknowledged])
+    thursday = draft_newcomer_events(new(-1, 0), known, (), sign())
+    (over,) = draft_newcomer_events(new(0, today=1), known, (), sign(TODAY + DAY + 60))
+    (friday,) = draft_newcomer_events(new(0, today=1), incidents_of([wednesday, over]), (), sign(TODAY + DAY + 65))
+
+    assert thursday == []
+    assert (over.event, friday.event, friday.scope.as_dict()) == (RESOLVED, OPENED, {"tenant": "acme"})
 
 
 def test_a_key_that_asks_a_new_model_is_told_as_the_model():

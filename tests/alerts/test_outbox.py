@@ -61,6 +61,16 @@ def test_events_are_told_in_order() -> None:
     assert [event.sequence for event in told] == [0, 1, 2]
 
 
+def test_the_end_of_an_incident_is_told_before_another_of_its_scope_opens() -> None:
+    over = follow(EVENT, RESOLVED)
+    for name in ("0", "f"):  # ids have no order
+        another = replace(EVENT, opened_at=over.recorded_at, recorded_at=over.recorded_at, incident_id=name * 32)
+
+        told = find_errands([another, over], "webhook", actor="worker-1", now=SOON).mine
+
+        assert told == (over, another)
+
+
 def test_a_batch_is_bounded() -> None:
     events = [opened(feature=str(i)) for i in range(BATCH + 5)]
 

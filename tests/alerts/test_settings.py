@@ -49,7 +49,7 @@ def test_other_addresses_are_taken(url: str) -> None:
 
 
 def test_alerts_that_would_end_between_two_looks_are_refused() -> None:
-    """The worker looks every 5 s and an alert ends after four refreshes: below 10 s it would end and come again."""
+    """The worker looks every 5 s: it cannot send again more often, and should not at every look."""
     with pytest.raises(SettingsError, match="must be from 10 to 3600"):
         load(environ={"SPANLEDGER_ALERTS_RESEND_S": "1"})
 
