@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, BrowserContext, expect
 from tests.dashboards.ledgers import make_ledger
 from tests.dashboards.served import Dashboard, Reader, chromium, profile, reading, serving
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
 
 CALM = {"SPANLEDGER_DASHBOARD_REFRESH_S": "60"}
 """For ledgers that do not change: pages that stay open need not look again and again."""

@@ -82,7 +82,7 @@ class Reader:
     complaints: list[str] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
 
-    def open(self, url: str, within_ms: int = 30_000) -> Page:
+    def open(self, url: str, within_ms: int = 60_000) -> Page:
         """Open an address and wait for its first line."""
         page = self.context.new_page()
         self.pages.append(page)

@@ -49,7 +49,7 @@ def opened(browser: Browser, url: str, path: str = "/") -> Iterator[Page]:
     with profile(browser) as context:
         page = context.new_page()
         page.goto(f"{url}{path}")
-        page.locator(".sl-lead, .sl-empty").first.wait_for(timeout=30_000)
+        page.locator(".sl-lead, .sl-empty").first.wait_for(timeout=60_000)
         yield page
 
 

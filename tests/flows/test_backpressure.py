@@ -77,7 +77,7 @@ def test_large_messages_stay_in_kafka_while_the_lake_is_away_and_all_arrive_once
     assert max(resident) - before < GROWTH_MIB
 
 
-@pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.parametrize("flush", [{"SPANLEDGER_WORKER_FLUSH_BYTES": "20000"}, {"SPANLEDGER_WORKER_FLUSH_SPANS": "40"}])
 def test_workers_come_and_go_while_partitions_are_paused(deployment: Deployment, flush: dict[str, str]):
     """A flush is two messages; the first worker's lake is away whenever the second one comes or goes."""

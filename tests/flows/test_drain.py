@@ -20,7 +20,7 @@ def received(deployment: Deployment) -> int:
         return sum(map(int, RECEIVED.findall(answer.read().decode())))
 
 
-@pytest.mark.long
+@pytest.mark.alone
 def test_what_waits_for_its_flush_is_in_the_lake_when_a_stopped_worker_has_ended(deployment: Deployment):
     deployment.environment["SPANLEDGER_WORKER_FLUSH_SECONDS"] = NEVER_S
     deployment.send([payload(number) for number in range(3)])

@@ -96,11 +96,11 @@ def test_precision_and_recall_on_the_labelled_texts_are_whole():
     "text", ["1" * 65_536, "a@" * 30_000, "1.2." * 16_000, "+1 " * 20_000, "AB12 " * 13_000, "a." * 32_000 + "@"]
 )
 def test_no_text_makes_the_scan_slow(text: str):
-    began = time.perf_counter()
+    began = time.process_time()
 
     is_personal(text[:SCAN_CHARACTERS])
 
-    assert time.perf_counter() - began < 2.0
+    assert time.process_time() - began < 2.0
 
 
 # ---- content of spans

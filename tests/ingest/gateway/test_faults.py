@@ -41,7 +41,7 @@ def post_until_taken(gateway: Serving, body: bytes, timeout_s: float = 30.0) -> 
     return answer
 
 
-@pytest.mark.long
+@pytest.mark.alone
 @pytest.mark.usefixtures("swept")
 def test_a_killed_broker_means_503_in_bounded_time_and_it_goes_on_when_the_broker_is_back(own_broker: LocalBroker):
     own_broker.start()
