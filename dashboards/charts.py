@@ -28,7 +28,7 @@ UNITS: Mapping[str, tuple[Callable[[Any], figures.Figure], str]] = {
     "ms": (figures.milliseconds, ",.3~s"),
     "USD": (figures.usd, USD_FORMAT),
     "people": (figures.count, ",.3~s"),
-    "share": (figures.share, ".0%"),
+    "share": (figures.share, ".3~%"),
 }
 """How numbers of a unit are told, and how the axis writes them."""
 

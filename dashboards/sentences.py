@@ -143,10 +143,12 @@ def safety(rows: Sequence[Row], calls: int, *, phrase: str) -> str:
     return lead("; ".join(parts))
 
 
-def calls(total: Row, shown: int, status: str | None, *, phrase: str) -> str:
-    """``The latest 200 of 1,204 calls today, $3.07 in all``."""
-    of = f" of {bold(counted(total['calls'], 'call'))}, {bold(figures.usd(total['cost_usd']))} in all,"
-    told = of if status is None else f" that ended with {escape(status)}"
+def calls(total: Row | None, shown: int, status: str | None, *, phrase: str) -> str:
+    """``The latest 200 of 1,204 calls today, $3.07 in all``; without a total how they ended."""
+    if total is None:
+        told = f" that ended with {escape(status)}" if status else " that are shown"
+    else:
+        told = f" of {bold(counted(total['calls'], 'call'))}, {bold(figures.usd(total['cost_usd']))} in all,"
     return lead(f"The latest {bold(figures.count(shown))}{told} {escape(phrase)}")
 
 

@@ -14,6 +14,10 @@ from dashboards.grid import UNATTRIBUTED
 from dashboards.period import Period, previous, resolve
 
 DIMENSIONS = ("tenant", "feature", "model")
+CALLED = ("provider", "route", "prompt_name", "prompt_version")
+"""Dimensions that narrow the page of single calls beside these."""
+ENDED = ("status", "error_class")
+"""How they ended, likewise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +63,8 @@ class View:
         """What gives the address of this page narrowed to a value; None where the address has no such dimension."""
         return partial(self.narrowed, dimension) if dimension in DIMENSIONS else None
 
-    def calls_of(self, by: Sequence[str], *, failed: bool = False) -> Callable[[Mapping[str, Any]], str] | None:
-        """What gives the address of the calls behind a row of a table ``by`` these dimensions; None as above."""
-        if not set(by) <= set(DIMENSIONS):
+    def calls_of(self, by: Sequence[str]) -> Callable[[Mapping[str, Any]], str] | None:
+        """What gives the address of the calls behind a row of a table ``by`` these; None where it cannot say which."""
+        if not set(by) <= {*DIMENSIONS, *CALLED, *ENDED}:
             return None
-        tail = "&status=error" if failed else ""
-        return lambda row: self.address("calls", **{name: row[name] for name in by}) + tail
+        return lambda row: self.address("calls", **{name: row[name] for name in by})

@@ -72,7 +72,7 @@ PAGES: Mapping[str, tuple[Screen, ...]] = {
         Screen(title="Safety", path="safety", show=safety.show),
         Screen(title="SLO", path="slo", show=slo.show),
         Screen(title="GPU", path="gpu", show=gpu.show, reach=hours),
-        Screen(title="Pipeline", path="pipeline", show=pipeline.show),
+        Screen(title="Pipeline", path="pipeline", show=pipeline.show, filters=()),
     ),
     "Product": (
         Screen(title="Adoption", path="adoption", show=adoption.show, reach=hours, filters=WHOSE),

@@ -16,6 +16,7 @@ from dashboards.frame import part
 from dashboards.grid import ROWS_SHOWN, Column, Row
 from dashboards.listing import draw_table
 from dashboards.look import Look, of_calls
+from dashboards.view import View
 
 KINDS = {"prompt": "Prompts", "model": "Models"}
 DIMENSIONS = {"prompt": ("prompt_name", "prompt_version"), "model": ("model",)}
@@ -76,7 +77,7 @@ def _draw_versions(title: str, rows: Sequence[Row], look: Look, *, none: str = "
             Column(name="kind", title="Kind"),
             Column(name="tenant", title="Tenant", link=view.narrowing("tenant")),
             Column(name="feature", title="Feature", link=view.narrowing("feature")),
-            Column(name="calls", title="Calls", shown=figures.count, leads=view.calls_of(("tenant", "feature"))),
+            Column(name="calls", title="Calls", shown=figures.count, leads=partial(_calls_of, view)),
             Column(name="share", title="Share", shown=figures.share),
             Column(name="first_seen_at", title="First seen", shown=seen),
             Column(name="lead_time_s", title="Lead time", shown=_took),
@@ -90,6 +91,14 @@ def _draw_versions(title: str, rows: Sequence[Row], look: Look, *, none: str = "
         shown=shown,
         note="Lead time: until the first call in production. Roll-out: until half of a day's calls. Incidents: in 24 h",
     )
+
+
+def _calls_of(view: View, row: Row) -> str:
+    """Address of the calls of a version, which ended well."""
+    name, _, version = row["version"].rpartition("@")
+    prompt = {"prompt_name": name or None, "prompt_version": version}
+    of = {"model": row["version"]} if row["kind"] == "model" else prompt
+    return view.address("calls", tenant=row["tenant"], feature=row["feature"], **of, status="ok")
 
 
 def _took(seconds: float | None) -> Figure:

@@ -11,7 +11,7 @@ from dashboards.frame import part, side_by_side
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
 from dashboards.look import Look, of_calls
-from dashboards.view import View
+from dashboards.view import ENDED, View
 
 NO_CLASS = "not told"
 CANCELLED = "cancelled"
@@ -68,7 +68,7 @@ def _draw_table(rows: Sequence[Row], by: Sequence[str], view: View) -> None:
             Column(name="error_rate", title="Share", shown=figures.share),
             Column(name="retries", title="Were retries", shown=figures.count),
             Column(name="cost_usd", title="Cost all the same", shown=figures.usd),
-            Column(name="errors", title="Failed", shown=figures.count, bar=True, leads=view.calls_of(by, failed=True)),
+            Column(name="errors", title="Failed", shown=figures.count, bar=True, leads=view.calls_of((*by, *ENDED))),
         ],
         name=f"errors-by-{'-'.join((*by, 'class'))}",
         none="None: every call ended well.",

@@ -96,7 +96,7 @@ def _draw_chart(look: Look) -> None:
     else:
         rows = [{**row, "GPU-hours": round(row["gpu_hours"], 3)} for row in by_line]
         chart = charts.counts(rows, value="GPU-hours", name="line", largest=LINES, **axis)
-        chart["encoding"]["y"]["axis"] |= {"format": ",~g"}  # half an hour is 0.5, not 500m
+        chart["encoding"]["y"]["axis"] |= {"format": ",.3~f"}  # half an hour is 0.5, not 500m
     st.vega_lite_chart(chart, alt=f"{VIEWS[chosen]} of GPUs per {bucket}. The tables hold the numbers.")
 
 

@@ -35,15 +35,18 @@ def test_a_link_keeps_the_days():
 def test_calls_behind_a_row_are_found_where_the_address_can_say_which():
     view = View(period="Today", zone=UTC, chosen={"tenant": [], "feature": ["chat"], "model": []})
 
-    leads = view.calls_of(("tenant",), failed=True)
+    leads = view.calls_of(("tenant", "provider", "status", "error_class"))
 
     assert leads is not None
-    assert view.calls_of(("provider",)) is None
-    address, _, query = leads({"tenant": None}).partition("?")
+    assert view.calls_of(("service",)) is None
+    row = {"tenant": None, "provider": "openai", "status": "error", "error_class": None}
+    address, _, query = leads(row).partition("?")
     told = parse_qs(query)
-    assert (address, told["tenant"], told["feature"], told["status"]) == (
-        "calls",
-        ["unattributed"],
-        ["chat"],
-        ["error"],
-    )
+    assert address == "calls"
+    assert {name: told[name] for name in ("tenant", "feature", *row)} == {
+        "tenant": ["unattributed"],
+        "feature": ["chat"],
+        "provider": ["openai"],
+        "status": ["error"],
+        "error_class": ["unattributed"],
+    }

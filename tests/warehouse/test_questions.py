@@ -180,6 +180,25 @@ def test_the_percentile_of_no_time_at_all_is_zero(holding: Holding):
     assert pick(ask("spend"), "latency_p50_ms") == [(0.0,)]
 
 
+def test_calls_are_those_that_a_way_to_fail_counts(holding: Holding):
+    ask = holding(
+        spans=[
+            span(1, status="error", error_class="rate_limit"),
+            span(2, status="error"),
+            span(3, status="cancelled"),
+            span(4),
+        ]
+    )
+
+    def found(**how: str) -> list[int]:
+        return sorted(int.from_bytes(row["trace_id"]) for row in ask("calls", **how))
+
+    assert found(status="error") == [1, 2]
+    assert found(status="error", error_class="rate_limit") == [1]
+    assert found(status="error", error_class="unattributed") == [2]
+    assert found(status="cancelled", error_class="unattributed") == [3]
+
+
 def test_calls_are_the_billable_ones_the_latest_first(holding: Holding):
     ask = holding(
         spans=[

@@ -6,6 +6,7 @@
 -- takes feature: text = ; only this feature
 -- takes model: text = ; only this model (response, else request)
 -- takes status: text = ; only calls with this status: ok, error or cancelled
+-- takes error_class: text = ; only calls with this class of error, as `errors` tells it; unattributed: those without a known one
 -- takes trace_id: text = ; only this trace, in hex
 -- takes limit: whole = 100; how many
 -- gives trace_id: raw bytes, hex in JSON and CSV
@@ -29,6 +30,7 @@ WHERE {where}
     AND ($feature IS NULL OR feature = $feature)
     AND ($model IS NULL OR model = $model)
     AND ($status IS NULL OR status = $status)
+    AND ($error_class IS NULL OR coalesce(error_class, 'unattributed') = $error_class)
     AND ($trace_id IS NULL OR hex(trace_id) = upper($trace_id))
 ORDER BY ended_at DESC, trace_id, span_id
 LIMIT $limit
