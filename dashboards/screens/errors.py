@@ -26,7 +26,7 @@ def _draw(look: Look) -> None:
         _draw_table(classes, (), look.view)
     with right:
         _draw_routes(look.spend(by=("route",)), look.view)
-    for by in (("provider", "model"), ("tenant", "feature")):
+    for by in (("provider",), ("tenant", "feature")):  # of models only what ended well tells the exact one
         _draw_table(look.of("errors", by=by), by, look.view)
 
 
