@@ -15,6 +15,7 @@ import streamlit as st
 
 from dashboards import figures, sentences
 from dashboards.answers import Answers, Source
+from dashboards.figures import Figure
 from dashboards.frame import readable, side_by_side
 from dashboards.grid import Column, Row
 from dashboards.incidents import draw_incidents
@@ -91,8 +92,17 @@ def _second_line(answers: Answers, now: datetime) -> str:
             (figures.count(status["calls"]), "billable calls"),
             (figures.share(status["priced_share"]), "of them priced"),
             (figures.ago(status["last_record_at"], now), "the last record"),
+            _backlog(answers),
         ]
     )
+
+
+def _backlog(answers: Answers) -> tuple[Figure, str]:
+    """Hours with calls that wait for their settlement."""
+    settled = answers.ask("settlements", limit=1)
+    closed_to = settled[0]["closed_to"] if settled else None
+    hours = len(answers.ask("spend", by=(), bucket="hour", start=closed_to))
+    return figures.count(hours), f"{'hour' if hours == 1 else 'hours'} not settled yet"
 
 
 def _draw_deployment(deployment: Deployment, unpriced: Sequence[Row], phrase: str, now: datetime, zone: tzinfo) -> None:
