@@ -34,7 +34,6 @@ def task_places(used: Collection[str]) -> dict[str, str]:
     prompts = "".join(f", {sql} AS {name}" for name, sql in PROMPT.items()) if tells and "prompts" in lists else ""
     return {
         "{tells_tasks}": str(tells).lower(),
-        "{several}": "".join(f"{name}," for name in sorted(lists)),
         "{lists_of_several}": "".join(map(_all_of, sorted(lists))),
         "{lists_together}": "".join(map(_all_together, sorted(lists))),
         "{of_several}": columns,

@@ -36,43 +36,18 @@ states AS (  -- how often such a task was told: while the same months were open,
     )
 ),
 said AS (
-    SELECT l.* REPLACE (s.open_from AS open_from, s.closed_to AS closed_to), s.is_several, s.next_from, false AS is_once
+    SELECT l.* REPLACE (s.open_from AS open_from, s.closed_to AS closed_to), s.is_several, s.next_from
     FROM states AS s
     JOIN looked AS l
         ON l.tenant IS NOT DISTINCT FROM s.tenant AND l.kind = s.kind AND l.task = s.task AND l.open_from <= s.open_from
     QUALIFY row_number() OVER (
         PARTITION BY s.open_from, l.hour, l.tenant, l.task, l.kind ORDER BY l.settlement DESC, coalesce(l.feature, '')
     ) = 1
-    UNION ALL
-    SELECT l.*, false AS is_several, NULL::DATE AS next_from, true AS is_once
-    FROM looked AS l
-    ANTI JOIN ever AS e ON l.tenant IS NOT DISTINCT FROM e.tenant AND l.kind = e.kind AND l.task = e.task
-),
-hours_ AS (  -- what an hour tells of its task; one that was taken back, nothing
-    SELECT
-        tenant, kind, task, open_from, is_several, next_from, is_once, closed_to, settlement, spans > 0 AS is_there,
-        if(spans > 0, hour, NULL) AS hour,
-        if(spans > 0, coalesce(feature, ''), NULL) AS feature,
-        if(spans > 0, coalesce(environment, ''), NULL) AS environment,
-        if(spans > 0, coalesce(principal, ''), NULL) AS principal,
-        if(spans > 0, users, NULL) AS users,
-        {lists_of_several}
-        if(spans > 0, cost_usd, NULL) AS cost_usd,
-        if(spans > 0, guardrail_blocks, NULL) AS guardrail_blocks,
-        if(spans > 0, priced_calls, NULL) AS priced_calls,
-        if(spans > 0, calls, NULL) AS calls,
-        if(spans > 0, outcome, NULL) AS outcome,
-        if(spans > 0, safe, NULL) AS safe,
-        if(spans > 0, review_minutes, NULL) AS review_minutes
-    FROM said
 ),
 gathered AS (
-    SELECT
-        tenant, kind, task, open_from, is_several, next_from, closed_to, hour, is_there, feature, environment, principal, users,
-        {several}
-        cost_usd, guardrail_blocks, priced_calls, calls, outcome, safe, review_minutes
-    FROM hours_
-    WHERE is_once
+    SELECT tenant, kind, task, open_from, false AS is_several, NULL::DATE AS next_from, closed_to, {task_hour.sql}
+    FROM looked AS l
+    ANTI JOIN ever AS e ON l.tenant IS NOT DISTINCT FROM e.tenant AND l.kind = e.kind AND l.task = e.task
     UNION ALL BY NAME
     SELECT
         tenant, kind, task, open_from, is_several, next_from, max(closed_to) AS closed_to,
@@ -90,8 +65,9 @@ gathered AS (
         arg_max(outcome, settlement) AS outcome,
         arg_max(safe, settlement) AS safe,
         arg_max(review_minutes, settlement) AS review_minutes
-    FROM hours_
-    WHERE NOT is_once
+    FROM (
+        SELECT tenant, kind, task, open_from, is_several, next_from, closed_to, settlement, {task_hour.sql} FROM said
+    )
     GROUP BY tenant, kind, task, open_from, is_several, next_from
 ),
 placed AS (
