@@ -14,7 +14,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
 from processors.conventions.rules import words
 from processors.conventions.table import MANY, Alias, AliasTable, Keys
 from processors.decode import content, values, verdicts
-from processors.decode.columns import Columns, Found, to_table
+from processors.decode.columns import Columns, Found
 from processors.decode.decoded import MESSAGES, Decoded
 from processors.decode.otlp_json import parse_json
 from processors.decode.paths import Paths
@@ -62,8 +62,16 @@ def parse(message: Message) -> Payload:
 
 def message_table(messages: Sequence[Message]) -> pa.Table:
     """The messages of a range as columns: ``MESSAGES``."""
-    rows = [(m.topic, m.partition, m.offset, m.received_at_us, m.tenant, m.tenants, m.principal) for m in messages]
-    return to_table(rows, MESSAGES)
+    columns: list[list[Any]] = [
+        [one.topic for one in messages],
+        [one.partition for one in messages],
+        [one.offset for one in messages],
+        [one.received_at_us for one in messages],
+        [one.tenant for one in messages],
+        [one.tenants for one in messages],
+        [one.principal for one in messages],
+    ]  # column by column: a message with one span costs as much as one with fifty
+    return pa.table([pa.array(told, field.type) for told, field in zip(columns, MESSAGES, strict=True)], MESSAGES)
 
 
 @cache

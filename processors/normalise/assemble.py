@@ -18,7 +18,7 @@ from processors.decode import Decoded
 from processors.messages import DeadLetter, Tally, tally
 from processors.normalise.accounts import TOLD, billed_accounts
 from processors.normalise.calls import OF_SHAPES, RESPONDS, describe_calls
-from processors.normalise.frame import to_polars, told_in
+from processors.normalise.frame import pick, to_polars, told_in
 from processors.normalise.guardrails import note_safety
 from processors.normalise.identity import identify
 from processors.normalise.maps import to_map
@@ -170,9 +170,9 @@ def _names(decoded: Decoded, frame: pl.DataFrame, carried: Collection[str]) -> d
 def _words(frame: pl.DataFrame, names: Collection[str]) -> dict[str, pa.Array]:
     """Dictionary columns of texts, by name: what shapes say, a text that all rows have, or what rows say."""
     alike = _alike(frame)
-    by_shape = frame.select(name for name in names if name in OF_SHAPES)[alike.first]
+    by_shape = pick(frame, [name for name in names if name in OF_SHAPES])[alike.first]
     columns = {name: spread(by_shape[name], alike) for name in by_shape.columns}
-    texts = frame.select(name for name in names if name not in OF_SHAPES)
+    texts = pick(frame, [name for name in names if name not in OF_SHAPES])
     if not len(texts):
         return columns | {name: repeat_word(None, 0) for name in texts.columns}
     is_one = texts.select(pl.all().eq_missing(pl.all().first()).all()).row(0, named=True)
@@ -239,7 +239,7 @@ def _in_schema(frame: pl.DataFrame, named: Mapping[str, pa.Array], decoded: Deco
     }
     others = [field for field in _SCHEMA if field.name not in columns]
     columns |= _words(frame, [field.name for field in others if field.type == _WORDS])
-    plain = frame.select(field.name for field in others if field.type != _WORDS).to_arrow()
+    plain = pick(frame, [field.name for field in others if field.type != _WORDS]).to_arrow()
     columns |= {name: plain[name] for name in plain.column_names}
     return pa.table([_as(field, columns[field.name]) for field in _SCHEMA], schema=_SCHEMA)
 

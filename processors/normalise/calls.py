@@ -63,8 +63,9 @@ def describe_calls(decoded: Decoded, without: Collection[str] = ()) -> pl.DataFr
     described = _memo(decoded.table).make(decoded, first_rows(shape))
     spans = decoded.spans.drop_columns([*_WIRE_WORDS, *without])
     frame = to_frame(replace(decoded, spans=spans)).with_columns(spread(described, shape)).pipe(read_failures)
-    own = [] if "response_id" in without else [pl.when(RESPONDS).then(_own_response_id()).alias("response_id")]
-    return frame.with_columns(*own)
+    if "response_id" in without:
+        return frame
+    return frame.with_columns(pl.when(RESPONDS).then(_own_response_id()).alias("response_id"))
 
 
 @cache

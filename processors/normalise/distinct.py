@@ -10,6 +10,7 @@ import polars as pl
 import pyarrow as pa
 
 from processors.codes import Groups, encode, number
+from processors.normalise.frame import pick
 
 MOST_KEPT = 10_000
 """Answers from range to range; beyond them all are forgotten."""
@@ -21,7 +22,7 @@ Step: TypeAlias = Callable[[pl.DataFrame], pl.DataFrame]
 def ask_each(frame: pl.DataFrame, reads: Sequence[str], step: Step) -> pl.DataFrame:
     """What ``step`` makes of each row."""
     groups = _groups(frame, reads)
-    return step(frame.select(reads)[groups.first])[groups.of_row]
+    return step(pick(frame, reads)[groups.first])[groups.of_row]
 
 
 class Answers:
@@ -38,7 +39,7 @@ class Answers:
     def ask(self, frame: pl.DataFrame) -> pl.DataFrame:
         """What the step makes of each row; needs a row."""
         groups = _groups(frame, self._reads)
-        asked = frame.select(self._reads)[groups.first]
+        asked = pick(frame, self._reads)[groups.first]
         rows = [hashlib.blake2b(repr(row).encode(), digest_size=16).digest() for row in asked.rows()]
         answers = [self._kept.get(row) for row in rows]
         new = [at for at, answer in enumerate(answers) if answer is None]

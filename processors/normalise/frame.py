@@ -67,15 +67,21 @@ def _of_messages(decoded: Decoded) -> list[pl.Series | pl.Expr]:
     messages = to_polars(decoded.messages)
     ones = {name for name in messages.columns if len(messages) and messages[name].null_count() == len(messages)}
     ones |= {name for name in _OFTEN_ONE if len(messages) and messages[name].n_unique() == 1}
+    differ = pick(messages, [name for name in messages.columns if name not in ones])[row]
     return [
-        pl.lit(messages[name][0], messages.schema[name]).alias(name) if name in ones else messages[name].gather(row)
+        pl.lit(messages[name][0], messages.schema[name]).alias(name) if name in ones else differ[name]
         for name in messages.columns
     ]
 
 
+def pick(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """The columns of these names, without the query that ``select`` makes: 0.1 ms each, forty times a flush."""
+    return frame[list(names)] if names else frame.select()
+
+
 def told_in(frame: pl.DataFrame, names: Sequence[str]) -> list[str]:
     """The columns in which any row has a value; a look that spreads no literal."""
-    missing = frame.select(names).null_count().row(0)
+    missing = pick(frame, names).null_count().row(0)
     return [name for name, count in zip(names, missing, strict=True) if count < len(frame)]
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -42,11 +43,13 @@ def are_called_after(names: pl.Series, users: pl.Series) -> pl.Series:
     """``is_called_after``, row by row; nobody is called after nobody."""
     name, user = names.str.to_lowercase(), users.str.to_lowercase()
     held = pl.DataFrame({"name": name, "user": user}).with_columns(at=_NAME.str.find(_USER, literal=True))
+    if held["at"].null_count() == len(held):
+        return _nobody(len(names))
     held = held.with_row_index("row").filter(pl.col("at").is_not_null()).select("row", "name", "user", told=_TOLD)
     unsure = held["told"].is_null()
     looked_at = [is_called_after(*pair) for pair in held.filter(unsure).select("name", "user").iter_rows()]
     told = held["told"].scatter(unsure.arg_true(), looked_at) if looked_at else held["told"]
-    return pl.repeat(value=False, n=len(names), dtype=pl.Boolean, eager=True).scatter(held["row"].filter(told), True)
+    return _nobody(len(names)).scatter(held["row"].filter(told), True)
 
 
 _NAME, _USER = pl.col("name"), pl.col("user")
@@ -89,12 +92,12 @@ def _alone(traces: pl.Series, rows: pa.Table, spans: pa.Table) -> pl.Series:
     """Which rows are the only span of their trace: nobody but they can name its user."""
     if rows is spans:
         return traces.is_unique()
-    return pl.repeat(value=False, n=len(traces), dtype=pl.Boolean, eager=True)
+    return _nobody(len(traces))
 
 
 def _called_alone(names: pl.Series, spans: pa.Table, alone: pl.Series) -> pl.Series:
     """Which of the rows that are ``alone`` are called after a user whom they name themselves."""
-    nobody = pl.repeat(value=False, n=len(names), dtype=pl.Boolean, eager=True)
+    nobody = _nobody(len(names))
     if not alone.any():
         return nobody
     user, other = (pl.Series("user", spans[name]).filter(alone) for name in USERS)
@@ -108,10 +111,10 @@ def _called_alone(names: pl.Series, spans: pa.Table, alone: pl.Series) -> pl.Ser
 
 def _called_with_others(traces: pl.Series, names: pl.Series, users: pl.DataFrame) -> pl.Series:
     """Which rows are called after one of the ``users`` of their trace."""
-    told = pl.DataFrame([traces, names]).with_row_index("row")
-    is_called = pl.repeat(value=False, n=len(told), dtype=pl.Boolean, eager=True)
+    is_called = _nobody(len(names))
     if not len(users):
         return is_called
+    told = pl.DataFrame([traces, names]).with_row_index("row")
     distinct = _distinct(traces, names)
     crowds = users.group_by("trace").len().filter(pl.col("len") > CROWD)
     few = distinct.join(crowds, on="trace", how="anti") if len(crowds) else distinct
@@ -158,6 +161,10 @@ def holds_one_of(name: str, users: Collection[str], sizes: Sequence[int]) -> boo
 def _is_word(letter: str) -> bool:
     """Whether it is a letter or a digit."""
     return letter.isalnum()
+
+
+def _nobody(rows: int) -> pl.Series:
+    return pl.Series(np.zeros(rows, np.bool_))
 
 
 def _users(spans: pa.Table) -> pl.DataFrame:

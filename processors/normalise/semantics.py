@@ -72,9 +72,10 @@ def tell_apis(frame: pl.DataFrame, decoded: Decoded) -> pl.DataFrame:
     Where nothing does: ``UNKNOWN``.
     """
     column = RULED["output"]
-    asked = (frame[column] == BY_API).fill_null(value=False)
+    asked = frame[column] == BY_API
     if not asked.any():
         return frame
+    asked = asked.fill_null(value=False)
     spans = to_polars(decoded.spans.select([*_CHAT, *_DETAIL_OF]).filter(asked.to_arrow()))
     details = [pl.when(pl.col(name).is_not_null()).then(pl.lit(said)) for name, said in _DETAIL_OF.items()]
     said = pl.coalesce(

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from processors.codes import is_constant
 from processors.decode import Decoded
+from processors.normalise.frame import pick
 from warehouse.once.facts import one_piece
 
 WORDS = (
@@ -99,13 +100,12 @@ def spread(described: pl.DataFrame, shape: NDArray[np.int64]) -> list[pl.Expr | 
     """What shapes mean, row by row; columns that say the same of all of them are literals, which take no memory."""
     row = pl.Series(SHAPE, shape)
     if not len(described):
-        return [row, *(described[name].gather(row) for name in described.columns)]
+        return [row, *described[row]]
     distinct = described.select(pl.all().n_unique()).row(0)
-    first = described.row(0)
-    columns: list[pl.Expr | pl.Series] = [row]
-    for (name, kind), words, value in zip(described.schema.items(), distinct, first, strict=True):
-        columns.append(_literal(name, value, kind) if words == 1 else described[name].gather(row))
-    return columns
+    told = zip(described.schema.items(), distinct, described.row(0), strict=True)
+    ones = [_literal(name, value, kind) for (name, kind), words, value in told if words == 1]
+    differ = [name for name, words in zip(described.columns, distinct, strict=True) if words > 1]
+    return [row, *ones, *(pick(described, differ)[row] if differ else ())]
 
 
 @lru_cache(maxsize=4096)

@@ -36,4 +36,7 @@ def served_tiers(spans: pa.Table) -> pa.Array:
 
 def tier_words(told: pl.Series) -> pl.Series:
     """Tiers without what ``warehouse.tiers.tier_word`` takes off them: ``SERVICE_TIER_FLEX`` is flex."""
-    return told.str.strip_chars().str.to_lowercase().str.replace(f"^{ENUM}", "")
+    return told.to_frame("tier").select(_TIER).to_series().alias(told.name)
+
+
+_TIER = pl.col("tier").str.strip_chars().str.to_lowercase().str.replace(f"^{ENUM}", "")

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
@@ -135,4 +134,4 @@ def known(column: pa.ChunkedArray) -> Bools:
     """(n,) where the column has a value."""
     if not column.null_count:
         return np.ones(len(column), np.bool_)
-    return np.asarray(pl.Series(column).is_not_null().to_numpy())
+    return np.asarray(one_piece(column).is_valid().to_numpy(zero_copy_only=False))
