@@ -10,6 +10,7 @@ from ingest.gateway import metrics as gateway_metrics
 from processors import metrics as worker_metrics
 from spanledger.__main__ import VERBS, main
 from spanledger.settings import Described, describe
+from tests.verbs import say
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -48,3 +49,19 @@ def test_every_local_link_leads_somewhere(page: Path):
     targets = re.findall(r"\]\((?!https?:|#)([^)#]+)", (ROOT / page).read_text(encoding="utf-8"))
 
     assert [target for target in targets if not (ROOT / page.parent / target).exists()] == []
+
+
+def _reports() -> list[str]:
+    """The reports that runbooks say to ask, with something in the place of each ``…``."""
+    pages = sorted((ROOT / "docs/runbooks").glob("*.md"))
+    found = [
+        one for page in pages for one in re.findall(r"`spanledger (report\s[^`]+)`", page.read_text(encoding="utf-8"))
+    ]
+    return sorted({" ".join(one.split()).replace("--from …", "--from 2026-11-01").replace("…", "x") for one in found})
+
+
+@pytest.mark.parametrize("words", _reports())
+def test_a_report_that_a_runbook_names_is_understood(words: str, tmp_path: Path):
+    said = say(*words.split(), variables={"SPANLEDGER_LAKE": str(tmp_path / "lake")})
+
+    assert "there is no lake" in said.err

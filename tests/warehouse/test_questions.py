@@ -525,6 +525,12 @@ def test_what_no_parameter_can_be_is_refused_with_what_it_may(kind: str, given: 
         parameter(kind).parse(given)
 
 
+@pytest.mark.parametrize("name", ["errors", "settled-errors"])
+def test_what_each_row_tells_is_nothing_to_group_by(name: str):
+    with pytest.raises(BadQuestion, match=f"each row of {name} tells its error_class in any case; leave it out"):
+        load_question(name).parse({"by": "tenant,error_class"})
+
+
 def test_a_window_that_holds_nothing_is_refused():
     with pytest.raises(BadQuestion, match="must be before end"):
         load_question("spend").parse({"start": NOON, "end": NOON})

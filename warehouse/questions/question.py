@@ -66,6 +66,7 @@ class Question:
             raise BadQuestion(f"{self.name} takes {takes or 'nothing'}, not {not_}")
         self._check_lacking(given, named)
         values = {p.name: p.parse(given.get(p.name, p.default), named) for p in self.takes}
+        self._check_told(values, named)
         start, end = values.get("start"), values.get("end")
         if isinstance(start, datetime) and isinstance(end, datetime) and start >= end:
             first, after = named("start"), named("end")
@@ -85,6 +86,18 @@ class Question:
             names = {*re.split(r"[\s,=]+", told)} if isinstance(told, str) else {*map(str, told)}
             for name in sorted(names & self.lacks.keys()):
                 raise BadQuestion(f"{named(one.name)} = {told!r}: {self.name} has no {name}; {self.lacks[name]}")
+
+    def _check_told(self, values: Mapping[str, Value], named: Callable[[str], str]) -> None:
+        """What every row tells by itself is nothing to group by."""
+        for one in self.takes:
+            value = values[one.name]
+            if one.kind != "dimensions" or not isinstance(value, tuple):
+                continue
+            if told := sorted({str(name) for name in value} & set(self.table)):
+                raise BadQuestion(
+                    f"{named(one.name)} = {','.join(map(str, value))!r}: each row of {self.name} tells its "
+                    f"{' and '.join(told)} in any case; leave it out"
+                )
 
     def _check_buckets(self, values: Mapping[str, Value], named: Callable[[str], str]) -> None:
         """What is kept by the hour has no sums of days that begin within one."""
