@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from dashboards.answers import Answers
 from dashboards.theme import STYLE
+from dashboards.view import View
 from warehouse.errors import LakeMissing, WarehouseError
 
 MISSING = """<div class="sl-empty"><h2>There is no ledger here yet</h2>
@@ -25,11 +26,11 @@ EMPTY_LEDGER = """<div class="sl-empty"><h2>Nothing has been billed yet</h2>
 <p>or send made-up traffic with <code>spanledger simulate</code>. This page fills by itself.</p></div>"""
 EMPTY_VIEW = """<div class="sl-empty"><h2>No calls in this view</h2>
 <p>There are calls in the ledger, but none that this period and these filters let through.</p>
-<p><a href="?period=All+time">Show everything</a></p></div>"""
+<p><a href="{everything}">Show everything</a></p></div>"""
 NOT_SETTLED = """<div class="sl-empty"><h2>Nothing settled in this view</h2>
 <p>This page shows settled hours alone, and this period and these filters let through no call of one.</p>
 <p>A worker settles by itself; to close the hours that are over now: <code>spanledger settle</code>.
-<a href="?period=All+time">Show everything</a></p></div>"""
+<a href="{everything}">Show everything</a></p></div>"""
 
 
 WORDMARK = Path(__file__).with_name("wordmark.svg")
@@ -41,6 +42,11 @@ def dress() -> None:
     st.set_page_config(page_icon=MARK, layout="wide")
     st.logo(WORDMARK, size="medium")
     st.html(STYLE)
+
+
+def empty(text: str, view: View) -> str:
+    """What stands in the place of a page without numbers, with the address of everything in its place."""
+    return text.format(everything=escape(view.everything()))
 
 
 def nothing_yet(answers: Answers) -> str:

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import streamlit as st
 
 from dashboards.answers import Answers, Source
-from dashboards.frame import EMPTY_VIEW, NOT_SETTLED, nothing_yet, readable
+from dashboards.frame import EMPTY_VIEW, NOT_SETTLED, empty, nothing_yet, readable
 from dashboards.grid import Row
 from dashboards.period import Period, whole_hours
 from dashboards.view import View
@@ -64,17 +64,22 @@ class Look:
 
     def final(self) -> Look:
         """The same look with spend of the books, where these have all of the period: what no longer changes."""
+        closed_to, end = self.closed_to(), self.period.end
+        is_over = closed_to is not None and end is not None and end <= closed_to
+        if not is_over or whole_hours(self.period) != self.period:
+            return self
+        return replace(self, view=replace(self.view, settled=True), is_final=True, hourly=True)
+
+    def closed_to(self) -> datetime | None:
+        """Up to when the books have all hours; None where nothing is settled."""
         settled = self.answers.ask("settlements", limit=1)
-        end = self.period.end
-        is_over = bool(settled) and end is not None and end <= settled[0]["closed_to"]
-        return (
-            replace(self, is_final=True, hourly=True) if is_over and whole_hours(self.period) == self.period else self
-        )
+        return settled[0]["closed_to"] if settled else None
 
     def books(self) -> Look:
         """The same look in whole hours, as the settled books are kept; days are those of UTC where a zone's are not."""
         zone = UTC_ZONE if begins_within_hours(self.view.zone.key) else self.view.zone
-        return replace(self, view=replace(self.view, zone=zone), period=whole_hours(self.period), hourly=True)
+        view = replace(self.view, zone=zone, settled=True)
+        return replace(self, view=view, period=whole_hours(self.period), hourly=True)
 
     def axis(self) -> Axis:
         """From the first call of the period to the last."""
@@ -115,7 +120,7 @@ def of_books(draw: Callable[[Look, Row], None]) -> Callable[[Source, View], None
         if total and total[0]["calls"]:
             draw(booked, total[0])
         else:
-            st.html(nothing_yet(look.answers) or NOT_SETTLED)
+            st.html(nothing_yet(look.answers) or empty(NOT_SETTLED, look.view))
 
     return again(drawn)
 
@@ -128,6 +133,6 @@ def of_calls(draw: Callable[[Look], None]) -> Callable[[Source, View], None]:
         if look.total["calls"]:
             draw(look)
         else:
-            st.html(nothing_yet(look.answers) or EMPTY_VIEW)
+            st.html(nothing_yet(look.answers) or empty(EMPTY_VIEW, look.view))
 
     return again(drawn)

@@ -144,12 +144,16 @@ def safety(rows: Sequence[Row], calls: int, *, phrase: str) -> str:
 
 
 def calls(total: Row | None, shown: int, status: str | None, *, phrase: str) -> str:
-    """``The latest 200 of 1,204 calls today, $3.07 in all``; without a total how they ended."""
+    """``The latest 200 of 1,204 calls that ended with error, $3.07 in all, today``; without a total no more than them.
+
+    A total without a cost is of what has none.
+    """
+    how = f" that ended with {escape(status)}" if status else ""
     if total is None:
-        told = f" that ended with {escape(status)}" if status else " that are shown"
-    else:
-        told = f" of {bold(counted(total['calls'], 'call'))}, {bold(figures.usd(total['cost_usd']))} in all,"
-    return lead(f"The latest {bold(figures.count(shown))}{told} {escape(phrase)}")
+        return lead(f"The latest {bold(counted(shown, 'call'))}{how} {escape(phrase)}")
+    cost = "" if total["cost_usd"] is None else f", {bold(figures.usd(total['cost_usd']))} in all,"
+    of = f" of {bold(counted(total['calls'], 'call'))}{how}{cost}"
+    return lead(f"The latest {bold(figures.count(shown))}{of} {escape(phrase)}")
 
 
 def incidents(opened: Sequence[Row], resolved: int, *, phrase: str) -> str:

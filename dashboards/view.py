@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import partial
 from typing import Any
@@ -11,24 +11,37 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from dashboards.grid import UNATTRIBUTED
-from dashboards.period import Period, previous, resolve
+from dashboards.period import ALL_TIME, Period, previous, resolve
 
 DIMENSIONS = ("tenant", "feature", "model")
-CALLED = ("provider", "route", "prompt_name", "prompt_version")
+CALLED = ("provider", "route", "prompt_name", "prompt_version", "service_tier")
 """Dimensions that narrow the page of single calls beside these."""
 ENDED = ("status", "error_class")
 """How they ended, likewise."""
+UNPRICED = "price_status"
+"""Why they have no price, likewise."""
+SETTLED, WITHIN = "settled", "within"
+"""Likewise: of the settled hours alone (``true``), of a part of the period (``START/END``)."""
+TRUE = "true"
+ALSO = (*CALLED, *ENDED, UNPRICED, SETTLED, WITHIN)
+"""All that an address may narrow the page of single calls by, of most of which there are no controls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """One choice, as the controls give it; ``chosen`` holds the values of a dimension, none = all of them."""
+    """One choice, as the controls give it; ``chosen`` holds the values of a dimension, none = all of them.
+
+    ``also``: what of ``ALSO`` the page of single calls is narrowed by, as its address says it. ``settled``: what is
+    counted is of the settled hours alone.
+    """
 
     period: str
     zone: ZoneInfo
     days: tuple[date, date] | None = None
     chosen: Mapping[str, Sequence[str]]
     compared: bool = False
+    also: Mapping[str, str] = field(default_factory=dict)
+    settled: bool = False
 
     def at(self, now: datetime) -> Period:
         """The period at this moment: it moves on while a page stays open."""
@@ -52,12 +65,17 @@ class View:
 
     def address(self, page: str, /, **narrow: str | None) -> str:
         """Address of a page (its path; nothing = this one) with each of ``narrow`` as the one value that it shows."""
-        chosen = {**self.chosen, **{name: [UNATTRIBUTED if value is None else value] for name, value in narrow.items()}}
+        named = {name: UNATTRIBUTED if value is None else value for name, value in narrow.items()}
+        chosen = {**self.chosen, **self.also, **named}
         days = {"from": self.days[0].isoformat(), "to": self.days[1].isoformat()} if self.days else {}
-        more = {"compare": "true"} if self.compared else {}
+        more = {"compare": TRUE} if self.compared else {}
         return f"{page}?" + urlencode(
             {"period": self.period, **days, **chosen, "zone": self.zone.key, **more}, doseq=True
         )
+
+    def everything(self) -> str:
+        """Address of this page with all that there is: whatever the time, of everybody."""
+        return replace(self, period=ALL_TIME, days=None, chosen={}, also={}).address("")
 
     def narrowing(self, dimension: str) -> Callable[[str | None], str] | None:
         """What gives the address of this page narrowed to a value; None where the address has no such dimension."""
@@ -65,6 +83,11 @@ class View:
 
     def calls_of(self, by: Sequence[str]) -> Callable[[Mapping[str, Any]], str] | None:
         """What gives the address of the calls behind a row of a table ``by`` these; None where it cannot say which."""
-        if not set(by) <= {*DIMENSIONS, *CALLED, *ENDED}:
+        if not set(by) <= {*DIMENSIONS, *CALLED, *ENDED, UNPRICED}:
             return None
-        return lambda row: self.address("calls", **{name: row[name] for name in by})
+        hours = {SETTLED: TRUE} if self.settled else {}
+        return lambda row: self.address("calls", **{name: row[name] for name in by}, **hours)
+
+    def without(self, name: str) -> str:
+        """Address of this page with one of ``also`` taken off."""
+        return replace(self, also={other: value for other, value in self.also.items() if other != name}).address("")

@@ -13,7 +13,7 @@ import streamlit as st
 from dashboards import figures, sentences
 from dashboards.charts import name_of
 from dashboards.controls import choose_one
-from dashboards.frame import NOT_SETTLED, nothing_yet, part
+from dashboards.frame import NOT_SETTLED, empty, nothing_yet, part
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
 from dashboards.look import Look, again
@@ -34,7 +34,7 @@ def _draw(look: Look) -> None:
         by = choose_one("Statements by", {name: told(name) for name in (PAYERS[0], *levels, *PAYERS[1:])}, key="by")
     lines = answers.report(REPORT, by=by, detail="", **months_of(period))
     if not lines:
-        st.html(nothing_yet(answers) or NOT_SETTLED)
+        st.html(nothing_yet(answers) or empty(NOT_SETTLED, look.view))
         return
     rows = summed(lines, by)
     with head:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from html import escape
 from typing import Any
 
 import streamlit as st
@@ -32,6 +34,7 @@ MEASURES = {
     "score": "Weighted score",
 }
 WEIGHTS = {"latency_weight": "α · latency", "cost_weight": "β · cost", "quality_weight": "γ · quality"}
+LONGER = "Last 30 days"
 PROMPTS = "prompt_version"
 LARGEST, STEP = 5.0, 0.5
 MIXED = """<p class="sl-sub">Of all features together, which may use them for different work: choose one above.</p>"""
@@ -44,7 +47,7 @@ FIGURES: Mapping[str, Callable[[Any], Figure]] = {
 }
 ALONE = """<div class="sl-empty"><h2>Nothing to compare</h2>
 <p>In this view no two {what} did tasks. Let the spans tell theirs (<code>{key}</code>), or look at more:
-<a href="?period=Last+30+days">the last 30 days</a>.</p></div>"""
+<a href="{longer}">the last 30 days</a>.</p></div>"""
 
 
 def _draw(look: Look, _: Row) -> None:
@@ -57,7 +60,8 @@ def _draw(look: Look, _: Row) -> None:
         where["prompt_name"] = (name,)
     usual = _compared(look, by, where)
     if not usual:
-        top.html(ALONE.format(what=ARMS[by].lower(), key=TELLS[by]))
+        longer = replace(look.view, period=LONGER).address("")
+        top.html(ALONE.format(what=ARMS[by].lower(), key=TELLS[by], longer=escape(longer)))
         return
     rows = _compared(look, by, where, **_choose(look, by, usual[0], room))
     mixed = by != PROMPTS and not look.view.chosen["feature"]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import streamlit as st
 
 from dashboards import charts, figures, gpu_lines
 from dashboards.controls import choose_one
-from dashboards.frame import part, side_by_side
+from dashboards.frame import empty, part, side_by_side
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
 from dashboards.look import Axis, Look, again
@@ -24,10 +25,10 @@ a Collector does that scrapes them; <code>docs/gpu.md</code> has its file.</p>
 <code>spanledger simulate --history 3 --for 0 --gpus</code>.</p></div>"""
 NOT_SETTLED = """<div class="sl-empty"><h2>No GPU time is settled in this view</h2>
 <p>Samples have come, but whose a GPU's hours are is known when they are settled. A worker settles by itself; to close
-the hours that are over now: <code>spanledger settle</code>. <a href="?period=All+time">Show everything</a></p></div>"""
+the hours that are over now: <code>spanledger settle</code>. <a href="{everything}">Show everything</a></p></div>"""
 NOT_YOURS = """<div class="sl-empty"><h2>No GPU time in this view</h2>
 <p>No call that this period and these filters let through ran on a GPU that is known.
-<a href="?period=All+time">Show everything</a></p></div>"""
+<a href="{everything}">Show everything</a></p></div>"""
 
 
 def _draw(look: Look) -> None:
@@ -51,8 +52,9 @@ show = again(_draw)
 
 def _why_empty(look: Look, whole: bool) -> str:
     if not whole:
-        return NOT_YOURS
-    return NOT_SETTLED if look.answers.ask("gpu-memory", by="") or look.answers.ask("gpu", by="") else NONE_YET
+        return empty(NOT_YOURS, look.view)
+    known = look.answers.ask("gpu-memory", by="") or look.answers.ask("gpu", by="")
+    return empty(NOT_SETTLED, look.view) if known else NONE_YET
 
 
 def _used(look: Look, by: Sequence[str] = ()) -> list[Row]:
@@ -146,7 +148,7 @@ def _draw_use(look: Look) -> None:
         _used(look, by),
         [
             *(Column(name=name, title=name.capitalize(), link=look.view.narrowing(name)) for name in by),
-            Column(name="calls", title="Calls", shown=figures.count, leads=look.view.calls_of(by)),
+            Column(name="calls", title="Calls", shown=figures.count),  # others ran where no GPU is known: no address
             Column(name="gpu_hours", title="GPU time", shown=gpu_lines.hours),
             Column(name="cost_per_1k_tokens_usd", title="Per 1k tokens", shown=figures.usd),
             Column(name="costed_share", title="Of the tokens", shown=figures.share),
@@ -205,6 +207,7 @@ def _draw_saturation(look: Look) -> None:
         st.vega_lite_chart(chart, alt="Lines: KV cache and queue. The table holds the numbers.")
     with right:
         _draw_first_tokens(told, axis)
+    calls_of = replace(look.view, chosen={}).calls_of(("model",))  # filters of tenants and features do not hold here
     draw_table(
         "Model servers",
         rows,
@@ -219,7 +222,7 @@ def _draw_saturation(look: Look) -> None:
             Column(name="ttft_p50_ms", title="First token", shown=figures.milliseconds),
             Column(name="ttft_p95_ms", title="95 %", shown=figures.milliseconds),
             Column(name="served_tokens", title="Tokens served", shown=figures.count),
-            Column(name="seen_tokens", title="Of calls", shown=figures.count),
+            Column(name="seen_tokens", title="Of calls", shown=figures.count, leads=calls_of),
         ],
         name="gpu-saturation",
         note="By samples as they came, settled or not",

@@ -32,7 +32,7 @@ NOT_YOURS = """<div class="sl-empty"><h2>Bills know no tenants</h2>
 <a href="chargeback">Chargeback</a>.</p></div>"""
 NO_BILL = """<div class="sl-empty"><h2>Nothing to compare</h2>{notes}
 <p>Hand a bill in below: an export of the provider's usage or costs, or any table of them.
-<a href="?period=All+time">Show everything</a></p></div>"""
+<a href="{everything}">Show everything</a></p></div>"""
 LOOKS = {"cause": "difference by cause", "sides": "ours and theirs"}
 
 
@@ -57,7 +57,7 @@ def _draw(look: Look) -> None:
         st.error(f"{error}.", icon=":material/error:")
         return
     if compared.total is None:
-        st.html(NO_BILL.format(notes=said_html(compared.notes)))
+        st.html(NO_BILL.format(notes=said_html(compared.notes), everything=escape(look.view.everything())))
         return
     st.html(sentences.invoice(compared.total, agrees=compared.agrees, phrase=look.period.phrase))
     st.html(_second_line(compared.total) + said_html(compared.notes))

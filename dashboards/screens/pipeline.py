@@ -27,6 +27,8 @@ WAITING = """<div class="sl-empty"><h2>No worker has committed anything yet</h2>
 <p>The lake is there. Start a worker on it, and send spans; this page fills by itself:</p>
 <p><code>spanledger worker</code></p></div>"""
 
+UNPRICED_BY = ("provider", "model", "service_tier", "price_status")
+
 
 def show(source: Source, view: View) -> None:
     """Draw the page again and again."""
@@ -48,9 +50,9 @@ def _live(source: Source, view: View) -> None:
             return
         draw_incidents(incidents, view, now)
         if deployment is None:
-            _draw_unpriced(unpriced, period.phrase)
+            _draw_unpriced(unpriced, period.phrase, view)
         else:
-            _draw_deployment(deployment, unpriced, period.phrase, now, view.zone)
+            _draw_deployment(deployment, unpriced, period.phrase, now, view)
         _draw_ledger(answers, period, now, view.zone)
 
 
@@ -105,14 +107,14 @@ def _backlog(answers: Answers) -> tuple[Figure, str]:
     return figures.count(hours), f"{'hour' if hours == 1 else 'hours'} not settled yet"
 
 
-def _draw_deployment(deployment: Deployment, unpriced: Sequence[Row], phrase: str, now: datetime, zone: tzinfo) -> None:
+def _draw_deployment(deployment: Deployment, unpriced: Sequence[Row], phrase: str, now: datetime, view: View) -> None:
     _draw_partitions(deployment.partitions, now)
     left, right = side_by_side(2)
     with left:
-        _draw_dropped(deployment.dropped, phrase, now, zone)
-        _draw_hidden(deployment.hidden, phrase, now, zone)
+        _draw_dropped(deployment.dropped, phrase, now, view.zone)
+        _draw_hidden(deployment.hidden, phrase, now, view.zone)
     with right:
-        _draw_unpriced(unpriced, phrase)
+        _draw_unpriced(unpriced, phrase, view)
 
 
 def _draw_ledger(answers: Answers, period: Period, now: datetime, zone: tzinfo) -> None:
@@ -237,16 +239,17 @@ def _draw_outcomes(rows: Sequence[Row], phrase: str, now: datetime, zone: tzinfo
     )
 
 
-def _draw_unpriced(rows: Sequence[Row], phrase: str) -> None:
+def _draw_unpriced(rows: Sequence[Row], phrase: str, view: View) -> None:
     draw_table(
         "Calls without a price",
         rows,
         [
             Column(name="model", title="Model", unknown="unknown"),
             Column(name="provider", title="Provider", unknown="unknown"),
+            Column(name="service_tier", title="Tier", unknown=""),
             Column(name="price_status", title="Why", unknown="unknown"),
             Column(name="output_tokens", title="Output tokens", shown=figures.count),
-            Column(name="calls", title="Calls", shown=figures.count, bar=True),
+            Column(name="calls", title="Calls", shown=figures.count, bar=True, leads=view.calls_of(UNPRICED_BY)),
         ],
         name="unpriced",
         note=f"By model, {phrase}: they are in no total",

@@ -40,6 +40,7 @@ def _draw_table(rows: Sequence[Row], by: Sequence[str], view: View) -> None:
             Column(name="trigger_rate", title="Triggered", shown=figures.share),
             Column(name="contained_rate", title="Of them blocked", shown=figures.share),
             Column(name="event_rate", title="This action", shown=figures.share),
+            Column(name="calls", title="Of calls", shown=figures.count, leads=view.calls_of(by)),
             Column(name="events", title="Events", shown=figures.count, bar=True),
         ],
         name=f"safety-by-{'-'.join((*by, 'category'))}",

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from html import escape
 from urllib.parse import urlencode
 
 import streamlit as st
 
 from dashboards import charts, figures, slo_lines
+from dashboards.called import interval
 from dashboards.frame import part
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
 from dashboards.look import Axis, Look, again
 from dashboards.period import BETWEEN
-from dashboards.view import DIMENSIONS, View
+from dashboards.view import CALLED, DIMENSIONS, WITHIN, View
 from warehouse.planning.objectives import AVAILABILITY
 from warehouse.questions.dimensions import Filter
 
@@ -38,7 +40,7 @@ target = 95</code></pre>
 <p><code>docs/slo.md</code> says what each word means.</p></div>"""
 NOT_HERE = """<div class="sl-empty"><h2>No objective in this view</h2>
 <p>There are objectives, but none of the tenants, features and models that are chosen here.
-<a href="?">Show all</a></p></div>"""
+<a href="{all}">Show all</a></p></div>"""
 
 
 def _draw(look: Look) -> None:
@@ -50,7 +52,7 @@ def _draw(look: Look) -> None:
     rows = [row for row in look.answers.report("slo", now=now) if bears_on(said[row["objective"]], look.view)]
     rows = slo_lines.by_budget(rows)
     if not rows:
-        st.html(NOT_HERE)
+        st.html(NOT_HERE.format(all=escape(replace(look.view, chosen={}).address(""))))
         return
     st.html(slo_lines.objectives(rows))
     _draw_table(rows, said, look.view)
@@ -73,16 +75,18 @@ def bears_on(of: Filter, view: View) -> bool:
 
 
 def calls_of(of: Filter, row: Row, view: View) -> str:
-    """Address of the calls of an objective on the days of its window; of availability those that failed.
+    """Address of the bad calls of an objective in its window: of availability, those that failed.
 
-    Empty where an address cannot say it: several values, a provider.
+    Empty where an address cannot say it: several values, a dimension that no call is listed by, calls that took long.
     """
-    if any(name not in DIMENSIONS or len(values) > 1 for name, values in of):
+    told = {*DIMENSIONS, *CALLED}
+    if row["signal"] != AVAILABILITY or any(name not in told or len(values) > 1 for name, values in of):
         return ""
-    first, last = (row[name].astimezone(view.zone).date() for name in ("window_start", "window_end"))
-    window = replace(view, period=BETWEEN, days=(first, last))
-    failed = "&status=error" if row["signal"] == AVAILABILITY else ""
-    return window.address("calls", **{name: next(iter(values)) for name, values in of}) + failed
+    start, end = row["window_start"], row["window_end"]
+    first, last = (at.astimezone(view.zone).date() for at in (start, end))
+    window = replace(view, period=BETWEEN, days=(first, last), chosen={})
+    only = {name: next(iter(values)) for name, values in of}
+    return window.address("calls", **only, **{WITHIN: interval(start, end)}, status="error")
 
 
 def _draw_table(rows: Sequence[Row], said: Mapping[str, Filter], view: View) -> None:

@@ -21,7 +21,6 @@ from dashboards.month import draw_month, look_at_month, sentence
 from dashboards.variance import draw_variance
 from dashboards.view import DIMENSIONS
 
-CALLS = Column(name="calls", title="Calls", shown=figures.count)
 PRICED = Column(name="priced_share", title="Priced", shown=figures.share)
 SPEND = Column(name="cost_usd", title="Spend", shown=figures.usd, bar=True)
 DETAILS = (
@@ -104,12 +103,13 @@ def _draw_table(look: Look, rows: Sequence[Row], by: Sequence[str]) -> None:
     if before:
         rows = beside(rows, look.spend_in(before, by=by), by)
     names = [Column(name=name, title=name.capitalize(), link=partial(look.view.narrowed, name)) for name in by]
+    calls = Column(name="calls", title="Calls", shown=figures.count, leads=look.view.calls_of(by))
     speeds = () if look.is_final else SPEEDS
     details = (*DETAILS, *speeds) if len(by) > 1 and not before else ()
     draw_table(
         f"By {', '.join(by)}",
         rows,
-        [*names, CALLS, PRICED, *(BEFORE if before else ()), SPEND, *details],
+        [*names, calls, PRICED, *(BEFORE if before else ()), SPEND, *details],
         name=f"spend-by-{'-'.join(by)}",
         note=f"Before: {before.phrase}" if before else "",
     )

@@ -167,5 +167,5 @@ def test_an_objective_bears_on_what_is_chosen_and_leads_to_its_calls():
     assert (bears_on(of, VIEW), bears_on(of, chosen), bears_on((), chosen)) == (True, False, True)
     address = calls_of(of, window | {"signal": "availability"}, VIEW)
     assert "from=2026-10-01&to=2026-10-29&tenant=acme" in address
-    assert address.endswith("&status=error")
+    assert "within=2026-10-01T00%3A00%3A00%2B00%3A00%2F2026-10-29T00%3A00%3A00%2B00%3A00&status=error" in address
     assert calls_of((("provider", frozenset({"openai"})),), window | {"signal": "ttft"}, VIEW) == ""

@@ -80,15 +80,34 @@ def test_each_way_to_fail_leads_to_its_own_calls(someone: Reader, busy: Busy):
     page = someone.open(f"{busy.pages.url}/errors{EVERYTHING}")
     page.get_by_role("table", name="By provider, class").get_by_role("link", name="10", exact=True).click()
     expect(page).to_have_url(re.compile("calls.*provider=openai.*status=error&error_class=rate_limit"))
-    expect(page.get_by_text("Only provider openai and error class rate_limit.")).to_be_visible()
+    expect(
+        page.get_by_text("Only provider openai (any provider) and error class rate_limit (any error")
+    ).to_be_visible()
     expect(page.locator(".sl-empty")).to_be_visible()  # the one call of this ledger ended well
 
-    page.get_by_role("link", name="Show all").click()
-    expect(page.locator(".sl-lead")).to_contain_text("of 105 calls")
+    page.get_by_role("link", name="any error class").click()
+    expect(page.get_by_text("Only provider openai (any provider).")).to_be_visible()
+    expect(page).to_have_url(re.compile("provider=openai&status=error"))
 
     page = someone.open(f"{busy.pages.url}/errors{EVERYTHING}")
     page.get_by_role("table", name="By class").get_by_role("link", name="5", exact=True).click()
     expect(page).to_have_url(re.compile("status=cancelled&error_class=unattributed"))
+
+
+@pytest.mark.long
+def test_a_list_of_calls_says_of_how_many_and_its_links_keep_what_it_is_narrowed_to(someone: Reader, busy: Busy):
+    page = someone.open(f"{busy.pages.url}/calls{EVERYTHING}&zone=Asia%2FTokyo&status=ok&route=primary&provider=openai")
+    expect(page.locator(".sl-empty")).to_contain_text("No calls in this view")  # its one span tells neither
+    expect(page.get_by_role("link", name="Show everything")).to_have_attribute(
+        "href", re.compile("period=All.time&zone=Asia%2FTokyo$")
+    )
+
+    page.get_by_role("link", name="any route").click()
+    page.get_by_role("link", name="any provider").click()
+    expect(page.locator(".sl-lead")).to_contain_text("The latest 1 of 90 calls that ended with ok, $9.00 in all")
+    expect(page.get_by_role("table", name="Latest calls").get_by_role("link", name="acme")).to_have_attribute(
+        "href", re.compile("tenant=acme.*status=ok")
+    )
 
 
 def test_safety_says_what_the_report_says(someone: Reader, busy: Busy):

@@ -7,6 +7,7 @@
 -- takes model: text = ; only this model (response, else request)
 -- takes status: text = ; only calls with this status: ok, error or cancelled
 -- takes error_class: text = ; only calls with this class of error, as `errors` tells it; unattributed: those without a known one
+-- takes price_status: text = ; only calls with this word on their price, as `unpriced` tells it; unattributed: those without one
 -- takes trace_id: text = ; only this trace, in hex
 -- takes limit: whole = 100; how many
 -- gives trace_id: raw bytes, hex in JSON and CSV
@@ -31,6 +32,7 @@ WHERE {where}
     AND ($model IS NULL OR model = $model)
     AND ($status IS NULL OR status = $status)
     AND ($error_class IS NULL OR coalesce(error_class, 'unattributed') = $error_class)
+    AND ($price_status IS NULL OR coalesce(price_status, 'unattributed') = $price_status)
     AND ($trace_id IS NULL OR hex(trace_id) = upper($trace_id))
 ORDER BY ended_at DESC, trace_id, span_id
 LIMIT $limit
