@@ -7,9 +7,11 @@ everything reads ``100 %``. Unknown is a dash, never a zero.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
+from typing import Any
 
 CENT = Decimal("0.01")
 MILLION = Decimal(1_000_000)
@@ -102,6 +104,26 @@ def share_change(part: float | None) -> Figure:
     told = f"{abs(part) * 100:.1f}"
     sign = "" if float(told) == 0 else "+" if part > 0 else "-"
     return Figure(text=f"{sign}{told} %", exact=f"{part * 100:+.6g} %")
+
+
+def points(part: float | None) -> Figure:
+    """A difference of shares: ``+1.2 points`` of a hundred."""
+    if part is None:
+        return UNKNOWN
+    told = share_change(part)
+    return Figure(text=f"{told.text.removesuffix(' %')} points", exact=f"{part * 100:+.6g} points of a hundred")
+
+
+def signed(shown: Callable[[Any], Figure]) -> Callable[[Any], Figure]:
+    """The same of a difference, with its sign; none where it is shown as nothing."""
+
+    def told(value: Any) -> Figure:
+        if value is None:
+            return UNKNOWN
+        figure, sign = shown(abs(value)), "-" if value < 0 else "+"
+        return Figure(text=figure.text if figure == shown(0 * value) else sign + figure.text, exact=sign + figure.exact)
+
+    return told
 
 
 def decimal(number: float | None) -> Figure:

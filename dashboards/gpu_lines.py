@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from dashboards import figures
+from dashboards.before import ALONE, Before
 from dashboards.figures import Figure
 from dashboards.grid import Row
 from dashboards.sentences import bold, counted, lead, sub
@@ -17,21 +18,24 @@ def hours(number: float | None) -> Figure:
     return Figure(text=f"{number:,.1f} h" if abs(number) >= 1 else f"{number:.2g} h", exact=f"{number:,.6f} GPU-hours")
 
 
-def fleet(total: Row, gpus: int, *, phrase: str) -> str:
+def fleet(total: Row, gpus: int, *, phrase: str, before: Before = ALONE) -> str:
     """``4 GPUs were 52.1 % busy today; $7.20 of their $14.40 paid for idle time``; without a rate nobody knows."""
     verb = "was" if gpus == 1 else "were"
-    told = f"{bold(counted(gpus, 'GPU'))} {verb} {bold(figures.share(total['utilisation']))} busy {escape(phrase)}"
+    busy = bold(figures.share(total["utilisation"])) + before.share("utilisation", total["utilisation"])
+    told = f"{bold(counted(gpus, 'GPU'))} {verb} {busy} busy {escape(phrase)}"
     if total["cost_usd"] is None:
         return lead(f"{told}; what idle time costs is not known without a rate")
-    idle, cost = (bold(figures.usd(total[name])) for name in ("idle_cost_usd", "cost_usd"))
+    idle, cost = (
+        bold(figures.usd(total[name])) + before.usd(name, total[name]) for name in ("idle_cost_usd", "cost_usd")
+    )
     return lead(f"{told}; {idle} of {cost} paid for idle time")
 
 
-def used(total: Row, *, phrase: str) -> str:
+def used(total: Row, *, phrase: str, before: Before = ALONE) -> str:
     """``3.2 h of GPUs used by 412 calls today, $4.20, $0.0061 for 1,000 tokens``: of some tenants, features, models."""
     parts = [f"{bold(hours(total['gpu_hours']))} of GPUs used by {bold(counted(total['calls'], 'call'))} {phrase}"]
     if total["cost_usd"] is not None:
-        parts.append(bold(figures.usd(total["cost_usd"])))
+        parts.append(bold(figures.usd(total["cost_usd"])) + before.usd("cost_usd", total["cost_usd"]))
     if total["cost_per_1k_tokens_usd"] is not None:
         parts.append(f"{bold(figures.usd(total['cost_per_1k_tokens_usd']))} for 1,000 tokens")
     return lead(", ".join(parts))

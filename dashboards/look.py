@@ -14,7 +14,7 @@ import streamlit as st
 from dashboards.answers import Answers, Source
 from dashboards.frame import EMPTY_VIEW, NOT_SETTLED, empty, nothing_yet, readable
 from dashboards.grid import Row
-from dashboards.period import Period, whole_hours
+from dashboards.period import Period, previous, whole_hours
 from dashboards.view import View
 from warehouse.questions.parameters import begins_within_hours
 
@@ -56,6 +56,17 @@ class Look:
         """The same of another period, which lies before this one."""
         question = "settled-spend" if self.is_final else "spend"
         return self.answers.of(question, self.view, period, by=by, bucket=bucket)
+
+    def before(self) -> Look | None:
+        """The same look at what the period is compared with; None where it is open.
+
+        Of a period that is not over as much as there is of it: of the books, as much as is settled.
+        """
+        told_to = (self.closed_to() or self.now) if self.hourly else self.now
+        earlier = previous(self.period, told_to, self.view.zone)
+        if earlier is None or earlier.start is None or earlier.end is None or earlier.start >= earlier.end:
+            return None
+        return replace(self, period=whole_hours(earlier) if self.hourly else earlier)
 
     @property
     def total(self) -> Row:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from dashboards import figures
+from dashboards.before import ALONE, Before
 from dashboards.figures import Figure
 from dashboards.grid import Row
 from dashboards.sentences import bold, counted, lead
@@ -16,22 +17,30 @@ from warehouse.experiments.measures import MEASURES
 SCORED = {measure.name for measure in MEASURES if measure.weight}
 
 
-def adoption(day: Row, told: Figure) -> str:
+def adoption(day: Row, told: Figure, before: Before = ALONE) -> str:
     """``1,208 people in the 30 days up to 20 Nov, 669 in 7, 277 on the day: stickiness 22.9 %; 19 new, 23 gone``."""
-    month, week, once = (bold(figures.count(day[f"{name}_users"])) for name in ("monthly", "weekly", "daily"))
+    month, week, once = (
+        bold(figures.count(day[name])) + before.count(name, day[name])
+        for name in ("monthly_users", "weekly_users", "daily_users")
+    )
+    sticky = bold(figures.share(day["stickiness"])) + before.share("stickiness", day["stickiness"])
     people = "person" if day["monthly_users"] == 1 else "people"
     new, left = (bold(figures.count(day[f"{name}_users"])) for name in ("new", "left"))
     return lead(
         f"{month} {people} in the 30 days up to {bold(told)}, {week} in 7, {once} on the day: "
-        f"stickiness {bold(figures.share(day['stickiness']))}; {new} new on the day, {left} gone for 30 days"
+        f"stickiness {sticky}; {new} new on the day, {left} gone for 30 days"
     )
 
 
-def quality(task: Row, judged: Mapping[str, Row], tools: Mapping[str, Row], *, phrase: str) -> str:
+def quality(
+    task: Row, judged: Mapping[str, Row], tools: Mapping[str, Row], *, phrase: str, before: Before = ALONE
+) -> str:
     """``89.4 % of tasks succeeded today; 96.3 % of judged answers are grounded; 20.8 % of tasks were evaluated``."""
     rate = task["success_rate"]
     said = (
-        "No task has an outcome" if rate is None else f"{bold(figures.share(rate))} of tasks with an outcome succeeded"
+        "No task has an outcome"
+        if rate is None
+        else f"{bold(figures.share(rate))}{before.share('success_rate', rate)} of tasks with an outcome succeeded"
     )
     parts = [f"{said} {escape(phrase)}"]
     if grounded := judged.get("groundedness"):

@@ -12,6 +12,7 @@ from decimal import Decimal
 from html import escape
 
 from dashboards import figures
+from dashboards.before import ALONE, Before
 from dashboards.figures import Figure
 from dashboards.grid import Row
 
@@ -51,7 +52,7 @@ def spend(total: Row, *, phrase: str, tenants: int, month: str = "") -> str:
     return lead(spent + month)
 
 
-def successes(row: Row, *, phrase: str) -> str:
+def successes(row: Row, *, phrase: str, before: Before = ALONE) -> str:
     """``$0.61 for a successful task last month, at least $0.51; 388 of 546 tasks succeeded, 83.2 % have an outcome``.
 
     The bound is what it cost if all tasks without an outcome had succeeded.
@@ -61,7 +62,8 @@ def successes(row: Row, *, phrase: str) -> str:
     if row["cost_per_successful_task_usd"] is None:
         told = f"No successful task with a price {escape(phrase)}"
     else:
-        told = f"{bold(cost)} for a successful task {escape(phrase)}"
+        change = before.usd("cost_per_successful_task_usd", row["cost_per_successful_task_usd"])
+        told = f"{bold(cost)}{change} for a successful task {escape(phrase)}"
     parts = [told, succeeded, f"{bold(figures.share(row['outcome_coverage']))} have an outcome"]
     if row["unknown_tasks"] and row["cost_per_successful_task_low_usd"] is not None:
         parts[-1] += f": if all the others had succeeded too, {bold(low)}"
@@ -99,24 +101,28 @@ def _month(day: date) -> Figure:
     return Figure(text=f"{day:%B %Y}", exact=day.isoformat())
 
 
-def latency(total: Row, *, phrase: str) -> str:
+def latency(total: Row, *, phrase: str, before: Before = ALONE) -> str:
     """``Half of 1,204 calls took 412 ms or less today, 95 % 2.3 s; the first token came within …``."""
-    half, most = (bold(figures.milliseconds(total[name])) for name in ("latency_p50_ms", "latency_p95_ms"))
+    half, most, first = (
+        bold(figures.milliseconds(total[name])) + before.time(name, total[name])
+        for name in ("latency_p50_ms", "latency_p95_ms", "ttft_p95_ms")
+    )
     parts = [f"Half of {bold(counted(total['calls'], 'call'))} took {half} or less {escape(phrase)}, 95 % {most}"]
     if total["ttft_p95_ms"] is not None:
         parts.append(
-            f"the first token came within {bold(figures.milliseconds(total['ttft_p95_ms']))} in 95 % of the streams"
+            f"the first token came within {first} in 95 % of the streams"
             f" ({bold(figures.share(total['ttft_coverage']))} of them tell)"
         )
     return lead("; ".join(parts))
 
 
-def errors(total: Row, classes: Sequence[Row], *, phrase: str) -> str:
+def errors(total: Row, classes: Sequence[Row], *, phrase: str, before: Before = ALONE) -> str:
     """``1.2 % of 1,204 calls failed today, most of them rate_limit, 31 calls were retries``."""
     failed = [row for row in classes if row["status"] == "error"]
     whole = total["calls"]
-    share = figures.share(sum(row["errors"] for row in failed) / whole if whole else None)
-    parts = [f"{bold(share)} of {bold(counted(whole, 'call'))} failed {escape(phrase)}"]
+    share = sum(row["errors"] for row in failed) / whole if whole else None
+    rate = bold(figures.share(share)) + before.share("error_share", share)
+    parts = [f"{rate} of {bold(counted(whole, 'call'))} failed {escape(phrase)}"]
     if failed:
         first = failed[0]
         parts.append(f"{bold(figures.count(first['errors']))} of them with {escape(str(first['what']))}")
@@ -124,14 +130,15 @@ def errors(total: Row, classes: Sequence[Row], *, phrase: str) -> str:
     return lead(", ".join(parts))
 
 
-def safety(rows: Sequence[Row], calls: int, *, phrase: str) -> str:
+def safety(rows: Sequence[Row], calls: int, *, phrase: str, before: Before = ALONE) -> str:
     """``0.4 % of 1,204 checked calls triggered a guard or filter today, 3 injections (2 blocked)``."""
     by_category = {row["category"]: row for row in rows}
     whole = by_category.get("any")
     if whole is None:
         return lead(f"No guard or filter tells of any of {bold(counted(calls, 'call'))} {escape(phrase)}")
     share, checks = figures.share(whole["trigger_rate"]), counted(whole["checked_calls"], "check")
-    parts = [f"{bold(share)} of {bold(checks)} triggered {escape(phrase)}"]
+    change = before.share("trigger_rate", whole["trigger_rate"])
+    parts = [f"{bold(share)}{change} of {bold(checks)} triggered {escape(phrase)}"]
     injections, pii = by_category.get("prompt_injection"), by_category.get("pii")
     if injections is not None and injections["triggered"]:
         parts.append(

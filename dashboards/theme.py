@@ -39,6 +39,7 @@ STYLE = """<style>
 .st-key-show-filters {display: none;}
 .sl-lead {font-size: 1.62rem; line-height: 1.3; font-weight: 400; margin: 0 0 .35rem; letter-spacing: -.01em;}
 .sl-lead b {font-weight: 650; font-variant-numeric: tabular-nums;}
+.sl-change {font-size: .74em; opacity: .72; white-space: nowrap;}
 .sl-one {white-space: nowrap;}
 .sl-sub {opacity: .72; font-size: .92rem; margin: 0;}
 .sl-badge {display: inline-block; font-size: .74rem; font-weight: 600; padding: .1rem .55rem; border-radius: 99px;

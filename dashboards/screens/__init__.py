@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from dashboards.answers import Source
-from dashboards.controls import CONTROLS
+from dashboards.controls import COMPARE, CONTROLS
 from dashboards.period import Period, whole_hours, whole_months
 from dashboards.screens import (
     adoption,
@@ -60,24 +60,30 @@ WHOSE = ("tenant", "feature")
 PAGES: Mapping[str, tuple[Screen, ...]] = {
     "Finance": (
         Screen(title="Spend", path="", show=spend.show, is_final=True, filters=CONTROLS),
-        Screen(title="Cost per successful task", path="successful-tasks", show=successes.show, reach=hours),
+        Screen(
+            title="Cost per successful task",
+            path="successful-tasks",
+            show=successes.show,
+            reach=hours,
+            filters=CONTROLS,
+        ),
         Screen(title="Invoice", path="invoice", show=invoice.show, reach=hours, filters=()),
         Screen(title="Chargeback", path="chargeback", show=chargeback.show, reach=whole_months, filters=("tenant",)),
         Screen(title="Close", path="close", show=close.show, reach=hours, filters=("tenant",)),
     ),
     "SRE": (
         Screen(title="Incidents", path="incidents", show=incidents.show),
-        Screen(title="Latency", path="latency", show=latency.show),
-        Screen(title="Errors", path="errors", show=errors.show),
-        Screen(title="Safety", path="safety", show=safety.show),
+        Screen(title="Latency", path="latency", show=latency.show, filters=CONTROLS),
+        Screen(title="Errors", path="errors", show=errors.show, filters=CONTROLS),
+        Screen(title="Safety", path="safety", show=safety.show, filters=CONTROLS),
         Screen(title="SLO", path="slo", show=slo.show),
-        Screen(title="GPU", path="gpu", show=gpu.show, reach=hours),
+        Screen(title="GPU", path="gpu", show=gpu.show, reach=hours, filters=CONTROLS),
         Screen(title="Pipeline", path="pipeline", show=pipeline.show, filters=()),
     ),
     "Product": (
-        Screen(title="Adoption", path="adoption", show=adoption.show, reach=hours, filters=WHOSE),
+        Screen(title="Adoption", path="adoption", show=adoption.show, reach=hours, filters=(*WHOSE, COMPARE)),
         Screen(title="Experiments", path="experiments", show=experiments.show, reach=hours, filters=WHOSE),
-        Screen(title="Quality", path="quality", show=quality.show, reach=hours, filters=WHOSE),
+        Screen(title="Quality", path="quality", show=quality.show, reach=hours, filters=(*WHOSE, COMPARE)),
         Screen(title="Change", path="change", show=change.show, filters=WHOSE),
     ),
     "Everyone": (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ import streamlit as st
 from dashboards import charts, figures, product_lines, sentences
 from dashboards.controls import choose_one
 from dashboards.figures import Figure
+from dashboards.first_line import draw_first_line
 from dashboards.frame import part, side_by_side
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
@@ -36,7 +37,7 @@ def _draw(look: Look, _: Row) -> None:
         st.html(NOBODY)
         return
     last = next((row for row in reversed(days) if row["complete"]), days[-1])
-    st.html(product_lines.adoption(last, _day(last["bucket"], look)))
+    _draw_first_line(look, last)
     _draw_second_line(look)
     _draw_chart(days, look)
     left, right = side_by_side(2)
@@ -57,6 +58,24 @@ def _days(look: Look) -> list[Row]:
     start = look.period.start and min(look.period.start, end.replace(minute=0, second=0, microsecond=0) - AT_LEAST)
     longer = replace(look, period=replace(look.period, start=start))
     return longer.of("adoption", zone=look.view.zone.key)
+
+
+def _draw_first_line(look: Look, last: Row) -> None:
+    """Of the last day, beside one as many days before it as the periods are apart, one at least."""
+
+    def day(earlier: Look) -> date:
+        now, then = (
+            at.astimezone(look.view.zone).date() for at in (look.period.start, earlier.period.start) if at is not None
+        )
+        told: date = last["bucket"].astimezone(look.view.zone).date()
+        return told - max(now - then, DAY)
+
+    def ask(earlier: Look) -> Row | None:
+        days = _days(replace(earlier, period=replace(earlier.period, end=last["bucket"])))
+        return next((row for row in days if row["bucket"].astimezone(look.view.zone).date() == day(earlier)), None)
+
+    say = partial(product_lines.adoption, last, _day(last["bucket"], look))
+    draw_first_line(look, lambda before: say(before=before), ask, lambda earlier: f"{day(earlier):%Y-%m-%d}")
 
 
 def _day(at: datetime, look: Look) -> Figure:

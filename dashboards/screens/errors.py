@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
 from dashboards import charts, figures, sentences
+from dashboards.first_line import draw_first_line
 from dashboards.frame import part, side_by_side
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
@@ -19,7 +21,8 @@ CANCELLED = "cancelled"
 
 def _draw(look: Look) -> None:
     classes = look.of("errors")
-    st.html(sentences.errors(look.total, _named(classes), phrase=look.period.phrase))
+    say = partial(sentences.errors, look.total, _named(classes), phrase=look.period.phrase)
+    draw_first_line(look, lambda before: say(before=before), _error_share)
     _draw_chart(look, classes)
     left, right = side_by_side(2)
     with left:
@@ -31,6 +34,11 @@ def _draw(look: Look) -> None:
 
 
 show = of_calls(_draw)
+
+
+def _error_share(look: Look) -> Row | None:
+    total = look.total
+    return {"error_share": total["errors"] / total["calls"]} if total["calls"] else None
 
 
 def _named(rows: Sequence[Row]) -> list[dict[str, object]]:

@@ -153,7 +153,7 @@ def _as_it_is(told: Figure) -> Figure:
 
 def _cells(row: Row) -> dict[str, Any]:
     shown = FIGURES[row["unit"]]
-    signed = figures.share_change if row["unit"] == "share" else _signed(shown)
+    signed = figures.share_change if row["unit"] == "share" else figures.signed(shown)
     sides = {
         side: _with_interval(shown(row[f"{side}_value"]), shown(row[f"{side}_low"]), shown(row[f"{side}_high"]))
         for side in ("baseline", "candidate")
@@ -176,15 +176,3 @@ def _with_interval(value: Figure, low: Figure, high: Figure) -> Figure:
     return (
         value if low == figures.UNKNOWN else Figure(text=value.text, exact=f"{value.exact}, {low.text} to {high.text}")
     )
-
-
-def _signed(shown: Callable[[Any], Figure]) -> Callable[[Any], Figure]:
-    """The same of a difference, with its sign."""
-
-    def signed(value: float | None) -> Figure:
-        if value is None:
-            return figures.UNKNOWN
-        told, sign = shown(abs(value)), "-" if value < 0 else "+"
-        return Figure(text=sign + told.text, exact=sign + told.exact)
-
-    return signed

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
 from dashboards import charts, figures, gpu_lines
 from dashboards.controls import choose_one
+from dashboards.first_line import draw_first_line
 from dashboards.frame import empty, part, side_by_side
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
@@ -40,7 +42,8 @@ def _draw(look: Look) -> None:
     elif whole:
         _draw_fleet(booked, total)
     else:
-        st.html(gpu_lines.used(total, phrase=look.period.phrase))
+        say = partial(gpu_lines.used, total, phrase=look.period.phrase)
+        draw_first_line(booked, lambda before: say(before=before), lambda earlier: next(iter(_used(earlier)), None))
     if total is not None:
         _draw_use(booked)
         _draw_models(booked)
@@ -72,7 +75,8 @@ def _memory(look: Look, by: Sequence[str] = (), bucket: str | None = None) -> li
 def _draw_fleet(look: Look, total: Row) -> None:
     """All GPUs: what is nobody's is for who sees all, and no tenant, feature or model has it."""
     devices = look.of("gpu", by=("host", "gpu", "gpu_model"))
-    st.html(gpu_lines.fleet(total, len({row["gpu"] for row in devices}), phrase=look.period.phrase))
+    say = partial(gpu_lines.fleet, total, len({row["gpu"] for row in devices}), phrase=look.period.phrase)
+    draw_first_line(look, lambda before: say(before=before), lambda earlier: next(iter(earlier.of("gpu")), None))
     st.html(gpu_lines.second(total, next(iter(_memory(look)), None)))
     _draw_chart(look)
     left, right = side_by_side(2)

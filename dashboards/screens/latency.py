@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
 from dashboards import charts, figures, sentences
 from dashboards.controls import choose_one
+from dashboards.first_line import draw_first_line
 from dashboards.frame import part
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
@@ -20,7 +22,9 @@ TABLES = (("provider", "model"), ("route",), ("tenant", "feature"))
 
 
 def _draw(look: Look) -> None:
-    st.html(sentences.latency(look.of("latency")[0], phrase=look.period.phrase))
+    (total,) = look.of("latency")
+    say = partial(sentences.latency, total, phrase=look.period.phrase)
+    draw_first_line(look, lambda before: say(before=before), lambda earlier: earlier.of("latency")[0])
     _draw_chart(look)
     for by in TABLES:
         _draw_table(look.of("latency", by=by), by, look.view)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
 from dashboards import charts, figures, product_lines, sentences
 from dashboards.controls import choose_one
+from dashboards.first_line import draw_first_line
 from dashboards.frame import part, side_by_side
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
@@ -30,10 +32,9 @@ def _draw(look: Look, _: Row) -> None:
     (task,) = look.of(TASKS)
     judged = look.of("evaluations")
     tools = {row["operation"]: row for row in look.of("tools", by=("operation",))}
-    st.html(
-        product_lines.quality(task, {row["judged"]: row for row in judged}, tools, phrase=look.period.phrase)
-        + _second_line(look, task, tools)
-    )
+    say = partial(product_lines.quality, task, {row["judged"]: row for row in judged}, tools, phrase=look.period.phrase)
+    second = _second_line(look, task, tools)
+    draw_first_line(look, lambda before: say(before=before) + second, lambda earlier: earlier.of(TASKS)[0])
     _draw_trend(look)
     _draw_features(look)
     left, right = side_by_side(2)

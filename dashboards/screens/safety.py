@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import streamlit as st
+from functools import partial
 
 from dashboards import figures, sentences
+from dashboards.first_line import draw_first_line
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
 from dashboards.look import Look, of_calls
@@ -17,13 +17,17 @@ TABLES = ((), ("tenant", "feature"), ("model",))
 
 
 def _draw(look: Look) -> None:
-    rows = look.of("safety")
-    st.html(sentences.safety(rows, look.total["calls"], phrase=look.period.phrase))
+    say = partial(sentences.safety, look.of("safety"), look.total["calls"], phrase=look.period.phrase)
+    draw_first_line(look, lambda before: say(before=before), _of_any)
     for by in TABLES:
         _draw_table(look.of("safety", by=by), by, look.view)
 
 
 show = of_calls(_draw)
+
+
+def _of_any(look: Look) -> Row | None:
+    return next((row for row in look.of("safety") if row["category"] == ANY), None)
 
 
 def _draw_table(rows: Sequence[Row], by: Sequence[str], view: View) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import streamlit as st
 
 from dashboards import charts, figures, sentences
 from dashboards.controls import choose_one, choose_some
+from dashboards.first_line import draw_first_line
 from dashboards.frame import part, side_by_side
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
@@ -32,7 +34,8 @@ TOGETHER = {"model", "prompt_version"}
 def _draw(look: Look, _: Row) -> None:
     (row,) = _costs(look)
     (units,) = look.of("unit-economics", bucket="", review_usd_per_hour=look.answers.said.review_usd_per_hour)
-    st.html(sentences.successes(row, phrase=look.period.phrase) + _second_line(row, units))
+    say, second = partial(sentences.successes, row, phrase=look.period.phrase), _second_line(row, units)
+    draw_first_line(look, lambda before: say(before=before) + second, lambda earlier: _costs(earlier)[0])
     _draw_trend(look)
     left, right = side_by_side(2)
     with left:

@@ -166,3 +166,16 @@ def test_a_view_without_people_says_what_to_do(someone: Reader, product: Product
     page = someone.open(f"{product.pages.url}/adoption{MONTH}&tenant=nobody")
 
     expect(page.locator(".sl-empty")).to_contain_text("Nothing settled in this view")
+
+
+@pytest.mark.long
+def test_people_are_compared_with_those_of_the_day_before_by_as_many_days(someone: Reader, product: Product):
+    page = someone.open(f"{product.pages.url}/adoption?period=Last+7+days&compare=true")
+    day = datetime.now(UTC) - timedelta(days=8)
+    last, then = product.report("adoption")[-1], {row["bucket"][:10]: row for row in product.report("adoption")}
+    before = then[f"{day:%Y-%m-%d}"]
+
+    expect(page.locator(".sl-note").first).to_have_text(f"In brackets: how it changed since {day:%Y-%m-%d}.")
+    change = last["monthly_users"] - before["monthly_users"]
+    expect(page.locator(".sl-change").first).to_have_text(f"({change:+d})" if change else "(0)")
+    expect(page.locator(".sl-change").first).to_have_attribute("title", f"was {before['monthly_users']}")
