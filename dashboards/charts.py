@@ -67,8 +67,12 @@ def lines(
     zone: ZoneInfo,
     bounds: tuple[datetime, datetime],
     unit: str = "ms",
+    when: str = "from",
 ) -> dict[str, Any]:
-    """A line for each of ``columns`` under its name, in ``unit`` (one of UNITS). Rows: ``bucket`` and the columns."""
+    """A line for each of ``columns`` under its name, in ``unit`` (one of UNITS). Rows: ``bucket`` and the columns.
+
+    ``when``: what ``bucket`` is of what a dot tells.
+    """
     shown, format_ = UNITS[unit]
     points = [
         {
@@ -88,7 +92,7 @@ def lines(
         x=_times(bucket, bounds, zone),
         y=_amounts("amount", unit, format_),
         colours=_colours(list(columns.values())),
-        tooltip={"name": "what", "when": "from", "told": "value", "exact": "exactly"},
+        tooltip={"name": "what", "when": when, "told": "value", "exact": "exactly"},
     )
 
 

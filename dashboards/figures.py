@@ -18,6 +18,7 @@ MILLION = Decimal(1_000_000)
 LETTERS = ("", " k", " M", " B", " T")
 EXACT_COUNT_BELOW = 10_000
 THREE_DIGITS = Context(prec=3, rounding=ROUND_HALF_UP)
+NINE_DIGITS = Context(prec=9, rounding=ROUND_DOWN)
 TWO_DIGITS = Context(prec=2, rounding=ROUND_HALF_UP)
 MS_PER_S = 1_000
 TENTHS_BELOW_S = 10
@@ -91,7 +92,7 @@ def share(part: Decimal | float | None) -> Figure:
         return UNKNOWN
     percent = Decimal(str(part)) * 100
     shown = percent.quantize(Decimal("0.1"), ROUND_DOWN)
-    exact = f"{percent:f} %"
+    exact = f"{NINE_DIGITS.create_decimal(percent).normalize():f} %"
     if 0 < percent < Decimal("0.1"):
         return Figure(text="<0.1 %", exact=exact)
     return Figure(text=f"{int(shown) if shown in (0, 100) else shown} %", exact=exact)

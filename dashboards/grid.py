@@ -28,7 +28,7 @@ class Column:
     """One column of a table: a measure where ``shown`` makes a Figure of its value, else a name.
 
     ``link`` gives the address that a value leads to, ``leads`` the one that a row leads to; ``bar`` draws a measure
-    beside the largest of its column.
+    beside the largest of its column; ``wide`` keeps a name from breaking after every word.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Column:
     link: Callable[[Any], str] | None = None
     leads: Callable[[Row], str] | None = None
     bar: bool = False
+    wide: bool = False
     unknown: str = UNATTRIBUTED
 
 
@@ -76,7 +77,8 @@ def _cell(row: Row, column: Column, largest: Mapping[str, Any]) -> str:
         bar = _bar(value, largest[column.name]) if column.bar else ""
         return f'<td class="n">{_linked(figure_html(column.shown(value)), row, column)}{bar}</td>'
     text = f'<span class="sl-none">{escape(column.unknown)}</span>' if value is None else escape(str(value))
-    return f"<td>{_linked(text, row, column)}</td>"
+    kind = ' class="sl-wide"' if column.wide else ""
+    return f"<td{kind}>{_linked(text, row, column)}</td>"
 
 
 def _linked(html: str, row: Row, column: Column) -> str:

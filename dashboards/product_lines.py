@@ -24,12 +24,16 @@ def adoption(day: Row, told: Figure, before: Before = ALONE) -> str:
         for name in ("monthly_users", "weekly_users", "daily_users")
     )
     sticky = bold(figures.share(day["stickiness"])) + before.share("stickiness", day["stickiness"])
-    people = "person" if day["monthly_users"] == 1 else "people"
     new, left = (bold(figures.count(day[f"{name}_users"])) for name in ("new", "left"))
     return lead(
-        f"{month} {people} in the 30 days up to {bold(told)}, {week} in 7, {once} on the day: "
+        f"{month} {people(day['monthly_users'])} in the 30 days up to {bold(told)}, {week} in 7, {once} on the day: "
         f"stickiness {sticky}; {new} new on the day, {left} gone for 30 days"
     )
+
+
+def people(number: int) -> str:
+    """``person`` of 1, else ``people``."""
+    return "person" if number == 1 else "people"
 
 
 def quality(
@@ -68,26 +72,46 @@ def changes(rows: Sequence[Row], latest: Figure | None, *, phrase: str) -> str:
     )
     return lead(
         f"{many} new {escape(phrase)}, the latest {bold(_name(first['version']))}{of} "
-        f"since {bold(latest)}, {bold(figures.share(first['share']))} of its calls; {after}"
+        f"since {bold(latest)}, {bold(figures.share(first['share']))} of its feature's calls {escape(phrase)}; {after}"
     )
 
 
-def experiment(rows: Sequence[Row], names: Mapping[str, str]) -> str:
-    """The verdict: ``8 is better than 7 by a score of +12.0 % (+4.1 % to +19.9 %); better: success; worse: cost``."""
+def experiment(rows: Sequence[Row], names: Mapping[str, str], prompt: str | None = None) -> str:
+    """The verdict: ``chat@8 is better than chat@7 by a score of +12.0 % (+4.1 % to +19.9 %); it is better in …``.
+
+    What is worse is so by an amount without a sign. ``prompt``: whose versions are compared.
+    """
     *measures, score = rows
-    one, other = (bold(_name(score[side])) for side in ("baseline", "candidate"))
+    one, other = (
+        bold(_name(f"{prompt}@{score[side]}" if prompt else score[side])) for side in ("baseline", "candidate")
+    )
     if score["verdict"] == NOT_ENOUGH:
         return lead(f"Not enough calls to tell {other} from {one}{_what_lacks(measures, names)}")
-    shown, *ends = (figures.share_change(score[f"difference{end}"]) for end in ("", "_low", "_high"))
-    change = f"a score of {bold(shown)} ({' to '.join(end.text for end in ends)})"
+    change = _score(score, is_worse=score["verdict"] == "worse")
     said = {
         "better": f"{other} is better than {one} by {change}",
         "worse": f"{other} is worse than {one} by {change}",
     }.get(score["verdict"], f"No difference shown between {other} and {one}: {change}")
-    for word in ("better", "worse"):
-        if some := [names[row["measure"]].lower() for row in measures if row["verdict"] == word]:
-            said += f"; {word}: {escape(', '.join(some))}"
-    return lead(said)
+    found = [
+        f"{word} in {escape(', '.join(some))}"
+        for word in ("better", "worse")
+        if (some := [names[row["measure"]].lower() for row in measures if row["verdict"] == word])
+    ]
+    which = "it" if score["verdict"] in ("better", "worse") else other
+    return lead(said + (f"; {which} is {' and '.join(found)}" if found else ""))
+
+
+def _score(score: Row, *, is_worse: bool) -> str:
+    """``a score of +12.0 % (+4.1 % to +19.9 %)``; of what is worse by how much: ``3.8 % (1.2 % to 6.4 %)``."""
+    parts = [score[f"difference{end}"] for end in ("", "_low", "_high")]
+    if is_worse:
+        parts = [-parts[0], -parts[2], -parts[1]]
+    shown, *ends = (figures.share_change(one) for one in parts)
+    if is_worse:
+        shown, *ends = (
+            Figure(text=one.text.removeprefix("+"), exact=one.exact.removeprefix("+")) for one in (shown, *ends)
+        )
+    return f"a score of {bold(shown)} ({' to '.join(end.text for end in ends)})"
 
 
 def _what_lacks(measures: Sequence[Row], names: Mapping[str, str]) -> str:

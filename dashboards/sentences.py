@@ -253,8 +253,13 @@ def bold(figure: Figure) -> str:
     return f'<b title="{escape(figure.exact)}">{escape(figure.text)}</b>'
 
 
-def counted(number: int | None, noun: str) -> Figure:
+def counted(number: int | None, thing: str) -> Figure:
     """``1 tenant``, ``3 tenants``."""
     figure = figures.count(number)
-    tail = f" {noun}" if number == 1 else f" {noun}s"
+    tail = f" {noun(number, thing)}"
     return Figure(text=figure.text + tail, exact=figure.exact + tail)
+
+
+def noun(number: int | None, thing: str) -> str:
+    """``tenant`` of 1, else ``tenants``."""
+    return thing if number == 1 else f"{thing}s"

@@ -56,6 +56,7 @@ STYLE = """<style>
 .sl-grid tr:last-child td {border-bottom: none;}
 .sl-grid td.n, .sl-grid th.n {text-align: right; white-space: nowrap;}
 .sl-grid .n + :not(.n) {padding-left: 1.2rem;}
+.sl-grid td.sl-wide {min-width: 7rem;}
 .sl-grid td:last-child, .sl-grid th:last-child {padding-right: 0;}
 .sl-grid td [title], .sl-lead [title], .sl-sub [title] {cursor: help;}
 .sl-grid a {color: inherit; text-decoration: underline; text-decoration-color: rgba(128, 138, 155, .5);

@@ -18,6 +18,8 @@ from dashboards.frame import part, side_by_side
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
 from dashboards.look import Axis, Look, of_books
+from dashboards.product_lines import people
+from dashboards.sentences import noun
 
 DAY = timedelta(days=1)
 AT_LEAST = 30 * DAY
@@ -89,9 +91,9 @@ def _draw_second_line(look: Look) -> None:
         st.html(
             sentences.sub(
                 [
-                    (figures.count(row["users"]), f"people {look.period.phrase}"),
-                    (figures.count(row["tenants"]), "tenants"),
-                    (figures.count(row["calls"]), "calls"),
+                    (figures.count(row["users"]), f"{people(row['users'])} {look.period.phrase}"),
+                    (figures.count(row["tenants"]), noun(row["tenants"], "tenant")),
+                    (figures.count(row["calls"]), noun(row["calls"], "call")),
                     (figures.share(row["user_coverage"]), "of them tell their user"),
                 ]
             )

@@ -16,6 +16,8 @@ from dashboards.frame import part
 from dashboards.grid import ROWS_SHOWN, Column, Row
 from dashboards.listing import draw_table
 from dashboards.look import Look, of_calls
+from dashboards.theme import PALETTE
+from dashboards.versions import as_version
 from dashboards.view import View
 
 KINDS = {"prompt": "Prompts", "model": "Models"}
@@ -56,7 +58,8 @@ def _draw_chart(look: Look, rows: Sequence[Row]) -> None:
     one = replace(look, view=replace(look.view, chosen={**look.view.chosen, "feature": [feature] if feature else []}))
     known = [row for row in one.spend(by=by) if row[by[-1]] is not None]
     told = by[-1:] if len({row[by[0]] for row in known}) == 1 else by
-    largest = [_name(row, told) for row in known]
+    most = [_name(row, told) for row in known]
+    largest = sorted(most[: len(PALETTE)], key=as_version) + most[len(PALETTE) :]
     drawn = [{**row, "version": _name(row, told)} for row in one.spend(by=by, bucket=bucket) if row[by[-1]] is not None]
     chart = charts.shares(drawn, value="calls", name="version", largest=largest, **axis)
     st.vega_lite_chart(chart, alt=f"Stacked shares of calls per {bucket} by version. The tables hold the numbers.")

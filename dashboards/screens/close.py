@@ -36,7 +36,7 @@ def _draw(look: Look) -> None:
     months = [_month(row, closed_to, locked_to) for row in answers.ask("settled-spend", by=(), bucket="month")]
     st.html(
         sentences.close(moment, len(hours), open_["cost_usd"], locked_to if locked_to > EPOCH else None)
-        + _how_to_lock(months)
+        + how_to_lock(months)
     )
     left, right = side_by_side(2)
     with left:
@@ -47,14 +47,20 @@ def _draw(look: Look) -> None:
     _draw_settlements(answers, look)
 
 
+NO_MONTH = (
+    "No month waits to be locked: each that is over and settled to its end is. "
+    "<code>spanledger settle --close-month</code> locks the next one, for good."
+)
 EPOCH = date(1970, 1, 1)
 """What months are locked up to where none is."""
 show = again(_draw)
 
 
-def _how_to_lock(months: list[dict[str, Any]]) -> str:
+def how_to_lock(months: list[dict[str, Any]]) -> str:
     """Which command locks a month: the next one, where there is one to lock."""
-    month = next((row["month"] for row in months if row["state"] == OVER), "YYYY-MM")
+    month = next((row["month"] for row in months if row["state"] == OVER), None)
+    if month is None:
+        return f'<p class="sl-sub">{NO_MONTH}</p>'
     return (
         '<p class="sl-sub">To lock a month and all before it, for good: '
         f"<code>spanledger settle --close-month {month}</code>. What comes later for it is booked in the open one.</p>"

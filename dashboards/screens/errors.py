@@ -15,6 +15,7 @@ from dashboards.listing import draw_table
 from dashboards.look import Look, of_calls
 from dashboards.view import ENDED, View
 
+SHOWN = 15
 NO_CLASS = "not told"
 CANCELLED = "cancelled"
 
@@ -80,6 +81,7 @@ def _draw_table(rows: Sequence[Row], by: Sequence[str], view: View) -> None:
         ],
         name=f"errors-by-{'-'.join((*by, 'class'))}",
         none="None: every call ended well.",
+        shown=SHOWN,
     )
 
 

@@ -19,6 +19,7 @@ from dashboards.grid import UNATTRIBUTED, Column, Row
 from dashboards.intervals import intervals
 from dashboards.listing import draw_table
 from dashboards.look import Look, of_books
+from dashboards.versions import as_version
 from warehouse.experiments import NAME
 
 ARMS = {"prompt_version": "Prompt versions", "model": "Models", "route": "Routes"}
@@ -34,6 +35,7 @@ MEASURES = {
     "score": "Weighted score",
 }
 WEIGHTS = {"latency_weight": "α · latency", "cost_weight": "β · cost", "quality_weight": "γ · quality"}
+LESS = " (less is better)"
 LONGER = "Last 30 days"
 PROMPTS = "prompt_version"
 LARGEST, STEP = 5.0, 0.5
@@ -65,7 +67,8 @@ def _draw(look: Look, _: Row) -> None:
         return
     rows = _compared(look, by, where, **_choose(look, by, usual[0], room))
     mixed = by != PROMPTS and not look.view.chosen["feature"]
-    top.html(product_lines.experiment(rows, MEASURES) + (MIXED if mixed else ""))
+    prompt = where["prompt_name"][0] if "prompt_name" in where else None
+    top.html(product_lines.experiment(rows, MEASURES, prompt) + (MIXED if mixed else ""))
     _draw_chart(rows)
     _draw_table(rows)
 
@@ -91,6 +94,8 @@ def _choose_prompt(look: Look, place: DeltaGenerator) -> str | None:
 def _choose(look: Look, by: str, usual: Row, room: Sequence[DeltaGenerator]) -> dict[str, object]:
     """Both names, and the weights of the score; they stand in the URL."""
     first = [usual["baseline"], usual["candidate"]]
+    if by == PROMPTS:  # what is new is tried against what was there
+        first.sort(key=as_version)
     names = [row[by] for row in look.spend(by=(by,)) if row[by] is not None]
     options = [*first, *(name for name in names if name not in first)]
     chosen: dict[str, object] = {}
@@ -122,7 +127,8 @@ def _change(row: Row) -> dict[str, Any] | None:
     change, low, high = (row[f"difference{end}"] / base for end in ("", "_low", "_high"))
     shown, *ends = (figures.share_change(one).text for one in (change, low, high))
     told = f"{shown}, {' to '.join(ends)}"
-    words = {"name": MEASURES[row["measure"]], "told": told, "verdict": row["verdict"]}
+    less = LESS if row["better"] == "lower" else ""
+    words = {"name": MEASURES[row["measure"]] + less, "told": told, "verdict": row["verdict"]}
     return words | {"change": change, "low": low, "high": high}
 
 

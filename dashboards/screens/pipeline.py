@@ -27,6 +27,7 @@ WAITING = """<div class="sl-empty"><h2>No worker has committed anything yet</h2>
 <p>The lake is there. Start a worker on it, and send spans; this page fills by itself:</p>
 <p><code>spanledger worker</code></p></div>"""
 
+SHOWN = 8
 UNPRICED_BY = ("provider", "model", "service_tier", "price_status")
 
 
@@ -175,7 +176,7 @@ def _draw_hidden(rows: Sequence[Row], phrase: str, now: datetime, zone: tzinfo) 
             Column(name="names", title="Names", shown=figures.count, bar=True),
         ],
         name="hidden",
-        note=f"Credentials, addresses and texts in the place of names, {phrase}: nothing is lost with them",
+        note=f"What stood in place of names, {phrase}",
         none="None: every name is a name.",
     )
 
@@ -254,4 +255,5 @@ def _draw_unpriced(rows: Sequence[Row], phrase: str, view: View) -> None:
         name="unpriced",
         note=f"By model, {phrase}: they are in no total",
         none="None: every billable call has a price.",
+        shown=SHOWN,
     )

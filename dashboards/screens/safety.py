@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
-from dashboards import figures, sentences
+import streamlit as st
+
+from dashboards import charts, figures, sentences
 from dashboards.first_line import draw_first_line
+from dashboards.frame import part
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
 from dashboards.look import Look, of_calls
 from dashboards.view import View
 
 ANY = "any"
+ALLOWED = "allowed"
+SHOWN = 15
 TABLES = ((), ("tenant", "feature"), ("model",))
 
 
 def _draw(look: Look) -> None:
     say = partial(sentences.safety, look.of("safety"), look.total["calls"], phrase=look.period.phrase)
     draw_first_line(look, lambda before: say(before=before), _of_any)
+    _draw_chart(look)
     for by in TABLES:
         _draw_table(look.of("safety", by=by), by, look.view)
 
@@ -30,8 +37,35 @@ def _of_any(look: Look) -> Row | None:
     return next((row for row in look.of("safety") if row["category"] == ANY), None)
 
 
+def _draw_chart(look: Look) -> None:
+    """What was found over time; what was merely looked for and let through is none of it."""
+    axis = look.axis()
+    bucket = axis["bucket"]
+    rows = [row for row in look.of("safety", bucket=bucket) if _is_found(row)]
+    if not rows:
+        return
+    with part(f"Found per {bucket}", f"Events of any action but allowed, times in {look.view.zone.key}"):
+        pass
+    largest = Counter[str]()
+    for row in rows:
+        largest[row["category"]] += row["events"]
+    chart = charts.counts(
+        rows, value="events", name="category", largest=[name for name, _ in largest.most_common()], **axis
+    )
+    st.vega_lite_chart(chart, alt=f"Stacked bars: events per {bucket} by category. The tables hold the numbers.")
+
+
+def _is_found(row: Row) -> bool:
+    return row["category"] != ANY and row["action"] != ALLOWED and bool(row["events"])
+
+
 def _draw_table(rows: Sequence[Row], by: Sequence[str], view: View) -> None:
-    told = [{**row, "category": "any of them" if row["category"] == ANY else row["category"]} for row in rows]
+    """Of a group what was found; that all was well is told of all of them together, and by the export."""
+    told = [
+        {**row, "category": "any of them" if row["category"] == ANY else row["category"]}
+        for row in rows
+        if row["events"] or not by
+    ]
     draw_table(
         f"By {', '.join((*by, 'category'))}",
         told,
@@ -49,5 +83,7 @@ def _draw_table(rows: Sequence[Row], by: Sequence[str], view: View) -> None:
         ],
         name=f"safety-by-{'-'.join((*by, 'category'))}",
         note="" if by else "Each rate of what was looked at: finished calls, checks for the category or guardrail runs",
-        none="Nothing was looked at by a guard or filter that tells of it.",
+        none="Nothing was found." if rows else "Nothing was looked at by a guard or filter that tells of it.",
+        shown=SHOWN,
+        exported=rows,
     )

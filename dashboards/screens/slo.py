@@ -92,7 +92,11 @@ def calls_of(of: Filter, row: Row, view: View) -> str:
 def _draw_table(rows: Sequence[Row], said: Mapping[str, Filter], view: View) -> None:
     draw_table(
         "Objectives",
-        [{**row, "promised": slo_lines.target(row), "state": row["burning"] or "calm"} for row in rows],
+        [
+            {**row, "promised": slo_lines.target(row), "state": row["burning"] or "calm"}
+            | {"of": row["of"].replace(",", ", ")}  # may break there
+            for row in rows
+        ],
         [
             Column(
                 name="objective",
@@ -101,7 +105,7 @@ def _draw_table(rows: Sequence[Row], said: Mapping[str, Filter], view: View) -> 
             ),
             Column(name="left_share", title="Budget left", shown=slo_lines.left, bar=True),
             Column(name="attained", title="Attained", shown=figures.share),
-            Column(name="promised", title="Target"),
+            Column(name="promised", title="Target", wide=True),
             Column(name="window", title="In"),
             Column(name="lasts_hours", title="Lasts", shown=slo_lines.lasts),
             *(Column(name=name, title=f"Burn {title}", shown=slo_lines.times) for name, title in BURNS.items()),
@@ -151,8 +155,10 @@ def _draw_trend(rows: Sequence[Row], look: Look, now: datetime) -> None:
         [begin, *ends],
         columns={"left_share": "error budget left"},
         unit="share",
+        when="at the end of",
         **axis,
     )
+    chart["mark"] = {**chart["mark"], "clip": False}  # all of it is left at first: that dot is at the edge
     st.vega_lite_chart(
         chart, alt=f"Line: error budget left per {bucket}. The export of the table holds what is left now."
     )

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from dashboards.charts import REST, over_time
+from dashboards.charts import REST, lines, over_time
 from dashboards.theme import OTHER, PALETTE
 
 HOUR = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -50,3 +50,11 @@ def test_more_names_than_colours_share_the_last_one():
 
 def test_the_unattributed_are_a_bar_of_their_own():
     assert chart(["acme", None])["data"]["values"][1]["name"] == "unattributed"
+
+
+def test_a_line_says_what_its_moments_are_of_what_it_tells():
+    row = {"bucket": HOUR, "left": 1.0}
+    at: dict[str, Any] = {"bucket": "day", "zone": ZoneInfo("UTC"), "bounds": BOUNDS}
+    drawn = lines([row], columns={"left": "left"}, unit="share", when="at the end of", **at)
+
+    assert drawn["encoding"]["tooltip"][1]["title"] == "at the end of"

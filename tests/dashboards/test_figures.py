@@ -89,6 +89,12 @@ def test_only_everything_reads_100_percent_and_only_nothing_0(part: float, text:
     assert figures.share(part).text == text
 
 
+def test_an_exact_share_has_as_many_digits_as_say_anything():
+    assert [figures.share(part).exact for part in (0.33143723928706864, 0.5, 1.0, 0.0, 50 / 60)] == [
+        *("33.1437239 %", "50 %", "100 %", "0 %", "83.3333333 %")
+    ]
+
+
 @pytest.mark.parametrize(
     ("duration_ms", "text"),
     [

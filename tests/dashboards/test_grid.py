@@ -21,6 +21,12 @@ def test_a_number_shows_its_exact_value_on_hover():
     assert '<span title="3.065 USD">$3.07</span>' in html
 
 
+def test_a_name_may_have_room_for_several_words():
+    html = table_html(ROWS[:1], [Column(name="tenant", title="Tenant", wide=True)], label="Spend")
+
+    assert '<td class="sl-wide">acme</td>' in html
+
+
 def test_a_missing_name_is_a_visible_line():
     assert "unattributed" in table_html(ROWS, [TENANT], label="Spend")
 

@@ -12,6 +12,8 @@ import pytest
 from dashboards import charts, figures, product_lines
 from dashboards.figures import Figure
 from dashboards.intervals import intervals
+from dashboards.sentences import noun
+from dashboards.versions import as_version
 
 NAMES = {"success": "Task success", "task_cost": "Cost per task", "latency_p95": "95 % latency"}
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
@@ -36,15 +38,43 @@ def measured(measure: str, verdict: str, *, n: int = 100, change: float | None =
 @pytest.mark.parametrize(
     ("verdict", "said"),
     [
-        ("better", "&lt;8&gt; is better than 7 by a score of +10.0 % (+5.0 % to +15.0 %); better: task success"),
-        ("worse", "&lt;8&gt; is worse than 7 by a score of +10.0 %"),
-        ("no difference shown", "No difference shown between &lt;8&gt; and 7: a score of +10.0 %"),
+        (
+            "better",
+            "&lt;8&gt; is better than 7 by a score of +10.0 % (+5.0 % to +15.0 %); it is better in task success",
+        ),
+        ("worse", "&lt;8&gt; is worse than 7 by a score of 10.0 % (5.0 % to 15.0 %); it is better in task success"),
+        (
+            "no difference shown",
+            "No difference shown between &lt;8&gt; and 7: a score of +10.0 % (+5.0 % to +15.0 %); &lt;8&gt; is better",
+        ),
     ],
 )
 def test_the_verdict_of_an_experiment_is_one_sentence(verdict: str, said: str):
-    rows = [measured("success", "better"), measured("task_cost", "no difference shown"), measured("score", verdict)]
+    score = measured("score", verdict)
+    if verdict == "worse":
+        score |= {"difference": -0.1, "difference_low": -0.15, "difference_high": -0.05}
+    rows = [measured("success", "better"), measured("task_cost", "no difference shown"), score]
 
     assert text(product_lines.experiment(rows, NAMES)).startswith(said)
+
+
+def test_versions_are_named_with_their_prompt_and_ordered_as_people_count():
+    rows = [measured("latency_p95", "worse"), measured("score", "no difference shown")]
+
+    assert text(product_lines.experiment(rows, NAMES, "chat")) == (
+        "No difference shown between chat@&lt;8&gt; and chat@7: a score of +10.0 % (+5.0 % to +15.0 %); "
+        "chat@&lt;8&gt; is worse in 95 % latency"
+    )
+    assert sorted(["v10", "v9", "10", "9", "b", "2.11", "2.9"], key=as_version) == [
+        *("b", "v9", "v10", "2.9", "2.11", "9", "10")
+    ]
+
+
+def test_a_share_of_a_change_says_of_what():
+    row = {"tenant": None, "version": "chat@8", "share": 0.142, "incidents": 0}
+    line = product_lines.changes([row], Figure(text="20 Nov", exact=""), phrase="in the last 7 days")
+
+    assert "since 20 Nov, 14.2 % of its feature's calls in the last 7 days; no incident" in text(line)
 
 
 def test_what_does_not_suffice_says_what_is_missing():
@@ -63,6 +93,11 @@ def test_without_outcomes_quality_says_so():
     line = product_lines.quality({"success_rate": None}, {}, {}, phrase="today")
 
     assert text(line) == "No task has an outcome today; 0 % of tasks were evaluated"
+
+
+def test_what_is_one_has_no_s():
+    assert [product_lines.people(number) for number in (1, 2)] == ["person", "people"]
+    assert [noun(number, "tenant") for number in (0, 1, 2)] == ["tenants", "tenant", "tenants"]
 
 
 def test_one_person_is_a_person():

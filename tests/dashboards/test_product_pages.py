@@ -96,9 +96,9 @@ def test_experiments_give_a_verdict_with_intervals_and_numbers(someone: Reader, 
     score = told["score"]
     assert score["difference"] == pytest.approx((0.15 / 0.8 + 0.02 / 0.04099) / 2, rel=1e-3)
     expect(page.locator(".sl-lead")).to_contain_text(
-        f"8 is better than 7 by a score of {figures.share_change(score['difference']).text}"
+        f"main@8 is better than main@7 by a score of {figures.share_change(score['difference']).text}"
     )
-    expect(page.locator(".sl-lead")).to_contain_text("better: task success, grounded answers, cost per task")
+    expect(page.locator(".sl-lead")).to_contain_text("it is better in task success, grounded answers, cost per task")
     assert cells(page, "Measure by measure") == [
         "Task success", "better", "80.0 %", "100 tasks", "95.0 %", "100 tasks", "+15.0 %",
         " to ".join(figures.share_change(told["success"][f"difference_{end}"]).text for end in ("low", "high")),
@@ -153,7 +153,7 @@ def test_change_says_what_is_new_and_leads_to_what_happened_after(someone: Reade
     assert (new["is_change"], new["calls"], new["incidents"], new["incident_id"]) == (True, 30 * CHANGED, 1, "i1")
     expect(page.locator(".sl-lead")).to_contain_text("1 version is new in the last 30 days, the latest main@8 of acme")
     expect(page.locator(".sl-lead")).to_contain_text(
-        "68.1 % of its calls; an incident opened within a day after 1 of them"
+        "68.1 % of its feature's calls in the last 30 days; an incident opened within a day after 1 of them"
     )
     assert cells(page, "New versions")[:6] == ["main@8", "prompt", "acme", "chat", "300", "68.1 %"]
     assert cells(page, "New versions")[7:] == ["at once", "12 h", "1"]

@@ -107,7 +107,7 @@ def test_the_first_line_says_how_many_targets_are_met_and_which_has_least_left(
     beta, chat, first = (cells(page, "Objectives", row) for row in range(3))
     assert beta[:6] == ["beta is quick", "-33.3 %", "60.0 %", "70 % end within 3.0 s", "7d", "used up"]
     assert chat[:6] == ["chat answers", "40.0 %", "99.4 %", "99 % succeed", "28d", "5 d 14 h"]
-    assert chat[6:] == ["2.0", "2.0", "2.0", "2.0", "slow", "1,000", "6", "4", "tenant=acme,feature=chat"]
+    assert chat[6:] == ["2.0", "2.0", "2.0", "2.0", "slow", "1,000", "6", "4", "tenant=acme, feature=chat"]
     assert (first[:5], first[-1]) == (["first token", "50.0 %", "95.0 %", "90 % begin within 800 ms", "28d"], "all")
     assert (told["chat answers"]["bad_calls"], told["chat answers"]["left_share"]) == (6, pytest.approx(0.4))
     assert told["beta is quick"]["left_share"] == pytest.approx(-1 / 3)

@@ -117,6 +117,8 @@ def test_safety_says_what_the_report_says(someone: Reader, busy: Busy):
     expect(page.locator(".sl-lead")).to_contain_text("3 injections, 100 % of them blocked")
     assert (told["prompt_injection"]["triggered"], told["prompt_injection"]["contained_rate"]) == (3, 1.0)
     assert cells(page, "By category")[0] == "any of them"
+    assert cells(page, "By category")[7:] == ["100", "3"]
+    expect(page.locator("[aria-label*='events per minute by category']").first).to_be_visible()
     expect(page.get_by_role("table", name="By tenant, feature, category")).to_contain_text("prompt_injection")
 
 

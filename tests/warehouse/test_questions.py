@@ -244,12 +244,14 @@ def test_outcomes_are_counted_once_by_what_was_judged_and_by_whom(holding: Holdi
             plain | {"outcome_id": "3", "label": "who knows"},
             plain | {"outcome_id": "4", "name": "helpful", "source": "evaluator", "score": 4.0},
             plain | {"outcome_id": "5", "observed_at": NOON + HOUR},
+            plain | {"outcome_id": "6", "name": "groundedness", "source": "evaluator", "label": "Ungrounded"},
         ]
     )
 
     names = ("name", "source", "outcomes", "good", "bad", "scored", "score_mean", "tenants")
     assert pick(ask("outcomes", end=NOON + HOUR), *names) == [
         ("success", "explicit", 3, 1, 1, 2, 0.5, 2),
+        ("groundedness", "evaluator", 1, 0, 1, 0, None, 1),
         ("helpful", "evaluator", 1, None, None, 1, 4.0, 1),
     ]
 

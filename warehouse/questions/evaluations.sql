@@ -42,15 +42,7 @@ judged_ AS (
             WHEN name_ IN ('helpfulness', 'helpful') THEN 'helpfulness'
             ELSE name_
         END AS judged,
-        CASE
-            WHEN label_ IN ('success', 'safe', 'grounded', 'factual', 'faithful', 'supported', 'helpful', 'relevant', 'correct', 'pass', 'passed', 'good')
-                THEN true
-            WHEN label_ IN (
-                'failure', 'unsafe', 'ungrounded', 'hallucinated', 'unfaithful', 'unsupported', 'unhelpful', 'irrelevant', 'incorrect', 'fail', 'failed', 'bad'
-            ) THEN false
-            WHEN score BETWEEN 0 AND 1 AND name_ IN ('groundedness', 'grounded', 'faithfulness', 'faithful', 'factuality', 'helpfulness', 'helpful')
-                THEN score >= 0.5
-        END AS is_good
+        {is_good.sql} AS is_good
     FROM told
 ),
 matched AS (  -- of the ids of a judgement the first of these counts
