@@ -13,7 +13,7 @@ from typing import Any
 
 from dashboards.grid import UNATTRIBUTED, Row
 from dashboards.look import Look
-from dashboards.view import CALLED, ENDED, SETTLED, TRUE, UNPRICED, WITHIN
+from dashboards.view import CALLED, ENDED, RETRIES, SETTLED, TRUE, UNPRICED, WITHIN
 from warehouse.errors import BadQuestion
 from warehouse.questions.parameters import parse_time
 
@@ -36,7 +36,8 @@ class Called:
         if period.start and period.end and period.start >= period.end:  # nothing of it is settled
             return []
         asked: dict[str, object] = {"where": self.where, "start": period.start, "end": period.end}
-        return self.look.answers.ask("calls", **asked, **self.how, limit=most)
+        attempt = {"attempt": 2} if self.retries else {}
+        return self.look.answers.ask("calls", **asked, **self.how, **attempt, limit=most)
 
     def total(self) -> Row | None:
         """How many there are and what they cost; None where no sum tells it."""
@@ -46,11 +47,18 @@ class Called:
         ended = {name: (_value(self.how[name]),) for name in ENDED if name in self.how}
         period = self.look.period
         rows = self.look.answers.ask(question, by=(), where=self.where | ended, start=period.start, end=period.end)
+        if rows and self.retries:
+            return {"calls": rows[0]["retries"], "cost_usd": None}
         return rows[0] if rows else None
+
+    @property
+    def retries(self) -> bool:
+        """Whether only those are asked for that repeat a failed one."""
+        return self.look.view.also.get(RETRIES) == TRUE
 
     def _unpriced(self) -> Row | None:
         """Of the report of calls without a price, which has no filter: its lines that these are."""
-        if set(self.how) != {UNPRICED}:
+        if set(self.how) != {UNPRICED} or self.retries:
             return None
         period, by = self.look.period, tuple(name for name in self.where if name != TIER)
         lines = self.look.answers.ask("unpriced", by=by, start=period.start, end=period.end)

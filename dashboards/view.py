@@ -20,10 +20,12 @@ ENDED = ("status", "error_class")
 """How they ended, likewise."""
 UNPRICED = "price_status"
 """Why they have no price, likewise."""
+RETRIES = "retries"
+"""Those that repeat a failed one (``true``), likewise."""
 SETTLED, WITHIN = "settled", "within"
 """Likewise: of the settled hours alone (``true``), of a part of the period (``START/END``)."""
 TRUE = "true"
-ALSO = (*CALLED, *ENDED, UNPRICED, SETTLED, WITHIN)
+ALSO = (*CALLED, *ENDED, UNPRICED, RETRIES, SETTLED, WITHIN)
 """All that an address may narrow the page of single calls by, of most of which there are no controls."""
 
 
@@ -81,12 +83,15 @@ class View:
         """What gives the address of this page narrowed to a value; None where the address has no such dimension."""
         return partial(self.narrowed, dimension) if dimension in DIMENSIONS else None
 
-    def calls_of(self, by: Sequence[str]) -> Callable[[Mapping[str, Any]], str] | None:
-        """What gives the address of the calls behind a row of a table ``by`` these; None where it cannot say which."""
+    def calls_of(self, by: Sequence[str], **more: str) -> Callable[[Mapping[str, Any]], str] | None:
+        """What gives the address of the calls behind a row of a table ``by`` these; None where it cannot say which.
+
+        ``more``: what else of ``ALSO`` they are narrowed by.
+        """
         if not set(by) <= {*DIMENSIONS, *CALLED, *ENDED, UNPRICED}:
             return None
-        hours = {SETTLED: TRUE} if self.settled else {}
-        return lambda row: self.address("calls", **{name: row[name] for name in by}, **hours)
+        more |= {SETTLED: TRUE} if self.settled else {}
+        return lambda row: self.address("calls", **{name: row[name] for name in by}, **more)
 
     def without(self, name: str) -> str:
         """Address of this page with one of ``also`` taken off."""

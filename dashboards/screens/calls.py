@@ -16,12 +16,15 @@ from dashboards.frame import EMPTY_VIEW, empty, nothing_yet, readable
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
 from dashboards.look import look_at
-from dashboards.view import ALSO, SETTLED, WITHIN, View
+from dashboards.view import ALSO, RETRIES, SETTLED, WITHIN, View
 
 MOST = 200
 ANY = "any"
 STATUS = "status"
 STATUSES = (ANY, "ok", "error", "cancelled")
+WORDS = {SETTLED: ("settled hours", "all hours"), RETRIES: ("retries", "first attempts too")}
+"""What is narrowed to, and what is there without it."""
+REST = {WITHIN: "the whole period"}
 OFF = """<a href="{address}" target="_self">{word}</a>"""
 
 
@@ -60,8 +63,8 @@ def narrowing(view: View) -> str:
 
 
 def _told(name: str, value: str, view: View) -> str:
-    if name == SETTLED:
-        return "settled hours"
+    if name in WORDS:
+        return WORDS[name][0]
     if name != WITHIN:
         return f"{name.replace('_', ' ')} {value}"
     start, end = (at and f"{at.astimezone(view.zone):%Y-%m-%d %H:%M}" for at in instants(value))
@@ -69,7 +72,7 @@ def _told(name: str, value: str, view: View) -> str:
 
 
 def _rest(name: str) -> str:
-    return {SETTLED: "all hours", WITHIN: "the whole period"}.get(name, f"any {name.replace('_', ' ')}")
+    return WORDS[name][1] if name in WORDS else REST.get(name, f"any {name.replace('_', ' ')}")
 
 
 def _draw_table(rows: list[Row], view: View, now: datetime) -> None:

@@ -13,7 +13,7 @@ from dashboards.frame import part, side_by_side
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
 from dashboards.look import Look, of_calls
-from dashboards.view import ENDED, View
+from dashboards.view import ENDED, RETRIES, TRUE, View
 
 SHOWN = 15
 NO_CLASS = "not told"
@@ -67,6 +67,7 @@ def _draw_chart(look: Look, classes: Sequence[Row]) -> None:
 
 
 def _draw_table(rows: Sequence[Row], by: Sequence[str], view: View) -> None:
+    retries = view.calls_of((*by, *ENDED), **{RETRIES: TRUE})
     draw_table(
         f"By {', '.join((*by, 'class'))}",
         _named(rows),
@@ -75,7 +76,7 @@ def _draw_table(rows: Sequence[Row], by: Sequence[str], view: View) -> None:
             Column(name="what", title="Class"),
             Column(name="calls", title="Of calls", shown=figures.count),
             Column(name="error_rate", title="Share", shown=figures.share),
-            Column(name="retries", title="Were retries", shown=figures.count),
+            Column(name="retries", title="Were retries", shown=figures.count, leads=retries),
             Column(name="cost_usd", title="Cost all the same", shown=figures.usd),
             Column(name="errors", title="Failed", shown=figures.count, bar=True, leads=view.calls_of((*by, *ENDED))),
         ],
@@ -86,13 +87,14 @@ def _draw_table(rows: Sequence[Row], by: Sequence[str], view: View) -> None:
 
 
 def _draw_routes(rows: Sequence[Row], view: View) -> None:
+    retries = view.calls_of(("route",), **{RETRIES: TRUE})
     draw_table(
         "Retries and fallbacks",
         rows,
         [
             Column(name="route", title="Route", unknown="not told"),
             Column(name="errors", title="Failed", shown=figures.count),
-            Column(name="retries", title="Retries", shown=figures.count),
+            Column(name="retries", title="Retries", shown=figures.count, leads=retries),
             Column(name="cost_usd", title="Spend", shown=figures.usd),
             Column(name="calls", title="Calls", shown=figures.count, bar=True, leads=view.calls_of(("route",))),
         ],

@@ -44,6 +44,8 @@ CALLS: tuple[dict[str, Any], ...] = (
     {"feature": "chat", "provider": "openai", "request_model": "gpt-4o", "status": "error", "error_class": "timeout"},
     {"tenant": "acme", "provider": "openai", "request_model": "gpt-4o", "status": "error"},
     {"tenant": "acme", "provider": "openai", "request_model": "gpt-4o", "status": "cancelled"},
+    {"tenant": "acme", "provider": "openai", "request_model": "gpt-4o", "status": "error", "attempt": 2},
+    {"tenant": "acme", "feature": "chat", "provider": "openai", "request_model": "gpt-4o-mini", "attempt": 3},
 )
 """Of each hour; those that failed tell no usage."""
 
@@ -129,6 +131,17 @@ def test_calls_that_failed_lead_to_themselves(source: Source, look: Look):
     assert [held(source, f"{leads(row)}&{within}") for row in rows] == [(row["errors"],) * 2 for row in rows]
 
 
+def test_retries_lead_to_themselves(source: Source, look: Look):
+    open_hours = {"start": START + timedelta(hours=3), "end": NOW}
+    leads = VIEW.calls_of(("provider", "status", "error_class"), retries="true")
+    rows = look.answers.ask("errors", by=("provider",), **open_hours)
+    within = urlencode({"within": interval(*open_hours.values())})
+
+    assert leads
+    assert sorted(row["retries"] for row in rows) == [0, 0, 2]
+    assert [held(source, f"{leads(row)}&{within}") for row in rows] == [(row["retries"],) * 2 for row in rows]
+
+
 def test_calls_without_a_price_lead_to_themselves(source: Source, look: Look):
     rows = look.answers.ask("unpriced", start=look.period.start, end=look.period.end)
     leads = VIEW.calls_of(UNPRICED_BY)
@@ -146,7 +159,7 @@ def test_bad_calls_of_an_objective_lead_to_those_of_its_window(source: Source):
     address = calls_of(of, window | {"signal": "availability"}, elsewhere)
 
     assert opened(address).period == BETWEEN
-    assert held(source, address) == (2, 2)  # at 15:07 and 16:07, of each hour one
+    assert held(source, address) == (4, 4)  # from 15:07 on, of each hour two
     assert calls_of(of, window | {"signal": "ttft"}, elsewhere) == ""  # which were slow no list says
 
 
@@ -156,7 +169,7 @@ def test_a_total_is_that_of_all_that_the_address_narrows(source: Source):
     asked = called(look_of(source, view))
 
     assert (len(asked.rows(1)), asked.total()) == (1, asked.total())
-    assert (asked.total() or {})["calls"] == 3
+    assert (asked.total() or {})["calls"] == 6
 
 
 def test_before_anything_is_settled_of_a_period_there_are_none(source: Source):

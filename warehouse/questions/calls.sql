@@ -8,6 +8,7 @@
 -- takes status: text = ; only calls with this status: ok, error or cancelled
 -- takes error_class: text = ; only calls with this class of error, as `errors` tells it; unattributed: those without a known one
 -- takes price_status: text = ; only calls with this word on their price, as `unpriced` tells it; unattributed: those without one
+-- takes attempt: whole = ; only calls that are at least this attempt: 2 are the retries, as `spend` counts them
 -- takes trace_id: text = ; only this trace, in hex
 -- takes limit: whole = 100; how many
 -- gives trace_id: raw bytes, hex in JSON and CSV
@@ -33,6 +34,7 @@ WHERE {where}
     AND ($status IS NULL OR status = $status)
     AND ($error_class IS NULL OR coalesce(error_class, 'unattributed') = $error_class)
     AND ($price_status IS NULL OR coalesce(price_status, 'unattributed') = $price_status)
+    AND ($attempt IS NULL OR coalesce(attempt, 1) >= $attempt)
     AND ($trace_id IS NULL OR hex(trace_id) = upper($trace_id))
 ORDER BY ended_at DESC, trace_id, span_id
 LIMIT $limit
