@@ -14,10 +14,15 @@ from dashboards.grid import UNATTRIBUTED
 from dashboards.period import Period, previous, resolve
 
 DIMENSIONS = ("tenant", "feature", "model")
-CALLED = ("provider", "route", "prompt_name", "prompt_version")
+CALLED = ("provider", "model_family", "route", "prompt_name", "prompt_version")
 """Dimensions that narrow the page of single calls beside these."""
 ENDED = ("status", "error_class")
 """How they ended, likewise."""
+
+
+def title_of(dimension: str) -> str:
+    """What a column of it is called. Of rates a model is its family: what failed knows no more of it."""
+    return "Model" if dimension == "model_family" else dimension.replace("_", " ").capitalize()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from dashboards.frame import part, side_by_side
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
 from dashboards.look import Look, of_calls
-from dashboards.view import ENDED, View
+from dashboards.view import ENDED, View, title_of
 
 NO_CLASS = "not told"
 CANCELLED = "cancelled"
@@ -26,7 +26,7 @@ def _draw(look: Look) -> None:
         _draw_table(classes, (), look.view)
     with right:
         _draw_routes(look.spend(by=("route",)), look.view)
-    for by in (("provider",), ("tenant", "feature")):  # of models only what ended well tells the exact one
+    for by in (("provider", "model_family"), ("tenant", "feature")):
         _draw_table(look.of("errors", by=by), by, look.view)
 
 
@@ -59,10 +59,10 @@ def _draw_chart(look: Look, classes: Sequence[Row]) -> None:
 
 def _draw_table(rows: Sequence[Row], by: Sequence[str], view: View) -> None:
     draw_table(
-        f"By {', '.join((*by, 'class'))}",
+        f"By {', '.join((*map(title_of, by), 'class')).lower()}",
         _named(rows),
         [
-            *(Column(name=name, title=name.capitalize(), link=view.narrowing(name), unknown="unknown") for name in by),
+            *(Column(name=name, title=title_of(name), link=view.narrowing(name), unknown="unknown") for name in by),
             Column(name="what", title="Class"),
             Column(name="calls", title="Of calls", shown=figures.count),
             Column(name="error_rate", title="Share", shown=figures.share),

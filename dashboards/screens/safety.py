@@ -10,10 +10,10 @@ from dashboards import figures, sentences
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
 from dashboards.look import Look, of_calls
-from dashboards.view import View
+from dashboards.view import View, title_of
 
 ANY = "any"
-TABLES = ((), ("tenant", "feature"), ("model",))
+TABLES = ((), ("tenant", "feature"), ("model_family",))
 
 
 def _draw(look: Look) -> None:
@@ -29,10 +29,10 @@ show = of_calls(_draw)
 def _draw_table(rows: Sequence[Row], by: Sequence[str], view: View) -> None:
     told = [{**row, "category": "any of them" if row["category"] == ANY else row["category"]} for row in rows]
     draw_table(
-        f"By {', '.join((*by, 'category'))}",
+        f"By {', '.join((*map(title_of, by), 'category')).lower()}",
         told,
         [
-            *(Column(name=name, title=name.capitalize(), link=view.narrowing(name)) for name in by),
+            *(Column(name=name, title=title_of(name), link=view.narrowing(name)) for name in by),
             Column(name="category", title="Category"),
             Column(name="action", title="Action", unknown="not told"),
             Column(name="checked_over", title="Looked at"),
