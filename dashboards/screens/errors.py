@@ -87,5 +87,5 @@ def _draw_routes(rows: Sequence[Row], view: View) -> None:
             Column(name="calls", title="Calls", shown=figures.count, bar=True, leads=view.calls_of(("route",))),
         ],
         name="errors-by-route",
-        note="Spans do not tell what a rate limit leaves",
+        note="What a rate limit leaves is in no span: docs/sre.md says where it is",
     )
