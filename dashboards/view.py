@@ -14,7 +14,7 @@ from dashboards.grid import UNATTRIBUTED
 from dashboards.period import ALL_TIME, Period, previous, resolve
 
 DIMENSIONS = ("tenant", "feature", "model")
-CALLED = ("provider", "route", "prompt_name", "prompt_version", "service_tier")
+CALLED = ("provider", "model_family", "route", "prompt_name", "prompt_version", "service_tier")
 """Dimensions that narrow the page of single calls beside these."""
 ENDED = ("status", "error_class")
 """How they ended, likewise."""
@@ -27,6 +27,11 @@ SETTLED, WITHIN = "settled", "within"
 TRUE = "true"
 ALSO = (*CALLED, *ENDED, UNPRICED, RETRIES, SETTLED, WITHIN)
 """All that an address may narrow the page of single calls by, of most of which there are no controls."""
+
+
+def title_of(dimension: str) -> str:
+    """What a column of it is called. Of rates a model is its family: what failed knows no more of it."""
+    return "Model" if dimension == "model_family" else dimension.replace("_", " ").capitalize()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

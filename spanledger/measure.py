@@ -61,5 +61,7 @@ def measure(lake: Path) -> Measured:
         integrity=snapshot.ask("integrity", ALL).to_pylist()[0],
         total=snapshot.ask("spend", ALL, by=()).to_pylist()[0],
         by=snapshot.ask("spend", ALL, by=("tenant", "feature", "model")).to_pylist(),
+        routes=snapshot.ask("spend", ALL, by=("route",)).to_pylist(),
+        outcomes=snapshot.ask("outcomes", ALL).to_pylist(),
         incidents=snapshot.ask("incidents", ALL, state="all").to_pylist(),
     )

@@ -42,11 +42,13 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What the lake says: rows of the questions ``integrity``, ``spend`` and ``incidents`` (all) as dictionaries."""
+    """What the lake says: rows of ``integrity``, ``spend``, ``outcomes`` and ``incidents`` (all) as dictionaries."""
 
     integrity: Mapping[str, Any]
     total: Mapping[str, Any]
     by: Sequence[Mapping[str, Any]]  # spend by tenant, feature, model
+    routes: Sequence[Mapping[str, Any]]  # spend by route
+    outcomes: Sequence[Mapping[str, Any]]
     incidents: Sequence[Mapping[str, Any]]
 
 
@@ -66,8 +68,24 @@ def compare(truth: Truth, measured: Measured) -> list[Check]:
         Check(name="cost by usage, USD", expected=truth.cost_usd, found=measured.total["cost_usd"]),
         Check(name="cost by spans, USD", expected=truth.cost_usd, found=measured.integrity["spans_cost_usd"]),
         Check(name="lines that differ by tenant, feature, model", expected=[], found=differing(truth, measured.by)),
+        Check(name="calls by route", expected=dict(truth.routes), found=_routes(measured.routes)),
+        Check(name="tasks that succeeded or not", expected=_said(truth.outcomes), found=_told(measured, "success")),
+        Check(name="tasks judged safe or not", expected=_said(truth.safe), found=_told(measured, "safe")),
         *incident_checks(truth, measured.incidents),
     ]
+
+
+def _routes(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    return {row["route"]: row["calls"] for row in rows if row["route"] is not None}
+
+
+def _said(counts: Mapping[str, int]) -> int:
+    """How many tasks tell."""
+    return sum(count for word, count in counts.items() if word != "unknown")
+
+
+def _told(measured: Measured, name: str) -> int:
+    return sum(row["outcomes"] for row in measured.outcomes if row["name"] == name)
 
 
 def differing(truth: Truth, by: Iterable[Mapping[str, Any]]) -> list[str]:

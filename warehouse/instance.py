@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 import duckdb
 
+from warehouse import families
 from warehouse.schemas import HISTOGRAM_GAMMA, HISTOGRAM_ZERO
 from warehouse.settings import LakeSettings
 
@@ -24,6 +25,7 @@ _LAST_OF_PERIOD = "(period + INTERVAL 1 MONTH)::TIMESTAMPTZ - INTERVAL 1 HOUR"
 _LAST_CLOSED = f"least(greatest(closed_to - INTERVAL 1 HOUR, period::TIMESTAMPTZ), {_LAST_OF_PERIOD})"
 
 WORDS = (
+    *families.WORDS,
     f"bucket_value(i) AS if(i <= {HISTOGRAM_ZERO}, 0.0, {_ESTIMATE})",
     f"bucket_floor(i) AS if(i <= {HISTOGRAM_ZERO}, 0.0, pow({HISTOGRAM_GAMMA}, i - 1))",
     f"bucket_ceiling(i) AS if(i <= {HISTOGRAM_ZERO}, 0.0, pow({HISTOGRAM_GAMMA}, i))",

@@ -80,7 +80,7 @@ def _draw_versions(title: str, rows: Sequence[Row], look: Look, *, none: str = "
             Column(name="kind", title="Kind"),
             Column(name="tenant", title="Tenant", link=view.narrowing("tenant")),
             Column(name="feature", title="Feature", link=view.narrowing("feature")),
-            Column(name="calls", title="Calls", shown=figures.count, leads=partial(_calls_of, view)),
+            Column(name="calls", title="Calls", shown=figures.count, leads=partial(calls_of, view)),
             Column(name="share", title="Share", shown=figures.share),
             Column(name="first_seen_at", title="First seen", shown=seen),
             Column(name="lead_time_s", title="Lead time", shown=_took),
@@ -96,7 +96,7 @@ def _draw_versions(title: str, rows: Sequence[Row], look: Look, *, none: str = "
     )
 
 
-def _calls_of(view: View, row: Row) -> str:
+def calls_of(view: View, row: Row) -> str:
     """Address of the calls of a version, which ended well."""
     name, _, version = row["version"].rpartition("@")
     prompt = {"prompt_name": name or None, "prompt_version": version}

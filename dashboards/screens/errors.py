@@ -13,7 +13,7 @@ from dashboards.frame import part, side_by_side
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
 from dashboards.look import Look, of_calls
-from dashboards.view import ENDED, RETRIES, TRUE, View
+from dashboards.view import ENDED, RETRIES, TRUE, View, title_of
 
 SHOWN = 15
 NO_CLASS = "not told"
@@ -30,7 +30,7 @@ def _draw(look: Look) -> None:
         _draw_table(classes, (), look.view)
     with right:
         _draw_routes(look.spend(by=("route",)), look.view)
-    for by in (("provider",), ("tenant", "feature")):  # of models only what ended well tells the exact one
+    for by in (("provider", "model_family"), ("tenant", "feature")):
         _draw_table(look.of("errors", by=by), by, look.view)
 
 
@@ -69,10 +69,10 @@ def _draw_chart(look: Look, classes: Sequence[Row]) -> None:
 def _draw_table(rows: Sequence[Row], by: Sequence[str], view: View) -> None:
     retries = view.calls_of((*by, *ENDED), **{RETRIES: TRUE})
     draw_table(
-        f"By {', '.join((*by, 'class'))}",
+        f"By {', '.join((*map(title_of, by), 'class')).lower()}",
         _named(rows),
         [
-            *(Column(name=name, title=name.capitalize(), link=view.narrowing(name), unknown="unknown") for name in by),
+            *(Column(name=name, title=title_of(name), link=view.narrowing(name), unknown="unknown") for name in by),
             Column(name="what", title="Class"),
             Column(name="calls", title="Of calls", shown=figures.count),
             Column(name="error_rate", title="Share", shown=figures.share),
@@ -99,5 +99,5 @@ def _draw_routes(rows: Sequence[Row], view: View) -> None:
             Column(name="calls", title="Calls", shown=figures.count, bar=True, leads=view.calls_of(("route",))),
         ],
         name="errors-by-route",
-        note="Spans do not tell what a rate limit leaves",
+        note="What a rate limit leaves is in no span: docs/sre.md says where it is",
     )

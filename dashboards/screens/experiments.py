@@ -22,8 +22,13 @@ from dashboards.look import Look, of_books
 from dashboards.versions import as_version
 from warehouse.experiments import NAME
 
-ARMS = {"prompt_version": "Prompt versions", "model": "Models", "route": "Routes"}
-TELLS = {"prompt_version": "gen_ai.prompt.version", "model": "gen_ai.response.model", "route": "spanledger.route"}
+ARMS = {"prompt_version": "Prompt versions", "model_family": "Models", "model": "Dated models", "route": "Routes"}
+TELLS = {
+    "prompt_version": "gen_ai.prompt.version",
+    "model_family": "gen_ai.request.model",
+    "model": "gen_ai.response.model",
+    "route": "spanledger.route",
+}
 MEASURES = {
     "success": "Task success",
     "groundedness": "Grounded answers",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -100,10 +101,16 @@ def _draw_chart(look: Look) -> None:
     elif chosen == "cost":
         chart = charts.over_time(by_line, dimension="line", largest=LINES, **axis)
     else:
-        rows = [{**row, "GPU-hours": round(row["gpu_hours"], 3)} for row in by_line]
-        chart = charts.counts(rows, value="GPU-hours", name="line", largest=LINES, **axis)
-        chart["encoding"]["y"]["axis"] |= {"format": ",.3~f"}  # half an hour is 0.5, not 500m
+        chart = in_hours(by_line, axis)
     st.vega_lite_chart(chart, alt=f"{VIEWS[chosen]} of GPUs per {bucket}. The tables hold the numbers.")
+
+
+def in_hours(rows: Sequence[Row], axis: Axis) -> dict[str, Any]:
+    """The chart of GPU-hours by line. Rows: ``bucket``, ``line``, ``gpu_hours``."""
+    told = [{**row, "GPU-hours": round(row["gpu_hours"], 3)} for row in rows]
+    chart = charts.counts(told, value="GPU-hours", name="line", largest=LINES, **axis)
+    chart["encoding"]["y"]["axis"] |= {"format": ",.3~f"}  # half an hour is 0.5, not 500m
+    return chart
 
 
 def _from_first(axis: Axis, rows: Sequence[Row]) -> Axis:

@@ -14,11 +14,11 @@ from dashboards.frame import part
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
 from dashboards.look import Look, of_calls
-from dashboards.view import View
+from dashboards.view import View, title_of
 
 MEASURES = {"latency": "Whole call", "ttft": "First token", "tpot": "Each token after it"}
 QUANTILES = ("p50", "p95", "p99")
-TABLES = (("provider", "model"), ("route",), ("tenant", "feature"))
+TABLES = (("provider", "model_family"), ("route",), ("tenant", "feature"))
 
 
 def _draw(look: Look) -> None:
@@ -48,10 +48,10 @@ def _draw_chart(look: Look) -> None:
 
 def _draw_table(rows: Sequence[Row], by: Sequence[str], view: View) -> None:
     draw_table(
-        f"By {', '.join(by)}",
+        f"By {', '.join(map(title_of, by)).lower()}",
         rows,
         [
-            *(Column(name=name, title=name.capitalize(), link=view.narrowing(name), unknown="unknown") for name in by),
+            *(Column(name=name, title=title_of(name), link=view.narrowing(name), unknown="unknown") for name in by),
             Column(name="calls", title="Calls", shown=figures.count, leads=view.calls_of(by)),
             *_columns("latency", "Median", "Timed"),
             *_columns("ttft", "First token", "Streams timed"),

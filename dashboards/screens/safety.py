@@ -14,12 +14,12 @@ from dashboards.frame import part
 from dashboards.grid import Column, Row
 from dashboards.listing import draw_table
 from dashboards.look import Look, of_calls
-from dashboards.view import View
+from dashboards.view import View, title_of
 
 ANY = "any"
 ALLOWED = "allowed"
 SHOWN = 15
-TABLES = ((), ("tenant", "feature"), ("model",))
+TABLES = ((), ("tenant", "feature"), ("model_family",))
 
 
 def _draw(look: Look) -> None:
@@ -67,10 +67,10 @@ def _draw_table(rows: Sequence[Row], by: Sequence[str], view: View) -> None:
         if row["events"] or not by
     ]
     draw_table(
-        f"By {', '.join((*by, 'category'))}",
+        f"By {', '.join((*map(title_of, by), 'category')).lower()}",
         told,
         [
-            *(Column(name=name, title=name.capitalize(), link=view.narrowing(name)) for name in by),
+            *(Column(name=name, title=title_of(name), link=view.narrowing(name)) for name in by),
             Column(name="category", title="Category"),
             Column(name="action", title="Action", unknown="not told"),
             Column(name="checked_over", title="Looked at"),

@@ -49,6 +49,7 @@ class Feature:
     stream: bool = False
     guarded: bool = False
     failure_rate: float = 0.03
+    routed: bool = False  # a router sends its calls (routes.py)
     prompt_versions: tuple[str, ...] = ("1",)  # of two, the next is rolled out week by week (seasons.py)
     tools: tuple[str, ...] = field(default=())
 
@@ -126,6 +127,7 @@ FEATURES: tuple[Feature, ...] = (
         cached_share=0.4,
         stream=True,
         guarded=True,
+        routed=True,
         prompt_versions=("7", "8"),
         tools=("lookup_order", "start_return"),
     ),
@@ -195,6 +197,7 @@ FEATURES: tuple[Feature, ...] = (
         input_tokens=4_200,
         output_tokens=350,
         failure_rate=0.06,
+        routed=True,
         prompt_versions=("11",),
     ),
     Feature(
@@ -255,6 +258,7 @@ FEATURES: tuple[Feature, ...] = (
         output_tokens=240,
         cached_share=0.85,
         stream=True,
+        routed=True,
         prompt_versions=("21", "22"),
         tools=("read_file", "search_code", "run_tests", "edit_file"),
     ),

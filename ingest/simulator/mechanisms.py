@@ -129,6 +129,7 @@ def _leak(incident: Incident, traffic: Traffic, rng: Random) -> Iterator[Task]:
         model=OPUS,
         cached_share=0.0,
         stream=False,
+        routed=False,
         input_tokens=1_200,
         output_tokens=2_400,
     )

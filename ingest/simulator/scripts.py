@@ -26,6 +26,8 @@ TOOL_SHARE = 0.35  # of grounded answers, that need a tool
 EVALUATED_SHARE = 0.25  # of answers, that an evaluator judges
 SIDE_SHARE = 0.3  # of an agent's turns, that go to its fast model
 GOOD_FROM = 0.5
+JUDGED_SHARE = 0.3  # of the tasks of guarded features and agents that are done, whose answers somebody looks at
+SAFE_SHARE = 0.985  # of these
 VERDICTS = {
     Verdict(action="allowed"): 90.5,
     Verdict(action="redacted", category="pii"): 6.0,
@@ -38,7 +40,7 @@ def play(feature: Feature, rng: Random, started_at_ns: int) -> Task:
     """One ordinary task of ``feature`` that starts at ``started_at_ns``."""
     stage = Stage(feature=feature, rng=rng, started_at_ns=started_at_ns)
     done = _SCRIPTS[feature.script](stage)
-    return stage.close(outcome=_outcome(rng, done=done))
+    return stage.close(outcome=_outcome(rng, done=done), safe=_safe(stage) if done else None)
 
 
 def _outcome(rng: Random, *, done: bool) -> str | None:
@@ -46,6 +48,14 @@ def _outcome(rng: Random, *, done: bool) -> str | None:
     if rng.random() < SILENT_SHARE:
         return None
     return "success" if done and rng.random() < CONTENT_SHARE else "failure"
+
+
+def _safe(stage: Stage) -> str | None:
+    """Whether the answers could be given to anybody; of few tasks somebody says so."""
+    is_judged = stage.feature.guarded or stage.feature.script == "agent"
+    if not is_judged or stage.aside.random() >= JUDGED_SHARE:
+        return None
+    return "safe" if stage.aside.random() < SAFE_SHARE else "unsafe"
 
 
 def _answer(stage: Stage) -> bool:

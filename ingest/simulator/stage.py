@@ -11,6 +11,7 @@ from random import Random
 
 from ingest.simulator import failures
 from ingest.simulator.catalog import Feature, Model, Service
+from ingest.simulator.routes import draw_route, pace_of, send
 from ingest.simulator.seasons import draw_user, draw_version
 from ingest.simulator.tasks import SECOND_NS, Call, Evaluation, Failure, Step, Task, Usage, Verdict
 
@@ -24,7 +25,10 @@ HALF_HOUR_NS = 1800 * SECOND_NS
 
 
 class Stage:
-    """A task being played. Indices name its steps; ``now_ns`` is the task's own clock."""
+    """A task being played. Indices name its steps; ``now_ns`` is the task's own clock.
+
+    ``aside``: dice of the task's own, for what changes neither its steps nor what comes after it.
+    """
 
     def __init__(self, *, feature: Feature, rng: Random, started_at_ns: int) -> None:
         self.feature = feature
@@ -35,6 +39,8 @@ class Stage:
         self._task_id = f"task-{rng.getrandbits(64):016x}"
         self._user = draw_user(feature.tenant, rng, started_at_ns)
         self._session_id = f"{self._user}-{rng.randrange(3)}-{started_at_ns // HALF_HOUR_NS}"
+        self.aside = Random(self._task_id)  # noqa: S311 - a workload, no secret
+        self._route = draw_route(feature, self.aside)
 
     def wait(self, low_s: float, high_s: float) -> None:
         """Let between ``low_s`` and ``high_s`` pass."""
@@ -123,7 +129,7 @@ class Stage:
             prompt_version=self.prompt_version,
         )
 
-    def close(self, *, outcome: str | None) -> Task:
+    def close(self, *, outcome: str | None, safe: str | None = None) -> Task:
         """The task as it was played."""
         return Task(
             task_id=self._task_id,
@@ -131,6 +137,7 @@ class Stage:
             user_id=self._user,
             session_id=self._session_id,
             outcome=outcome,
+            safe=safe,
             steps=tuple(self._steps),
         )
 
@@ -146,9 +153,11 @@ class Stage:
         number: int = 1,
         retry_of: int | None = None,
     ) -> int:
-        """Make one attempt at ``call`` that ends as told."""
+        """Make one attempt at ``call`` that ends as told; the router sends chats alone."""
         started = self.now_ns
-        self._let_pass(seconds, failure)
+        if operation == "chat":
+            call = send(call, self._route, number)
+        self._let_pass(seconds * pace_of(call.route), failure)
         return self._append(
             Step(
                 operation=operation,

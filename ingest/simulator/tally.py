@@ -113,6 +113,9 @@ class Tally:
         if index == 0:
             self._tasks += times
             self._counts["outcomes"][task.outcome or "unknown"] += times
+            self._counts["safe"][task.safe or "unknown"] += times
+        if step.call and step.call.route:
+            self._counts["routes"][step.call.route] += times
         if step.verdict:
             self._safety[task.feature.tenant, task.feature.name, step.verdict.category, step.verdict.action] += times
         for evaluation in step.evaluations:
@@ -155,6 +158,8 @@ class Tally:
             other_errors=dict(sorted(self._counts["other_errors"].items())),
             tasks=self._tasks,
             outcomes=dict(sorted(self._counts["outcomes"].items())),
+            safe=dict(sorted(self._counts["safe"].items())),
+            routes=dict(sorted(self._counts["routes"].items())),
             evaluations=dict(sorted(self._counts["evaluations"].items())),
             safety=self._safety_lines(),
             by=tuple(_line(key, self._lines[key]) for key in sorted(self._lines)),

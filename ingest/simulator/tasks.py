@@ -38,6 +38,7 @@ class Call:
     ttft_ns: int | None = None
     finish_reason: str | None = None
     prompt_version: str | None = None
+    route: str | None = None
 
     @property
     def billed_model(self) -> str:
@@ -95,7 +96,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One piece of work for one user. The outcome stands on step 0; None is unknown."""
+    """One piece of work for one user. ``outcome`` and ``safe`` (safe, unsafe) stand on step 0; None is unknown."""
 
     task_id: str
     feature: Feature
@@ -103,6 +104,7 @@ class Task:
     session_id: str
     outcome: str | None
     steps: tuple[Step, ...]
+    safe: str | None = None
 
     @property
     def started_at_ns(self) -> int:

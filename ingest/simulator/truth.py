@@ -88,6 +88,8 @@ class Truth:
     other_errors: Mapping[str, int] = field(default_factory=dict)  # failed tools and other steps by class
     tasks: int = 0
     outcomes: Mapping[str, int] = field(default_factory=dict)  # success, failure, unknown
+    safe: Mapping[str, int] = field(default_factory=dict)  # tasks by what was judged: safe, unsafe, unknown
+    routes: Mapping[str, int] = field(default_factory=dict)  # calls that a router sent, by the way
     evaluations: Mapping[str, int] = field(default_factory=dict)  # by name
     safety: tuple[SafetyLine, ...] = ()
     by: tuple[Line, ...] = ()
@@ -111,6 +113,8 @@ class Truth:
             other_errors=_add_counts(self.other_errors, other.other_errors),
             tasks=self.tasks + other.tasks,
             outcomes=_add_counts(self.outcomes, other.outcomes),
+            safe=_add_counts(self.safe, other.safe),
+            routes=_add_counts(self.routes, other.routes),
             evaluations=_add_counts(self.evaluations, other.evaluations),
             safety=_merge_safety((*self.safety, *other.safety)),
             by=_merge_lines((*self.by, *other.by)),

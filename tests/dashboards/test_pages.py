@@ -163,6 +163,15 @@ def test_a_choice_goes_into_the_address(reader: Reader, pages: Dashboard):
     expect(page).to_have_url(_chosen("feature", "search"))
 
 
+def test_the_pipeline_page_heeds_no_filter_and_offers_none(reader: Reader, pages: Dashboard):
+    page = reader.open(f"{pages.url}/pipeline{EVERYTHING}&tenant=acme&feature=chat")
+
+    expect(page.locator(".sl-lead")).to_contain_text("drops for 1 reason so far, 2 open incidents")
+    expect(page.locator(".sl-head .sl-state")).to_contain_text("83.3 % priced")  # of all; of this tenant it is another
+    for dimension in ("Tenant", "Feature", "Model"):
+        expect(page.get_by_role("combobox", name=dimension)).to_be_disabled()
+
+
 def test_the_pipeline_page_answers_whether_it_is_healthy_and_how_fresh(pipeline: Page):
     expect(pipeline.locator(".sl-lead")).to_contain_text("Needs attention")
     expect(pipeline.locator(".sl-lead")).to_contain_text("drops for 1 reason so far, 2 open incidents")

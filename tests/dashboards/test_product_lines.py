@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,8 +13,10 @@ import pytest
 from dashboards import charts, figures, product_lines
 from dashboards.figures import Figure
 from dashboards.intervals import intervals
+from dashboards.screens.change import calls_of
 from dashboards.sentences import noun
 from dashboards.versions import as_version
+from dashboards.view import View
 
 NAMES = {"success": "Task success", "task_cost": "Cost per task", "latency_p95": "95 % latency"}
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
@@ -145,3 +148,24 @@ def test_an_interval_is_a_line_with_a_dot():
 
     assert drawn["data"]["values"] == [row]
     assert [layer["mark"]["type"] for layer in drawn["layer"]] == ["rule", "rule", "point"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "version", "told"),
+    [
+        ("prompt", "support-chat@28", {"prompt_name": ["support-chat"], "prompt_version": ["28"]}),
+        ("prompt", "a@b@3", {"prompt_name": ["a@b"], "prompt_version": ["3"]}),
+        ("prompt", "28", {"prompt_name": ["unattributed"], "prompt_version": ["28"]}),
+        ("model", "gpt-4.1-2025-04-14", {"model": ["gpt-4.1-2025-04-14"]}),
+        ("model", "claude@20250929", {"model": ["claude@20250929"]}),
+    ],
+)
+def test_the_calls_of_a_version_are_those_that_it_counts(kind: str, version: str, told: dict[str, list[str]]):
+    view = View(period="Last 7 days", zone=ZoneInfo("UTC"), chosen={"tenant": [], "feature": [], "model": []})
+    row = {"kind": kind, "version": version, "tenant": "acme", "feature": "support-chat"}
+
+    page, _, query = calls_of(view, row).partition("?")
+
+    of_all = {"period": ["Last 7 days"], "zone": ["UTC"], "status": ["ok"]}
+    assert page == "calls"
+    assert parse_qs(query) == of_all | {"tenant": ["acme"], "feature": ["support-chat"]} | told

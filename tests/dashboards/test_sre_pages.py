@@ -78,11 +78,11 @@ def test_errors_says_what_the_report_says(someone: Reader, busy: Busy):
 @pytest.mark.long
 def test_each_way_to_fail_leads_to_its_own_calls(someone: Reader, busy: Busy):
     page = someone.open(f"{busy.pages.url}/errors{EVERYTHING}")
-    page.get_by_role("table", name="By provider, class").get_by_role("link", name="10", exact=True).click()
-    expect(page).to_have_url(re.compile("calls.*provider=openai.*status=error&error_class=rate_limit"))
-    expect(
-        page.get_by_text("Only provider openai (any provider) and error class rate_limit (any error")
-    ).to_be_visible()
+    page.get_by_role("table", name="By provider, model, class").get_by_role("link", name="10", exact=True).click()
+    expect(page).to_have_url(
+        re.compile("calls.*provider=openai.*model_family=gpt-4o.*status=error&error_class=rate_limit")
+    )
+    expect(page.get_by_text("and error class rate_limit (any error class)")).to_be_visible()
     expect(page.locator(".sl-empty")).to_be_visible()  # the one call of this ledger ended well
 
     page.get_by_role("link", name="any error class").click()

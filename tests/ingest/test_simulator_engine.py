@@ -94,15 +94,31 @@ def test_outcomes_evaluations_and_guardrail_events_agree(both: tuple[Truth, Proc
     truth, tables = both[0], both[1].tables
 
     outcomes = Counter(row["label"] for row in tables["outcomes"].to_pylist() if row["name"] == "success")
-    evaluations = Counter(row["name"] for row in tables["outcomes"].to_pylist() if row["name"] != "success")
+    safe = Counter(row["label"] for row in tables["outcomes"].to_pylist() if row["name"] == "safe")
+    said = ("success", "safe")
+    evaluations = Counter(row["name"] for row in tables["outcomes"].to_pylist() if row["name"] not in said)
     safety: Counter[str] = Counter()
     for row in tables["safety"].to_pylist():
         if row["category"] == ANY:
             safety[row["action"]] += row["events"]
 
     assert outcomes == {label: n for label, n in truth.outcomes.items() if label != "unknown"}
+    assert safe == {label: n for label, n in truth.safe.items() if label != "unknown"}
+    assert safe["safe"] > 0
     assert evaluations == truth.evaluations
     assert safety["redacted"] == sum(line.events for line in truth.safety if line.action == "redacted") > 0
+
+
+def test_calls_agree_route_by_route(both: tuple[Truth, Processed]) -> None:
+    truth, processed = both
+
+    calls: Counter[str] = Counter()
+    for row in processed.tables["usage"].to_pylist():
+        if row["route"] is not None:
+            calls[row["route"]] += row["calls"]
+
+    assert calls == truth.routes
+    assert set(calls) == {"primary", "canary", "fallback"}
 
 
 def test_tasks_users_and_sessions_are_known(both: tuple[Truth, Processed]) -> None:

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from ingest.simulator.catalog import FEATURES
+from ingest.simulator.routes import CANARY_SHARE
 from ingest.simulator.seasons import HOUR_NS, WEEK_H, busyness
 from ingest.simulator.tasks import SECOND_NS, Task
 from ingest.simulator.traffic import Traffic
@@ -94,6 +95,27 @@ def test_retries_count_their_attempts_and_point_at_the_one_before(day: list[Task
         before = task.steps[step.retry_of]
         assert before.attempt == step.attempt - 1
         assert before.failure is not None
+
+
+def test_a_router_sends_what_is_tried_again_elsewhere_and_few_tasks_by_its_canary(day: list[Task]) -> None:
+    chats = [(task, step, step.call) for task in day for step in task.steps if step.call and step.operation == "chat"]
+    first = {task.task_id: call.route for task, step, call in chats if step.attempt == 1 and call.route}
+
+    assert all(
+        (call.route is not None) == task.feature.routed and (call.route == "fallback") == (step.attempt > 1)
+        for task, step, call in chats
+        if call.route or task.feature.routed
+    )
+    assert set(first.values()) == {"primary", "canary"}
+    assert sum(route == "canary" for route in first.values()) / len(first) == pytest.approx(CANARY_SHARE, abs=0.05)
+
+
+def test_some_tasks_of_guarded_features_and_agents_are_judged_safe_or_not(day: list[Task]) -> None:
+    judged = [task for task in day if task.safe]
+
+    assert all(task.feature.guarded or task.feature.script == "agent" for task in judged)
+    assert all(task.steps[-1].verdict is None or task.steps[-1].verdict.action != "blocked" for task in judged)
+    assert 0.95 < sum(task.safe == "safe" for task in judged) / len(judged) < 1
 
 
 def test_the_first_token_comes_before_the_last(day: list[Task]) -> None:

@@ -18,6 +18,8 @@ TRUTH = Truth(
     priced_calls=1,
     tokens=TOKENS,
     cost_usd=COST,
+    outcomes={"failure": 1, "success": 1, "unknown": 3},
+    routes={"canary": 1},
     by=(Line(tenant="acme", feature="chat", model="m", calls=2, priced_calls=1, tokens=TOKENS, cost_usd=COST),),
     incidents=(
         IncidentTruth(
@@ -42,6 +44,8 @@ MEASURED = Measured(
     },
     total={"priced_calls": 1, "cost_usd": COST, **TOKENS},
     by=[{"tenant": "acme", "feature": "chat", "model": "m", "calls": 2, "cost_usd": COST, **TOKENS}],
+    routes=[{"route": None, "calls": 1}, {"route": "canary", "calls": 1}],
+    outcomes=[{"name": "success", "outcomes": 2}, {"name": "groundedness", "outcomes": 9}],
     incidents=[{"tenant": "acme", "feature": "chat", "opened_at": NOON + timedelta(seconds=40)}],
 )
 
@@ -65,6 +69,15 @@ def test_one_picodollar_too_much_differs():
 def test_a_row_twice_or_a_dropped_span_differs():
     assert differences(changed("integrity", spans=4)) == ["rows of spans"]
     assert differences(changed("integrity", dropped=1)) == ["dropped"]
+
+
+def test_a_call_by_another_way_or_a_verdict_that_nobody_gave_differs():
+    routes = [{"route": None, "calls": 1}, {"route": "primary", "calls": 1}]
+    judged = [*MEASURED.outcomes, {"name": "safe", "outcomes": 1}]
+
+    assert differences(dataclasses.replace(MEASURED, routes=routes)) == ["calls by route"]
+    assert differences(dataclasses.replace(MEASURED, outcomes=judged)) == ["tasks judged safe or not"]
+    assert differences(dataclasses.replace(MEASURED, outcomes=[])) == ["tasks that succeeded or not"]
 
 
 def test_an_unknown_cost_is_not_zero():

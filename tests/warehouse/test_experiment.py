@@ -217,7 +217,7 @@ def test_those_with_the_most_tasks_are_compared_where_none_is_named(lake: Wareho
 @pytest.mark.parametrize(
     ("asked", "reason"),
     [
-        ({"by": "model,route"}, "by = 'model,route': must be one of model, prompt_version, route"),
+        ({"by": "model,route"}, "by = 'model,route': must be one of model_family, model, prompt_version, route"),
         ({"by": "tenant"}, "by = 'tenant': must be one of"),
         ({"candidate": "7"}, "candidate = '7': must be another than the baseline"),
     ],

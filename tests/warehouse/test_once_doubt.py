@@ -23,7 +23,7 @@ from warehouse import once
 from warehouse.once.facts import state_facts
 from warehouse.once.lineage import find_family, trace_lineage
 from warehouse.once.rules import _append, _take, prepare
-from warehouse.once.statements import read_sql
+from warehouse.once.statements import begin, read_sql
 from warehouse.once.told import note
 
 WORLDS = 24
@@ -197,7 +197,7 @@ def test_lineage_is_the_same_along_an_array_and_in_sql(seed: int):
     facts = state_facts(spans, spans[once.LEDGER].to_numpy())
 
     walked = trace_lineage(facts, find_family(facts, np.ones(spans.num_rows, np.bool_))[1])
-    with duckdb.connect() as connection:
+    with begin() as connection:
         connection.register("spans", spans)
         for part in ("given", "records", "lineage"):
             connection.execute(read_sql(part))

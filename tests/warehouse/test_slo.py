@@ -114,6 +114,19 @@ def test_availability_has_a_budget_that_is_left_and_burns(snapshot: WarehouseSna
     assert (row["lasts_hours"], row["burning"]) == (pytest.approx(0.4 / 2 * 28 * 24), "slow")
 
 
+def test_an_objective_may_be_of_a_model_whatever_its_date(tmp_path: Path):
+    entry = {"name": "gpt", "signal": "availability", "of": {"model_family": "gpt-4.1"}, "target": "90"}
+    plans = Plans(objectives=parse_objectives({"slos": [entry]}))
+    settings = LakeSettings(url=str(tmp_path / "lake"))
+    ended = usage(model="gpt-4.1-2025-04-14", minute=NOW - HOUR, calls=19)
+    failed = usage(model="gpt-4.1", minute=NOW - HOUR, status="error")
+    open_lake(settings).commit(Flush(ranges=(stretch(0, 1),), tables={"usage": {APP: rows("usage", ended, failed)}}))
+
+    (row,) = attain(Warehouse(settings).snapshot(), ALL, plans, now=NOW).to_pylist()
+
+    assert (row["calls"], row["bad_calls"], row["of"]) == (20, 1, "model_family=gpt-4.1")
+
+
 def test_speed_counts_the_calls_that_tell_it(snapshot: WarehouseSnapshot):
     first, whole = (attained(snapshot)[name] for name in ("first token", "whole calls of beta"))
 

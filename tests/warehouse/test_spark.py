@@ -55,14 +55,17 @@ ASKED: dict[str, Any] = {
 BY = {
     "usage": "model,tags.k,stream",
     "ledger": "model,tags.k",
-    "safety": "tenant,model",
+    "safety": "tenant,model_family",
     "gpu_minutes": "line,tenant",
     "gpus": "gpu,host",
     "both": "feature,environment,tags.k",
     "user_days": "feature",
-    "safety_hours": "tenant,model",
-    "arms": "feature,model",
+    "safety_hours": "tenant,model_family",
+    "arms": "feature,model_family",
     "tools": "tenant,operation,tool_name",
+    "usage_rates": "model_family,tags.k,stream",
+    "ledger_rates": "model_family,tags.k",
+    "calls": "feature,environment,tags.k",
 }
 BY |= {f"{table}_kinds": f"{BY[table]},token_kind" for table in ("usage", "ledger")}
 """What is grouped by, by table."""

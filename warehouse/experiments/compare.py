@@ -17,7 +17,7 @@ from warehouse.reader import Scope, WarehouseSnapshot
 NAME = "experiment"
 Ask = Callable[..., Sequence[Row]]
 """Rows of a named question with its parameters."""
-ARMS = ("model", "prompt_version", "route")
+ARMS = ("model_family", "model", "prompt_version", "route")
 NOT_ENOUGH = "not enough"
 ENDS = ("n", "value", "low", "high")
 _NUMBERS = {"n": pa.int64(), "value": pa.float64(), "low": pa.float64(), "high": pa.float64()}

@@ -18,18 +18,9 @@ END;
 -- What a call makes: one call is never told as two kinds.
 CREATE TEMP MACRO kind_of(operation) AS CASE WHEN operation = 'text_completion' THEN 'chat' ELSE operation END;
 
--- A model without the way to it and without its date: openai/gpt-4o-2024-08-06 is gpt-4o; gpt-4o-mini is another. Of
--- Bedrock's names (us.anthropic.claude-3-5-sonnet-20241022-v2:0) some instrumentations leave out maker or version.
-CREATE TEMP MACRO bedrocks_name(model) AS regexp_replace(
-    model, '^(?:[a-z-]{2,6}\.)?(?:ai21|amazon|anthropic|cohere|deepseek|meta|mistral|openai|qwen|writer)\.', ''
-);
-CREATE TEMP MACRO bare_name(model) AS regexp_replace(lower(model), '^.*/', '');
+-- bedrocks_name, bare_name and family_of, a model without the way to it and without its date: `warehouse.families`.
 CREATE TEMP MACRO is_bedrocks_name(model) AS coalesce(
     bedrocks_name(bare_name(model)) <> bare_name(model) OR regexp_matches(model, '-v\d+:\d+$'), false
-);
-CREATE TEMP MACRO family_of(model) AS regexp_replace(
-    regexp_replace(bedrocks_name(bare_name(model)), '-v\d+:\d+$', ''),
-    '[-@:]((19|20)\d\d-?\d\d-?\d\d|\d{4}|latest|preview)(-v\d+)?$', ''
 );
 
 -- logfire before 4.17 hung the record of a stream below the span that read it, not below that of its request.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-import duckdb
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -29,7 +28,7 @@ from warehouse.once.kernels import Bools, Numbers, is_shared
 from warehouse.once.lineage import Lineage, find_family, trace_lineage
 from warehouse.once.overwritten import free_copies
 from warehouse.once.retried import supersede
-from warehouse.once.statements import RULES, read_columns, read_sql, with_book
+from warehouse.once.statements import RULES, begin, read_columns, read_sql, with_book
 from warehouse.once.told import DECIDED, LEDGER, note
 
 WHY_NO_CALL = "no_model_call"
@@ -119,8 +118,7 @@ def _look(spans: pa.Table) -> tuple[Decision, Lineage]:
 
 def decide(spans: pa.Table) -> Decision:
     """Run all rules over all rows given."""
-    with duckdb.connect() as connection:
-        connection.execute("SET threads = 1; SET TimeZone = 'UTC'")
+    with begin() as connection:
         spans = prepare(spans)
         connection.register("spans", spans.drop_columns([name for name in _NOT_READ if name in spans.column_names]))
         for name in RULES:

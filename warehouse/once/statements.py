@@ -18,6 +18,8 @@ import duckdb
 import polars as pl
 import pyarrow as pa
 
+from warehouse.families import WORDS
+
 RULES = ("given", "records", "providers", "lineage", "wrappers", "responses", "splits", "twins", "verdicts", "sources")
 """The files of the rules, in the order in which they build on each other."""
 
@@ -124,10 +126,18 @@ def with_book(spans: pa.Table, ask: Callable[[Book], Found]) -> Found:
 _ours = threading.local()
 
 
-def _make_book(spans: pa.Table) -> Book:
-    """Tables have the types that their statements give."""
+def begin() -> duckdb.DuckDBPyConnection:
+    """A connection on which the files of the rules run, the first of them first."""
     connection = duckdb.connect()
     connection.execute("SET threads = 1; SET TimeZone = 'UTC'")
+    for word in WORDS:
+        connection.execute(f"CREATE MACRO {word}")
+    return connection
+
+
+def _make_book(spans: pa.Table) -> Book:
+    """Tables have the types that their statements give."""
+    connection = begin()
     connection.register("spans", spans)
     tables = []
     for name in RULES:

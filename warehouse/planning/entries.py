@@ -89,10 +89,10 @@ def _exact(given: Any) -> Decimal | None:
     return found if found.is_finite() and abs(found) < MOST * MOST else None
 
 
-def values_of(where: str, given: Any, levels: Sequence[Level]) -> Filter:
-    """Values by dimension of the ledger, tag or level: ``{tenant = "acme", feature = ["chat", "unattributed"]}``."""
+def values_of(where: str, given: Any, levels: Sequence[Level], of: str = "ledger") -> Filter:
+    """Values by dimension of a table, tag or level: ``{tenant = "acme", feature = ["chat", "unattributed"]}``."""
     try:
-        names = parse_dimensions(list(table(where, given)), "ledger", levels) if given else ()
+        names = parse_dimensions(list(table(where, given)), of, levels) if given else ()
     except ValueError as error:
         raise BadPlans(f"{where}: {error}") from error
     return tuple((name, _values(f"{where}.{name}", given[name])) for name in names)

@@ -17,7 +17,7 @@ from warehouse.questions.dimensions import Filter
 
 AVAILABILITY = "availability"
 SIGNALS = (AVAILABILITY, "ttft", "duration")
-SCOPE = ("tenant", "feature", "provider", "model")
+SCOPE = ("tenant", "feature", "provider", "model", "model_family")
 LONGEST_MS = 24 * 3_600_000
 LONGEST = timedelta(days=92)
 SHORTEST = timedelta(hours=1)
@@ -72,7 +72,7 @@ def parse_objectives(content: Mapping[str, Any]) -> tuple[Objective, ...]:
 def _objective(where: str, entry: Mapping[str, Any]) -> Objective:
     known(where, entry, ("name", "signal", "limit_ms", "of", "target", "window"))
     signal = one_of(f"{where}: signal", entry.get("signal"), SIGNALS)
-    of = values_of(f"{where}: of", entry.get("of", {}), ())
+    of = values_of(f"{where}: of", entry.get("of", {}), (), "usage_rates")
     for name, _ in of:
         if name not in SCOPE:
             raise BadPlans(f"{where}: of: has no {name!r}; there are {', '.join(SCOPE)}")

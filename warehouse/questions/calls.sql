@@ -2,7 +2,7 @@
 -- reads corrected_spans in window
 -- takes start: time = ; first end of a call
 -- takes end: time = ; first end of a call after
--- takes where: filter of both = ; only these values of these dimensions
+-- takes where: filter of calls = ; only these values of these dimensions
 -- takes feature: text = ; only this feature
 -- takes model: text = ; only this model (response, else request)
 -- takes status: text = ; only calls with this status: ok, error or cancelled

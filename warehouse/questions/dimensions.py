@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from warehouse import families
 from warehouse.questions.kinds import DIMENSION as TOKEN_KIND
 from warehouse.schemas import SAFETY, USAGE, USAGE_DIMENSIONS
 from warehouse.schemas.settled import GPU_DIMENSIONS, LEDGER_DIMENSIONS
 from warehouse.scope import UNATTRIBUTED, identifier, literal, one_of
 
+_FAMILY = families.DIMENSION
 SAFETY_DIMENSIONS = tuple(SAFETY.names[SAFETY.names.index("tenant") : SAFETY.names.index("category")])
 BOTH_DIMENSIONS = (
     *("tenant", "feature", "principal", "environment", "service", "provider", "model", "service_tier", "operation"),
@@ -20,16 +22,19 @@ BOTH_DIMENSIONS = (
 """What ``usage``, ``ledger`` and ``spans`` tell of a call; where settlement changes it, ``corrections`` does too."""
 DIMENSIONS: Mapping[str, tuple[str, ...]] = {
     "usage": USAGE_DIMENSIONS,
-    "safety": SAFETY_DIMENSIONS,
-    "safety_hours": SAFETY_DIMENSIONS,
+    "safety": (*SAFETY_DIMENSIONS, _FAMILY),
+    "safety_hours": (*SAFETY_DIMENSIONS, _FAMILY),
     "ledger": LEDGER_DIMENSIONS,
     "gpu_minutes": GPU_DIMENSIONS,
     "gpus": ("gpu", "gpu_model", "host"),
     "user_days": ("tenant", "feature"),
-    "arms": ("tenant", "feature", "environment", "model", "prompt_name", "prompt_version", "route"),
+    "arms": ("tenant", "feature", "environment", "model", _FAMILY, "prompt_name", "prompt_version", "route"),
     "tools": ("tenant", "feature", "environment", "service", "operation", "tool_name"),
     "both": BOTH_DIMENSIONS,
-    "usage_kinds": (*USAGE_DIMENSIONS, TOKEN_KIND),
+    "calls": (*BOTH_DIMENSIONS, _FAMILY),
+    "usage_rates": (*USAGE_DIMENSIONS, _FAMILY),
+    "ledger_rates": (*LEDGER_DIMENSIONS, _FAMILY),
+    "usage_kinds": (*USAGE_DIMENSIONS, _FAMILY, TOKEN_KIND),
     "ledger_kinds": (*LEDGER_DIMENSIONS, TOKEN_KIND),
 }
 FLAGS = frozenset(name for name in USAGE_DIMENSIONS if USAGE.field(name).type == pa.bool_())
@@ -158,6 +163,8 @@ def parse_text(given: object) -> str:
 
 def column_sql(name: str) -> str:
     """The expression that a dimension of a table stands for."""
+    if name == families.DIMENSION:
+        return families.SQL
     tag = name.removeprefix("tags.")
     return identifier(name) if tag == name else f"tags[{literal(tag)}]"
 

@@ -2,12 +2,13 @@
 -- reads usage in window by bucket
 -- takes bucket: bucket of usage = ; minute, hour, day or month: the column `bucket` says which one
 -- takes zone: zone = UTC; time zone in which hours, days and months of the bucket begin
--- takes where: filter of usage = ; only these values of these dimensions
--- takes by: dimensions of usage = provider; what to group by, besides status and class; nothing = no more than these
+-- takes where: filter of usage_rates = ; only these values of these dimensions
+-- takes by: dimensions of usage_rates = provider; what to group by, besides status and class; nothing = no more than these
 -- takes start: time = ; first minute
 -- takes end: time = ; first minute after
 -- takes as_of_settlement: whole = ; final numbers as of this settlement, as `settled-errors` tells them
 -- books settled-errors
+-- gives model_family: a model without its date, the same of calls that failed and of others; of `model` what failed is apart
 -- gives status: error, or cancelled: who asked left before the end
 -- gives error_class: see docs/attributes.md; NULL = none that is known
 -- gives errors: calls with this status and class

@@ -2,8 +2,8 @@
 -- reads spans in window, outcomes
 -- takes bucket: bucket of spans = ; minute, hour, day or month: the column `bucket` says which one
 -- takes zone: zone = UTC; time zone in which hours, days and months of the bucket begin
--- takes where: filter of both = ; only these values of these dimensions
--- takes by: dimensions of both = tenant; what to group by, besides what was judged; nothing = no more than this
+-- takes where: filter of calls = ; only these values of these dimensions
+-- takes by: dimensions of calls = tenant; what to group by, besides what was judged; nothing = no more than this
 -- takes start: time = ; first end of a call; what was said later of it counts
 -- takes end: time = ; first end of a call after
 -- gives judged: groundedness and helpfulness, whatever evaluators call them; else the name; any = anything, by an evaluator

@@ -1,7 +1,7 @@
 -- Two models, prompt versions or routes side by side: is one better, by how much, and do the calls suffice to say so, in `report`.
 -- reads usage in window by bucket, tasks, settlements
 -- takes where: filter of arms = ; only these values of these dimensions
--- takes by: dimensions of arms = model; what to tell apart: model, prompt_version or route
+-- takes by: dimensions of arms = model; what to tell apart: model_family, model, prompt_version or route
 -- takes baseline: text = ; one of them; nothing = that with the most tasks
 -- takes candidate: text = ; the other; nothing = that with the next most tasks
 -- takes latency_weight: rate = 1; what the score makes of a change of the 95 % latency

@@ -2,10 +2,11 @@
 -- reads usage in window by bucket
 -- takes bucket: bucket of usage = ; minute, hour, day or month: the column `bucket` says which one
 -- takes zone: zone = UTC; time zone in which hours, days and months of the bucket begin
--- takes where: filter of usage = ; only these values of these dimensions
--- takes by: dimensions of usage = provider,model; what to group by; nothing = one row
+-- takes where: filter of usage_rates = ; only these values of these dimensions
+-- takes by: dimensions of usage_rates = provider,model_family; what to group by; nothing = one row
 -- takes start: time = ; first minute
 -- takes end: time = ; first minute after
+-- gives model_family: a model without its date, the same of calls that failed and of others; of `model` what failed is apart
 -- gives calls: billable calls
 -- gives stream_calls: calls that stream
 -- gives latency_p50_ms: median duration, within 1 %; likewise p95 and p99

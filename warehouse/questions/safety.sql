@@ -8,6 +8,7 @@
 -- takes end: time = ; first minute after
 -- takes as_of_settlement: whole = ; final numbers as of this settlement, as `settled-safety` tells them
 -- books settled-safety
+-- gives model_family: a model without its date, the same of calls that failed and of others; of `model` what failed is apart
 -- gives category: what was found or, beside allowed, what was looked for; any = spans with an event, once each: the total
 -- gives action: blocked, redacted, flagged or allowed; null = nobody says
 -- gives events: events of this category and action; 0 = looked for, and nothing came of it

@@ -2,11 +2,12 @@
 -- reads ledger in window, settlements
 -- takes bucket: bucket of ledger = ; hour, day or month: the column `bucket` says which one
 -- takes zone: zone = UTC; time zone in which hours, days and months of the bucket begin
--- takes where: filter of ledger = ; only these values of these dimensions
--- takes by: dimensions of ledger = provider; what to group by, besides status and class; nothing = no more than these
+-- takes where: filter of ledger_rates = ; only these values of these dimensions
+-- takes by: dimensions of ledger_rates = provider; what to group by, besides status and class; nothing = no more than these
 -- takes start: hour = ; first hour
 -- takes end: hour = ; first hour after
 -- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
+-- gives model_family: a model without its date, the same of calls that failed and of others; of `model` what failed is apart
 -- gives status: error, or cancelled: who asked left before the end
 -- gives error_class: see docs/attributes.md; NULL = none that is known
 -- gives errors: calls with this status and class; below zero where a closed month had too many

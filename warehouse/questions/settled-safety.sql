@@ -7,6 +7,7 @@
 -- takes start: hour = ; first hour
 -- takes end: hour = ; first hour after
 -- takes as_of_settlement: whole = ; what settlements up to this one had said; nothing = all of them
+-- gives model_family: a model without its date, the same of calls that failed and of others; of `model` what failed is apart
 -- gives category: what was found or, beside allowed, what was looked for; any = spans with an event, once each: the total
 -- gives action: blocked, redacted, flagged or allowed; null = nobody says
 -- gives events: events of this category and action; 0 = looked for, and nothing came of it

@@ -2,7 +2,7 @@
 -- reads usage in window by bucket
 -- takes bucket: bucket of usage = ; minute, hour, day or month: in `report` how the budget went through the window
 -- takes zone: zone = UTC; time zone in which hours, days and months of the bucket begin
--- takes where: filter of usage = ; only these values of these dimensions
+-- takes where: filter of usage_rates = ; only these values of these dimensions
 -- takes start: time = ; first instant
 -- takes end: time = ; first instant after
 -- takes limit_ms: whole = ; what is at most that long is fast

@@ -40,13 +40,17 @@ class Written:
 
 
 def own_attributes(task: Task, index: int) -> dict[str, AttributeValue]:
-    """Task, attempt and outcome: what no convention has a name for."""
+    """Task, attempt, route and outcome: what no convention has a name for."""
     step = task.steps[index]
     own: dict[str, AttributeValue] = {"spanledger.task.id": task.task_id}
     if step.attempt > 1:
         own["spanledger.attempt"] = step.attempt
+    if step.call and step.call.route:
+        own["spanledger.route"] = step.call.route
     if index == 0 and task.outcome is not None:
         own["spanledger.task.outcome"] = task.outcome
+    if index == 0 and task.safe is not None:
+        own["spanledger.task.safe"] = task.safe == "safe"
     return own
 
 
