@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from alerts.channels.channel import LONGEST_REST_S, Channel
 from alerts.errors import ChannelDown, EventRefused
 from alerts.incidents import Event
+
+log = logging.getLogger("spanledger.alerts")
 
 FIRST_RETRY_S = 1.0
 LAST_RETRY_S = LONGEST_REST_S
@@ -99,14 +103,26 @@ def _travel(
     try:
         for event in events:
             try:
-                channel.send(event, now)
+                _attempt(channel, partial(channel.send, event, now))
                 taken.append(event)
             except EventRefused as error:
                 refused.append((event, str(error)))
         if active:
-            channel.refresh(active, now)
+            _attempt(channel, partial(channel.refresh, active, now))
         trip.set_result(Trip(taken=tuple(taken), refused=tuple(refused)))
     except ChannelDown as error:
         trip.set_result(Trip(taken=tuple(taken), refusal=str(error), refused=tuple(refused)))
-    except Exception as fault:  # noqa: BLE001 -- a fault of ours: ``collect`` raises it where the worker sees it
-        trip.set_exception(fault)
+
+
+def _attempt(channel: Channel, act: Callable[[], None]) -> None:
+    """Let the channel act. Raises ChannelDown, and EventRefused where it fails by a fault of ours.
+
+    What one channel cannot build it could not build again, and it must end neither the worker nor other channels.
+    """
+    try:
+        act()
+    except ChannelDown:
+        raise
+    except Exception as fault:
+        log.exception("channel failed by a fault of ours: channel=%s", channel.name)
+        raise EventRefused(f"a fault of SpanLedger, {type(fault).__name__}: {fault}") from fault
