@@ -18,6 +18,8 @@ from alerts.incidents import Event
 log = logging.getLogger("spanledger.alerts")
 
 FIRST_RETRY_S = 1.0
+PROBE = 1
+"""Events that are tried at a channel that refused the last time: each must be claimed, in the journal."""
 LAST_RETRY_S = LONGEST_REST_S
 MINUTE = timedelta(minutes=1)
 
@@ -46,6 +48,7 @@ class Courier:
         self._sent: deque[datetime] = deque()
         self._trip: Future[Trip] | None = None
         self._refusals = 0
+        self._refusal: str | None = None
         self._rests_until: datetime | None = None
         self._refreshed_at: datetime | None = None
         self._refresh_on_trip: datetime | None = None
@@ -54,8 +57,17 @@ class Courier:
         """Whether it can take a batch now."""
         return self._trip is None and (self._rests_until is None or now >= self._rests_until)
 
+    @property
+    def refusal(self) -> str | None:
+        """Why the channel took nothing on the last trip, if so."""
+        return self._refusal
+
     def allowance(self, now: datetime) -> int | None:
-        """How many events it may take now; None = any number."""
+        """How many events it may take now; None = any number; one where the channel refused the last time."""
+        allowed = self._allowed(now)
+        return allowed if self._refusal is None else PROBE if allowed is None else min(PROBE, allowed)
+
+    def _allowed(self, now: datetime) -> int | None:
         if self._per_minute is None:
             return None
         while self._sent and now - self._sent[0] >= MINUTE:
@@ -89,6 +101,7 @@ class Courier:
         self._sent.extend([now] * (len(trip.taken) + len(trip.refused)))
         if not trip.refusal:
             self._refreshed_at = self._refresh_on_trip or self._refreshed_at
+        self._refusal = trip.refusal
         self._refusals = self._refusals + 1 if trip.refusal else 0
         wait = min(FIRST_RETRY_S * 2.0 ** (self._refusals - 1), LAST_RETRY_S)
         self._rests_until = now + timedelta(seconds=wait) if trip.refusal else None
