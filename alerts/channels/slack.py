@@ -17,7 +17,7 @@ from alerts.text import amounts, page_of, reasons, spaced
 MOST_HEADER = 150
 MOST_TEXT = 3000
 NOBODY = "no single one"
-"""Is the cause of what has none."""
+"""Is the cause where contributors were looked for and none has half; where nobody looked none is told."""
 TITLES = {OPENED: "Incident", UPDATED: "Worse", ESCALATED: "Critical", RESOLVED: "Over"}
 
 
@@ -55,6 +55,7 @@ class Slack:
                     "fields": [
                         {"type": "mrkdwn", "text": f"*{spaced(name).capitalize()}*\n{escaped(value or NOBODY)}"}
                         for name, value in shown.items()
+                        if value or event.contributors
                     ],
                 },
                 *_sections(event),

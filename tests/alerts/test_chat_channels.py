@@ -120,6 +120,16 @@ def test_slack_says_what_is_new_and_where_to_look(receiver: Receiver) -> None:
     )
 
 
+def test_slack_tells_no_cause_where_nobody_looked_for_one(receiver: Receiver) -> None:
+    small = replace(EVENT.contributors[0], excess_usd=EVENT.excess_usd / 10)
+    for contributors in ((), (small,)):
+        slack(receiver).send(replace(EVENT, contributors=contributors), START)
+
+    unseen, seen = ([field["text"] for field in body["blocks"][2]["fields"]] for body in receiver.bodies)
+    assert not any("Cause" in text for text in unseen)
+    assert "*Cause*\nno single one" in seen
+
+
 def test_names_do_not_become_mentions_or_links_in_slack(receiver: Receiver) -> None:
     slack(receiver).send(replace(EVENT, summary="<!channel> & <http://bad|click>"), START)
 

@@ -35,6 +35,7 @@ def test_an_alertmanager_has_a_name_of_its_own_for_it():
 def test_an_outage_asks_for_another_model():
     asked = what_to_do(health(model="gpt-4o"))
 
+    assert asked is not None
     assert (asked["action"], asked["model"], asked["principal"]) == ("route_to_fallback", "gpt-4o", None)
 
 

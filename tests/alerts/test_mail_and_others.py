@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from email import message_from_bytes
 from email.message import Message
+from typing import Any
 
 import pytest
 import standardwebhooks
@@ -22,7 +23,7 @@ from alerts.channels.signed import read_secret
 from alerts.courier import Courier
 from alerts.errors import ChannelDown, EventRefused
 from alerts.events import Signature, end_of
-from alerts.incidents import RESOLVED, UPDATED, Incident
+from alerts.incidents import RESOLVED, UPDATED, Event, Incident
 from alerts.routing.file import parse_channels
 from alerts.settings import AlertSettings
 from tests.alerts.samples import CAUSE, follow, opened
@@ -216,8 +217,11 @@ def test_what_is_withdrawn_is_what_was_asked_for_also_where_nothing_more_is_know
     retracted = end_of(Incident(opened=asked[0], last=asked[1], updates=1), "nothing is odd", signature)
 
     withdrawn = what_to_do(as_asked(retracted, [*asked, retracted]))
+    requested = what_to_do(asked[1])
 
-    said = {name: what_to_do(asked[1])[name] for name in ("action", "principal", "model", "incident_id")}
+    assert requested is not None
+    assert withdrawn is not None
+    said = {name: requested[name] for name in ("action", "principal", "model", "incident_id")}
     assert said["principal"] == "key-7"
     assert said.items() <= withdrawn.items()
     assert as_asked(asked[1], asked) is asked[1]
@@ -244,5 +248,37 @@ def test_who_causes_it_decides_what_is_asked_for(dimension: str, excess: str, sa
 
     asked = what_to_do(replace(CRITICAL, contributors=(cause,)))
 
+    assert asked is not None
     assert {name: asked[name] for name in said} == said
     assert (asked["tenant"], asked["feature"]) == ("acme", "chat")
+
+
+def of_scope(signal: str, *, budget: str | None = None, key: str | None = "key-7", **scope: str) -> Event:
+    none: dict[str, Any] = dict.fromkeys(("tenant", "feature", "model", "principal", "provider"))
+    causes = (replace(CAUSE, dimension="principal", value=key),) if key else ()
+    named = replace(CRITICAL, signal=signal, contributors=causes, budget=budget, scoped_by=tuple(scope))
+    return replace(named, **(none | scope))
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        (of_scope("errors_provider", provider="openai"), {"action": "route_to_fallback", "provider": "openai"}),
+        (of_scope("errors_provider", provider="azure", model="gpt"), {"provider": "azure", "model": "gpt"}),
+        (of_scope("unit_price", model="gpt"), {"action": "route_to_fallback", "model": "gpt", "principal": None}),
+        (of_scope("budget_exceeded", budget="company", key=None), {"action": "cap_budget", "budget": "company"}),
+        (of_scope("budget_exceeded", budget="chat"), {"action": "throttle_principal", "budget": "chat"}),
+    ],
+)
+def test_a_request_names_the_provider_or_budget_and_mends_what_is_odd(event: Event, said: dict[str, str]) -> None:
+    asked = what_to_do(event)
+
+    assert asked is not None
+    assert said.items() <= asked.items()
+
+
+@pytest.mark.parametrize("event", [of_scope("unit_price"), of_scope("spend"), of_scope("spend", key=None)])
+def test_where_nobody_is_named_nothing_is_asked_for(receiver: Receiver, event: Event) -> None:
+    action(receiver).send(event, START)
+
+    assert receiver.bodies == []
