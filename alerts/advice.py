@@ -50,7 +50,7 @@ ADVICE: Mapping[str, tuple[str, str]] = {
 """Signal -> what to do, and a page below ``PAGES``."""
 
 
-def advise(signal: str) -> Mapping[str, str]:
-    """``action`` and ``runbook`` of a signal."""
+def advise(signal: str, runbooks_url: str | None = None) -> Mapping[str, str]:
+    """``action`` and ``runbook`` of a signal; the page is a link where it is known where the pages are served."""
     action, page = ADVICE[signal]
-    return {"action": action, "runbook": f"{PAGES}/{page}"}
+    return {"action": action, "runbook": f"{(runbooks_url or PAGES).rstrip('/')}/{page}"}

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from alerts.channels.channel import LONGEST_REST_S, Channel
 from alerts.errors import ChannelDown, EventRefused
 from alerts.incidents import Event
 
+log = logging.getLogger("spanledger.alerts")
+
 FIRST_RETRY_S = 1.0
+PROBE = 1
+"""Events that are tried at a channel that refused the last time: each must be claimed, in the journal."""
 LAST_RETRY_S = LONGEST_REST_S
 MINUTE = timedelta(minutes=1)
 
@@ -42,6 +48,7 @@ class Courier:
         self._sent: deque[datetime] = deque()
         self._trip: Future[Trip] | None = None
         self._refusals = 0
+        self._refusal: str | None = None
         self._rests_until: datetime | None = None
         self._refreshed_at: datetime | None = None
         self._refresh_on_trip: datetime | None = None
@@ -50,8 +57,17 @@ class Courier:
         """Whether it can take a batch now."""
         return self._trip is None and (self._rests_until is None or now >= self._rests_until)
 
+    @property
+    def refusal(self) -> str | None:
+        """Why the channel took nothing on the last trip, if so."""
+        return self._refusal
+
     def allowance(self, now: datetime) -> int | None:
-        """How many events it may take now; None = any number."""
+        """How many events it may take now; None = any number; one where the channel refused the last time."""
+        allowed = self._allowed(now)
+        return allowed if self._refusal is None else PROBE if allowed is None else min(PROBE, allowed)
+
+    def _allowed(self, now: datetime) -> int | None:
         if self._per_minute is None:
             return None
         while self._sent and now - self._sent[0] >= MINUTE:
@@ -85,6 +101,7 @@ class Courier:
         self._sent.extend([now] * (len(trip.taken) + len(trip.refused)))
         if not trip.refusal:
             self._refreshed_at = self._refresh_on_trip or self._refreshed_at
+        self._refusal = trip.refusal
         self._refusals = self._refusals + 1 if trip.refusal else 0
         wait = min(FIRST_RETRY_S * 2.0 ** (self._refusals - 1), LAST_RETRY_S)
         self._rests_until = now + timedelta(seconds=wait) if trip.refusal else None
@@ -99,14 +116,26 @@ def _travel(
     try:
         for event in events:
             try:
-                channel.send(event, now)
+                _attempt(channel, partial(channel.send, event, now))
                 taken.append(event)
             except EventRefused as error:
                 refused.append((event, str(error)))
         if active:
-            channel.refresh(active, now)
+            _attempt(channel, partial(channel.refresh, active, now))
         trip.set_result(Trip(taken=tuple(taken), refused=tuple(refused)))
     except ChannelDown as error:
         trip.set_result(Trip(taken=tuple(taken), refusal=str(error), refused=tuple(refused)))
-    except Exception as fault:  # noqa: BLE001 -- a fault of ours: ``collect`` raises it where the worker sees it
-        trip.set_exception(fault)
+
+
+def _attempt(channel: Channel, act: Callable[[], None]) -> None:
+    """Let the channel act. Raises ChannelDown, and EventRefused where it fails by a fault of ours.
+
+    What one channel cannot build it could not build again, and it must end neither the worker nor other channels.
+    """
+    try:
+        act()
+    except ChannelDown:
+        raise
+    except Exception as fault:
+        log.exception("channel failed by a fault of ours: channel=%s", channel.name)
+        raise EventRefused(f"a fault of SpanLedger, {type(fault).__name__}: {fault}") from fault

@@ -12,7 +12,7 @@ from alerts.channels.channel import STILL_SAID, Channel
 from alerts.courier import Courier, Trip
 from alerts.incidents import BOOKS, CLAIMED, NOTIFIED, UNDELIVERED, Event
 from alerts.journal import Journal
-from alerts.outbox import Errands, find_errands, note
+from alerts.outbox import Errands, choose, find_errands, note
 from alerts.routing.routes import Route, Subscription, overdue, routed
 
 log = logging.getLogger("spanledger.alerts")
@@ -58,22 +58,21 @@ class Dispatch:
         waiting = len(errands.mine) + len(errands.free) + errands.held
         if self._unnoted or not courier.is_free(now):
             return waiting
-        mine = errands.mine
+        chosen = choose(errands, courier.allowance(now))
+        why = f"not taken for a day; last: {courier.refusal or 'never tried by this worker'}"
         rows = [
-            *self._notes(CLAIMED, errands.free, name, now),
-            *self._notes(UNDELIVERED, errands.stale, name, now),
+            *self._notes(CLAIMED, (event for event in chosen if event in errands.free), name, now),
+            *(note(one, UNDELIVERED, channel=name, actor=self._actor, now=now, text=why) for one in errands.stale),
         ]
         if rows:
             if not self._journal.commit(rows):
                 return waiting  # another worker may have claimed the same: look again at the next step
-            _report_given_up(name, len(errands.stale))
-            mine = self._errands(courier.channel, route, now).mine
+            _report_given_up(name, len(errands.stale), why)
         active = self._active(route, now) if courier.wants_refresh(now) else ()
-        mine = mine[: courier.allowance(now)]
         if isinstance(courier.channel, Action):
-            mine = tuple(as_asked(event, self._journal.events) for event in mine)
-        if mine or active:
-            courier.leave(mine, active, now)
+            chosen = tuple(as_asked(event, self._journal.events) for event in chosen)
+        if chosen or active:
+            courier.leave(chosen, active, now)
         return waiting
 
     def _errands(self, channel: Channel, route: Route, now: datetime) -> Errands:
@@ -119,7 +118,7 @@ def _report_refused(channel: str, refused: Sequence[tuple[Event, str]]) -> None:
         log.error("channel will never take an event: channel=%s event=%s reason=%s", channel, event.event_id, why)
 
 
-def _report_given_up(channel: str, events: int) -> None:
+def _report_given_up(channel: str, events: int, why: str) -> None:
     if events:
         metrics.deliveries.add(events, {"channel": channel, "outcome": "given_up"})
-        log.error("events were never delivered: channel=%s events=%d", channel, events)
+        log.error("events were never delivered: channel=%s events=%d reason=%s", channel, events, why)

@@ -55,6 +55,15 @@ def find_errands(events: Sequence[Event], channel: str, *, actor: str, now: date
     return Errands(mine=tuple(mine[:BATCH]), free=tuple(free[:BATCH]), stale=tuple(stale), held=held)
 
 
+def choose(errands: Errands, most: int | None) -> tuple[Event, ...]:
+    """What is tried next, oldest first, at most so many: what of it is ``free`` must be claimed, and nothing else.
+
+    An expired lease is claimed anew also by who held it: another worker may be about to.
+    """
+    due = sorted((*errands.mine, *errands.free), key=_in_order)
+    return tuple(due[: BATCH if most is None else min(most, BATCH)])
+
+
 def note(event: Event, kind: str, *, channel: str, actor: str, now: datetime, text: str | None = None) -> Event:
     """A row of book-keeping about an event: ``notified``, ``undelivered`` or ``claimed``."""
     identity = _claim_id(event, channel, actor, now) if kind == CLAIMED else _note_id(event, kind, channel)

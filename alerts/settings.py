@@ -69,8 +69,13 @@ class AlertSettings:
     )
     dashboard_url: str = field(default="http://127.0.0.1:8501", metadata={"help": "Where links in notifications lead."})
 
+    runbooks_url: str | None = field(
+        default=None,
+        metadata={"help": "Where the pages of docs/runbooks are served; without it notifications name the file."},
+    )
+
     def __post_init__(self) -> None:
-        for name in ("webhook_url", "alertmanager_url"):
+        for name in ("webhook_url", "alertmanager_url", "runbooks_url"):
             url = getattr(self, name)
             fault = None if url is None else fault_of(url)
             if fault:

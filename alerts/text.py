@@ -66,11 +66,11 @@ def _length(window: timedelta) -> str:
     return f"{window / timedelta(hours=1):.0f} h" if window >= HOURS_FROM else f"{math.ceil(window / MINUTE)} min"
 
 
-def details(event: Event) -> dict[str, str]:
-    """Amounts and cause by name, as services show them beside a summary."""
+def details(event: Event, runbooks_url: str | None = None) -> dict[str, str]:
+    """Amounts and cause by name, as services show them beside a summary, and what to do."""
     why = {} if event.measured is not None else {name: said for name, said in reasons(event).items() if said}
     data = {"data": how_complete(event)} if event.complete_until else {}
-    return {**amounts(event), **why, **data, "incident_id": event.incident_id, **advise(event.signal)}
+    return {**amounts(event), **why, **data, "incident_id": event.incident_id, **advise(event.signal, runbooks_url)}
 
 
 def how_complete(event: Event) -> str:
@@ -115,14 +115,15 @@ def when(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def as_lines(event: Event) -> list[str]:
-    """The event as lines of plain text: what happened, since when, who contributes."""
+def as_lines(event: Event, runbooks_url: str | None = None) -> list[str]:
+    """The event as lines of plain text: what happened, since when, who contributes, what to do."""
     return [
         event.summary or str(event.scope),
         f"{event.event}, {event.severity}, open since {event.opened_at.isoformat()}",
         *([f"data: {how_complete(event)}"] if event.complete_until else []),
         *(f"{name}: {said}" for name, said in reasons(event).items() if said and name != "why"),  # the summary has it
         *(f"  {spaced(one.dimension)} {one.value or UNATTRIBUTED}: {_part(event, one)}" for one in beyond(event)),
+        *(f"{name}: {said}" for name, said in advise(event.signal, runbooks_url).items()),
         f"incident {event.incident_id}",
     ]
 

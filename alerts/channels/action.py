@@ -6,9 +6,10 @@ gets a request with ``dry_run: true`` only says what it would do. The request is
 
 * ``throttle_principal``: one key explains half of the excess or more;
 * ``route_to_fallback``: one model does;
-* ``cap_budget``: neither; the tenant and feature of the incident.
+* ``cap_budget``: neither; the budget, or the tenant and feature, of the incident.
 
-Of health only what another model would mend asks for something (``REROUTED``): ``route_to_fallback``.
+Of health only what another model would mend asks for something, and so does a price (``REROUTED``):
+``route_to_fallback`` of the model or provider. Where nobody is named nothing is sent: it would be about everybody.
 
 The end of the incident is ``spanledger.action.withdrawn`` with the action of the last request, which replaces earlier
 ones.
@@ -25,12 +26,13 @@ from alerts.channels.signed import send
 from alerts.explain import share
 from alerts.health.table import HEALTH
 from alerts.incidents import RESOLVED, TOLD, Contributor, Event
+from alerts.signals.kinds import PRICE
 from alerts.text import NAMED_SHARE, page_of
 
 CRITICAL = "critical"
 BY_DIMENSION = {"principal": "throttle_principal", "model": "route_to_fallback"}
 OTHERWISE = "cap_budget"
-REROUTED = frozenset({"errors_provider", "errors_rate_limit", "errors_quota", "ttft_p95", "duration_p95"})
+REROUTED = frozenset({PRICE, "errors_provider", "errors_rate_limit", "errors_quota", "ttft_p95", "duration_p95"})
 REQUESTED, WITHDRAWN = "spanledger.action.requested", "spanledger.action.withdrawn"
 
 
@@ -48,8 +50,11 @@ class Action:
         self._dry_run = dry_run
 
     def send(self, event: Event, now: datetime) -> None:
-        """See ``Channel``. An incident that is not critical asks for nothing."""
+        """See ``Channel``. An incident that is not critical, or names nobody, asks for nothing."""
         if event.severity != CRITICAL or event.signal in HEALTH - REROUTED:
+            return
+        asked = what_to_do(event)
+        if asked is None:
             return
         send(
             self._url,
@@ -58,7 +63,7 @@ class Action:
             kind=WITHDRAWN if event.event == RESOLVED else REQUESTED,
             subject=event.incident_id,
             now=now,
-            data={**what_to_do(event), "dry_run": self._dry_run, "link": page_of(event, self._dashboard_url)},
+            data={**asked, "dry_run": self._dry_run, "link": page_of(event, self._dashboard_url)},
         )
 
     def refresh(self, active: Sequence[Event], now: datetime) -> None:
@@ -85,25 +90,31 @@ def as_asked(event: Event, journal: Sequence[Event]) -> Event:
     )
 
 
-def what_to_do(event: Event) -> dict[str, Any]:
-    """The action, whom it is about, and why; null = all of them."""
-    cause = _main_cause(event)
-    otherwise = "route_to_fallback" if event.signal in REROUTED else OTHERWISE
+def what_to_do(event: Event) -> dict[str, Any] | None:
+    """The action, whom it is about, and why; null = all of them. None where it would be about everybody."""
+    dimensions = ("model",) if event.signal in REROUTED else tuple(BY_DIMENSION)
+    cause = _main_cause(event, dimensions)
+    otherwise = BY_DIMENSION["model"] if event.signal in REROUTED else OTHERWISE
+    action = BY_DIMENSION[cause.dimension] if cause else otherwise
+    model = cause.value if cause and cause.dimension == "model" else event.model
+    whose = {"budget": event.budget, "tenant": event.tenant, "feature": event.feature}
+    served = {"provider": event.provider, "model": model}
+    if not any((served if action == BY_DIMENSION["model"] else whose).values()):
+        return None
     return {
-        "action": BY_DIMENSION[cause.dimension] if cause else otherwise,
-        "tenant": event.tenant,
-        "feature": event.feature,
+        "action": action,
+        **whose,
+        **served,
         "principal": cause.value if cause and cause.dimension == "principal" else None,
-        "model": cause.value if cause and cause.dimension == "model" else event.model,
         "reason": event.summary,
         "excess_usd_per_hour": format(event.excess_usd_per_hour, "f"),
         "incident_id": event.incident_id,
     }
 
 
-def _main_cause(event: Event) -> Contributor | None:
-    """The first that explains half of the excess, of a key before that of a model."""
-    for dimension in BY_DIMENSION:
+def _main_cause(event: Event, dimensions: Sequence[str]) -> Contributor | None:
+    """The first that explains half of the excess, of the dimensions in their order."""
+    for dimension in dimensions:
         for one in event.contributors:
             named = one.dimension == dimension and one.value is not None
             if named and share(one, event.excess_usd) >= NAMED_SHARE:

@@ -28,10 +28,18 @@ class PagerDuty:
     hears = (*TOLD, ACKNOWLEDGED)
     refresh_s: float | None = None
 
-    def __init__(self, routing_key: str, *, dashboard_url: str, url: str = URL, name: str = "pagerduty") -> None:
+    def __init__(
+        self,
+        routing_key: str,
+        *,
+        dashboard_url: str,
+        runbooks_url: str | None = None,
+        url: str = URL,
+        name: str = "pagerduty",
+    ) -> None:
         self.name = name
         self._routing_key = routing_key
-        self._dashboard_url = dashboard_url
+        self._dashboard_url, self._runbooks_url = dashboard_url, runbooks_url
         self._url = url
 
     def send(self, event: Event, now: datetime) -> None:  # noqa: ARG002 - the seam's
@@ -59,7 +67,7 @@ class PagerDuty:
                 "component": _first(event, COMPONENT),
                 "group": event.budget or _first(event, SOURCE),
                 "class": event.signal,
-                "custom_details": details(event),
+                "custom_details": details(event, self._runbooks_url),
             },
         }
 

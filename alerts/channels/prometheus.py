@@ -31,12 +31,20 @@ class Alertmanager:
 
     hears = TOLD
 
-    def __init__(self, url: str, *, dashboard_url: str, refresh_s: float, name: str = "alertmanager") -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        dashboard_url: str,
+        runbooks_url: str | None = None,
+        refresh_s: float,
+        name: str = "alertmanager",
+    ) -> None:
         self.name = name
         self.refresh_s: float | None = refresh_s
         api = f"{url.rstrip('/')}/api/v2"
         self._url, self._silences_url = f"{api}/alerts", f"{api}/silences"
-        self._dashboard_url = dashboard_url
+        self._dashboard_url, self._runbooks_url = dashboard_url, runbooks_url
         self._active_for = timedelta(seconds=REFRESHES_AHEAD * refresh_s + LONGEST_REST_S)
 
     def send(self, event: Event, now: datetime) -> None:
@@ -62,7 +70,7 @@ class Alertmanager:
         ends_at = event.recorded_at if event.event == RESOLVED else now + self._active_for
         return {
             "labels": labels_of(event),
-            "annotations": {"summary": event.summary or "", **details(event)},
+            "annotations": {"summary": event.summary or "", **details(event, self._runbooks_url)},
             "startsAt": _rfc3339(event.opened_at),
             "endsAt": _rfc3339(ends_at),
             "generatorURL": page_of(event, self._dashboard_url),

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from alerts.advice import advise
 from alerts.channels.http import post_json
 from alerts.incidents import ESCALATED, OPENED, RESOLVED, TOLD, UPDATED, Event
 from alerts.text import amounts, page_of, reasons, spaced
@@ -16,7 +17,7 @@ from alerts.text import amounts, page_of, reasons, spaced
 MOST_HEADER = 150
 MOST_TEXT = 3000
 NOBODY = "no single one"
-"""Is the cause of what has none."""
+"""Is the cause where contributors were looked for and none has half; where nobody looked none is told."""
 TITLES = {OPENED: "Incident", UPDATED: "Worse", ESCALATED: "Critical", RESOLVED: "Over"}
 
 
@@ -26,10 +27,10 @@ class Slack:
     hears = TOLD
     refresh_s: float | None = None
 
-    def __init__(self, url: str, *, dashboard_url: str, name: str = "slack") -> None:
+    def __init__(self, url: str, *, dashboard_url: str, runbooks_url: str | None = None, name: str = "slack") -> None:
         self.name = name
         self._url = url
-        self._dashboard_url = dashboard_url
+        self._dashboard_url, self._runbooks_url = dashboard_url, runbooks_url
 
     def send(self, event: Event, now: datetime) -> None:  # noqa: ARG002 - the seam's
         """See ``Channel``."""
@@ -54,9 +55,11 @@ class Slack:
                     "fields": [
                         {"type": "mrkdwn", "text": f"*{spaced(name).capitalize()}*\n{escaped(value or NOBODY)}"}
                         for name, value in shown.items()
+                        if value or event.contributors
                     ],
                 },
                 *_sections(event),
+                _section(self._what_to_do(event)),
                 {
                     "type": "context",
                     "elements": [
@@ -68,6 +71,12 @@ class Slack:
                 },
             ],
         }
+
+    def _what_to_do(self, event: Event) -> str:
+        """The first step, and the page that says more: a link where it is known where the pages are."""
+        action, page = advise(event.signal, self._runbooks_url).values()
+        runbook = f"<{page}|{event.signal}>" if self._runbooks_url else page
+        return f"*What to do* {escaped(action)}\n*Runbook* {runbook}"
 
 
 def _sections(event: Event) -> list[dict[str, Any]]:

@@ -71,3 +71,12 @@ class Entry:
     def common(self) -> dict[str, Any]:
         """What every channel is made with."""
         return {"name": self.given["name"], "dashboard_url": self.settings.dashboard_url}
+
+    @property
+    def telling(self) -> dict[str, Any]:
+        """What a channel that tells people is made with."""
+        return {**self.common, "runbooks_url": self.settings.runbooks_url}
+
+    def telling_of(self, place: int) -> dict[str, Any]:
+        """What the channel of its recipient of that place, from 1 on, is made with."""
+        return self.telling if place == 1 else {**self.telling, "name": f"{self.given['name']}-{place}"}

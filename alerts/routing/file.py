@@ -22,11 +22,12 @@ COMMON = ("name", "kind", "per_minute", *ROUTE_KEYS)
 def open_channels(settings: AlertSettings) -> tuple[Subscription, ...]:
     """The channels that the settings name, and those of their file. Raises BadChannels."""
     found: list[Channel] = []
+    pages: dict[str, Any] = {"dashboard_url": settings.dashboard_url, "runbooks_url": settings.runbooks_url}
     if settings.webhook_url:
-        found.append(Webhook(settings.webhook_url, dashboard_url=settings.dashboard_url))
+        found.append(Webhook(settings.webhook_url, **pages))
     if settings.alertmanager_url:
         url, refresh_s = settings.alertmanager_url, float(settings.resend_s)
-        found.append(Alertmanager(url, dashboard_url=settings.dashboard_url, refresh_s=refresh_s))
+        found.append(Alertmanager(url, refresh_s=refresh_s, **pages))
     of_file = read_channels(Path(settings.channels), settings) if settings.channels else ()
     known = {channel.name for channel in found}
     for one in of_file:
@@ -56,7 +57,7 @@ def parse_channels(content: Mapping[str, Any], settings: AlertSettings) -> tuple
     entries = content.get("channel", [])
     if set(content) - {"channel"} or not isinstance(entries, list):
         raise BadChannels("has only [[channel]] tables")
-    found = [_subscription(place, entry, settings) for place, entry in enumerate(entries, 1)]
+    found = [one for place, entry in enumerate(entries, 1) for one in _subscriptions(place, entry, settings)]
     _check_names([one.channel.name for one in found])
     return tuple(found)
 
@@ -67,7 +68,7 @@ def _check_names(names: Sequence[str]) -> None:
             raise BadChannels(f"name {name!r}: is of {names.count(name)} channels; notes of delivery are kept by name")
 
 
-def _subscription(place: int, given: Any, settings: AlertSettings) -> Subscription:
+def _subscriptions(place: int, given: Any, settings: AlertSettings) -> list[Subscription]:
     where = f"channel {place}"
     if not isinstance(given, dict):
         raise BadChannels(f"{where}: must be a table under [[channel]]")
@@ -80,6 +81,5 @@ def _subscription(place: int, given: Any, settings: AlertSettings) -> Subscripti
         if key not in (*COMMON, *keys):
             entry.fail(key, f"is no key of {kind}; there are {', '.join((*COMMON, *keys))}")
     entry.text("name")
-    return Subscription(
-        channel=opener(entry), route=read_route(where, given), per_minute=entry.whole("per_minute", MOST_PER_MINUTE)
-    )
+    route, per_minute = read_route(where, given), entry.whole("per_minute", MOST_PER_MINUTE)
+    return [Subscription(channel=channel, route=route, per_minute=per_minute) for channel in opener(entry)]

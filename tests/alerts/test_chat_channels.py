@@ -97,7 +97,7 @@ def test_slack_gets_blocks_and_a_text_for_notifications(receiver: Receiver) -> N
 
     [message] = receiver.bodies
     assert message["text"] == "acme / chat: $12.40 in 15 min"
-    assert [block["type"] for block in message["blocks"]] == ["header", "section", "section", "context"]
+    assert [block["type"] for block in message["blocks"]] == ["header", "section", "section", "section", "context"]
     assert message["blocks"][0]["text"]["text"] == "Incident: spend of acme / chat"
     assert message["blocks"][1]["text"]["text"] == "acme / chat: $12.40 in 15 min"
     fields = [field["text"] for field in message["blocks"][2]["fields"]]
@@ -105,7 +105,7 @@ def test_slack_gets_blocks_and_a_text_for_notifications(receiver: Receiver) -> N
     assert len(fields) <= 10
     assert (
         f"<http://pages/incidents?incident={EVENT.incident_id}|SpanLedger>"
-        in message["blocks"][3]["elements"][0]["text"]
+        in message["blocks"][4]["elements"][0]["text"]
     )
 
 
@@ -114,10 +114,20 @@ def test_slack_says_what_is_new_and_where_to_look(receiver: Receiver) -> None:
 
     blocks = receiver.bodies[0]["blocks"]
 
-    assert [block["type"] for block in blocks] == ["header", "section", "section", "section", "context"]
+    assert [block["type"] for block in blocks] == ["header", "section", "section", "section", "section", "context"]
     assert blocks[3]["text"]["text"] == (
         "*New* principal key-7, first seen 2026-03-01 23:58 UTC\n*Traces* 4bf92f3577b34da6a3ce929d0e0e4736"
     )
+
+
+def test_slack_tells_no_cause_where_nobody_looked_for_one(receiver: Receiver) -> None:
+    small = replace(EVENT.contributors[0], excess_usd=EVENT.excess_usd / 10)
+    for contributors in ((), (small,)):
+        slack(receiver).send(replace(EVENT, contributors=contributors), START)
+
+    unseen, seen = ([field["text"] for field in body["blocks"][2]["fields"]] for body in receiver.bodies)
+    assert not any("Cause" in text for text in unseen)
+    assert "*Cause*\nno single one" in seen
 
 
 def test_names_do_not_become_mentions_or_links_in_slack(receiver: Receiver) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -109,13 +110,32 @@ def test_a_refresh_that_was_refused_is_due_again() -> None:
     assert courier.wants_refresh(START + timedelta(seconds=1))
 
 
-def test_a_fault_of_ours_surfaces_instead_of_hanging() -> None:
-    class Broken(MemoryChannel):
-        def send(self, event: Event, now: datetime) -> None:
-            raise TypeError(f"{event.event_id} at {now}")
+class Broken(MemoryChannel):
+    """Cannot build what it is to say of the opening, nor a refresh."""
 
-    courier = Courier(Broken())
-    courier.leave([EVENT], (), START)
+    def send(self, event: Event, now: datetime) -> None:
+        """See ``Channel``."""
+        if event is EVENT:
+            raise TypeError("no text")
+        super().send(event, now)
 
-    with pytest.raises(TypeError, match=EVENT.event_id):
-        courier.collect(START, wait_s=WAIT_S)
+    def refresh(self, active: Sequence[Event], now: datetime) -> None:
+        """See ``Channel``."""
+        raise KeyError(f"{len(active)} at {now}")
+
+
+def test_a_fault_of_ours_ends_one_event_and_neither_the_others_nor_the_worker(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    trip = deliver(Courier(Broken()), EVENT, UPDATE)
+
+    assert trip == Trip(taken=(UPDATE,), refused=((EVENT, "a fault of SpanLedger, TypeError: no text"),))
+    assert "channel failed by a fault of ours: channel=memory" in caplog.text
+
+
+def test_a_fault_of_ours_in_a_refresh_is_a_refusal() -> None:
+    trip = deliver(Courier(Broken(refresh_s=60)), UPDATE, active=(EVENT,))
+
+    assert trip.taken == (UPDATE,)
+    assert trip.refusal is not None
+    assert "KeyError" in trip.refusal

@@ -35,6 +35,7 @@ def test_an_alertmanager_has_a_name_of_its_own_for_it():
 def test_an_outage_asks_for_another_model():
     asked = what_to_do(health(model="gpt-4o"))
 
+    assert asked is not None
     assert (asked["action"], asked["model"], asked["principal"]) == ("route_to_fallback", "gpt-4o", None)
 
 
@@ -43,7 +44,7 @@ def test_chat_mail_and_pagers_say_the_share_and_the_provider_and_no_dollars():
     outage = health(tenant=None, feature=None, provider="openai", scoped_by=("provider",), summary=said)
 
     header, section, fields, *_ = Slack("http://x", dashboard_url="")._message(outage)["blocks"]
-    mail = Email(Server(host="x", port=1), sender="a@b", to=["c@d"], dashboard_url="")._message(outage, START)
+    mail = Email(Server(host="x", port=1), sender="a@b", to="c@d", dashboard_url="")._message(outage, START)
     page = PagerDuty("k", dashboard_url="")._body(outage)["payload"]
 
     assert header["text"]["text"] == "Incident: errors_provider of provider openai"

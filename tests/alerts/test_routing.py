@@ -179,10 +179,24 @@ def test_a_file_names_every_kind_of_channel(kind: str, monkeypatch: pytest.Monke
     monkeypatch.setenv("PAGER_URL", "json://127.0.0.1")
     made, given = ENTRIES[kind]
 
-    [one] = parse_channels({"channel": [{"kind": kind, "tenants": ["acme"], "per_minute": 10, **given}]}, SETTINGS)
+    one, *_ = parse_channels({"channel": [{"kind": kind, "tenants": ["acme"], "per_minute": 10, **given}]}, SETTINGS)
 
     assert isinstance(one.channel, made)
     assert (one.channel.name, one.per_minute, one.route) == (kind, 10, Route(tenants=frozenset({"acme"})))
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"kind": "email", "host": "x", "from": "a@x", "to": ["b@x", "Cy <c@x>, d@x"], "severities": ["critical"]},
+        {"kind": "apprise", "urls": ["json://a", "json://b", "json://c"], "severities": ["critical"]},
+    ],
+)
+def test_each_recipient_of_an_entry_is_a_channel_of_the_same_route(entry: dict[str, Any]) -> None:
+    found = parse_channels({"channel": [{**entry, "name": "all"}]}, SETTINGS)
+
+    assert [one.channel.name for one in found] == ["all", "all-2", "all-3"]
+    assert {one.route for one in found} == {Route(severities=frozenset({"critical"}))}
 
 
 def test_hours_days_and_zone_stand_in_the_file() -> None:
@@ -197,6 +211,9 @@ def test_hours_days_and_zone_stand_in_the_file() -> None:
         hours=Hours(begin=time(8), end=time(18, 30), weekdays=frozenset({5, 6, 0}), zone=ZoneInfo("Asia/Tokyo")),
         after=15 * MINUTE,
     )
+
+
+MAIL = {"kind": "email", "host": "x", "from": "a@x", "to": ["b@x"]}
 
 
 @pytest.mark.parametrize(
@@ -219,9 +236,18 @@ def test_hours_days_and_zone_stand_in_the_file() -> None:
         ({"kind": "webhook", "url": "https://x", "secret": "hunter2"}, "secret: must be whsec_"),
         ({"kind": "action", "url": "https://x"}, "secret: must be text"),
         ({"kind": "action", "url": "https://x", "secret": SECRET, "dry_run": "no"}, "dry_run: must be true or false"),
-        ({"kind": "email", "host": "x", "from": "a", "to": []}, "to: must be a list of texts"),
+        ({"kind": "email", "host": "x", "from": "a@x", "to": []}, "to: must be a list of texts"),
         ({"kind": "email", "host": "x", "from": "a", "to": ["b"], "tls": "ssl"}, "tls: must be one of starttls"),
         ({"kind": "email", "host": "x", "from": "a", "to": ["b"], "user": "c"}, "user: must stand with password"),
+        ({**MAIL, "host": "mail..example.com"}, "host: must be the name or address of a host"),
+        ({**MAIL, "host": "m" * 70 + ".example.com"}, "host: must be the name or address of a host"),
+        ({**MAIL, "host": "mail example"}, "host: must be the name or address of a host"),
+        ({**MAIL, "user": "u", "password": "pässword"}, "password: must be ASCII"),
+        ({**MAIL, "user": "ü", "password": "hunter2"}, "user: must be ASCII"),
+        ({**MAIL, "from": "a@x\nBcc: c@x"}, "from: must be an address of mail"),
+        ({**MAIL, "from": "a@x, c@x"}, "from: must be one address"),
+        ({**MAIL, "to": ["b@x", "nobody"]}, "to: must be an address of mail"),
+        ({**MAIL, "to": ["b@x..y"]}, "to: must be an address of mail"),
         ({"kind": "apprise", "urls": ["nothing://secret"]}, "urls: entry 1 is no URL that apprise knows"),
     ],
 )
@@ -231,6 +257,7 @@ def test_an_entry_is_refused_by_its_key_and_no_secret_is_printed(entry: dict[str
 
     assert str(refused.value).startswith("channel 1: ")
     assert said in str(refused.value)
+    assert "pässword" not in str(refused.value)
     assert "hunter2" not in str(refused.value)
     assert "//secret" not in str(refused.value)
 

@@ -54,6 +54,12 @@ def test_alerts_that_would_end_between_two_looks_are_refused() -> None:
         load(environ={"SPANLEDGER_ALERTS_RESEND_S": "1"})
 
 
+def test_runbooks_are_at_an_address_or_the_start_is_refused() -> None:
+    assert load(environ={"SPANLEDGER_ALERTS_RUNBOOKS_URL": "https://x/r"}).alerts.runbooks_url == "https://x/r"
+    with pytest.raises(SettingsError, match=r"runbooks_url = .*: must be an http"):
+        load(environ={"SPANLEDGER_ALERTS_RUNBOOKS_URL": "docs/runbooks"})
+
+
 def test_channels_are_those_that_have_an_address() -> None:
     settings = AlertSettings(alertmanager_url="http://127.0.0.1:9093")
 

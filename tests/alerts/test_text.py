@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from alerts.advice import ADVICE
 from alerts.amounts import dollars, signed
 from alerts.incidents import OPENED, RESOLVED, Contributor, Scope
 from alerts.signals.kinds import SPEND
@@ -87,6 +88,8 @@ def test_lines_say_what_is_new_and_where_to_look_and_repeat_neither_summary_nor_
         "new: principal key-7, first seen 2026-03-01 23:58 UTC",
         "traces: 4bf92f3577b34da6a3ce929d0e0e4736",
         "  model opus: +$11.00",
+        f"action: {ADVICE['spend'][0]}",
+        "runbook: docs/runbooks/spend.md",
         f"incident {event.incident_id}",
     ]
     assert "  model opus: +$11.00" not in as_lines(scoped)
