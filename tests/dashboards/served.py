@@ -89,7 +89,7 @@ class Reader:
         page.on("console", lambda message: self._note(message.type, message.text, message.location.get("url", "")))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self._note_request(request.url))
-        page.goto(url)
+        page.goto(url, timeout=within_ms)
         page.locator(".sl-lead, .sl-empty").first.wait_for(timeout=within_ms)
         return page
 
