@@ -30,11 +30,10 @@ import pyarrow as pa
 from alerts.amounts import dollars
 from alerts.calendar import Announced, hushed_by
 from alerts.events import CRITICAL, MICRODOLLAR, WARNING, Signature, end_of, next_event
-from alerts.explain import explain
+from alerts.explain import ZERO, explain, total_usd
 from alerts.incidents import (
     MAX_UPDATES,
     OPENED,
-    RESOLVED,
     UPDATED,
     WORSE,
     Contributor,
@@ -58,6 +57,12 @@ SEVERITY = {THRESHOLD: WARNING, EXCEEDED: CRITICAL, SLOW_BURN: WARNING, FAST_BUR
 OF_PERIOD = (THRESHOLD, EXCEEDED, OVERRUN)
 """Resolved with the period."""
 WHOLE = Decimal(100)
+CALMED = {
+    **dict.fromkeys((THRESHOLD, EXCEEDED), "it is no longer reached"),
+    **dict.fromkeys((SLOW_BURN, FAST_BURN), "it burns slower"),
+    OVERRUN: "the forecast is within the budget",
+}
+"""Why an incident ends within its period."""
 CALM = Decimal("0.9")
 """Of its limit: a burn below it is over."""
 HOUR = timedelta(hours=1)
@@ -83,10 +88,19 @@ class Case:
     observed_usd: Decimal
     expected_usd: Decimal
     said: str
+    is_exceeded: bool = False
 
     def is_over(self, last: Event) -> bool:
         """Whether an open incident is resolved: it is calm, or of a period before."""
         return self.is_calm or (self.subject.signal in OF_PERIOD and self.window[0] > last.window_start)
+
+    def why_over(self, opened: Event) -> str:
+        """What ended an incident; its amounts stay what was told last."""
+        if self.subject.signal in OF_PERIOD and self.window[0] > opened.window_start:
+            return "the period ended"
+        if self.subject.signal == OVERRUN and self.is_exceeded:
+            return "the budget is exceeded"
+        return CALMED[self.subject.signal]
 
     def is_worse(self, last: Event) -> bool:
         """Whether it is told again: another threshold, or twice the excess."""
@@ -196,6 +210,7 @@ def _running_over(standing: Standing, outlook: Outlook) -> Case:
         observed_usd=outlook.forecast_usd,
         expected_usd=amount,
         said=f"the forecast is {ahead}; {standing.percent:.0f} % used",
+        is_exceeded=standing.percent >= WHOLE,
     )
 
 
@@ -212,9 +227,22 @@ def _subject(standing: Standing, signal: str) -> Subject:
 
 
 def _explain(case: Case, spend_of: SpendOf) -> tuple[Contributor, ...]:
-    """Who spent it: of what is too much everybody has the share that he has of all."""
+    """Who spent it: of what is too much everybody has the share that he has of all.
+
+    What is forecast has not been spent: of its excess everybody has the share that he has of what was, until now.
+    """
     spent = spend_of(case.of, case.window)
-    return explain(spent, spent, case.expected_usd)
+    if case.subject.signal != OVERRUN:
+        return explain(spent, spent, case.expected_usd)
+    found = explain(spent, spent.slice(0, 0), ZERO)
+    whole = total_usd(spent)
+    return tuple(_ahead(one, case, one.observed_usd / whole) for one in found) if whole > 0 else ()
+
+
+def _ahead(one: Contributor, case: Case, share: Decimal) -> Contributor:
+    """What a contributor will have, if all go on as they did."""
+    observed, expected = ((usd * share).quantize(MICRODOLLAR) for usd in (case.observed_usd, case.expected_usd))
+    return replace(one, observed_usd=observed, expected_usd=expected, excess_usd=observed - expected)
 
 
 def _follow(
@@ -228,7 +256,7 @@ def _follow(
     """What is due of one signal."""
     if known is not None and known.is_open:
         if case.is_over(known.opened):
-            yield _event(case, RESOLVED, known, (), signature)
+            yield end_of(known, f"{known.last.summary}; over: {case.why_over(known.opened)}", signature)
         else:
             quiet = is_silenced or known.is_acknowledged
             if case.is_on and not quiet and known.updates < MAX_UPDATES and case.is_worse(known.last):
@@ -244,7 +272,7 @@ def _event(case: Case, kind: str, known: Incident | None, causes: Iterable[Contr
     excess = case.observed_usd - case.expected_usd
     contributors = tuple(causes)
     cause = name_causes(contributors, excess)
-    said = f"budget {subject.budget} (owner {case.owner}): {case.said}{', over' if kind == RESOLVED else ''}"
+    said = f"budget {subject.budget} (owner {case.owner}): {case.said}"
     return next_event(
         kind,
         subject.signal,

@@ -63,7 +63,7 @@ def _tell(one: Objective, burn: Burn) -> str:
     what = "first tokens" if one.signal == "ttft" else "calls"
     share, short = (percent(seen.bad / seen.calls) if seen.calls else "none" for seen in (burn.long, burn.short))
     return (
-        f"objective {one.name}: its error budget burns {burn.times:.1f} times too fast (limit {burn.rate:g}): "
+        f"objective {one.name}: its error budget burns at {burn.times:.1f} times the even pace (limit {burn.rate:g}): "
         f"{burn.long.bad:,} of {burn.long.calls:,} {what} {bad} in {_length(burn.length)} ({share}, allowed "
         f"{percent(float(burn.allowed))}), {short} in the last {_length(burn.short_length)}"
     )

@@ -8,7 +8,8 @@
     feature = "search"
     note = "new search for everybody"
 
-An event explains what is odd of every value that it does not name.
+An event explains what is odd of every value that it does not name, as far as its kind does (``alerts.announced``);
+``signals = ["duration_p95"]`` explains those as well.
 """
 
 from __future__ import annotations
@@ -21,15 +22,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
+from alerts.announced import doubt_about, explained_by, is_leaving, wrong_signal
 from alerts.errors import BadCalendar
+from alerts.signals.kinds import SPEND
 from alerts.signals.leaves import DIMENSIONS
 
 log = logging.getLogger("spanledger.alerts")
 
 TEXTS = ("kind", *DIMENSIONS, "note")
 TIMES = ("starts_at", "ends_at")
-ENDS = ("decommission",)
-"""Kinds of events after which there is less, so they explain no excess."""
+SIGNALS = "signals"
 EARLY, LATE = timedelta(minutes=30), timedelta(hours=2)
 """Before and after its time an event still explains what is odd."""
 
@@ -38,6 +40,7 @@ EARLY, LATE = timedelta(minutes=30), timedelta(hours=2)
 class Event:
     """``values``: names by dimension, of those that it names; at least a tenant or a model.
 
+    ``signals``: beyond those that its kind explains. Values may name the ``signal`` as well: it is of that one alone.
     ``is_exact``: it explains nothing before and after its time.
     """
 
@@ -47,12 +50,23 @@ class Event:
     values: Mapping[str, str | None]
     note: str | None = None
     is_exact: bool = False
+    signals: tuple[str, ...] = ()
 
     def explains(self, time: datetime, scope: Mapping[str, str | None]) -> bool:
-        """Whether usage of the scope is expected to be odd then; None = unattributed, what is missing is all."""
+        """Whether the scope is expected to be odd then; None = unattributed, what is missing is all.
+
+        Of its ``signal``; without one it is of spend.
+        """
         early, late = (timedelta(0), timedelta(0)) if self.is_exact else (EARLY, LATE)
         in_time = self.starts_at - early <= time <= self.ends_at + late
-        return in_time and self.kind not in ENDS and self.values.items() <= scope.items()
+        return in_time and self._is_of(scope.get("signal") or SPEND) and self.values.items() <= scope.items()
+
+    def explains_absence(self, time: datetime, scope: Mapping[str, str | None]) -> bool:
+        """Whether nothing is expected to come of the scope: it has left by then."""
+        return is_leaving(self.kind) and self.starts_at <= time and self.values.items() <= scope.items()
+
+    def _is_of(self, signal: str) -> bool:
+        return "signal" in self.values or signal in self.signals or signal in explained_by(self.kind)
 
 
 def read_calendar(path: Path) -> tuple[Event, ...]:
@@ -81,8 +95,8 @@ def _event(where: str, entry: Any) -> Event:
     if not isinstance(entry, dict):
         raise BadCalendar(f"{where}: must be a table under [[event]]")
     for name, value in entry.items():
-        if name not in (*TEXTS, *TIMES):
-            raise BadCalendar(f"{where}: has no {name!r}; there are {', '.join((*TEXTS, *TIMES))}")
+        if name not in (*TEXTS, *TIMES, SIGNALS):
+            raise BadCalendar(f"{where}: has no {name!r}; there are {', '.join((*TEXTS, *TIMES, SIGNALS))}")
         if name in TEXTS and not (isinstance(value, str) and value):
             raise BadCalendar(f"{where}: {name} = {value!r}: must be text")
     starts_at, ends_at = (_time(where, entry, name) for name in TIMES)
@@ -93,7 +107,25 @@ def _event(where: str, entry: Any) -> Event:
     values = {name: entry[name] for name in DIMENSIONS if name in entry}
     if not values:
         raise BadCalendar(f"{where}: must name at least one of {', '.join(DIMENSIONS)}")
-    return Event(kind=entry["kind"], starts_at=starts_at, ends_at=ends_at, values=values, note=entry.get("note"))
+    if doubt := doubt_about(entry["kind"]):
+        log.warning("calendar: %s: %s", where, doubt)
+    return Event(
+        kind=entry["kind"],
+        starts_at=starts_at,
+        ends_at=ends_at,
+        values=values,
+        note=entry.get("note"),
+        signals=_signals(where, entry.get(SIGNALS, [])),
+    )
+
+
+def _signals(where: str, given: Any) -> tuple[str, ...]:
+    if not isinstance(given, list):
+        raise BadCalendar(f'{where}: signals = {given!r}: must be a list like ["pii"]')
+    for one in given:
+        if wrong := wrong_signal(one):
+            raise BadCalendar(f"{where}: {wrong}")
+    return tuple(given)
 
 
 def _time(where: str, entry: Mapping[str, Any], name: str) -> datetime:

@@ -17,12 +17,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from alerts.changes import find_changes
+from alerts.events import MICRODOLLAR
 from alerts.explain import explain, share, total_usd
 from alerts.factors import factor_excess
 from alerts.incidents import SCOPED_BY, Contributor, Event, Scope
 from alerts.minutes import to_minute
 from alerts.onset import onset
 from alerts.parts import Change, Sample
+from alerts.signals.arrays import Floats
 
 Read = Callable[[Scope, datetime, datetime], pa.Table]
 """Of a scope in [start, end)."""
@@ -111,14 +113,28 @@ def _find_samples(
     )
 
 
+def rate_per_hour(window: Window, expected_usd: Decimal, evidence: Evidence) -> Decimal:
+    """Excess an hour since the onset: calm minutes before it say nothing of what it burns. Of a minute at least."""
+    beyond = _beyond(window, expected_usd, evidence)
+    first = onset(beyond, np.ones(len(beyond)))
+    lasted = max(window.end - (window.start + first * MINUTE), MINUTE)
+    return Decimal(repr(float(beyond[first:].sum() * (HOUR / lasted)))).quantize(MICRODOLLAR)
+
+
 def _onset(window: Window, expected_usd: Decimal, evidence: Evidence) -> datetime:
     """The minute of the window from which on it is odd."""
+    beyond = _beyond(window, expected_usd, evidence)
+    return window.start + onset(beyond, np.ones(len(beyond))) * MINUTE
+
+
+def _beyond(window: Window, expected_usd: Decimal, evidence: Evidence) -> Floats:
+    """(minutes,) excess in USD; what is expected comes evenly."""
     rows = evidence.by_minute(window.scope, window.start, window.end)
     first, minutes = to_minute(window.start), max(round((window.end - window.start) / MINUTE), 1)
     spent = np.zeros(minutes)
     for minute, cost_usd in zip(rows["minute"].to_pylist(), rows["cost_usd"].to_pylist(), strict=True):
         spent[min(to_minute(minute) - first, minutes - 1)] += float(cost_usd or 0)
-    return window.start + onset(spent - float(expected_usd) / minutes, np.ones(minutes)) * MINUTE
+    return spent - float(expected_usd) / minutes
 
 
 def _with_prompts(usage: pa.Table) -> pa.Table:

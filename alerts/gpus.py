@@ -56,11 +56,15 @@ def _saturated(load: Mapping[str, Any], now: datetime) -> Case:
 
 def _seen(load: Mapping[str, Any]) -> Iterator[str]:
     """What the servers tell; of what none of them tells, nothing."""
-    yield f"{load['servers']} servers"
+    yield _servers(load)
     if (waiting := load["waiting_mean"]) is not None:
         yield f"{waiting:.1f} requests wait for each"
     if (used := load["kv_cache_mean"]) is not None:
         yield f"{percent(used)} of the cache in use"
+
+
+def _servers(load: Mapping[str, Any]) -> str:
+    return "1 server" if load["servers"] == 1 else f"{load['servers']} servers"
 
 
 def _idle(load: Mapping[str, Any], now: datetime) -> Case:
@@ -76,5 +80,5 @@ def _idle(load: Mapping[str, Any], now: datetime) -> Case:
         measured=busy,
         usual=1.0,
         affected=load["servers"],
-        said=f"{who}: {load['servers']} servers had no request in 24 h, and are paid for",
+        said=f"{who}: {_servers(load)} had no request in 24 h, and what is idle is paid for",
     )

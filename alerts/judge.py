@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from alerts.events import CRITICAL, MICRODOLLAR, WARNING, Signature, end_of, hushed, next_event
-from alerts.evidence import Evidence, account_for, look_at
+from alerts.evidence import Evidence, account_for, look_at, rate_per_hour
 from alerts.explain import total_usd
 from alerts.health.table import MONEY
 from alerts.history import Judged
@@ -153,7 +153,10 @@ def _draft(episode: Episode, kind: str, known: Incident | None, evidence: Eviden
         expected = Decimal(repr(episode.expected_usd)).quantize(MICRODOLLAR)
     excess = observed - expected
     causes = account_for(window, expected, known.opened if known else None, evidence)
-    per_hour = (excess * Decimal(AN_HOUR / (end - start))).quantize(MICRODOLLAR)
+    if episode.signal in (SPEND, CALLS):
+        per_hour = rate_per_hour(window, expected, evidence)
+    else:  # what a price or a call costs more is a share of all that is spent, which day and night move
+        per_hour = (excess * Decimal(AN_HOUR / (end - start))).quantize(MICRODOLLAR)
     summary = summarise(
         kind,
         scope,

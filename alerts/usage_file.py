@@ -7,7 +7,7 @@ have several rows of a minute, which add up. Unknown tokens and costs (null) are
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from alerts.signals.leaves import Leaf, Leaves
 COUNTS = ("calls", "input_tokens", "cached_input_tokens", "output_tokens", "cost_usd")
 COLUMNS = ("minute", *Leaf._fields, *COUNTS)
 LONGEST = timedelta(days=400)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 def read_usage(path: Path) -> pa.Table:
@@ -34,9 +35,18 @@ def read_usage(path: Path) -> pa.Table:
         raise BadUsage(f"{path}: cannot be read: {error.strerror or error}") from error
     except pa.ArrowInvalid as error:
         raise BadUsage(f"{path}: is no Parquet file: {error}") from error
+    usage = _as_floats(usage)
     wrong = _what_is_wrong(pl.DataFrame(usage))
     if wrong:
         raise BadUsage(f"{path}: {wrong}")
+    return usage
+
+
+def _as_floats(usage: pa.Table) -> pa.Table:
+    """Numbers that polars cannot hold, and columns in which all is null, as floats."""
+    for place, field in enumerate(usage.schema):
+        if field.name in COUNTS and (pa.types.is_decimal256(field.type) or pa.types.is_null(field.type)):
+            usage = usage.set_column(place, field.name, usage[field.name].cast(pa.float64()))
     return usage
 
 
@@ -53,12 +63,17 @@ def _what_is_wrong(rows: pl.DataFrame) -> str | None:
         if not rows.schema[name].is_numeric():
             return f"{name} is {rows.schema[name]}; it must be numbers"
         values = rows[name].cast(pl.Float64).drop_nulls()
-        if (values < 0).any() or not values.is_finite().all():
-            return f"{name} has values that are below 0 or no finite numbers"
+        if wrong := int((~((values >= 0) & values.is_finite())).sum()):
+            told = f"in {wrong} of {rows.height} rows; leave those out"
+            return f"{name} has values that are below 0 or no finite numbers, {told}"
     return _too_long(rows)
 
 
 def _too_long(rows: pl.DataFrame) -> str | None:
+    seconds = rows["minute"].dt.epoch("s")
+    beyond = int(((seconds < 0) | (seconds > LATEST.timestamp())).sum())
+    if beyond:
+        return f"has {beyond} minutes before 1970 or after {LATEST.year}; is their unit right?"
     first, last = rows.select(pl.col("minute").min().alias("first"), pl.col("minute").max().alias("last")).row(0)
     if first is not None and last - first > LONGEST:
         return f"has minutes from {first} to {last}; a backtest takes {LONGEST.days} days at most"

@@ -83,7 +83,8 @@ def _tell(one: Trouble, judged: Judged, after: int, *, find: bool) -> Told:
     counts = wholes if row.falls else parts
     causes = _contributors(keys, counts, one.scope)
     summary = tell_share(row, one.scope, told, _kinds(row, judged, mine, at), since(start, end))
-    return _told((start, end), told, causes, "; ".join([summary, *_named(causes, counts.sum())]))
+    affected = told["whole"] - told["part"] if row.falls else told["part"]
+    return _told((start, end), {**told, "part": affected}, causes, "; ".join([summary, *_named(causes, counts.sum())]))
 
 
 def _tell_silence(one: Trouble, judged: Judged) -> Told:

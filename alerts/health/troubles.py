@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from alerts.calendar import ENDS, Announced, explains_opening
+from alerts.calendar import Announced, explains_opening
 from alerts.calendar import Event as Entry
 from alerts.health.counts import ALL, Key
 from alerts.health.places import Scope, is_within
@@ -123,9 +123,7 @@ class Troubles:
         values = {**values_of(leaf), **scope}
         time = to_time(minute)
         if signal == SILENCE and any(
-            event.starts_at <= time and event.values.items() <= values.items()
-            for event in self.calendar
-            if isinstance(event, Entry) and event.kind in ENDS  # of which there is less
+            event.explains_absence(time, values) for event in self.calendar if isinstance(event, Entry)
         ):
             return True
         named = {"signal": signal}

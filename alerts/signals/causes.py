@@ -52,11 +52,12 @@ def is_within(leaf: Leaf, scope: Scope) -> bool:
 
 
 def scope_around(leaf: Leaf, amounts: Amounts) -> Scope:
-    """The widest scope around the leaf that is as odd as the leaf; it names the tenant."""
+    """The widest scope around the leaf that is as odd as the leaf; it names the tenant, of nobody's usage the model."""
+    named = "model" if leaf.tenant is None else "tenant"
     scope = {name: getattr(leaf, name) for name in DIMENSIONS}
     while True:
         observed, expected = amounts.of(scope)
-        wider = [{one: scope[one] for one in scope if one != name} for name in scope if name != "tenant"]
+        wider = [{one: scope[one] for one in scope if one != name} for name in scope if name not in ("tenant", named)]
         added = [
             (more_observed - observed - (more_expected - expected), more_observed - observed, place)
             for place, (more_observed, more_expected) in enumerate(amounts.of(one) for one in wider)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from alerts.budgets import EXCEEDED, FAST_BURN, SLOW_BURN, THRESHOLD, draft_budget_events
+from alerts.budgets import EXCEEDED, FAST_BURN, OVERRUN, SLOW_BURN, THRESHOLD, draft_budget_events
 from alerts.channels import Alertmanager, MemoryChannel
 from alerts.events import Signature
 from alerts.incidents import ACKNOWLEDGED, OPENED, RESOLVED, SILENCED, UPDATED, Event
@@ -18,6 +18,7 @@ from alerts.journal import Journal
 from alerts.lake_ledger import LakeLedger
 from alerts.ledger import MemoryLedger
 from alerts.lookout import Lookout
+from alerts.minutes import to_minute
 from alerts.people import say
 from alerts.routing.routes import to_all
 from alerts.settings import AlertSettings
@@ -27,7 +28,7 @@ from tests.warehouse.planned import Books, line
 from tests.warehouse.samples import APP, flush_record, rows, stretch
 from warehouse.lake import Flush
 from warehouse.planning.file import Budget, BurnAlert, Plans
-from warehouse.planning.standing import Burn, Standing, stand
+from warehouse.planning.standing import Burn, Outlook, Standing, stand
 from warehouse.questions.dimensions import Filter
 from warehouse.reader import ALL, Scope, Warehouse
 
@@ -130,6 +131,48 @@ def test_a_new_period_resolves_what_the_last_one_told_and_begins_anew(watch: Wat
 
     assert watch.look(standing(1, now=first), at=first) == [(THRESHOLD, RESOLVED), (EXCEEDED, RESOLVED)]
     assert watch.look(standing(400, now=first + HOUR), at=first + HOUR) == [(THRESHOLD, OPENED)]
+
+
+def test_the_end_of_a_period_tells_what_the_period_came_to(watch: Watch):
+    watch.look(standing(800))
+    watch.look(standing(1, now=datetime(2026, 12, 1, 1, tzinfo=UTC)), at=datetime(2026, 12, 1, 1, tzinfo=UTC))
+
+    opened, over = watch.events()
+
+    assert (over.event, over.observed_usd, over.excess_usd) == (RESOLVED, Decimal(800), Decimal(80))
+    assert over.summary == f"{opened.summary}; over: the period ended"
+
+
+def test_the_end_of_a_burn_keeps_what_it_cost(watch: Watch):
+    watch.look(standing(100, fast=5))
+    watch.look(standing(100, fast=1))
+
+    opened, over = watch.events()
+
+    assert (over.event, over.excess_usd) == (RESOLVED, opened.excess_usd)
+    assert over.summary is not None
+    assert over.summary.endswith("over: it burns slower")
+
+
+def test_an_overrun_names_who_spends_most_and_ends_with_the_budget(watch: Watch):
+    watch.ledger.add_usage(
+        usage_table(
+            [
+                Spent(minute=to_minute(NOW) - 60, usd=539.6, principal="big-key", model="gpt"),
+                Spent(minute=to_minute(NOW) - 50, usd=0.4, principal="intern", model="nano"),
+            ]
+        )
+    )
+    watch.ledger.ahead = {"chat": Outlook(forecast_usd=Decimal(1740), low_usd=Decimal(1500))}
+    watch.look(standing(540, of=budget(thresholds=())))
+    watch.look(standing(730, of=budget(thresholds=())))
+
+    opened, over = (one for one in watch.events() if one.signal == OVERRUN)
+
+    assert (opened.event, over.event) == (OPENED, RESOLVED)
+    assert {one.value for one in opened.contributors} == {"big-key", "gpt", "chat"}
+    assert all(one.excess_usd > 1000 for one in opened.contributors)
+    assert over.summary == f"{opened.summary}; over: the budget is exceeded"
 
 
 def test_a_larger_amount_resolves_a_threshold_that_is_no_longer_reached(watch: Watch):

@@ -110,8 +110,8 @@ def test_it_says_how_fast_what_is_allowed_and_whose_it_is(watch: Watch):
     assert event.scope.as_dict() == {"tenant": "acme", "feature": "search"}
     assert (event.measured, event.usual, event.affected) == (0.02, 0.001, 200)
     assert event.summary == (
-        "objective answers: its error budget burns 20.0 times too fast (limit 14.4): 200 of 10,000 calls fail in 1 h "
-        "(2 %, allowed 0.1 %), 3 % in the last 5 min"
+        "objective answers: its error budget burns at 20.0 times the even pace (limit 14.4): 200 of 10,000 calls fail "
+        "in 1 h (2 %, allowed 0.1 %), 3 % in the last 5 min"
     )
     assert event.window_end - event.window_start == HOUR
 

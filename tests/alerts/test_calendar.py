@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from alerts.calendar import CalendarFile
+from alerts.announced import MORE, NAMEABLE
+from alerts.calendar import CalendarFile, parse_calendar
 from alerts.channels import MemoryChannel
 from alerts.errors import BadCalendar
 from alerts.lookout import Lookout
@@ -60,3 +61,62 @@ def test_at_start_it_must_be_readable(tmp_path: Path) -> None:
     with pytest.raises(BadCalendar):
         CalendarFile(tmp_path / "none.toml")
     assert CalendarFile(None).events() == ()
+
+
+NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+ENTRY = {"starts_at": NOON - timedelta(hours=1), "ends_at": NOON + timedelta(hours=1), "tenant": "acme"}
+
+
+def of(signal: str) -> dict[str, str | None]:
+    return {"tenant": "acme", "feature": "chat", "signal": signal}
+
+
+@pytest.mark.parametrize("kind", ["launch", "campaign", "backfill", "onboarding", "any other word"])
+def test_announced_usage_explains_usage_and_no_leak_attack_or_outage(kind: str) -> None:
+    (event,) = parse_calendar({"event": [{**ENTRY, "kind": kind}]})
+
+    explained = {one for one in NAMEABLE if event.explains(NOON, of(one))}
+
+    assert explained == MORE
+    assert not explained & {"pii", "injections", "safety_blocks", "errors_provider", "errors_auth", "silence"}
+
+
+def test_an_entry_explains_the_signals_that_it_names_as_well() -> None:
+    (event,) = parse_calendar({"event": [{**ENTRY, "kind": "launch", "signals": ["duration_p95", "silence"]}]})
+
+    assert {one for one in NAMEABLE if event.explains(NOON, of(one))} == MORE | {"duration_p95", "silence"}
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("pii", "must be a list"),
+        (["piii"], "did you mean 'pii'"),
+        ([3], "there are spend, calls"),
+        (["budget_exceeded"], "there is no 'budget_exceeded'"),
+    ],
+)
+def test_a_signal_that_no_calendar_explains_is_refused(given: object, said: str) -> None:
+    with pytest.raises(BadCalendar, match=said):
+        parse_calendar({"event": [{**ENTRY, "kind": "launch", "signals": given}]})
+
+
+@pytest.mark.parametrize("kind", ["decommission", "Decommission", "DECOMMISSIONING", "decommissioned"])
+def test_what_leaves_explains_silence_for_good_and_no_excess(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    (event,) = parse_calendar({"event": [{**ENTRY, "kind": kind}]})
+
+    assert not any(event.explains(NOON, of(one)) for one in NAMEABLE)
+    assert event.explains_absence(NOON + timedelta(days=9), of("silence"))
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [("decomission", "did you mean 'decommission'"), ("outage", "known are launch")]
+)
+def test_an_unknown_kind_explains_usage_and_is_warned_of(
+    kind: str, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    (event,) = parse_calendar({"event": [{**ENTRY, "kind": kind}]})
+
+    assert event.explains(NOON, of("spend"))
+    assert ["event 1" in one and said in one for one in caplog.messages] == [True]

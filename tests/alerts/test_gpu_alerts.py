@@ -78,7 +78,7 @@ def test_what_no_server_tells_is_not_said_to_be_nothing(writer: Writer):
         if case.subject.signal == SATURATED
     )
 
-    assert said.endswith("1 servers, 3.0 requests wait for each")
+    assert said.endswith("1 server, 3.0 requests wait for each")
 
 
 def test_few_samples_and_other_tables_say_nothing(writer: Writer):

@@ -132,7 +132,7 @@ def test_it_says_who_what_and_why_in_money() -> None:
     assert (event["tenant"], event["feature"], event["severity"]) == ("acme", "chat", "critical")
     assert event["scoped_by"] == ["tenant", "feature", "model", "principal"]
     assert event["summary"] == (
-        "acme / chat, model opus, principal key-7: $30.00 in 5 min, expected $0.00 (+$30.00, $361/h); "
+        "acme / chat, model opus, principal key-7: $30.00 in 5 min, expected $0.00 (+$30.00, $1,800/h); "
         "all of it new: 50 calls, where none are usual"
     )
     assert {one["factor"]: one["excess_usd"] for one in event["factors"]} == {"calls": event["excess_usd"]}
@@ -488,3 +488,15 @@ def test_a_spike_while_no_worker_looked_opens_if_its_minutes_come_within_the_hou
         found = [event for minute in range(3) for event in one.step(later + (minute + 0.5) * MINUTE).events]
         of_spike = [event for event in found if event["event"] == OPENED and event["signal"] == "spend"]
         assert len(of_spike) == openings
+
+
+def test_what_it_burns_an_hour_is_told_from_the_onset_on() -> None:
+    ledger = ledger_of(hours())
+    one = lookout(ledger)
+    one.step(LIVE)
+
+    ledger.add_usage(pa.concat_tables(spike(LIVE_MINUTE + minute, 10) for minute in (4, 5)))
+    (opened, *_) = one.step(LIVE + timedelta(minutes=6)).events
+
+    assert opened["event"] == "opened"
+    assert 550 < float(opened["excess_usd_per_hour"]) < 650
