@@ -207,6 +207,23 @@ def test_one_bad_payload_never_fails_its_neighbours() -> None:
     assert decoded.spans.num_rows == 3 * 10
 
 
+def field(number: int, content: bytes) -> bytes:
+    """A field of bytes as the wire has it; fewer than 128 of them."""
+    return bytes([number << 3 | 2, len(content)]) + content
+
+
+@pytest.mark.parametrize("size", range(1, 11))
+def test_a_length_has_no_more_bytes_than_protobuf_takes(size: int) -> None:
+    length = bytes([4 | 0x80] + [0x80] * (size - 2) + [0]) if size > 1 else b"\x04"
+    attribute = field(1, b"user.id") + field(2, b"\x0a" + length + b"jane")
+    told = field(1, bytes([1] * 16)) + field(2, bytes([1] * 8)) + field(9, attribute)
+    value = field(1, field(2, field(2, told)))
+    made = Message(topic="", partition=0, offset=0, received_at_us=0, value=value)
+
+    assert compare([value] * 2, TABLE) == []
+    assert len(wire.decode([made], TABLE).dead) == (size > 5)
+
+
 def test_tags_of_settings_are_read_too() -> None:
     table = load_table(("app.region", "service.name"))
 

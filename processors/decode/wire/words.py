@@ -17,6 +17,8 @@ from numba.extending import intrinsic
 from processors.decode.wire.compiled import CHECKED, compiled, inlined
 
 PADDING = 64
+LENGTH_BYTES = 5
+"""Most that protobuf takes for a length; other varints have up to ten."""
 _PRIME = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(32)
 
@@ -212,7 +214,7 @@ def read_length(buffer: Any, at: int, end: int) -> Any:
         stop = begin + np.int64(buffer[at])
         return (stop, begin) if stop <= end else (np.int64(-1), begin)
     number, begin = read_varint(buffer, at, end)
-    if begin < 0 or number > np.uint64(end - begin):
+    if begin < 0 or begin - at > LENGTH_BYTES or number > np.uint64(end - begin):
         return np.int64(-1), np.int64(begin)
     return np.int64(begin) + np.int64(number), np.int64(begin)
 
